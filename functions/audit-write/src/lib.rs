@@ -1,0 +1,1 @@
+//! Appends planned chunks to the ledger: one segment, one transaction.

@@ -1,0 +1,1 @@
+//! Answers data subject access requests from the ledger.

@@ -1,0 +1,1 @@
+//! The Firehose transformation: every record becomes bronze lines or quarantine.

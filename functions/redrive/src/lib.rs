@@ -1,0 +1,1 @@
+//! Reads Firehose error objects and feeds their records back.

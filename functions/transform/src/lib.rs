@@ -1,0 +1,1 @@
+//! Bronze objects become silver rows and a ledger plan, once.

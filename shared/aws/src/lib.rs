@@ -1,0 +1,12 @@
+//! Every SDK call: the adapters of the ports.
+
+pub mod config;
+pub mod control;
+pub mod data_keys;
+pub mod index;
+pub mod keys;
+pub mod ledger;
+pub mod objects;
+pub mod queue;
+pub mod reads;
+pub mod stream;

@@ -1,0 +1,5 @@
+//! Strict in-memory fakes, fault injection and check_everything.
+
+pub mod check;
+pub mod fakes;
+pub mod faults;
