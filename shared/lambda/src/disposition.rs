@@ -1,1 +1,12 @@
-//! (in work)
+//! What becomes of a record whose handling failed.
+
+/// The three ways on after an error. A function maps each of its errors to one of them without a wildcard arm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// Try again later: the message is reported as failed and comes back.
+    Retry,
+    /// It can never succeed: kept durably with a masked reason, and only then acknowledged.
+    Poison,
+    /// Nothing can succeed until an operator acts: the invocation fails as a whole.
+    Halt,
+}

@@ -1,5 +1,8 @@
-//! Runtime glue: configuration, batches, dispositions, telemetry.
+//! Runtime glue that every function shares: configuration, batch answers, dispositions, telemetry, the clock.
+//!
+//! No domain knowledge lives here.
 
+pub mod clock;
 pub mod config;
 pub mod disposition;
 pub mod sqs;
