@@ -1,1 +1,247 @@
-//! (in work)
+//! Subjects: what one identifier names, and the interactions that it is linked to.
+//!
+//! Invariant: an identifier has at most one subject, a subject at most one link per record, and no link is written
+//! unless the subject is active in the generation that was read: a warm function cannot bring an erased subject back.
+//! Links only widen: `first` falls, `last` rises.
+//!
+//! The decision is [`plan_links`], a pure function of what was read. Left out: persons, joining, erasure, and which
+//! identifiers of an event are the customer's (the adapters say that).
+
+use std::future::Future;
+
+use ledgerline_ledger::store::StoreError;
+
+/// Links written by one transaction. It may hold 100 items: 90 links, the identifier row, the state row, and slack.
+pub const LINKS_PER_WRITE: usize = 90;
+
+/// The generation of a subject that was never erased.
+pub const FIRST_GENERATION: u64 = 1;
+
+/// Who an identifier names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectRef {
+    /// `s_` and 32 random hex digits.
+    pub subject_id: String,
+    /// `c_` and 32 random hex digits: the subject's name in silver, never the pseudonym that finds it.
+    pub customer_ref: String,
+}
+
+impl SubjectRef {
+    /// Names a new subject from random bytes.
+    pub fn from_random(random: [u8; 32]) -> Self {
+        let (subject, customer) = random.split_at(16);
+        Self { subject_id: format!("s_{}", hex(subject)), customer_ref: format!("c_{}", hex(customer)) }
+    }
+}
+
+/// A subject's state row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectState {
+    /// Whether links may be written: the row's state is `active`.
+    pub active: bool,
+    /// Counts the subject's lives; a write names the one that it read.
+    pub generation: u64,
+    /// How many links the subject has.
+    pub links: u64,
+}
+
+/// A link as stored. Times are RFC 3339 UTC with three decimals, so that they order as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The log that keeps the record's entries.
+    pub log: String,
+    /// Earliest occurrence seen.
+    pub first: String,
+    /// Latest occurrence seen.
+    pub last: String,
+}
+
+/// A link that an object's events ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedLink {
+    /// `<org>/<record>`.
+    pub record: String,
+    /// What the link must cover.
+    pub link: Link,
+}
+
+/// One link inside a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkWrite {
+    /// `<org>/<record>`.
+    pub record: String,
+    /// The link as it will be.
+    pub link: Link,
+    /// The link as it was read, which must still stand; `None` for a link that must not exist yet.
+    pub replaces: Option<Link>,
+}
+
+/// One conditional transaction on the keys table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubjectWrite<'a> {
+    /// A new subject with its first links: fails with `Conflict` if the identifier has one by now.
+    Create {
+        /// The identifier's pseudonym.
+        pseudonym: &'a str,
+        /// The new subject's names.
+        subject: SubjectRef,
+        /// RFC 3339.
+        created_at: String,
+        /// At most [`LINKS_PER_WRITE`], all new.
+        links: Vec<LinkWrite>,
+    },
+    /// Links of a subject that exists: fails with `Conflict` unless it is active, in this generation, with room left,
+    /// and each link stands as it was read.
+    Link {
+        /// The subject.
+        subject_id: &'a str,
+        /// The generation that was read.
+        generation: u64,
+        /// The largest number of links that the subject may have before this write.
+        links_at_most: u64,
+        /// At most [`LINKS_PER_WRITE`], at least one.
+        links: Vec<LinkWrite>,
+    },
+}
+
+/// Finds subjects and writes their links.
+pub trait Subjects {
+    /// Whom these pseudonyms name, in their order.
+    fn identifiers(
+        &self,
+        pseudonyms: &[&str],
+    ) -> impl Future<Output = Result<Vec<Option<SubjectRef>>, StoreError>> + Send;
+
+    /// The states of `subjects`, and of each `(subject id, record)` the link, both in the order asked.
+    fn read(
+        &self,
+        subjects: &[&str],
+        links: &[(&str, &str)],
+    ) -> impl Future<Output = Result<(Vec<Option<SubjectState>>, Vec<Option<Link>>), StoreError>> + Send;
+
+    /// Carries out one write, all of it or nothing.
+    fn write(&self, write: &SubjectWrite<'_>) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// What to do about the links that a subject should have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinkPlan {
+    /// Links to write now, at most [`LINKS_PER_WRITE`].
+    pub writes: Vec<LinkWrite>,
+    /// How many of `writes` are new links.
+    pub new: u64,
+    /// Whether nothing is left to write after these.
+    pub complete: bool,
+    /// For each wanted link, whether the subject has it or gets it. False beyond the cap: such an identifier names
+    /// too many interactions to name a person (a switchboard, a test line), and resolves nobody there.
+    pub linked: Vec<bool>,
+}
+
+/// Plans the links of one subject. `existing` are the links as read, in the order of `wanted`; `links` is how many the
+/// subject has and `cap` how many it may have.
+pub fn plan_links(links: u64, cap: u64, wanted: &[WantedLink], existing: &[Option<Link>]) -> LinkPlan {
+    let mut plan = LinkPlan { complete: true, ..LinkPlan::default() };
+    let mut room = cap.saturating_sub(links);
+    for (want, have) in wanted.iter().zip(existing) {
+        let write = match have {
+            Some(have) => {
+                plan.linked.push(true);
+                widened(have, &want.link).map(|link| LinkWrite {
+                    record: want.record.clone(),
+                    link,
+                    replaces: Some(have.clone()),
+                })
+            }
+            None if room == 0 => {
+                plan.linked.push(false);
+                None
+            }
+            None => {
+                room -= 1;
+                plan.linked.push(true);
+                Some(LinkWrite { record: want.record.clone(), link: want.link.clone(), replaces: None })
+            }
+        };
+        match write {
+            Some(_) if plan.writes.len() == LINKS_PER_WRITE => plan.complete = false,
+            Some(write) => {
+                plan.new += u64::from(write.replaces.is_none());
+                plan.writes.push(write);
+            }
+            None => {}
+        }
+    }
+    plan
+}
+
+/// The link that covers both, or `None` if `have` covers `want` already. The log never changes: a record is pinned.
+fn widened(have: &Link, want: &Link) -> Option<Link> {
+    if have.first <= want.first && want.last <= have.last {
+        return None;
+    }
+    Some(Link {
+        log: have.log.clone(),
+        first: have.first.as_str().min(&want.first).to_owned(),
+        last: have.last.as_str().max(&want.last).to_owned(),
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(first: &str, last: &str) -> Link {
+        Link { log: "acme/interaction/1/0".into(), first: first.into(), last: last.into() }
+    }
+
+    fn wanted(record: &str, first: &str, last: &str) -> WantedLink {
+        WantedLink { record: record.into(), link: link(first, last) }
+    }
+
+    #[test]
+    fn a_covered_link_writes_nothing_and_a_wider_one_only_widens() {
+        let want = [wanted("acme/a", "2", "3")];
+        assert!(plan_links(1, 9, &want, &[Some(link("2", "3"))]).writes.is_empty());
+        assert!(plan_links(1, 9, &want, &[Some(link("1", "4"))]).writes.is_empty());
+        let plan = plan_links(1, 9, &want, &[Some(link("1", "2"))]);
+        assert_eq!(plan.writes[0].link, link("1", "3"));
+        assert_eq!(plan.writes[0].replaces, Some(link("1", "2")));
+        assert_eq!((plan.new, plan.complete), (0, true));
+        assert_eq!(plan_links(1, 9, &want, &[Some(link("3", "9"))]).writes[0].link, link("2", "9"));
+    }
+
+    #[test]
+    fn the_cap_refuses_new_links_but_keeps_those_that_exist() {
+        let want = [wanted("acme/a", "1", "1"), wanted("acme/b", "1", "1"), wanted("acme/c", "1", "2")];
+        let plan = plan_links(8, 9, &want, &[None, None, Some(link("1", "1"))]);
+        assert_eq!(plan.linked, [true, false, true]);
+        assert_eq!((plan.writes.len(), plan.new), (2, 1));
+        let full = plan_links(12, 9, &want, &[None, None, None]);
+        assert!(full.writes.is_empty() && full.complete);
+        assert_eq!(full.linked, [false; 3]);
+    }
+
+    #[test]
+    fn more_links_than_a_transaction_holds_leave_the_plan_incomplete() {
+        let want: Vec<_> = (0..=LINKS_PER_WRITE).map(|n| wanted(&format!("acme/{n}"), "1", "1")).collect();
+        let plan = plan_links(0, 1000, &want, &vec![None; want.len()]);
+        assert_eq!((plan.writes.len(), plan.complete), (LINKS_PER_WRITE, false));
+        let mut read: Vec<_> = vec![Some(link("1", "1")); LINKS_PER_WRITE];
+        read.push(None);
+        let rest = plan_links(90, 1000, &want, &read);
+        assert_eq!((rest.writes.len(), rest.complete), (1, true));
+    }
+
+    #[test]
+    fn a_subjects_two_names_share_no_bytes() {
+        let mut random = [7; 32];
+        random[16..].fill(9);
+        let subject = SubjectRef::from_random(random);
+        assert_eq!(subject.subject_id, format!("s_{}", "07".repeat(16)));
+        assert_eq!(subject.customer_ref, format!("c_{}", "09".repeat(16)));
+    }
+}
