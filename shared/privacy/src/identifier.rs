@@ -1,1 +1,199 @@
-//! (in work)
+//! Identifiers: what names a person at a source, normalised so that one thing has one spelling.
+//!
+//! Invariant: normalisation is idempotent, and a value that names nobody (withheld, malformed, too short) is no
+//! identifier at all. The rules are part of a pseudonym's version: changing one needs a new version of the key.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::personal::Personal;
+use crate::phone;
+
+/// What sort of thing an identifier is. Closed: the label goes into the HMAC, so it never changes for a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A telephone number, E.164.
+    Phone,
+    /// An e-mail address.
+    Email,
+    /// A customer's account number.
+    Account,
+    /// The id of an external contact in the contact centre's directory.
+    ExternalContact,
+    /// An address on a messaging service that is no phone and no e-mail.
+    MessagingAddress,
+    /// A hash of a phone made upstream: an identifier of its own, hashed again.
+    PhoneHash,
+    /// A customer's name or hash made upstream, such as `resolvedCustomerId`: hashed again.
+    CustomerIdHash,
+    /// An agent's user id.
+    Agent,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 8] = [
+        Self::Phone,
+        Self::Email,
+        Self::Account,
+        Self::ExternalContact,
+        Self::MessagingAddress,
+        Self::PhoneHash,
+        Self::CustomerIdHash,
+        Self::Agent,
+    ];
+
+    /// The stable label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Phone => "phone",
+            Self::Email => "email",
+            Self::Account => "account",
+            Self::ExternalContact => "external_contact",
+            Self::MessagingAddress => "messaging_address",
+            Self::PhoneHash => "phone_hash",
+            Self::CustomerIdHash => "customer_id_hash",
+            Self::Agent => "agent",
+        }
+    }
+
+    /// The kind with this label, in any case.
+    pub fn from_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.label().eq_ignore_ascii_case(label))
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.label())
+    }
+}
+
+/// The country calling code that national numbers belong to, 1 to 999.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallingCode(u16);
+
+impl CallingCode {
+    /// The North American Numbering Plan, the default.
+    pub const NANP: Self = Self(1);
+
+    /// The number of the code.
+    pub fn number(self) -> u16 {
+        self.0
+    }
+}
+
+/// A text that is no country calling code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a country calling code: one to three digits such as 1, 44 or 353, without + and leading zeros")]
+pub struct BadCallingCode;
+
+impl FromStr for CallingCode {
+    type Err = BadCallingCode;
+
+    fn from_str(text: &str) -> Result<Self, BadCallingCode> {
+        let plain = (1..=3).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+        if plain { text.parse().map(Self).map_err(|_| BadCallingCode) } else { Err(BadCallingCode) }
+    }
+}
+
+/// A normalised identifier: the one input of pseudonyms.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Identifier {
+    kind: Kind,
+    value: Personal,
+}
+
+impl Identifier {
+    /// Normalises a raw value; `None` when it names nobody. `calling_code` is where national numbers belong to.
+    pub fn parse(kind: Kind, raw: &str, calling_code: CallingCode) -> Option<Self> {
+        let value = match kind {
+            Kind::Phone => phone::normalise(raw, calling_code)?,
+            Kind::Email => normalise_email(raw)?,
+            Kind::Account => normalise_account(raw)?,
+            Kind::ExternalContact | Kind::Agent => normalise_opaque(raw, is_uuid)?,
+            Kind::MessagingAddress => normalise_opaque(raw, |_| false)?,
+            Kind::PhoneHash | Kind::CustomerIdHash => normalise_opaque(raw, is_hex)?,
+        };
+        Some(Self { kind, value: Personal::new(value) })
+    }
+
+    /// An address whose kind only its spelling tells, as messages carry them: an international phone number, an e-mail
+    /// address, or else an address of the messaging service itself. A bare run of digits stays the service's own.
+    pub fn from_address(raw: &str, calling_code: CallingCode) -> Option<Self> {
+        let trimmed = raw.trim();
+        if trimmed.starts_with('+') || phone::has_scheme(trimmed) {
+            return Self::parse(Kind::Phone, trimmed, calling_code);
+        }
+        Self::parse(Kind::Email, trimmed, calling_code)
+            .or_else(|| Self::parse(Kind::MessagingAddress, trimmed, calling_code))
+    }
+
+    /// What sort of identifier it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The normalised value: personal all the same.
+    pub fn value(&self) -> &Personal {
+        &self.value
+    }
+}
+
+/// The address without display name, scheme and query, lower-cased character by character (not by context, as a final
+/// sigma would be), or `None` if it is none.
+fn normalise_email(raw: &str) -> Option<String> {
+    let address = phone::inside_brackets(raw.trim());
+    let address = phone::strip_prefix_ignoring_case(address, "mailto:").unwrap_or(address);
+    let address = address.split('?').next().unwrap_or_default().trim().trim_end_matches('.');
+    let (local, domain) = address.split_once('@')?;
+    let fits = !local.is_empty() && !domain.is_empty() && address.len() <= MAX_EMAIL_BYTES;
+    let plain = |part: &str| part.chars().all(|c| !c.is_whitespace() && !c.is_control() && !"@<>,;:\"".contains(c));
+    (fits && plain(local) && plain(domain)).then(|| address.chars().flat_map(char::to_lowercase).collect())
+}
+
+/// The account number without any white space. Dashes and case stay: where they do tell accounts apart, dropping them
+/// would show one customer's data to another.
+fn normalise_account(raw: &str) -> Option<String> {
+    let value: String = raw.chars().filter(|c| !c.is_whitespace()).collect();
+    names_somebody(&value).then_some(value)
+}
+
+/// The value trimmed, and lower-cased if it is of a sort (a UUID, a hex digest) that has no case.
+fn normalise_opaque(raw: &str, caseless: impl Fn(&str) -> bool) -> Option<String> {
+    let value = raw.trim();
+    if !names_somebody(value) {
+        return None;
+    }
+    Some(if caseless(value) { value.to_ascii_lowercase() } else { value.to_owned() })
+}
+
+fn names_somebody(value: &str) -> bool {
+    !value.is_empty()
+        && value.len() <= MAX_OPAQUE_BYTES
+        && !value.chars().any(char::is_control)
+        && !phone::is_withheld(value)
+        && !NO_VALUE.iter().any(|none| value.eq_ignore_ascii_case(none))
+}
+
+/// Whether the text is a UUID in its usual form, in any case.
+pub(crate) fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// RFC 5321: a path is at most 256 octets with its angle brackets.
+const MAX_EMAIL_BYTES: usize = 254;
+
+/// Longer than every id or hash that we know of (a SHA-512 in hex has 128 characters), shorter than a text.
+const MAX_OPAQUE_BYTES: usize = 512;
+
+/// What systems write where they have nothing to write.
+const NO_VALUE: &[&str] = &["null", "none", "nil", "undefined", "n/a", "-", "00000000-0000-0000-0000-000000000000"];

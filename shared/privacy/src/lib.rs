@@ -1,6 +1,19 @@
-//! Identifiers, normalisation, pseudonyms, the masking policy.
+//! Identifiers, normalisation, pseudonyms, the masking policy: what may be stored in clear, and what stands for the rest.
+//!
+//! Invariant: raw personal data leaves this crate only as a keyed pseudonym. It has a type of its own ([`Personal`])
+//! that can neither be serialised nor printed, and what may be persisted has another ([`Clear`]) that only the policy
+//! makes. The crate does no I/O and holds no clock; keys arrive unwrapped from the caller and are zeroed on drop.
 
+pub mod clear;
 pub mod identifier;
 pub mod personal;
+pub mod phone;
 pub mod policy;
 pub mod pseudonym;
+mod vocabulary;
+
+pub use clear::{Clear, View};
+pub use identifier::{CallingCode, Identifier, Kind};
+pub use personal::Personal;
+pub use policy::{Masked, Policy};
+pub use pseudonym::{EventId, EventKey, KeyRing, Pseudonym, PseudonymKey};

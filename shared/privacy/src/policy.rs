@@ -1,1 +1,304 @@
-//! (in work)
+//! The built-in masking policy, as data: which named values may be stored in clear, and what each must look like.
+//!
+//! Invariant: what is not known to be harmless is treated as personal. A value is stored in clear only if its name is
+//! on the list *and* it looks as its kind must; everything else is masked, and only its name is kept. Interaction ids,
+//! lineage tokens and an event's own times never come here: their callers keep them as they are.
+//!
+//! Left out on purpose: profiles other than the built-in one, and sealing of what is masked.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::clear::Clear;
+use crate::identifier::{CallingCode, Identifier, Kind, is_uuid};
+use crate::pseudonym::PseudonymKey;
+use crate::vocabulary as words;
+
+/// The built-in policy's version, which every entry and silver row carries. Change it with any rule.
+pub const VERSION: &str = "builtin-1";
+
+/// A masking policy. For now there is one.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    // Sorted by name: looked up by binary search.
+    rules: &'static [(&'static str, Rule)],
+}
+
+/// What became of an event's fields.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Masked {
+    /// The values that may be stored, by canonical name.
+    pub clear: BTreeMap<&'static str, Clear>,
+    /// The names of those that may not, sorted, each once.
+    pub masked: Vec<&'static str>,
+}
+
+impl Policy {
+    /// The policy that is built in.
+    pub fn built_in() -> Self {
+        Self { rules: RULES }
+    }
+
+    /// Splits fields into what may be stored and the names of the rest. `null` is neither: it says nothing.
+    pub fn mask<'v>(&self, key: &PseudonymKey, fields: impl IntoIterator<Item = (&'static str, &'v Value)>) -> Masked {
+        let mut result = Masked::default();
+        for (name, value) in fields {
+            if value.is_null() {
+                continue;
+            }
+            match self.rule(name).and_then(|rule| rule.clear(value, key)) {
+                Some(clear) => {
+                    result.clear.insert(name, clear);
+                }
+                None => result.masked.push(name),
+            }
+        }
+        result.masked.sort_unstable();
+        result.masked.dedup();
+        result
+    }
+
+    /// The names that have a rule, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.rules.iter().map(|(name, _)| *name)
+    }
+
+    /// SHA-256 over the version and every rule, 64 hex digits: equal hashes mean equal decisions.
+    pub fn hash(&self) -> String {
+        let mut text = String::from(VERSION);
+        for (name, rule) in self.rules {
+            // Writing into a String cannot fail.
+            let _ = write!(text, "\n{name}={rule:?}");
+        }
+        let mut hash = String::with_capacity(64);
+        for byte in Sha256::digest(text.as_bytes()) {
+            let _ = write!(hash, "{byte:02x}");
+        }
+        hash
+    }
+
+    fn rule(&self, name: &str) -> Option<&'static Rule> {
+        let at = self.rules.binary_search_by(|(rule_name, _)| rule_name.cmp(&name)).ok()?;
+        Some(&self.rules[at].1)
+    }
+}
+
+/// Whether the policy drops an event before it is claimed, counted as filtered. The built-in policy drops what AWS
+/// services say about themselves on the bus: they are about no interaction. `source` is the event's source as its
+/// adapter named it (`aws-service`) or as its envelope spells it (`aws.s3`); a partner's events are not AWS' own.
+pub fn filters(source: &str, _topic: &str) -> bool {
+    source == AWS_SERVICE || (source.starts_with("aws.") && !is_partner(source))
+}
+
+fn is_partner(source: &str) -> bool {
+    source == "aws.partner" || source.starts_with("aws.partner/")
+}
+
+/// What may be said about fields that no adapter knows: their keys, if these look like plain words, and the JSON kind
+/// of their values. A key that may itself be personal (a phone number, a sentence) becomes `*`.
+pub fn describe_extra<'v>(unknown: impl IntoIterator<Item = (&'v str, &'v Value)>) -> BTreeMap<String, &'static str> {
+    unknown.into_iter().map(|(key, value)| (plain_key(key).to_owned(), json_kind(value))).collect()
+}
+
+/// The key itself if it looks like a plain word, else `*`.
+pub fn plain_key(key: &str) -> &str {
+    let digits = key.bytes().filter(u8::is_ascii_digit).count();
+    let plain = key.len() <= MAX_KEY_BYTES
+        && digits < MAX_KEY_DIGITS
+        && key.starts_with(|c: char| c.is_ascii_alphabetic())
+        && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+    if plain { key } else { "*" }
+}
+
+fn json_kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+/// What a value must look like to be stored in clear.
+#[derive(Debug, Clone, Copy)]
+enum Rule {
+    /// A UUID; stored in lower case.
+    Uuid,
+    /// A UUID, or one of a few words.
+    UuidOr(&'static [&'static str]),
+    /// One of these words, in any case; stored as spelled here.
+    Word(&'static [&'static str]),
+    /// A whole number from 0 to [`MAX_COUNT`].
+    Count,
+    /// A whole number of milliseconds from 0 to [`MAX_DURATION_MS`].
+    DurationMs,
+    /// A time: epoch milliseconds or RFC 3339.
+    Time,
+    /// A flag.
+    Bool,
+    /// A version such as `7.0`.
+    Version,
+    /// An identifier of this kind: its pseudonym is stored.
+    Pseudonym(Kind),
+    /// A list of at most [`MAX_LIST`] items, each of which looks as this rule says.
+    List(&'static Rule),
+}
+
+impl Rule {
+    fn clear(&self, value: &Value, key: &PseudonymKey) -> Option<Clear> {
+        match self {
+            Self::Uuid => uuid(value.as_str()?),
+            Self::UuidOr(list) => uuid(value.as_str()?).or_else(|| word(value.as_str()?, list)),
+            Self::Word(list) => word(value.as_str()?, list),
+            Self::Count => whole_number(value).filter(|n| (0..=MAX_COUNT).contains(n)).map(Clear::int),
+            Self::DurationMs => whole_number(value).filter(|n| (0..=MAX_DURATION_MS).contains(n)).map(Clear::int),
+            Self::Time => epoch_ms(value).filter(|ms| PLAUSIBLE_MS.contains(ms)).map(Clear::time),
+            Self::Bool => flag(value).map(Clear::bool),
+            Self::Version => version(value.as_str()?),
+            Self::Pseudonym(kind) => {
+                // No kind that a rule names is a phone, so the calling code plays no part.
+                let identifier = Identifier::parse(*kind, value.as_str()?, CallingCode::NANP)?;
+                Some(Clear::text(key.pseudonym(&identifier).as_str().to_owned()))
+            }
+            Self::List(rule) => {
+                let items = value.as_array().filter(|items| items.len() <= MAX_LIST)?;
+                items.iter().map(|item| rule.clear(item, key)).collect::<Option<Vec<_>>>().map(Clear::list)
+            }
+        }
+    }
+}
+
+fn uuid(text: &str) -> Option<Clear> {
+    is_uuid(text).then(|| Clear::text(text.to_ascii_lowercase()))
+}
+
+fn word(text: &str, list: &'static [&'static str]) -> Option<Clear> {
+    list.iter().find(|word| word.eq_ignore_ascii_case(text)).map(|word| Clear::text(*word))
+}
+
+/// A whole number, also when it is written as `30000.0` or as a text of digits.
+fn whole_number(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64().or_else(|| {
+            let float = number.as_f64()?;
+            // Exact below 2^53, far above every limit here.
+            (float.fract() == 0.0 && float.abs() < 9e15).then_some(float as i64)
+        }),
+        Value::String(text) if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+fn epoch_ms(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => {
+            let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+            i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000)).ok()
+        }
+        _ => None,
+    }
+}
+
+fn flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}
+
+/// One to three groups of one to four digits, six digits in all: too few for a telephone number.
+fn version(text: &str) -> Option<Clear> {
+    let groups_fit = text.split('.').count() <= 3
+        && text.split('.').all(|group| (1..=4).contains(&group.len()) && group.bytes().all(|b| b.is_ascii_digit()));
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    (groups_fit && digits <= 6).then(|| Clear::text(text.to_owned()))
+}
+
+/// Longest key that is shown. Keys of the sources' models have at most 40 characters.
+const MAX_KEY_BYTES: usize = 64;
+
+/// A key with as many digits may be a number that somebody has.
+const MAX_KEY_DIGITS: usize = 5;
+
+/// Six digits: below every telephone number, above every priority, position or attempt.
+const MAX_COUNT: i64 = 999_999;
+
+/// 400 days, as long as claims live: 400 × 86,400 × 1,000 ms. An e-mail may wait for months.
+const MAX_DURATION_MS: i64 = 400 * 86_400 * 1_000;
+
+/// 2000-01-01 to 2100-01-01. Epoch milliseconds of that span have 12 or 13 digits, and RFC 3339 four-digit years.
+const PLAUSIBLE_MS: std::ops::Range<i64> = 946_684_800_000..4_102_444_800_000;
+
+/// Longest list that is stored; the models' lists (skills, routing methods) have a handful.
+const MAX_LIST: usize = 64;
+
+/// The list. Sorted by name; the names are silver's columns, or a source's field in snake case.
+const RULES: &[(&str, Rule)] = &[
+    ("acd_outcome", Rule::Word(words::ACD_OUTCOME)),
+    ("action", Rule::Word(words::ACTION)),
+    ("agent_ref", Rule::Pseudonym(Kind::Agent)),
+    ("alerting_duration_ms", Rule::DurationMs),
+    ("answered_agent_ref", Rule::Pseudonym(Kind::Agent)),
+    ("callback_duration_ms", Rule::DurationMs),
+    ("callback_scheduled_time", Rule::Time),
+    ("communication_id", Rule::Uuid),
+    ("connected_duration_ms", Rule::DurationMs),
+    ("contacting_duration_ms", Rule::DurationMs),
+    ("dialing_duration_ms", Rule::DurationMs),
+    ("direction", Rule::Word(words::DIRECTION)),
+    ("disconnect_type", Rule::Word(words::DISCONNECT_TYPE)),
+    ("division", Rule::Uuid),
+    ("duration_ms", Rule::DurationMs),
+    ("entity_type", Rule::Word(words::ENTITY_TYPE)),
+    ("exit_reason", Rule::Word(words::EXIT_REASON)),
+    ("flow_id", Rule::Uuid),
+    ("flow_outcome", Rule::Word(words::FLOW_OUTCOME)),
+    ("flow_outcome_end_time", Rule::Time),
+    ("flow_outcome_id", Rule::Uuid),
+    ("flow_outcome_start_time", Rule::Time),
+    ("flow_type", Rule::Word(words::FLOW_TYPE)),
+    ("flow_version", Rule::Version),
+    ("held_duration_ms", Rule::DurationMs),
+    ("interacting_duration_ms", Rule::DurationMs),
+    ("media", Rule::Word(words::MEDIA)),
+    ("message_type", Rule::Word(words::MESSAGE_TYPE)),
+    ("organization_id", Rule::Uuid),
+    ("outbound_campaign_id", Rule::Uuid),
+    ("outbound_contact_list_id", Rule::Uuid),
+    ("participant_id", Rule::Uuid),
+    ("participant_start_time", Rule::Time),
+    ("provider", Rule::Word(words::PROVIDER)),
+    ("queue_id", Rule::Uuid),
+    ("requested_language_id", Rule::Uuid),
+    ("requested_routing_agent_refs", Rule::List(&Rule::Pseudonym(Kind::Agent))),
+    ("requested_routing_skill_ids", Rule::List(&Rule::Uuid)),
+    ("requested_routings", Rule::List(&Rule::Word(words::ROUTING))),
+    ("requested_skill_expression_ids", Rule::List(&Rule::Uuid)),
+    ("routing_priority", Rule::Count),
+    ("service_name", Rule::Word(words::SERVICE_NAME)),
+    ("session_id", Rule::Uuid),
+    ("session_start_time", Rule::Time),
+    ("skill_expression_applied", Rule::Bool),
+    ("speech_text_analytics_program_id", Rule::Uuid),
+    ("started_at", Rule::Time),
+    ("transcription_start_time", Rule::Time),
+    ("transfer_type", Rule::Word(words::TRANSFER_TYPE)),
+    ("used_routing", Rule::Word(words::ROUTING)),
+    ("user_home_org_id", Rule::Uuid),
+    ("voicemail_duration_ms", Rule::DurationMs),
+    ("wrapup_code", Rule::UuidOr(words::WRAPUP_CODE)),
+    ("wrapup_duration_ms", Rule::DurationMs),
+];
+
+/// What the event adapters call the source of an AWS service's own event.
+const AWS_SERVICE: &str = "aws-service";
