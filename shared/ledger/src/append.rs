@@ -1,1 +1,273 @@
-//! (in work)
+//! The append plan: what one segment and one transaction must write. Pure.
+//!
+//! Invariant: the plan's bytes depend on nothing but the head and the chunks, so two writers that try the same append
+//! name the same object with the same bytes. Chunks keep their order; no line is left out, changed or added.
+
+use crate::chunk::{Chunk, ChunkId};
+use crate::head::{Head, SegmentRef};
+use crate::log::LogId;
+use crate::member;
+use crate::segment::SegmentName;
+use crate::tree::{Edge, Hash, leaf_hash};
+
+/// Most chunks in one segment: a transaction has 100 items, one of which is the head.
+pub const MAX_CHUNKS: usize = 99;
+/// Most text in one segment: with its packed bytes and one more chunk it stays well inside 512 MB of memory.
+pub const MAX_SEGMENT_TEXT_BYTES: usize = 64 * 1024 * 1024;
+
+/// Everything that an append writes, decided before anything is written.
+#[derive(Debug, Clone)]
+pub struct AppendPlan {
+    /// The log.
+    pub log: LogId,
+    /// The segment's name.
+    pub name: SegmentName,
+    /// The segment's bytes.
+    pub bytes: Vec<u8>,
+    /// SHA-256 of the bytes.
+    pub sha256: Hash,
+    /// Size and root of the head that the plan grows from.
+    pub before: (u64, Hash),
+    /// The edge after the append; its size and root are the new head's.
+    pub after: Edge,
+    /// The chunks, in order, with their counts.
+    pub chunks: Vec<(ChunkId, u64)>,
+}
+
+impl AppendPlan {
+    /// The transaction, once the segment lies in the bucket under this version.
+    pub fn commit(&self, version_id: String, markers_expire_at_s: u64) -> Commit {
+        let mut first = self.before.0;
+        let mut markers = Vec::with_capacity(self.chunks.len());
+        for (chunk, count) in &self.chunks {
+            markers.push(Marker { chunk: chunk.clone(), first, count: *count, segment: self.name.key() });
+            first += count;
+        }
+        let segment = SegmentRef {
+            first: self.name.first,
+            count: self.name.count,
+            key: self.name.key(),
+            version_id,
+            bytes: self.bytes.len() as u64,
+            chunks: self.chunks.clone(),
+        };
+        Commit {
+            log: self.log.clone(),
+            before: self.before,
+            after: self.after.clone(),
+            segment,
+            markers,
+            markers_expire_at_s,
+        }
+    }
+}
+
+/// One transaction: the head from its loaded to its new state, and a marker per chunk, which must be absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// The log.
+    pub log: LogId,
+    /// Size and root that the head must have; size 0 means that there is no head yet.
+    pub before: (u64, Hash),
+    /// The new edge; size and root follow from it.
+    pub after: Edge,
+    /// Added to `unpublished`.
+    pub segment: SegmentRef,
+    /// One per chunk.
+    pub markers: Vec<Marker>,
+    /// When the markers may go, in epoch seconds.
+    pub markers_expire_at_s: u64,
+}
+
+/// Says that a chunk is committed, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marker {
+    /// The chunk.
+    pub chunk: ChunkId,
+    /// The index of its first entry.
+    pub first: u64,
+    /// How many entries it has.
+    pub count: u64,
+    /// The segment's key.
+    pub segment: String,
+}
+
+/// Plans the append of `chunks` to the log at `head`. `None` if there is nothing to append.
+pub fn plan_append(log: &LogId, head: &Head, chunks: &[Chunk]) -> Option<AppendPlan> {
+    if chunks.is_empty() {
+        return None;
+    }
+    let bytes = pack_chunks(chunks);
+    let mut after = head.edge().clone();
+    for line in chunks.iter().flat_map(|chunk| chunk.text().split_terminator('\n')) {
+        after.append(leaf_hash(line.as_bytes()));
+    }
+    let name = SegmentName::of(log, head.size(), after.size() - head.size(), &bytes);
+    Some(AppendPlan {
+        log: log.clone(),
+        name,
+        sha256: Hash::of_object(&bytes),
+        bytes,
+        before: (head.size(), head.root()),
+        after,
+        chunks: chunks.iter().map(|chunk| (chunk.id().clone(), chunk.count() as u64)).collect(),
+    })
+}
+
+/// How many chunks from the front fit one segment; at least one.
+pub fn fit_segment(chunk_text_bytes: impl IntoIterator<Item = usize>) -> usize {
+    let mut total = 0;
+    let fitting = chunk_text_bytes.into_iter().take(MAX_CHUNKS).take_while(|bytes| {
+        total += bytes;
+        total <= MAX_SEGMENT_TEXT_BYTES
+    });
+    fitting.count().max(1)
+}
+
+/// The segment's bytes. A chunk of at least half a member keeps its bytes as they are in the plan (its lines were read
+/// from them, so nothing else can be in them); smaller neighbours are packed together, which compresses better and
+/// keeps the number of members, and so of ranged reads, small.
+fn pack_chunks(chunks: &[Chunk]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(chunks.iter().map(|chunk| chunk.packed().len()).sum());
+    let mut gathered = Gathered::default();
+    for chunk in chunks {
+        if chunk.count() >= MIN_KEPT_LINES && member::has_plain_header(chunk.packed()) {
+            gathered.flush_into(&mut bytes);
+            bytes.extend_from_slice(chunk.packed());
+        } else {
+            if !gathered.has_room_for(chunk) {
+                gathered.flush_into(&mut bytes);
+            }
+            gathered.text.push_str(chunk.text());
+            gathered.lines += chunk.count();
+        }
+    }
+    gathered.flush_into(&mut bytes);
+    bytes
+}
+
+/// Small chunks on their way into one member.
+#[derive(Default)]
+struct Gathered {
+    text: String,
+    lines: usize,
+}
+
+impl Gathered {
+    fn has_room_for(&self, chunk: &Chunk) -> bool {
+        self.lines + chunk.count() <= member::MAX_LINES
+            && self.text.len() + chunk.text().len() <= member::MAX_TEXT_BYTES
+    }
+
+    fn flush_into(&mut self, bytes: &mut Vec<u8>) {
+        if self.lines > 0 {
+            bytes.extend(member::pack(self.text.as_bytes()));
+            *self = Self::default();
+        }
+    }
+}
+
+/// Half a member: two kept neighbours together would not have fitted one member by much.
+const MIN_KEPT_LINES: usize = member::MAX_LINES / 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunk::tests::{chunk, text_of};
+    use crate::head::StoredHead;
+    use crate::segment::Segment;
+    use proptest::prelude::*;
+
+    fn log() -> LogId {
+        LogId::parse("acme/interaction/1/0").unwrap()
+    }
+
+    fn head_after(plan: &AppendPlan) -> Head {
+        StoredHead {
+            size: plan.after.size(),
+            root: plan.after.root(),
+            edge: plan.after.roots().to_vec(),
+            unpublished: vec![],
+            indexed: plan.after.size(),
+        }
+        .verify(&log())
+        .unwrap()
+    }
+
+    #[test]
+    fn nothing_to_append_is_no_plan() {
+        assert!(plan_append(&log(), &Head::empty(), &[]).is_none());
+    }
+
+    #[test]
+    fn a_large_chunk_keeps_its_bytes_and_small_ones_share_a_member() {
+        let chunks = [chunk(0, 0..10), chunk(1, 10..20), chunk(2, 20..200), chunk(3, 200..203)];
+        let plan = plan_append(&log(), &Head::empty(), &chunks).unwrap();
+        let segment = Segment::read(&plan.name.key(), &plan.bytes).unwrap();
+        let counts: Vec<usize> = segment.members().iter().map(|member| member.lines().count()).collect();
+        assert_eq!(counts, [20, 180, 3]);
+        let kept = &segment.members()[1];
+        let range = kept.offset as usize..(kept.offset + kept.length) as usize;
+        assert_eq!(&plan.bytes[range], chunks[2].packed());
+    }
+
+    #[test]
+    fn a_member_with_something_in_its_header_is_packed_anew() {
+        let text = text_of(0..200);
+        let mut encoder = flate2::GzBuilder::new().comment("hidden").write(Vec::new(), flate2::Compression::new(6));
+        std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+        let packed = encoder.finish().unwrap();
+        let id = ChunkId { object: "0123456789abcdef0123456789abcdef".to_owned(), ordinal: 0 };
+        let chunk = Chunk::check(id, &log(), 200, packed).unwrap();
+        let plan = plan_append(&log(), &Head::empty(), &[chunk]).unwrap();
+        assert!(!plan.bytes.windows(6).any(|window| window == b"hidden"));
+    }
+
+    #[test]
+    fn markers_tile_the_segment() {
+        let chunks = [chunk(4, 0..10), chunk(9, 10..13)];
+        let first = plan_append(&log(), &Head::empty(), &chunks).unwrap();
+        let plan = plan_append(&log(), &head_after(&first), &chunks).unwrap();
+        let commit = plan.commit("v7".to_owned(), 99);
+        assert_eq!(commit.before, (13, first.after.root()));
+        assert_eq!(
+            commit.markers.iter().map(|marker| (marker.first, marker.count)).collect::<Vec<_>>(),
+            [(13, 10), (23, 3)]
+        );
+        assert_eq!((commit.segment.first, commit.segment.count, commit.segment.version_id.as_str()), (13, 13, "v7"));
+    }
+
+    #[test]
+    fn a_segment_takes_at_most_what_a_transaction_and_memory_take() {
+        assert_eq!(fit_segment(std::iter::repeat_n(10, 200)), MAX_CHUNKS);
+        assert_eq!(fit_segment([MAX_SEGMENT_TEXT_BYTES + 1, 1]), 1);
+        assert_eq!(fit_segment([MAX_SEGMENT_TEXT_BYTES / 2, MAX_SEGMENT_TEXT_BYTES / 2, 1]), 2);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        /// However lines are cut into chunks and chunks into appends, the log is the same.
+        #[test]
+        fn the_root_depends_on_the_lines_alone(cuts in proptest::collection::vec(1_u64..256, 1..5), appends in 1_usize..4) {
+            let mut chunks = Vec::new();
+            let mut next = 0;
+            for (ordinal, count) in (0..).zip(&cuts) {
+                chunks.push(chunk(ordinal, next..next + count));
+                next += count;
+            }
+            let mut oracle = Edge::empty();
+            text_of(0..next).lines().for_each(|line| oracle.append(leaf_hash(line.as_bytes())));
+            let mut head = Head::empty();
+            let mut lines = String::new();
+            for part in chunks.chunks(chunks.len().div_ceil(appends)) {
+                let plan = plan_append(&log(), &head, part).unwrap();
+                let segment = Segment::read(&plan.name.key(), &plan.bytes).unwrap();
+                segment.lines().for_each(|line| { lines.push_str(line); lines.push('\n'); });
+                prop_assert_eq!(&plan.bytes, &plan_append(&log(), &head, part).unwrap().bytes);
+                head = head_after(&plan);
+            }
+            prop_assert_eq!(head.root(), oracle.root());
+            prop_assert_eq!(lines, text_of(0..next));
+        }
+    }
+}

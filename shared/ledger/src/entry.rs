@@ -1,1 +1,530 @@
-//! (in work)
+//! The entry: one line of a ledger, RFC 8785 JSON, version 1.
+//!
+//! Invariant: a [`Line`] is canonical, holds no newline, and names its org, record, time and origin in valid form; it is
+//! made from a [`PendingEntry`] or checked by [`Line::check`], never otherwise. An entry becomes a [`SequencedEntry`]
+//! only by its place in a committed segment. Readers ignore additions that they do not know.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde_json::{Map, Number, Value, json};
+
+use crate::canonical::{self, CanonicalError, MAX_SAFE_INTEGER};
+use crate::log::{MAX_ORG_CHARS, is_name};
+use crate::tree::{Hash, leaf_hash};
+
+/// The version this crate writes, and the only one so far.
+pub const VERSION: u64 = 1;
+/// Longest canonical line. An entry carries codes, ids and durations, never free text: typically 700 bytes. A whole
+/// 1,000 KiB source event could not be reduced to more than this without free text.
+pub const MAX_LINE_BYTES: usize = 256 * 1024;
+
+/// What an entry is about: an interaction, or an entity when the event has none.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Record {
+    /// An interaction id.
+    Interaction(String),
+    /// An entity's type and id.
+    Entity {
+        /// The entity's type.
+        kind: String,
+        /// The entity's id.
+        id: String,
+    },
+}
+
+impl Record {
+    /// The record's key in the tables: `<org>/<interaction id>` or `<org>/<entity type>/<entity id>`.
+    pub fn key(&self, org: &str) -> String {
+        match self {
+            Self::Interaction(id) => format!("{org}/{id}"),
+            Self::Entity { kind, id } => format!("{org}/{kind}/{id}"),
+        }
+    }
+
+    fn is_valid(&self) -> bool {
+        match self {
+            Self::Interaction(id) => is_record_part(id),
+            Self::Entity { kind, id } => is_record_part(kind) && is_record_part(id),
+        }
+    }
+}
+
+/// A clear value of an entry. There is no conversion from text: the masking policy's result is written out arm by arm.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Field {
+    /// A closed-vocabulary word, a UUID, a time: whatever the policy called harmless.
+    Text(String),
+    /// A whole number; beyond ±(2^53 − 1) it is stored as a string.
+    Int(i64),
+    /// A finite double; beyond ±(2^53 − 1) it is stored as a string. Not-a-number and infinities become null.
+    Float(f64),
+    /// A flag.
+    Bool(bool),
+    /// Several of them.
+    List(Vec<Field>),
+}
+
+impl Field {
+    fn to_json(&self) -> Value {
+        match self {
+            Self::Text(text) => Value::String(text.clone()),
+            Self::Int(integer) if integer.unsigned_abs() <= MAX_SAFE_INTEGER => json!(integer),
+            Self::Int(integer) => Value::String(integer.to_string()),
+            Self::Float(double) if double.abs() > MAX_SAFE_INTEGER as f64 => Value::String(double.to_string()),
+            Self::Float(double) => Number::from_f64(*double).map_or(Value::Null, Value::Number),
+            Self::Bool(flag) => Value::Bool(*flag),
+            Self::List(items) => Value::Array(items.iter().map(Self::to_json).collect()),
+        }
+    }
+}
+
+/// Where in bronze the source event lies.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Source {
+    /// The bronze object's id (32 hex digits).
+    pub object: String,
+    /// The line in it, from 0.
+    pub line: u64,
+}
+
+/// An entry that has no place in a log yet. Every value in it has passed the masking policy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PendingEntry {
+    /// The event's keyed id (32 hex digits).
+    pub event_id: String,
+    /// The org that the event came from.
+    pub org: String,
+    /// The event type, such as `customer.start`.
+    pub event_type: String,
+    /// The activity's name for process mining.
+    pub activity: String,
+    /// The interaction or entity.
+    pub record: Record,
+    /// When it occurred: RFC 3339, UTC, exactly three decimals.
+    pub occurred_at: String,
+    /// Whether it came after its interaction had been sealed.
+    pub late: bool,
+    /// Clear fields by canonical name.
+    pub fields: BTreeMap<String, Field>,
+    /// Names of the fields that were masked.
+    pub masked: Vec<String>,
+    /// The lineage token.
+    pub lineage_token: String,
+    /// The source schema's version.
+    pub schema_version: String,
+    /// The masking policy's version.
+    pub policy_version: String,
+    /// Where in bronze the source event lies.
+    pub source: Source,
+    /// 16 random bytes, so that a line cannot be guessed from its hash.
+    pub salt: [u8; 16],
+}
+
+impl PendingEntry {
+    /// The canonical line, checked as a reader will check it.
+    pub fn to_line(&self) -> Result<Line, EntryError> {
+        let fields: Map<String, Value> =
+            self.fields.iter().map(|(name, field)| (name.clone(), field.to_json())).collect();
+        let mut entry = json!({
+            "v": VERSION,
+            "eventId": self.event_id,
+            "org": self.org,
+            "type": self.event_type,
+            "activity": self.activity,
+            "occurredAt": self.occurred_at,
+            "fields": fields,
+            "masked": self.masked,
+            "lineageToken": self.lineage_token,
+            "schemaVersion": self.schema_version,
+            "policyVersion": self.policy_version,
+            "source": { "object": self.source.object, "line": self.source.line },
+            "keyIds": [],
+            "sealed": [],
+            "salt": URL_SAFE_NO_PAD.encode(self.salt),
+        });
+        match &self.record {
+            Record::Interaction(id) => entry["interactionId"] = json!(id),
+            Record::Entity { kind, id } => entry["entity"] = json!({ "type": kind, "id": id }),
+        }
+        if self.late {
+            entry["late"] = json!(true);
+        }
+        let text = canonical::to_string(&entry)?;
+        let header = Header::of(&entry)?;
+        Line::new(text, header)
+    }
+}
+
+/// The members that placing and finding an entry need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// The event's keyed id.
+    pub event_id: String,
+    /// The org.
+    pub org: String,
+    /// The interaction or entity.
+    pub record: Record,
+    /// When it occurred.
+    pub occurred_at: String,
+    /// The bronze object that it came from.
+    pub object: String,
+}
+
+impl Header {
+    fn of(entry: &Value) -> Result<Self, EntryError> {
+        if entry.get("v").and_then(Value::as_u64) != Some(VERSION) {
+            return Err(EntryError::UnknownVersion);
+        }
+        let text = |value: &Value, name: &'static str| {
+            value.get(name).and_then(Value::as_str).map(str::to_owned).ok_or(EntryError::Invalid(name))
+        };
+        let record = match (entry.get("interactionId"), entry.get("entity")) {
+            (Some(Value::String(id)), None) => Record::Interaction(id.clone()),
+            (None, Some(entity)) => Record::Entity { kind: text(entity, "type")?, id: text(entity, "id")? },
+            _ => return Err(EntryError::Invalid("interactionId or entity")),
+        };
+        let source = entry.get("source").ok_or(EntryError::Invalid("source"))?;
+        let header = Self {
+            event_id: text(entry, "eventId")?,
+            org: text(entry, "org")?,
+            record,
+            occurred_at: text(entry, "occurredAt")?,
+            object: text(source, "object")?,
+        };
+        header.validate()?;
+        Ok(header)
+    }
+
+    fn validate(&self) -> Result<(), EntryError> {
+        let checks = [
+            (is_hex_id(&self.event_id), "eventId"),
+            (is_name(&self.org, MAX_ORG_CHARS), "org"),
+            (self.record.is_valid(), "interactionId or entity"),
+            (is_instant(&self.occurred_at), "occurredAt"),
+            (is_hex_id(&self.object), "source.object"),
+        ];
+        checks.iter().find(|(fits, _)| !fits).map_or(Ok(()), |(_, name)| Err(EntryError::Invalid(name)))
+    }
+}
+
+/// A canonical line and what was read from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    text: String,
+    header: Header,
+}
+
+impl Line {
+    /// Checks a stored line: JSON, canonical byte for byte, version 1, valid names.
+    pub fn check(text: &str) -> Result<Self, EntryError> {
+        let header = check_text(text)?;
+        Line::new(text.to_owned(), header)
+    }
+
+    fn new(text: String, header: Header) -> Result<Self, EntryError> {
+        if text.len() > MAX_LINE_BYTES {
+            return Err(EntryError::TooLong);
+        }
+        Ok(Self { text, header })
+    }
+
+    /// The canonical text, without a newline.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What placing and finding it needs.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The RFC 6962 leaf hash over the canonical bytes.
+    pub fn leaf(&self) -> Hash {
+        leaf_hash(self.text.as_bytes())
+    }
+}
+
+/// Checks a line without copying it.
+pub(crate) fn check_text(text: &str) -> Result<Header, EntryError> {
+    if text.len() > MAX_LINE_BYTES {
+        return Err(EntryError::TooLong);
+    }
+    let entry: Value = serde_json::from_str(text).map_err(|_| EntryError::NotJson)?;
+    // Duplicate names, spaces, other orders and other escapes all differ from what writing the value gives.
+    if canonical::to_string(&entry)? != text {
+        return Err(EntryError::NotCanonical);
+    }
+    Header::of(&entry)
+}
+
+/// A line at its place in a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SequencedEntry {
+    /// Its index in the log, from 0.
+    pub index: u64,
+    /// The canonical text.
+    pub text: String,
+}
+
+impl SequencedEntry {
+    /// The RFC 6962 leaf hash.
+    pub fn leaf(&self) -> Hash {
+        leaf_hash(self.text.as_bytes())
+    }
+
+    /// The entry's members.
+    pub fn entry(&self) -> Result<Entry, EntryError> {
+        Entry::read(self.text.as_bytes())
+    }
+}
+
+/// A stored entry as a reader sees it. Unknown members are ignored.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// The format's version.
+    pub v: u64,
+    /// The event's keyed id.
+    pub event_id: String,
+    /// The org.
+    pub org: String,
+    /// The event type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// The activity's name.
+    pub activity: String,
+    /// The interaction, unless the entry is about an entity.
+    #[serde(default)]
+    pub interaction_id: Option<String>,
+    /// The entity, unless the entry is about an interaction.
+    #[serde(default)]
+    pub entity: Option<EntityRef>,
+    /// When it occurred.
+    pub occurred_at: String,
+    /// Whether it came after its interaction had been sealed.
+    #[serde(default)]
+    pub late: bool,
+    /// Clear fields by canonical name.
+    #[serde(default)]
+    pub fields: Map<String, Value>,
+    /// Names of masked fields.
+    #[serde(default)]
+    pub masked: Vec<String>,
+    /// The lineage token.
+    pub lineage_token: String,
+    /// The source schema's version.
+    pub schema_version: String,
+    /// The masking policy's version.
+    pub policy_version: String,
+    /// Where in bronze the source event lies.
+    pub source: Source,
+}
+
+/// An entity as it stands in an entry.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct EntityRef {
+    /// The entity's type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The entity's id.
+    pub id: String,
+}
+
+impl Entry {
+    /// Reads a stored line of version 1.
+    pub fn read(line: &[u8]) -> Result<Self, EntryError> {
+        let entry: Self = serde_json::from_slice(line).map_err(|_| EntryError::NotJson)?;
+        if entry.v != VERSION {
+            return Err(EntryError::UnknownVersion);
+        }
+        Ok(entry)
+    }
+
+    /// The interaction or entity; `None` if the line names neither or both.
+    pub fn record(&self) -> Option<Record> {
+        match (&self.interaction_id, &self.entity) {
+            (Some(id), None) => Some(Record::Interaction(id.clone())),
+            (None, Some(entity)) => Some(Record::Entity { kind: entity.kind.clone(), id: entity.id.clone() }),
+            _ => None,
+        }
+    }
+}
+
+/// Why a line is no entry. Names members, never values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EntryError {
+    /// No JSON, or not an entry's JSON.
+    #[error("the line is not an entry's JSON")]
+    NotJson,
+    /// JSON, but not the canonical bytes of it.
+    #[error("the line is not canonical (RFC 8785)")]
+    NotCanonical,
+    /// A version that this reader does not know.
+    #[error("the entry has an unknown version")]
+    UnknownVersion,
+    /// A member is missing or has an invalid form.
+    #[error("the entry's {0} is missing or invalid")]
+    Invalid(&'static str),
+    /// Longer than [`MAX_LINE_BYTES`].
+    #[error("the line is longer than an entry may be")]
+    TooLong,
+    /// No canonical form.
+    #[error(transparent)]
+    Canonical(#[from] CanonicalError),
+}
+
+fn is_hex_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_record_part(text: &str) -> bool {
+    (1..=MAX_RECORD_CHARS).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-'))
+}
+
+/// `YYYY-MM-DDTHH:MM:SS.mmmZ`: text order is time order.
+fn is_instant(text: &str) -> bool {
+    text.len() == INSTANT_SHAPE.len()
+        && text.bytes().zip(INSTANT_SHAPE.bytes()).all(|(byte, shape)| match shape {
+            b'0' => byte.is_ascii_digit(),
+            other => byte == other,
+        })
+}
+
+const INSTANT_SHAPE: &str = "0000-00-00T00:00:00.000Z";
+const MAX_RECORD_CHARS: usize = 128;
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn pending(org: &str, interaction: &str, seq: u64) -> PendingEntry {
+        PendingEntry {
+            event_id: format!("{seq:032x}"),
+            org: org.to_owned(),
+            event_type: "customer.start".to_owned(),
+            activity: "Customer connected".to_owned(),
+            record: Record::Interaction(interaction.to_owned()),
+            occurred_at: format!("2026-03-02T14:{:02}:{:02}.350Z", (seq / 60) % 60, seq % 60),
+            late: false,
+            fields: BTreeMap::from([
+                ("media".to_owned(), Field::Text("VOICE".to_owned())),
+                ("durationMs".to_owned(), Field::Int(1_250)),
+            ]),
+            masked: vec!["ani".to_owned()],
+            lineage_token: "6f1c1e0e-7a3f-5a53-9a38-7e3f5f8f0b11".to_owned(),
+            schema_version: "genesys/1".to_owned(),
+            policy_version: "1".to_owned(),
+            source: Source { object: "0123456789abcdef0123456789abcdef".to_owned(), line: seq },
+            salt: [7; 16],
+        }
+    }
+
+    /// Frozen: the format of version 1. A change here needs a new version.
+    #[test]
+    fn the_line_of_version_1() {
+        let line = pending("acme", "c-1", 3).to_line().unwrap();
+        assert_eq!(
+            line.as_str(),
+            concat!(
+                r#"{"activity":"Customer connected","eventId":"00000000000000000000000000000003","#,
+                r#""fields":{"durationMs":1250,"media":"VOICE"},"interactionId":"c-1","keyIds":[],"#,
+                r#""lineageToken":"6f1c1e0e-7a3f-5a53-9a38-7e3f5f8f0b11","masked":["ani"],"#,
+                r#""occurredAt":"2026-03-02T14:00:03.350Z","org":"acme","policyVersion":"1","#,
+                r#""salt":"BwcHBwcHBwcHBwcHBwcHBw","schemaVersion":"genesys/1","sealed":[],"#,
+                r#""source":{"line":3,"object":"0123456789abcdef0123456789abcdef"},"type":"customer.start","v":1}"#
+            )
+        );
+        assert_eq!(Line::check(line.as_str()).unwrap(), line);
+    }
+
+    #[test]
+    fn numbers_beyond_i_json_are_strings() {
+        let mut entry = pending("acme", "c-1", 0);
+        entry.fields = BTreeMap::from([
+            ("big".to_owned(), Field::Int(i64::MAX)),
+            ("double".to_owned(), Field::Float(1e300)),
+            ("edge".to_owned(), Field::Int(9_007_199_254_740_991)),
+            ("list".to_owned(), Field::List(vec![Field::Int(i64::MIN), Field::Bool(true), Field::Float(0.5)])),
+            ("nan".to_owned(), Field::Float(f64::NAN)),
+        ]);
+        let line = entry.to_line().unwrap();
+        let read = Entry::read(line.as_str().as_bytes()).unwrap();
+        assert_eq!(read.fields["big"], json!("9223372036854775807"));
+        assert!(read.fields["double"].is_string());
+        assert_eq!(read.fields["edge"], json!(9_007_199_254_740_991_i64));
+        assert_eq!(read.fields["list"], json!(["-9223372036854775808", true, 0.5]));
+        assert_eq!(read.fields["nan"], Value::Null);
+    }
+
+    #[test]
+    fn a_reader_ignores_additions_and_refuses_other_versions() {
+        let text = pending("acme", "c-1", 0).to_line().unwrap().as_str().to_owned();
+        let later = text.replace(r#""v":1}"#, r#""v":1,"zNew":{"a":[1]}}"#);
+        assert!(Line::check(&later).is_ok());
+        assert_eq!(Entry::read(later.as_bytes()).unwrap().record(), Some(Record::Interaction("c-1".to_owned())));
+        let version_2 = text.replace(r#""v":1}"#, r#""v":2}"#);
+        assert_eq!(Line::check(&version_2), Err(EntryError::UnknownVersion));
+        assert_eq!(Entry::read(version_2.as_bytes()), Err(EntryError::UnknownVersion));
+    }
+
+    #[test]
+    fn lines_that_are_not_canonical_are_refused() {
+        let text = pending("acme", "c-1", 0).to_line().unwrap().as_str().to_owned();
+        for (case, line) in [
+            ("space", text.replacen(':', ": ", 1)),
+            ("newline at the end", format!("{text}\n")),
+            ("duplicate name", text.replacen(r#""v":1}"#, r#""v":1,"v":1}"#, 1)),
+            ("escape that is not needed", text.replacen("VOICE", "VOIC\\u0045", 1)),
+            ("number form", text.replacen("1250", "1.25e3", 1)),
+            (
+                "order",
+                text.replacen(r#"{"activity":"Customer connected","#, "{", 1).replacen(
+                    r#""v":1}"#,
+                    r#""v":1,"activity":"Customer connected"}"#,
+                    1,
+                ),
+            ),
+        ] {
+            assert_ne!(line, text, "{case}: the test must change the line");
+            assert_eq!(Line::check(&line), Err(EntryError::NotCanonical), "{case}");
+        }
+        assert_eq!(Line::check("{"), Err(EntryError::NotJson));
+        assert_eq!(
+            Line::check(&text.replacen("1250", "9007199254740993", 1)).unwrap_err(),
+            EntryError::Canonical(CanonicalError::NumberBeyondIJson)
+        );
+    }
+
+    #[test]
+    fn entries_with_invalid_names_are_not_built() {
+        type Change = fn(&mut PendingEntry);
+        let cases: [(&str, Change); 6] = [
+            ("eventId", |entry| entry.event_id = "zz".to_owned()),
+            ("org", |entry| entry.org = "a/b".to_owned()),
+            ("interactionId or entity", |entry| entry.record = Record::Interaction("+1 555".to_owned())),
+            ("interactionId or entity", |entry| {
+                entry.record = Record::Entity { kind: "User".to_owned(), id: "a@b".to_owned() };
+            }),
+            ("occurredAt", |entry| entry.occurred_at = "2026-03-02T14:00:03Z".to_owned()),
+            ("source.object", |entry| entry.source.object = String::new()),
+        ];
+        for (name, change) in cases {
+            let mut entry = pending("acme", "c-1", 0);
+            change(&mut entry);
+            assert_eq!(entry.to_line(), Err(EntryError::Invalid(name)));
+        }
+    }
+
+    #[test]
+    fn an_entity_entry_names_its_entity_and_no_interaction() {
+        let mut entry = pending("acme", "c-1", 0);
+        entry.record = Record::Entity { kind: "User".to_owned(), id: "u-9".to_owned() };
+        let line = entry.to_line().unwrap();
+        assert!(!line.as_str().contains("interactionId"));
+        assert_eq!(line.header().record.key("acme"), "acme/User/u-9");
+    }
+}

@@ -2,7 +2,12 @@
 
 pub mod append;
 pub mod canonical;
+pub mod chunk;
 pub mod entry;
+pub mod head;
+pub mod log;
+pub mod member;
+pub mod ports;
 pub mod posting;
 pub mod segment;
 pub mod store;

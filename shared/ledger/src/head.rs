@@ -1,0 +1,182 @@
+//! The head: a log's committed size, root and right edge, and the segments whose follow-up work is not done.
+//!
+//! Invariant: storage returns a [`StoredHead`]; only [`StoredHead::verify`] makes a [`Head`], whose root follows from its
+//! edge and whose unpublished segments reach without a gap from what is indexed to its size.
+
+use crate::chunk::ChunkId;
+use crate::log::LogId;
+use crate::segment::SegmentName;
+use crate::tree::{Edge, Hash};
+
+/// A committed segment whose postings and counts may not be written yet. It carries all that this work needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentRef {
+    /// The index of its first entry.
+    pub first: u64,
+    /// How many entries it has.
+    pub count: u64,
+    /// Its object key.
+    pub key: String,
+    /// The object's version id: evidence is read by version, as a delete marker may hide it.
+    pub version_id: String,
+    /// The object's size.
+    pub bytes: u64,
+    /// The chunks in it, in order, with their counts.
+    pub chunks: Vec<(ChunkId, u64)>,
+}
+
+impl SegmentRef {
+    /// The index after its last entry.
+    pub fn end(&self) -> u64 {
+        self.first + self.count
+    }
+}
+
+/// A head as it was read: not trusted yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredHead {
+    /// How many entries are committed.
+    pub size: u64,
+    /// The log's root.
+    pub root: Hash,
+    /// The roots of the maximal full subtrees, left to right.
+    pub edge: Vec<Hash>,
+    /// Committed segments that are not indexed yet, in order.
+    pub unpublished: Vec<SegmentRef>,
+    /// Entries below it have postings.
+    pub indexed: u64,
+}
+
+impl StoredHead {
+    /// Accepts the head if its parts agree with each other.
+    pub fn verify(self, log: &LogId) -> Result<Head, HeadError> {
+        let edge = Edge::from_parts(self.size, self.edge).ok_or(HeadError::EdgeOfAnotherSize)?;
+        if edge.root() != self.root {
+            return Err(HeadError::RootNotOfEdge);
+        }
+        let mut reached = self.indexed;
+        for segment in &self.unpublished {
+            let name = SegmentName::parse(&segment.key).ok_or(HeadError::ForeignSegment)?;
+            let agrees = name.log == *log && name.first == segment.first && name.count == segment.count;
+            let chunk_count: u64 = segment.chunks.iter().map(|(_, count)| count).sum();
+            if !agrees || chunk_count != segment.count {
+                return Err(HeadError::ForeignSegment);
+            }
+            if segment.first != reached {
+                return Err(HeadError::Gap);
+            }
+            reached = segment.end();
+        }
+        if reached != self.size {
+            return Err(HeadError::Gap);
+        }
+        Ok(Head { edge, unpublished: self.unpublished, indexed: self.indexed })
+    }
+}
+
+/// A head whose parts agree.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Head {
+    pub(crate) edge: Edge,
+    pub(crate) unpublished: Vec<SegmentRef>,
+    pub(crate) indexed: u64,
+}
+
+impl Head {
+    /// The head of a log that has no entry.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// How many entries are committed.
+    pub fn size(&self) -> u64 {
+        self.edge.size()
+    }
+
+    /// The log's root.
+    pub fn root(&self) -> Hash {
+        self.edge.root()
+    }
+
+    /// The right edge of the tree.
+    pub fn edge(&self) -> &Edge {
+        &self.edge
+    }
+
+    /// Committed segments that are not indexed yet, in order.
+    pub fn unpublished(&self) -> &[SegmentRef] {
+        &self.unpublished
+    }
+
+    /// Entries below it have postings.
+    pub fn indexed(&self) -> u64 {
+        self.indexed
+    }
+}
+
+/// A stored head contradicts itself: nothing may be appended to its log until a person has looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HeadError {
+    /// The edge has another number of roots than the size asks for.
+    #[error("the head's edge does not belong to its size")]
+    EdgeOfAnotherSize,
+    /// The root is not the edge's.
+    #[error("the head's root does not follow from its edge")]
+    RootNotOfEdge,
+    /// An unpublished segment's name contradicts its row or its log.
+    #[error("the head names a segment that is not its own")]
+    ForeignSegment,
+    /// The unpublished segments do not reach from `indexed` to `size`.
+    #[error("the head's unpublished segments leave a gap")]
+    Gap,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::leaf_hash;
+
+    fn log() -> LogId {
+        LogId::parse("acme/interaction/1/0").unwrap()
+    }
+
+    fn stored() -> StoredHead {
+        let mut edge = Edge::empty();
+        (0..5_u8).for_each(|index| edge.append(leaf_hash(&[index])));
+        let name = SegmentName::of(&log(), 2, 3, b"bytes");
+        let chunk = ChunkId { object: "a".to_owned(), ordinal: 0 };
+        let segment = SegmentRef {
+            first: 2,
+            count: 3,
+            key: name.key(),
+            version_id: "v".to_owned(),
+            bytes: 5,
+            chunks: vec![(chunk, 3)],
+        };
+        StoredHead { size: 5, root: edge.root(), edge: edge.roots().to_vec(), unpublished: vec![segment], indexed: 2 }
+    }
+
+    #[test]
+    fn a_head_whose_parts_agree_is_accepted() {
+        let head = stored().verify(&log()).unwrap();
+        assert_eq!((head.size(), head.indexed(), head.unpublished().len()), (5, 2, 1));
+    }
+
+    #[test]
+    fn a_head_that_contradicts_itself_is_refused() {
+        let broken = |change: fn(&mut StoredHead)| {
+            let mut head = stored();
+            change(&mut head);
+            head.verify(&log()).unwrap_err()
+        };
+        assert_eq!(broken(|head| head.size = 6), HeadError::RootNotOfEdge);
+        assert_eq!(broken(|head| head.size = 7), HeadError::EdgeOfAnotherSize);
+        assert_eq!(broken(|head| head.root.0[0] ^= 1), HeadError::RootNotOfEdge);
+        assert_eq!(broken(|head| head.edge[1].0[0] ^= 1), HeadError::RootNotOfEdge);
+        assert_eq!(broken(|head| head.indexed = 1), HeadError::Gap);
+        assert_eq!(broken(|head| head.unpublished.clear()), HeadError::Gap);
+        assert_eq!(broken(|head| head.unpublished[0].first = 3), HeadError::ForeignSegment);
+        assert_eq!(broken(|head| head.unpublished[0].chunks[0].1 = 2), HeadError::ForeignSegment);
+        assert_eq!(stored().verify(&LogId::parse("acme/entity/1/0").unwrap()), Err(HeadError::ForeignSegment));
+    }
+}
