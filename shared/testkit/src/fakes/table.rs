@@ -1,0 +1,129 @@
+//! A table with the real one's limits: items by (pk, sk), 400 KB each, batches of 100 reads and 25 writes, transactions
+//! of 100 items whose conditions all hold or nothing is written.
+//!
+//! A caller that breaks a limit is a defect in the product, not a condition to handle: the fake panics.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ledgerline_ledger::store::{Failure, StoreError};
+use serde_json::Value;
+
+use crate::fakes::calls::Calls;
+use crate::faults::{Fault, Faults};
+
+/// An item's attributes, without its key.
+pub type Item = BTreeMap<String, Value>;
+/// All items by (pk, sk).
+pub type Items = BTreeMap<(String, String), Item>;
+
+/// DynamoDB's largest item.
+const ITEM_BYTES: usize = 400 * 1024;
+const KEYS_PER_READ: usize = 100;
+const ITEMS_PER_WRITE: usize = 25;
+/// DynamoDB's largest transaction.
+pub const ITEMS_PER_TRANSACTION: usize = 100;
+
+/// The table.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    items: Arc<Mutex<Items>>,
+    faults: Faults,
+    calls: Calls,
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new(faults: Faults, calls: Calls) -> Self {
+        Self { items: Arc::default(), faults, calls }
+    }
+
+    /// A consistent batch read, in the order of `keys`.
+    pub async fn batch_get(&self, keys: &[(String, String)]) -> Vec<Option<Item>> {
+        tokio::task::yield_now().await;
+        self.calls.add("dynamodb:BatchGetItem", keys.len().div_ceil(KEYS_PER_READ));
+        assert_distinct(keys.iter());
+        let items = self.lock();
+        keys.iter().map(|key| items.get(key).cloned()).collect()
+    }
+
+    /// A consistent read of one item.
+    pub async fn get(&self, pk: &str, sk: &str) -> Option<Item> {
+        tokio::task::yield_now().await;
+        self.calls.add("dynamodb:GetItem", 1);
+        self.lock().get(&(pk.to_owned(), sk.to_owned())).cloned()
+    }
+
+    /// Unconditional puts.
+    ///
+    /// # Errors
+    /// An injected fault; batches before the struck one stay written, as they would.
+    pub async fn batch_put(&self, rows: Vec<((String, String), Item)>) -> Result<(), StoreError> {
+        assert_distinct(rows.iter().map(|(key, _)| key));
+        for batch in rows.chunks(ITEMS_PER_WRITE) {
+            let write = |items: &mut Items| {
+                batch.iter().for_each(|(key, item)| put(items, key.clone(), item.clone()));
+                Ok(())
+            };
+            self.write("dynamodb:BatchWriteItem", write).await?;
+        }
+        Ok(())
+    }
+
+    /// One write call. `change` must check its conditions before it touches anything: all of it or nothing.
+    ///
+    /// # Errors
+    /// What `change` returns, or an injected fault.
+    pub async fn write<T>(
+        &self,
+        call: &'static str,
+        change: impl FnOnce(&mut Items) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        tokio::task::yield_now().await;
+        self.calls.add(call, 1);
+        let fault = self.faults.strike(call);
+        if fault == Some(Fault::Lost) {
+            return Err(Faults::error(call));
+        }
+        let answer = change(&mut self.lock())?;
+        if fault == Some(Fault::PersistedButErrored) { Err(Faults::error(call)) } else { Ok(answer) }
+    }
+
+    /// All items as they are now.
+    pub fn items(&self) -> Items {
+        self.lock().clone()
+    }
+
+    /// Everything in the table as one text, for scans.
+    pub fn dump(&self) -> String {
+        format!("{:?}", self.lock())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Items> {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Puts an item, within the table's size limit.
+pub fn put(items: &mut Items, key: (String, String), item: Item) {
+    let bytes: usize = item.iter().map(|(name, value)| name.len() + value.to_string().len()).sum();
+    assert!(bytes + key.0.len() + key.1.len() <= ITEM_BYTES, "item {key:?} would be {bytes} bytes, beyond 400 KB");
+    items.insert(key, item);
+}
+
+/// The error of a condition that did not hold.
+pub fn condition_failed(what: &str) -> StoreError {
+    StoreError::Conflict(Failure::new(what))
+}
+
+/// A key as the table has it.
+pub fn key(pk: impl Into<String>, sk: impl Into<String>) -> (String, String) {
+    (pk.into(), sk.into())
+}
+
+fn assert_distinct<'a>(keys: impl Iterator<Item = &'a (String, String)>) {
+    let mut seen = BTreeSet::new();
+    for key in keys {
+        assert!(seen.insert(key), "a batch names {key:?} twice, which the real table refuses");
+    }
+}
