@@ -12,7 +12,8 @@ use crate::tree::{Edge, Hash, leaf_hash};
 
 /// Most chunks in one segment: a transaction has 100 items, one of which is the head.
 pub const MAX_CHUNKS: usize = 99;
-/// Most text in one segment: with its packed bytes and one more chunk it stays well inside 512 MB of memory.
+/// Most text in one segment. A usual one (10 chunks × 256 lines × 700 bytes) is 1.8 MB; text, packed chunks, bytes and
+/// the re-read for postings together stay below 4 × 64 MiB, inside 512 MB of memory.
 pub const MAX_SEGMENT_TEXT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Everything that an append writes, decided before anything is written.
@@ -167,7 +168,7 @@ impl Gathered {
     }
 }
 
-/// Half a member: two kept neighbours together would not have fitted one member by much.
+/// Half a member: packing anew could at best save every second member.
 const MIN_KEPT_LINES: usize = member::MAX_LINES / 2;
 
 #[cfg(test)]

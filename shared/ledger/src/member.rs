@@ -21,10 +21,7 @@ pub fn pack(text: &[u8]) -> Vec<u8> {
         .operating_system(OS_UNKNOWN)
         .write(Vec::with_capacity(text.len() / 4 + HEADER_BYTES), Compression::new(LEVEL));
     // Writing into a Vec cannot fail; were it to, the empty member would fail every later check.
-    match encoder.write_all(text).and_then(|()| encoder.finish()) {
-        Ok(bytes) => bytes,
-        Err(_) => Vec::new(),
-    }
+    encoder.write_all(text).and_then(|()| encoder.finish()).unwrap_or_default()
 }
 
 /// Unpacks the member at the start of `bytes` and says how many bytes it took.
