@@ -1,1 +1,364 @@
-//! (in work)
+//! From a customer's links to the entries of their interactions: what is read, and what is accepted of it.
+//!
+//! Invariant: an entry is accepted only if its line is canonical, its record is the one asked for and its org is the
+//! log's, and it is accepted once, however many ways lead to it. The order of reading makes nothing fall between index
+//! and ledger: heads first (their segments without postings are read whole), postings after. What cannot be read or does
+//! not check out is a [`Fault`], never silently absent. Left out: the reads themselves, and pages ([`crate::answer`]).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+
+use ledgerline_ledger::entry::{Line, Record};
+use ledgerline_ledger::head::SegmentRef;
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::posting::Posting;
+use ledgerline_ledger::segment::{Segment, SegmentName, read_member};
+use ledgerline_ledger::store::StoreError;
+use ledgerline_ledger::tree::Hash;
+use ledgerline_privacy::PseudonymKey;
+use serde::{Deserialize, Serialize};
+
+use crate::subjects::Link;
+
+/// Finds whom identifiers name.
+pub trait FindSubjects {
+    /// The subject of each pseudonym, in their order.
+    fn subjects_of(&self, pseudonyms: &[&str]) -> impl Future<Output = Result<Vec<Option<String>>, StoreError>> + Send;
+
+    /// Whether each of these subjects exists and is active, in their order. Any other subject has no links to show.
+    fn are_active(&self, subjects: &[&str]) -> impl Future<Output = Result<Vec<bool>, StoreError>> + Send;
+}
+
+/// Reads all links of a subject.
+pub trait ReadLinks {
+    /// Record keys and links, read consistently, in any order.
+    fn links(&self, subject: &str) -> impl Future<Output = Result<Vec<(String, Link)>, StoreError>> + Send;
+}
+
+/// Reads all postings of a record.
+pub trait ReadPostings {
+    /// The postings, read consistently: whatever a head calls indexed is among them.
+    fn postings(&self, record: &str) -> impl Future<Output = Result<Vec<Posting>, StoreError>> + Send;
+}
+
+/// Opens the pseudonym key. Never makes one: without a key no customer was ever seen.
+pub trait ReadPseudonymKeys {
+    /// All versions; none before the first event.
+    fn pseudonym_keys(&self) -> impl Future<Output = Result<Vec<PseudonymKey>, StoreError>> + Send;
+}
+
+/// A record that one or several of the customer's subjects are linked to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkedRecord {
+    /// The log that keeps it.
+    pub log: LogId,
+    /// Earliest occurrence known so far.
+    pub first: String,
+    /// Latest occurrence known so far.
+    pub last: String,
+}
+
+impl LinkedRecord {
+    /// Widens the span to hold `first` and `last`, too. A link spans the events that carried an identifier; the others
+    /// of its interaction show in postings and entries alone.
+    pub fn widen(&mut self, first: &str, last: &str) {
+        if first < self.first.as_str() {
+            self.first = first.to_owned();
+        }
+        if last > self.last.as_str() {
+            self.last = last.to_owned();
+        }
+    }
+}
+
+/// The records of all links together, by record key; spans of several subjects' links to one record are joined.
+pub fn linked_records(
+    links: impl IntoIterator<Item = (String, Link)>,
+) -> Result<BTreeMap<String, LinkedRecord>, StoreError> {
+    let mut records: BTreeMap<String, LinkedRecord> = BTreeMap::new();
+    for (record, link) in links {
+        let log = LogId::parse(&link.log).map_err(|error| corrupt("read a link's log", error))?;
+        let new = || LinkedRecord { log, first: link.first.clone(), last: link.last.clone() };
+        records.entry(record).or_insert_with(new).widen(&link.first, &link.last);
+    }
+    Ok(records)
+}
+
+/// One ranged read: a gzip member and the lines that are wanted of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberRead {
+    /// The segment.
+    pub place: SegmentPlace,
+    /// Where the member's bytes begin.
+    pub offset: u64,
+    /// How many bytes it has.
+    pub length: u64,
+    /// The log's index of its first line.
+    pub first: u64,
+    /// Line number inside the member → record key.
+    pub lines: BTreeMap<u32, String>,
+}
+
+/// Which object, at which version, of which log.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SegmentPlace {
+    /// The log.
+    pub log: LogId,
+    /// The object's key.
+    pub segment: String,
+    /// The object's version.
+    pub version_id: String,
+}
+
+/// The fewest reads that fetch all lines of these postings: a member that several records share is read once.
+pub fn plan_reads<'a>(postings: impl IntoIterator<Item = &'a Posting>) -> Vec<MemberRead> {
+    let mut reads: BTreeMap<(SegmentPlace, u64), MemberRead> = BTreeMap::new();
+    for posting in postings {
+        let place = SegmentPlace {
+            log: posting.log.clone(),
+            segment: posting.segment.clone(),
+            version_id: posting.version_id.clone(),
+        };
+        for member in &posting.members {
+            let read = reads.entry((place.clone(), member.offset)).or_insert_with(|| MemberRead {
+                place: place.clone(),
+                offset: member.offset,
+                length: member.length,
+                first: member.first,
+                lines: BTreeMap::new(),
+            });
+            read.lines.extend(member.at.iter().map(|at| (*at, posting.record_key.clone())));
+        }
+    }
+    reads.into_values().collect()
+}
+
+impl MemberRead {
+    /// The wanted entries of the bytes that were read; all of them, or a reason why none.
+    pub fn accept(&self, bytes: &[u8]) -> Result<Vec<Found>, &'static str> {
+        let entries = read_member(bytes, self.first).map_err(|_| NOT_A_MEMBER)?;
+        let name = SegmentName::parse(&self.place.segment).filter(|name| name.log == self.place.log);
+        let name = name.ok_or(NOT_A_SEGMENT)?;
+        let mut found = Vec::with_capacity(self.lines.len());
+        for (at, record) in &self.lines {
+            let entry = usize::try_from(*at).ok().and_then(|at| entries.get(at)).ok_or(OUT_OF_PLACE)?;
+            let line = Line::check(&entry.text).map_err(|_| NOT_AN_ENTRY)?;
+            if !(name.first..name.end()).contains(&entry.index) || record_key(&line) != *record {
+                return Err(OUT_OF_PLACE);
+            }
+            found.push(Found::new(record.clone(), line, &self.place, entry.index)?);
+        }
+        Ok(found)
+    }
+}
+
+/// The entries of a whole segment that are about one of `wanted`. Its digest is checked against its name.
+pub fn accept_segment(place: &SegmentPlace, bytes: &[u8], wanted: &BTreeSet<&str>) -> Result<Vec<Found>, &'static str> {
+    let segment = Segment::read(&place.segment, bytes).map_err(|_| NOT_A_SEGMENT)?;
+    if segment.name().log != place.log {
+        return Err(NOT_A_SEGMENT);
+    }
+    let mut found = Vec::new();
+    for (index, text) in (segment.name().first..).zip(segment.lines()) {
+        let line = Line::check(text).map_err(|_| NOT_AN_ENTRY)?;
+        let record = record_key(&line);
+        if wanted.contains(record.as_str()) {
+            found.push(Found::new(record, line, place, index)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Segments of a log that have no postings yet, by its head.
+pub fn unindexed(log: &LogId, indexed: u64, segments: &[SegmentRef]) -> Vec<SegmentPlace> {
+    let without = segments.iter().filter(|segment| segment.end() > indexed);
+    without
+        .map(|segment| SegmentPlace {
+            log: log.clone(),
+            segment: segment.key.clone(),
+            version_id: segment.version_id.clone(),
+        })
+        .collect()
+}
+
+/// An entry, checked, with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The record that it is about.
+    pub record: String,
+    /// Where it stands among the record's entries.
+    pub order: EventOrder,
+    /// The object that it was read from.
+    pub place: SegmentPlace,
+    /// Its leaf hash, computed from the line.
+    pub leaf: Hash,
+    /// The canonical line.
+    pub text: String,
+}
+
+impl Found {
+    fn new(record: String, line: Line, place: &SegmentPlace, index: u64) -> Result<Self, &'static str> {
+        if line.header().org != place.log.org() {
+            return Err(OUT_OF_PLACE);
+        }
+        let order = EventOrder {
+            occurred_at: line.header().occurred_at.clone(),
+            rank: rank(&event_type(line.as_str())),
+            log: place.log.as_str().to_owned(),
+            index,
+        };
+        Ok(Self { record, order, place: place.clone(), leaf: line.leaf(), text: line.as_str().to_owned() })
+    }
+}
+
+/// Event order: by occurrence; at one instant what opens comes before what it encloses and what closes after it; then by
+/// place in the log, where one source object's events lie in the order of their source's own sequence numbers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EventOrder {
+    /// RFC 3339 UTC with three decimals.
+    #[serde(rename = "t")]
+    pub occurred_at: String,
+    /// Rank of the event's kind.
+    #[serde(rename = "r")]
+    pub rank: u8,
+    /// The log.
+    #[serde(rename = "l")]
+    pub log: String,
+    /// The index in it.
+    #[serde(rename = "n")]
+    pub index: u64,
+}
+
+/// All entries found for records, each place once, in event order.
+#[derive(Debug, Default)]
+pub struct Entries {
+    by_record: BTreeMap<String, BTreeMap<EventOrder, Found>>,
+    seen: BTreeMap<(LogId, u64), Hash>,
+}
+
+impl Entries {
+    /// Adds entries. One that is there already changes nothing; another line at the same place of a log is two ledgers
+    /// where there should be one, and is refused.
+    pub fn add(&mut self, found: Vec<Found>) -> Result<(), &'static str> {
+        let fork = found.iter().any(|one| {
+            let seen = self.seen.get(&(one.place.log.clone(), one.order.index));
+            seen.is_some_and(|leaf| *leaf != one.leaf)
+        });
+        if fork {
+            return Err(FORK);
+        }
+        for one in found {
+            if self.seen.insert((one.place.log.clone(), one.order.index), one.leaf).is_none() {
+                self.by_record.entry(one.record.clone()).or_default().insert(one.order.clone(), one);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is any entry of this record.
+    pub fn has(&self, record: &str) -> bool {
+        self.by_record.contains_key(record)
+    }
+
+    /// Occurrence of the record's earliest and latest entry.
+    pub fn span(&self, record: &str) -> Option<(&str, &str)> {
+        let entries = self.by_record.get(record)?;
+        let (first, _) = entries.first_key_value()?;
+        let (last, _) = entries.last_key_value()?;
+        Some((&first.occurred_at, &last.occurred_at))
+    }
+
+    /// How many entries there are of this record.
+    pub fn count(&self, record: &str) -> usize {
+        self.by_record.get(record).map_or(0, BTreeMap::len)
+    }
+
+    /// Takes the record's entries out, in event order.
+    pub fn take(&mut self, record: &str) -> Vec<Found> {
+        self.by_record.remove(record).unwrap_or_default().into_values().collect()
+    }
+}
+
+/// Evidence that could not be read or did not check out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fault {
+    /// The log.
+    pub log: String,
+    /// The object, unless the log's head itself is at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment: Option<String>,
+    /// Its version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<String>,
+    /// One word or a few: the kind of a store's error, or what did not check out.
+    pub reason: &'static str,
+    /// Records whose entries are missing for it; of a whole segment they are not known.
+    #[serde(skip)]
+    pub records: Vec<String>,
+}
+
+impl Fault {
+    /// A fault of one object.
+    pub fn of(place: &SegmentPlace, reason: &'static str, records: Vec<String>) -> Self {
+        Self {
+            log: place.log.as_str().to_owned(),
+            segment: Some(place.segment.clone()),
+            version_id: Some(place.version_id.clone()),
+            reason,
+            records,
+        }
+    }
+
+    /// A head that contradicts itself: which of its segments have no postings is not known.
+    pub fn of_head(log: &LogId) -> Self {
+        let log = log.as_str().to_owned();
+        Self { log, segment: None, version_id: None, reason: HEAD, records: Vec::new() }
+    }
+}
+
+/// `Corrupt`, for a stored value that is not what was written.
+pub fn corrupt(what: &str, error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Corrupt(ledgerline_ledger::store::Failure::caused_by(what, error))
+}
+
+fn record_key(line: &Line) -> String {
+    line.header().record.key(&line.header().org)
+}
+
+/// The parts of a record key that an answer names: org and record.
+pub fn split_record(record_key: &str) -> Option<(&str, Record)> {
+    let (org, record) = record_key.split_once('/')?;
+    let record = match record.split_once('/') {
+        None => Record::Interaction(record.to_owned()),
+        Some((kind, id)) => Record::Entity { kind: kind.to_owned(), id: id.to_owned() },
+    };
+    Some((org, record))
+}
+
+fn event_type(line: &str) -> String {
+    #[derive(Deserialize)]
+    struct TypeOnly {
+        #[serde(rename = "type")]
+        event_type: String,
+    }
+    serde_json::from_str::<TypeOnly>(line).map(|entry| entry.event_type).unwrap_or_default()
+}
+
+/// Outer starts before inner starts before everything else before inner ends before outer ends.
+fn rank(event_type: &str) -> u8 {
+    match event_type {
+        "customer.start" => 0,
+        _ if event_type.ends_with(".start") => 1,
+        "customer.end" => 4,
+        _ if event_type.ends_with(".end") => 3,
+        _ => 2,
+    }
+}
+
+const NOT_A_MEMBER: &str = "not_a_gzip_member";
+const NOT_A_SEGMENT: &str = "not_the_named_segment";
+const NOT_AN_ENTRY: &str = "not_an_entry";
+const OUT_OF_PLACE: &str = "entry_out_of_place";
+const FORK: &str = "two_entries_at_one_place";
+const HEAD: &str = "head_contradicts_itself";

@@ -1,1 +1,365 @@
-//! (in work)
+//! An access request as asked: who, what for, which time, which page.
+//!
+//! Invariant: what the caller typed becomes [`Identifier`]s here, whose values cannot be printed, and no error repeats
+//! any of it: errors name members of the request, indexes and positions. What leaves this module to be looked up are
+//! pseudonyms and subject ids. Left out: who may ask (the API's authorizer), and looking anything up.
+
+use ledgerline_privacy::{CallingCode, Identifier, KeyRing, Kind, Pseudonym};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
+
+/// Longest request body that is read: 50 identifiers of 512 bytes, escaped, beside a token of 2 KiB, twice over.
+pub const BODY_BYTES: usize = 64 * 1024;
+/// Identifiers of one request. Each has up to 3 readings under each key version, all looked up in one or two batches.
+pub const MAX_IDENTIFIERS: usize = 50;
+/// Entries of a page unless asked otherwise: about half a megabyte.
+pub const DEFAULT_PAGE_SIZE: usize = 500;
+/// Most entries that one page may be asked for: some 2,000 × 1.2 KB with places and escapes = 2.4 MB of 6 MB.
+pub const MAX_PAGE_SIZE: usize = 2_000;
+
+/// A checked access request.
+#[derive(Debug)]
+pub struct Query {
+    /// Whom it is about.
+    pub who: Who,
+    /// What it is for.
+    pub request_type: RequestType,
+    /// Which time it is about.
+    pub range: DateRange,
+    /// Most entries on the page.
+    pub page_size: usize,
+    /// Where the page before left off.
+    pub page_token: Option<String>,
+}
+
+/// How a request names a customer.
+#[derive(Debug)]
+pub enum Who {
+    /// By one of our subject ids.
+    Subject(String),
+    /// By one of our pseudonyms.
+    Pseudonym(Pseudonym),
+    /// By identifiers, of which any may match.
+    Identifiers(Vec<Identifier>),
+}
+
+/// The law's word for what is asked. It is answered alike for all; callers and logs tell them apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RequestType {
+    /// A copy of the data (GDPR Art. 15).
+    #[default]
+    Access,
+    /// A copy to take elsewhere (GDPR Art. 20).
+    Portability,
+    /// A consumer's request to know (CCPA § 1798.110).
+    Know,
+    /// An auditor's or a regulator's question about one customer.
+    Audit,
+}
+
+/// A span of time, both ends inclusive, either of them open. Ends are RFC 3339 UTC with three decimals, as stored times
+/// are, so that text order is time order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DateRange {
+    /// Nothing that ended before this.
+    pub from: Option<String>,
+    /// Nothing that began after this.
+    pub to: Option<String>,
+}
+
+/// Why a request is not answered. The texts hold no value of the request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// The body is no JSON.
+    #[error("{0}")]
+    Malformed(String),
+    /// JSON, but not a request.
+    #[error("{0}")]
+    Unprocessable(String),
+}
+
+impl Query {
+    /// Reads a request's body. `calling_code` is where national phone numbers belong to.
+    pub fn parse(body: &[u8], calling_code: CallingCode) -> Result<Self, QueryError> {
+        let value: Value = serde_json::from_slice(body).map_err(|error| {
+            // serde_json's own text may quote the body, so only the place is given.
+            let (line, column) = (error.line(), error.column());
+            QueryError::Malformed(format!("The body is not JSON: the error is at line {line}, column {column}."))
+        })?;
+        let Value::Object(body) = value else {
+            return Err(unprocessable("The body must be a JSON object with `customerIdHash` or `identifiers`."));
+        };
+        only_members(&body, "The body", MEMBERS)?;
+        Ok(Self {
+            who: who(&body, calling_code)?,
+            request_type: request_type(&body)?,
+            range: date_range(&body)?,
+            page_size: page_size(&body)?,
+            page_token: text(&body, "pageToken", "`pageToken`")?.map(str::to_owned),
+        })
+    }
+
+    /// What is to be looked up, under all versions of the key. Without any key there are no pseudonyms at all.
+    pub fn names(&self, ring: Option<&KeyRing>) -> Names {
+        match &self.who {
+            Who::Subject(id) => Names { subjects: vec![id.clone()], pseudonyms: Vec::new() },
+            Who::Pseudonym(pseudonym) => Names { subjects: Vec::new(), pseudonyms: vec![pseudonym.clone()] },
+            Who::Identifiers(identifiers) => {
+                let all = identifiers.iter().flat_map(|one| ring.into_iter().flat_map(|ring| ring.pseudonyms(one)));
+                let mut pseudonyms: Vec<Pseudonym> = all.collect();
+                pseudonyms.sort();
+                pseudonyms.dedup();
+                Names { subjects: Vec::new(), pseudonyms }
+            }
+        }
+    }
+
+    /// 32 hex digits that differ for different questions. Page size and token are no part of the question. Pseudonyms
+    /// of one key version stand for the identifiers, so that a rotation between two pages changes nothing.
+    pub fn digest(&self, ring: &KeyRing, key_version: u32) -> String {
+        let names = self.names(Some(ring));
+        let by_identifier = matches!(self.who, Who::Identifiers(_));
+        let pseudonyms = names.pseudonyms.iter().filter(|one| !by_identifier || one.version() == key_version);
+        let end = |end: &Option<String>| end.clone().unwrap_or_default();
+        let mut parts = vec![self.request_type.label().to_owned(), end(&self.range.from), end(&self.range.to)];
+        parts.extend(names.subjects);
+        parts.extend(pseudonyms.map(|one| one.as_str().to_owned()));
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part.as_bytes());
+        }
+        hasher.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// What a query looks up.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Subject ids.
+    pub subjects: Vec<String>,
+    /// Identifiers' pseudonyms, sorted, each once.
+    pub pseudonyms: Vec<Pseudonym>,
+}
+
+impl RequestType {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Access, Self::Portability, Self::Know, Self::Audit];
+
+    /// The word in requests and answers.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Access => "ACCESS",
+            Self::Portability => "PORTABILITY",
+            Self::Know => "KNOW",
+            Self::Audit => "AUDIT",
+        }
+    }
+}
+
+impl DateRange {
+    /// Whether something that lasted from `first` to `last` (both inclusive) lies in the range or reaches into it.
+    pub fn overlaps(&self, first: &str, last: &str) -> bool {
+        self.to.as_deref().is_none_or(|to| first <= to) && self.from.as_deref().is_none_or(|from| from <= last)
+    }
+
+    /// Whether something that began at `first` began before the range.
+    pub fn begins_after(&self, first: &str) -> bool {
+        self.from.as_deref().is_some_and(|from| first < from)
+    }
+}
+
+/// An instant as stored times are written; `None` outside the years 0 to 9999.
+pub fn instant(at_ms: i64) -> Option<String> {
+    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at_ms) * 1_000_000).ok()?;
+    let (date, time) = (at.date(), at.time());
+    (0..=9999).contains(&date.year()).then(|| {
+        let (hour, minute, second, ms) = time.as_hms_milli();
+        let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+    })
+}
+
+fn who(body: &Map<String, Value>, calling_code: CallingCode) -> Result<Who, QueryError> {
+    let hash = text(body, "customerIdHash", "`customerIdHash`")?;
+    let identifiers = body.get("identifiers").filter(|value| !value.is_null());
+    match (hash, identifiers) {
+        (Some(hash), None) => customer(hash, calling_code),
+        (None, Some(Value::Array(list))) => identifiers_of(list, calling_code).map(Who::Identifiers),
+        (None, Some(_)) => Err(unprocessable("`identifiers` must be an array of {\"kind\", \"value\"} objects.")),
+        (Some(_), Some(_)) => Err(unprocessable("Give `customerIdHash` or `identifiers`, not both.")),
+        (None, None) => Err(unprocessable("Give `customerIdHash` or `identifiers`: the request names no customer.")),
+    }
+}
+
+/// A subject id and a pseudonym are ours and unmistakable. Anything else is a name given upstream, which is looked up as
+/// every kind that such a name can have without two customers sharing one by chance: a customer id or hash, and a phone's
+/// hash or an external contact's UUID where it looks like one.
+fn customer(hash: &str, calling_code: CallingCode) -> Result<Who, QueryError> {
+    let trimmed = hash.trim();
+    if is_subject_id(trimmed) {
+        return Ok(Who::Subject(trimmed.to_owned()));
+    }
+    if let Some(pseudonym) = Pseudonym::parse(trimmed) {
+        return Ok(Who::Pseudonym(pseudonym));
+    }
+    let is_digest = trimmed.len() >= 32 && trimmed.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_uuid = trimmed.len() == 36 && trimmed.bytes().filter(|byte| *byte == b'-').count() == 4;
+    let kinds = [(Kind::CustomerIdHash, true), (Kind::PhoneHash, is_digest), (Kind::ExternalContact, is_uuid)];
+    let readings = kinds.into_iter().filter(|(_, fits)| *fits);
+    let all: Vec<_> = readings.filter_map(|(kind, _)| Identifier::parse(kind, trimmed, calling_code)).collect();
+    if all.is_empty() {
+        return Err(unprocessable(
+            "`customerIdHash` names nobody: give the customer's id or hash as the source sends it, a pseudonym (p1_…) or a subject id (s_…).",
+        ));
+    }
+    Ok(Who::Identifiers(all))
+}
+
+fn identifiers_of(list: &[Value], calling_code: CallingCode) -> Result<Vec<Identifier>, QueryError> {
+    if list.is_empty() || list.len() > MAX_IDENTIFIERS {
+        return Err(unprocessable(format!("`identifiers` must hold 1 to {MAX_IDENTIFIERS} identifiers.")));
+    }
+    let mut all = Vec::new();
+    for (index, item) in list.iter().enumerate() {
+        let place = format!("`identifiers[{index}]`");
+        let Value::Object(item) = item else {
+            return Err(unprocessable(format!("{place} must be an object with `kind` and `value`.")));
+        };
+        only_members(item, &place, &["kind", "value"])?;
+        let kind = text(item, "kind", &format!("{place}.kind"))?.and_then(kind_of);
+        let Some(kind) = kind else {
+            let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.label()).collect();
+            return Err(unprocessable(format!("{place}.kind must be one of {}.", kinds.join(", "))));
+        };
+        let value = text(item, "value", &format!("{place}.value"))?.unwrap_or_default();
+        let readings = readings(kind, value, calling_code);
+        if readings.is_empty() {
+            return Err(unprocessable(format!(
+                "{place}.value is not a {kind} that names anybody: check its spelling; phone numbers best begin with + and the country code."
+            )));
+        }
+        all.extend(readings);
+    }
+    all.sort();
+    all.dedup();
+    Ok(all)
+}
+
+/// The identifiers that a value may stand for in what transform stored. A messaging address may be a phone number or an
+/// e-mail address, by its spelling. A phone number is also looked up as the messaging address that some services make of
+/// it, its digits without the plus; not the other way round, for another service's short ids look like phone numbers.
+fn readings(kind: Kind, value: &str, calling_code: CallingCode) -> Vec<Identifier> {
+    let mut all: Vec<Identifier> = Identifier::parse(kind, value, calling_code).into_iter().collect();
+    match kind {
+        Kind::Phone => {
+            let number = all.first().map(|phone| phone.value().expose_for_pseudonym().trim_start_matches('+'));
+            let address = number.and_then(|digits| Identifier::parse(Kind::MessagingAddress, digits, calling_code));
+            all.extend(address);
+        }
+        Kind::MessagingAddress => all.extend(Identifier::from_address(value, calling_code)),
+        Kind::Email | Kind::Account | Kind::ExternalContact | Kind::PhoneHash | Kind::CustomerIdHash | Kind::Agent => {}
+    }
+    all
+}
+
+/// The kinds that name customers; `externalContact` and `external_contact` are the same.
+fn kind_of(label: &str) -> Option<Kind> {
+    let plain = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
+    KINDS.into_iter().find(|kind| plain(kind.label()) == plain(label))
+}
+
+fn request_type(body: &Map<String, Value>) -> Result<RequestType, QueryError> {
+    let Some(word) = text(body, "requestType", "`requestType`")? else { return Ok(RequestType::default()) };
+    RequestType::ALL.into_iter().find(|one| one.label().eq_ignore_ascii_case(word)).ok_or_else(|| {
+        let words: Vec<&str> = RequestType::ALL.iter().map(|one| one.label()).collect();
+        unprocessable(format!("`requestType` must be one of {}.", words.join(", ")))
+    })
+}
+
+fn date_range(body: &Map<String, Value>) -> Result<DateRange, QueryError> {
+    let range = match body.get("dateRange") {
+        None | Some(Value::Null) => return Ok(DateRange::default()),
+        Some(Value::Object(range)) => range,
+        Some(_) => return Err(unprocessable("`dateRange` must be an object with `from`, `to` or both.")),
+    };
+    only_members(range, "`dateRange`", &["from", "to"])?;
+    let end = |name: &str, round: fn(i128) -> i128| {
+        let place = format!("`dateRange.{name}`");
+        text(range, name, &place)?.map(|value| parse_end(value, round).ok_or_else(|| no_time(&place))).transpose()
+    };
+    // An end between two milliseconds moves inward: stored times are whole milliseconds.
+    let from = end("from", |nanos| -(-nanos).div_euclid(NANOS_PER_MS))?;
+    let to = end("to", |nanos| nanos.div_euclid(NANOS_PER_MS))?;
+    if let (Some(from), Some(to)) = (&from, &to)
+        && from > to
+    {
+        return Err(unprocessable("`dateRange.from` is later than `dateRange.to`."));
+    }
+    Ok(DateRange { from, to })
+}
+
+fn parse_end(value: &str, to_ms: fn(i128) -> i128) -> Option<String> {
+    let at = OffsetDateTime::parse(value, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)?;
+    instant(i64::try_from(to_ms(at.unix_timestamp_nanos())).ok()?)
+}
+
+fn no_time(place: &str) -> QueryError {
+    unprocessable(format!(
+        "{place} must be an RFC 3339 date and time with an offset, such as 2026-03-02T15:00:00+01:00."
+    ))
+}
+
+fn page_size(body: &Map<String, Value>) -> Result<usize, QueryError> {
+    match body.get("pageSize") {
+        None | Some(Value::Null) => Ok(DEFAULT_PAGE_SIZE),
+        Some(value) => {
+            let size = value.as_u64().and_then(|size| usize::try_from(size).ok());
+            size.filter(|size| (1..=MAX_PAGE_SIZE).contains(size))
+                .ok_or_else(|| unprocessable(format!("`pageSize` must be a whole number from 1 to {MAX_PAGE_SIZE}.")))
+        }
+    }
+}
+
+fn text<'a>(object: &'a Map<String, Value>, name: &str, place: &str) -> Result<Option<&'a str>, QueryError> {
+    match object.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(unprocessable(format!("{place} must be a string."))),
+    }
+}
+
+/// A misspelt member must not silently widen an answer. The name is not repeated: it may be a value in a name's place.
+fn only_members(object: &Map<String, Value>, place: &str, known: &[&str]) -> Result<(), QueryError> {
+    if object.keys().all(|name| known.contains(&name.as_str())) {
+        return Ok(());
+    }
+    Err(unprocessable(format!("{place} has a member that is not known; known are {}.", known.join(", "))))
+}
+
+fn is_subject_id(text: &str) -> bool {
+    text.strip_prefix("s_")
+        .is_some_and(|id| id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
+}
+
+fn unprocessable(detail: impl Into<String>) -> QueryError {
+    QueryError::Unprocessable(detail.into())
+}
+
+const MEMBERS: &[&str] = &["customerIdHash", "identifiers", "requestType", "dateRange", "pageToken", "pageSize"];
+/// Customers' kinds: an agent is no data subject of this endpoint.
+const KINDS: [Kind; 7] = [
+    Kind::Phone,
+    Kind::Email,
+    Kind::Account,
+    Kind::ExternalContact,
+    Kind::MessagingAddress,
+    Kind::PhoneHash,
+    Kind::CustomerIdHash,
+];
+const NANOS_PER_MS: i128 = 1_000_000;
+
+#[cfg(test)]
+mod tests;

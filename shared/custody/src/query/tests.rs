@@ -1,0 +1,199 @@
+use ledgerline_privacy::PseudonymKey;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn parse(body: Value) -> Result<Query, QueryError> {
+    Query::parse(body.to_string().as_bytes(), CallingCode::NANP)
+}
+
+fn ring(versions: &[u32]) -> KeyRing {
+    KeyRing::new(versions.iter().map(|v| PseudonymKey::new(*v, [u8::try_from(*v).unwrap(); 32]))).unwrap()
+}
+
+fn refusal(body: Value) -> String {
+    match parse(body).unwrap_err() {
+        QueryError::Unprocessable(detail) => detail,
+        QueryError::Malformed(detail) => panic!("malformed: {detail}"),
+    }
+}
+
+#[test]
+fn a_customer_is_a_subject_a_pseudonym_or_a_name_given_upstream() {
+    let who = |hash: &str| parse(json!({ "customerIdHash": hash })).unwrap().who;
+    let subject = format!("s_{}", "0a".repeat(16));
+    assert!(matches!(who(&subject), Who::Subject(id) if id == subject));
+    let pseudonym = format!("p1_{}", "0a".repeat(32));
+    assert!(matches!(who(&pseudonym), Who::Pseudonym(one) if one.as_str() == pseudonym));
+    let kinds = |hash: &str| match who(hash) {
+        Who::Identifiers(all) => all.iter().map(Identifier::kind).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(kinds("CUST-1"), [Kind::CustomerIdHash]);
+    assert_eq!(kinds("s_short"), [Kind::CustomerIdHash]);
+    assert_eq!(kinds(&"ab".repeat(32)), [Kind::CustomerIdHash, Kind::PhoneHash]);
+    assert_eq!(kinds("3f1c1e0e-7a3f-4a53-9a38-7e3f5f8f0b11"), [Kind::CustomerIdHash, Kind::ExternalContact]);
+}
+
+#[test]
+fn identifiers_are_normalised_and_read_as_every_kind_they_may_have() {
+    let all = |kind: &str, value: &str| {
+        let query = parse(json!({ "identifiers": [{ "kind": kind, "value": value }] })).unwrap();
+        query.names(Some(&ring(&[1, 2]))).pseudonyms
+    };
+    assert_eq!(all("phone", "(555) 555-0142"), all("PHONE", "tel:+15555550142"));
+    assert_eq!(all("phone", "+15555550142").len(), 4, "as a phone and as digits, under two keys each");
+    assert_eq!(all("email", "Ada@Example.com "), all("email", "ada@example.com"));
+    assert_eq!(all("externalContact", "abc"), all("external_contact", "abc"));
+    let shared = |a: &[Pseudonym], b: &[Pseudonym]| a.iter().filter(|one| b.contains(one)).count();
+    assert_eq!(shared(&all("messaging_address", "+15555550142"), &all("phone", "+15555550142")), 2);
+    assert_eq!(shared(&all("phone", "+15555550142"), &all("messaging_address", "15555550142")), 2);
+    assert_eq!(shared(&all("messaging_address", "ada@example.com"), &all("email", "ada@example.com")), 2);
+}
+
+#[test]
+fn without_a_key_there_is_nothing_to_look_up() {
+    let query = parse(json!({ "identifiers": [{ "kind": "phone", "value": "+15555550142" }] })).unwrap();
+    assert_eq!(query.names(None), Names::default());
+}
+
+#[test]
+fn a_range_has_inclusive_ends_in_any_offset() {
+    let range = |from: Value, to: Value| {
+        parse(json!({ "customerIdHash": "C", "dateRange": { "from": from, "to": to } })).unwrap().range
+    };
+    let berlin = range(json!("2026-03-02T15:00:00+01:00"), json!("2026-03-02t23:59:59.9999-05:30"));
+    assert_eq!(berlin.from.as_deref(), Some("2026-03-02T14:00:00.000Z"));
+    assert_eq!(berlin.to.as_deref(), Some("2026-03-03T05:29:59.999Z"));
+    assert!(berlin.overlaps("2026-03-01T00:00:00.000Z", "2026-03-02T14:00:00.000Z"));
+    assert!(berlin.begins_after("2026-03-01T00:00:00.000Z"));
+    assert!(!berlin.begins_after("2026-03-02T14:00:00.000Z"));
+    assert!(berlin.overlaps("2026-03-03T05:29:59.999Z", "2026-03-09T00:00:00.000Z"));
+    assert!(!berlin.overlaps("2026-03-01T00:00:00.000Z", "2026-03-02T13:59:59.999Z"));
+    assert!(!berlin.overlaps("2026-03-03T05:30:00.000Z", "2026-03-09T00:00:00.000Z"));
+    let inward = range(json!("2026-03-02T14:00:00.0001Z"), json!("2026-03-02T14:00:00.0029Z"));
+    assert_eq!(inward.from.as_deref(), Some("2026-03-02T14:00:00.001Z"));
+    assert_eq!(inward.to.as_deref(), Some("2026-03-02T14:00:00.002Z"));
+    let open = range(Value::Null, json!("2026-03-02T14:00:00Z"));
+    assert!(open.from.is_none() && open.overlaps("0001-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z"));
+    assert!(DateRange::default().overlaps("b", "a"));
+}
+
+#[test]
+fn what_is_no_request_is_refused_with_the_place_and_without_the_value() {
+    let id = |kind: &str, value: &str| json!({ "identifiers": [{ "kind": "email", "value": "a@b.example" }, { "kind": kind, "value": value }] });
+    let range = |from: &str, to: &str| json!({ "customerIdHash": "C", "dateRange": { "from": from, "to": to } });
+    for (body, place) in [
+        (json!([]), "object"),
+        (json!({}), "names no customer"),
+        (json!({ "customerIdHash": "secret", "identifiers": [] }), "not both"),
+        (json!({ "customerIdHash": 5_550_142 }), "`customerIdHash` must be a string"),
+        (json!({ "customerIdHash": " " }), "names nobody"),
+        (json!({ "identifiers": [] }), "1 to 50"),
+        (json!({ "identifiers": "secret" }), "array"),
+        (json!({ "identifiers": ["secret"] }), "identifiers[0]"),
+        (json!({ "identifiers": vec![json!({}); 51] }), "1 to 50"),
+        (id("secret", "x"), "`identifiers[1]`.kind must be one of phone, email"),
+        (id("agent", "x"), "identifiers[1]"),
+        (id("phone", "secret"), "`identifiers[1]`.value"),
+        (id("phone", "anonymous"), "`identifiers[1]`.value"),
+        (json!({ "identifiers": [{ "kind": "phone", "value": "+15555550142", "secret": 1 }] }), "not known"),
+        (json!({ "customerIdHash": "C", "secret": 1 }), "not known"),
+        (json!({ "customerIdHash": "C", "requestType": "secret" }), "ACCESS, PORTABILITY, KNOW, AUDIT"),
+        (json!({ "customerIdHash": "C", "dateRange": "secret" }), "`dateRange`"),
+        (json!({ "customerIdHash": "C", "dateRange": { "since": "secret" } }), "not known"),
+        (range("2026-03-02", "2026-03-03T00:00:00Z"), "`dateRange.from`"),
+        (range("2026-03-02T00:00:00Z", "2026-03-03T00:00:00"), "`dateRange.to`"),
+        (range("0000-01-01T00:00:00+14:00", "2026-03-03T00:00:00Z"), "`dateRange.from`"),
+        (range("2026-03-03T00:00:00Z", "2026-03-03T00:59:59+01:00"), "later"),
+        (json!({ "customerIdHash": "C", "pageSize": 0 }), "`pageSize`"),
+        (json!({ "customerIdHash": "C", "pageSize": 2001 }), "`pageSize`"),
+        (json!({ "customerIdHash": "C", "pageSize": 1.5 }), "`pageSize`"),
+        (json!({ "customerIdHash": "C", "pageToken": 7 }), "`pageToken`"),
+    ] {
+        let detail = refusal(body.clone());
+        assert!(detail.contains(place), "{place} missing in {detail}");
+        assert!(!detail.contains("secret") && !detail.contains("5550142"), "{detail}");
+    }
+    let broken = Query::parse(b"{\"customerIdHash\": secret}", CallingCode::NANP).unwrap_err();
+    assert_eq!(broken, QueryError::Malformed("The body is not JSON: the error is at line 1, column 20.".to_owned()));
+    assert!(matches!(Query::parse(b"\xff", CallingCode::NANP), Err(QueryError::Malformed(_))));
+}
+
+#[test]
+fn debug_output_of_a_query_shows_no_identifier() {
+    let query = parse(json!({ "identifiers": [{ "kind": "phone", "value": "+15555550142" }] })).unwrap();
+    assert!(!format!("{query:?}").contains("5550142"));
+}
+
+#[test]
+fn the_digest_names_the_question_and_not_the_page() {
+    let ring = ring(&[1, 2]);
+    let digest = |body: Value| parse(body).unwrap().digest(&ring, 1);
+    let phone = |value: &str| json!({ "kind": "phone", "value": value });
+    let base = digest(json!({ "identifiers": [phone("+15555550142"), phone("+15555550143")] }));
+    assert_eq!(base.len(), 32);
+    assert_eq!(
+        base,
+        digest(
+            json!({ "identifiers": [phone("1 555 555 0143"), phone("+15555550142")], "pageSize": 3, "pageToken": "t",
+            "requestType": "access", "dateRange": {} })
+        )
+    );
+    let others = [
+        json!({ "identifiers": [phone("+15555550142")] }),
+        json!({ "identifiers": [phone("+15555550142"), phone("+15555550143")], "requestType": "PORTABILITY" }),
+        json!({ "identifiers": [phone("+15555550142"), phone("+15555550143")], "dateRange": { "from": "2026-01-01T00:00:00Z" } }),
+        json!({ "identifiers": [phone("+15555550142"), phone("+15555550143")], "dateRange": { "to": "2026-01-01T00:00:00Z" } }),
+        json!({ "customerIdHash": "C" }),
+    ];
+    for other in others {
+        assert_ne!(base, digest(other));
+    }
+}
+
+#[test]
+fn a_rotation_between_two_pages_keeps_the_digest() {
+    let query = parse(json!({ "identifiers": [{ "kind": "phone", "value": "+15555550142" }] })).unwrap();
+    assert_eq!(query.digest(&ring(&[1]), 1), query.digest(&ring(&[1, 2]), 1));
+    assert_ne!(query.digest(&ring(&[1, 2]), 1), query.digest(&ring(&[1, 2]), 2));
+    let direct = parse(json!({ "customerIdHash": format!("p1_{}", "0a".repeat(32)) })).unwrap();
+    let other = parse(json!({ "customerIdHash": format!("p1_{}", "0b".repeat(32)) })).unwrap();
+    assert_ne!(direct.digest(&ring(&[1, 2]), 2), other.digest(&ring(&[1, 2]), 2));
+}
+
+proptest! {
+    #[test]
+    fn an_end_is_the_same_instant_in_every_offset(ms in 0i64..4_000_000_000_000, minutes in -1439i32..1440) {
+        let offset = UtcOffset::from_whole_seconds(minutes * 60).unwrap();
+        let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * NANOS_PER_MS).unwrap();
+        let spelt = at.to_offset(offset).format(&Rfc3339).unwrap();
+        let range = parse(json!({ "customerIdHash": "C", "dateRange": { "from": spelt, "to": spelt } })).unwrap().range;
+        let plain = instant(ms).unwrap();
+        prop_assert_eq!(range.from.as_deref(), Some(plain.as_str()));
+        prop_assert_eq!(range.to.as_deref(), Some(plain.as_str()));
+        prop_assert!(range.overlaps(&plain, &plain));
+    }
+
+    #[test]
+    fn text_order_of_instants_is_time_order(a in -62_000_000_000_000i64..200_000_000_000_000, b in -62_000_000_000_000i64..200_000_000_000_000) {
+        prop_assert_eq!(instant(a).unwrap().cmp(&instant(b).unwrap()), a.cmp(&b));
+    }
+
+    #[test]
+    fn overlap_is_what_it_says(from in 0i64..50, to in 0i64..50, first in 0i64..50, length in 0i64..50) {
+        prop_assume!(from <= to);
+        let last = first + length;
+        let range = DateRange { from: instant(from), to: instant(to) };
+        let shares_a_moment = (first..=last).any(|at| (from..=to).contains(&at));
+        prop_assert_eq!(range.overlaps(&instant(first).unwrap(), &instant(last).unwrap()), shares_a_moment);
+    }
+
+    #[test]
+    fn no_body_panics_or_is_repeated(body in "[ -~]{0,60}") {
+        if let Err(error) = Query::parse(body.as_bytes(), CallingCode::NANP) {
+            prop_assert!(body.len() < 12 || !error.to_string().contains(&body));
+        }
+    }
+}
