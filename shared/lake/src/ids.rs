@@ -1,1 +1,96 @@
-//! (in work)
+//! The id of a bronze object, by which everything that became of it is named.
+//!
+//! Invariant: one bucket and key give one id, for good: silver files, plans, claims and OBJ rows all carry it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest, Sha256};
+
+/// The first 16 bytes of SHA-256(bucket ‖ "\n" ‖ decoded key); 32 hex digits where it is written out.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId([u8; 16]);
+
+impl ObjectId {
+    /// The id of the object at this key; the key as S3 stores it, not as a notification encodes it.
+    pub fn of(bucket: &str, key: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(bucket);
+        // No bucket's name holds a newline, so no other bucket and key give the same bytes.
+        hash.update("\n");
+        hash.update(key);
+        let digest = hash.finalize();
+        let mut id = [0; 16];
+        id.copy_from_slice(&digest[..16]);
+        Self(id)
+    }
+
+    /// The 32 lower-case hex digits.
+    pub fn to_hex(self) -> String {
+        self.to_string()
+    }
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ObjectId({self})")
+    }
+}
+
+/// A text that should have been an object id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an object id: 32 lower-case hex digits")]
+pub struct BadObjectId;
+
+impl FromStr for ObjectId {
+    type Err = BadObjectId;
+
+    fn from_str(text: &str) -> Result<Self, BadObjectId> {
+        if text.len() != 32 || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(BadObjectId);
+        }
+        u128::from_str_radix(text, 16).map(|id| Self(id.to_be_bytes())).map_err(|_| BadObjectId)
+    }
+}
+
+impl Serialize for ObjectId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ObjectId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn id_is_the_first_half_of_the_digest() {
+        // printf 'a-bucket\nbronze/a key' | sha256sum | cut -c1-32
+        assert_eq!(ObjectId::of("a-bucket", "bronze/a key").to_hex(), KNOWN);
+    }
+
+    #[test]
+    fn reads_what_it_writes_and_rejects_the_rest() {
+        let id = ObjectId::of("b", "k");
+        assert_eq!(id.to_hex().parse(), Ok(id));
+        assert_eq!(serde_json::from_str::<ObjectId>(&serde_json::to_string(&id).unwrap()).unwrap(), id);
+        for bad in ["", "0", &"0".repeat(31), &"0".repeat(33), &"A".repeat(32), &"g".repeat(32), &"+".repeat(32)] {
+            assert_eq!(bad.parse::<ObjectId>(), Err(BadObjectId), "{bad}");
+        }
+    }
+
+    const KNOWN: &str = "c52d901c47bbf2321195a38e6ff49594";
+}

@@ -48,19 +48,31 @@ impl Policy {
     pub fn mask<'v>(&self, key: &PseudonymKey, fields: impl IntoIterator<Item = (&'static str, &'v Value)>) -> Masked {
         let mut result = Masked::default();
         for (name, value) in fields {
-            if value.is_null() {
-                continue;
-            }
-            match self.rule(name).and_then(|rule| rule.clear(value, key)) {
-                Some(clear) => {
-                    result.clear.insert(name, clear);
-                }
-                None => result.masked.push(name),
+            match value {
+                Value::Null => {}
+                Value::String(text) => self.mask_one(key, name, Raw::Text(text), &mut result),
+                other => self.mask_one(key, name, Raw::Json(other), &mut result),
             }
         }
-        result.masked.sort_unstable();
-        result.masked.dedup();
         result
+    }
+
+    /// Adds one more value, which its caller holds as a text.
+    pub fn mask_text(&self, key: &PseudonymKey, name: &'static str, text: &str, result: &mut Masked) {
+        self.mask_one(key, name, Raw::Text(text), result);
+    }
+
+    fn mask_one(&self, key: &PseudonymKey, name: &'static str, value: Raw<'_>, result: &mut Masked) {
+        match self.rule(name).and_then(|rule| rule.clear(value, key)) {
+            Some(clear) => {
+                result.clear.insert(name, clear);
+            }
+            None => {
+                if let Err(at) = result.masked.binary_search(&name) {
+                    result.masked.insert(at, name);
+                }
+            }
+        }
     }
 
     /// The names that have a rule, sorted.
@@ -101,8 +113,10 @@ fn is_partner(source: &str) -> bool {
 
 /// What may be said about fields that no adapter knows: their keys, if these look like plain words, and the JSON kind
 /// of their values. A key that may itself be personal (a phone number, a sentence) becomes `*`.
-pub fn describe_extra<'v>(unknown: impl IntoIterator<Item = (&'v str, &'v Value)>) -> BTreeMap<String, &'static str> {
-    unknown.into_iter().map(|(key, value)| (plain_key(key).to_owned(), json_kind(value))).collect()
+pub fn describe_extra<'k>(
+    unknown: impl IntoIterator<Item = (&'k str, &'static str)>,
+) -> BTreeMap<String, &'static str> {
+    unknown.into_iter().map(|(key, kind)| (plain_key(key).to_owned(), kind)).collect()
 }
 
 /// The key itself if it looks like a plain word, else `*`.
@@ -113,17 +127,6 @@ pub fn plain_key(key: &str) -> &str {
         && key.starts_with(|c: char| c.is_ascii_alphabetic())
         && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
     if plain { key } else { "*" }
-}
-
-fn json_kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
 }
 
 /// What a value must look like to be stored in clear.
@@ -151,25 +154,48 @@ enum Rule {
     List(&'static Rule),
 }
 
-impl Rule {
-    fn clear(&self, value: &Value, key: &PseudonymKey) -> Option<Clear> {
+/// A value as its source sent it: a text, or anything else.
+#[derive(Clone, Copy)]
+enum Raw<'v> {
+    Text(&'v str),
+    Json(&'v Value),
+}
+
+impl<'v> Raw<'v> {
+    fn of(value: &'v Value) -> Self {
+        value.as_str().map_or(Self::Json(value), Self::Text)
+    }
+
+    fn text(self) -> Option<&'v str> {
         match self {
-            Self::Uuid => uuid(value.as_str()?),
-            Self::UuidOr(list) => uuid(value.as_str()?).or_else(|| word(value.as_str()?, list)),
-            Self::Word(list) => word(value.as_str()?, list),
+            Self::Text(text) => Some(text),
+            Self::Json(_) => None,
+        }
+    }
+}
+
+impl Rule {
+    fn clear(&self, value: Raw<'_>, key: &PseudonymKey) -> Option<Clear> {
+        match self {
+            Self::Uuid => uuid(value.text()?),
+            Self::UuidOr(list) => uuid(value.text()?).or_else(|| word(value.text()?, list)),
+            Self::Word(list) => word(value.text()?, list),
             Self::Count => whole_number(value).filter(|n| (0..=MAX_COUNT).contains(n)).map(Clear::int),
             Self::DurationMs => whole_number(value).filter(|n| (0..=MAX_DURATION_MS).contains(n)).map(Clear::int),
             Self::Time => epoch_ms(value).filter(|ms| PLAUSIBLE_MS.contains(ms)).map(Clear::time),
             Self::Bool => flag(value).map(Clear::bool),
-            Self::Version => version(value.as_str()?),
+            Self::Version => version(value.text()?),
             Self::Pseudonym(kind) => {
                 // No kind that a rule names is a phone, so the calling code plays no part.
-                let identifier = Identifier::parse(*kind, value.as_str()?, CallingCode::NANP)?;
+                let identifier = Identifier::parse(*kind, value.text()?, CallingCode::NANP)?;
                 Some(Clear::text(key.pseudonym(&identifier).as_str().to_owned()))
             }
             Self::List(rule) => {
-                let items = value.as_array().filter(|items| items.len() <= MAX_LIST)?;
-                items.iter().map(|item| rule.clear(item, key)).collect::<Option<Vec<_>>>().map(Clear::list)
+                let Raw::Json(Value::Array(items)) = value else { return None };
+                if items.len() > MAX_LIST {
+                    return None;
+                }
+                items.iter().map(|item| rule.clear(Raw::of(item), key)).collect::<Option<Vec<_>>>().map(Clear::list)
             }
         }
     }
@@ -184,34 +210,34 @@ fn word(text: &str, list: &'static [&'static str]) -> Option<Clear> {
 }
 
 /// A whole number, also when it is written as `30000.0` or as a text of digits.
-fn whole_number(value: &Value) -> Option<i64> {
+fn whole_number(value: Raw<'_>) -> Option<i64> {
     match value {
-        Value::Number(number) => number.as_i64().or_else(|| {
+        Raw::Json(Value::Number(number)) => number.as_i64().or_else(|| {
             let float = number.as_f64()?;
             // Exact below 2^53, far above every limit here.
             (float.fract() == 0.0 && float.abs() < 9e15).then_some(float as i64)
         }),
-        Value::String(text) if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
+        Raw::Text(text) if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
         _ => None,
     }
 }
 
-fn epoch_ms(value: &Value) -> Option<i64> {
+fn epoch_ms(value: Raw<'_>) -> Option<i64> {
     match value {
-        Value::Number(number) => number.as_i64(),
-        Value::String(text) => {
+        Raw::Json(Value::Number(number)) => number.as_i64(),
+        Raw::Text(text) => {
             let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
             i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000)).ok()
         }
-        _ => None,
+        Raw::Json(_) => None,
     }
 }
 
-fn flag(value: &Value) -> Option<bool> {
+fn flag(value: Raw<'_>) -> Option<bool> {
     match value {
-        Value::Bool(flag) => Some(*flag),
-        Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
-        Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        Raw::Json(Value::Bool(flag)) => Some(*flag),
+        Raw::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        Raw::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
         _ => None,
     }
 }
