@@ -1,0 +1,446 @@
+//! An answer's page: as many interactions and entries as fit, in a fixed order, and where the next page goes on.
+//!
+//! Invariant: pages that follow each other's tokens give each entry once: records go by their keys, which never change,
+//! and entries by [`EventOrder`]. A page always makes progress, and its body fits Lambda's answer by construction.
+//! What is missing is said: `complete` is false as soon as anything was missing on this page or one before it.
+
+use ledgerline_ledger::entry::Record;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::access::{EventOrder, Fault, Found, LinkedRecord, split_record};
+use crate::query::{DateRange, RequestType};
+
+/// Bytes that a page's interactions may take inside the function's answer, where the body is a JSON string and each of
+/// its quotes and backslashes takes one byte more. Lambda answers with 6 MB (6,291,456 bytes) at most. What is not
+/// counted here: status and headers (< 1 KB), the envelope with its token (< 4 KB) and up to [`MAX_FAULTS`] faults of
+/// < 700 bytes. The largest entry, 256 KiB escaped to twice that, fits an empty page five times over.
+pub const PAGE_BYTES: usize = 5 * 1024 * 1024;
+/// Faults that an answer spells out; the rest is counted.
+pub const MAX_FAULTS: usize = 100;
+
+/// The body of an answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    /// Everything committed by this moment is in the answer, all pages together.
+    pub as_of: String,
+    /// Nothing was missing up to the end of this page.
+    pub complete: bool,
+    /// What was asked, as it was understood.
+    pub request: Asked,
+    /// Whether the customer is known.
+    pub customer: Customer,
+    /// The systems asked.
+    pub systems: Systems,
+    /// The customer's interactions, by org and id.
+    pub interactions: Vec<Interaction>,
+    /// Where to go on; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_page_token: Option<String>,
+}
+
+/// The question without the person.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked {
+    /// `ACCESS`…
+    pub request_type: &'static str,
+    /// The range in UTC; absent ends are open.
+    pub date_range: Span,
+}
+
+/// A range's ends.
+#[derive(Debug, Serialize)]
+pub struct Span {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<String>,
+}
+
+impl Asked {
+    /// What a query asked.
+    pub fn of(request_type: RequestType, range: &DateRange) -> Self {
+        let date_range = Span { from: range.from.clone(), to: range.to.clone() };
+        Self { request_type: request_type.label(), date_range }
+    }
+}
+
+/// Whether and as how many subjects the customer is known.
+#[derive(Debug, Serialize)]
+pub struct Customer {
+    /// Any subject at all.
+    pub found: bool,
+    /// Subjects, one per identifier that was ever seen.
+    pub subjects: usize,
+}
+
+/// The systems that were asked.
+#[derive(Debug, Serialize)]
+pub struct Systems {
+    /// The evidence.
+    pub ledger: Reads,
+}
+
+/// Reads of one system, and how they went.
+#[derive(Debug, Default, Serialize)]
+pub struct Reads {
+    /// Reads tried.
+    pub asked: usize,
+    /// Reads that came back and checked out.
+    pub answered: usize,
+    /// Reads that failed, after retries, or did not check out.
+    pub failed: usize,
+    /// What failed, the first [`MAX_FAULTS`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<Fault>,
+}
+
+impl Reads {
+    /// Notes how one read went.
+    pub fn note(&mut self, fault: Option<Fault>) {
+        self.asked += 1;
+        match fault {
+            None => self.answered += 1,
+            Some(fault) => {
+                self.failed += 1;
+                if self.failures.len() < MAX_FAULTS {
+                    self.failures.push(fault);
+                }
+            }
+        }
+    }
+}
+
+/// One interaction, or entity, with its entries.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Interaction {
+    org: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interaction_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entity: Option<Entity>,
+    /// Earliest occurrence known.
+    first: String,
+    /// Latest occurrence known.
+    last: String,
+    #[serde(flatten)]
+    marks: Marks,
+    entries: Vec<Box<RawValue>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Entity {
+    #[serde(rename = "type")]
+    kind: String,
+    id: String,
+}
+
+/// What a reader must know of an interaction beside its entries. Marks that do not hold are left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Marks {
+    /// It began before the range and reaches into it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub began_before_range: bool,
+    /// It is known, but none of its entries is committed yet.
+    #[serde(skip_serializing_if = "is_false")]
+    pub pending: bool,
+    /// Some of its entries could not be read.
+    #[serde(skip_serializing_if = "is_false")]
+    pub incomplete: bool,
+    /// Its first entries stand on the page before.
+    #[serde(skip_serializing_if = "is_false")]
+    pub continued: bool,
+    /// Its next entries stand on the next page.
+    #[serde(skip_serializing_if = "is_false")]
+    pub continues: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Placed<'a> {
+    place: Place<'a>,
+    /// The ledger's line, byte for byte: its RFC 8785 form gives the leaf hash.
+    entry: &'a RawValue,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Place<'a> {
+    log: &'a str,
+    index: u64,
+    segment: &'a str,
+    version_id: &'a str,
+    leaf_hash: String,
+}
+
+/// A page in the making.
+#[derive(Debug)]
+pub struct Page {
+    entries_left: usize,
+    bytes_left: usize,
+    interactions: Vec<Interaction>,
+}
+
+/// How much of a record a page took.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Took {
+    /// All that was left of it.
+    Whole,
+    /// Its entries up to this one.
+    UpTo(EventOrder),
+    /// Nothing: the page is full.
+    Nothing,
+}
+
+impl Page {
+    /// An empty page for `page_size` entries.
+    pub fn new(page_size: usize) -> Self {
+        Self::within(page_size, PAGE_BYTES)
+    }
+
+    fn within(page_size: usize, bytes: usize) -> Self {
+        Self { entries_left: page_size, bytes_left: bytes, interactions: Vec::new() }
+    }
+
+    /// How many more entries it may take; 0 if it is full.
+    pub fn room(&self) -> usize {
+        self.entries_left
+    }
+
+    /// Takes a record: its entries in event order, without those up to `after`, which an earlier page gave.
+    pub fn take(
+        &mut self,
+        record_key: &str,
+        linked: &LinkedRecord,
+        marks: Marks,
+        entries: &[Found],
+        after: Option<&EventOrder>,
+    ) -> Result<Took, serde_json::Error> {
+        let begin = after.map_or(0, |after| entries.partition_point(|entry| entry.order <= *after));
+        let rest = &entries[begin..];
+        if self.entries_left == 0 {
+            return Ok(Took::Nothing);
+        }
+        let head_bytes = 2 * (record_key.len() + HEAD_BYTES);
+        let mut interaction = Interaction::new(record_key, linked, Marks { continued: after.is_some(), ..marks });
+        let mut bytes = head_bytes;
+        for entry in rest.iter().take(self.entries_left) {
+            let placed = placed(entry)?;
+            let more = escaped_bytes(placed.get()) + 1;
+            // An empty page takes its first entry whatever its size, or the answer would never move on.
+            let must = self.interactions.is_empty() && interaction.entries.is_empty();
+            if bytes + more > self.bytes_left && !must {
+                break;
+            }
+            bytes += more;
+            interaction.entries.push(placed);
+        }
+        let taken = interaction.entries.len();
+        let last = rest[..taken].last();
+        if last.is_none() && (!rest.is_empty() || bytes > self.bytes_left) {
+            self.entries_left = 0;
+            return Ok(Took::Nothing);
+        }
+        // A record without entries takes a place, too: a page of nothing but pending ones has an end.
+        self.entries_left -= taken.max(1);
+        self.bytes_left = self.bytes_left.saturating_sub(bytes);
+        interaction.marks.continues = taken < rest.len();
+        self.interactions.push(interaction);
+        match last {
+            Some(last) if taken < rest.len() => {
+                self.entries_left = 0;
+                Ok(Took::UpTo(last.order.clone()))
+            }
+            _ => Ok(Took::Whole),
+        }
+    }
+
+    /// The page's interactions.
+    pub fn finish(self) -> Vec<Interaction> {
+        self.interactions
+    }
+}
+
+impl Interaction {
+    fn new(record_key: &str, linked: &LinkedRecord, marks: Marks) -> Self {
+        let (org, record) =
+            split_record(record_key).unwrap_or_else(|| ("", Record::Interaction(record_key.to_owned())));
+        let (interaction_id, entity) = match record {
+            Record::Interaction(id) => (Some(id), None),
+            Record::Entity { kind, id } => (None, Some(Entity { kind, id })),
+        };
+        let (first, last) = (linked.first.clone(), linked.last.clone());
+        Self { org: org.to_owned(), interaction_id, entity, first, last, marks, entries: Vec::new() }
+    }
+
+    /// How many entries it has on this page.
+    pub fn entries(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// What a reader must know of it.
+    pub fn marks(&self) -> Marks {
+        self.marks
+    }
+}
+
+fn placed(found: &Found) -> Result<Box<RawValue>, serde_json::Error> {
+    to_raw_value(&Placed {
+        place: Place {
+            log: found.place.log.as_str(),
+            index: found.order.index,
+            segment: &found.place.segment,
+            version_id: &found.place.version_id,
+            leaf_hash: found.leaf.hex(),
+        },
+        entry: serde_json::from_str(&found.text)?,
+    })
+}
+
+/// The bytes that a JSON text takes as a JSON string. It holds no control characters: they are escaped already.
+fn escaped_bytes(json: &str) -> usize {
+    json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_false(mark: &bool) -> bool {
+    !mark
+}
+
+/// An interaction's own members: names, marks, two times.
+const HEAD_BYTES: usize = 320;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::SegmentPlace;
+    use ledgerline_ledger::log::LogId;
+    use ledgerline_ledger::tree::leaf_hash;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    fn linked() -> LinkedRecord {
+        LinkedRecord {
+            log: LogId::parse("acme/interaction/1/0").unwrap(),
+            first: "2026-03-02T14:00:00.000Z".to_owned(),
+            last: "2026-03-02T15:00:00.000Z".to_owned(),
+        }
+    }
+
+    fn found(record: &str, index: u64, size: usize) -> Found {
+        let text = format!("{{\"n\":{index},\"x\":\"{}\"}}", "\\\"".repeat(size / 2));
+        Found {
+            record: record.to_owned(),
+            order: EventOrder {
+                occurred_at: format!("2026-03-02T14:00:00.{index:03}Z"),
+                rank: 2,
+                log: "acme/interaction/1/0".to_owned(),
+                index,
+            },
+            place: SegmentPlace { log: linked().log, segment: "ledger/s".to_owned(), version_id: "v".to_owned() },
+            leaf: leaf_hash(text.as_bytes()),
+            text,
+        }
+    }
+
+    /// What all pages give, following positions as the function does.
+    fn all_pages(records: &[(String, Vec<Found>)], page_size: usize, bytes: usize) -> Vec<Vec<Interaction>> {
+        let (mut pages, mut at, mut after) = (Vec::new(), 0, None::<EventOrder>);
+        while at < records.len() {
+            let mut page = Page::within(page_size, bytes);
+            while at < records.len() {
+                let (key, entries) = &records[at];
+                match page.take(key, &linked(), Marks::default(), entries, after.as_ref()).unwrap() {
+                    Took::Whole => (at, after) = (at + 1, None),
+                    Took::UpTo(order) => after = Some(order),
+                    Took::Nothing => break,
+                }
+            }
+            pages.push(page.finish());
+            assert!(pages.len() < 1_000, "no progress");
+        }
+        pages
+    }
+
+    #[test]
+    fn an_answer_has_this_shape() {
+        let mut page = Page::new(10);
+        let marks = Marks { began_before_range: true, ..Marks::default() };
+        let entries = [found("acme/c-1", 0, 2)];
+        assert_eq!(page.take("acme/c-1", &linked(), marks, &entries, None).unwrap(), Took::Whole);
+        let pending = Marks { pending: true, ..Marks::default() };
+        assert_eq!(page.take("acme/User/u-1", &linked(), pending, &[], None).unwrap(), Took::Whole);
+        let value: Value = serde_json::to_value(page.finish()).unwrap();
+        assert_eq!(
+            value,
+            serde_json::json!([
+                { "org": "acme", "interactionId": "c-1", "first": "2026-03-02T14:00:00.000Z",
+                  "last": "2026-03-02T15:00:00.000Z", "beganBeforeRange": true,
+                  "entries": [{
+                    "place": { "log": "acme/interaction/1/0", "index": 0, "segment": "ledger/s", "versionId": "v",
+                               "leafHash": entries[0].leaf.hex() },
+                    "entry": { "n": 0, "x": "\"" } }] },
+                { "org": "acme", "entity": { "type": "User", "id": "u-1" }, "first": "2026-03-02T14:00:00.000Z",
+                  "last": "2026-03-02T15:00:00.000Z", "pending": true, "entries": [] }
+            ])
+        );
+    }
+
+    #[test]
+    fn a_record_goes_on_where_the_page_before_left_it() {
+        let records = [("acme/c-1".to_owned(), (0..5).map(|n| found("acme/c-1", n, 0)).collect())];
+        let pages = all_pages(&records, 2, PAGE_BYTES);
+        let marks: Vec<_> = pages
+            .iter()
+            .map(|page| (page[0].entries(), page[0].marks().continued, page[0].marks().continues))
+            .collect();
+        assert_eq!(marks, [(2, false, true), (2, true, true), (1, true, false)]);
+    }
+
+    #[test]
+    fn faults_are_counted_and_the_first_hundred_named() {
+        let mut reads = Reads::default();
+        reads.note(None);
+        (0..150).for_each(|_| reads.note(Some(Fault::of_head(&linked().log))));
+        assert_eq!((reads.asked, reads.answered, reads.failed, reads.failures.len()), (151, 1, 150, MAX_FAULTS));
+    }
+
+    proptest! {
+        #[test]
+        fn every_entry_is_given_once_in_order_and_pages_keep_their_bounds(
+            sizes in prop::collection::vec(prop::collection::vec(0usize..3_000, 0..9), 0..12),
+            page_size in 1usize..12,
+        ) {
+            let bytes = 8_000;
+            let records: Vec<(String, Vec<Found>)> = sizes.iter().enumerate().map(|(at, sizes)| {
+                let key = format!("acme/c-{at:02}");
+                let entries = sizes.iter().enumerate().map(|(n, size)| found(&key, n as u64, *size)).collect();
+                (key, entries)
+            }).collect();
+            let pages = all_pages(&records, page_size, bytes);
+            let mut given = Vec::new();
+            for page in &pages {
+                prop_assert!(page.iter().map(|one| one.entries().max(1)).sum::<usize>() <= page_size);
+                let body = serde_json::to_string(page).unwrap();
+                let single = page.len() == 1 && page[0].entries() == 1;
+                prop_assert!(single || escaped_bytes(&body) <= bytes + 2, "{} bytes", escaped_bytes(&body));
+                for one in page {
+                    let id = one.interaction_id.clone().unwrap();
+                    given.extend(one.entries.iter().map(|entry| {
+                        let entry: Value = serde_json::from_str(entry.get()).unwrap();
+                        (format!("acme/{id}"), entry["entry"]["n"].as_u64().unwrap())
+                    }));
+                }
+            }
+            let wanted: Vec<_> = records.iter()
+                .flat_map(|(key, entries)| entries.iter().map(move |one| (key.clone(), one.order.index))).collect();
+            prop_assert_eq!(given, wanted);
+            let named: std::collections::BTreeSet<_> = pages.iter().flatten().map(|one| one.interaction_id.clone()).collect();
+            prop_assert_eq!(named.len(), records.len());
+        }
+    }
+}
