@@ -121,15 +121,3 @@ pub trait WritePostings {
     /// Puts these rows; repeating it changes nothing.
     fn put_postings(&self, postings: &[Posting]) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
-
-/// Reads chunks of plans.
-pub trait ReadChunk {
-    /// A range of a plan. `NotFound`: there is no such plan, or it is shorter than the range.
-    fn chunk(&self, plan: &str, offset: u64, length: u64) -> impl Future<Output = Result<Vec<u8>, StoreError>> + Send;
-}
-
-/// Keeps what cannot be processed.
-pub trait KeepPoison {
-    /// Keeps a note under a key; repeating it overwrites the same note.
-    fn keep_poison(&self, key: &str, note: Vec<u8>) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
