@@ -1,7 +1,10 @@
 //! Strict in-memory stores: they refuse what the real ones refuse.
 
+pub mod calls;
 pub mod control;
 pub mod index;
 pub mod keys;
+pub mod obj_rows;
 pub mod objects;
 pub mod queue;
+pub mod table;

@@ -1,0 +1,131 @@
+//! What a queue message says: which bronze objects came to be.
+//!
+//! Foreign bytes: nothing here panics, and a body that is no notification is named as such by a closed reason.
+
+use serde::Deserialize;
+
+/// An object that was created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// The bucket that says so.
+    pub bucket: String,
+    /// The object's key, decoded.
+    pub key: String,
+}
+
+/// A body that is no S3 notification. Says nothing of what it is instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the message is no S3 notification")]
+pub struct NotANotification;
+
+/// Reads a message body: the objects that it says were created, in its order. None for the test event that S3 sends
+/// when a notification is set up, and for events that create nothing.
+///
+/// # Errors
+/// [`NotANotification`] if the body is not JSON of either shape, or a key does not decode to UTF-8.
+pub fn created(body: &str) -> Result<Vec<Created>, NotANotification> {
+    let message: Message = serde_json::from_str(body).map_err(|_| NotANotification)?;
+    let records = match (message.records, message.event.as_deref()) {
+        (Some(records), _) => records,
+        (None, Some("s3:TestEvent")) => return Ok(Vec::new()),
+        (None, _) => return Err(NotANotification),
+    };
+    let mut created = Vec::with_capacity(records.len());
+    for record in records {
+        // `ObjectCreated:Put`, `s3:ObjectCreated:CompleteMultipartUpload`, …
+        if record.event_name.trim_start_matches("s3:").starts_with("ObjectCreated:") {
+            let key = decode_key(&record.s3.object.key).ok_or(NotANotification)?;
+            created.push(Created { bucket: record.s3.bucket.name, key });
+        }
+    }
+    Ok(created)
+}
+
+/// Notifications carry keys as HTML forms do: `+` is a space, `%XX` a byte. A `%` that no two digits follow is refused.
+fn decode_key(encoded: &str) -> Option<String> {
+    let mut decoded = Vec::with_capacity(encoded.len());
+    let mut bytes = encoded.bytes();
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let (high, low) = (digit(bytes.next()?)?, digit(bytes.next()?)?);
+                high << 4 | low
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(decoded).ok()
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[derive(Deserialize)]
+struct Message {
+    #[serde(rename = "Records")]
+    records: Option<Vec<Record>>,
+    #[serde(rename = "Event")]
+    event: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    #[serde(rename = "eventName")]
+    event_name: String,
+    s3: S3,
+}
+
+#[derive(Deserialize)]
+struct S3 {
+    bucket: Bucket,
+    object: Object,
+}
+
+#[derive(Deserialize)]
+struct Bucket {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Object {
+    key: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(name: &str, key: &str) -> String {
+        format!(r#"{{"Records":[{{"eventName":"{name}","s3":{{"bucket":{{"name":"b"}},"object":{{"key":"{key}"}}}}}}]}}"#)
+    }
+
+    fn keys(body: &str) -> Vec<String> {
+        created(body).unwrap().into_iter().map(|created| created.key).collect()
+    }
+
+    #[test]
+    fn keys_are_decoded_as_forms_are() {
+        let encoded = "bronze/event_type%3Dinteraction/a+b%2Bc%25/%C3%A9.gz";
+        assert_eq!(keys(&body("ObjectCreated:Put", encoded)), ["bronze/event_type=interaction/a b+c%/é.gz"]);
+    }
+
+    #[test]
+    fn test_events_and_removals_name_nothing() {
+        assert!(keys(r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"b"}"#).is_empty());
+        assert!(keys(&body("ObjectRemoved:Delete", "k")).is_empty());
+        assert!(keys(r#"{"Records":[]}"#).is_empty());
+        assert_eq!(keys(&body("s3:ObjectCreated:Copy", "k")), ["k"]);
+    }
+
+    #[test]
+    fn what_is_no_notification_is_refused() {
+        for body in ["", "{", "[]", "{}", r#"{"Event":"other"}"#, r#"{"Records":[{"eventName":"ObjectCreated:Put"}]}"#] {
+            assert_eq!(created(body), Err(NotANotification), "{body}");
+        }
+        for key in ["%", "%4", "%zz", "%ff"] {
+            assert_eq!(created(&body("ObjectCreated:Put", key)), Err(NotANotification), "{key}");
+        }
+    }
+}
