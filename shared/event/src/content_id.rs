@@ -1,1 +1,186 @@
-//! (in work)
+//! What names an event by what it says, however often and through whatever envelope it arrives.
+//!
+//! Invariant: two events have one content id exactly if organisation, topic and native id agree or, without a native
+//! id, if their bodies differ in nothing but white space, the order of members and the spelling of strings. Numbers
+//! count as they are written, so that no two numbers beyond a double's precision are taken for one.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::scan::{Lexer, MAX_DEPTH, Text};
+use crate::source_event::{Body, SourceEvent};
+
+/// A SHA-256 that stays in memory and in bronze: bodies are guessable, so that elsewhere only a keyed digest of it may
+/// be stored.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContentId([u8; 32]);
+
+impl ContentId {
+    /// The digest's bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// 64 hexadecimal digits, for a bronze line.
+    pub fn to_hex(&self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl fmt::Debug for ContentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ContentId(***)")
+    }
+}
+
+/// The content id of `event`, which was adapted from `document`.
+pub fn content_id(event: &SourceEvent<'_>, document: &[u8]) -> ContentId {
+    let mut hasher = Sha256::new();
+    hasher.update(b"ledgerline content id v1\0");
+    for part in [event.org.as_bytes(), event.topic.as_bytes()] {
+        part_into(&mut hasher, part);
+    }
+    match &event.native_id {
+        Some(native) => {
+            hasher.update(b"n");
+            part_into(&mut hasher, native.as_bytes());
+        }
+        None => {
+            hasher.update(b"b");
+            part_into(&mut hasher, &canonical_body(document, event.body));
+        }
+    }
+    ContentId(hasher.finalize().into())
+}
+
+fn part_into(hasher: &mut Sha256, part: &[u8]) {
+    hasher.update((part.len() as u64).to_be_bytes());
+    hasher.update(part);
+}
+
+/// The canonical text of a document's body: members sorted by UTF-16 code units as RFC 8785 sorts them, strings with the
+/// fewest escapes, numbers as written. A document that does not hold the body, or is no JSON, stands for itself.
+pub fn canonical_body(document: &[u8], body: Body) -> Vec<u8> {
+    let mut out = Vec::with_capacity(document.len());
+    let mut lexer = Lexer::new(document);
+    let Some(mut node) = lexer.after_space().ok().and_then(|_| read(&mut lexer, 0)) else { return document.to_vec() };
+    for key in body.path {
+        let Node::Object(members) = node else { return document.to_vec() };
+        let Some((_, inner)) = members.into_iter().find(|(name, _)| &*name.decode() == *key) else {
+            return document.to_vec();
+        };
+        node = inner;
+    }
+    if let Node::Object(members) = &mut node {
+        members.retain(|(name, _)| !body.except.contains(&&*name.decode()));
+    }
+    write(&mut node, &mut out);
+    out
+}
+
+/// A document as it was written, borrowed.
+enum Node<'a> {
+    /// A number, `true`, `false` or `null`.
+    Plain(&'a [u8]),
+    String(Text<'a>),
+    Array(Vec<Node<'a>>),
+    Object(Vec<(Text<'a>, Node<'a>)>),
+}
+
+fn read<'a>(lexer: &mut Lexer<'a>, depth: usize) -> Option<Node<'a>> {
+    if depth > MAX_DEPTH {
+        return None;
+    }
+    match lexer.after_space().ok()? {
+        b'"' => lexer.string().ok().map(Node::String),
+        b'{' => {
+            lexer.at += 1;
+            let mut members = Vec::new();
+            while lexer.after_space().ok()? != b'}' {
+                let key = lexer.string().ok()?;
+                lexer.after_space().ok()?;
+                lexer.at += 1;
+                members.push((key, read(lexer, depth + 1)?));
+                if lexer.after_space().ok()? == b',' {
+                    lexer.at += 1;
+                }
+            }
+            lexer.at += 1;
+            Some(Node::Object(members))
+        }
+        b'[' => {
+            lexer.at += 1;
+            let mut elements = Vec::new();
+            while lexer.after_space().ok()? != b']' {
+                elements.push(read(lexer, depth + 1)?);
+                if lexer.after_space().ok()? == b',' {
+                    lexer.at += 1;
+                }
+            }
+            lexer.at += 1;
+            Some(Node::Array(elements))
+        }
+        b'-' | b'0'..=b'9' => lexer.number().ok().map(Node::Plain),
+        _ => lexer.literal().ok().map(Node::Plain),
+    }
+}
+
+fn write(node: &mut Node<'_>, out: &mut Vec<u8>) {
+    match node {
+        Node::Plain(lexeme) => out.extend_from_slice(lexeme),
+        Node::String(text) => write_text(*text, out),
+        Node::Array(elements) => {
+            out.push(b'[');
+            for (index, element) in elements.iter_mut().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                write(element, out);
+            }
+            out.push(b']');
+        }
+        Node::Object(members) => {
+            members.sort_by(|(a, _), (b, _)| by_utf16(*a, *b));
+            out.push(b'{');
+            for (index, (key, value)) in members.iter_mut().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                write_text(*key, out);
+                out.push(b':');
+                write(value, out);
+            }
+            out.push(b'}');
+        }
+    }
+}
+
+fn by_utf16(a: Text<'_>, b: Text<'_>) -> std::cmp::Ordering {
+    if !a.escaped && !b.escaped && a.raw.is_ascii() && b.raw.is_ascii() {
+        return a.raw.cmp(b.raw);
+    }
+    a.decode().encode_utf16().cmp(b.decode().encode_utf16())
+}
+
+fn write_text(text: Text<'_>, out: &mut Vec<u8>) {
+    out.push(b'"');
+    if text.escaped {
+        for byte in text.decode().bytes() {
+            match byte {
+                b'"' => out.extend_from_slice(b"\\\""),
+                b'\\' => out.extend_from_slice(b"\\\\"),
+                0x08 => out.extend_from_slice(b"\\b"),
+                0x0C => out.extend_from_slice(b"\\f"),
+                b'\n' => out.extend_from_slice(b"\\n"),
+                b'\r' => out.extend_from_slice(b"\\r"),
+                b'\t' => out.extend_from_slice(b"\\t"),
+                0..=0x1F => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+                _ => out.push(byte),
+            }
+        }
+    } else {
+        out.extend_from_slice(text.raw);
+    }
+    out.push(b'"');
+}

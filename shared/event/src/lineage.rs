@@ -1,1 +1,225 @@
-//! (in work)
+//! The lineage token, which ties an interaction's records together over all systems, and its provenance.
+//!
+//! Invariant: a token is never masked, so only what looks like a token is taken for one; anything else a source puts
+//! into the field (a name, a number, a sentence) is ignored and the token is derived from the record's id. Provenance
+//! is written in one form of at most 512 characters; every earlier form is read.
+
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+/// The UUIDv5 namespace of derived tokens: UUIDv5 of `lineage.ledgerline` in the DNS namespace. Fixed for
+/// ever: tokens derived at different times must agree.
+pub const NAMESPACE: Uuid = Uuid::from_u128(0xBD86_E063_8107_5582_8732_B94E_6FBE_5587);
+/// Longest token that a source may send.
+const TOKEN_BYTES_MAX: usize = 128;
+/// Longest provenance: some sources' custom fields end there.
+pub const PROVENANCE_CHARS_MAX: usize = 512;
+
+/// The token of a record whose source sent none.
+pub fn derived_token(record_id: &str) -> String {
+    let mut text = [0; 36];
+    write_derived_token(record_id, &mut text).to_owned()
+}
+
+/// [`derived_token`] without an allocation.
+pub fn write_derived_token<'a>(record_id: &str, text: &'a mut [u8; 36]) -> &'a str {
+    Uuid::new_v5(&NAMESPACE, record_id.as_bytes()).hyphenated().encode_lower(text)
+}
+
+/// Whether a text is a token and nothing else: a UUID, a ULID, a hexadecimal digest, a W3C trace parent, or a random
+/// base64url string, each with a short lower-case prefix or without. Names, numbers and sentences are none of these.
+pub fn looks_like_token(text: &str) -> bool {
+    text.len() <= TOKEN_BYTES_MAX && (is_token(text) || without_prefix(text).is_some_and(is_token))
+}
+
+fn without_prefix(text: &str) -> Option<&str> {
+    let (prefix, rest) = text.split_once(['_', '-', ':', '.'])?;
+    let short = (1..=16).contains(&prefix.len()) && prefix.bytes().all(|b| b.is_ascii_lowercase());
+    short.then_some(rest)
+}
+
+fn is_token(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    is_uuid(bytes) || is_hex_digest(bytes) || is_ulid(bytes) || is_trace_parent(bytes) || is_random_base64url(bytes)
+}
+
+fn is_uuid(b: &[u8]) -> bool {
+    b.len() == 36
+        && b.iter().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// 16 or more hexadecimal digits, not all of them decimal: a phone or card number is no digest.
+fn is_hex_digest(b: &[u8]) -> bool {
+    (16..=TOKEN_BYTES_MAX).contains(&b.len())
+        && b.iter().all(u8::is_ascii_hexdigit)
+        && b.iter().any(u8::is_ascii_alphabetic)
+}
+
+fn is_ulid(b: &[u8]) -> bool {
+    let crockford = |byte: &u8| byte.is_ascii_digit() || (byte.is_ascii_uppercase() && !b"ILOU".contains(byte));
+    b.len() == 26 && b.iter().all(crockford) && b.iter().any(u8::is_ascii_alphabetic)
+}
+
+fn is_trace_parent(b: &[u8]) -> bool {
+    b.len() == 55 && b.split(|byte| *byte == b'-').map(<[u8]>::len).eq([2, 32, 16, 2]) && {
+        b.iter().all(|byte| *byte == b'-' || byte.is_ascii_hexdigit())
+    }
+}
+
+/// 22 characters are 128 bits; words in camel case have no digits amid them and are rarely that long.
+fn is_random_base64url(b: &[u8]) -> bool {
+    (22..=64).contains(&b.len())
+        && b.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        && b.iter().any(u8::is_ascii_uppercase)
+        && b.iter().any(u8::is_ascii_lowercase)
+        && b.iter().filter(|byte| byte.is_ascii_digit()).count() >= 2
+        && b.split(|byte| matches!(byte, b'-' | b'_')).any(|run| run.len() >= 12)
+}
+
+/// Where a record came from and what was done to it, as it travels beside the data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    /// The lineage token.
+    pub token: String,
+    /// The form's version, `1.0` where the source states none.
+    pub version: String,
+    /// When it was processed, epoch milliseconds.
+    pub processed_at_ms: Option<i64>,
+    /// Which processor did it.
+    pub processor_id: Option<String>,
+    /// With what outcome.
+    pub status: Option<String>,
+    /// Which fields were masked.
+    pub masked: Masked,
+}
+
+/// The masked fields: by name, or, where the names do not fit, by count and the policy's hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Masked {
+    /// The names.
+    Names(Vec<String>),
+    /// How many, and under which policy.
+    Count {
+        /// How many fields.
+        count: u64,
+        /// The hash of the policy that says which.
+        policy: String,
+    },
+}
+
+/// The version that [`Provenance::write`] writes.
+pub const PROVENANCE_VERSION: &str = "1.1";
+
+impl Provenance {
+    /// A bare token, the earliest form.
+    fn bare(token: &str) -> Self {
+        Self {
+            token: token.to_owned(),
+            version: "1.0".to_owned(),
+            processed_at_ms: None,
+            processor_id: None,
+            status: None,
+            masked: Masked::Names(Vec::new()),
+        }
+    }
+
+    /// Reads any form: a bare token, the object, either of them as JSON in a string (once or twice over), with members
+    /// that later minor versions add. `None` if there is no token in it.
+    pub fn read(value: &Value) -> Option<Self> {
+        Self::read_nested(value, 2)
+    }
+
+    fn read_nested(value: &Value, strings_left: u8) -> Option<Self> {
+        match value {
+            Value::Object(object) => Self::read_object(object),
+            Value::String(text) if looks_like_token(text) => Some(Self::bare(text)),
+            Value::String(text) if strings_left > 0 => {
+                let inner: Value = serde_json::from_str(text).ok()?;
+                Self::read_nested(&inner, strings_left - 1)
+            }
+            _ => None,
+        }
+    }
+
+    fn read_object(object: &Map<String, Value>) -> Option<Self> {
+        let token = ["id", "token", "lineageToken"].iter().find_map(|key| object.get(*key)?.as_str())?;
+        if !looks_like_token(token) {
+            return None;
+        }
+        let metadata = object.get("metadata").and_then(Value::as_object).unwrap_or(object);
+        let text = |key: &str| metadata.get(key).and_then(Value::as_str).map(str::to_owned);
+        let version = match metadata.get("version") {
+            Some(Value::String(version)) => version.clone(),
+            Some(Value::Number(version)) => version.to_string(),
+            _ => "1.0".to_owned(),
+        };
+        Some(Self {
+            version,
+            processed_at_ms: metadata.get("processedAt").and_then(crate::instant::parse_value),
+            processor_id: text("processorId"),
+            status: text("status"),
+            masked: read_masked(metadata.get("masked")),
+            ..Self::bare(token)
+        })
+    }
+
+    /// The stored form. A list of masked names that does not fit is written as its count and `policy_hash`; a processor
+    /// id or status that still does not fit is left out.
+    pub fn write(&self, policy_hash: &str) -> String {
+        let whole = self.to_json(&self.masked, true);
+        if fits(&whole) {
+            return whole;
+        }
+        let counted = match &self.masked {
+            Masked::Names(names) => Masked::Count { count: names.len() as u64, policy: clip(policy_hash) },
+            Masked::Count { count, policy } => Masked::Count { count: *count, policy: clip(policy) },
+        };
+        let shorter = self.to_json(&counted, true);
+        if fits(&shorter) { shorter } else { self.to_json(&counted, false) }
+    }
+
+    fn to_json(&self, masked: &Masked, everything: bool) -> String {
+        let mut metadata = Map::new();
+        metadata.insert("version".to_owned(), json!(PROVENANCE_VERSION));
+        if let Some(at) = self.processed_at_ms {
+            metadata.insert("processedAt".to_owned(), json!(crate::instant::to_rfc3339(at)));
+        }
+        for (key, value) in [("processorId", &self.processor_id), ("status", &self.status)] {
+            if let Some(value) = value.as_ref().filter(|_| everything) {
+                metadata.insert(key.to_owned(), json!(value));
+            }
+        }
+        let masked = match masked {
+            Masked::Names(names) => json!(names),
+            Masked::Count { count, policy } => json!({"count": count, "policy": policy}),
+        };
+        metadata.insert("masked".to_owned(), masked);
+        let token: String = self.token.chars().take(TOKEN_BYTES_MAX).collect();
+        json!({"id": token, "metadata": metadata}).to_string()
+    }
+}
+
+fn fits(text: &str) -> bool {
+    text.chars().count() <= PROVENANCE_CHARS_MAX
+}
+
+/// A SHA-256 in hexadecimal has 64 characters.
+fn clip(hash: &str) -> String {
+    hash.chars().filter(char::is_ascii_alphanumeric).take(64).collect()
+}
+
+fn read_masked(masked: Option<&Value>) -> Masked {
+    match masked {
+        Some(Value::Array(names)) => {
+            Masked::Names(names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect())
+        }
+        Some(Value::Object(counted)) => Masked::Count {
+            count: counted.get("count").and_then(Value::as_u64).unwrap_or_default(),
+            policy: counted.get("policy").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        },
+        _ => Masked::Names(Vec::new()),
+    }
+}

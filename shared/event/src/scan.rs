@@ -1,0 +1,305 @@
+//! The lexer under every pass over foreign bytes: strings, numbers and white space of RFC 8259.
+//!
+//! A *fatal* error ends the document where it stands. A *flaw* (a lone surrogate, a duplicate key, bytes that are no
+//! UTF-8, a number beyond a double) leaves the grammar intact: the document's end is still found, so that one flawed
+//! document costs exactly itself. Each byte is looked at a constant number of times.
+
+use std::borrow::Cow;
+
+use crate::document::Rejection;
+
+/// Levels of nesting that are followed. Events have fewer than ten; half of `serde_json`'s own limit (128) leaves
+/// room for the envelopes that later steps put around a document.
+pub(crate) const MAX_DEPTH: usize = 64;
+
+/// The document cannot be followed beyond `Lexer::at`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fatal(pub(crate) Rejection);
+
+/// The inside of a JSON string: the bytes between the quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Text<'a> {
+    pub(crate) raw: &'a [u8],
+    pub(crate) escaped: bool,
+}
+
+impl<'a> Text<'a> {
+    /// The string's content. Lone surrogates become U+FFFD: the document is refused for them elsewhere.
+    pub(crate) fn decode(self) -> Cow<'a, str> {
+        if self.escaped { String::from_utf8_lossy(&unescape(self.raw)).into_owned().into() } else { String::from_utf8_lossy(self.raw) }
+    }
+
+    /// The content without copying, where it has no escapes and is UTF-8.
+    pub(crate) fn plain(self) -> Option<&'a str> {
+        if self.escaped { None } else { std::str::from_utf8(self.raw).ok() }
+    }
+}
+
+/// A position in the bytes of one or more documents, and the first flaw met.
+pub(crate) struct Lexer<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) at: usize,
+    pub(crate) flaw: Option<Rejection>,
+    /// White space held a line break.
+    pub(crate) line_break: bool,
+}
+
+impl<'a> Lexer<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, flaw: None, line_break: false }
+    }
+
+    #[inline(always)]
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    /// Skips white space and returns the byte after it, unconsumed.
+    #[inline(always)]
+    pub(crate) fn after_space(&mut self) -> Result<u8, Fatal> {
+        match self.bytes.get(self.at) {
+            Some(&byte) if byte > b' ' => Ok(byte),
+            _ => self.after_space_slow(),
+        }
+    }
+
+    fn after_space_slow(&mut self) -> Result<u8, Fatal> {
+        while let Some(&byte) = self.bytes.get(self.at) {
+            match byte {
+                b' ' | b'\t' => {}
+                b'\n' | b'\r' => self.line_break = true,
+                _ => return Ok(byte),
+            }
+            self.at += 1;
+        }
+        Err(Fatal(Rejection::NotJson))
+    }
+
+    pub(crate) fn flawed(&mut self, flaw: Rejection) {
+        self.flaw.get_or_insert(flaw);
+    }
+
+    /// Reads a string; `at` stands on its opening quote.
+    #[inline]
+    pub(crate) fn string(&mut self) -> Result<Text<'a>, Fatal> {
+        let start = self.at + 1;
+        let mut at = start;
+        let mut escaped = false;
+        let mut high = 0;
+        loop {
+            // Eight bytes at a time while none of them is a quote, a backslash or a control character.
+            while let Some(chunk) = self.bytes.get(at..at + 8) {
+                let word = u64::from_le_bytes([
+                    chunk[0], chunk[1], chunk[2], chunk[3], chunk[4], chunk[5], chunk[6], chunk[7],
+                ]);
+                let stops = stops_in(word);
+                if stops != 0 {
+                    let ahead = stops.trailing_zeros() as usize / 8;
+                    high |= word & HIGH & !(u64::MAX << (ahead * 8));
+                    at += ahead;
+                    break;
+                }
+                high |= word & HIGH;
+                at += 8;
+            }
+            let Some(&byte) = self.bytes.get(at) else {
+                self.at = at;
+                return Err(Fatal(Rejection::NotJson));
+            };
+            match byte {
+                b'"' => break,
+                b'\\' => {
+                    escaped = true;
+                    self.at = at;
+                    at = self.escape(at)?;
+                }
+                0..=0x1F => {
+                    self.at = at;
+                    return Err(Fatal(Rejection::NotJson));
+                }
+                _ => {
+                    high |= u64::from(byte & 0x80);
+                    at += 1;
+                }
+            }
+        }
+        self.at = at + 1;
+        let raw = &self.bytes[start..at];
+        if high != 0 && std::str::from_utf8(raw).is_err() {
+            self.flawed(Rejection::NotUtf8);
+        }
+        Ok(Text { raw, escaped })
+    }
+
+    /// Checks the escape at `at` and returns the position after it, a surrogate pair being one escape.
+    #[cold]
+    fn escape(&mut self, at: usize) -> Result<usize, Fatal> {
+        match self.bytes.get(at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
+            Some(b'u') => {
+                let unit = hex4(self.bytes, at + 2).ok_or(Fatal(Rejection::NotJson))?;
+                if !(0xD800..0xE000).contains(&unit) {
+                    return Ok(at + 6);
+                }
+                let follows = self.bytes.get(at + 6..at + 8) == Some(b"\\u");
+                let pair = if follows { hex4(self.bytes, at + 8) } else { None };
+                if unit < 0xDC00 && pair.is_some_and(|low| (0xDC00..0xE000).contains(&low)) {
+                    return Ok(at + 12);
+                }
+                self.flawed(Rejection::LoneSurrogate);
+                Ok(at + 6)
+            }
+            _ => Err(Fatal(Rejection::NotJson)),
+        }
+    }
+
+    /// Reads a number; `at` stands on its first byte.
+    #[inline]
+    pub(crate) fn number(&mut self) -> Result<&'a [u8], Fatal> {
+        let start = self.at;
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        match self.peek() {
+            Some(b'0') => self.at += 1,
+            Some(b'1'..=b'9') => self.digits(),
+            _ => return Err(Fatal(Rejection::NotJson)),
+        }
+        let mut exponent = false;
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.some_digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            exponent = true;
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.some_digits()?;
+        }
+        let lexeme = &self.bytes[start..self.at];
+        // Without an exponent only a number of more than 308 digits can exceed a double.
+        if (exponent || lexeme.len() > 308) && !is_finite(lexeme) {
+            self.flawed(Rejection::NumberOutOfRange);
+        }
+        Ok(lexeme)
+    }
+
+    fn some_digits(&mut self) -> Result<(), Fatal> {
+        if self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.digits();
+            Ok(())
+        } else {
+            Err(Fatal(Rejection::NotJson))
+        }
+    }
+
+    #[inline]
+    fn digits(&mut self) {
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+    }
+
+    /// Reads `true`, `false` or `null`.
+    pub(crate) fn literal(&mut self) -> Result<&'a [u8], Fatal> {
+        for word in [&b"true"[..], b"false", b"null"] {
+            if self.bytes[self.at..].starts_with(word) {
+                self.at += word.len();
+                return Ok(&self.bytes[self.at - word.len()..self.at]);
+            }
+        }
+        Err(Fatal(Rejection::NotJson))
+    }
+}
+
+const HIGH: u64 = 0x8080_8080_8080_8080;
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// Marks the high bit of each byte that is a quote, a backslash or a control character; exact for the lowest mark.
+#[inline(always)]
+fn stops_in(word: u64) -> u64 {
+    let quote = word ^ (ONES * 0x22);
+    let slash = word ^ (ONES * 0x5C);
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    let quote = quote.wrapping_sub(ONES) & !quote;
+    let slash = slash.wrapping_sub(ONES) & !slash;
+    (control | quote | slash) & HIGH
+}
+
+fn is_finite(lexeme: &[u8]) -> bool {
+    std::str::from_utf8(lexeme).ok().and_then(|text| text.parse::<f64>().ok()).is_some_and(f64::is_finite)
+}
+
+fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
+    let mut unit = 0;
+    for byte in bytes.get(at..at + 4)? {
+        unit = unit * 16 + char::from(*byte).to_digit(16)?;
+    }
+    Some(unit)
+}
+
+/// Undoes JSON escapes, leniently: what is no escape stays as it is.
+pub(crate) fn unescape(raw: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(raw.len());
+    let mut at = 0;
+    while at < raw.len() {
+        let (plain, step) = match (raw[at], raw.get(at + 1)) {
+            (b'\\', Some(b'u')) => {
+                let (unit, step) = code_point(raw, at);
+                let mut utf8 = [0; 4];
+                out.extend_from_slice(char::from_u32(unit).unwrap_or('\u{FFFD}').encode_utf8(&mut utf8).as_bytes());
+                at += step;
+                continue;
+            }
+            (b'\\', Some(b'b')) => (0x08, 2),
+            (b'\\', Some(b'f')) => (0x0C, 2),
+            (b'\\', Some(b'n')) => (b'\n', 2),
+            (b'\\', Some(b'r')) => (b'\r', 2),
+            (b'\\', Some(b't')) => (b'\t', 2),
+            (b'\\', Some(&other)) => (other, 2),
+            (byte, _) => (byte, 1),
+        };
+        out.push(plain);
+        at += step;
+    }
+    out
+}
+
+/// The code point of the `\u` escape at `at`, and how many bytes it takes.
+fn code_point(raw: &[u8], at: usize) -> (u32, usize) {
+    let Some(unit) = hex4(raw, at + 2) else { return (0xFFFD, 2) };
+    if (0xD800..0xDC00).contains(&unit) && raw.get(at + 6..at + 8) == Some(b"\\u") {
+        if let Some(low) = hex4(raw, at + 8).filter(|low| (0xDC00..0xE000).contains(low)) {
+            return (0x1_0000 + ((unit - 0xD800) << 10) + (low - 0xDC00), 12);
+        }
+    }
+    (unit, 6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_test_finds_the_first_stop_whatever_stands_around_it() {
+        for stop in [0x00, 0x1F, b'"', b'\\'] {
+            for filler in [b' ', b'!', b'#', b'[', b']', b'a', 0x7F, 0x80, 0xA2, 0xDC, 0xFF] {
+                for place in 0..8 {
+                    let mut bytes = [filler; 8];
+                    bytes[place] = stop;
+                    let marks = stops_in(u64::from_le_bytes(bytes));
+                    assert_eq!(marks.trailing_zeros() / 8, place as u32, "{stop} in {filler}");
+                }
+                assert_eq!(stops_in(u64::from_le_bytes([filler; 8])), 0, "{filler}");
+            }
+        }
+    }
+
+    #[test]
+    fn escapes_are_undone() {
+        assert_eq!(unescape(br#"a\u0063\ud83d\ude00\n\"\/\u00e9"#), "ac😀\n\"/é".as_bytes());
+        assert_eq!(unescape(br"\ud800x\u12"), "\u{FFFD}x\u{FFFD}12".as_bytes());
+    }
+}

@@ -1,0 +1,379 @@
+//! Sensitive authentication data (card verification values, PINs, track data, passwords) in known fields: found and
+//! cut on bytes, before anything is stored.
+//!
+//! Invariant: what [`cut`] returns holds no value of a listed field, says where each stood, and nothing about what it
+//! was: no length, no digest. A document without any is not copied. In bytes that are no JSON the search is lexical
+//! and errs on the side of cutting too much.
+
+use crate::scan::{Lexer, MAX_DEPTH, Text, unescape};
+
+/// What kind of sensitive data a field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SensitiveKind {
+    /// A card verification value.
+    CardVerification,
+    /// A PIN or PIN block.
+    Pin,
+    /// The content of a magnetic stripe.
+    Track,
+    /// A password or pass phrase.
+    Password,
+}
+
+impl SensitiveKind {
+    /// The stored word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CardVerification => "card_verification",
+            Self::Pin => "pin",
+            Self::Track => "track",
+            Self::Password => "password",
+        }
+    }
+}
+
+/// One value that was cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// The value's pointer (RFC 6901) in the document; empty for bytes that are no JSON.
+    pub pointer: String,
+    /// What kind of data stood there.
+    pub kind: SensitiveKind,
+}
+
+/// The fields: names in lower case, letters and digits only.
+const NAMES: [(&str, SensitiveKind); 47] = {
+    use SensitiveKind::{CardVerification as C, Password as W, Pin as P, Track as T};
+    [
+        ("cvv", C),
+        ("cvv1", C),
+        ("cvv2", C),
+        ("cvvcode", C),
+        ("cvvnumber", C),
+        ("cvc", C),
+        ("cvc1", C),
+        ("cvc2", C),
+        ("cvccode", C),
+        ("csc", C),
+        ("cav2", C),
+        ("cardcvv", C),
+        ("cardcvc", C),
+        ("cardsecuritycode", C),
+        ("cardverificationcode", C),
+        ("cardverificationnumber", C),
+        ("cardverificationvalue", C),
+        ("cardpin", P),
+        ("securitycode", C),
+        ("pin", P),
+        ("pin1", P),
+        ("pin2", P),
+        ("pinblock", P),
+        ("pincode", P),
+        ("pinnumber", P),
+        ("pvv", P),
+        ("track1", T),
+        ("track2", T),
+        ("track3", T),
+        ("track1data", T),
+        ("track2data", T),
+        ("track3data", T),
+        ("trackdata", T),
+        ("tracks", T),
+        ("magstripe", T),
+        ("magstripedata", T),
+        ("magneticstripe", T),
+        ("magneticstripedata", T),
+        ("password", W),
+        ("passwords", W),
+        ("passwd", W),
+        ("pwd", W),
+        ("passcode", W),
+        ("passphrase", W),
+        ("oldpassword", W),
+        ("newpassword", W),
+        ("userpassword", W),
+    ]
+};
+
+/// Longest name above, with room for separators: a longer key is none of them.
+const KEY_BYTES_MAX: usize = 64;
+
+/// A cheap necessary condition for [`kind_of_key`]: most keys end here.
+#[inline]
+pub(crate) fn may_be_sensitive(key: &[u8]) -> bool {
+    let [a, b, c, ..] = *key else { return false };
+    if !(a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric() && c.is_ascii_alphanumeric()) {
+        return true;
+    }
+    matches!(
+        &[a | 0x20, b | 0x20, c | 0x20],
+        b"cvv" | b"cvc" | b"csc" | b"cav" | b"car" | b"sec" | b"pin" | b"pvv" | b"tra" | b"mag" | b"pas" | b"pwd" | b"old" | b"new" | b"use"
+    )
+}
+
+/// The kind of data that a key of this name holds, its case, spaces and separators aside.
+pub fn kind_of_key(key: &[u8]) -> Option<SensitiveKind> {
+    if key.len() > KEY_BYTES_MAX {
+        return None;
+    }
+    let mut name = [0; KEY_BYTES_MAX];
+    let mut length = 0;
+    for byte in key.iter().filter(|byte| byte.is_ascii_alphanumeric()) {
+        name[length] = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    NAMES.iter().find(|(listed, _)| listed.as_bytes() == &name[..length]).map(|(_, kind)| *kind)
+}
+
+/// Whether a member of this name may name its siblings, as in `{"property": "password", "newValues": ["…"]}`.
+#[inline]
+pub(crate) fn names_siblings(key: &[u8]) -> bool {
+    matches!(key, b"property" | b"name" | b"key" | b"field" | b"attribute")
+}
+
+/// The siblings that such a member speaks of.
+fn is_named_value(key: &[u8]) -> bool {
+    matches!(key, b"value" | b"values" | b"oldValue" | b"newValue" | b"oldValues" | b"newValues")
+}
+
+/// Replaces the values of sensitive fields in a document by `null`. Only for documents that a pass found well-formed;
+/// anything else is [`cut_garbage`]'s.
+pub fn cut(document: &[u8]) -> (Vec<u8>, Vec<Cut>) {
+    let mut finder = Finder { lexer: Lexer::new(document), pointer: String::new(), found: Vec::new() };
+    if finder.lexer.after_space().is_err() || finder.value(0).is_none() {
+        return cut_garbage(document);
+    }
+    replace(document, finder.found)
+}
+
+/// A value's bytes and what it is.
+struct Found {
+    start: usize,
+    end: usize,
+    cut: Cut,
+}
+
+fn replace(bytes: &[u8], mut found: Vec<Found>) -> (Vec<u8>, Vec<Cut>) {
+    found.sort_by_key(|value| (value.start, std::cmp::Reverse(value.end)));
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut cuts = Vec::with_capacity(found.len());
+    let mut copied = 0;
+    for value in found {
+        // A value inside one that is cut already is gone with it.
+        if value.start < copied {
+            continue;
+        }
+        out.extend_from_slice(&bytes[copied..value.start]);
+        out.extend_from_slice(b"null");
+        copied = value.end;
+        cuts.push(value.cut);
+    }
+    out.extend_from_slice(&bytes[copied..]);
+    (out, cuts)
+}
+
+struct Finder<'a> {
+    lexer: Lexer<'a>,
+    pointer: String,
+    found: Vec<Found>,
+}
+
+impl<'a> Finder<'a> {
+    fn value(&mut self, depth: usize) -> Option<()> {
+        match self.lexer.after_space().ok()? {
+            b'"' => self.lexer.string().ok().map(|_| ()),
+            b'{' => self.object(depth + 1),
+            b'[' => self.array(depth + 1),
+            b'-' | b'0'..=b'9' => self.lexer.number().ok().map(|_| ()),
+            _ => self.lexer.literal().ok().map(|_| ()),
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Option<()> {
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        self.lexer.at += 1;
+        let kept = self.pointer.len();
+        for index in 0.. {
+            if self.lexer.after_space().ok()? == b']' {
+                break;
+            }
+            self.pointer.push_str(&format!("/{index}"));
+            self.value(depth)?;
+            self.pointer.truncate(kept);
+            if self.lexer.after_space().ok()? == b',' {
+                self.lexer.at += 1;
+            }
+        }
+        self.lexer.at += 1;
+        Some(())
+    }
+
+    fn object(&mut self, depth: usize) -> Option<()> {
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        self.lexer.at += 1;
+        let kept = self.pointer.len();
+        let mut named = None;
+        let mut siblings: Vec<(Text<'a>, usize, usize)> = Vec::new();
+        while self.lexer.after_space().ok()? != b'}' {
+            let key = self.lexer.string().ok()?;
+            self.lexer.after_space().ok()?;
+            self.lexer.at += 1;
+            self.lexer.after_space().ok()?;
+            let decoded = key.decode();
+            push_token(&mut self.pointer, &decoded);
+            let start = self.lexer.at;
+            self.value(depth)?;
+            let end = self.lexer.at;
+            self.note(kind_of_key(decoded.as_bytes()), start, end);
+            if names_siblings(decoded.as_bytes()) && self.lexer.bytes[start] == b'"' {
+                let content = unescape(&self.lexer.bytes[start + 1..end - 1]);
+                named = named.or_else(|| kind_of_key(&content));
+            }
+            if is_named_value(decoded.as_bytes()) {
+                siblings.push((key, start, end));
+            }
+            self.pointer.truncate(kept);
+            if self.lexer.after_space().ok()? == b',' {
+                self.lexer.at += 1;
+            }
+        }
+        self.lexer.at += 1;
+        for (key, start, end) in siblings {
+            push_token(&mut self.pointer, &key.decode());
+            self.note(named, start, end);
+            self.pointer.truncate(kept);
+        }
+        Some(())
+    }
+
+    /// Notes a value, unless it is `null`: there is nothing to cut, or it was cut before.
+    fn note(&mut self, kind: Option<SensitiveKind>, start: usize, end: usize) {
+        if let Some(kind) = kind.filter(|_| &self.lexer.bytes[start..end] != b"null") {
+            self.found.push(Found { start, end, cut: Cut { pointer: self.pointer.clone(), kind } });
+        }
+    }
+}
+
+fn push_token(pointer: &mut String, key: &str) {
+    pointer.push('/');
+    for character in key.chars() {
+        match character {
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            other => pointer.push(other),
+        }
+    }
+}
+
+/// Replaces what follows a sensitive name and `:` or `=` in bytes that are no JSON, whatever the quotes: up to the
+/// closing quote or bracket, or to the end where there is none.
+pub fn cut_garbage(bytes: &[u8]) -> (Vec<u8>, Vec<Cut>) {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(ahead) = bytes[at..].iter().position(|byte| matches!(byte, b':' | b'=')) {
+        let sign = at + ahead;
+        at = sign + 1;
+        let Some(kind) = name_before(&bytes[..sign]) else { continue };
+        let (start, end) = value_after(bytes, sign + 1);
+        if start < end && &bytes[start..end] != b"null" {
+            found.push(Found { start, end, cut: Cut { pointer: String::new(), kind } });
+        }
+        at = end.max(at);
+    }
+    replace(bytes, found)
+}
+
+/// NUL counts as space, so that UTF-16 is searched, too.
+fn is_gap(byte: u8) -> bool {
+    byte <= b' '
+}
+
+fn is_quote(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b'`' | b'\\')
+}
+
+/// The kind of the name that ends right before a `:` or `=`.
+fn name_before(bytes: &[u8]) -> Option<SensitiveKind> {
+    let window = &bytes[bytes.len().saturating_sub(2 * KEY_BYTES_MAX)..];
+    let end = window.iter().rposition(|byte| !is_gap(*byte))? + 1;
+    let (name, quoted) = match window[end - 1] {
+        b'"' | b'\'' | b'`' => {
+            let quote = window[end - 1];
+            // An escaped quote, as in JSON within a string, belongs to the quote.
+            let inside = window[..end - 1].strip_suffix(b"\\").unwrap_or(&window[..end - 1]);
+            let start = inside.iter().rposition(|byte| *byte == quote).map_or(0, |quote| quote + 1);
+            (&inside[start..], true)
+        }
+        _ => (&window[..end], false),
+    };
+    if quoted {
+        return kind_of_key(&unescape(name));
+    }
+    let start = name.iter().rposition(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | 0)));
+    let word = &name[start.map_or(0, |before| before + 1)..];
+    // `card.cvv=`, `data-pin=`: the last part names the field, too.
+    let last = word.rsplit(|byte| matches!(byte, b'.' | b'-')).next();
+    kind_of_key(word).or_else(|| last.and_then(kind_of_key))
+}
+
+/// The range of the value that begins after a `:` or `=`.
+fn value_after(bytes: &[u8], from: usize) -> (usize, usize) {
+    let gap = bytes[from..].iter().take_while(|byte| is_gap(**byte)).count();
+    let start = from + gap;
+    let Some(&first) = bytes.get(start) else { return (start, start) };
+    let end = match first {
+        byte if is_quote(byte) => end_of_quoted(bytes, start),
+        b'{' | b'[' => end_of_bracketed(bytes, start),
+        _ => {
+            let stop = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b'&' | b';' | b'\n' | b'\r' | b'"');
+            start + bytes[start..].iter().position(stop).unwrap_or(bytes.len() - start)
+        }
+    };
+    (start, end)
+}
+
+/// The position after the closing quote of the string at `start`, which may be `\"` within a string.
+fn end_of_quoted(bytes: &[u8], start: usize) -> usize {
+    let opening = bytes[start..].iter().take_while(|byte| **byte == b'\\').count();
+    let Some(&quote) = bytes.get(start + opening) else { return bytes.len() };
+    let mut at = start + opening + 1;
+    let mut slashes = 0;
+    while let Some(&byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'\\' => slashes += 1,
+            // The closing quote bears as many backslashes as the opening one; more of them escape it.
+            byte if byte == quote && (slashes == opening || (opening == 0 && slashes % 2 == 0)) => return at,
+            _ => slashes = 0,
+        }
+    }
+    bytes.len()
+}
+
+/// The position after the bracket that closes the one at `start`; strings inside are skipped.
+fn end_of_bracketed(bytes: &[u8], start: usize) -> usize {
+    let mut open = 0_usize;
+    let mut at = start;
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                at = end_of_quoted(bytes, at);
+                continue;
+            }
+            b'{' | b'[' => open += 1,
+            b'}' | b']' => {
+                open -= 1;
+                if open == 0 {
+                    return at + 1;
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    bytes.len()
+}

@@ -1,0 +1,208 @@
+//! The canonical event: what every adapter makes of one source document, still unmasked.
+//!
+//! It borrows the parsed document, so that no copy of a personal value is made here; the only owned raw values are the
+//! customer-side identifiers, and these are [`Personal`]. Which field may be stored in clear is the policy's business.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use ledgerline_privacy::identifier::Kind;
+use ledgerline_privacy::personal::Personal;
+use serde_json::Value;
+
+use crate::lineage::Provenance;
+
+/// What an adapter needs to know beside the document.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The organisation of events that name none.
+    pub default_org: &'a str,
+}
+
+/// One source event in canonical terms.
+pub struct SourceEvent<'a> {
+    /// The organisation, `[A-Za-z0-9._-]{1,64}`.
+    pub org: Cow<'a, str>,
+    /// The adapter's name for its source: `genesys.eventbridge`, `interaction.log`…
+    pub source: &'static str,
+    /// The topic's template, ids replaced by `{id}`.
+    pub topic: Cow<'a, str>,
+    /// The version that the source states, or `unknown`.
+    pub schema_version: Cow<'a, str>,
+    /// The kind of event from a closed vocabulary: `customer.start`…`other`.
+    pub event_type: &'static str,
+    /// The process-mining name: `Customer connected`…
+    pub activity: &'static str,
+    /// Whether the event opens or closes its activity.
+    pub lifecycle: Lifecycle,
+    /// What the event is about.
+    pub record: Record<'a>,
+    /// The participant's id, where there is one.
+    pub participant_id: Option<&'a str>,
+    /// The session's (leg's) id, where there is one.
+    pub session_id: Option<&'a str>,
+    /// When it happened, epoch milliseconds.
+    pub occurred_at_ms: i64,
+    /// The source's own immutable id of this event; never an envelope's.
+    pub native_id: Option<Cow<'a, str>>,
+    /// The source's sequence number within the record.
+    pub sequence: Option<i64>,
+    /// Orders events of one instant: a start before what it encloses, an end after.
+    pub rank: u8,
+    /// The lineage token: the source's, else derived from the record's id.
+    pub lineage_token: Cow<'a, str>,
+    /// The provenance that the source sent along.
+    pub provenance: Option<Provenance>,
+    /// Every known field that holds a value.
+    pub fields: Vec<Field<'a>>,
+    /// Identifiers of the customer's side only.
+    pub identifiers: Vec<(Kind, Personal)>,
+    /// Keys that no adapter knows, with the kind of their value; never a value.
+    pub extra: Vec<(Cow<'a, str>, JsonKind)>,
+    /// Where the event's own body lies in the document: what names the event when it has no native id.
+    pub body: Body,
+}
+
+/// Where the part of a document lies that is the same however often the source sends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Body {
+    /// Keys from the root down to the body.
+    pub path: &'static [&'static str],
+    /// Members of the body that a re-send may change.
+    pub except: &'static [&'static str],
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record<'a> {
+    /// A conversation.
+    Interaction(Cow<'a, str>),
+    /// Anything else that has a type and an id.
+    Entity {
+        /// The entity's type.
+        kind: Cow<'a, str>,
+        /// The entity's id.
+        id: Cow<'a, str>,
+    },
+}
+
+impl Record<'_> {
+    /// The record id: the interaction's, or `entityType/entityId`.
+    pub fn id(&self) -> Cow<'_, str> {
+        match self {
+            Self::Interaction(id) => Cow::Borrowed(id),
+            Self::Entity { kind, id } => Cow::Owned(format!("{kind}/{id}")),
+        }
+    }
+
+    /// The family, which is the retention class and the bronze partition: `interaction` or `entity`.
+    pub fn family(&self) -> &'static str {
+        match self {
+            Self::Interaction(_) => "interaction",
+            Self::Entity { .. } => "entity",
+        }
+    }
+}
+
+/// Whether an event opens or closes its activity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifecycle {
+    /// The activity begins.
+    Start,
+    /// The activity ended, or was an instant.
+    Complete,
+}
+
+impl Lifecycle {
+    /// The stored word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Complete => "complete",
+        }
+    }
+}
+
+/// A known field and its value in the document.
+#[derive(Clone, Copy)]
+pub struct Field<'a> {
+    /// The canonical name: a silver column, or the source's name in snake case.
+    pub name: &'static str,
+    /// The pointer (RFC 6901) of the object that holds it.
+    pub base: &'static str,
+    /// The source's key.
+    pub key: &'static str,
+    /// The raw value.
+    pub value: &'a Value,
+}
+
+impl Field<'_> {
+    /// The field's pointer (RFC 6901) in the document.
+    pub fn path(&self) -> String {
+        format!("{}/{}", self.base, self.key)
+    }
+}
+
+impl fmt::Debug for Field<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Field({}: ***)", self.name)
+    }
+}
+
+impl fmt::Debug for SourceEvent<'_> {
+    /// Ids, counts and closed words only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SourceEvent")
+            .field("source", &self.source)
+            .field("event_type", &self.event_type)
+            .field("record", &self.record)
+            .field("occurred_at_ms", &self.occurred_at_ms)
+            .field("fields", &self.fields)
+            .field("identifiers", &self.identifiers.len())
+            .field("extra", &self.extra.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The kind of a JSON value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonKind {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool,
+    /// A number.
+    Number,
+    /// A string.
+    String,
+    /// An array.
+    Array,
+    /// An object.
+    Object,
+}
+
+impl JsonKind {
+    /// The kind of `value`.
+    pub fn of(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(_) => Self::Bool,
+            Value::Number(_) => Self::Number,
+            Value::String(_) => Self::String,
+            Value::Array(_) => Self::Array,
+            Value::Object(_) => Self::Object,
+        }
+    }
+
+    /// The stored word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool => "bool",
+            Self::Number => "number",
+            Self::String => "string",
+            Self::Array => "array",
+            Self::Object => "object",
+        }
+    }
+}
