@@ -1,1 +1,8 @@
-//! End-to-end tests on the local stack.
+//! What the end-to-end tests share: the running stack, an organisation of one's own, and readers of every store.
+//!
+//! Each test sends under an org that nobody else has, so that tests run side by side on one stack and still count
+//! exactly. Nothing here sleeps for luck: every wait is for a condition, with a deadline that names it.
+
+pub mod org;
+pub mod scan;
+pub mod stack;

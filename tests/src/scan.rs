@@ -1,0 +1,93 @@
+//! Looks for planted personal data everywhere that it must not be: silver, plans, poison, ledger, tables, queues, logs.
+
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+
+use crate::stack::{Stack, unpacked};
+
+/// One place and its whole content as text.
+pub struct Place {
+    /// Where it is, for the message.
+    pub name: String,
+    /// What lies there, decoded.
+    pub content: String,
+}
+
+/// Every place outside of bronze. Large, and read whole: the local stack of a test run is small.
+pub fn everywhere_but_bronze(stack: &Stack) -> Vec<Place> {
+    let mut places = Vec::new();
+    for bucket in ["LakeBucket", "StagedBucket", "LedgerBucket"] {
+        for key in stack.keys(bucket, "") {
+            let bytes = stack.object(bucket, &key).0;
+            let content = if key.ends_with(".parquet") { rows(bytes) } else { lossy(&unpacked(bytes)) };
+            places.push(Place { name: format!("{bucket}/{key}"), content });
+        }
+    }
+    for table in ["ControlTable", "IndexTable", "KeysTable"] {
+        for item in stack.items(table, "") {
+            // Debug prints every attribute name and value; binary ones are looked at as text beside it.
+            let binary = item.values().filter_map(|value| value.as_b().ok()).map(|blob| lossy(blob.as_ref()));
+            let content = format!("{item:?} {}", binary.collect::<String>());
+            places.push(Place { name: format!("{table} {:?}", item.get("pk")), content });
+        }
+    }
+    places.extend(messages(stack));
+    places.extend(logs(stack));
+    places
+}
+
+/// The needles that occur somewhere, with the first place that holds each. A needle itself is never printed: its index
+/// in the list and the place are enough to find it.
+pub fn found(needles: &[String], places: &[Place]) -> Vec<String> {
+    let mut hits = Vec::new();
+    for (index, needle) in needles.iter().enumerate() {
+        if let Some(place) = places.iter().find(|place| place.content.contains(needle.as_str())) {
+            hits.push(format!("needle {index} in {}", place.name));
+        }
+    }
+    hits
+}
+
+/// What lies in every queue, dead-letter queues too. Messages are left where they are.
+fn messages(stack: &Stack) -> Vec<Place> {
+    let mut places = Vec::new();
+    for (name, url) in &stack.description().queues {
+        let receive = stack.sqs.receive_message().queue_url(url).max_number_of_messages(10);
+        let answer = stack.block(receive.visibility_timeout(0).send()).unwrap();
+        let bodies = answer.messages().iter().filter_map(|message| message.body()).collect::<String>();
+        places.push(Place { name: format!("queue {name}"), content: bodies });
+    }
+    places
+}
+
+/// The functions' logs as CloudWatch keeps them, and the emulator's own.
+fn logs(stack: &Stack) -> Vec<Place> {
+    let python = xtask::tools::Venv::stack().unwrap_or_else(|fault| panic!("{fault}"));
+    let endpoint = &stack.description().endpoint;
+    let output = python.command("python").args(["-c", READ_LOGS, endpoint]).output().unwrap();
+    let content = lossy(&output.stdout);
+    assert!(output.status.success(), "{}", lossy(&output.stderr));
+    assert!(content.contains("transform"), "transform has logged nothing: the scan would prove nothing");
+    let own = std::fs::read(xtask::paths::local().join("ministack.log")).unwrap();
+    vec![Place { name: "function logs".to_owned(), content }, Place { name: "emulator log".to_owned(), content: lossy(&own) }]
+}
+
+/// Prints every message of every log group. There is no SDK for CloudWatch Logs in the workspace, and one test needs none.
+const READ_LOGS: &str = r#"
+import boto3, sys
+logs = boto3.client("logs", endpoint_url=sys.argv[1], region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+for page in logs.get_paginator("describe_log_groups").paginate():
+    for group in page["logGroups"]:
+        print(group["logGroupName"])
+        for events in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
+            for event in events["events"]:
+                print(event["message"])
+"#;
+
+fn rows(bytes: Vec<u8>) -> String {
+    let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
+    reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect()
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,220 @@
+//! The running stack and its clients.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_firehose::primitives::Blob;
+use aws_sdk_firehose::types::Record;
+use tokio::runtime::Runtime;
+use xtask::stack::Totals;
+
+/// How long a test waits for the chain: a cold emulator on a busy machine takes tens of seconds.
+const PATIENCE: Duration = Duration::from_secs(240);
+/// Between two looks at a condition.
+const GLANCE: Duration = Duration::from_millis(150);
+/// Records of one put: the service's own limit.
+const RECORDS_PER_PUT: usize = 500;
+
+/// An item of a table.
+pub type Item = std::collections::HashMap<String, AttributeValue>;
+
+/// The stack under test.
+pub struct Stack {
+    /// Object storage.
+    pub s3: aws_sdk_s3::Client,
+    /// Tables.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// Queues.
+    pub sqs: aws_sdk_sqs::Client,
+    firehose: aws_sdk_firehose::Client,
+    local: xtask::stack::Stack,
+    runtime: Runtime,
+    _alone: MutexGuard<'static, ()>,
+}
+
+/// One test at a time: the stream gathers whatever arrives within a second into one bronze object, and a test counts its
+/// objects' lines.
+static ALONE: Mutex<()> = Mutex::new(());
+
+impl Stack {
+    /// The stack that `LEDGERLINE_STACK` names, or `None`, said loudly, where there is none.
+    ///
+    /// # Panics
+    /// If the variable is set and its stack cannot be used: a broken stack must not look like a skipped test.
+    pub fn running() -> Option<Self> {
+        if xtask::paths::variable(xtask::paths::STACK_VARIABLE).is_none() {
+            skipped("no LEDGERLINE_STACK; `cargo xtask test` starts one");
+            return None;
+        }
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let local = xtask::stack::Stack::load().unwrap_or_else(|fault| panic!("{fault}"));
+        let clients = local.clients();
+        let stack = Self {
+            s3: clients.s3,
+            dynamodb: clients.dynamodb,
+            sqs: clients.sqs,
+            firehose: clients.firehose,
+            local,
+            runtime,
+            _alone: alone,
+        };
+        // What an earlier test left behind must not be gathered together with what this one sends.
+        stack.drained();
+        Some(stack)
+    }
+
+    /// Waits until nothing moves any more.
+    ///
+    /// # Panics
+    /// If patience ends or a dead-letter queue holds anything.
+    pub fn drained(&self) -> Totals {
+        self.block(self.local.wait_until_drained(PATIENCE)).unwrap_or_else(|fault| panic!("{fault}"))
+    }
+
+    /// The description of the stack.
+    pub fn description(&self) -> &xtask::stack::Stack {
+        &self.local
+    }
+
+    /// Runs a future to its end.
+    pub fn block<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// The name of a bucket.
+    pub fn bucket(&self, logical: &str) -> &str {
+        self.local.bucket(logical).unwrap_or_else(|fault| panic!("{fault}"))
+    }
+
+    /// Puts records into the delivery stream, each as it is.
+    pub fn send(&self, records: &[Vec<u8>]) {
+        let stream = self.local.stream("EventStream").unwrap();
+        for batch in records.chunks(RECORDS_PER_PUT) {
+            let records = batch.iter().map(|bytes| Record::builder().data(Blob::new(bytes.as_slice())).build().unwrap());
+            let put = self.firehose.put_record_batch().delivery_stream_name(stream).set_records(Some(records.collect()));
+            let answer = self.block(put.send()).unwrap();
+            assert_eq!(answer.failed_put_count(), 0, "the stream refused records");
+        }
+    }
+
+    /// Looks until `look` finds something.
+    ///
+    /// # Panics
+    /// When patience ends; the message is `what` and what was seen last.
+    #[expect(clippy::disallowed_methods, reason = "a deadline for a condition, never a measurement")]
+    pub fn wait_for<T>(&self, what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match look() {
+                Ok(found) => return found,
+                Err(seen) if Instant::now() > deadline => panic!("waited {PATIENCE:?} for {what}; last seen: {seen}"),
+                Err(_) => std::thread::sleep(GLANCE),
+            }
+        }
+    }
+
+    /// All items of a table whose partition key begins so.
+    pub fn items(&self, table: &str, partition_prefix: &str) -> Vec<Item> {
+        let mut items = Vec::new();
+        let mut start = None;
+        loop {
+            let page = self.block(
+                self.dynamodb
+                    .scan()
+                    .table_name(self.local.table(table).unwrap())
+                    .filter_expression("begins_with(pk, :p)")
+                    .expression_attribute_values(":p", AttributeValue::S(partition_prefix.to_owned()))
+                    .consistent_read(true)
+                    .set_exclusive_start_key(start)
+                    .send(),
+            );
+            let page = page.unwrap();
+            items.extend(page.items().to_vec());
+            start = page.last_evaluated_key().cloned();
+            if start.is_none() {
+                return items;
+            }
+        }
+    }
+
+    /// The item under a key, read consistently.
+    pub fn item(&self, table: &str, partition: &str, sort: &str) -> Option<Item> {
+        let get = self
+            .dynamodb
+            .get_item()
+            .table_name(self.local.table(table).unwrap())
+            .key("pk", AttributeValue::S(partition.to_owned()))
+            .key("sk", AttributeValue::S(sort.to_owned()))
+            .consistent_read(true);
+        self.block(get.send()).unwrap().item
+    }
+
+    /// The keys of a bucket that begin so, in order.
+    pub fn keys(&self, bucket: &str, prefix: &str) -> Vec<String> {
+        let mut pages =
+            self.s3.list_objects_v2().bucket(self.bucket(bucket)).prefix(prefix).into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = self.block(pages.next()) {
+            keys.extend(page.unwrap().contents().iter().filter_map(|object| object.key().map(str::to_owned)));
+        }
+        keys
+    }
+
+    /// An object's bytes and its version.
+    pub fn object(&self, bucket: &str, key: &str) -> (Vec<u8>, String) {
+        let got = self.block(async {
+            let answer = self.s3.get_object().bucket(self.bucket(bucket)).key(key).send().await.unwrap();
+            let version = answer.version_id().unwrap_or_default().to_owned();
+            (answer.body.collect().await.unwrap().into_bytes().to_vec(), version)
+        });
+        got
+    }
+
+    /// An object's text, unpacked if it is gzip.
+    pub fn text(&self, bucket: &str, key: &str) -> Vec<u8> {
+        unpacked(self.object(bucket, key).0)
+    }
+}
+
+/// Unpacks gzip of any number of members; anything else stays as it is.
+pub fn unpacked(bytes: Vec<u8>) -> Vec<u8> {
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return bytes;
+    }
+    let mut text = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(bytes.as_slice()), &mut text).unwrap();
+    text
+}
+
+/// A number attribute; 0 where it is absent.
+pub fn number(item: &Item, name: &str) -> u64 {
+    match item.get(name) {
+        Some(AttributeValue::N(number)) => number.parse().unwrap(),
+        _ => 0,
+    }
+}
+
+/// A text attribute; empty where it is absent.
+pub fn text(item: &Item, name: &str) -> String {
+    match item.get(name) {
+        Some(AttributeValue::S(text)) => text.clone(),
+        _ => String::new(),
+    }
+}
+
+/// The folder of sample data, or `None`, said loudly, where there is none.
+pub fn corpus() -> Option<PathBuf> {
+    let found = xtask::paths::variable("LEDGERLINE_CORPUS").map(PathBuf::from);
+    if found.is_none() {
+        skipped("no LEDGERLINE_CORPUS");
+    }
+    found
+}
+
+#[expect(clippy::print_stdout, reason = "a skipped test must be seen; `cargo xtask test` counts these lines")]
+fn skipped(why: &str) {
+    println!("SKIPPED: {why}");
+}
