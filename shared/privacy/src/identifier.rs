@@ -197,3 +197,121 @@ const MAX_OPAQUE_BYTES: usize = 512;
 
 /// What systems write where they have nothing to write.
 const NO_VALUE: &[&str] = &["null", "none", "nil", "undefined", "n/a", "-", "00000000-0000-0000-0000-000000000000"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(kind: Kind, raw: &str) -> Option<String> {
+        Identifier::parse(kind, raw, CallingCode::NANP).map(|id| id.value().expose_for_pseudonym().to_owned())
+    }
+
+    #[test]
+    fn labels_are_stable_and_unambiguous() {
+        let labels = Kind::ALL.map(Kind::label);
+        let expected = [
+            "phone",
+            "email",
+            "account",
+            "external_contact",
+            "messaging_address",
+            "phone_hash",
+            "customer_id_hash",
+            "agent",
+        ];
+        assert_eq!(labels, expected);
+        for kind in Kind::ALL {
+            assert_eq!(Kind::from_label(kind.label()), Some(kind));
+            assert!(!kind.label().contains('\u{1f}'));
+        }
+        assert_eq!(Kind::from_label("Phone"), Some(Kind::Phone));
+        assert_eq!(Kind::from_label("fax"), None);
+    }
+
+    #[test]
+    fn each_kind_has_one_spelling() {
+        for (kind, raw, value) in [
+            (Kind::Email, " Jane.Doe@Example.COM ", "jane.doe@example.com"),
+            (Kind::Email, "mailto:jane.doe@example.com?subject=x", "jane.doe@example.com"),
+            (Kind::Email, "MAILTO:Jane.Doe@example.com", "jane.doe@example.com"),
+            (Kind::Email, "Jane Doe <jane.doe@example.com>", "jane.doe@example.com"),
+            (Kind::Email, "jane.doe@example.com.", "jane.doe@example.com"),
+            (Kind::Email, "ΑΣ@example.com", "ασ@example.com"),
+            (Kind::Account, " 12 34\t56 ", "123456"),
+            (Kind::Account, "ACC-0042", "ACC-0042"),
+            (Kind::ExternalContact, " CD68E249-e098-5dc9-9073-5e6b8a2b8180", "cd68e249-e098-5dc9-9073-5e6b8a2b8180"),
+            (Kind::ExternalContact, "Contact-7", "Contact-7"),
+            (Kind::MessagingAddress, " U1234abcD ", "U1234abcD"),
+            (Kind::PhoneHash, "AB01", "ab01"),
+            (Kind::CustomerIdHash, "cust-X1", "cust-X1"),
+            (Kind::Agent, "9BBAA26B-2E33-5109-94F8-F0E345FE703D", "9bbaa26b-2e33-5109-94f8-f0e345fe703d"),
+            (Kind::Phone, "tel:+15555550142", "+15555550142"),
+        ] {
+            assert_eq!(parse(kind, raw).as_deref(), Some(value), "{kind} {raw}");
+        }
+    }
+
+    #[test]
+    fn what_names_nobody_is_no_identifier() {
+        for kind in Kind::ALL {
+            for raw in ["", "  ", "null", "anonymous", "unknown", "N/A", "-", "Restricted", "a\u{0}b"] {
+                assert_eq!(parse(kind, raw), None, "{kind} {raw:?}");
+            }
+        }
+        for raw in ["@", "a@", "@b", "a b@c", "a@b@c", "jane", "a@b c", "a,b@c", &format!("{}@b", "a".repeat(300))] {
+            assert_eq!(parse(Kind::Email, raw), None, "{raw}");
+        }
+        assert_eq!(parse(Kind::Account, &"9".repeat(MAX_OPAQUE_BYTES + 1)), None);
+        assert_eq!(parse(Kind::ExternalContact, "00000000-0000-0000-0000-000000000000"), None);
+    }
+
+    #[test]
+    fn an_address_is_what_its_spelling_says() {
+        for (raw, kind) in [
+            ("+15555550142", Some(Kind::Phone)),
+            ("tel:+15555550142", Some(Kind::Phone)),
+            ("Jane@example.com", Some(Kind::Email)),
+            ("15555550142", Some(Kind::MessagingAddress)),
+            ("U1234abcd", Some(Kind::MessagingAddress)),
+            ("tel:anonymous", None),
+            ("+12", None),
+            ("", None),
+        ] {
+            assert_eq!(Identifier::from_address(raw, CallingCode::NANP).map(|id| id.kind()), kind, "{raw}");
+        }
+    }
+
+    #[test]
+    fn calling_codes_have_one_to_three_digits() {
+        for (text, number) in [("1", 1), ("44", 44), ("353", 353)] {
+            assert_eq!(text.parse::<CallingCode>().map(CallingCode::number), Ok(number));
+        }
+        for text in ["", "0", "01", "+1", "1234", "x", "-1", " 1"] {
+            assert_eq!(text.parse::<CallingCode>(), Err(BadCallingCode), "{text}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_the_kind_and_no_value() {
+        let id = Identifier::parse(Kind::Email, "jane@example.com", CallingCode::NANP).unwrap();
+        assert_eq!(format!("{id:?}"), "Identifier { kind: Email, value: *** }");
+    }
+
+    proptest! {
+        #[test]
+        fn normalising_twice_changes_nothing(kind in 0..Kind::ALL.len(), raw in "\\PC{0,30}") {
+            let kind = Kind::ALL[kind];
+            if let Some(once) = parse(kind, &raw) {
+                prop_assert_eq!(parse(kind, &once), Some(once));
+            }
+        }
+
+        #[test]
+        fn normalising_an_email_twice_changes_nothing(raw in "(mailto:|<| |)[A-Za-zİΣß.+<>]{1,9}@[A-Za-zİ.]{1,9}(\\?x|>|\\.| |)") {
+            if let Some(once) = parse(Kind::Email, &raw) {
+                prop_assert_eq!(parse(Kind::Email, &once), Some(once));
+            }
+        }
+    }
+}

@@ -21,11 +21,13 @@ pub(crate) fn normalise(raw: &str, calling_code: CallingCode) -> Option<String> 
         _ => number.to_owned(),
     };
     let (plus, digits) = plain_digits(&digits)?;
+    if SPELLED_WITHHELD.contains(&digits.as_str()) {
+        return None;
+    }
     let international = if plus { digits } else { to_international(&digits, calling_code)? };
-    let withheld = SPELLED_WITHHELD.contains(&international.as_str());
     let fits = (MIN_DIGITS..=MAX_DIGITS).contains(&international.len()) && !international.starts_with('0');
     let nanp = !international.starts_with('1') || international.len() != 11 || is_area_code(&international[1..]);
-    (fits && nanp && !withheld).then(|| format!("+{international}"))
+    (fits && nanp).then(|| format!("+{international}"))
 }
 
 /// Whether the text begins as a telephone address does.
@@ -180,3 +182,177 @@ const WITHHELD: &[&str] = &[
 /// The same words spelled on a telephone's keys, which carriers send as if they were numbers: ANONYMOUS, RESTRICTED,
 /// BLOCKED, UNKNOWN, UNAVAILABLE.
 const SPELLED_WITHHELD: &[&str] = &["266696687", "7378742833", "2562533", "8656696", "86282452253"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn nanp(raw: &str) -> Option<String> {
+        normalise(raw, CallingCode::NANP)
+    }
+
+    fn in_country(raw: &str, code: &str) -> Option<String> {
+        normalise(raw, code.parse().unwrap())
+    }
+
+    #[test]
+    fn every_spelling_of_a_number_gives_one_text() {
+        for raw in [
+            "+15555550142",
+            "tel:+15555550142",
+            "TEL:+1-555-555-0142",
+            "tel:+1(555)555.0142",
+            "tel:+15555550142;ext=12",
+            "tel:+15555550142;phone-context=example.com",
+            "tel:5555550142;phone-context=+1",
+            "tel:555-0142;phone-context=+1-555",
+            "sip:+15555550142@edge.example.com",
+            "sip:+15555550142@edge.example.com:5061;transport=tls",
+            "sip:+15555550142:secret@edge.example.com",
+            "sips:5555550142@example.com;user=phone",
+            "sip:%2B15555550142@example.com",
+            "\"Jane Doe\" <sip:+15555550142@example.com;user=phone>;tag=88",
+            "<tel:+15555550142>",
+            "+1 555 555 0142",
+            "  +1 (555) 555-0142  ",
+            "+1\u{a0}555\u{2011}555\u{2013}0142",
+            "\u{202a}+1 555 555 0142\u{202c}",
+            "\u{ff0b}\u{ff11}5555550142",
+            "+1 555 555 0142 ext. 12",
+            "+1 555 555 0142 x12",
+            "+15555550142,,12#",
+            "5555550142",
+            "(555) 555-0142",
+            "1-555-555-0142",
+            "15555550142",
+            "0015555550142",
+            "01115555550142",
+            "callto:+15555550142",
+        ] {
+            assert_eq!(nanp(raw).as_deref(), Some("+15555550142"), "{raw}");
+        }
+    }
+
+    #[test]
+    fn national_numbers_belong_to_the_calling_code() {
+        for (raw, code, number) in [
+            ("020 7946 0958", "44", "+442079460958"),
+            ("+44 (0)20 7946 0958", "44", "+442079460958"),
+            ("+44 (0)20 7946 0958", "1", "+442079460958"),
+            ("0044 20 7946 0958", "44", "+442079460958"),
+            ("44 20 7946 0958", "44", "+442079460958"),
+            ("0151 23456789", "49", "+4915123456789"),
+            ("49 151 23456789", "49", "+4915123456789"),
+            ("+49 151 23456789", "1", "+4915123456789"),
+            ("4915123456789", "1", "+4915123456789"),
+            ("06 698 12345", "39", "+390669812345"),
+            ("+39 06 698 12345", "39", "+390669812345"),
+            ("1 23 45 67 89", "33", "+33123456789"),
+            ("01 23 45 67 89", "33", "+33123456789"),
+            ("33123456789", "1", "+33123456789"),
+            ("(0) 20 7946 0958", "44", "+442079460958"),
+        ] {
+            assert_eq!(in_country(raw, code).as_deref(), Some(number), "{raw} in {code}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_subscriber_gives_nothing() {
+        for raw in [
+            "",
+            "   ",
+            "+",
+            "tel:",
+            "sip:",
+            "anonymous",
+            "Anonymous",
+            "tel:anonymous",
+            "sip:anonymous@anonymous.invalid",
+            "\"Anonymous\" <sip:anonymous@anonymous.invalid>",
+            "restricted",
+            "tel:Restricted",
+            "unknown",
+            "unavailable",
+            "private number",
+            "Caller ID blocked",
+            "withheld",
+            "+266696687",
+            "tel:266696687",
+            "sip:1234@example.com",
+            "tel:7042",
+            "911",
+            "555-014",
+            "555-0142",
+            "sip:jane.doe@example.com",
+            "jane.doe@example.com",
+            "1-800-FLOWERS",
+            "+0123456789",
+            "0000000000",
+            "00000000000",
+            "+1234567890123456",
+            "+1 055 555 0142",
+            "+15555550142 or +15555550143",
+            "5555550142;5555550143;",
+            "null",
+            "+1\n555555\u{7}0142",
+        ] {
+            let number = nanp(raw);
+            // One of these names a number before its parameters.
+            let expected = (raw == "5555550142;5555550143;").then_some("+15555550142");
+            assert_eq!(number.as_deref(), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn withheld_spelled_on_keys_is_withheld_in_every_country() {
+        for word in SPELLED_WITHHELD {
+            for raw in [format!("tel:{word}"), format!("+{word}")] {
+                assert_eq!(in_country(&raw, "49"), None, "{raw}");
+                assert_eq!(in_country(&raw, "1"), None, "{raw}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn normalising_twice_changes_nothing(raw in "\\PC{0,40}", code in 1u16..1000) {
+            let code = code.to_string();
+            if let Some(once) = in_country(&raw, &code) {
+                prop_assert_eq!(in_country(&once, &code), Some(once.clone()));
+                prop_assert!(once.starts_with('+') && once[1..].bytes().all(|b| b.is_ascii_digit()));
+                prop_assert!((8..=16).contains(&once.len()));
+            }
+        }
+
+        #[test]
+        fn digits_in_any_layout_normalise_idempotently(
+            raw in "(tel:|sip:|)(\\+|00|0|)[0-9]{1,4}[ .()/-]{0,2}[0-9]{0,7}[ .-]{0,1}[0-9]{0,6}(@host|;ext=[0-9]{2}| x12|)",
+            code in "[1-9][0-9]{0,2}",
+        ) {
+            if let Some(once) = in_country(&raw, &code) {
+                prop_assert_eq!(in_country(&once, &code), Some(once.clone()));
+                // Only the international spelling is independent of where it was read.
+                prop_assert_eq!(nanp(&once), Some(once));
+            }
+        }
+
+        #[test]
+        fn two_spellings_never_give_two_numbers(
+            digits in "[2-9][0-9]{9}",
+            before in prop::sample::select(vec!["+1", "tel:+1", "sip:+1", "001", "0111", "1", "", "tel:1", "+1 ", "(+1)"]),
+            cut in 1usize..9,
+            between in prop::sample::select(vec!["", " ", "-", ".", ") ", "\u{a0}", "\u{2010}"]),
+            after in prop::sample::select(vec!["", "@host", ";ext=5", " x5", " ", ";user=phone"]),
+        ) {
+            let spelled = format!("{before}{}{between}{}{after}", &digits[..cut], &digits[cut..]);
+            let expected = format!("+1{digits}");
+            if before == "(+1)" {
+                // Not a spelling that we know: nothing rather than something else.
+                prop_assert_eq!(nanp(&spelled), None);
+            } else {
+                prop_assert_eq!(nanp(&spelled), Some(expected));
+            }
+        }
+    }
+}

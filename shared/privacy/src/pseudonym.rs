@@ -279,3 +279,122 @@ fn hex_value(digit: u8) -> u8 {
 const SEPARATOR: u8 = 0x1F;
 
 const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identifier::{CallingCode, Kind};
+
+    fn key(version: u32) -> PseudonymKey {
+        let mut bytes = [0; 32];
+        for (byte, value) in bytes.iter_mut().zip(0..) {
+            *byte = value;
+        }
+        PseudonymKey::new(version, bytes)
+    }
+
+    fn identifier(kind: Kind, raw: &str) -> Identifier {
+        Identifier::parse(kind, raw, CallingCode::NANP).unwrap()
+    }
+
+    /// Computed apart from this code, by Python: `hmac.new(bytes(range(32)), b"phone\x1f+15555550142", "sha256")`.
+    #[test]
+    fn pseudonyms_are_the_hmacs_that_another_implementation_computes() {
+        for (kind, raw, digest) in [
+            (Kind::Phone, "tel:+1 555 555 0142", "4c768eb2185a58c7a97c5b1d4ebad0cc89d888010982848f0fd684c6c6e08497"),
+            (Kind::Email, "Jane.Doe@example.com", "03fadf2603ca8d377b1b0ac29b998d4f01feadd2aea7bace78c9058936a7430a"),
+            (Kind::Account, "ACC-0042", "d1b9699767b2162727e423590c09553585133d0018addd06b7d85da62c128012"),
+            (
+                Kind::Agent,
+                "9bbaa26b-2e33-5109-94f8-f0e345fe703d",
+                "e1a7f25c9cf8f34521369e38a65bdaee9a8d9d8db5752378d8c33f5c9f993ec2",
+            ),
+            (
+                Kind::PhoneHash,
+                "ABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABAB",
+                "fbefdf8254fa3a21e126626adc652e085f4d781f3849ad440d8b97e571ef1b1f",
+            ),
+        ] {
+            assert_eq!(key(12).pseudonym(&identifier(kind, raw)).as_str(), format!("p12_{digest}"), "{kind}");
+        }
+    }
+
+    /// `hmac.new(bytes(range(32)), bytes([0xA5] * 32), "sha256").hexdigest()[:32]`
+    #[test]
+    fn event_id_is_the_first_half_of_the_hmac() {
+        let mut bytes = [0; 32];
+        for (byte, value) in bytes.iter_mut().zip(0..) {
+            *byte = value;
+        }
+        assert_eq!(EventKey::new(bytes).event_id(&[0xA5; 32]).to_hex(), "c017ca9349716df434f7ea50dde47c16");
+    }
+
+    /// The derived key is `hmac(key, b"ledgerline/page-token/v1")`; the tag is its HMAC over `sometoken`.
+    #[test]
+    fn derived_key_tags_and_verifies() {
+        let derived = key(1).derive(Label::PAGE_TOKEN);
+        let tag = derived.tag(&[b"some", b"token"]);
+        let mut hex = String::new();
+        push_hex(&mut hex, &tag);
+        assert_eq!(hex, "e69fd16af8ce9a5d265ec73d7d9515e062f9f33a4f6e1d1b9f99c8b049d76a05");
+        assert!(derived.verify(&[b"sometoken"], &tag));
+        assert!(!derived.verify(&[b"sometokem"], &tag));
+        assert!(!derived.verify(&[b"sometoken"], &tag[..31]));
+        assert!(!key(1).derive(Label("other")).verify(&[b"sometoken"], &tag));
+    }
+
+    #[test]
+    fn one_value_of_two_kinds_has_two_pseudonyms() {
+        let one = key(1).pseudonym(&identifier(Kind::PhoneHash, "ab01"));
+        let other = key(1).pseudonym(&identifier(Kind::CustomerIdHash, "ab01"));
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn key_ring_tries_all_versions_newest_first() {
+        let ring = KeyRing::new([key(2), key(10), key(9)]).unwrap();
+        let caller = identifier(Kind::Phone, "+15555550142");
+        let versions: Vec<u32> = ring.pseudonyms(&caller).iter().map(Pseudonym::version).collect();
+        assert_eq!(versions, vec![10, 9, 2]);
+        assert_eq!(ring.newest().version(), 10);
+        assert!(KeyRing::new([]).is_none());
+    }
+
+    #[test]
+    fn pseudonyms_and_event_ids_are_read_back_and_nothing_else_is() {
+        let pseudonym = key(7).pseudonym(&identifier(Kind::Phone, "+15555550142"));
+        assert_eq!(Pseudonym::parse(pseudonym.as_str()), Some(pseudonym.clone()));
+        let digest = "a".repeat(64);
+        for bad in [
+            String::new(),
+            format!("p_{digest}"),
+            format!("p01_{digest}"),
+            format!("p+1_{digest}"),
+            format!("p1_{}", &digest[1..]),
+            format!("p1_{digest}a"),
+            format!("p1_{}", digest.to_uppercase()),
+            format!("P1_{digest}"),
+            format!("p4294967296_{digest}"),
+            "+15555550142".to_owned(),
+        ] {
+            assert_eq!(Pseudonym::parse(&bad), None, "{bad}");
+        }
+        let id: EventId = "c017ca9349716df434f7ea50dde47c16".parse().unwrap();
+        assert_eq!(id.to_string(), "c017ca9349716df434f7ea50dde47c16");
+        for bad in ["", "c017", "C017CA9349716DF434F7EA50DDE47C16", "c017ca9349716df434f7ea50dde47c1g"] {
+            assert_eq!(bad.parse::<EventId>(), Err(BadEventId), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_raw_identifier_in_a_pseudonyms_place_is_not_repeated_in_the_error() {
+        let error = serde_json::from_str::<Pseudonym>("\"+15555550142\"").unwrap_err().to_string();
+        assert!(!error.contains("5555550142"), "{error}");
+    }
+
+    #[test]
+    fn debug_prints_no_key() {
+        let printed = format!("{:?} {:?} {:?}", key(1), EventKey::new([7; 32]), key(1).derive(Label::PAGE_TOKEN));
+        assert_eq!(printed, "PseudonymKey { version: 1, key: *** } EventKey(MacKey(***)) MacKey(***)");
+    }
+}
