@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ledgerline_event::document::{Fragment, split};
 use ledgerline_tests::org::{Org, assert_once_and_in_order, per_record};
 use ledgerline_tests::scan;
 use ledgerline_tests::stack::{Stack, corpus, number, text};
@@ -71,7 +72,7 @@ fn generated_traffic_reconciles_and_leaves_nothing_personal_behind() {
     let garbage: Vec<&Vec<u8>> = generated
         .records
         .iter()
-        .filter(|record| ledgerline_event::document::split(record).all(|fragment| !fragment.is_document()))
+        .filter(|record| split(record).all(|fragment| matches!(fragment, Fragment::Garbage(..))))
         .collect();
     let lines = planted.counts.documents - garbage.len() as u64;
     let counts = org.settled(lines);
@@ -195,7 +196,7 @@ fn every_file_of_the_json_test_suite_is_accounted_for() {
 }
 
 fn accounted(record: &[u8], kept: &BTreeSet<Vec<u8>>) -> bool {
-    let mut fragments = ledgerline_event::document::split(record).peekable();
+    let mut fragments = split(record).peekable();
     fragments.peek().is_some() && fragments.all(|fragment| kept.contains(fragment.bytes()))
 }
 
