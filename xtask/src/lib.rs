@@ -1,0 +1,14 @@
+//! What `cargo xtask` can do, as a library, so that the demo and the end-to-end tests stand on the same local stack.
+//!
+//! Invariant: nothing in here is deployed, and nothing deployed imports it.
+
+pub mod check;
+mod emulator;
+pub mod fault;
+pub mod r#gen;
+pub mod local;
+pub mod paths;
+pub mod send;
+pub mod stack;
+pub mod tests;
+pub mod tools;

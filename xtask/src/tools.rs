@@ -1,0 +1,154 @@
+//! The programs that the commands need and a machine with Rust and Python 3 does not have yet.
+//!
+//! Invariant: each is pinned, lives below `target/`, and is made again when its pin changes: a stamp beside it holds what
+//! it was made from. Nothing is installed anywhere else.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use sha2::{Digest, Sha256};
+
+use crate::fault::Fault;
+use crate::paths;
+
+/// The oldest Python that the pinned packages run on.
+const PYTHON_MINOR: u32 = 10;
+
+/// A virtual environment of Python.
+#[derive(Debug, Clone)]
+pub struct Venv {
+    bin: PathBuf,
+}
+
+impl Venv {
+    /// The stack's environment, made if it is missing or its requirements changed.
+    ///
+    /// # Errors
+    /// Python is missing or too old, or its packages cannot be fetched.
+    pub fn stack() -> Result<Self, Fault> {
+        Self::make("venv", "requirements.txt")
+    }
+
+    /// The linters' environment.
+    ///
+    /// # Errors
+    /// As [`Venv::stack`].
+    pub fn lint() -> Result<Self, Fault> {
+        Self::make("venv-lint", "requirements-lint.txt")
+    }
+
+    fn make(name: &str, requirements: &str) -> Result<Self, Fault> {
+        let directory = paths::local().join(name);
+        let venv = Self { bin: directory.join("bin") };
+        let pins = paths::infra("local").join(requirements);
+        let wanted = fingerprint(&[&pins])?;
+        let stamp = directory.join("stamp");
+        if paths::read(&stamp).as_deref() == Some(wanted.as_str()) && venv.bin.join("python").exists() {
+            return Ok(venv);
+        }
+        python_version()?;
+        say(&format!("making {} from {requirements} (once; a minute or two)", directory.display()));
+        // What is left of an interrupted attempt would look complete to pip.
+        let _ = fs::remove_dir_all(&directory);
+        run(Command::new("python3").args(["-m", "venv"]).arg(&directory), || {
+            "Python's venv module is missing or broken: install it (Debian, Ubuntu: apt install python3-venv)".to_owned()
+        })?;
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "-r"];
+        run(venv.command("python").args(pip).arg(&pins), || {
+            "the packages come from PyPI: check the network, or set PIP_INDEX_URL to a mirror, and run this again".to_owned()
+        })?;
+        paths::write(&stamp, &wanted)?;
+        Ok(venv)
+    }
+
+    /// A command of this environment, which finds its other programs first.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.bin.join(program));
+        command.env("PATH", paths::path_with(&self.bin)).env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+    }
+
+    /// Where its programs lie.
+    pub fn bin(&self) -> &Path {
+        &self.bin
+    }
+}
+
+/// A Cargo tool, installed below `target/tools`.
+///
+/// # Errors
+/// It cannot be fetched or built.
+pub fn cargo_tool(name: &str, version: &str, arguments: &[&str]) -> Result<PathBuf, Fault> {
+    let home = paths::target().join("tools");
+    let binary = home.join("bin").join(name);
+    let stamp = home.join(format!("{name}.stamp"));
+    let wanted = format!("{version} {}", arguments.join(" "));
+    if binary.exists() && paths::read(&stamp).as_deref() == Some(wanted.as_str()) {
+        return Ok(binary);
+    }
+    say(&format!("building {name} {version} into {} (once; some minutes)", home.display()));
+    let mut install = Command::new("cargo");
+    install.args(["install", "--quiet", "--locked", "--force", "--root"]).arg(&home);
+    // Its own target directory, kept: an interrupted build goes on where it stopped.
+    install.args(["--version", version, name]).args(arguments).env("CARGO_TARGET_DIR", home.join("build"));
+    run(&mut install, || "the tool comes from crates.io: check the network and run this again".to_owned())?;
+    paths::write(&stamp, &wanted)?;
+    Ok(binary)
+}
+
+/// Runs a command, and says what it wrote if it failed.
+///
+/// # Errors
+/// It cannot be started, or it failed.
+pub fn run(command: &mut Command, remedy: impl FnOnce() -> String) -> Result<Output, Fault> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).output().map_err(|error| {
+        Fault::caused_by(format!("cannot start {name}"), error, "install it, or check that it may be executed")
+    })?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Err(Fault::new(format!("{name} failed ({}):\n{}", output.status, tail(&said, 40)), remedy()))
+}
+
+/// The last lines of a text.
+pub fn tail(text: &str, lines: usize) -> String {
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+/// SHA-256 over files, in hex.
+///
+/// # Errors
+/// One cannot be read.
+pub fn fingerprint(files: &[&Path]) -> Result<String, Fault> {
+    let mut hash = Sha256::new();
+    for file in files {
+        let content = fs::read(file).map_err(|error| {
+            Fault::caused_by(format!("cannot read {}", file.display()), error, "restore it: git checkout -- infra")
+        })?;
+        hash.update((content.len() as u64).to_be_bytes());
+        hash.update(&content);
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Tells the person at the terminal what goes on. Standard output is for results.
+pub fn say(line: &str) {
+    use std::io::Write;
+    // A closed standard error is no reason to stop.
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+fn python_version() -> Result<(), Fault> {
+    let remedy = || format!("install Python 3.{PYTHON_MINOR} or newer, so that `python3` starts it");
+    let asked = run(Command::new("python3").args(["-c", "import sys; print(*sys.version_info[:2])"]), remedy)?;
+    let answer = String::from_utf8_lossy(&asked.stdout);
+    let mut numbers = answer.split_whitespace().map(|number| number.parse::<u32>().unwrap_or(0));
+    match (numbers.next(), numbers.next()) {
+        (Some(3), Some(minor)) if minor >= PYTHON_MINOR => Ok(()),
+        _ => Err(Fault::new(format!("python3 is {}", answer.trim().replace(' ', ".")), remedy())),
+    }
+}
