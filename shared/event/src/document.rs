@@ -90,6 +90,7 @@ impl fmt::Display for Rejection {
 impl std::error::Error for Rejection {}
 
 /// A part of a record.
+#[expect(clippy::large_enum_variant, reason = "nearly every fragment is a document: a box would cost more than it saves")]
 #[derive(Debug, Clone)]
 pub enum Fragment<'a> {
     /// An I-JSON object: its bytes from brace to brace, and what the pass over them found.

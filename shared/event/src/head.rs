@@ -121,7 +121,7 @@ enum Slot {
     Nothing,
     Source,
     Org,
-    Interaction,
+    Interaction(u8),
     EntityType,
     EntityId,
     Time(u8),
@@ -158,7 +158,8 @@ fn slot(place: Place, key: &[u8]) -> Slot {
             _ => names_siblings(key),
         },
         Place::Root | Place::Detail | Place::Body => match key {
-            b"conversationId" | b"interactionId" => Slot::Interaction,
+            b"conversationId" => Slot::Interaction(0),
+            b"interactionId" => Slot::Interaction(1),
             b"eventTime" | b"occurredAt" => Slot::Time(0),
             b"timestamp" => Slot::Time(1),
             b"time" => Slot::Time(2),
@@ -386,9 +387,9 @@ impl<'a> Scanner<'a> {
         match slot {
             Slot::Source => head.source = Some(value),
             Slot::Org => head.org.offer(rank, value),
-            Slot::Interaction => {
+            Slot::Interaction(order) => {
                 head.unusual |= value.escaped;
-                head.interaction.offer(rank, value);
+                head.interaction.offer(2 * rank + order, value);
             }
             Slot::EntityType => head.entity_type.offer(rank, value),
             Slot::EntityId => head.entity_id.offer(rank, value),

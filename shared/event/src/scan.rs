@@ -270,10 +270,9 @@ pub(crate) fn unescape(raw: &[u8]) -> Vec<u8> {
 /// The code point of the `\u` escape at `at`, and how many bytes it takes.
 fn code_point(raw: &[u8], at: usize) -> (u32, usize) {
     let Some(unit) = hex4(raw, at + 2) else { return (0xFFFD, 2) };
-    if (0xD800..0xDC00).contains(&unit) && raw.get(at + 6..at + 8) == Some(b"\\u") {
-        if let Some(low) = hex4(raw, at + 8).filter(|low| (0xDC00..0xE000).contains(low)) {
-            return (0x1_0000 + ((unit - 0xD800) << 10) + (low - 0xDC00), 12);
-        }
+    let low = if raw.get(at + 6..at + 8) == Some(b"\\u") { hex4(raw, at + 8) } else { None };
+    if let (0xD800..0xDC00, Some(low @ 0xDC00..0xE000)) = (unit, low) {
+        return (0x1_0000 + ((unit - 0xD800) << 10) + (low - 0xDC00), 12);
     }
     (unit, 6)
 }
