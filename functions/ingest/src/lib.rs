@@ -1,1 +1,159 @@
 //! The Firehose transformation: every record becomes bronze lines or quarantine.
+//!
+//! Invariant: every record id of a request is answered exactly once and in order; a record is answered whole or, as
+//! `ProcessingFailed`, left whole to the error prefix; the answer stays below Lambda's limit whatever arrives. Nothing
+//! is read but the request: time comes from Firehose, so that a retried batch is answered alike.
+
+mod answer;
+mod record;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use ledgerline_event::adapters::is_org;
+use ledgerline_event::instant;
+use ledgerline_lambda::config::Env;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+use answer::Answers;
+use record::{Bronze, Workspace};
+
+/// What the function is told at cold start.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The organisation of events that name none.
+    pub default_org: String,
+    /// Events that happened longer before their arrival than this go to `late`.
+    pub late_after_ms: i64,
+}
+
+impl Config {
+    /// Reads `DEFAULT_ORG` and `LATE_AFTER_HOURS`; problems are remembered by `env`.
+    pub fn from_env(env: &mut Env) -> Self {
+        let default_org = env.text_or("DEFAULT_ORG", "default");
+        if !is_org(&default_org) {
+            env.reject("DEFAULT_ORG", "is no organisation", "use 1 to 64 letters, digits, '.', '_' or '-'");
+        }
+        let hours = env.number("LATE_AFTER_HOURS", LATE_AFTER_HOURS, 1..=LATE_AFTER_HOURS_MAX);
+        Self { default_org, late_after_ms: i64::from(hours) * 3_600_000 }
+    }
+}
+
+/// 48 hours × 2 families leave four fifths of Firehose's 500 active partitions to skew and quarantine.
+const LATE_AFTER_HOURS: u32 = 48;
+/// 200 hours × 2 families = 400 active partitions, and a fifth left.
+const LATE_AFTER_HOURS_MAX: u32 = 200;
+
+/// What one invocation did, for its log line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Records in the request.
+    pub records: u64,
+    /// Events written as bronze lines.
+    pub events: u64,
+    /// Quarantine lines.
+    pub quarantined: u64,
+    /// Records that hold nothing but quarantine lines.
+    pub unreadable_records: u64,
+    /// Records put off because the answer was full.
+    pub put_off: u64,
+    /// Records whose handling panicked.
+    pub panicked: u64,
+}
+
+/// The answer to Firehose, as JSON, and what it says.
+#[derive(Debug)]
+pub struct Response {
+    /// `{"records":[…]}`.
+    pub body: String,
+    /// What happened.
+    pub counts: Counts,
+}
+
+/// A request that is none of Firehose's.
+#[derive(Debug)]
+pub struct BadRequest(serde_json::Error);
+
+impl std::fmt::Display for BadRequest {
+    /// The position only: serde's own message may repeat content.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (line, column) = (self.0.line(), self.0.column());
+        write!(
+            f,
+            "the request is no Firehose transformation event (line {line}, column {column}): \
+             invoke this function only as the processor of a delivery stream"
+        )
+    }
+}
+
+impl std::error::Error for BadRequest {}
+
+/// What Firehose sends, borrowed.
+#[derive(Deserialize)]
+struct Request<'a> {
+    #[serde(borrow)]
+    records: Vec<Input<'a>>,
+}
+
+/// One record of it. The id is echoed as it was spelled.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    record_id: &'a RawValue,
+    #[serde(borrow)]
+    data: Cow<'a, str>,
+    #[serde(borrow)]
+    approximate_arrival_timestamp: Option<&'a RawValue>,
+}
+
+impl Input<'_> {
+    fn arrival_ms(&self, now_ms: i64) -> i64 {
+        let stated = self.approximate_arrival_timestamp.and_then(|raw| instant::parse(raw.get().trim_matches('"')));
+        stated.unwrap_or(now_ms)
+    }
+}
+
+/// Answers a request. Pure but for the clock's reading `now_ms`, which counts only where Firehose stamps no arrival.
+///
+/// # Errors
+/// Only if the request is no Firehose event: then there are no ids to answer.
+pub fn handle(config: &Config, now_ms: i64, request: &[u8]) -> Result<Response, BadRequest> {
+    answer_with(request, now_ms, |workspace, arrival_ms, data| record::to_bronze(config, workspace, arrival_ms, data))
+}
+
+/// [`handle`] over any way to turn a record into bronze.
+fn answer_with(
+    request: &[u8],
+    now_ms: i64,
+    to_bronze: impl Fn(&mut Workspace, i64, &str) -> Bronze,
+) -> Result<Response, BadRequest> {
+    let request: Request<'_> = serde_json::from_slice(request).map_err(BadRequest)?;
+    let mut answers = Answers::new(request.records.iter().map(|input| input.record_id.get().len()));
+    let mut workspace = Workspace::default();
+    let mut counts = Counts { records: request.records.len() as u64, ..Counts::default() };
+    for input in &request.records {
+        let arrival_ms = input.arrival_ms(now_ms);
+        let id = input.record_id.get();
+        // A panic leaves nothing behind but the workspace, which is made anew.
+        let bronze = catch_unwind(AssertUnwindSafe(|| to_bronze(&mut workspace, arrival_ms, &input.data)));
+        match bronze {
+            Err(_) => {
+                workspace = Workspace::default();
+                counts.panicked += 1;
+                answers.failed(id, arrival_ms);
+            }
+            Ok(bronze) if answers.ok(id, &bronze.partition, &workspace.lines) => {
+                counts.events += bronze.events;
+                counts.quarantined += bronze.quarantined;
+                counts.unreadable_records += u64::from(bronze.events == 0);
+            }
+            Ok(_) => {
+                counts.put_off += 1;
+                answers.failed(id, arrival_ms);
+            }
+        }
+    }
+    Ok(Response { body: answers.finish(), counts })
+}

@@ -1,2 +1,43 @@
-//! Entry point.
-fn main() {}
+//! The `ingest` function: configuration, telemetry, and the runtime around [`ledgerline_ingest::handle`].
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use ledgerline_ingest::{Config, handle};
+use ledgerline_lambda::{config::Env, telemetry};
+use serde_json::value::RawValue;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    // The standard hook prints a panic's message, which may repeat a record's content.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "panicked");
+    }));
+    let mut env = Env::process();
+    let config = &Config::from_env(&mut env);
+    env.finish()?;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
+        let response = handle(config, now_ms(), event.payload.get().as_bytes())?;
+        let counts = response.counts;
+        tracing::info!(
+            records = counts.records,
+            events = counts.events,
+            quarantined = counts.quarantined,
+            unreadable_records = counts.unreadable_records,
+            put_off = counts.put_off,
+            panicked = counts.panicked,
+            request_bytes = event.payload.get().len(),
+            response_bytes = response.body.len(),
+            "answered"
+        );
+        Ok::<_, Error>(RawValue::from_string(response.body)?)
+    }))
+    .await
+}
+
+#[expect(clippy::disallowed_methods, reason = "the clock is read here and passed on")]
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis() as i64)
+}
