@@ -43,7 +43,7 @@ pub async fn resolve(
     random: Random<'_>,
 ) -> Result<Resolved, StoreError> {
     let mut resolved = Resolved::new();
-    let mut open: Vec<usize> = (0..mentions.len()).collect();
+    let mut open: Vec<usize> = (0..mentions.len()).filter(|&mention| !mentions[mention].links.is_empty()).collect();
     let mut clashes = 0;
     while !open.is_empty() {
         let plans = read(subjects, mentions, &open, fan_out_cap, random).await?;

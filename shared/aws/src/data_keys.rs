@@ -152,3 +152,7 @@ impl DataKeys {
         Ok(DataKey { version: version.parse().map_err(|_| corrupt())?, bytes })
     }
 }
+
+fn partition(purpose: Purpose) -> String {
+    format!("KEY#{}", purpose.as_str())
+}

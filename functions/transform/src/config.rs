@@ -1,0 +1,180 @@
+//! The function's configuration: read once, checked whole, before the first message.
+
+use ledgerline_aws::data_keys::{DataKeys, Purpose};
+use ledgerline_event::instant;
+use ledgerline_lambda::clock::Clock;
+use ledgerline_lambda::config::{ConfigError, Env};
+use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_privacy::{CallingCode, EventKey, KeyRing, Policy, PseudonymKey};
+
+/// Names and numbers from the environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Names the deployment in the keys' encryption context.
+    pub deployment_id: String,
+    /// The organisation of events that name none.
+    pub default_org: String,
+    /// Where national telephone numbers belong to.
+    pub calling_code: CallingCode,
+    /// The control table.
+    pub control_table: String,
+    /// The index table.
+    pub index_table: String,
+    /// The keys table.
+    pub keys_table: String,
+    /// The bronze bucket.
+    pub bronze_bucket: String,
+    /// The lake bucket.
+    pub lake_bucket: String,
+    /// The bucket of plans.
+    pub staged_bucket: String,
+    /// The URL of the pointers' queue.
+    pub ledger_queue_url: String,
+    /// The KMS key that wraps data keys.
+    pub data_key_id: String,
+    /// Days that claims are kept.
+    pub claim_days: u32,
+    /// Links that a subject may have.
+    pub fan_out_cap: u64,
+}
+
+impl Config {
+    /// Reads and checks every variable.
+    ///
+    /// # Errors
+    /// All problems at once, each with the variable's name and the remedy.
+    pub fn from_env(mut env: Env) -> Result<Self, ConfigError> {
+        let default_org = env.text("DEFAULT_ORG");
+        if !default_org.is_empty() && !ledgerline_event::adapters::is_org(&default_org) {
+            env.reject("DEFAULT_ORG", "is no organisation's name", "set 1 to 64 of A-Z a-z 0-9 . _ -");
+        }
+        let calling_code = env.text_or("DEFAULT_CALLING_CODE", "1").parse().unwrap_or_else(|_| {
+            env.reject("DEFAULT_CALLING_CODE", "is no country calling code", "set one to three digits, such as 1 or 353");
+            CallingCode::NANP
+        });
+        let config = Self {
+            deployment_id: env.text("DEPLOYMENT_ID"),
+            default_org,
+            calling_code,
+            control_table: env.text("CONTROL_TABLE"),
+            index_table: env.text("INDEX_TABLE"),
+            keys_table: env.text("KEYS_TABLE"),
+            bronze_bucket: env.text("BRONZE_BUCKET"),
+            lake_bucket: env.text("LAKE_BUCKET"),
+            staged_bucket: env.text("STAGED_BUCKET"),
+            ledger_queue_url: env.text("LEDGER_QUEUE_URL"),
+            data_key_id: env.text("DATA_KEY_ID"),
+            // At least as long as a message can come back: 14 days in a queue and 14 in its dead-letter queue.
+            claim_days: env.number("CLAIM_DAYS", 400, 28..=3650),
+            fan_out_cap: env.number("FAN_OUT_CAP", 5000, 1..=1_000_000),
+        };
+        env.finish().map(|()| config)
+    }
+
+    /// What transforming takes, with the keys unwrapped.
+    pub fn settings(&self, Keys { pseudonyms, event_key }: Keys) -> Settings {
+        let policy = Policy::built_in();
+        Settings {
+            bronze_bucket: self.bronze_bucket.clone(),
+            default_org: self.default_org.clone(),
+            calling_code: self.calling_code,
+            claim_days: self.claim_days,
+            fan_out_cap: self.fan_out_cap,
+            policy_hash: policy.hash(),
+            policy,
+            pseudonyms,
+            event_key,
+        }
+    }
+}
+
+/// The keys, unwrapped.
+#[derive(Debug)]
+pub struct Keys {
+    /// The keys of pseudonyms.
+    pub pseudonyms: KeyRing,
+    /// The key of event ids.
+    pub event_key: EventKey,
+}
+
+/// Unwraps the keys once per cold start; the first start of a deployment makes them.
+///
+/// # Errors
+/// Whatever the control table or KMS reports. `Denied` most often means that the function's role may not use the key
+/// named by `DATA_KEY_ID`, or that the key is disabled.
+pub async fn open_keys(data_keys: &DataKeys, clock: &impl Clock) -> Result<Keys, StoreError> {
+    let now = instant::to_rfc3339(clock.now_ms());
+    let pseudonyms = data_keys.all_or_first(Purpose::Pseudonym, &now).await?;
+    let pseudonyms = KeyRing::new(pseudonyms.into_iter().map(|key| PseudonymKey::new(key.version, key.bytes)));
+    let event = data_keys.all_or_first(Purpose::Event, &now).await?;
+    // The event key has one version for good.
+    match (pseudonyms, event.into_iter().next()) {
+        (Some(pseudonyms), Some(event)) => Ok(Keys { pseudonyms, event_key: EventKey::new(event.bytes) }),
+        _ => Err(StoreError::NotFound(Failure::new("a data key that was just made is not there"))),
+    }
+}
+
+/// Fills a buffer from the operating system's source.
+pub fn os_random(buffer: &mut [u8]) {
+    if getrandom::fill(buffer).is_err() {
+        // A predictable salt or name would be written for good: nothing may go on without randomness.
+        std::process::abort();
+    }
+}
+
+/// What decides how an object is transformed.
+#[derive(Debug)]
+pub struct Settings {
+    /// The bucket whose notifications count.
+    pub bronze_bucket: String,
+    /// The organisation of events that name none.
+    pub default_org: String,
+    /// Where national telephone numbers belong to.
+    pub calling_code: CallingCode,
+    /// Days that claims are kept.
+    pub claim_days: u32,
+    /// Links that a subject may have.
+    pub fan_out_cap: u64,
+    /// What may be stored in clear.
+    pub policy: Policy,
+    /// The policy's hash.
+    pub policy_hash: String,
+    /// The keys of pseudonyms.
+    pub pseudonyms: KeyRing,
+    /// The key of event ids.
+    pub event_key: EventKey,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(change: (&'static str, &'static str)) -> Env {
+        Env::from_lookup(move |name| match name {
+            name if name == change.0 => Some(change.1.to_owned()),
+            "CLAIM_DAYS" | "FAN_OUT_CAP" | "DEFAULT_CALLING_CODE" => None,
+            name => Some(name.to_ascii_lowercase()),
+        })
+    }
+
+    #[test]
+    fn a_whole_environment_is_read() {
+        let config = Config::from_env(env(("CLAIM_DAYS", "30"))).unwrap();
+        assert_eq!((config.claim_days, config.fan_out_cap, config.calling_code), (30, 5000, CallingCode::NANP));
+        assert_eq!((config.index_table.as_str(), config.default_org.as_str()), ("index_table", "default_org"));
+    }
+
+    #[test]
+    fn each_bad_value_is_named_with_its_remedy() {
+        for (name, value, remedy) in [
+            ("DEFAULT_ORG", "a/b", "1 to 64 of"),
+            ("DEFAULT_CALLING_CODE", "0", "one to three digits"),
+            ("CLAIM_DAYS", "7", "28 to 3650"),
+            ("FAN_OUT_CAP", "none", "1 to 1000000"),
+            ("DATA_KEY_ID", "", "set it"),
+        ] {
+            let message = Config::from_env(env((name, value))).unwrap_err().to_string();
+            assert!(message.contains(name) && message.contains(remedy), "{message}");
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! One bronze object, from its notification to its pointers: the steps in their order.
+//!
+//! Invariant: once a plan exists it is carried out as it is, whatever the code of the day would compute. Everything that
+//! is written before it can be written again without a difference: claims answer the same, links only widen, rows and
+//! silver files are functions of the object, of the claims and of the time at which the object was first taken up.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use ledgerline_custody::claims::{BronzeRow, ClaimEvents as _, NoteBronze as _, PinLogs, Unclaimed, plan_claims};
+use ledgerline_custody::subjects::{Link, WantedLink};
+use ledgerline_event::instant;
+use ledgerline_lake::ObjectId;
+use ledgerline_lake::object_row::ObjectRows as _;
+use ledgerline_lake::plan::{Counts, HEADER_READ_BYTES, Header};
+use ledgerline_lake::ports::{PlanStore, Put, Quarantine as _, ReadBody as _, ReadBronze, SendPointers as _, WriteSilver as _};
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::store::{Failure, StoreError};
+
+use crate::CALLS_AT_ONCE;
+use crate::config::Settings;
+use crate::error::TransformError;
+use crate::output::{self, Owned};
+use crate::ports::Ports;
+use crate::reading::{Event, Read, Reading};
+use crate::resolve::{self, Mention, Resolved};
+
+/// Seconds in a day, for the claims' expiry.
+const DAY_S: i64 = 86_400;
+
+/// What became of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was planned before.
+    AlreadyPlanned,
+    /// It is planned now, with these counts.
+    Planned(Counts),
+}
+
+/// Transforms the object at `key`. `now` is RFC 3339.
+///
+/// # Errors
+/// Anything that keeps the object from being planned; all of it may be tried again.
+pub async fn transform(
+    ports: &impl Ports,
+    settings: &Settings,
+    now: &str,
+    object: ObjectId,
+    key: &str,
+) -> Result<Outcome, TransformError> {
+    // 1. Take the object up. A crash after it leaves a row without a plan: the message comes back, and the row's start
+    //    stays the processing time of whatever is computed from then on.
+    let opened = ports.rows().open(object, key, now).await?;
+    if opened.planned {
+        return Ok(Outcome::AlreadyPlanned);
+    }
+    let stored = if opened.again { stored_plan(ports.staged(), object).await? } else { None };
+    let (header, header_bytes) = match stored {
+        // Somebody came as far as step 4 before: from here on it is the same for everybody.
+        Some(plan) => plan,
+        None => {
+            let started_at_ms = instant::parse(&opened.started_at).ok_or_else(|| corrupt("a row's start is no time"))?;
+            let read = read(ports, settings, object, key, started_at_ms).await?;
+
+            // 2. Claim each event, pin each record's log, note which records the object holds lines of. A crash leaves
+            //    claims of an object that is not planned: nobody else can plan these events, and this object's message
+            //    comes back and is told again that they are its own.
+            let mut owned = claim(ports, settings, object, &read, started_at_ms).await?;
+            let logs = pin(ports.index(), &read, &owned).await?;
+            note(ports, object, key, &read).await?;
+
+            // 3. Resolve subjects, order. A crash leaves whole subjects and whole links; links only widen.
+            let resolved = resolve_subjects(ports, settings, &opened.started_at, &read, &owned, &logs).await?;
+            owned.sort_unstable_by(|a, b| output::event_order(a, b));
+            let owned: Vec<Owned<'_>> = owned.iter().map(|event| with_ref(event, &read, &resolved)).collect();
+
+            // 4. Write quarantine and silver, then the plan. A crash before the plan leaves files that the next run
+            //    writes again with equal bytes; after it, a plan that the next run finds. Of two runs at once one
+            //    writes the plan, and both carry out that one.
+            if let Some(lines) = &read.quarantine_gz {
+                ports.bronze().put(object, lines.clone()).await?;
+            }
+            for file in output::silver(object, &read, &owned, started_at_ms, &settings.policy_hash)? {
+                ports.lake().put(&file.key, file.parquet).await?;
+            }
+            let plan = output::plan(object, key, &owned, &logs, counts(&read, owned.len()))?;
+            match ports.staged().put_if_absent(object, plan.bytes.into()).await? {
+                Put::Created => (plan.header, plan.header_bytes),
+                Put::Exists => {
+                    let stored = stored_plan(ports.staged(), object).await?;
+                    stored.ok_or_else(|| corrupt("a plan that exists cannot be read"))?
+                }
+            }
+        }
+    };
+
+    // 5. Send one pointer per chunk. A crash after some or all of them sends all again: the queue drops what it saw in
+    //    the last minutes, and audit-write's markers drop the rest.
+    ports.queue().send(&header.pointers(header_bytes)).await?;
+
+    // 6. Mark the object planned, with the plan's own counts. After it, the message is acknowledged unread.
+    ports.rows().planned(&header, now).await?;
+    Ok(Outcome::Planned(header.counts))
+}
+
+/// The plan that is there, if one is.
+async fn stored_plan(plans: &impl PlanStore, object: ObjectId) -> Result<Option<(Header, u64)>, TransformError> {
+    let Some(head) = plans.get_head(object, HEADER_READ_BYTES).await? else { return Ok(None) };
+    Ok(Some(Header::read(&head)?))
+}
+
+/// Reads the object piece by piece; only what the policy lets through, and pseudonyms, stay in memory.
+async fn read(
+    ports: &impl Ports,
+    settings: &Settings,
+    object: ObjectId,
+    key: &str,
+    started_at_ms: i64,
+) -> Result<Read, TransformError> {
+    let mut body = match ports.bronze().open(key).await {
+        Ok(body) => body,
+        Err(StoreError::NotFound(_)) => return Err(TransformError::Gone),
+        Err(error) => return Err(error.into()),
+    };
+    let mut reading = Reading::new(settings, object, started_at_ms, ports.random());
+    while let Some(piece) = body.next().await? {
+        reading.push(&piece)?;
+    }
+    reading.finish()
+}
+
+/// Claims all events; those that this object owns, in the order of their lines.
+async fn claim<'r>(
+    ports: &impl Ports,
+    settings: &Settings,
+    object: ObjectId,
+    read: &'r Read,
+    started_at_ms: i64,
+) -> Result<Vec<&'r Event>, TransformError> {
+    let object = object.to_hex();
+    let expires_at_s = started_at_ms.div_euclid(1000) + i64::from(settings.claim_days) * DAY_S;
+    let unclaimed = read.events.iter().map(|event| Unclaimed {
+        record: &read.records[event.record].key,
+        occurred_at_ms: event.occurred_at_ms,
+        event: &event.id,
+    });
+    let claims = plan_claims(&object, expires_at_s, unclaimed);
+    let answers: Vec<Vec<String>> =
+        stream::iter(&claims).map(|claim| ports.index().claim(claim)).buffered(CALLS_AT_ONCE).try_collect().await?;
+    let ours: std::collections::HashSet<&str> = claims
+        .iter()
+        .zip(&answers)
+        .flat_map(|(claim, owners)| claim.events.iter().zip(owners))
+        .filter(|(_, owner)| **owner == object)
+        .map(|(event, _)| *event)
+        .collect();
+    Ok(read.events.iter().filter(|event| ours.contains(event.id.as_str())).collect())
+}
+
+/// The log of every record that has an owned event, pinned if it was not.
+async fn pin(index: &impl PinLogs, read: &Read, owned: &[&Event]) -> Result<Vec<Option<LogId>>, TransformError> {
+    let mut records: Vec<usize> = owned.iter().map(|event| event.record).collect();
+    records.sort_unstable();
+    records.dedup();
+    let keys: Vec<&str> = records.iter().map(|&record| read.records[record].key.as_str()).collect();
+    let pins = if keys.is_empty() { Vec::new() } else { index.logs(&keys).await? };
+    let pinned: Vec<LogId> = stream::iter(records.iter().zip(pins))
+        .map(|(&record, pin)| async move {
+            let record = &read.records[record];
+            let log = match pin {
+                Some(log) => log,
+                None => index.pin(&record.key, record.first_log.as_str()).await?,
+            };
+            LogId::parse(&log).map_err(|error| {
+                StoreError::Corrupt(Failure::caused_by(format!("{} is pinned to no log", record.key), error))
+            })
+        })
+        .buffered(CALLS_AT_ONCE)
+        .try_collect()
+        .await?;
+    let mut logs = vec![None; read.records.len()];
+    for (record, log) in records.into_iter().zip(pinned) {
+        logs[record] = Some(log);
+    }
+    Ok(logs)
+}
+
+/// Notes every record that the object holds lines of, duplicates and filtered ones too: an erasure must find them.
+async fn note(ports: &impl Ports, object: ObjectId, key: &str, read: &Read) -> Result<(), TransformError> {
+    let object = object.to_hex();
+    let row = |record: &'_ crate::reading::RecordSeen| (record.key.clone(), record.lines);
+    let seen: Vec<(String, u64)> = read.records.iter().map(row).collect();
+    let rows: Vec<BronzeRow<'_>> =
+        seen.iter().map(|(record, lines)| BronzeRow { record, object: &object, key, lines: *lines }).collect();
+    // 16 batches of 25 rows at once.
+    stream::iter(rows.chunks(ROWS_PER_BATCH))
+        .map(|rows| ports.index().note(rows))
+        .buffered(CALLS_AT_ONCE)
+        .try_collect::<()>()
+        .await?;
+    Ok(())
+}
+
+/// Rows that the table takes in one call.
+const ROWS_PER_BATCH: usize = 25;
+
+/// Resolves the customer side's identifiers of the owned events.
+async fn resolve_subjects(
+    ports: &impl Ports,
+    settings: &Settings,
+    started_at: &str,
+    read: &Read,
+    owned: &[&Event],
+    logs: &[Option<LogId>],
+) -> Result<Resolved, TransformError> {
+    let mut spans: Vec<BTreeMap<usize, (i64, i64)>> = vec![BTreeMap::new(); read.identifiers.len()];
+    for event in owned {
+        for &identifier in &event.identifiers {
+            let at = event.occurred_at_ms;
+            let span = spans[identifier].entry(event.record).or_insert((at, at));
+            *span = (span.0.min(at), span.1.max(at));
+        }
+    }
+    let mentions: Vec<Mention> = spans
+        .iter()
+        .zip(&read.identifiers)
+        .map(|(spans, pseudonyms)| {
+            let wanted = spans.iter().filter_map(|(&record, &(first, last))| {
+                let log = logs[record].as_ref()?.to_string();
+                let link = Link { log, first: instant::to_rfc3339(first), last: instant::to_rfc3339(last) };
+                Some(WantedLink { record: read.records[record].key.clone(), link })
+            });
+            Mention { pseudonyms: pseudonyms.clone(), links: wanted.collect() }
+        })
+        .collect();
+    Ok(resolve::resolve(ports.keys(), &mentions, settings.fan_out_cap, started_at, ports.random()).await?)
+}
+
+/// The event with the name of the first of its identifiers that resolved.
+fn with_ref<'a>(event: &'a Event, read: &Read, resolved: &'a Resolved) -> Owned<'a> {
+    let record = &read.records[event.record].key;
+    let customer_ref = event.identifiers.iter().find_map(|&identifier| resolved.get(&(identifier, record.clone())));
+    Owned { event, customer_ref: customer_ref.map(String::as_str) }
+}
+
+fn counts(read: &Read, owned: usize) -> Counts {
+    let planned = owned as u64;
+    let duplicate = read.repeated + (read.events.len() as u64 - planned);
+    Counts { input: read.input, filtered: read.filtered, duplicate, quarantined: read.quarantined, planned }
+}
+
+fn corrupt(what: &str) -> StoreError {
+    StoreError::Corrupt(Failure::new(what))
+}

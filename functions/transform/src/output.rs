@@ -1,0 +1,114 @@
+//! From an object's events to what is stored of them: silver files and the plan. Pure.
+//!
+//! Invariant: silver rows and plan entries are the same events in the same order, and equal input gives equal bytes.
+
+use std::cmp::Ordering;
+
+use ledgerline_event::lineage::{Masked, PROVENANCE_VERSION, Provenance};
+use ledgerline_lake::ObjectId;
+use ledgerline_lake::plan::{Counts, Plan, PlanWriter};
+use ledgerline_lake::silver::{Row, SilverFile, SilverWriter};
+use ledgerline_ledger::entry::Record;
+use ledgerline_ledger::log::LogId;
+use ledgerline_privacy::policy;
+
+use crate::error::TransformError;
+use crate::reading::{Event, Read};
+
+/// Who the provenance says processed an event.
+const PROCESSOR: &str = "ledgerline/transform";
+
+/// What became of an event after its claim.
+#[derive(Clone, Copy, Debug)]
+pub struct Owned<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// The customer's name in silver, if one resolved.
+    pub customer_ref: Option<&'a str>,
+}
+
+/// The order of events: when they occurred, the source's own sequence, what encloses what, and at last their ids, so
+/// that the order is one and the same however the lines lay.
+pub fn event_order(a: &Event, b: &Event) -> Ordering {
+    (a.occurred_at_ms, a.sequence, a.rank, &a.id).cmp(&(b.occurred_at_ms, b.sequence, b.rank, &b.id))
+}
+
+/// The silver files of these events, which are in their order.
+///
+/// # Errors
+/// If Parquet fails.
+pub fn silver(
+    object: ObjectId,
+    read: &Read,
+    owned: &[Owned<'_>],
+    started_at_ms: i64,
+    policy_hash: &str,
+) -> Result<Vec<SilverFile>, TransformError> {
+    let mut writer = SilverWriter::new(object)?;
+    for Owned { event, customer_ref } in owned {
+        let record = &read.records[event.record];
+        let (interaction_id, entity_type, entity_id) = match &record.about {
+            Record::Interaction(id) => (Some(id.as_str()), None, None),
+            Record::Entity { kind, id } => (None, Some(kind.as_str()), Some(id.as_str())),
+        };
+        writer.push(&Row {
+            org: &record.org,
+            event_id: &event.id,
+            interaction_id,
+            entity_type,
+            entity_id,
+            source: event.source,
+            topic: &event.topic,
+            schema_version: &event.schema_version,
+            event_type: event.event_type,
+            activity: event.activity,
+            lifecycle: Some(event.lifecycle),
+            occurred_at_ms: event.occurred_at_ms,
+            ingested_at_ms: event.received_at_ms,
+            processed_at_ms: Some(started_at_ms),
+            customer_ref: *customer_ref,
+            fields: &event.fields,
+            masked: &event.masked,
+            policy_version: policy::VERSION,
+            lineage_token: &event.lineage_token,
+            lineage_provenance: &provenance(event, started_at_ms, policy_hash),
+            bronze_line: event.bronze_line,
+            extra: &event.extra,
+        })?;
+    }
+    Ok(writer.finish()?)
+}
+
+/// The plan of these events, which are in their order. `logs` has the log of each of the object's records.
+///
+/// # Errors
+/// If the counts do not add up.
+pub fn plan(
+    object: ObjectId,
+    key: &str,
+    owned: &[Owned<'_>],
+    logs: &[Option<LogId>],
+    counts: Counts,
+) -> Result<Plan, TransformError> {
+    let mut writer = PlanWriter::new(object, key, policy::VERSION);
+    for Owned { event, .. } in owned {
+        // A record with an owned event was pinned; were it not, the counts would not add up, and `finish` says so.
+        if let Some(log) = &logs[event.record] {
+            writer.push(log, event.line.as_bytes())?;
+        }
+    }
+    Ok(writer.finish(counts)?)
+}
+
+/// What is told of an event's way here. The source's own provenance is not carried on: only its token was checked.
+fn provenance(event: &Event, started_at_ms: i64, policy_hash: &str) -> String {
+    let provenance = Provenance {
+        token: event.lineage_token.clone(),
+        version: PROVENANCE_VERSION.to_owned(),
+        processed_at_ms: Some(started_at_ms),
+        processor_id: Some(PROCESSOR.to_owned()),
+        status: Some("processed".to_owned()),
+        masked: Masked::Names(event.masked.iter().map(|name| (*name).to_owned()).collect()),
+    };
+    provenance.write(policy_hash)
+}

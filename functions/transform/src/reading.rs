@@ -1,0 +1,337 @@
+//! From a bronze object's lines to masked events. Pure, but for the salts.
+//!
+//! Invariant: each line that is not blank is counted exactly once: kept as an event, repeated, filtered or quarantined.
+//! Only what the policy let through, and pseudonyms, outlive the line that they were read from; quarantined lines stay
+//! as they were, compressed.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::Write as _;
+
+use bytes::Bytes;
+use flate2::write::GzEncoder;
+use flate2::{Compression, GzBuilder};
+use ledgerline_event::document::{self, Rejection};
+use ledgerline_event::{Context, Record as AboutRef, SourceEvent, adapt, content_id, instant};
+use ledgerline_lake::ObjectId;
+use ledgerline_lake::bronze::{self, BronzeLine};
+use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
+use ledgerline_ledger::log::LogId;
+use ledgerline_privacy::{Clear, Identifier, Masked, View, policy};
+
+use crate::Random;
+use crate::config::Settings;
+use crate::decode::{Decoder, TakeLine};
+use crate::error::TransformError;
+
+/// An event of the object that the policy keeps, once.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Its record, in [`Read::records`].
+    pub record: usize,
+    /// Its id, 32 hex digits.
+    pub id: String,
+    /// Epoch milliseconds.
+    pub occurred_at_ms: i64,
+    /// The source's own sequence number.
+    pub sequence: Option<i64>,
+    /// Orders events of one instant.
+    pub rank: u8,
+    /// The customer side's identifiers, in [`Read::identifiers`], in the adapter's order.
+    pub identifiers: Vec<usize>,
+    /// The ledger's line.
+    pub line: String,
+    /// The source, as its adapter names it.
+    pub source: &'static str,
+    /// The topic's template.
+    pub topic: String,
+    /// The version of the source's schema.
+    pub schema_version: String,
+    /// The event type.
+    pub event_type: &'static str,
+    /// The activity.
+    pub activity: &'static str,
+    /// Where in the activity it stands.
+    pub lifecycle: &'static str,
+    /// When ingest received it.
+    pub received_at_ms: Option<i64>,
+    /// What the policy let through.
+    pub fields: BTreeMap<&'static str, Clear>,
+    /// The names of what it did not.
+    pub masked: Vec<&'static str>,
+    /// Unknown keys and the kinds of their values.
+    pub extra: BTreeMap<String, &'static str>,
+    /// The lineage token.
+    pub lineage_token: String,
+    /// Its line in the object, from 0.
+    pub bronze_line: u64,
+}
+
+/// A record that the object holds lines of.
+#[derive(Clone, Debug)]
+pub struct RecordSeen {
+    /// `<org>/<record>`.
+    pub key: String,
+    /// The organisation.
+    pub org: String,
+    /// The interaction or entity.
+    pub about: Record,
+    /// The log that it is pinned to, unless it was pinned before.
+    pub first_log: LogId,
+    /// How many lines are about it.
+    pub lines: u64,
+}
+
+/// What a bronze object holds.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// Events, each id once, in the order of their lines.
+    pub events: Vec<Event>,
+    /// The records, in the order in which they turned up.
+    pub records: Vec<RecordSeen>,
+    /// The identifiers, each by its pseudonyms, newest first.
+    pub identifiers: Vec<Vec<String>>,
+    /// Lines that are not blank.
+    pub input: u64,
+    /// Lines that the policy drops.
+    pub filtered: u64,
+    /// Lines whose event stood in an earlier one.
+    pub repeated: u64,
+    /// Lines that are no events.
+    pub quarantined: u64,
+    /// Those lines, gzipped, if there are any.
+    pub quarantine_gz: Option<Bytes>,
+}
+
+/// Reads one object, piece by piece.
+pub struct Reading<'a>(Decoder<Gathering<'a>>);
+
+impl<'a> Reading<'a> {
+    /// A reading of the object, first taken up at `started_at_ms`.
+    pub fn new(settings: &'a Settings, object: ObjectId, started_at_ms: i64, random: Random<'a>) -> Self {
+        Self(Decoder::new(Gathering {
+            settings,
+            object: object.to_hex(),
+            started_at_ms,
+            random,
+            line: 0,
+            read: Read::default(),
+            seen: HashSet::new(),
+            records: HashMap::new(),
+            identifiers: BTreeMap::new(),
+            quarantine: None,
+            scratch: Vec::new(),
+        }))
+    }
+
+    /// Takes the object's next bytes.
+    ///
+    /// # Errors
+    /// [`TransformError::Damaged`] if they are no gzip any more.
+    pub fn push(&mut self, piece: &[u8]) -> Result<(), TransformError> {
+        self.0.push(piece).map_err(|_| TransformError::Damaged)
+    }
+
+    /// Ends the object.
+    ///
+    /// # Errors
+    /// [`TransformError::Damaged`] if it was cut off.
+    pub fn finish(self) -> Result<Read, TransformError> {
+        let gathering = self.0.finish().map_err(|_| TransformError::Damaged)?;
+        let mut read = gathering.read;
+        read.quarantine_gz = match gathering.quarantine.map(GzEncoder::finish) {
+            None => None,
+            Some(Ok(lines)) => Some(lines.into()),
+            // Compressing into memory does not fail; were it to, the object would be refused, not its lines lost.
+            Some(Err(_)) => return Err(TransformError::Damaged),
+        };
+        Ok(read)
+    }
+}
+
+/// What is gathered from the lines so far.
+struct Gathering<'a> {
+    settings: &'a Settings,
+    object: String,
+    started_at_ms: i64,
+    random: Random<'a>,
+    line: u64,
+    read: Read,
+    /// Ids of events read so far.
+    seen: HashSet<String>,
+    /// Record key to its place in `read.records`.
+    records: HashMap<String, usize>,
+    /// Identifier to its place in `read.identifiers`: its HMACs are computed once per object.
+    identifiers: BTreeMap<Identifier, usize>,
+    quarantine: Option<GzEncoder<Vec<u8>>>,
+    scratch: Vec<u8>,
+}
+
+impl TakeLine for Gathering<'_> {
+    fn line(&mut self, line: &[u8], cut: bool) {
+        let number = self.line;
+        self.line += 1;
+        if line.iter().all(u8::is_ascii_whitespace) {
+            return;
+        }
+        self.read.input += 1;
+        if cut {
+            // Ingest writes no such line. Its beginning goes to quarantine; the bronze object keeps it whole.
+            return self.quarantine(None, Rejection::BadEnvelope, line);
+        }
+        match bronze::read(line) {
+            BronzeLine::Quarantine(bad) if bad.received_at_ms.is_some() => self.quarantine_line(line),
+            BronzeLine::Quarantine(bad) => self.quarantine(None, bad.reason, &bad.bytes),
+            BronzeLine::Event(event) => {
+                if let Err(reason) = self.event(number, &event) {
+                    self.quarantine(event.received_at_ms, reason, &event.raw);
+                }
+            }
+        }
+    }
+}
+
+impl Gathering<'_> {
+    /// Takes an event. Nothing is counted or kept if it is refused.
+    fn event(&mut self, number: u64, line: &bronze::Event<'_>) -> Result<(), Rejection> {
+        let document = document::parse(&line.raw)?;
+        let context = Context { default_org: line.org.as_deref().unwrap_or(&self.settings.default_org) };
+        let event = adapt(&document, &context)?;
+        let id = self.settings.event_key.event_id(content_id(&event, &line.raw).as_bytes()).to_hex();
+        let about = match &event.record {
+            AboutRef::Interaction(id) => Record::Interaction(id.to_string()),
+            AboutRef::Entity { kind, id } => Record::Entity { kind: kind.to_string(), id: id.to_string() },
+        };
+        let repeated = self.seen.contains(&id);
+        let filtered = policy::filters(event.source, &event.topic);
+        let taken = if filtered || repeated { None } else { Some(self.take(number, line, &event, &id, &about)?) };
+
+        let record = self.record(&event, about)?;
+        match taken {
+            Some(taken) => {
+                let identifiers = event.identifiers.iter().filter_map(|(kind, raw)| {
+                    Identifier::parse(*kind, raw.expose_for_pseudonym(), self.settings.calling_code)
+                });
+                let identifiers: Vec<Identifier> = identifiers.collect();
+                let identifiers = identifiers.into_iter().map(|identifier| self.identifier(identifier)).collect();
+                self.read.events.push(Event { record, identifiers, ..taken });
+                self.seen.insert(id);
+            }
+            None if filtered => self.read.filtered += 1,
+            None => self.read.repeated += 1,
+        }
+        Ok(())
+    }
+
+    /// The event as it may be kept. What cannot become an entry is refused here, before anything is claimed.
+    fn take(
+        &self,
+        number: u64,
+        line: &bronze::Event<'_>,
+        event: &SourceEvent<'_>,
+        id: &str,
+        about: &Record,
+    ) -> Result<Event, Rejection> {
+        let key = self.settings.pseudonyms.newest();
+        let fields = event.fields.iter().map(|field| (field.name, field.value));
+        let Masked { clear, masked } = self.settings.policy.mask(key, fields);
+        let mut salt = [0; 16];
+        (self.random)(&mut salt);
+        let entry = PendingEntry {
+            event_id: id.to_owned(),
+            org: event.org.to_string(),
+            event_type: event.event_type.to_owned(),
+            activity: event.activity.to_owned(),
+            record: about.clone(),
+            occurred_at: instant::to_rfc3339(event.occurred_at_ms),
+            late: false,
+            fields: clear.iter().map(|(name, value)| ((*name).to_owned(), entry_field(value))).collect(),
+            masked: masked.iter().map(|name| (*name).to_owned()).collect(),
+            lineage_token: event.lineage_token.to_string(),
+            schema_version: event.schema_version.to_string(),
+            policy_version: policy::VERSION.to_owned(),
+            source: Source { object: self.object.clone(), line: number },
+            salt,
+        };
+        // The adapter checked ids and times; what it let through and the ledger does not names no usable record.
+        let text = entry.to_line().map_err(|_| Rejection::NoRecord)?;
+        let extra = event.extra.iter().map(|(key, kind)| (policy::plain_key(key).to_owned(), kind.as_str()));
+        Ok(Event {
+            record: 0,
+            id: entry.event_id,
+            occurred_at_ms: event.occurred_at_ms,
+            sequence: event.sequence,
+            rank: event.rank,
+            identifiers: Vec::new(),
+            line: text.as_str().to_owned(),
+            source: event.source,
+            topic: event.topic.to_string(),
+            schema_version: entry.schema_version,
+            event_type: event.event_type,
+            activity: event.activity,
+            lifecycle: event.lifecycle.as_str(),
+            received_at_ms: line.received_at_ms,
+            fields: clear,
+            masked,
+            extra: extra.collect(),
+            lineage_token: entry.lineage_token,
+            bronze_line: number,
+        })
+    }
+
+    /// The record's place, one line more about it.
+    fn record(&mut self, event: &SourceEvent<'_>, about: Record) -> Result<usize, Rejection> {
+        let key = about.key(&event.org);
+        if let Some(&at) = self.records.get(&key) {
+            self.read.records[at].lines += 1;
+            return Ok(at);
+        }
+        let first_log = LogId::first_of(&event.org, event.record.family()).map_err(|_| Rejection::NoRecord)?;
+        let at = self.read.records.len();
+        self.records.insert(key.clone(), at);
+        self.read.records.push(RecordSeen { key, org: event.org.to_string(), about, first_log, lines: 1 });
+        Ok(at)
+    }
+
+    fn identifier(&mut self, identifier: Identifier) -> usize {
+        if let Some(&at) = self.identifiers.get(&identifier) {
+            return at;
+        }
+        let pseudonyms = self.settings.pseudonyms.pseudonyms(&identifier);
+        let at = self.read.identifiers.len();
+        self.read.identifiers.push(pseudonyms.iter().map(|name| name.as_str().to_owned()).collect());
+        self.identifiers.insert(identifier, at);
+        at
+    }
+
+    fn quarantine(&mut self, received_at_ms: Option<i64>, reason: Rejection, bytes: &[u8]) {
+        let mut line = std::mem::take(&mut self.scratch);
+        line.clear();
+        bronze::write_quarantine(received_at_ms.unwrap_or(self.started_at_ms), reason, bytes, &[], &mut line);
+        self.quarantine_line(line.strip_suffix(b"\n").unwrap_or(&line));
+        self.scratch = line;
+    }
+
+    /// Keeps a line that is a quarantine line already, as it is.
+    fn quarantine_line(&mut self, line: &[u8]) {
+        self.read.quarantined += 1;
+        let gzip = self.quarantine.get_or_insert_with(|| {
+            GzBuilder::new().mtime(0).operating_system(OS_UNKNOWN).write(Vec::new(), Compression::fast())
+        });
+        // Compressing into memory does not fail; `finish` would say so if it ever did.
+        let _ = gzip.write_all(line).and_then(|()| gzip.write_all(b"\n"));
+    }
+}
+
+/// A clear value as the ledger writes it; times as text.
+fn entry_field(value: &Clear) -> Field {
+    match value.view() {
+        View::Text(text) => Field::Text(text.to_owned()),
+        View::Int(number) => Field::Int(number),
+        View::Bool(flag) => Field::Bool(flag),
+        View::Time(epoch_ms) => Field::Text(instant::to_rfc3339(epoch_ms)),
+        View::List(items) => Field::List(items.iter().map(entry_field).collect()),
+    }
+}
+
+/// RFC 1952: no operating system is named, so that equal lines give equal bytes.
+const OS_UNKNOWN: u8 = 255;
