@@ -1,5 +1,6 @@
 //! Every SDK call: the adapters of the ports.
 
+pub mod chunks;
 pub mod config;
 pub mod control;
 pub mod data_keys;
@@ -12,4 +13,5 @@ pub mod objects;
 pub mod postings;
 pub mod queue;
 pub mod reads;
+pub mod release;
 pub mod stream;

@@ -54,6 +54,11 @@ impl Lock {
     pub fn covers(&self, other: &Self) -> bool {
         self.mode >= other.mode && self.retain_until_s >= other.retain_until_s
     }
+
+    /// The weakest lock that covers both.
+    pub fn stronger(&self, other: &Self) -> Self {
+        Self { mode: self.mode.max(other.mode), retain_until_s: self.retain_until_s.max(other.retain_until_s) }
+    }
 }
 
 /// What came of putting a segment.
@@ -120,4 +125,10 @@ pub trait ReadSegment {
 pub trait WritePostings {
     /// Puts these rows; repeating it changes nothing.
     fn put_postings(&self, postings: &[Posting]) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Gives messages back to their queue early.
+pub trait ReleaseMessages {
+    /// Makes these messages visible again after so many seconds.
+    fn release(&self, receipt_handles: &[String], after_s: u32) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

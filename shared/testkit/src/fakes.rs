@@ -4,6 +4,7 @@ pub mod calls;
 pub mod control;
 pub mod index;
 pub mod keys;
+pub mod ledger;
 pub mod obj_rows;
 pub mod objects;
 pub mod queue;

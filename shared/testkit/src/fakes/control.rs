@@ -1,1 +1,217 @@
-//! (in work)
+//! The control table's heads, markers and committed counts, strict: a head changes only from the state that the caller
+//! names, a marker is created once, and a transaction is done whole or not at all.
+
+use ledgerline_ledger::append::{Commit, Marker};
+use ledgerline_ledger::chunk::ChunkId;
+use ledgerline_ledger::head::{SegmentRef, StoredHead};
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::ports::{CommitAppend, ReadHead};
+use ledgerline_ledger::store::StoreError;
+use ledgerline_ledger::tree::Hash;
+use serde_json::{Value, json};
+
+use crate::fakes::calls::Calls;
+use crate::fakes::table::{ITEMS_PER_TRANSACTION, Item, Items, Table, condition_failed, key, put};
+use crate::faults::Faults;
+
+/// Heads, markers and counts in memory.
+#[derive(Clone, Debug, Default)]
+pub struct FakeControl {
+    /// The table below, for looking at it and for tampering with it.
+    pub table: Table,
+}
+
+impl FakeControl {
+    /// An empty table.
+    pub fn new(faults: Faults, calls: Calls) -> Self {
+        Self { table: Table::new(faults, calls) }
+    }
+
+    /// Shares a table with the fakes of its other rows.
+    pub fn over(table: Table) -> Self {
+        Self { table }
+    }
+
+    /// The names of all logs that have a head.
+    pub fn logs(&self) -> Vec<LogId> {
+        let heads = self.table.items().into_keys().filter(|(_, sk)| sk == HEAD);
+        heads.filter_map(|(pk, _)| LogId::parse(pk.strip_prefix("LOG#")?).ok()).collect()
+    }
+
+    /// All markers of a log.
+    pub fn all_markers(&self, log: &LogId) -> Vec<Marker> {
+        let partition = log_partition(log);
+        let rows = self.table.items().into_iter().filter(|((pk, _), _)| *pk == partition);
+        rows.filter_map(|((_, sk), item)| Some(read_marker(ChunkId::parse(sk.strip_prefix("CHUNK#")?)?, &item)))
+            .collect()
+    }
+
+    /// What is counted as committed for a bronze object: the number of entries, and the ordinals of its chunks.
+    pub fn counted(&self, object: &str) -> (u64, Vec<u32>) {
+        let row = self.table.items().remove(&object_key(object)).unwrap_or_default();
+        let done = row.get("done").and_then(Value::as_array).cloned().unwrap_or_default();
+        (row.get("committed").map_or(0, number), done.iter().map(|ordinal| number(ordinal) as u32).collect())
+    }
+
+    /// All bronze objects that have a row.
+    pub fn objects(&self) -> Vec<String> {
+        self.table.items().into_keys().filter_map(|(pk, _)| pk.strip_prefix("OBJ#").map(str::to_owned)).collect()
+    }
+}
+
+impl ReadHead for FakeControl {
+    async fn head(&self, log: &LogId) -> Result<Option<StoredHead>, StoreError> {
+        Ok(self.table.get(&log_partition(log), HEAD).await.map(|item| read_head(&item)))
+    }
+}
+
+impl CommitAppend for FakeControl {
+    async fn markers(&self, log: &LogId, chunks: &[ChunkId]) -> Result<Vec<Marker>, StoreError> {
+        let keys: Vec<_> = chunks.iter().map(|chunk| marker_key(log, chunk)).collect();
+        let rows = self.table.batch_get(&keys).await;
+        Ok(chunks.iter().zip(rows).filter_map(|(chunk, row)| Some(read_marker(chunk.clone(), &row?))).collect())
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
+        assert!(1 + commit.markers.len() <= ITEMS_PER_TRANSACTION, "a transaction of {} markers", commit.markers.len());
+        self.table.write("dynamodb:TransactWriteItems", |items| apply_commit(items, commit)).await
+    }
+
+    async fn count_committed(&self, chunk: &ChunkId, count: u64) -> Result<(), StoreError> {
+        let at = object_key(&chunk.object);
+        self.table
+            .write("dynamodb:UpdateItem", |items| {
+                let mut item = items.get(&at).cloned().unwrap_or_default();
+                let mut done = item.get("done").and_then(Value::as_array).cloned().unwrap_or_default();
+                if done.contains(&json!(chunk.ordinal)) {
+                    return Ok(());
+                }
+                done.push(json!(chunk.ordinal));
+                let committed = item.get("committed").map_or(0, number) + count;
+                item.insert("committed".into(), json!(committed));
+                item.insert("done".into(), Value::Array(done));
+                put(items, at, item);
+                Ok(())
+            })
+            .await
+    }
+
+    async fn mark_indexed(&self, log: &LogId, segment: &SegmentRef) -> Result<(), StoreError> {
+        let at = key(log_partition(log), HEAD);
+        self.table
+            .write("dynamodb:UpdateItem", |items| {
+                let mut item = items.get(&at).cloned().unwrap_or_default();
+                let oldest_is_it =
+                    item["unpublished"].get(0).is_some_and(|oldest| oldest["key"] == segment.key.as_str());
+                if !oldest_is_it || number(&item["indexed"]) != segment.first {
+                    return Err(condition_failed("mark indexed"));
+                }
+                item.insert("indexed".into(), json!(segment.end()));
+                if let Some(unpublished) = item.get_mut("unpublished").and_then(Value::as_array_mut) {
+                    unpublished.remove(0);
+                }
+                put(items, at, item);
+                Ok(())
+            })
+            .await
+    }
+}
+
+/// Checks every condition before it writes anything.
+fn apply_commit(items: &mut Items, commit: &Commit) -> Result<(), StoreError> {
+    let at = key(log_partition(&commit.log), HEAD);
+    let before = items.get(&at).map(read_head);
+    let (size, root) = commit.before;
+    let as_loaded = before.as_ref().map_or(size == 0, |head| size > 0 && head.size == size && head.root == root);
+    let fresh = commit.markers.iter().all(|marker| !items.contains_key(&marker_key(&commit.log, &marker.chunk)));
+    if !as_loaded || !fresh {
+        return Err(condition_failed("commit"));
+    }
+    assert!(commit.after.size() > size, "a log only grows");
+    let mut unpublished = before.as_ref().map_or_else(Vec::new, |head| head.unpublished.clone());
+    unpublished.push(commit.segment.clone());
+    let head = Item::from([
+        ("v".into(), json!(1)),
+        ("size".into(), json!(commit.after.size())),
+        ("root".into(), json!(commit.after.root().0)),
+        ("edge".into(), json!(commit.after.roots().iter().map(|hash| hash.0).collect::<Vec<_>>())),
+        ("unpublished".into(), unpublished.iter().map(write_segment).collect()),
+        ("indexed".into(), json!(before.map_or(0, |head| head.indexed))),
+    ]);
+    put(items, at, head);
+    for marker in &commit.markers {
+        let row = Item::from([
+            ("first".into(), json!(marker.first)),
+            ("count".into(), json!(marker.count)),
+            ("segment".into(), json!(marker.segment)),
+            ("ttl".into(), json!(commit.markers_expire_at_s)),
+        ]);
+        put(items, marker_key(&commit.log, &marker.chunk), row);
+    }
+    Ok(())
+}
+
+fn read_head(item: &Item) -> StoredHead {
+    StoredHead {
+        size: number(&item["size"]),
+        root: hash(&item["root"]),
+        edge: list(&item["edge"]).map(hash).collect(),
+        unpublished: list(&item["unpublished"]).map(read_segment).collect(),
+        indexed: number(&item["indexed"]),
+    }
+}
+
+fn write_segment(segment: &SegmentRef) -> Value {
+    let chunks: Vec<_> = segment.chunks.iter().map(|(chunk, count)| json!([chunk.to_string(), count])).collect();
+    json!({
+        "first": segment.first, "count": segment.count, "key": segment.key, "versionId": segment.version_id,
+        "bytes": segment.bytes, "chunks": chunks,
+    })
+}
+
+fn read_segment(value: &Value) -> SegmentRef {
+    let chunk = |pair: &Value| Some((ChunkId::parse(pair[0].as_str()?)?, number(&pair[1])));
+    SegmentRef {
+        first: number(&value["first"]),
+        count: number(&value["count"]),
+        key: text(&value["key"]),
+        version_id: text(&value["versionId"]),
+        bytes: number(&value["bytes"]),
+        chunks: list(&value["chunks"]).filter_map(chunk).collect(),
+    }
+}
+
+fn read_marker(chunk: ChunkId, item: &Item) -> Marker {
+    Marker { chunk, first: number(&item["first"]), count: number(&item["count"]), segment: text(&item["segment"]) }
+}
+
+fn log_partition(log: &LogId) -> String {
+    format!("LOG#{log}")
+}
+
+fn marker_key(log: &LogId, chunk: &ChunkId) -> (String, String) {
+    key(log_partition(log), format!("CHUNK#{chunk}"))
+}
+
+fn object_key(object: &str) -> (String, String) {
+    key(format!("OBJ#{object}"), "OBJ")
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_default()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn hash(value: &Value) -> Hash {
+    let bytes: Vec<u8> = list(value).map(|byte| number(byte) as u8).collect();
+    Hash::from_slice(&bytes).unwrap_or(Hash([0; 32]))
+}
+
+const HEAD: &str = "HEAD";

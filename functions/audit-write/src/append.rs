@@ -1,0 +1,237 @@
+//! The append, one straight line. Each step names what a crash after it leaves behind and who repairs it.
+//!
+//! Invariant: a message is finished only when its chunk is committed, indexed and counted, or kept as poison. Nothing is
+//! remembered between two attempts: after any error the next one begins with what the stores say.
+
+use futures_util::future::join_all;
+use ledgerline_lake::plan::Pointer;
+use ledgerline_lake::ports::{KeepPoison, ReadChunk};
+use ledgerline_lambda::disposition::Disposition;
+use ledgerline_ledger::append::{AppendPlan, fit_segment, plan_append};
+use ledgerline_ledger::chunk::{Chunk, ChunkId};
+use ledgerline_ledger::head::{Head, SegmentRef};
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::ports::{CommitAppend, Lock, Put, ReadHead, ReadSegment, WritePostings, WriteSegment};
+use ledgerline_ledger::posting::postings;
+use ledgerline_ledger::segment::Segment;
+use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_ledger::tree::Hash;
+
+use crate::config::AppendConfig;
+use crate::error::{AppendError, EvidenceError, disposition};
+use crate::{Ports, poison};
+
+/// A message of one log's group.
+#[derive(Debug)]
+pub(crate) struct Task {
+    /// The message's place in the batch.
+    pub(crate) place: usize,
+    /// The message's id.
+    pub(crate) message_id: String,
+    /// Its pointer, or why it has none.
+    pub(crate) pointer: Result<Pointer, &'static str>,
+    /// Whether nothing is left to do for it.
+    pub(crate) finished: bool,
+}
+
+impl Task {
+    fn open_chunk(&self) -> Option<(ChunkId, &Pointer)> {
+        let pointer = self.pointer.as_ref().ok().filter(|_| !self.finished)?;
+        Some((ChunkId { object: pointer.object.to_string(), ordinal: pointer.ordinal }, pointer))
+    }
+}
+
+impl<C, L, I, R, K, Q> Ports<C, L, I, R, K, Q>
+where
+    C: ReadHead + CommitAppend,
+    L: ReadSegment + WriteSegment,
+    I: WritePostings,
+    R: ReadChunk,
+    K: KeepPoison,
+{
+    /// Appends the chunks of all unfinished tasks, in their order, and finishes what an earlier run left open.
+    pub(crate) async fn append(
+        &self,
+        config: &AppendConfig,
+        log: &LogId,
+        tasks: &mut [Task],
+        now_ms: i64,
+    ) -> Result<(), AppendError> {
+        self.keep_messages_without_pointer(tasks).await?;
+        loop {
+            // (1) The head, consistently. A segment that is committed but not indexed is finished first, by the same
+            // function as below, from its stored bytes: a crash after (5) or (6) is repaired here.
+            let head = self.load_head(log).await?;
+            for segment in head.unpublished() {
+                let bytes = self.ledger.segment(&segment.key, &segment.version_id).await?;
+                self.finish(log, segment, &bytes).await?;
+            }
+
+            // (2) Chunks with a marker are committed; their messages are redeliveries.
+            self.leave_out_committed(log, &head, tasks).await?;
+
+            // (3) The chunks, read and checked; a segment's bytes, leaves, edge and root. Nothing is written yet.
+            let chunks = self.read_chunks(log, tasks).await?;
+            let Some(plan) = plan_append(log, &head, &chunks) else { return Ok(()) };
+
+            // (4) The segment. A crash now leaves an orphan: locked, named by its bytes, in no head. It is benign, as its
+            // chunks are committed by the redelivery, under the same name if nothing else was appended before.
+            let version_id = self.put_segment(config, &plan, now_ms).await?;
+
+            // (5) The commit: head and markers in one transaction. After it the entries are in the log for good. If its
+            // outcome is unknown, the next attempt settles it by (1) and (2): there, or not there.
+            let commit = plan.commit(version_id, epoch_s(now_ms) + config.marker_days * DAY_S);
+            self.control.commit(&commit).await?;
+
+            // (6), (9), (7) Postings, counts, head: indexed. A crash before (7) leaves the segment in `unpublished`, from
+            // where (1) repeats all three.
+            self.finish(log, &commit.segment, &plan.bytes).await?;
+            for task in tasks.iter_mut() {
+                task.finished |=
+                    task.open_chunk().is_some_and(|(id, _)| plan.chunks.iter().any(|(done, _)| *done == id));
+            }
+            tracing::info!(%log, first = plan.name.first, count = plan.name.count, "appended");
+            if tasks.iter().all(|task| task.finished) {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn load_head(&self, log: &LogId) -> Result<Head, AppendError> {
+        match self.control.head(log).await? {
+            None => Ok(Head::empty()),
+            Some(stored) => stored.verify(log).map_err(|error| AppendError::Head { log: log.to_string(), error }),
+        }
+    }
+
+    /// Postings, counts and head of a committed segment. Every step may be repeated; the order matters: counts come
+    /// before the head forgets the segment, since its row there is what a repair starts from.
+    async fn finish(&self, log: &LogId, committed: &SegmentRef, bytes: &[u8]) -> Result<(), AppendError> {
+        let evidence = |error: EvidenceError| AppendError::Evidence { key: committed.key.clone(), error };
+        let segment = Segment::read(&committed.key, bytes).map_err(|error| evidence(error.into()))?;
+        let postings = postings(&segment, &committed.version_id).map_err(|error| evidence(error.into()))?;
+        // (6) Rows that depend on the segment's bytes alone.
+        self.index.put_postings(&postings).await?;
+        // (9) Each chunk is added to its object's row once; the ordinals in the row see to that.
+        for (chunk, count) in &committed.chunks {
+            self.control.count_committed(chunk, *count).await?;
+        }
+        // (7) A conflict means that another writer has finished this very segment.
+        match self.control.mark_indexed(log, committed).await {
+            Ok(()) | Err(StoreError::Conflict(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn leave_out_committed(&self, log: &LogId, head: &Head, tasks: &mut [Task]) -> Result<(), AppendError> {
+        let mut open: Vec<ChunkId> = tasks.iter().filter_map(|task| Some(task.open_chunk()?.0)).collect();
+        open.sort_unstable();
+        open.dedup();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let markers = self.control.markers(log, &open).await?;
+        // Committed since the head was loaded, so perhaps not indexed: begin again, lest nobody finish it.
+        if markers.iter().any(|marker| marker.first >= head.size()) {
+            return Err(StoreError::Conflict(Failure::new(format!("head of {log} moved"))).into());
+        }
+        for task in tasks {
+            task.finished |= task.open_chunk().is_some_and(|(id, _)| markers.iter().any(|marker| marker.chunk == id));
+        }
+        Ok(())
+    }
+
+    /// As many chunks as fit one segment, from the front. A chunk that can never be read is kept as poison and finished;
+    /// one that cannot be read now ends the row, so that those before it are committed and order holds.
+    async fn read_chunks(&self, log: &LogId, tasks: &mut [Task]) -> Result<Vec<Chunk>, AppendError> {
+        let reads = tasks.iter().map(|task| async {
+            match task.open_chunk() {
+                Some((_, pointer)) => Some(self.plans.read_chunk(pointer).await),
+                None => None,
+            }
+        });
+        let reads = join_all(reads).await;
+        let mut chunks: Vec<Chunk> = Vec::new();
+        for (task, read) in tasks.iter_mut().zip(reads) {
+            let (Some((id, pointer)), Some(read)) = (task.open_chunk(), read) else { continue };
+            // The same pointer twice in a batch: the second is settled by the first one's marker.
+            if chunks.iter().any(|chunk| *chunk.id() == id) {
+                continue;
+            }
+            let reason = match read.map_err(AppendError::Chunk) {
+                Ok(bytes) => match check_chunk(id, log, pointer, bytes.into()) {
+                    Ok(chunk) => {
+                        chunks.push(chunk);
+                        continue;
+                    }
+                    Err(reason) => reason,
+                },
+                Err(error) => match (disposition(&error), &error) {
+                    (Disposition::Poison, AppendError::Chunk(StoreError::NotFound(_))) => poison::PLAN_MISSING,
+                    (Disposition::Poison, _) => poison::CHUNK_OUT_OF_RANGE,
+                    (Disposition::Retry | Disposition::Halt, _) if chunks.is_empty() => return Err(error),
+                    (Disposition::Retry | Disposition::Halt, _) => break,
+                },
+            };
+            match self.keep(&task.message_id, reason, Some(pointer)).await {
+                Ok(()) => task.finished = true,
+                Err(error) if chunks.is_empty() => return Err(error),
+                Err(_) => break,
+            }
+        }
+        chunks.truncate(fit_segment(chunks.iter().map(|chunk| chunk.text().len())));
+        Ok(chunks)
+    }
+
+    /// Puts the segment and returns its version. What lies there already must be the same bytes; its lock, which may be
+    /// an orphan's of long ago, is made long enough.
+    async fn put_segment(&self, config: &AppendConfig, plan: &AppendPlan, now_ms: i64) -> Result<String, AppendError> {
+        let key = plan.name.key();
+        let lock = Lock { mode: config.lock_mode, retain_until_s: epoch_s(now_ms) + config.retention_days * DAY_S };
+        let there = match self.ledger.put_segment(&key, &plan.bytes, &plan.sha256, &lock).await? {
+            Put::Written { version_id } => return Ok(version_id),
+            Put::Exists => self.ledger.segment_state(&key).await?,
+        };
+        let sha256 = match there.sha256 {
+            Some(sha256) => sha256,
+            None => Hash::of_object(&self.ledger.segment(&key, &there.version_id).await?),
+        };
+        if sha256 != plan.sha256 || there.bytes != plan.bytes.len() as u64 {
+            return Err(AppendError::Evidence { key, error: EvidenceError::OtherBytes });
+        }
+        if !there.lock.is_some_and(|held| held.covers(&lock)) {
+            let at_least = there.lock.map_or(lock, |held| held.stronger(&lock));
+            self.ledger.extend_lock(&key, &there.version_id, &at_least).await?;
+        }
+        Ok(there.version_id)
+    }
+
+    /// Keeps what is no pointer, or none of this group.
+    pub(crate) async fn keep_messages_without_pointer(&self, tasks: &mut [Task]) -> Result<(), AppendError> {
+        for task in tasks.iter_mut().filter(|task| !task.finished) {
+            if let Err(reason) = &task.pointer {
+                self.keep(&task.message_id, reason, None).await?;
+                task.finished = true;
+            }
+        }
+        Ok(())
+    }
+
+    async fn keep(&self, message_id: &str, reason: &str, pointer: Option<&Pointer>) -> Result<(), AppendError> {
+        tracing::error!(message_id, reason, "kept as poison");
+        Ok(self.poison.keep(poison::FUNCTION, message_id, poison::note(message_id, reason, pointer)).await?)
+    }
+}
+
+fn check_chunk(id: ChunkId, log: &LogId, pointer: &Pointer, bytes: Vec<u8>) -> Result<Chunk, &'static str> {
+    if bytes.len() as u64 != pointer.length {
+        return Err(poison::CHUNK_OUT_OF_RANGE);
+    }
+    Chunk::check(id, log, pointer.count as usize, bytes).map_err(|error| error.code())
+}
+
+fn epoch_s(now_ms: i64) -> u64 {
+    u64::try_from(now_ms / 1000).unwrap_or_default()
+}
+
+const DAY_S: u64 = 24 * 60 * 60;

@@ -1,0 +1,113 @@
+//! What the function reads from its environment, checked whole at cold start.
+
+use ledgerline_lambda::config::{ConfigError, Env};
+use ledgerline_ledger::ports::LockMode;
+
+/// The function's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The table of heads, markers and OBJ rows.
+    pub control_table: String,
+    /// The table of postings.
+    pub index_table: String,
+    /// The bucket of plans and poison.
+    pub staged_bucket: String,
+    /// The bucket with Object Lock.
+    pub ledger_bucket: String,
+    /// The queue of pointers, to which failed ones return within seconds.
+    pub queue_url: String,
+    /// How an append locks and marks.
+    pub append: AppendConfig,
+}
+
+/// How an append locks and marks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AppendConfig {
+    /// The mode of each segment's lock.
+    pub lock_mode: LockMode,
+    /// How long each segment is locked.
+    pub retention_days: u64,
+    /// How long markers are kept: as long as claims, which outlive every redelivery.
+    pub marker_days: u64,
+}
+
+impl Config {
+    /// Reads and checks the environment.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, at once.
+    pub fn from_env(mut env: Env) -> Result<Self, ConfigError> {
+        let modes = [("GOVERNANCE", LockMode::Governance), ("COMPLIANCE", LockMode::Compliance)];
+        let retention_days = env.number("RETENTION_DAYS", 0, 1..=MAX_RETENTION_DAYS);
+        if retention_days == 0 {
+            env.reject("RETENTION_DAYS", "is not set", "set how many days each segment is locked, 1 for a trial");
+        }
+        let config = Self {
+            control_table: env.text("CONTROL_TABLE"),
+            index_table: env.text("INDEX_TABLE"),
+            staged_bucket: env.text("STAGED_BUCKET"),
+            ledger_bucket: env.text("LEDGER_BUCKET"),
+            queue_url: env.text("LEDGER_QUEUE_URL"),
+            append: AppendConfig {
+                lock_mode: env.choice("LOCK_MODE", &modes).unwrap_or(LockMode::Governance),
+                retention_days,
+                marker_days: env.number("CLAIM_DAYS", DEFAULT_CLAIM_DAYS, 15..=MAX_RETENTION_DAYS),
+            },
+        };
+        env.finish().map(|()| config)
+    }
+}
+
+/// Object Lock takes up to 100 years.
+const MAX_RETENTION_DAYS: u64 = 36_500;
+/// Claims' own default; markers must outlive 14 days in the queue and 14 more in its dead-letter queue.
+const DEFAULT_CLAIM_DAYS: u64 = 400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(change: (&'static str, &'static str)) -> Env {
+        let defaults = [
+            ("CONTROL_TABLE", "control"),
+            ("INDEX_TABLE", "index"),
+            ("STAGED_BUCKET", "staged"),
+            ("LEDGER_BUCKET", "ledger"),
+            ("LEDGER_QUEUE_URL", "http://localhost/q.fifo"),
+            ("LOCK_MODE", "COMPLIANCE"),
+            ("RETENTION_DAYS", "2555"),
+            ("CLAIM_DAYS", "500"),
+        ];
+        Env::from_lookup(move |name| {
+            let value = if change.0 == name { Some(change.1) } else { None };
+            value.or(defaults.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)).map(str::to_owned)
+        })
+    }
+
+    #[test]
+    fn a_complete_environment_is_accepted() {
+        let config = Config::from_env(env(("", ""))).unwrap();
+        let append = AppendConfig { lock_mode: LockMode::Compliance, retention_days: 2555, marker_days: 500 };
+        assert_eq!((config.append, config.ledger_bucket.as_str()), (append, "ledger"));
+    }
+
+    #[test]
+    fn every_bad_value_is_refused_by_name() {
+        for (name, value) in [
+            ("CONTROL_TABLE", ""),
+            ("INDEX_TABLE", ""),
+            ("STAGED_BUCKET", ""),
+            ("LEDGER_BUCKET", ""),
+            ("LEDGER_QUEUE_URL", ""),
+            ("LOCK_MODE", "COMPLY"),
+            ("LOCK_MODE", ""),
+            ("RETENTION_DAYS", "0"),
+            ("RETENTION_DAYS", ""),
+            ("RETENTION_DAYS", "36501"),
+            ("CLAIM_DAYS", "1"),
+        ] {
+            let error = Config::from_env(env((name, value))).unwrap_err().to_string();
+            assert!(error.contains(name), "{name}={value}: {error}");
+        }
+    }
+}
