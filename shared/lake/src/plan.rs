@@ -426,3 +426,6 @@ const MAX_HEADER_LINE_BYTES: usize = 32 * 1024 * 1024;
 
 /// Text that gzip could not shrink, stored as it is with 5 bytes for every 64 KiB of it: 1 MiB is ample.
 const MAX_MEMBER_BYTES: u64 = MAX_TEXT_BYTES as u64 + 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

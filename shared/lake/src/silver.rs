@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ledgerline_privacy::{Clear, View};
-use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical};
+use parquet::basic::Compression;
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
@@ -20,6 +20,10 @@ use time::{Date, OffsetDateTime};
 
 use crate::ids::ObjectId;
 use crate::keys;
+
+mod columns;
+
+use columns::{COLUMNS, ColumnKind, From};
 
 /// One event. What has no column of its own is looked up in `fields` by the column's name.
 #[derive(Debug, Clone, Copy)]
@@ -290,61 +294,6 @@ impl Values {
     }
 }
 
-/// A column of the file.
-struct Column {
-    name: &'static str,
-    kind: ColumnKind,
-    from: From,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ColumnKind {
-    /// UTF-8 text.
-    Text,
-    /// A 64-bit integer.
-    Int,
-    /// Milliseconds in UTC.
-    Time,
-    /// A flag.
-    Bool,
-}
-
-/// Where a column's value comes from.
-enum From {
-    /// The policy's field of the column's name.
-    Field,
-    Text(for<'r> fn(&'r Row<'_>) -> Option<&'r str>),
-    Int(fn(&Row<'_>) -> Option<i64>),
-    BronzeObject,
-    MaskedFields,
-    Extra,
-}
-
-impl Column {
-    const fn field(name: &'static str, kind: ColumnKind) -> Self {
-        Self { name, kind, from: From::Field }
-    }
-
-    const fn text(name: &'static str, text: for<'r> fn(&'r Row<'_>) -> Option<&'r str>) -> Self {
-        Self { name, kind: ColumnKind::Text, from: From::Text(text) }
-    }
-
-    const fn time(name: &'static str, time: fn(&Row<'_>) -> Option<i64>) -> Self {
-        Self { name, kind: ColumnKind::Time, from: From::Int(time) }
-    }
-
-    fn parquet(&self) -> Result<Type, ParquetError> {
-        let (physical, logical) = match self.kind {
-            ColumnKind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
-            ColumnKind::Int => (Physical::INT64, None),
-            ColumnKind::Time => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MILLIS))),
-            ColumnKind::Bool => (Physical::BOOLEAN, None),
-        };
-        let builder = Type::primitive_type_builder(self.name, physical);
-        builder.with_repetition(Repetition::OPTIONAL).with_logical_type(logical).build()
-    }
-}
-
 fn properties() -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_created_by("ledgerline".to_owned())
@@ -368,79 +317,163 @@ const ROW_GROUP_ROWS: usize = 32 * 1024;
 /// Columns whose values hardly repeat: a dictionary would be built in vain.
 const UNIQUE: &[&str] = &["event_id", "bronze_line", "occurred_at"];
 
-use ColumnKind::{Bool, Int, Text, Time};
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledgerline_privacy::{Policy, PseudonymKey};
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+    use serde_json::{Value, json};
+    use time::macros::date;
 
-/// All columns, in the order of the file. Add, never change.
-const COLUMNS: &[Column] = &[
-    Column::text("org", |row| Some(row.org)),
-    Column::field("division", Text),
-    Column::text("event_id", |row| Some(row.event_id)),
-    Column::text("interaction_id", |row| row.interaction_id),
-    Column::text("entity_type", |row| row.entity_type),
-    Column::text("entity_id", |row| row.entity_id),
-    Column::field("participant_id", Text),
-    Column::field("session_id", Text),
-    Column::field("communication_id", Text),
-    Column::text("source", |row| Some(row.source)),
-    Column::text("topic", |row| Some(row.topic)),
-    Column::text("schema_version", |row| Some(row.schema_version)),
-    Column::text("event_type", |row| Some(row.event_type)),
-    Column::text("activity", |row| Some(row.activity)),
-    Column::text("lifecycle", |row| row.lifecycle),
-    Column::time("occurred_at", |row| Some(row.occurred_at_ms)),
-    Column::field("started_at", Time),
-    Column::time("ingested_at", |row| row.ingested_at_ms),
-    Column::time("processed_at", |row| row.processed_at_ms),
-    Column::field("media", Text),
-    Column::field("message_type", Text),
-    Column::field("direction", Text),
-    Column::field("provider", Text),
-    Column::field("queue_id", Text),
-    Column::field("agent_ref", Text),
-    Column::field("answered_agent_ref", Text),
-    Column::field("wrapup_code", Text),
-    Column::field("flow_id", Text),
-    Column::field("flow_type", Text),
-    Column::field("flow_version", Text),
-    Column::field("flow_outcome", Text),
-    Column::field("flow_outcome_id", Text),
-    Column::field("flow_outcome_start_time", Time),
-    Column::field("flow_outcome_end_time", Time),
-    Column::field("acd_outcome", Text),
-    Column::field("disconnect_type", Text),
-    Column::field("exit_reason", Text),
-    Column::field("transfer_type", Text),
-    Column::field("used_routing", Text),
-    Column::field("routing_priority", Int),
-    Column::field("skill_expression_applied", Bool),
-    Column::field("outcome", Text),
-    Column::field("callback_scheduled_time", Time),
-    Column::field("service_name", Text),
-    Column::field("action", Text),
-    Column::field("alerting_duration_ms", Int),
-    Column::field("callback_duration_ms", Int),
-    Column::field("connected_duration_ms", Int),
-    Column::field("contacting_duration_ms", Int),
-    Column::field("dialing_duration_ms", Int),
-    Column::field("held_duration_ms", Int),
-    Column::field("interacting_duration_ms", Int),
-    Column::field("voicemail_duration_ms", Int),
-    Column::field("wrapup_duration_ms", Int),
-    Column::field("duration_ms", Int),
-    Column::text("customer_ref", |row| row.customer_ref),
-    Column::field("resolution_source", Text),
-    Column::field("pii_collected", Bool),
-    Column::field("consent_given", Bool),
-    Column::field("consent_recording", Bool),
-    Column::field("consent_marketing", Bool),
-    Column::field("crm_tier", Text),
-    Column::field("crm_product", Text),
-    Column::field("crm_owner", Text),
-    Column { name: "masked_fields", kind: Text, from: From::MaskedFields },
-    Column::text("policy_version", |row| Some(row.policy_version)),
-    Column::text("lineage_token", |row| Some(row.lineage_token)),
-    Column::text("lineage_provenance", |row| Some(row.lineage_provenance)),
-    Column { name: "bronze_object", kind: Text, from: From::BronzeObject },
-    Column { name: "bronze_line", kind: Int, from: From::Int(|row| i64::try_from(row.bronze_line).ok()) },
-    Column { name: "extra", kind: Text, from: From::Extra },
-];
+    /// What a row borrows.
+    struct Owned {
+        fields: BTreeMap<&'static str, Clear>,
+        masked: Vec<&'static str>,
+        extra: BTreeMap<String, &'static str>,
+    }
+
+    fn owned(fields: &[(&'static str, Value)]) -> Owned {
+        let masked = Policy::built_in().mask(&PseudonymKey::new(1, [7; 32]), fields.iter().map(|(n, v)| (*n, v)));
+        Owned { fields: masked.clear, masked: masked.masked, extra: BTreeMap::new() }
+    }
+
+    fn row(owned: &Owned, occurred_at_ms: i64, bronze_line: u64) -> Row<'_> {
+        Row {
+            org: "acme",
+            event_id: "c017ca9349716df434f7ea50dde47c16",
+            interaction_id: Some("11111111-1111-4111-8111-111111111111"),
+            entity_type: None,
+            entity_id: None,
+            source: "genesys-eventbridge",
+            topic: "v2.detail.events.conversation.{id}.user.end",
+            schema_version: "2",
+            event_type: "user.end",
+            activity: "Agent disconnected",
+            lifecycle: Some("complete"),
+            occurred_at_ms,
+            ingested_at_ms: Some(occurred_at_ms + 350),
+            processed_at_ms: None,
+            customer_ref: None,
+            fields: &owned.fields,
+            masked: &owned.masked,
+            policy_version: "builtin-1",
+            lineage_token: "11111111-1111-4111-8111-111111111111",
+            lineage_provenance: "{}",
+            bronze_line,
+            extra: &owned.extra,
+        }
+    }
+
+    fn write(rows: &[Row<'_>]) -> Vec<SilverFile> {
+        let mut writer = SilverWriter::new(ObjectId::of("bucket", "bronze/x")).unwrap();
+        rows.iter().for_each(|row| writer.push(row).unwrap());
+        writer.finish().unwrap()
+    }
+
+    fn read(file: &SilverFile) -> Vec<Value> {
+        let reader = SerializedFileReader::new(file.parquet.clone()).unwrap();
+        let json = |row: parquet::record::Row| row.get_column_iter().map(|(n, v)| (n.clone(), to_json(v))).collect();
+        reader.get_row_iter(None).unwrap().map(|row| json(row.unwrap())).collect()
+    }
+
+    fn to_json(field: &Field) -> Value {
+        match field {
+            Field::Null => Value::Null,
+            Field::Bool(flag) => json!(flag),
+            Field::Long(number) => json!(number),
+            Field::Str(text) => json!(text),
+            Field::TimestampMillis(ms) => json!(ms),
+            other => panic!("no column has the type of {other}"),
+        }
+    }
+
+    #[test]
+    fn values_are_read_back_as_they_were_pushed() {
+        let mut one = owned(&[
+            ("media", json!("voice")),
+            ("queue_id", json!("5169b6fa-0543-5428-8d60-2e3d7a1d2909")),
+            ("held_duration_ms", json!(30000)),
+            ("skill_expression_applied", json!(false)),
+            ("started_at", json!("2026-03-02T13:59:00Z")),
+            ("ani", json!("tel:+15555550142")),
+            ("dnis", json!("tel:+15555550000")),
+        ]);
+        one.extra.insert("organizationId".to_owned(), "string");
+        let files = write(&[row(&one, NOON_MS, 7)]);
+        let rows = read(&files[0]);
+        assert_eq!((files.len(), files[0].rows, rows.len()), (1, 1, 1));
+        for (column, value) in [
+            ("org", json!("acme")),
+            ("event_id", json!("c017ca9349716df434f7ea50dde47c16")),
+            ("media", json!("VOICE")),
+            ("queue_id", json!("5169b6fa-0543-5428-8d60-2e3d7a1d2909")),
+            ("held_duration_ms", json!(30000)),
+            ("interacting_duration_ms", Value::Null),
+            ("skill_expression_applied", json!(false)),
+            ("pii_collected", Value::Null),
+            ("occurred_at", json!(NOON_MS)),
+            // date -u -d 2026-03-02T13:59:00Z +%s000
+            ("started_at", json!(1_772_459_940_000_i64)),
+            ("processed_at", Value::Null),
+            ("masked_fields", json!("ani,dnis")),
+            ("extra", json!("{\"organizationId\":\"string\"}")),
+            ("bronze_object", json!(ObjectId::of("bucket", "bronze/x").to_hex())),
+            ("bronze_line", json!(7)),
+            ("entity_type", Value::Null),
+            ("customer_ref", Value::Null),
+        ] {
+            assert_eq!(rows[0][column], value, "{column}");
+        }
+        assert_eq!(rows[0].as_object().map(|row| row.len()), Some(COLUMNS.len()));
+        assert!(!String::from_utf8_lossy(&files[0].parquet).contains("5555550142"));
+    }
+
+    #[test]
+    fn rows_go_to_the_file_of_their_day_in_their_order() {
+        let none = owned(&[]);
+        let midnight = NOON_MS + 43_200_000;
+        let files = write(&[row(&none, midnight, 0), row(&none, midnight - 1, 1), row(&none, midnight - 5, 2)]);
+        let dates: Vec<(Date, u64)> = files.iter().map(|file| (file.date, file.rows)).collect();
+        assert_eq!(dates, vec![(date!(2026 - 03 - 02), 2), (date!(2026 - 03 - 03), 1)]);
+        let object = ObjectId::of("bucket", "bronze/x");
+        assert_eq!(files[0].key, format!("silver/events/date=2026-03-02/{object}.parquet"));
+        let lines: Vec<Value> = read(&files[0]).iter().map(|row| row["bronze_line"].clone()).collect();
+        assert_eq!(lines, vec![json!(1), json!(2)]);
+    }
+
+    #[test]
+    fn equal_rows_give_equal_bytes() {
+        let one = owned(&[("media", json!("CHAT")), ("wrapup_duration_ms", json!(1))]);
+        let rows: Vec<Row<'_>> = (0..1000).map(|n| row(&one, NOON_MS, n)).collect();
+        assert_eq!(write(&rows), write(&rows));
+    }
+
+    #[test]
+    fn rows_beyond_a_row_group_are_all_there() {
+        let one = owned(&[("media", json!("CHAT"))]);
+        let all = ROW_GROUP_ROWS as u64 + 3;
+        let rows: Vec<Row<'_>> = (0..all).map(|n| row(&one, NOON_MS, n)).collect();
+        let file = &write(&rows)[0];
+        let reader = SerializedFileReader::new(file.parquet.clone()).unwrap();
+        assert_eq!((reader.num_row_groups(), file.rows), (2, all));
+        let lines: Vec<Value> = read(file).iter().map(|row| row["bronze_line"].clone()).collect();
+        assert_eq!(lines, (0..all).map(|n| json!(n)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn no_rows_make_no_file() {
+        assert!(write(&[]).is_empty());
+    }
+
+    #[test]
+    fn time_beyond_the_calendar_is_refused() {
+        let none = owned(&[]);
+        let mut writer = SilverWriter::new(ObjectId::of("bucket", "bronze/x")).unwrap();
+        assert!(matches!(writer.push(&row(&none, i64::MAX / 2, 0)), Err(SilverError::Time)));
+        assert!(writer.finish().unwrap().is_empty());
+    }
+
+    /// 2026-03-02T12:00:00Z
+    const NOON_MS: i64 = 1_772_452_800_000;
+}

@@ -1,0 +1,181 @@
+//! Silver's columns: the name and type of each, and where a row has its value.
+//!
+//! Invariant: columns are only ever added. A field that the policy lets through and that is no list has one.
+
+use parquet::basic::{LogicalType, Repetition, TimeUnit, Type as Physical};
+use parquet::errors::ParquetError;
+use parquet::schema::types::Type;
+
+use super::Row;
+
+/// A column of the file.
+pub(super) struct Column {
+    pub(super) name: &'static str,
+    pub(super) kind: ColumnKind,
+    pub(super) from: From,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ColumnKind {
+    /// UTF-8 text.
+    Text,
+    /// A 64-bit integer.
+    Int,
+    /// Milliseconds in UTC.
+    Time,
+    /// A flag.
+    Bool,
+}
+
+/// Where a column's value comes from.
+pub(super) enum From {
+    /// The policy's field of the column's name.
+    Field,
+    Text(for<'r> fn(&'r Row<'_>) -> Option<&'r str>),
+    Int(fn(&Row<'_>) -> Option<i64>),
+    BronzeObject,
+    MaskedFields,
+    Extra,
+}
+
+impl Column {
+    const fn field(name: &'static str, kind: ColumnKind) -> Self {
+        Self { name, kind, from: From::Field }
+    }
+
+    const fn text(name: &'static str, text: for<'r> fn(&'r Row<'_>) -> Option<&'r str>) -> Self {
+        Self { name, kind: ColumnKind::Text, from: From::Text(text) }
+    }
+
+    const fn time(name: &'static str, time: fn(&Row<'_>) -> Option<i64>) -> Self {
+        Self { name, kind: ColumnKind::Time, from: From::Int(time) }
+    }
+
+    pub(super) fn parquet(&self) -> Result<Type, ParquetError> {
+        let (physical, logical) = match self.kind {
+            ColumnKind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+            ColumnKind::Int => (Physical::INT64, None),
+            ColumnKind::Time => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MILLIS))),
+            ColumnKind::Bool => (Physical::BOOLEAN, None),
+        };
+        let builder = Type::primitive_type_builder(self.name, physical);
+        builder.with_repetition(Repetition::OPTIONAL).with_logical_type(logical).build()
+    }
+}
+
+use ColumnKind::{Bool, Int, Text, Time};
+
+/// All columns, in the order of the file. Add, never change.
+pub(super) const COLUMNS: &[Column] = &[
+    Column::text("org", |row| Some(row.org)),
+    Column::field("division", Text),
+    Column::text("event_id", |row| Some(row.event_id)),
+    Column::text("interaction_id", |row| row.interaction_id),
+    Column::text("entity_type", |row| row.entity_type),
+    Column::text("entity_id", |row| row.entity_id),
+    Column::field("participant_id", Text),
+    Column::field("session_id", Text),
+    Column::field("communication_id", Text),
+    Column::text("source", |row| Some(row.source)),
+    Column::text("topic", |row| Some(row.topic)),
+    Column::text("schema_version", |row| Some(row.schema_version)),
+    Column::text("event_type", |row| Some(row.event_type)),
+    Column::text("activity", |row| Some(row.activity)),
+    Column::text("lifecycle", |row| row.lifecycle),
+    Column::time("occurred_at", |row| Some(row.occurred_at_ms)),
+    Column::field("started_at", Time),
+    Column::time("ingested_at", |row| row.ingested_at_ms),
+    Column::time("processed_at", |row| row.processed_at_ms),
+    Column::field("media", Text),
+    Column::field("message_type", Text),
+    Column::field("direction", Text),
+    Column::field("provider", Text),
+    Column::field("queue_id", Text),
+    Column::field("agent_ref", Text),
+    Column::field("answered_agent_ref", Text),
+    Column::field("wrapup_code", Text),
+    Column::field("flow_id", Text),
+    Column::field("flow_type", Text),
+    Column::field("flow_version", Text),
+    Column::field("flow_outcome", Text),
+    Column::field("flow_outcome_id", Text),
+    Column::field("flow_outcome_start_time", Time),
+    Column::field("flow_outcome_end_time", Time),
+    Column::field("acd_outcome", Text),
+    Column::field("disconnect_type", Text),
+    Column::field("exit_reason", Text),
+    Column::field("transfer_type", Text),
+    Column::field("used_routing", Text),
+    Column::field("routing_priority", Int),
+    Column::field("skill_expression_applied", Bool),
+    Column::field("outcome", Text),
+    Column::field("callback_scheduled_time", Time),
+    Column::field("service_name", Text),
+    Column::field("action", Text),
+    Column::field("alerting_duration_ms", Int),
+    Column::field("callback_duration_ms", Int),
+    Column::field("connected_duration_ms", Int),
+    Column::field("contacting_duration_ms", Int),
+    Column::field("dialing_duration_ms", Int),
+    Column::field("held_duration_ms", Int),
+    Column::field("interacting_duration_ms", Int),
+    Column::field("voicemail_duration_ms", Int),
+    Column::field("wrapup_duration_ms", Int),
+    Column::field("duration_ms", Int),
+    Column::text("customer_ref", |row| row.customer_ref),
+    Column::field("resolution_source", Text),
+    Column::field("pii_collected", Bool),
+    Column::field("consent_given", Bool),
+    Column::field("consent_recording", Bool),
+    Column::field("consent_marketing", Bool),
+    Column::field("crm_tier", Text),
+    Column::field("crm_product", Text),
+    Column::field("crm_owner", Text),
+    Column { name: "masked_fields", kind: Text, from: From::MaskedFields },
+    Column::text("policy_version", |row| Some(row.policy_version)),
+    Column::text("lineage_token", |row| Some(row.lineage_token)),
+    Column::text("lineage_provenance", |row| Some(row.lineage_provenance)),
+    Column { name: "bronze_object", kind: Text, from: From::BronzeObject },
+    Column { name: "bronze_line", kind: Int, from: From::Int(|row| i64::try_from(row.bronze_line).ok()) },
+    Column { name: "extra", kind: Text, from: From::Extra },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledgerline_privacy::Policy;
+
+    #[test]
+    fn no_column_stands_twice() {
+        let mut names: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
+        names.sort_unstable();
+        let all = names.len();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+
+    #[test]
+    fn every_name_of_the_policy_has_a_column_or_a_reason() {
+        for name in Policy::built_in().names() {
+            let column = COLUMNS.iter().any(|column| column.name == name);
+            assert!(column != ONLY_IN_THE_LEDGER.contains(&name), "{name}");
+        }
+    }
+
+    /// Lists, and what no analysis of interactions asks for.
+    const ONLY_IN_THE_LEDGER: &[&str] = &[
+        "organization_id",
+        "outbound_campaign_id",
+        "outbound_contact_list_id",
+        "participant_start_time",
+        "requested_language_id",
+        "requested_routing_agent_refs",
+        "requested_routing_skill_ids",
+        "requested_routings",
+        "requested_skill_expression_ids",
+        "session_start_time",
+        "speech_text_analytics_program_id",
+        "transcription_start_time",
+        "user_home_org_id",
+    ];
+}
