@@ -1,1 +1,153 @@
-//! Answers data subject access requests from the ledger.
+//! Answers data subject access requests from the ledger: `POST /api/v1/compliance/dsar/audit-trail`.
+//!
+//! Invariant: nothing that the caller typed is logged or sent back; an answer that misses anything says so; a customer
+//! who was never seen gets the same answer as one of whom nothing is left: empty and complete. The function reads and
+//! writes nothing. Left out: who may ask (the API's key and usage plan; scopes come with the authorizer).
+
+mod config;
+mod gather;
+mod http;
+mod keys;
+mod ports;
+mod problem;
+
+use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
+use ledgerline_custody::access::FindSubjects as _;
+use ledgerline_custody::answer::{Answer, Asked, Customer, Systems};
+use ledgerline_custody::page::{Cursor, TOKEN_TTL_MS, TokenKey};
+use ledgerline_custody::query::{Query, Who, instant};
+use ledgerline_lambda::clock::Clock;
+use ledgerline_ledger::store::{Failure, StoreError};
+
+pub use config::Config;
+pub use keys::KEYS_TTL_MS;
+pub use ports::{Ports, Stores};
+
+use gather::Gathered;
+use keys::{KeyCache, Keys};
+use problem::Problem;
+
+/// The path that this function answers.
+pub const PATH: &str = "/api/v1/compliance/dsar/audit-trail";
+
+/// The function with its stores, and the keys once they are opened.
+pub struct Dsar<P> {
+    ports: P,
+    config: Config,
+    keys: KeyCache,
+}
+
+impl<P: Ports> Dsar<P> {
+    /// A function that has not opened its keys yet.
+    pub fn new(ports: P, config: Config) -> Self {
+        Self { ports, config, keys: KeyCache::default() }
+    }
+}
+
+/// Answers one request. Every error becomes a problem document; none fails the invocation.
+pub async fn handle<P: Ports>(
+    dsar: &Dsar<P>,
+    clock: &impl Clock,
+    request: &ApiGatewayProxyRequest,
+) -> ApiGatewayProxyResponse {
+    let request_id = http::request_id(request);
+    let answered = answer(dsar, clock.now_ms(), request).await;
+    let body = answered.and_then(|answer| {
+        let body = serde_json::to_string(&answer).map_err(Problem::unwritable)?;
+        log_answer(&request_id, &answer, body.len());
+        Ok(body)
+    });
+    match body {
+        Ok(body) => http::ok(body),
+        Err(problem) => {
+            problem.log(&request_id);
+            problem.response(&request_id)
+        }
+    }
+}
+
+/// One straight line: check the envelope, read the question, open the keys, resolve, gather a page, say how it went.
+async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &ApiGatewayProxyRequest) -> Result<Answer, Problem> {
+    let body = http::body(request)?;
+    let query = Query::parse(&body, dsar.config.calling_code)?;
+    let keys = dsar.keys.get(dsar.ports.keys(), &dsar.config.deployment, now_ms).await?;
+    let cursor = cursor(&query, keys.as_deref(), now_ms)?;
+    let subjects = subjects(&dsar.ports, &query, keys.as_deref()).await?;
+
+    let as_of_ms = cursor.as_ref().map_or(now_ms, |cursor| cursor.as_of_ms);
+    let missing_before = cursor.as_ref().is_some_and(|cursor| cursor.missing);
+    let start = cursor.map(|cursor| cursor.position);
+    let Gathered { interactions, reads, missing, next } = gather::page(&dsar.ports, &query, &subjects, start).await?;
+
+    let missing = missing || missing_before;
+    let next_page_token = match (next, keys) {
+        (Some(position), Some(keys)) => {
+            let key = keys.newest_token_key();
+            let expires_ms = now_ms.saturating_add(TOKEN_TTL_MS);
+            let digest = query.digest(&keys.ring, key.version());
+            let cursor = Cursor { query: digest, as_of_ms, expires_ms, missing, position };
+            Some(key.seal(&cursor).map_err(Problem::unwritable)?)
+        }
+        (None, _) => None,
+        // A subject exists, so a key made its pseudonym: without one the control table has lost it.
+        (Some(_), None) => {
+            return Err(StoreError::Corrupt(Failure::new("no pseudonym key beside stored subjects")).into());
+        }
+    };
+    Ok(Answer {
+        as_of: instant(as_of_ms).unwrap_or_default(),
+        complete: !missing,
+        request: Asked::of(query.request_type, &query.range),
+        customer: Customer { found: !subjects.is_empty(), subjects: subjects.len() },
+        systems: Systems { ledger: reads },
+        interactions,
+        next_page_token,
+    })
+}
+
+/// What the page token says, if there is one and it belongs to this question.
+fn cursor(query: &Query, keys: Option<&Keys>, now_ms: i64) -> Result<Option<Cursor>, Problem> {
+    let Some(token) = &query.page_token else { return Ok(None) };
+    let opened = TokenKey::open(keys.map_or(&[], |keys| &keys.tokens), token)?;
+    // Only a key of ours opens a token, so there is a ring.
+    let digest = keys.map(|keys| query.digest(&keys.ring, opened.key_version)).unwrap_or_default();
+    Ok(Some(opened.accept(&digest, now_ms)?))
+}
+
+/// The active subjects that the question names, each once, sorted.
+async fn subjects<P: Ports>(ports: &P, query: &Query, keys: Option<&Keys>) -> Result<Vec<String>, StoreError> {
+    if keys.is_none() && matches!(query.who, Who::Identifiers(_)) {
+        return Ok(Vec::new());
+    }
+    let names = query.names(keys.map(|keys| &keys.ring));
+    let pseudonyms: Vec<&str> = names.pseudonyms.iter().map(|one| one.as_str()).collect();
+    let mut subjects = names.subjects;
+    if !pseudonyms.is_empty() {
+        subjects.extend(ports.subjects().subjects_of(&pseudonyms).await?.into_iter().flatten());
+    }
+    subjects.sort();
+    subjects.dedup();
+    if subjects.is_empty() {
+        return Ok(subjects);
+    }
+    let asked: Vec<&str> = subjects.iter().map(String::as_str).collect();
+    let active = ports.subjects().are_active(&asked).await?;
+    Ok(subjects.into_iter().zip(active).filter_map(|(subject, active)| active.then_some(subject)).collect())
+}
+
+fn log_answer(request_id: &str, answer: &Answer, body_bytes: usize) {
+    tracing::info!(
+        request_id,
+        status = 200,
+        request_type = answer.request.request_type,
+        subjects = answer.customer.subjects,
+        interactions = answer.interactions.len(),
+        entries = answer.interactions.iter().map(|one| one.entries()).sum::<usize>(),
+        reads = answer.systems.ledger.asked,
+        reads_failed = answer.systems.ledger.failed,
+        complete = answer.complete,
+        more = answer.next_page_token.is_some(),
+        body_bytes,
+        "answered"
+    );
+}

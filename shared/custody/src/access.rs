@@ -293,27 +293,23 @@ pub struct Fault {
     pub version_id: Option<String>,
     /// One word or a few: the kind of a store's error, or what did not check out.
     pub reason: &'static str,
-    /// Records whose entries are missing for it; of a whole segment they are not known.
-    #[serde(skip)]
-    pub records: Vec<String>,
 }
 
 impl Fault {
     /// A fault of one object.
-    pub fn of(place: &SegmentPlace, reason: &'static str, records: Vec<String>) -> Self {
+    pub fn of(place: &SegmentPlace, reason: &'static str) -> Self {
         Self {
             log: place.log.as_str().to_owned(),
             segment: Some(place.segment.clone()),
             version_id: Some(place.version_id.clone()),
             reason,
-            records,
         }
     }
 
     /// A head that contradicts itself: which of its segments have no postings is not known.
     pub fn of_head(log: &LogId) -> Self {
         let log = log.as_str().to_owned();
-        Self { log, segment: None, version_id: None, reason: HEAD, records: Vec::new() }
+        Self { log, segment: None, version_id: None, reason: HEAD }
     }
 }
 

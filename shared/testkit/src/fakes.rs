@@ -8,4 +8,5 @@ pub mod ledger;
 pub mod obj_rows;
 pub mod objects;
 pub mod queue;
+pub mod reads;
 pub mod table;

@@ -1,0 +1,83 @@
+//! What the function is told at cold start.
+
+use ledgerline_lambda::config::{ConfigError, Env};
+use ledgerline_privacy::CallingCode;
+
+/// The function's configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The deployment, which page tokens belong to.
+    pub deployment: String,
+    /// Heads and wrapped keys.
+    pub control_table: String,
+    /// Postings.
+    pub index_table: String,
+    /// Identifiers, subjects, links.
+    pub keys_table: String,
+    /// The evidence.
+    pub ledger_bucket: String,
+    /// The KMS key that wraps the data keys.
+    pub data_key_id: String,
+    /// Where national phone numbers in requests belong to; transform must have the same.
+    pub calling_code: CallingCode,
+}
+
+impl Config {
+    /// Reads and checks the environment.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn from_env(mut env: Env) -> Result<Self, ConfigError> {
+        let calling_code = match env.text_or("DEFAULT_CALLING_CODE", "1").parse() {
+            Ok(code) => code,
+            Err(error) => {
+                env.reject(
+                    "DEFAULT_CALLING_CODE",
+                    &format!("is {error}"),
+                    "set the template's parameter DefaultCallingCode",
+                );
+                CallingCode::NANP
+            }
+        };
+        let config = Self {
+            deployment: env.text("DEPLOYMENT_ID"),
+            control_table: env.text("CONTROL_TABLE"),
+            index_table: env.text("INDEX_TABLE"),
+            keys_table: env.text("KEYS_TABLE"),
+            ledger_bucket: env.text("LEDGER_BUCKET"),
+            data_key_id: env.text("DATA_KEY_ID"),
+            calling_code,
+        };
+        env.finish().map(|()| config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [&str; 6] =
+        ["DEPLOYMENT_ID", "CONTROL_TABLE", "INDEX_TABLE", "KEYS_TABLE", "LEDGER_BUCKET", "DATA_KEY_ID"];
+
+    #[test]
+    fn every_variable_that_is_missing_is_named() {
+        let error = Config::from_env(Env::from_lookup(|_| None)).unwrap_err().to_string();
+        for name in NAMES {
+            assert!(error.contains(name), "{name} missing in {error}");
+        }
+    }
+
+    #[test]
+    fn a_calling_code_is_checked_and_defaults_to_one() {
+        let with = |code: Option<&'static str>| {
+            Config::from_env(Env::from_lookup(move |name| match name {
+                "DEFAULT_CALLING_CODE" => code.map(str::to_owned),
+                _ => Some("x".to_owned()),
+            }))
+        };
+        assert_eq!(with(None).unwrap().calling_code, CallingCode::NANP);
+        assert_eq!(with(Some("44")).unwrap().calling_code.number(), 44);
+        let error = with(Some("+44")).unwrap_err().to_string();
+        assert!(error.contains("DEFAULT_CALLING_CODE") && !error.contains("+44"), "{error}");
+    }
+}

@@ -1,0 +1,263 @@
+//! Reads one page's interactions: links, heads, postings, then members of segments in parallel.
+//!
+//! Invariant: heads are read before postings. A segment is indexed before it leaves its head's list, so it is found in
+//! one or the other, or in both, where the second find changes nothing. A table that does not answer fails the request:
+//! without it one cannot say what is missing. Evidence that does not answer is named, and the rest is given.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use ledgerline_custody::access::{
+    Entries, Fault, Found, LinkedRecord, MemberRead, ReadLinks as _, ReadPostings as _, SegmentPlace, accept_segment,
+    linked_records, plan_reads, unindexed,
+};
+use ledgerline_custody::answer::{Interaction, Marks, Page, Reads, Took};
+use ledgerline_custody::page::Position;
+use ledgerline_custody::query::Query;
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::ports::{ReadHead as _, ReadSegment as _};
+use ledgerline_ledger::posting::Posting;
+use ledgerline_ledger::store::StoreError;
+
+use crate::ports::Ports;
+use crate::problem::Problem;
+
+/// Reads under way at once. A member is some 60 KB packed and 180 KB unpacked, of which the wanted lines stay.
+const PARALLEL: usize = 16;
+/// Whole segments under way at once. One may hold ten chunks' worth of text, 10 × 16 MiB at the very worst.
+const PARALLEL_SEGMENTS: usize = 2;
+/// Records whose postings are read together.
+const WINDOW: usize = 32;
+/// Records that one page looks at, most of them perhaps outside the range: 2,000 queries, 16 at once, 8 ms each, are a
+/// second of the function's 29. A page that ends here has a token, and may be empty.
+const MAX_EXAMINED: usize = 2_000;
+
+/// A page's worth.
+pub(crate) struct Gathered {
+    pub(crate) interactions: Vec<Interaction>,
+    pub(crate) reads: Reads,
+    /// Whether anything is missing of these interactions, or could be.
+    pub(crate) missing: bool,
+    /// Where the next page begins, if there is one.
+    pub(crate) next: Option<Position>,
+}
+
+/// Gathers the page of these subjects' interactions that begins at `start`.
+pub(crate) async fn page<P: Ports>(
+    ports: &P,
+    query: &Query,
+    subjects: &[String],
+    start: Option<Position>,
+) -> Result<Gathered, Problem> {
+    let mut records = records(ports, subjects, start.as_ref()).await?;
+    let mut reader = Reader::new(ports);
+    reader.read_unindexed(&records).await?;
+    let mut page = Page::new(query.page_size);
+    let (mut examined, mut missing) = (0, false);
+    let (mut done, mut next) = (None, None);
+
+    'page: while examined < records.len() {
+        if page.room() == 0 || examined >= MAX_EXAMINED {
+            next = done.map(Position::After);
+            break;
+        }
+        let end = records.len().min(examined + WINDOW);
+        let window = &mut records[examined..end];
+        let mut postings = reader.postings(window).await?;
+        let taken = trim(query, &reader.entries, page.room(), window, &mut postings);
+        let window = &window[..taken];
+        reader.read_members(&postings[..taken], start.as_ref()).await;
+        for ((key, linked), postings) in window.iter().zip(&postings) {
+            if query.range.overlaps(&linked.first, &linked.last) {
+                let incomplete = reader.incomplete.contains(key);
+                let pending = postings.is_empty() && !reader.entries.has(key);
+                let began_before_range = query.range.begins_after(&linked.first);
+                let marks = Marks { began_before_range, pending, incomplete, ..Marks::default() };
+                let entries = reader.entries.take(key);
+                match page
+                    .take(key, linked, marks, &entries, after(start.as_ref(), key))
+                    .map_err(Problem::unwritable)?
+                {
+                    Took::Whole => {}
+                    Took::UpTo(order) => {
+                        missing |= pending;
+                        next = Some(Position::Inside(key.clone(), order));
+                        break 'page;
+                    }
+                    Took::Nothing => {
+                        next = done.map(Position::After);
+                        break 'page;
+                    }
+                }
+                missing |= pending;
+            }
+            done = Some(key.clone());
+        }
+        examined += taken;
+    }
+    let missing = missing || reader.reads.failed > 0;
+    let reads = reader.finish()?;
+    Ok(Gathered { interactions: page.finish(), reads, missing, next })
+}
+
+/// The linked records from `start` on, by key.
+async fn records<P: Ports>(
+    ports: &P,
+    subjects: &[String],
+    start: Option<&Position>,
+) -> Result<Vec<(String, LinkedRecord)>, StoreError> {
+    let links: Vec<Vec<_>> =
+        stream::iter(subjects).map(|subject| ports.subjects().links(subject)).buffered(PARALLEL).try_collect().await?;
+    let records = linked_records(links.into_iter().flatten())?;
+    let is_left = |key: &str| match start {
+        None => true,
+        Some(Position::After(done)) => key > done.as_str(),
+        Some(Position::Inside(record, _)) => key >= record.as_str(),
+    };
+    Ok(records.into_iter().filter(|(key, _)| is_left(key)).collect())
+}
+
+/// Widens the window's spans to what postings and entries show, empties the postings of records outside the range, and
+/// says how many records the page can use: no more is read than about a page.
+fn trim(
+    query: &Query,
+    entries: &Entries,
+    room: usize,
+    window: &mut [(String, LinkedRecord)],
+    postings: &mut [Vec<Posting>],
+) -> usize {
+    let mut planned = 0;
+    for (at, ((key, linked), postings)) in window.iter_mut().zip(postings).enumerate() {
+        for posting in postings.iter() {
+            linked.widen(&posting.from, &posting.to);
+        }
+        if let Some((first, last)) = entries.span(key) {
+            linked.widen(first, last);
+        }
+        if !query.range.overlaps(&linked.first, &linked.last) {
+            postings.clear();
+            continue;
+        }
+        let lines: usize = postings.iter().flat_map(|posting| &posting.members).map(|member| member.at.len()).sum();
+        planned += (lines + entries.count(key)).max(1);
+        if planned >= room {
+            return at + 1;
+        }
+    }
+    window.len()
+}
+
+/// The place inside `key` where the page begins, if it begins inside it.
+fn after<'a>(start: Option<&'a Position>, key: &str) -> Option<&'a ledgerline_custody::access::EventOrder> {
+    match start {
+        Some(Position::Inside(record, order)) if record == key => Some(order),
+        _ => None,
+    }
+}
+
+/// Reads evidence and keeps account of it.
+struct Reader<'p, P> {
+    ports: &'p P,
+    entries: Entries,
+    reads: Reads,
+    incomplete: BTreeSet<String>,
+    /// The first error of a store, if no read succeeds.
+    error: Option<StoreError>,
+}
+
+impl<'p, P: Ports> Reader<'p, P> {
+    fn new(ports: &'p P) -> Self {
+        let (entries, reads) = (Entries::default(), Reads::default());
+        Self { ports, entries, reads, incomplete: BTreeSet::new(), error: None }
+    }
+
+    /// Reads what is committed and not indexed yet, of all logs that keep any of the records.
+    async fn read_unindexed(&mut self, records: &[(String, LinkedRecord)]) -> Result<(), StoreError> {
+        let mut wanted: BTreeMap<&LogId, BTreeSet<&str>> = BTreeMap::new();
+        for (key, linked) in records {
+            wanted.entry(&linked.log).or_default().insert(key);
+        }
+        let ports = self.ports;
+        let heads: Vec<_> = stream::iter(wanted.keys().copied())
+            .map(|log| async move { ports.heads().head(log).await.map(|head| (log, head)) })
+            .buffered(PARALLEL)
+            .try_collect()
+            .await?;
+        let mut segments = Vec::new();
+        for (log, head) in heads {
+            match head.map(|head| head.verify(log)) {
+                None => {}
+                Some(Ok(head)) => segments.extend(unindexed(log, head.indexed(), head.unpublished())),
+                Some(Err(_)) => self.reads.note(Some(Fault::of_head(log))),
+            }
+        }
+        let none = BTreeSet::new();
+        let read = stream::iter(segments).map(|place| {
+            let wanted = wanted.get(&place.log).unwrap_or(&none);
+            async move {
+                let bytes = ports.ledger().segment(&place.segment, &place.version_id).await;
+                let found = bytes.map(|bytes| accept_segment(&place, &bytes, wanted));
+                (place, found)
+            }
+        });
+        let read: Vec<_> = read.buffered(PARALLEL_SEGMENTS).collect().await;
+        for (place, found) in read {
+            self.note(&place, Vec::new(), found);
+        }
+        Ok(())
+    }
+
+    /// The postings of these records, in their order.
+    async fn postings(&self, records: &[(String, LinkedRecord)]) -> Result<Vec<Vec<Posting>>, StoreError> {
+        let ports = self.ports;
+        stream::iter(records).map(|(key, _)| ports.postings().postings(key)).buffered(PARALLEL).try_collect().await
+    }
+
+    /// Reads the members that hold these postings' entries, but for those whose entries an earlier page gave.
+    async fn read_members(&mut self, postings: &[Vec<Posting>], start: Option<&Position>) {
+        let given = |posting: &Posting| {
+            after(start, &posting.record_key).is_some_and(|order| posting.to.as_str() < order.occurred_at.as_str())
+        };
+        let reads = plan_reads(postings.iter().flatten().filter(|posting| !given(posting)));
+        let ports = self.ports;
+        let read = stream::iter(reads).map(|read: MemberRead| async move {
+            let place = &read.place;
+            let bytes = ports.ledger().segment_range(&place.segment, &place.version_id, read.offset, read.length).await;
+            let found = bytes.map(|bytes| read.accept(&bytes));
+            (read, found)
+        });
+        let read: Vec<_> = read.buffered(PARALLEL).collect().await;
+        for (read, found) in read {
+            self.note(&read.place, read.lines.into_values().collect(), found);
+        }
+    }
+
+    fn note(
+        &mut self,
+        place: &SegmentPlace,
+        records: Vec<String>,
+        found: Result<Result<Vec<Found>, &'static str>, StoreError>,
+    ) {
+        let reason = match found {
+            Ok(found) => found.and_then(|found| self.entries.add(found)).err(),
+            Err(error) => {
+                let kind = error.kind();
+                self.error.get_or_insert(error);
+                Some(kind)
+            }
+        };
+        if let Some(reason) = reason {
+            tracing::error!(segment = place.segment, reason, "evidence could not be read");
+            self.incomplete.extend(records);
+        }
+        self.reads.note(reason.map(|reason| Fault::of(place, reason)));
+    }
+
+    /// The account. Where nothing at all could be read, that is the answer: one error, not a page of holes.
+    fn finish(self) -> Result<Reads, StoreError> {
+        match self.error {
+            Some(error) if self.reads.answered == 0 => Err(error),
+            _ => Ok(self.reads),
+        }
+    }
+}

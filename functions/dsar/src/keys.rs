@@ -1,0 +1,58 @@
+//! The pseudonym keys, opened once and kept: by them identifiers are looked up and page tokens are sealed.
+//!
+//! Invariant: the absence of keys is never kept. Before the first event there is no key and nobody is known; a function
+//! that started then must find the key once it is made. Keys that are there are opened again after [`KEYS_TTL_MS`], so
+//! that a version made meanwhile is not missed, which would make answers incomplete without their saying so.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ledgerline_custody::access::ReadPseudonymKeys;
+use ledgerline_custody::page::TokenKey;
+use ledgerline_ledger::store::StoreError;
+use ledgerline_privacy::KeyRing;
+
+/// How long opened keys are used: one KMS call per version in five minutes of steady work costs a cent in three weeks.
+pub const KEYS_TTL_MS: i64 = 5 * 60 * 1000;
+
+/// All versions of the pseudonym key.
+pub(crate) struct Keys {
+    /// For look-ups.
+    pub(crate) ring: KeyRing,
+    /// For page tokens, oldest first, never empty.
+    pub(crate) tokens: Vec<TokenKey>,
+    newest: TokenKey,
+}
+
+impl Keys {
+    /// The key for new tokens.
+    pub(crate) fn newest_token_key(&self) -> &TokenKey {
+        &self.newest
+    }
+}
+
+/// Keys, and since when.
+#[derive(Default)]
+pub(crate) struct KeyCache(Mutex<Option<(i64, Arc<Keys>)>>);
+
+impl KeyCache {
+    /// The keys, from memory or opened now; `None` if there are none yet.
+    pub(crate) async fn get(
+        &self,
+        store: &impl ReadPseudonymKeys,
+        deployment: &str,
+        now_ms: i64,
+    ) -> Result<Option<Arc<Keys>>, StoreError> {
+        if let Some((since_ms, keys)) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner)
+            && now_ms.saturating_sub(*since_ms) < KEYS_TTL_MS
+        {
+            return Ok(Some(Arc::clone(keys)));
+        }
+        let opened = store.pseudonym_keys().await?;
+        let tokens: Vec<TokenKey> = opened.iter().map(|key| TokenKey::of(key, deployment)).collect();
+        let newest = tokens.iter().max_by_key(|key| key.version()).cloned();
+        let (Some(ring), Some(newest)) = (KeyRing::new(opened), newest) else { return Ok(None) };
+        let keys = Arc::new(Keys { ring, tokens, newest });
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now_ms, Arc::clone(&keys)));
+        Ok(Some(keys))
+    }
+}

@@ -1,0 +1,79 @@
+//! What the function may do: read. Each port is one permission of its policy.
+
+use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPostings, ReadPseudonymKeys};
+use ledgerline_ledger::ports::{ReadHead, ReadSegment};
+
+/// The stores of an access request.
+pub trait Ports: Sync {
+    /// The wrapped pseudonym keys in the control table, and `kms:Decrypt`.
+    type Keys: ReadPseudonymKeys + Sync;
+    /// The keys table.
+    type Subjects: FindSubjects + ReadLinks + Sync;
+    /// The index table.
+    type Postings: ReadPostings + Sync;
+    /// The heads in the control table.
+    type Heads: ReadHead + Sync;
+    /// The ledger bucket.
+    type Ledger: ReadSegment + Sync;
+
+    /// The pseudonym keys.
+    fn keys(&self) -> &Self::Keys;
+    /// Identifiers, subjects, links.
+    fn subjects(&self) -> &Self::Subjects;
+    /// Postings.
+    fn postings(&self) -> &Self::Postings;
+    /// Heads.
+    fn heads(&self) -> &Self::Heads;
+    /// Segments.
+    fn ledger(&self) -> &Self::Ledger;
+}
+
+/// One adapter for each port.
+#[derive(Debug)]
+pub struct Stores<K, S, I, H, L> {
+    /// See [`Ports::Keys`].
+    pub keys: K,
+    /// See [`Ports::Subjects`].
+    pub subjects: S,
+    /// See [`Ports::Postings`].
+    pub postings: I,
+    /// See [`Ports::Heads`].
+    pub heads: H,
+    /// See [`Ports::Ledger`].
+    pub ledger: L,
+}
+
+impl<K, S, I, H, L> Ports for Stores<K, S, I, H, L>
+where
+    K: ReadPseudonymKeys + Sync,
+    S: FindSubjects + ReadLinks + Sync,
+    I: ReadPostings + Sync,
+    H: ReadHead + Sync,
+    L: ReadSegment + Sync,
+{
+    type Keys = K;
+    type Subjects = S;
+    type Postings = I;
+    type Heads = H;
+    type Ledger = L;
+
+    fn keys(&self) -> &K {
+        &self.keys
+    }
+
+    fn subjects(&self) -> &S {
+        &self.subjects
+    }
+
+    fn postings(&self) -> &I {
+        &self.postings
+    }
+
+    fn heads(&self) -> &H {
+        &self.heads
+    }
+
+    fn ledger(&self) -> &L {
+        &self.ledger
+    }
+}

@@ -1,0 +1,206 @@
+//! Who is found, what is answered, and in which order.
+
+use ledgerline_privacy::{CallingCode, Identifier, Kind};
+use serde_json::json;
+
+use crate::world::*;
+
+#[tokio::test]
+async fn an_unknown_customer_is_an_empty_complete_answer_of_the_same_shape() {
+    let world = World::new();
+    world.link(&phone(PHONE), "acme/c-1", "10:00", "10:00").await;
+    world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
+    let (_, known) = world.ask(by_phone()).await;
+    let members = |answer: &serde_json::Value| answer.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    for question in [
+        json!({ "identifiers": [{ "kind": "phone", "value": "+15555550199" }] }),
+        json!({ "customerIdHash": "CUST-UNKNOWN" }),
+        json!({ "customerIdHash": format!("p1_{}", "ab".repeat(32)) }),
+        json!({ "customerIdHash": format!("s_{}", "ab".repeat(16)) }),
+    ] {
+        let (status, answer) = world.ask(question).await;
+        assert_eq!(status, 200);
+        assert_eq!(members(&answer), members(&known));
+        assert_eq!(
+            answer,
+            json!({
+                "asOf": "2026-03-02T14:00:00.350Z", "complete": true,
+                "request": { "requestType": "ACCESS", "dateRange": {} },
+                "customer": { "found": false, "subjects": 0 },
+                "systems": { "ledger": { "asked": 0, "answered": 0, "failed": 0 } },
+                "interactions": []
+            })
+        );
+    }
+}
+
+#[tokio::test]
+async fn before_the_first_event_nobody_is_known_and_the_key_is_found_once_it_is_made() {
+    let world = World::empty();
+    let (status, answer) = world.ask(by_phone()).await;
+    assert_eq!((status, &answer["complete"], &answer["customer"]["found"]), (200, &json!(true), &json!(false)));
+    world.ask(by_phone()).await;
+    assert_eq!(world.keys.opened(), 2, "the absence of a key is not kept");
+    world.keys.add(key(1));
+    world.link(&phone(PHONE), "acme/c-1", "10:00", "10:00").await;
+    world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
+    let (_, answer) = world.ask(by_phone()).await;
+    assert_eq!(given(&answer), [("c-1".to_owned(), vec![1])]);
+    world.ask(by_phone()).await;
+    assert_eq!(world.keys.opened(), 3, "keys that are there are opened once");
+}
+
+#[tokio::test]
+async fn a_rotated_key_finds_what_each_version_named() {
+    let world = World::new();
+    world.link(&phone(PHONE), "acme/c-1", "10:00", "10:00").await;
+    world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
+    world.ask(by_phone()).await;
+    world.keys.add(key(2));
+    let later = NOW_MS + ledgerline_dsar::KEYS_TTL_MS;
+    let (_, answer) = world.ask_at(later, by_phone()).await;
+    assert_eq!(given(&answer), [("c-1".to_owned(), vec![1])]);
+    assert_eq!(world.keys.opened(), 2);
+}
+
+#[tokio::test]
+async fn every_way_to_name_a_customer_finds_the_same() {
+    let world = World::new();
+    let hash = "ab".repeat(32);
+    let customer = Identifier::parse(Kind::CustomerIdHash, &hash, CallingCode::NANP).unwrap();
+    let subject = world.link(&customer, "acme/c-1", "10:00", "10:00").await;
+    world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
+    for question in [
+        json!({ "customerIdHash": hash }),
+        json!({ "customerIdHash": hash.to_uppercase() }),
+        json!({ "customerIdHash": key(1).pseudonym(&customer).as_str() }),
+        json!({ "customerIdHash": subject }),
+        json!({ "identifiers": [{ "kind": "customer_id_hash", "value": hash }] }),
+        json!({ "identifiers": [{ "kind": "email", "value": "nobody@example.com" }, { "kind": "customerIdHash", "value": hash }] }),
+    ] {
+        let (_, answer) = world.ask(question).await;
+        assert_eq!(given(&answer), [("c-1".to_owned(), vec![1])]);
+        assert_eq!(answer["customer"], json!({ "found": true, "subjects": 1 }));
+    }
+}
+
+#[tokio::test]
+async fn several_subjects_links_to_one_interaction_are_one_interaction() {
+    let world = World::new();
+    let email = Identifier::parse(Kind::Email, "ada@example.com", CallingCode::NANP).unwrap();
+    world.link(&phone(PHONE), "acme/c-1", "10:00", "10:05").await;
+    world.link(&email, "acme/c-1", "10:03", "10:09").await;
+    world.link(&email, "acme/c-2", "11:00", "11:00").await;
+    let entries = [entry("c-1", "10:00", "customer.start", 1), entry("c-2", "11:00", "customer.start", 2)];
+    world.append(&entries, 256, Stage::Indexed).await;
+    let both = json!([{ "kind": "phone", "value": PHONE }, { "kind": "email", "value": "Ada@example.com" }]);
+    let (_, answer) = world.ask(json!({ "identifiers": both })).await;
+    assert_eq!(given(&answer), [("c-1".to_owned(), vec![1]), ("c-2".to_owned(), vec![2])]);
+    assert_eq!(answer["customer"]["subjects"], 2);
+    let one = &answer["interactions"][0];
+    assert_eq!((one["first"].as_str(), one["last"].as_str()), (Some(&*time("10:00")), Some(&*time("10:09"))));
+}
+
+#[tokio::test]
+async fn a_subject_that_is_not_active_shows_nothing() {
+    let world = World::new();
+    let subject = world.link(&phone(PHONE), "acme/c-1", "10:00", "10:00").await;
+    world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
+    world.subjects.set_state(&subject, "erasing").await.unwrap();
+    let (_, answer) = world.ask(by_phone()).await;
+    assert_eq!((&answer["customer"]["found"], &answer["interactions"]), (&json!(false), &json!([])));
+}
+
+#[tokio::test]
+async fn entries_come_in_event_order_with_places_that_can_be_checked() {
+    let world = World::new();
+    world.link(&phone(PHONE), "acme/c-1", "10:00", "10:09").await;
+    let late = [
+        entry("c-1", "10:09", "customer.end", 5),
+        entry("c-x", "10:00", "customer.start", 9),
+        entry("c-1", "10:09", "user.end", 4),
+    ];
+    world.append(&late, 1, Stage::Indexed).await;
+    let early = [
+        entry("c-1", "10:00", "acd.start", 2),
+        entry("c-1", "10:00", "customer.start", 1),
+        entry("c-1", "10:05", "wrapup", 3),
+    ];
+    world.append(&early, 256, Stage::Indexed).await;
+    let (_, answer) = world.ask(by_phone()).await;
+    assert_eq!(given(&answer), [("c-1".to_owned(), vec![1, 2, 3, 4, 5])]);
+
+    for placed in answer["interactions"][0]["entries"].as_array().unwrap() {
+        let place = &placed["place"];
+        let text = |name: &str| place[name].as_str().unwrap();
+        assert_eq!(text("log"), "acme/interaction/1/0");
+        let versions = &world.bucket.all()[text("segment")];
+        assert_eq!(versions[0].version_id, text("versionId"));
+        let segment = ledgerline_ledger::segment::Segment::read(text("segment"), &versions[0].bytes).unwrap();
+        let entry = segment.entries().find(|one| one.index == place["index"].as_u64().unwrap()).unwrap();
+        let canonical = ledgerline_ledger::canonical::to_string(&placed["entry"]).unwrap();
+        assert_eq!(entry.text, canonical);
+        assert_eq!(ledgerline_ledger::tree::leaf_hash(canonical.as_bytes()).hex(), text("leafHash"));
+    }
+}
+
+#[tokio::test]
+async fn a_range_finds_what_reaches_into_it_and_answers_it_whole() {
+    let world = World::new();
+    // The link spans only the event that carried the number; the rest shows in postings or in a segment without them.
+    world.link(&phone(PHONE), "acme/before", "08:00", "08:30").await;
+    world.link(&phone(PHONE), "acme/reaches-by-link", "08:00", "09:00").await;
+    world.link(&phone(PHONE), "acme/reaches-by-posting", "08:00", "08:00").await;
+    world.link(&phone(PHONE), "acme/reaches-unindexed", "08:00", "08:00").await;
+    world.link(&phone(PHONE), "acme/within", "09:30", "09:30").await;
+    world.link(&phone(PHONE), "acme/at-the-end", "10:00", "11:00").await;
+    world.link(&phone(PHONE), "acme/after", "10:01", "11:00").await;
+    let indexed = [
+        entry("before", "08:00", "customer.start", 1),
+        entry("reaches-by-link", "08:00", "customer.start", 2),
+        entry("reaches-by-posting", "08:00", "customer.start", 3),
+        entry("reaches-by-posting", "09:10", "customer.end", 4),
+        entry("reaches-unindexed", "08:00", "customer.start", 5),
+        entry("within", "09:30", "customer.start", 7),
+        entry("at-the-end", "10:00", "customer.start", 8),
+        entry("after", "10:01", "customer.start", 9),
+    ];
+    world.append(&indexed, 256, Stage::Indexed).await;
+    world.append(&[entry("reaches-unindexed", "09:20", "customer.end", 6)], 256, Stage::Committed).await;
+    let mut question = by_phone();
+    question["dateRange"] = json!({ "from": "2026-03-02T10:00:00+01:00", "to": "2026-03-02T05:00:00-05:00" });
+    let (_, answer) = world.ask(question).await;
+    assert_eq!(answer["request"]["dateRange"], json!({ "from": time("09:00"), "to": time("10:00") }));
+    let marked = answer["interactions"].as_array().unwrap().iter().map(|one| one["beganBeforeRange"] == json!(true));
+    let found: Vec<_> = given(&answer).into_iter().zip(marked).map(|((id, n), mark)| (id, n, mark)).collect();
+    let want = |id: &str, n: &[u64], mark| (id.to_owned(), n.to_vec(), mark);
+    assert_eq!(
+        found,
+        [
+            want("at-the-end", &[8], false),
+            want("reaches-by-link", &[2], true),
+            want("reaches-by-posting", &[3, 4], true),
+            want("reaches-unindexed", &[5, 6], true),
+            want("within", &[7], false),
+        ]
+    );
+    assert_eq!(answer["complete"], true);
+}
+
+#[tokio::test]
+async fn an_interaction_without_an_entry_yet_is_pending_and_the_answer_not_complete() {
+    let world = World::new();
+    world.link(&phone(PHONE), "acme/c-1", "10:00", "10:00").await;
+    world.link(&phone(PHONE), "acme/c-2", "10:00", "10:00").await;
+    world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
+    let (_, answer) = world.ask(by_phone()).await;
+    assert_eq!(answer["complete"], false);
+    assert_eq!(given(&answer), [("c-1".to_owned(), vec![1]), ("c-2".to_owned(), vec![])]);
+    assert!(answer["interactions"][0].get("pending").is_none());
+    assert_eq!(answer["interactions"][1]["pending"], true);
+    assert_eq!(answer["systems"]["ledger"]["failed"], 0);
+    let mut outside = by_phone();
+    outside["dateRange"] = json!({ "to": "2026-03-02T09:00:00Z" });
+    let (_, answer) = world.ask(outside).await;
+    assert_eq!((&answer["complete"], &answer["interactions"]), (&json!(true), &json!([])));
+}

@@ -1,0 +1,9 @@
+//! Access requests over the strict fakes.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod answers;
+mod pages;
+mod problems;
+mod reads;
+mod world;

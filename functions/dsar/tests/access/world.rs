@@ -1,0 +1,346 @@
+//! A deployment in memory: what transform and audit-write would have stored, and a dsar function over it whose reads can
+//! be made to fail.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use aws_lambda_events::apigw::ApiGatewayProxyRequest;
+use aws_lambda_events::encodings::Body;
+use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPostings};
+use ledgerline_custody::subjects::{Link, LinkWrite, SubjectRef, SubjectWrite, Subjects as _};
+use ledgerline_dsar::{Config, Dsar, PATH, Stores, handle};
+use ledgerline_lambda::clock::FixedClock;
+use ledgerline_ledger::append::plan_append;
+use ledgerline_ledger::chunk::{Chunk, ChunkId};
+use ledgerline_ledger::entry::{PendingEntry, Record, Source};
+use ledgerline_ledger::head::{Head, SegmentRef, StoredHead};
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::member;
+use ledgerline_ledger::ports::{
+    CommitAppend as _, Lock, LockMode, Put, ReadHead, ReadSegment, WritePostings as _, WriteSegment as _,
+};
+use ledgerline_ledger::posting::{Posting, postings};
+use ledgerline_ledger::segment::Segment;
+use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_privacy::{CallingCode, Identifier, Kind, PseudonymKey};
+use ledgerline_testkit::fakes::calls::Calls;
+use ledgerline_testkit::fakes::control::FakeControl;
+use ledgerline_testkit::fakes::index::FakeIndex;
+use ledgerline_testkit::fakes::keys::FakeKeys;
+use ledgerline_testkit::fakes::ledger::FakeLedgerBucket;
+use ledgerline_testkit::fakes::reads::FakePseudonymKeys;
+use ledgerline_testkit::faults::Faults;
+use serde_json::{Value, json};
+
+/// The hour that all tests ask in: 2026-03-02T14:00:00.350Z.
+pub(crate) const NOW_MS: i64 = 1_772_460_000_350;
+/// Planted: it must never be seen again.
+pub(crate) const PHONE: &str = "+15555550142";
+const OBJECT: &str = "0123456789abcdef0123456789abcdef";
+
+/// How far an append has come.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Stage {
+    Committed,
+    Posted,
+    Indexed,
+}
+
+/// Errors by a part of what is read, in each port.
+#[derive(Clone, Default)]
+pub(crate) struct Trips(Arc<Mutex<BTreeMap<String, fn(Failure) -> StoreError>>>);
+
+impl Trips {
+    pub(crate) fn on(&self, part: &str, error: fn(Failure) -> StoreError) {
+        self.0.lock().unwrap().insert(part.to_owned(), error);
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
+    fn check(&self, what: &str) -> Result<(), StoreError> {
+        let trips = self.0.lock().unwrap();
+        trips
+            .iter()
+            .find(|(part, _)| what.contains(part.as_str()))
+            .map_or(Ok(()), |(_, error)| Err(error(Failure::new(what))))
+    }
+}
+
+/// A port over a fake, with trips.
+#[derive(Clone)]
+pub(crate) struct Tripped<T>(pub(crate) T, pub(crate) Trips);
+
+impl FindSubjects for Tripped<FakeKeys> {
+    async fn subjects_of(&self, pseudonyms: &[&str]) -> Result<Vec<Option<String>>, StoreError> {
+        self.1.check("identifiers")?;
+        self.0.subjects_of(pseudonyms).await
+    }
+
+    async fn are_active(&self, subjects: &[&str]) -> Result<Vec<bool>, StoreError> {
+        self.1.check("states")?;
+        self.0.are_active(subjects).await
+    }
+}
+
+impl ReadLinks for Tripped<FakeKeys> {
+    async fn links(&self, subject: &str) -> Result<Vec<(String, Link)>, StoreError> {
+        self.1.check("links")?;
+        self.0.links(subject).await
+    }
+}
+
+impl ReadPostings for Tripped<FakeIndex> {
+    async fn postings(&self, record: &str) -> Result<Vec<Posting>, StoreError> {
+        self.1.check(&format!("postings {record}"))?;
+        self.0.postings(record).await
+    }
+}
+
+impl ReadSegment for Tripped<FakeLedgerBucket> {
+    async fn segment(&self, key: &str, version_id: &str) -> Result<Vec<u8>, StoreError> {
+        self.1.check(&format!("whole {key}"))?;
+        self.0.segment(key, version_id).await
+    }
+
+    async fn segment_range(&self, key: &str, version: &str, offset: u64, length: u64) -> Result<Vec<u8>, StoreError> {
+        self.1.check(&format!("range {key}"))?;
+        self.0.segment_range(key, version, offset, length).await
+    }
+}
+
+/// Heads; right after one was read, what was being appended may be indexed by somebody else.
+#[derive(Clone)]
+pub(crate) struct Heads {
+    control: FakeControl,
+    trips: Trips,
+    pub(crate) index_after_read: Arc<Mutex<Vec<(SegmentRef, Vec<Posting>)>>>,
+    index: FakeIndex,
+}
+
+impl ReadHead for Heads {
+    async fn head(&self, log: &LogId) -> Result<Option<StoredHead>, StoreError> {
+        self.trips.check("head")?;
+        let head = self.control.head(log).await?;
+        let raced = std::mem::take(&mut *self.index_after_read.lock().unwrap());
+        for (segment, postings) in raced {
+            self.index.put_postings(&postings).await?;
+            self.control.mark_indexed(log, &segment).await?;
+        }
+        Ok(head)
+    }
+}
+
+type Ports = Stores<FakePseudonymKeys, Tripped<FakeKeys>, Tripped<FakeIndex>, Heads, Tripped<FakeLedgerBucket>>;
+
+pub(crate) struct World {
+    pub(crate) dsar: Dsar<Ports>,
+    pub(crate) control: FakeControl,
+    pub(crate) index: FakeIndex,
+    pub(crate) subjects: FakeKeys,
+    pub(crate) bucket: FakeLedgerBucket,
+    pub(crate) keys: FakePseudonymKeys,
+    pub(crate) heads: Heads,
+    pub(crate) trips: Trips,
+    pub(crate) calls: Calls,
+}
+
+impl World {
+    /// A deployment that has seen an event: there is a first key.
+    pub(crate) fn new() -> Self {
+        let world = Self::empty();
+        world.keys.add(key(1));
+        world
+    }
+
+    /// A deployment that has seen nothing.
+    pub(crate) fn empty() -> Self {
+        let calls = Calls::default();
+        let control = FakeControl::new(Faults::none(), calls.clone());
+        let index = FakeIndex::new(Faults::none(), calls.clone());
+        let subjects = FakeKeys::new(Faults::none(), calls.clone());
+        let bucket = FakeLedgerBucket::new(Faults::none(), calls.clone(), 0);
+        let (keys, trips) = (FakePseudonymKeys::default(), Trips::default());
+        let heads = Heads {
+            control: control.clone(),
+            trips: trips.clone(),
+            index_after_read: Arc::default(),
+            index: index.clone(),
+        };
+        let stores = Stores {
+            keys: keys.clone(),
+            subjects: Tripped(subjects.clone(), trips.clone()),
+            postings: Tripped(index.clone(), trips.clone()),
+            heads: heads.clone(),
+            ledger: Tripped(bucket.clone(), trips.clone()),
+        };
+        let dsar = Dsar::new(stores, config("trial-1"));
+        Self { dsar, control, index, subjects, bucket, keys, heads, trips, calls }
+    }
+
+    /// Links the identifier's subject, a new one if need be, to a record of the interaction log.
+    pub(crate) async fn link(&self, identifier: &Identifier, record: &str, first: &str, last: &str) -> String {
+        let pseudonym = key(1).pseudonym(identifier);
+        let link = Link { log: log().as_str().to_owned(), first: time(first), last: time(last) };
+        let links = vec![LinkWrite { record: record.to_owned(), link, replaces: None }];
+        let known = self.subjects.identifiers(&[pseudonym.as_str()]).await.unwrap().remove(0);
+        let (write, subject_id) = match &known {
+            Some(subject) => {
+                let (subject_id, generation) = (subject.subject_id.as_str(), 1);
+                (SubjectWrite::Link { subject_id, generation, links_at_most: 5_000, links }, subject.subject_id.clone())
+            }
+            None => {
+                let mut random = [7; 32];
+                random[..16].copy_from_slice(&pseudonym.as_str().as_bytes()[3..19]);
+                let subject = SubjectRef::from_random(random);
+                let id = subject.subject_id.clone();
+                (SubjectWrite::Create { pseudonym: pseudonym.as_str(), subject, created_at: time("00:00"), links }, id)
+            }
+        };
+        self.subjects.write(&write).await.unwrap();
+        subject_id
+    }
+
+    /// Appends entries as one segment of several chunks of at most `chunk` lines.
+    pub(crate) async fn append(
+        &self,
+        entries: &[PendingEntry],
+        chunk: usize,
+        stage: Stage,
+    ) -> (SegmentRef, Vec<Posting>) {
+        let (control, log) = (&self.control, log());
+        let head = control.head(&log).await.unwrap();
+        let head = head.map_or_else(Head::empty, |head| head.verify(&log).unwrap());
+        let chunks: Vec<Chunk> = (0..)
+            .zip(entries.chunks(chunk))
+            .map(|(ordinal, entries)| {
+                let text: String =
+                    entries.iter().map(|entry| entry.to_line().unwrap().as_str().to_owned() + "\n").collect();
+                let ordinal = ordinal + 1_000 * u32::try_from(head.size()).unwrap();
+                let id = ChunkId { object: OBJECT.to_owned(), ordinal };
+                Chunk::check(id, &log, entries.len(), member::pack(text.as_bytes())).unwrap()
+            })
+            .collect();
+        let plan = plan_append(&log, &head, &chunks).unwrap();
+        let key = plan.name.key();
+        let lock = Lock { mode: LockMode::Governance, retain_until_s: 1 };
+        let Put::Written { version_id } =
+            self.bucket.put_segment(&key, &plan.bytes, &plan.sha256, &lock).await.unwrap()
+        else {
+            panic!("the segment exists");
+        };
+        let commit = plan.commit(version_id.clone(), u64::MAX >> 20);
+        control.commit(&commit).await.unwrap();
+        let postings = postings(&Segment::read(&key, &plan.bytes).unwrap(), &version_id).unwrap();
+        if stage != Stage::Committed {
+            self.index.put_postings(&postings).await.unwrap();
+        }
+        if stage == Stage::Indexed {
+            control.mark_indexed(&log, &commit.segment).await.unwrap();
+        }
+        (commit.segment, postings)
+    }
+
+    pub(crate) async fn ask(&self, body: Value) -> (i64, Value) {
+        self.ask_at(NOW_MS, body).await
+    }
+
+    pub(crate) async fn ask_at(&self, now_ms: i64, body: Value) -> (i64, Value) {
+        let response = handle(&self.dsar, &FixedClock(now_ms), &request(&body.to_string())).await;
+        assert_eq!(response.headers["cache-control"], "no-store");
+        assert!(serde_json::to_vec(&response).unwrap().len() < 6 * 1024 * 1024);
+        let Some(Body::Text(text)) = &response.body else { panic!("no text body") };
+        (response.status_code, serde_json::from_str(text).unwrap())
+    }
+
+    /// All pages of a question.
+    pub(crate) async fn all(&self, mut body: Value) -> Vec<Value> {
+        let mut pages = Vec::new();
+        loop {
+            let (status, page) = self.ask(body.clone()).await;
+            assert_eq!(status, 200, "{page}");
+            body["pageToken"] = page["nextPageToken"].clone();
+            pages.push(page);
+            assert!(pages.len() < 500, "no progress");
+            if body["pageToken"].is_null() {
+                return pages;
+            }
+        }
+    }
+}
+
+pub(crate) fn config(deployment: &str) -> Config {
+    let name = || "x".to_owned();
+    Config {
+        deployment: deployment.to_owned(),
+        control_table: name(),
+        index_table: name(),
+        keys_table: name(),
+        ledger_bucket: name(),
+        data_key_id: name(),
+        calling_code: CallingCode::NANP,
+    }
+}
+
+pub(crate) fn key(version: u32) -> PseudonymKey {
+    PseudonymKey::new(version, [u8::try_from(version).unwrap(); 32])
+}
+
+pub(crate) fn log() -> LogId {
+    LogId::first_of("acme", "interaction").unwrap()
+}
+
+pub(crate) fn phone(raw: &str) -> Identifier {
+    Identifier::parse(Kind::Phone, raw, CallingCode::NANP).unwrap()
+}
+
+pub(crate) fn by_phone() -> Value {
+    json!({ "identifiers": [{ "kind": "phone", "value": PHONE }] })
+}
+
+/// `HH:MM` of the second of March.
+pub(crate) fn time(clock: &str) -> String {
+    format!("2026-03-02T{clock}:00.000Z")
+}
+
+pub(crate) fn entry(interaction: &str, clock: &str, event_type: &str, n: u64) -> PendingEntry {
+    PendingEntry {
+        event_id: format!("{n:032x}"),
+        org: "acme".to_owned(),
+        event_type: event_type.to_owned(),
+        activity: "Activity".to_owned(),
+        record: Record::Interaction(interaction.to_owned()),
+        occurred_at: time(clock),
+        late: false,
+        fields: BTreeMap::new(),
+        masked: vec!["ani".to_owned()],
+        lineage_token: "6f1c1e0e-7a3f-5a53-9a38-7e3f5f8f0b11".to_owned(),
+        schema_version: "genesys/1".to_owned(),
+        policy_version: "1".to_owned(),
+        source: Source { object: OBJECT.to_owned(), line: n },
+        salt: [7; 16],
+    }
+}
+
+pub(crate) fn request(body: &str) -> ApiGatewayProxyRequest {
+    serde_json::from_value(json!({
+        "resource": PATH, "path": PATH, "httpMethod": "POST",
+        "headers": { "Content-Type": "application/json; charset=utf-8" },
+        "requestContext": { "requestId": "req-1", "httpMethod": "POST" },
+        "body": body, "isBase64Encoded": false,
+    }))
+    .unwrap()
+}
+
+/// `(interaction id, event ids' numbers)` of a page.
+pub(crate) fn given(page: &Value) -> Vec<(String, Vec<u64>)> {
+    let number = |entry: &Value| u64::from_str_radix(entry["entry"]["eventId"].as_str().unwrap(), 16).unwrap();
+    let interactions = page["interactions"].as_array().unwrap().iter();
+    interactions
+        .map(|one| {
+            let entries = one["entries"].as_array().unwrap().iter().map(number).collect();
+            (one["interactionId"].as_str().unwrap().to_owned(), entries)
+        })
+        .collect()
+}
