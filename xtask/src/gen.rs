@@ -29,7 +29,7 @@ use time::macros::format_description;
 use self::centre::Centre;
 use self::conversation::Conversation;
 use self::dice::Dice;
-use self::envelope::Event;
+pub(crate) use self::envelope::milliseconds;
 pub use self::planted::Planted;
 
 /// What to generate. The same arguments always give the same bytes.

@@ -113,7 +113,7 @@ impl Event {
 }
 
 /// RFC 3339, UTC, three decimals.
-pub(super) fn milliseconds(at_ms: i64) -> String {
+pub(crate) fn milliseconds(at_ms: i64) -> String {
     format_time(at_ms, format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"))
 }
 

@@ -1,0 +1,228 @@
+//! Traffic for the demo: which caller is shown, what is sent when, and what must come of it.
+//!
+//! Invariant: what must come out is said by the generator before anything is sent; what did come out is read from the
+//! chain. The two meet in the checks only.
+
+use aho_corasick::AhoCorasick;
+use serde_json::Value;
+
+use super::report::{Check, Span, Tally, grouped};
+use crate::fault::Fault;
+use crate::r#gen::{Planted, Traffic};
+
+/// The caller whose event is shown, and that caller's share of the traffic.
+pub(super) struct Shown {
+    /// The interaction.
+    pub interaction_id: String,
+    /// The caller's number, E.164.
+    pub phone: String,
+    /// The event as it is sent.
+    pub event: Value,
+    /// Every record of the interaction, in order of arrival.
+    pub first: Vec<Vec<u8>>,
+    /// All other records.
+    pub rest: Vec<Vec<u8>>,
+}
+
+/// Chooses an event worth showing: after-call notes with a name and a number, of the caller with most interactions.
+pub(super) fn choose(traffic: Traffic) -> Result<(Shown, Planted), Fault> {
+    let Traffic { records, planted } = traffic;
+    let contacts = |phone: &str| -> usize {
+        let found = planted.identifiers.iter().find(|one| one.kind == "phone" && one.value == phone);
+        found.map_or(0, |one| one.resolves.len())
+    };
+    let candidates = records.iter().filter_map(|record| {
+        let event: Value = serde_json::from_slice(record).ok()?;
+        let body = event.pointer("/detail/eventBody")?;
+        let notes = body["wrapupNotes"].as_str()?;
+        let phone = body["ani"].as_str()?.strip_prefix("tel:")?.to_owned();
+        let telling = event["detail-type"].as_str()?.ends_with(".acw") && notes.starts_with("spoke with");
+        let whole = body["mediaType"] == "VOICE" && body["direction"] == "INBOUND" && body.get("aiSummary").is_none();
+        (telling && whole).then(|| (contacts(&phone), phone, event.clone()))
+    });
+    let Some((_, phone, event)) = candidates.max_by_key(|(contacts, ..)| *contacts) else {
+        return Err(Fault::new("no call of this traffic ends with notes about the caller", "ask for more interactions"));
+    };
+    let id = event.pointer("/detail/eventBody/conversationId").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (first, rest) = records.into_iter().partition(|record: &Vec<u8>| holds(record, &id));
+    Ok((Shown { interaction_id: id, phone, event, first, rest }, planted))
+}
+
+fn holds(record: &[u8], id: &str) -> bool {
+    record.windows(id.len()).any(|window| window == id.as_bytes())
+}
+
+/// A searcher for everything that was planted.
+pub(super) struct Search {
+    automaton: AhoCorasick,
+    /// How many identifiers there are.
+    pub identifiers: u64,
+}
+
+impl Search {
+    /// Looks for every form of every planted identifier, in any case of letters.
+    pub(super) fn new(planted: &Planted) -> Result<Self, Fault> {
+        let needles = planted.identifiers.iter().flat_map(|identifier| &identifier.needles);
+        let automaton = AhoCorasick::builder().ascii_case_insensitive(true).build(needles);
+        let automaton = automaton.map_err(|error| Fault::caused_by("cannot search that much", error, "ask for fewer interactions"))?;
+        Ok(Self { automaton, identifiers: planted.identifiers.len() as u64 })
+    }
+
+    /// How often anything planted occurs.
+    pub(super) fn count(&self, text: &[u8]) -> u64 {
+        self.automaton.find_iter(text).count() as u64
+    }
+
+    /// The fields of an event's body by path, with what is personal in them.
+    pub(super) fn fields(&self, body: &Value) -> Vec<(String, Vec<Span>)> {
+        let mut fields = Vec::new();
+        self.walk("", body, &mut fields);
+        fields
+    }
+
+    fn walk(&self, path: &str, value: &Value, fields: &mut Vec<(String, Vec<Span>)>) {
+        let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}/{key}") };
+        match value {
+            Value::Object(members) => members.iter().for_each(|(key, value)| self.walk(&below(key), value, fields)),
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(at, value)| self.walk(&below(&at.to_string()), value, fields));
+            }
+            Value::String(text) => fields.push((path.to_owned(), self.spans(text))),
+            other => fields.push((path.to_owned(), vec![Span { text: other.to_string(), personal: false }])),
+        }
+    }
+
+    fn spans(&self, text: &str) -> Vec<Span> {
+        let mut spans = Vec::new();
+        let mut push = |text: &str, personal| {
+            if !text.is_empty() {
+                spans.push(Span { text: text.to_owned(), personal });
+            }
+        };
+        let mut from = 0;
+        for found in self.automaton.find_iter(text) {
+            // The international prefix belongs to the number.
+            let begin = found.start() - if text[from..found.start()].ends_with("+1") { 2 } else { 0 };
+            push(&text[from..begin], false);
+            push(&text[begin..found.end()], true);
+            from = found.end();
+        }
+        push(&text[from..], false);
+        spans
+    }
+}
+
+/// Whether what was sent and what the chain counted agree.
+pub(super) fn reconcile(planted: &Planted, tally: &Tally) -> Vec<Check> {
+    let counts = &planted.counts;
+    let check = |name: &str, passed: bool, detail: String, remedy: &str| Check {
+        name: name.to_owned(),
+        passed,
+        detail,
+        remedy: (!passed).then(|| remedy.to_owned()),
+    };
+    vec![
+        check(
+            "Every document is accounted for, none is under way",
+            tally.r#in == counts.documents && tally.r#in == tally.accounted() && tally.in_flight == 0,
+            format!(
+                "{} sent, {} in, {} accounted for, {} in flight",
+                grouped(counts.documents),
+                grouped(tally.r#in),
+                grouped(tally.accounted()),
+                grouped(tally.in_flight)
+            ),
+            "compare the OBJ rows of the control table with the objects under bronze/, and read the functions' log",
+        ),
+        check(
+            "Each distinct event ends once: committed, or filtered by policy",
+            tally.committed + tally.filtered == counts.events,
+            format!("{} distinct, {} committed, {} filtered", grouped(counts.events), grouped(tally.committed), grouped(tally.filtered)),
+            "an event's identity changed between two sendings, or a claim was lost: look at the CLAIM items of the index table",
+        ),
+        check(
+            "What was sent again is recognised",
+            tally.duplicate == counts.duplicates,
+            format!("{} sent again, {} recognised", grouped(counts.duplicates), grouped(tally.duplicate)),
+            "look at the CLAIM items of the index table",
+        ),
+        check(
+            "What is broken is kept aside, whole",
+            tally.quarantined == counts.malformed,
+            format!("{} broken, {} in quarantine", grouped(counts.malformed), grouped(tally.quarantined)),
+            "look at the objects under quarantine/ in the bronze bucket: each line has a reason",
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::date;
+
+    use super::*;
+    use crate::r#gen::{GenArgs, generate};
+
+    fn traffic() -> Traffic {
+        generate(&GenArgs { duplicates: 20.0, malformed: 2.0, ..GenArgs::calm(120, 4, date!(2026 - 03 - 02)) })
+    }
+
+    #[test]
+    fn the_shown_caller_is_sent_first_and_nothing_is_sent_twice_or_lost() {
+        let before = traffic();
+        let all = before.records.len();
+        let (shown, planted) = choose(before).unwrap();
+        assert_eq!(shown.first.len() + shown.rest.len(), all);
+        assert!(shown.first.len() as u64 >= planted.per_record[&shown.interaction_id]);
+        assert!(shown.rest.iter().all(|record| !holds(record, &shown.interaction_id)));
+        let phone = planted.identifiers.iter().find(|one| one.value == shown.phone).unwrap();
+        assert!(phone.resolves.contains(&shown.interaction_id));
+    }
+
+    #[test]
+    fn what_is_personal_in_the_shown_event_is_marked() {
+        let (shown, planted) = choose(traffic()).unwrap();
+        let search = Search::new(&planted).unwrap();
+        let fields = search.fields(shown.event.pointer("/detail/eventBody").unwrap());
+        let marked = |path: &str| -> Vec<String> {
+            let (_, spans) = fields.iter().find(|(name, _)| name == path).unwrap();
+            spans.iter().filter(|span| span.personal).map(|span| span.text.clone()).collect()
+        };
+        assert_eq!(marked("ani"), [shown.phone.clone()]);
+        assert_eq!(marked("wrapupNotes").len(), 2, "a name and a number");
+        assert!(marked("queueId").is_empty() && marked("dnis").is_empty());
+    }
+
+    #[test]
+    fn a_planted_value_is_found_in_any_case() {
+        let (shown, planted) = choose(traffic()).unwrap();
+        let search = Search::new(&planted).unwrap();
+        let text = shown.event.to_string();
+        assert!(search.count(text.as_bytes()) >= 3 && search.count(text.to_uppercase().as_bytes()) >= 3);
+        assert_eq!(search.count(b"{\"queue_id\":\"5169b6fa-0543-5428-8d60-2e3d7a1d2909\"}"), 0);
+    }
+
+    #[test]
+    fn each_kind_of_loss_fails_a_check_and_names_a_remedy() {
+        let planted = traffic().planted;
+        let counts = &planted.counts;
+        let right = Tally {
+            r#in: counts.documents,
+            committed: counts.events,
+            duplicate: counts.duplicates,
+            quarantined: counts.malformed,
+            ..Tally::default()
+        };
+        assert!(reconcile(&planted, &right).iter().all(|check| check.passed && check.remedy.is_none()));
+        let wrong = [
+            Tally { r#in: right.r#in - 1, ..right },
+            Tally { committed: right.committed - 1, ..right },
+            Tally { committed: right.committed + 1, duplicate: right.duplicate - 1, ..right },
+            Tally { quarantined: right.quarantined - 1, duplicate: right.duplicate + 1, ..right },
+            Tally { committed: right.committed - 1, in_flight: 1, ..right },
+        ];
+        for tally in wrong {
+            let failed: Vec<_> = reconcile(&planted, &tally).into_iter().filter(|check| !check.passed).collect();
+            assert!(!failed.is_empty() && failed.iter().all(|check| check.remedy.is_some()), "{tally:?}");
+        }
+    }
+}

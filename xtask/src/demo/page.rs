@@ -1,0 +1,371 @@
+//! `report.html`: the run as one page that needs nothing but itself.
+//!
+//! Invariant: every text that came from outside this file is escaped on its way in; no script, no font, no image, no
+//! address is loaded, so that the page can be forwarded, archived and printed.
+
+use std::fmt::Write;
+
+use super::picture;
+use super::report::{Access, Caller, Lock, Report, Span, Tally, Tamper, grouped};
+
+/// The page.
+pub(super) fn render(report: &Report) -> String {
+    let mut page = String::with_capacity(64 * 1024);
+    let title = format!("Ledgerline, {}", esc(&report.date));
+    let _ = write!(page, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    let _ = write!(page, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
+    let _ = write!(page, "<meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n");
+    let _ = write!(page, "<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n");
+    page.push_str(&head(report));
+    page.push_str(&figures(report));
+    page.push_str(&section("The chain", CHAIN_LEAD, &picture::chain(report)));
+    page.push_str(&section("One caller, before and after", &caller_lead(&report.caller), &caller(&report.caller)));
+    page.push_str(&section("Nothing is lost", &equation_lead(report), &equation(&report.tally)));
+    page.push_str(&section("“What do you hold on me?”", &access_lead(&report.access), &access(&report.access)));
+    page.push_str(&section("An administrator tries to delete it", &lock_lead(&report.lock), &lock(&report.lock)));
+    page.push_str(&section("One byte is changed in a copy", &tamper_lead(&report.tamper), &tamper(&report.tamper)));
+    page.push_str(&section("What was checked", "", &checks(report)));
+    page.push_str(&section("Where to look next", "", &next(report)));
+    page.push_str(&foot(report));
+    page.push_str("</main>\n</body>\n</html>\n");
+    page
+}
+
+fn head(report: &Report) -> String {
+    let passed = report.checks.iter().filter(|check| check.passed).count();
+    let all = report.checks.len();
+    let (class, mark) = if passed == all { ("good", "✓") } else { ("bad", "✗") };
+    format!(
+        "<header>\n<p class=\"brand\">{MARK} Ledgerline</p>\n<h1>{} conversations became evidence<br>that anyone can recompute</h1>\n\
+         <p class=\"lead\">A day of contact-center traffic, with every fifth event sent twice and some of it broken, went \
+         through the whole chain on one machine. The picture below is what was found, not what was hoped for.</p>\n\
+         <p class=\"meta\"><span class=\"pill {class}\">{mark} {passed} of {all} checks passed</span> \
+         <span>{}</span> <span>{:.0} seconds</span> <span>seed {}</span></p>\n\
+         <p class=\"note\">All persons, numbers, addresses and cards in this report are invented.</p>\n</header>\n",
+        grouped(report.sent.interactions),
+        esc(&minute(&report.started_at)),
+        report.seconds,
+        report.seed,
+    )
+}
+
+fn figures(report: &Report) -> String {
+    let tally = &report.tally;
+    let figure = |value: String, label: &str| format!("<div><b>{value}</b><span>{label}</span></div>\n");
+    let all = [
+        figure(grouped(tally.r#in), "documents in"),
+        figure(grouped(tally.committed), "committed, each once"),
+        figure(grouped(tally.duplicate), "duplicates recognised"),
+        figure(grouped(tally.quarantined), "kept aside, whole"),
+        figure(grouped(tally.in_flight), "in flight"),
+        figure(format!("{:.0}/s", report.pace.documents_per_second), "on this machine"),
+    ];
+    format!("<section class=\"figures\">\n{}</section>\n", all.concat())
+}
+
+fn section(title: &str, lead: &str, body: &str) -> String {
+    let lead = if lead.is_empty() { String::new() } else { format!("<p class=\"lead\">{lead}</p>\n") };
+    format!("<section>\n<h2>{title}</h2>\n{lead}{body}</section>\n")
+}
+
+const CHAIN_LEAD: &str = "Each stage is a small function in the customer's own account. What analysts read and what is kept as evidence \
+     part ways early: neither holds personal data in clear.";
+
+fn caller_lead(caller: &Caller) -> String {
+    format!(
+        "Left, an event as it arrived (<code>{}</code>). Right, the row that analysts query. {} planted names, \
+         numbers, addresses and cards were then searched for in all {} rows and {} ledger entries of the run: \
+         <strong>{} found</strong>.",
+        esc(&caller.topic),
+        grouped(caller.searched),
+        grouped(caller.searched_rows),
+        grouped(caller.searched_entries),
+        grouped(caller.found),
+    )
+}
+
+fn caller(caller: &Caller) -> String {
+    let mut raw = String::new();
+    for (path, spans) in &caller.raw {
+        let _ = writeln!(raw, "<tr><th>{}</th><td>{}</td></tr>", esc(path), spans.iter().map(span).collect::<String>());
+    }
+    let mut silver = String::new();
+    for (column, value) in &caller.silver {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let class = if REPLACEMENTS.contains(&column.as_str()) { " class=\"stand-in\"" } else { "" };
+        let _ = writeln!(silver, "<tr{class}><th>{}</th><td>{}</td></tr>", esc(column), esc(&text));
+    }
+    format!(
+        "<div class=\"pair\">\n<figure>\n<figcaption>As it arrived <em>bronze, restricted, expires</em></figcaption>\n\
+         <table class=\"fields\">\n{raw}</table>\n</figure>\n<figure>\n<figcaption>As analysts see it <em>silver</em></figcaption>\n\
+         <table class=\"fields\">\n{silver}</table>\n</figure>\n</div>\n\
+         <p class=\"note\"><del>Struck</del>: personal, and in no row, plan or entry. <ins>Marked</ins>: what stands in its \
+         place; the reference is random, so nobody can count up to a phone number.</p>\n"
+    )
+}
+
+fn span(span: &Span) -> String {
+    if span.personal { format!("<del>{}</del>", esc(&span.text)) } else { esc(&span.text) }
+}
+
+fn equation_lead(report: &Report) -> String {
+    format!(
+        "{} documents were sent in {} records; {} of them a second time, {} of them broken. Each ended in exactly one \
+         place, counted in the row of the object it came in, not in metrics that retries inflate.",
+        grouped(report.sent.documents),
+        grouped(report.sent.records),
+        grouped(report.sent.duplicates),
+        grouped(report.sent.malformed),
+    )
+}
+
+fn equation(tally: &Tally) -> String {
+    let parts = [
+        ("committed", "committed", tally.committed),
+        ("filtered", "filtered", tally.filtered),
+        ("duplicate", "duplicate", tally.duplicate),
+        ("quarantined", "quarantined", tally.quarantined),
+        ("flight", "in flight", tally.in_flight),
+    ];
+    let term = |(class, label, count): &(&str, &str, u64)| {
+        format!("<span class=\"term {class}\"><b>{}</b><i>{label}</i></span>", grouped(*count))
+    };
+    let right: Vec<String> = parts.iter().map(term).collect();
+    let sign = if tally.r#in == tally.accounted() { "=" } else { "≠" };
+    let bar = |(class, _, count): &(&str, &str, u64)| {
+        if *count == 0 {
+            return String::new();
+        }
+        let share = *count as f64 * 100.0 / tally.r#in.max(1) as f64;
+        format!("<div class=\"{class}\" style=\"flex:{share:.3} 0 6px\"></div>")
+    };
+    format!(
+        "<p class=\"equation\"><span class=\"term\"><b>{}</b><i>in</i></span><u>{sign}</u>{}</p>\n<div class=\"bar\" role=\"img\" \
+         aria-label=\"shares of the documents\">{}</div>\n",
+        grouped(tally.r#in),
+        right.join("<u>+</u>"),
+        parts.iter().map(bar).collect::<String>(),
+    )
+}
+
+fn access_lead(access: &Access) -> String {
+    format!(
+        "Asked by phone number, <code>{}</code>. The answer took <strong>{} ms</strong>: {} interactions, {} entries, as of {}{}.",
+        esc(&access.phone),
+        grouped(access.milliseconds),
+        grouped(access.interactions),
+        grouped(access.entries),
+        esc(&access.as_of),
+        if access.complete { ", complete" } else { ", <strong>incomplete</strong>" },
+    )
+}
+
+fn access(access: &Access) -> String {
+    let mut rows = String::new();
+    for held in access.timeline.iter().take(MOST_INTERACTIONS) {
+        let chips: String = held.types.iter().map(|kind| format!("<span>{}</span>", esc(kind))).collect();
+        let _ = writeln!(
+            rows,
+            "<li><div><time>{}</time> <small>to {}</small> <code>{}</code></div><div class=\"chips\">{chips}</div></li>",
+            esc(&second(&held.from)),
+            esc(held.to.get(11..19).unwrap_or(&held.to)),
+            esc(&held.interaction_id),
+        );
+    }
+    let more = access.timeline.len().saturating_sub(MOST_INTERACTIONS);
+    if more > 0 {
+        let _ = writeln!(rows, "<li class=\"more\">and {more} more</li>");
+    }
+    let example = serde_json::to_string_pretty(&access.example).unwrap_or_default();
+    format!(
+        "<ol class=\"held\">\n{rows}</ol>\n<details>\n<summary>One of these entries, as it stands in the ledger</summary>\n\
+         <pre>{}</pre>\n</details>\n",
+        esc(&example)
+    )
+}
+
+fn lock_lead(lock: &Lock) -> String {
+    format!(
+        "The segment below is an S3 object under Object Lock, in {} mode until {}. Someone with every permission tried to \
+         get rid of it.",
+        esc(&lock.mode),
+        esc(&minute(&lock.retain_until)),
+    )
+}
+
+fn lock(lock: &Lock) -> String {
+    let mut attempts = String::new();
+    for attempt in &lock.attempts {
+        let refused = !attempt.code.is_empty();
+        let (class, stamp) = if refused { ("refused", attempt.code.as_str()) } else { ("allowed", "allowed") };
+        let _ = writeln!(
+            attempts,
+            "<li><div><b>{}</b><small><code>{}</code> {}</small></div><span class=\"stamp {class}\">{} {}</span></li>",
+            esc(&sentence(&attempt.what)),
+            esc(&attempt.call),
+            esc(&attempt.message),
+            attempt.status,
+            esc(stamp),
+        );
+    }
+    let after = if lock.unchanged {
+        "Afterwards: same bytes, same version, same date."
+    } else {
+        "Afterwards the object was <strong>not</strong> as before."
+    };
+    let mode = if lock.mode == "COMPLIANCE" {
+        "In COMPLIANCE mode nobody can, the account's owner included."
+    } else {
+        "A trial locks in GOVERNANCE mode for a day, which a special permission may lift; COMPLIANCE, for production, nobody can."
+    };
+    format!(
+        "<div class=\"evidence\">{}<div><code>{}</code><small>version {}</small></div></div>\n<ul class=\"attempts\">\n\
+         {attempts}</ul>\n<p class=\"note\">{after} {mode}</p>\n",
+        picture::PADLOCK,
+        esc(&lock.key),
+        esc(&lock.version_id),
+    )
+}
+
+fn tamper_lead(tamper: &Tamper) -> String {
+    format!(
+        "All {} entries of <code>{}</code> were exported and hashed again. The untouched copy gives the root that the \
+         ledger's head holds. Then one byte was changed; recomputing names the entry.",
+        grouped(tamper.size),
+        esc(&tamper.log),
+    )
+}
+
+fn tamper(tamper: &Tamper) -> String {
+    let [before, was, became, after] = tamper.around.each_ref().map(|text| esc(text));
+    let same = if tamper.root == tamper.head_root { "equal" } else { "<strong>different</strong>" };
+    format!(
+        "<div class=\"tree\">{}<dl>\n<dt>Entry {} of {}</dt><dd><code>…{before}<del>{was}</del><ins>{became}</ins>{after}…</code></dd>\n\
+         <dt>Its leaf, as committed</dt><dd><code class=\"hash\">{}</code></dd>\n\
+         <dt>Its leaf, recomputed from the altered copy</dt><dd><code class=\"hash off\">{}</code></dd>\n\
+         <dt>Root in the head, and of the untouched copy: {same}</dt><dd><code class=\"hash\">{}</code></dd>\n\
+         <dt>Root of the altered copy</dt><dd><code class=\"hash off\">{}</code></dd>\n\
+         <dt>Segment</dt><dd><code>{}</code></dd>\n</dl></div>\n",
+        picture::tree(tamper),
+        grouped(tamper.index),
+        grouped(tamper.size),
+        esc(&tamper.leaf),
+        esc(&tamper.altered_leaf),
+        esc(&tamper.head_root),
+        esc(&tamper.altered_root),
+        esc(&tamper.segment),
+    )
+}
+
+fn checks(report: &Report) -> String {
+    let mut rows = String::new();
+    for check in &report.checks {
+        let (class, mark) = if check.passed { ("good", "✓") } else { ("bad", "✗") };
+        let (name, detail) = (esc(&check.name), esc(&check.detail));
+        let _ = writeln!(rows, "<tr><td class=\"{class}\">{mark}</td><th>{name}</th><td>{detail}</td></tr>");
+    }
+    format!("<table class=\"checks\">\n{rows}</table>\n")
+}
+
+fn next(report: &Report) -> String {
+    let mut rows = String::new();
+    for (what, place) in &report.next {
+        let _ = writeln!(rows, "<tr><th>{}</th><td><code>{}</code></td></tr>", esc(what), esc(place));
+    }
+    format!("<table class=\"next\">\n{rows}</table>\n")
+}
+
+fn foot(report: &Report) -> String {
+    format!(
+        "<footer>\n<p>We say: since a committed root, the ledger only grew, and a change to it is found. We do not say: \
+         anonymous, complete at the source, or compliant with a law.</p>\n<p>Made by <code>cargo xtask demo</code> from \
+         seed {} on an emulator of AWS, with the same binaries and the same template that deploy to an account. {} \
+         segments were added to the ledger.</p>\n</footer>\n",
+        report.seed,
+        report.segments.len(),
+    )
+}
+
+/// Text for HTML, in elements and in quoted attributes.
+pub(super) fn esc(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            _ => safe.push(c),
+        }
+    }
+    safe
+}
+
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// `2026-03-02 14:04 UTC` of an RFC 3339 time.
+fn minute(time: &str) -> String {
+    time.get(..16).map_or_else(|| time.to_owned(), |text| format!("{} UTC", text.replace('T', " ")))
+}
+
+/// `2026-03-02 14:04:18` of an RFC 3339 time.
+fn second(time: &str) -> String {
+    time.get(..19).map_or_else(|| time.to_owned(), |text| text.replace('T', " "))
+}
+
+const STYLE: &str = include_str!("page.css");
+
+/// The wordmark's sign: three lines, the last one sealed.
+const MARK: &str = "<svg viewBox=\"0 0 24 24\" width=\"22\" height=\"22\" aria-hidden=\"true\"><path d=\"M3 6h18M3 12h18M3 18h9\" \
+     stroke=\"currentColor\" stroke-width=\"2.4\" stroke-linecap=\"round\" fill=\"none\"/><rect x=\"15\" y=\"15\" width=\"6\" height=\"6\" \
+     rx=\"1.2\" fill=\"var(--accent)\"/></svg>";
+
+/// Columns that stand where something personal stood.
+const REPLACEMENTS: [&str; 4] = ["customer_ref", "masked_fields", "agent_ref", "answered_agent_ref"];
+
+/// Interactions that the page lists; the rest is counted.
+const MOST_INTERACTIONS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::sample;
+    use super::*;
+
+    #[test]
+    fn the_page_loads_nothing_and_runs_nothing() {
+        let page = render(&sample::report());
+        for foreign in ["<script", "<link", "<img", "@import", "url(h", "url(/", "src=", "http://", "https://"] {
+            assert!(!page.contains(foreign), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn text_from_outside_is_escaped() {
+        let mut report = sample::report();
+        report.caller.raw[0].1[0].text = "<script>alert('x')</script>".to_owned();
+        report.lock.attempts[0].message = "\"<b>".to_owned();
+        let page = render(&report);
+        assert!(!page.contains("<script") && page.contains("&lt;script&gt;alert(&#39;x&#39;)"));
+        assert!(page.contains("&quot;&lt;b&gt;"));
+    }
+
+    #[test]
+    fn every_element_is_closed() {
+        let page = render(&sample::report());
+        let tags = ["main", "section", "div", "table", "tr", "td", "th", "p", "figure", "svg", "ol", "ul", "li", "dl", "dd"];
+        for tag in tags {
+            let opened = page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
+            assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
+        }
+    }
+
+    #[test]
+    fn an_equation_that_does_not_hold_says_so() {
+        let tally = Tally { r#in: 3, committed: 1, ..Tally::default() };
+        assert!(equation(&tally).contains('≠'));
+    }
+}

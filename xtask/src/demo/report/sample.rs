@@ -1,0 +1,148 @@
+//! A report of a run that never was, to look at pages and screens without a stack.
+
+use serde_json::json;
+
+use super::*;
+
+pub(crate) fn report() -> Report {
+    let span = |text: &str, personal| Span { text: text.to_owned(), personal };
+    let plain = |path: &str, text: &str| (path.to_owned(), vec![span(text, false)]);
+    let held = |id: &str, from: &str, to: &str, types: &[&str]| Held {
+        interaction_id: id.to_owned(),
+        from: format!("2026-03-02T{from}.350Z"),
+        to: format!("2026-03-02T{to}.120Z"),
+        types: types.iter().map(|t| (*t).to_owned()).collect(),
+    };
+    let call = ["customer.start", "flow.start", "flow.end", "acd.start", "acd.end", "user.start", "user.end", "acw"];
+    let check = |name: &str, detail: &str| Check {
+        name: name.to_owned(),
+        passed: true,
+        detail: detail.to_owned(),
+        remedy: None,
+    };
+    Report {
+        v: 1,
+        started_at: "2026-03-03T09:41:07.201Z".to_owned(),
+        seconds: 41.8,
+        seed: 20_260_303,
+        date: "2026-03-02".to_owned(),
+        tally: Tally { r#in: 6_395, committed: 5_265, filtered: 0, duplicate: 1_065, quarantined: 65, in_flight: 0 },
+        sent: Sent { interactions: 500, records: 6_388, documents: 6_395, events: 5_265, duplicates: 1_065, malformed: 65 },
+        pace: Pace { seconds: 23.4, documents_per_second: 273.3, bronze_objects: 61 },
+        caller: Caller {
+            topic: "v2.detail.events.conversation.{id}.acw".to_owned(),
+            interaction_id: "11111111-1111-4111-8111-111111111111".to_owned(),
+            raw: vec![
+                plain("eventTime", "1772460258200"),
+                plain("conversationId", "11111111-1111-4111-8111-111111111111"),
+                plain("participantId", "b2fa0473-813f-575a-bf34-a1da7d7b5e59"),
+                plain("mediaType", "VOICE"),
+                plain("direction", "INBOUND"),
+                ("ani".to_owned(), vec![span("tel:", false), span("+12025550143", true)]),
+                plain("dnis", "tel:+18005550100"),
+                plain("queueId", "5169b6fa-0543-5428-8d60-2e3d7a1d2909"),
+                (
+                    "wrapupNotes".to_owned(),
+                    vec![
+                        span("spoke with ", false),
+                        span("Ada Quillfeather", true),
+                        span(", wants a call back on ", false),
+                        span("202-555-0143", true),
+                    ],
+                ),
+                plain("wrapupDurationMs", "15000"),
+                (
+                    "conversationExternalContactIds/0".to_owned(),
+                    vec![span("cd68e249-e098-5dc9-9073-5e6b8a2b8180", true)],
+                ),
+            ],
+            silver: vec![
+                ("event_id".to_owned(), json!("9f2c11d07a5b4e0f8c3d6b1a2e4f5061")),
+                ("interaction_id".to_owned(), json!("11111111-1111-4111-8111-111111111111")),
+                ("event_type".to_owned(), json!("acw")),
+                ("activity".to_owned(), json!("After-call work")),
+                ("occurred_at".to_owned(), json!("2026-03-02T14:04:18.200Z")),
+                ("media".to_owned(), json!("VOICE")),
+                ("direction".to_owned(), json!("INBOUND")),
+                ("queue_id".to_owned(), json!("5169b6fa-0543-5428-8d60-2e3d7a1d2909")),
+                ("wrapup_duration_ms".to_owned(), json!(15_000)),
+                ("customer_ref".to_owned(), json!("c_5b1f0c9a7d3e42b8a6f0d1c2e3b4a596")),
+                ("masked_fields".to_owned(), json!("ani,dnis,wrapup_notes,external_contact_ids")),
+                ("lineage_token".to_owned(), json!("0d0f8a52-6b61-5f0e-9b0b-0b1c2d3e4f50")),
+            ],
+            silver_object: "silver/events/date=2026-03-02/0f1e2d3c4b5a69788796a5b4c3d2e1f0.parquet".to_owned(),
+            searched: 1_284,
+            searched_rows: 5_265,
+            searched_entries: 5_265,
+            found: 0,
+        },
+        access: Access {
+            phone: "+12025550143".to_owned(),
+            milliseconds: 64,
+            interactions: 3,
+            entries: 24,
+            complete: true,
+            as_of: "2026-03-03T09:41:39.004Z".to_owned(),
+            timeline: vec![
+                held("11111111-1111-4111-8111-111111111111", "09:12:04", "09:19:44", &call),
+                held("22222222-2222-4222-8222-222222222222", "11:40:00", "11:44:18", &call),
+                held("33333333-3333-4333-8333-333333333333", "16:02:31", "16:20:07", &call),
+            ],
+            example: json!({"v": 1, "eventId": "9f2c11d07a5b4e0f8c3d6b1a2e4f5061", "type": "acw",
+                "occurredAt": "2026-03-02T14:04:18.200Z", "masked": ["ani", "wrapupNotes"], "keyIds": []})
+            .as_object()
+            .cloned()
+            .unwrap_or_default(),
+        },
+        lock: Lock {
+            key: "ledger/acme/interaction/1/0/segment/00000000000000000000-256-3f9a1c0be4d7a815.jsonl.gz".to_owned(),
+            version_id: "3HL4kqtJvjVBH40Nrjfkd".to_owned(),
+            mode: "GOVERNANCE".to_owned(),
+            retain_until: "2026-03-04T09:41:20Z".to_owned(),
+            attempts: [
+                ("delete this version", "DeleteObject"),
+                ("shorten its retention to a minute from now", "PutObjectRetention"),
+            ]
+            .map(|(what, call)| Attempt {
+                what: what.to_owned(),
+                call: call.to_owned(),
+                status: 403,
+                code: "AccessDenied".to_owned(),
+                message: "Access Denied because object protected by object lock.".to_owned(),
+            })
+            .into(),
+            unchanged: true,
+        },
+        tamper: Tamper {
+            log: "acme/interaction/1/0".to_owned(),
+            size: 5_215,
+            head_root: "8c1f".repeat(16),
+            root: "8c1f".repeat(16),
+            altered_root: "d04b".repeat(16),
+            index: 2_417,
+            event_id: "9f2c11d07a5b4e0f8c3d6b1a2e4f5061".to_owned(),
+            segment: "00000000000000002304-256-77aa01b2c3d4e5f6.jsonl.gz".to_owned(),
+            around: [
+                "\"occurredAt\":\"2026-03-02T1".to_owned(),
+                "4".to_owned(),
+                "5".to_owned(),
+                ":04:18.200Z\"".to_owned(),
+            ],
+            leaf: "1a2b".repeat(16),
+            altered_leaf: "9e8d".repeat(16),
+            copy: "target/demo/export/entries.jsonl".to_owned(),
+            altered_copy: "target/demo/export/entries.altered.jsonl".to_owned(),
+        },
+        segments: vec!["ledger/acme/interaction/1/0/segment/00000000000000000000-256-3f9a1c0be4d7a815.jsonl.gz".to_owned()],
+        checks: vec![
+            check("Every document sent is accounted for", "6,395 sent, 6,395 in, 0 in flight"),
+            check("Each event is committed once", "5,265 distinct events, 5,265 committed, 1,065 duplicates"),
+            check("No planted identifier outside bronze", "1,284 searched in 10,530 rows and entries, 0 found"),
+            check("S3 refuses deletion", "AccessDenied"),
+        ],
+        next: vec![
+            ("This run as data".to_owned(), "target/demo/report.json".to_owned()),
+            ("Send events of your own".to_owned(), "cargo xtask send FILE".to_owned()),
+        ],
+    }
+}

@@ -1,0 +1,45 @@
+//! Silver files, read as analysts would: rows of named columns.
+//!
+//! Invariant: a row has the columns that hold something, in the file's order; times are RFC 3339.
+
+use bytes::Bytes;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
+use serde_json::Value;
+
+use crate::fault::Fault;
+use crate::r#gen::milliseconds;
+
+/// One row: column and value, without what is null.
+pub(super) type Row = Vec<(String, Value)>;
+
+/// All rows of a Parquet object.
+pub(super) fn rows(bytes: Vec<u8>, key: &str) -> Result<Vec<Row>, Fault> {
+    let damaged = |error| Fault::caused_by(format!("{key} is no Parquet file"), error, "look at transform's log");
+    let reader = SerializedFileReader::new(Bytes::from(bytes)).map_err(damaged)?;
+    let rows = reader.get_row_iter(None).map_err(damaged)?;
+    rows.map(|row| {
+        let row = row.map_err(damaged)?;
+        let cells = row.get_column_iter().filter_map(|(name, field)| Some((name.clone(), value(field)?)));
+        Ok(cells.collect())
+    })
+    .collect()
+}
+
+/// A column of a row, as text.
+pub(super) fn text<'a>(row: &'a Row, column: &str) -> Option<&'a str> {
+    row.iter().find(|(name, _)| name == column).and_then(|(_, value)| value.as_str())
+}
+
+fn value(field: &Field) -> Option<Value> {
+    Some(match field {
+        Field::Null => return None,
+        Field::Bool(flag) => Value::from(*flag),
+        Field::Int(number) => Value::from(*number),
+        Field::Long(number) => Value::from(*number),
+        Field::Double(number) => Value::from(*number),
+        Field::Str(text) => Value::from(text.as_str()),
+        Field::TimestampMillis(at_ms) => Value::from(milliseconds(*at_ms)),
+        other => Value::from(other.to_string()),
+    })
+}
