@@ -1,1 +1,245 @@
-//! (in work)
+//! Derives everything anew from what the stores hold, and names every contradiction: leaves, edge and root of each log
+//! from its segments, markers against plans, postings against entries, counts against markers, locks, orphans.
+//!
+//! It trusts nothing that the product computed; only the format readers of `ledgerline_ledger` and `ledgerline_lake` are
+//! shared with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ledgerline_lake::keys;
+use ledgerline_lake::plan::Header;
+use ledgerline_ledger::append::Marker;
+use ledgerline_ledger::entry::Line;
+use ledgerline_ledger::head::Head;
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::ports::{Lock, ReadHead as _};
+use ledgerline_ledger::posting::{Posting, postings};
+use ledgerline_ledger::segment::{Segment, SegmentName};
+use ledgerline_ledger::tree::{Edge, leaf_hash};
+
+use crate::fakes::control::FakeControl;
+use crate::fakes::index::FakeIndex;
+use crate::fakes::ledger::{FakeLedgerBucket, LockedVersion};
+use crate::fakes::objects::FakeBucket;
+
+/// The stores to look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Stores<'a> {
+    /// Heads, markers, counts.
+    pub control: &'a FakeControl,
+    /// Segments.
+    pub ledger: &'a FakeLedgerBucket,
+    /// Postings.
+    pub index: &'a FakeIndex,
+    /// Plans.
+    pub staged: &'a FakeBucket,
+    /// What every segment's lock must cover.
+    pub lock: Lock,
+}
+
+/// What was found where all is well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Found {
+    /// Committed entries.
+    pub entries: u64,
+    /// Committed segments.
+    pub segments: usize,
+    /// Committed chunks.
+    pub chunks: usize,
+    /// Chunks that plans hold and no log has.
+    pub open_chunks: usize,
+    /// Segments that no log has, and whose entries are all committed elsewhere.
+    pub orphans: usize,
+}
+
+/// Checks all stores against each other.
+///
+/// # Errors
+/// Every contradiction, in words.
+pub async fn check_everything(stores: &Stores<'_>) -> Result<Found, Vec<String>> {
+    let mut check = Check { stores, found: Found::default(), problems: Vec::new(), lines: BTreeMap::new() };
+    let mut committed = BTreeSet::new();
+    let mut markers = BTreeMap::new();
+    for log in stores.control.logs() {
+        let log_markers = stores.control.all_markers(&log);
+        committed.extend(log_markers.iter().map(|marker| marker.segment.clone()));
+        check.log(&log, &log_markers).await;
+        markers.insert(log, log_markers);
+    }
+    check.plans(&markers);
+    check.counts(&markers);
+    check.orphans(&committed);
+    if check.problems.is_empty() { Ok(check.found) } else { Err(check.problems) }
+}
+
+struct Check<'a> {
+    stores: &'a Stores<'a>,
+    found: Found,
+    problems: Vec<String>,
+    /// Committed lines by log.
+    lines: BTreeMap<LogId, Vec<String>>,
+}
+
+impl Check<'_> {
+    async fn log(&mut self, log: &LogId, markers: &[Marker]) {
+        let stored = self.stores.control.head(log).await.ok().flatten();
+        let head = match stored.map(|stored| stored.verify(log)) {
+            Some(Ok(head)) => head,
+            Some(Err(error)) => return self.problem(format!("{log}: {error}")),
+            None => return self.problem(format!("{log}: no head")),
+        };
+        let names: BTreeSet<&str> = markers.iter().map(|marker| marker.segment.as_str()).collect();
+        let mut names: Vec<SegmentName> = names.into_iter().filter_map(SegmentName::parse).collect();
+        names.sort_by_key(|name| name.first);
+        let mut edge = Edge::empty();
+        let mut expected_postings = Vec::new();
+        for name in &names {
+            self.expect(name.log == *log && name.first == edge.size(), || format!("{}: not next in {log}", name.key()));
+            let Some((segment, version)) = self.segment(&name.key()) else { continue };
+            segment.lines().for_each(|line| edge.append(leaf_hash(line.as_bytes())));
+            self.entries(log, &segment);
+            self.markers_tile(name, markers);
+            if name.end() <= head.indexed() {
+                expected_postings.extend(postings(&segment, &version.version_id).unwrap_or_default());
+            }
+            self.found.segments += 1;
+        }
+        self.expect(edge == *head.edge(), || format!("{log}: the segments' root is not the head's"));
+        self.postings(log, &head, expected_postings);
+        self.found.entries += edge.size();
+        self.found.chunks += markers.len();
+    }
+
+    /// The object of a committed segment: one version, unchanged, locked long enough.
+    fn segment(&mut self, key: &str) -> Option<(Segment, LockedVersion)> {
+        let versions = self.stores.ledger.all().remove(key).unwrap_or_default();
+        self.expect(versions.len() == 1, || format!("{key}: {} versions", versions.len()));
+        let version = versions.into_iter().next()?;
+        let wanted = self.stores.lock;
+        self.expect(version.lock.covers(&wanted), || format!("{key}: locked too weakly or too shortly"));
+        match Segment::read(key, &version.bytes) {
+            Ok(segment) => Some((segment, version)),
+            Err(error) => {
+                self.problem(format!("{key}: {error}"));
+                None
+            }
+        }
+    }
+
+    fn entries(&mut self, log: &LogId, segment: &Segment) {
+        for line in segment.lines() {
+            match Line::check(line) {
+                Ok(line) => self.expect(line.header().org == log.org(), || format!("{log}: an entry of another org")),
+                Err(error) => self.problem(format!("{log}: {error}")),
+            }
+            self.lines.entry(log.clone()).or_default().push(line.to_owned());
+        }
+    }
+
+    fn markers_tile(&mut self, name: &SegmentName, markers: &[Marker]) {
+        let mut inside: Vec<&Marker> = markers.iter().filter(|marker| marker.segment == name.key()).collect();
+        inside.sort_by_key(|marker| marker.first);
+        let mut reached = name.first;
+        for marker in inside {
+            self.expect(marker.first == reached, || format!("{}: markers overlap or leave a gap", name.key()));
+            reached = marker.first + marker.count;
+        }
+        self.expect(reached == name.end(), || format!("{}: markers do not reach its end", name.key()));
+    }
+
+    /// Below `indexed` exactly the postings that follow from the segments; above it, what a repair may have begun.
+    fn postings(&mut self, log: &LogId, head: &Head, mut expected: Vec<Posting>) {
+        let order = |posting: &Posting| (posting.first, posting.record_key.clone());
+        expected.sort_by_key(order);
+        let stored = self.stores.index.all_postings(log);
+        let (indexed, begun): (Vec<_>, Vec<_>) = stored.into_iter().partition(|row| row.first < head.indexed());
+        self.expect(indexed == expected, || format!("{log}: its postings do not follow from its segments"));
+        self.expect(begun.iter().all(|row| row.first < head.size()), || format!("{log}: a posting beyond its end"));
+    }
+
+    /// Each committed chunk's lines are its plan's lines; each event is in all logs together once.
+    fn plans(&mut self, markers: &BTreeMap<LogId, Vec<Marker>>) {
+        let mut seen = BTreeSet::new();
+        for (key, bytes) in self.stores.staged.under(keys::STAGED) {
+            let Ok((header, header_bytes)) = Header::read(&bytes) else {
+                self.problem(format!("{key}: its header cannot be read"));
+                continue;
+            };
+            for pointer in header.pointers(header_bytes) {
+                let log = LogId::parse(&pointer.log).ok();
+                let mine = |marker: &&Marker| {
+                    marker.chunk.object == pointer.object.to_string() && marker.chunk.ordinal == pointer.ordinal
+                };
+                let found: Vec<(&LogId, &Marker)> = markers
+                    .iter()
+                    .flat_map(|(log, rows)| rows.iter().filter(mine).map(move |row| (log, row)))
+                    .collect();
+                let [(found_log, marker)] = found.as_slice() else {
+                    self.expect(found.is_empty(), || format!("{key}: chunk {} is committed twice", pointer.ordinal));
+                    self.found.open_chunks += 1;
+                    continue;
+                };
+                let range = pointer.offset as usize..(pointer.offset + pointer.length) as usize;
+                let planned = bytes.get(range).and_then(|member| pointer.read(member).ok());
+                let planned: Vec<&str> = planned.iter().flat_map(|lines| lines.iter()).collect();
+                let at = marker.first as usize..(marker.first + marker.count) as usize;
+                let committed = self.lines.get(*found_log).and_then(|lines| lines.get(at)).unwrap_or_default();
+                let same = log.as_ref() == Some(*found_log) && committed == planned.as_slice();
+                self.expect(same, || format!("{key}: chunk {} was not committed as planned", pointer.ordinal));
+                seen.insert((pointer.object.to_string(), pointer.ordinal));
+            }
+        }
+        let all: usize = markers.values().map(Vec::len).sum();
+        self.expect(seen.len() == all, || "a marker names a chunk that no plan has".to_owned());
+        let lines = self.lines.values().flatten();
+        let ids: Vec<String> =
+            lines.filter_map(|line| Some(Line::check(line).ok()?.header().event_id.clone())).collect();
+        let distinct = ids.iter().collect::<BTreeSet<_>>().len();
+        self.expect(distinct == ids.len(), || "an event is committed twice".to_owned());
+    }
+
+    /// The counts of each bronze object's row are those of its markers.
+    fn counts(&mut self, markers: &BTreeMap<LogId, Vec<Marker>>) {
+        let mut expected: BTreeMap<String, (u64, BTreeSet<u32>)> = BTreeMap::new();
+        for marker in markers.values().flatten() {
+            let row = expected.entry(marker.chunk.object.clone()).or_default();
+            row.0 += marker.count;
+            row.1.insert(marker.chunk.ordinal);
+        }
+        let rows = self.stores.control.objects();
+        let objects: BTreeSet<&String> = expected.keys().chain(&rows).collect();
+        for object in objects {
+            let (committed, done) = self.stores.control.counted(object);
+            let counted = (committed, done.iter().copied().collect::<BTreeSet<u32>>());
+            let wanted = expected.get(object).cloned().unwrap_or_default();
+            let once = done.len() == counted.1.len();
+            self.expect(once && counted == wanted, || format!("object {object}: its counts are not its markers'"));
+        }
+    }
+
+    /// A segment in no log is benign only if each entry of it is committed.
+    fn orphans(&mut self, committed: &BTreeSet<String>) {
+        let known: BTreeSet<String> = self.lines.values().flatten().cloned().collect();
+        for (key, versions) in self.stores.ledger.all() {
+            if committed.contains(&key) {
+                continue;
+            }
+            let benign = versions.iter().all(|version| {
+                Segment::read(&key, &version.bytes)
+                    .is_ok_and(|segment| segment.lines().all(|line| known.contains(line)))
+            });
+            self.expect(benign, || format!("{key}: an orphan with entries that no log has"));
+            self.found.orphans += 1;
+        }
+    }
+
+    fn expect(&mut self, holds: bool, problem: impl FnOnce() -> String) {
+        if !holds {
+            self.problem(problem());
+        }
+    }
+
+    fn problem(&mut self, problem: String) {
+        self.problems.push(problem);
+    }
+}

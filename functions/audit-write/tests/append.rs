@@ -1,0 +1,327 @@
+//! Flows of the append: order, redelivery, poison, partial failures, halts.
+
+mod world;
+
+use bytes::Bytes;
+use ledgerline_audit_write::{AppendError, handle};
+use ledgerline_lake::plan::Pointer;
+use ledgerline_lake::ports::ReadChunk;
+use ledgerline_lambda::clock::Clock;
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::member;
+use ledgerline_ledger::segment::SegmentName;
+use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_testkit::fakes::objects::FakeBucket;
+use ledgerline_testkit::fakes::table::{Items, Table};
+use ledgerline_testkit::faults::{Fault, Faults};
+use std::sync::atomic::{AtomicI64, Ordering};
+use world::*;
+
+#[tokio::test(start_paused = true)]
+async fn chunks_are_committed_in_the_order_of_their_messages() {
+    let world = World::new(&Faults::none());
+    let (first, second) = (world.plan(LOG, "b", 300), world.plan(LOG, "a", 7));
+    let pointers = [first, second].concat();
+    assert_eq!(pointers.len(), 3);
+    let answer = world.run(LONG, &messages(&pointers)).await.unwrap();
+    assert!(returned(&answer).is_empty());
+    let found = world.check().await.unwrap();
+    assert_eq!((found.entries, found.segments, found.chunks), (307, 1, 3));
+    assert_eq!((found.open_chunks, found.orphans), (0, 0));
+    let objects: Vec<String> = world.lines(LOG).iter().map(|line| object_of(line)).collect();
+    assert_eq!(objects[0], pointers[0].object.to_string());
+    assert_eq!(objects[306], pointers[2].object.to_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_batch_of_several_logs_appends_to_each() {
+    let world = World::new(&Faults::none());
+    let entity = "acme/entity/1/0";
+    let pointers = [world.plan(LOG, "a", 3), world.plan(entity, "b", 4), world.plan(LOG, "c", 5)].concat();
+    world.run(LONG, &messages(&pointers)).await.unwrap();
+    let found = world.check().await.unwrap();
+    assert_eq!((found.entries, found.segments, found.chunks), (12, 2, 3));
+    assert_eq!((world.lines(LOG).len(), world.lines(entity).len()), (8, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_batch_three_times_changes_nothing_more() {
+    let faults = Faults::none();
+    let world = World::new(&faults);
+    let batch = messages(&world.plan(LOG, "a", 300));
+    world.run(LONG, &batch).await.unwrap();
+    let writes = faults.writes();
+    for _ in 0..2 {
+        assert!(returned(&world.run(LONG, &batch).await.unwrap()).is_empty());
+    }
+    assert_eq!(faults.writes(), writes, "a redelivery writes nothing");
+    assert_eq!(world.check().await.unwrap().entries, 300);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_pointer_twice_in_a_batch_is_committed_once() {
+    let world = World::new(&Faults::none());
+    let pointers = world.plan(LOG, "a", 9);
+    let mut again = message(&pointers[0]);
+    again.message_id = Some("another".to_owned());
+    assert!(returned(&world.run(LONG, &[message(&pointers[0]), again]).await.unwrap()).is_empty());
+    assert_eq!(world.check().await.unwrap().entries, 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_chunks_than_one_transaction_holds_become_several_segments() {
+    let world = World::new(&Faults::none());
+    let pointers: Vec<Pointer> = (0..103).flat_map(|n| world.plan(LOG, &format!("o{n}"), 2)).collect();
+    assert!(returned(&world.run(LONG, &messages(&pointers)).await.unwrap()).is_empty());
+    let found = world.check().await.unwrap();
+    assert_eq!((found.entries, found.segments, found.chunks), (206, 2, 103));
+}
+
+/// Fails for one plan until it is told not to.
+struct Flaky {
+    inner: FakeBucket,
+    plan: String,
+    error: fn(Failure) -> StoreError,
+}
+
+impl ReadChunk for Flaky {
+    async fn read_chunk(&self, pointer: &Pointer) -> Result<Bytes, StoreError> {
+        if pointer.plan == self.plan {
+            return Err((self.error)(Failure::new("flaky")));
+        }
+        self.inner.read_chunk(pointer).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_returns_its_message_and_all_after_it_of_its_group() {
+    let world = World::new(&Faults::none());
+    let entity = "acme/entity/1/0";
+    let (a, b, c) = (world.plan(LOG, "a", 2), world.plan(LOG, "b", 2), world.plan(LOG, "c", 2));
+    let other = world.plan(entity, "d", 2);
+    let batch = messages(&[a, b.clone(), other, c.clone()].concat());
+    let flaky = Flaky { inner: world.staged.clone(), plan: b[0].plan.clone(), error: StoreError::Unknown };
+    let ports = world.reading_through(flaky);
+    let clock = Ticking(AtomicI64::new(NOW_MS));
+    let answer = handle(&ports, &CONFIG, &clock, NOW_MS + 60_000, event(&batch)).await.unwrap();
+    let back = [b[0].deduplication_id(), c[0].deduplication_id()];
+    assert_eq!(returned(&answer), back);
+    assert_eq!(*ports.queue.0.lock().unwrap(), back.each_ref().map(|id| format!("handle of {id}")));
+    let found = world.check().await.unwrap();
+    assert_eq!((found.entries, found.open_chunks), (4, 2), "what came before, and the other group, are committed");
+
+    // The redelivery, in a healthy world.
+    assert!(returned(&world.run(LONG, &messages(&[b.clone(), c.clone()].concat())).await.unwrap()).is_empty());
+    let objects: Vec<String> = world.lines(LOG).iter().map(|line| object_of(line)).collect();
+    assert_eq!((&objects[2], &objects[4]), (&b[0].object.to_string(), &c[0].object.to_string()));
+    assert_eq!(world.check().await.unwrap().open_chunks, 0);
+}
+
+/// A clock on which each look takes a second.
+struct Ticking(AtomicI64);
+
+impl Clock for Ticking {
+    fn now_ms(&self) -> i64 {
+        self.0.fetch_add(1_000, Ordering::Relaxed)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn poison_is_kept_with_its_reason_and_the_group_goes_on() {
+    let world = World::new(&Faults::none());
+    let good = world.plan(LOG, "good", 4);
+    let chunk = world.staged.get(&good[0].plan).unwrap().slice(good[0].offset as usize..);
+    let text = member::unpack(&chunk, member::MAX_TEXT_BYTES).unwrap().0;
+
+    // A pointer at a plan that consists of these bytes alone.
+    let bad = |name: &str, bytes: Vec<u8>, count: u32| {
+        let mut pointer = world.plan(LOG, name, 1).remove(0);
+        (pointer.offset, pointer.length, pointer.count) = (0, bytes.len() as u64, count);
+        world.staged.seed(&pointer.plan, bytes);
+        pointer
+    };
+    let object_of_bad = |name: &str| ledgerline_lake::ObjectId::of("bronze", name).to_string();
+    let own = |name: &str| text.replace(&good[0].object.to_string(), &object_of_bad(name));
+    let mut corrupt = member::pack(own("corrupt").as_bytes());
+    let middle = corrupt.len() / 2;
+    corrupt[middle] ^= 0x55;
+    let loose = own("loose").replacen("\"v\":1", "\"v\": 1", 1);
+    let foreign = own("foreign").replace("\"org\":\"acme\"", "\"org\":\"acmf\"");
+    let mut beyond = world.plan(LOG, "beyond", 2).remove(0);
+    beyond.offset += 1_000_000;
+    let missing = world.plan(LOG, "missing", 2).remove(0);
+    world.staged.remove(&missing.plan);
+    let mut pointers = vec![
+        (bad("corrupt", corrupt, 4), "chunk_not_gzip"),
+        (bad("loose", member::pack(loose.as_bytes()), 4), "line_not_canonical"),
+        (bad("foreign", member::pack(foreign.as_bytes()), 4), "chunk_of_another_log"),
+        (bad("other", member::pack(text.as_bytes()), 4), "chunk_of_another_object"),
+        (bad("count", member::pack(own("count").as_bytes()), 5), "chunk_wrong_count"),
+        (bad("cut", member::pack(own("cut").trim_end().as_bytes()), 4), "chunk_not_lines"),
+        (beyond, "chunk_out_of_range"),
+        (missing, "plan_missing"),
+    ];
+    let mut batch: Vec<_> = pointers.iter().map(|(pointer, _)| message(pointer)).collect();
+    batch.push(raw_message("garbage", LOG, "{\"phone\":\"+15550100\"}"));
+    batch.push(raw_message("stray", "acme/entity/1/0", &good[0].to_body().unwrap()));
+    batch.push(raw_message("no-log", "somewhere", "x"));
+    batch.push(message(&good[0]));
+
+    assert!(returned(&world.run(LONG, &batch).await.unwrap()).is_empty());
+    assert_eq!(world.lines(LOG).len(), 4);
+    let kept = world.poison();
+    assert_eq!(kept.len(), pointers.len() + 3);
+    for (pointer, reason) in pointers.drain(..) {
+        let note = &kept[&pointer.deduplication_id()];
+        assert_eq!(
+            (note["reason"].as_str().unwrap(), note["pointer"]["plan"].as_str().unwrap()),
+            (reason, pointer.plan.as_str())
+        );
+    }
+    assert_eq!(kept["garbage"]["reason"], "not_a_pointer");
+    assert_eq!(kept["stray"]["reason"], "pointer_of_another_group");
+    assert_eq!(kept["no-log"]["reason"], "not_a_pointer");
+    assert!(!kept["garbage"].to_string().contains("5550100"), "no content is kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn poison_that_could_not_be_kept_is_not_acknowledged() {
+    for fault in [Fault::Lost, Fault::PersistedButErrored] {
+        let world = World::new(&Faults::at(0, fault));
+        let batch = [raw_message("garbage", LOG, "x")];
+        assert_eq!(returned(&world.run(ONE_ATTEMPT, &batch).await.unwrap()), ["garbage"]);
+        assert!(returned(&world.run(ONE_ATTEMPT, &batch).await.unwrap()).is_empty());
+        assert_eq!(world.poison().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_commit_outcome_is_settled_by_the_markers() {
+    for fault in [Fault::Lost, Fault::PersistedButErrored] {
+        // Write 0 is the segment, write 1 the transaction.
+        let faults = Faults::at(1, fault);
+        let world = World::new(&faults);
+        let batch = messages(&world.plan(LOG, "a", 20));
+        assert!(returned(&world.run(LONG, &batch).await.unwrap()).is_empty());
+        let commits = faults.log().iter().filter(|write| *write == "dynamodb:TransactWriteItems").count();
+        assert_eq!(commits, if fault == Fault::Lost { 2 } else { 1 });
+        let found = world.check().await.unwrap();
+        assert_eq!((found.entries, found.segments, found.orphans), (20, 1, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_after_the_commit_is_repaired_by_the_logs_next_message() {
+    let faults = Faults::at(2, Fault::Lost);
+    let world = World::new(&faults);
+    let (a, b) = (world.plan(LOG, "a", 20), world.plan(LOG, "b", 3));
+    assert_eq!(returned(&world.run(ONE_ATTEMPT, &messages(&a)).await.unwrap()).len(), 1);
+    assert!(world.check().await.is_err(), "committed, but neither indexed nor counted");
+    world.run(LONG, &messages(&b)).await.unwrap();
+    assert_eq!(world.check().await.unwrap().entries, 23);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_orphan_is_taken_over_and_its_lock_made_long_enough() {
+    let world = World::new(&Faults::at(1, Fault::Lost));
+    let batch = messages(&world.plan(LOG, "a", 20));
+    let long_ago = NOW_MS - 20 * 86_400_000;
+    // The fake's clock stands at NOW; 30 days from then, it is still locked.
+    assert_eq!(returned(&world.run_at(long_ago, ONE_ATTEMPT, &batch).await.unwrap()).len(), 1);
+    world.run(ONE_ATTEMPT, &batch).await.unwrap();
+    let found = world.check().await.unwrap();
+    assert_eq!((found.segments, found.orphans), (1, 0), "check_everything also asks for the whole lock");
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_bytes_under_a_segments_name_halt() {
+    let world = World::new(&Faults::at(1, Fault::Lost));
+    let batch = messages(&world.plan(LOG, "a", 20));
+    world.run(ONE_ATTEMPT, &batch).await.unwrap();
+    let key = world.ports.ledger.all().into_keys().next().unwrap();
+    world.ports.ledger.tamper(&key, 30);
+    assert!(matches!(world.run(LONG, &batch).await, Err(AppendError::Evidence { .. })));
+    assert!(world.ports.control.logs().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_contradicts_itself_halts_its_log_after_the_others_are_done() {
+    let world = World::new(&Faults::none());
+    let entity = "acme/entity/1/0";
+    world.run(LONG, &messages(&world.plan(LOG, "a", 5))).await.unwrap();
+    damage(&world, "head row").await;
+    let batch = messages(&[world.plan(LOG, "b", 5), world.plan(entity, "c", 5)].concat());
+    let error = world.run(LONG, &batch).await.unwrap_err();
+    assert!(matches!(error, AppendError::Head { .. }), "{error}");
+    assert_eq!((world.lines(LOG).len(), world.lines(entity).len()), (5, 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_permission_halts_at_once() {
+    let world = World::new(&Faults::none());
+    let a = world.plan(LOG, "a", 5);
+    let denied = Flaky { inner: world.staged.clone(), plan: a[0].plan.clone(), error: StoreError::Denied };
+    let ports = world.reading_through(denied);
+    let clock = Ticking(AtomicI64::new(NOW_MS));
+    let error = handle(&ports, &CONFIG, &clock, NOW_MS + LONG, event(&messages(&a))).await.unwrap_err();
+    assert!(matches!(error, AppendError::Chunk(StoreError::Denied(_))));
+    assert_eq!(clock.now_ms(), NOW_MS + 1_000, "one look at the clock: one attempt");
+}
+
+/// The checker itself: each kind of damage is found.
+#[tokio::test(start_paused = true)]
+async fn check_everything_finds_what_was_changed() {
+    let cases = [
+        ("digest", "segment byte"),
+        ("postings", "posting row"),
+        ("markers", "marker row"),
+        ("counts", "count row"),
+        ("root", "head row"),
+        ("no plan", "plan"),
+        ("orphan", "stray segment"),
+    ];
+    for (word, damaged) in cases {
+        let world = World::new(&Faults::none());
+        world.run(LONG, &messages(&world.plan(LOG, "a", 300))).await.unwrap();
+        world.check().await.unwrap();
+        damage(&world, damaged).await;
+        let problems = world.check().await.unwrap_err().join("; ");
+        assert!(problems.contains(word), "{damaged}: {problems}");
+    }
+}
+
+async fn damage(world: &World, what: &str) {
+    let control = &world.ports.control.table;
+    let key = world.ports.ledger.all().into_keys().next().unwrap();
+    match what {
+        "segment byte" => world.ports.ledger.tamper(&key, 40),
+        "posting row" => tamper(&world.ports.index.table, |items| drop(items.pop_first())).await,
+        "marker row" => tamper(control, |items| items.retain(|(_, sk), _| !sk.ends_with("#000001"))).await,
+        "count row" => tamper(control, |items| items.retain(|(_, sk), _| sk != "OBJ")).await,
+        "head row" => tamper(control, |items| set_head(items, "root", serde_json::json!(vec![0; 32]))).await,
+        "plan" => world.staged.remove(&world.staged.under("staged/").into_keys().next().unwrap()),
+        "stray segment" => {
+            let bytes = member::pack(b"{}\n");
+            let log = LogId::parse(LOG).unwrap();
+            let lock = world.ports.ledger.all()[&key][0].lock;
+            world.ports.ledger.seed(&SegmentName::of(&log, 300, 1, &bytes).key(), bytes, lock);
+        }
+        other => panic!("{other}"),
+    }
+}
+
+async fn tamper(table: &Table, change: impl FnOnce(&mut Items)) {
+    let change = |items: &mut Items| {
+        change(items);
+        Ok(())
+    };
+    table.write("tamper", change).await.unwrap();
+}
+
+fn set_head(items: &mut Items, name: &str, value: serde_json::Value) {
+    items.get_mut(&(format!("LOG#{LOG}"), "HEAD".to_owned())).unwrap().insert(name.to_owned(), value);
+}
+
+fn object_of(line: &str) -> String {
+    ledgerline_ledger::entry::Entry::read(line.as_bytes()).unwrap().source.object
+}

@@ -1,0 +1,182 @@
+//! Strict fakes of everything that audit-write touches, plans to append, and messages that point at them.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use ledgerline_audit_write::{AppendConfig, AppendError, Ports, handle};
+use ledgerline_lake::ObjectId;
+use ledgerline_lake::plan::{Counts, PlanWriter, Pointer};
+use ledgerline_lambda::clock::FixedClock;
+use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::ports::{Lock, LockMode, ReleaseMessages};
+use ledgerline_ledger::store::StoreError;
+use ledgerline_testkit::check::{Found, Stores, check_everything};
+use ledgerline_testkit::fakes::calls::Calls;
+use ledgerline_testkit::fakes::control::FakeControl;
+use ledgerline_testkit::fakes::index::FakeIndex;
+use ledgerline_testkit::fakes::ledger::FakeLedgerBucket;
+use ledgerline_testkit::fakes::objects::FakeBucket;
+use ledgerline_testkit::faults::Faults;
+
+pub const CONFIG: AppendConfig = AppendConfig { lock_mode: LockMode::Governance, retention_days: 30, marker_days: 400 };
+pub const NOW_MS: i64 = 1_772_460_000_000;
+pub const LOG: &str = "acme/interaction/1/0";
+/// Enough for every retry.
+pub const LONG: i64 = 600_000;
+/// One attempt and no more: what fails goes back to the queue at once.
+pub const ONE_ATTEMPT: i64 = 0;
+
+pub type FakePorts<R> = Ports<FakeControl, FakeLedgerBucket, FakeIndex, R, FakeBucket, Returned>;
+
+/// Remembers which receipt handles were given back.
+#[derive(Debug, Clone, Default)]
+pub struct Returned(pub Arc<Mutex<Vec<String>>>);
+
+impl ReleaseMessages for Returned {
+    async fn release(&self, receipt_handles: &[String], _after_s: u32) -> Result<(), StoreError> {
+        self.0.lock().unwrap().extend_from_slice(receipt_handles);
+        Ok(())
+    }
+}
+
+pub struct World {
+    pub ports: FakePorts<FakeBucket>,
+    pub staged: FakeBucket,
+}
+
+impl World {
+    pub fn new(faults: &Faults) -> Self {
+        let calls = Calls::default();
+        let staged = FakeBucket::new(faults.clone(), calls.clone());
+        let ports = Ports {
+            control: FakeControl::new(faults.clone(), calls.clone()),
+            ledger: FakeLedgerBucket::new(faults.clone(), calls.clone(), NOW_MS as u64 / 1000),
+            index: FakeIndex::new(faults.clone(), calls),
+            plans: staged.clone(),
+            poison: staged.clone(),
+            queue: Returned::default(),
+        };
+        Self { ports, staged }
+    }
+
+    /// The same stores behind another reader of chunks.
+    pub fn reading_through<R>(&self, plans: R) -> FakePorts<R> {
+        let Ports { control, ledger, index, poison, queue, .. } = self.ports.clone();
+        Ports { control, ledger, index, plans, poison, queue }
+    }
+
+    /// Stages the plan of one bronze object: so many entries of the log, spread over a few interactions.
+    pub fn plan(&self, log: &str, object: &str, entries: u64) -> Vec<Pointer> {
+        let id = ObjectId::of("bronze", object);
+        let log = LogId::parse(log).unwrap();
+        let mut writer = PlanWriter::new(id, object, "1");
+        for line in 0..entries {
+            writer.push(&log, entry(&log, id, line).to_line().unwrap().as_str().as_bytes()).unwrap();
+        }
+        let plan = writer.finish(Counts { input: entries, ..Counts::default() }).unwrap();
+        let pointers = plan.header.pointers(plan.header_bytes);
+        self.staged.seed(&pointers[0].plan, plan.bytes);
+        pointers
+    }
+
+    pub async fn run(&self, deadline_ms: i64, messages: &[SqsMessage]) -> Result<SqsBatchResponse, AppendError> {
+        self.run_at(NOW_MS, deadline_ms, messages).await
+    }
+
+    pub async fn run_at(
+        &self,
+        now_ms: i64,
+        deadline_ms: i64,
+        messages: &[SqsMessage],
+    ) -> Result<SqsBatchResponse, AppendError> {
+        handle(&self.ports, &CONFIG, &FixedClock(now_ms), now_ms + deadline_ms, event(messages)).await
+    }
+
+    pub async fn check(&self) -> Result<Found, Vec<String>> {
+        let until = NOW_MS as u64 / 1000 + CONFIG.retention_days * 86_400;
+        let stores = Stores {
+            control: &self.ports.control,
+            ledger: &self.ports.ledger,
+            index: &self.ports.index,
+            staged: &self.staged,
+            lock: Lock { mode: CONFIG.lock_mode, retain_until_s: until },
+        };
+        check_everything(&stores).await
+    }
+
+    /// The committed lines of a log's segments, in order.
+    pub fn lines(&self, log: &str) -> Vec<String> {
+        let folder = ledgerline_ledger::segment::folder(&LogId::parse(log).unwrap());
+        let all = self.ports.ledger.all();
+        let segments = all.iter().filter(|(key, _)| key.starts_with(&folder));
+        segments
+            .flat_map(|(key, versions)| {
+                let segment = ledgerline_ledger::segment::Segment::read(key, &versions[0].bytes).unwrap();
+                segment.lines().map(str::to_owned).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    /// The kept notes by message id.
+    pub fn poison(&self) -> BTreeMap<String, serde_json::Value> {
+        let kept = self.staged.under("poison/audit-write/");
+        kept.iter()
+            .map(|(key, note)| {
+                let id = key.trim_start_matches("poison/audit-write/").trim_end_matches(".json");
+                (id.to_owned(), serde_json::from_slice(note).unwrap())
+            })
+            .collect()
+    }
+}
+
+fn entry(log: &LogId, object: ObjectId, line: u64) -> PendingEntry {
+    let object = object.to_string();
+    PendingEntry {
+        // Distinct by object, log and line.
+        event_id: format!("{}{:08x}{line:08x}", &object[..16], log.as_str().len()),
+        org: log.org().to_owned(),
+        event_type: "user.start".to_owned(),
+        activity: "Agent connected".to_owned(),
+        record: Record::Interaction(format!("c-{}", line % 5)),
+        occurred_at: format!("2026-03-02T14:{:02}:{:02}.000Z", (line / 60) % 60, line % 60),
+        late: false,
+        fields: [("media".to_owned(), Field::Text("VOICE".to_owned()))].into(),
+        masked: Vec::new(),
+        lineage_token: "6f1c1e0e-7a3f-5a53-9a38-7e3f5f8f0b11".to_owned(),
+        schema_version: "genesys/1".to_owned(),
+        policy_version: "1".to_owned(),
+        source: Source { object, line },
+        salt: [line as u8; 16],
+    }
+}
+
+pub fn message(pointer: &Pointer) -> SqsMessage {
+    raw_message(&pointer.deduplication_id(), &pointer.log, &pointer.to_body().unwrap())
+}
+
+pub fn raw_message(id: &str, group: &str, body: &str) -> SqsMessage {
+    let mut message = SqsMessage::default();
+    message.message_id = Some(id.to_owned());
+    message.receipt_handle = Some(format!("handle of {id}"));
+    message.attributes.insert("MessageGroupId".to_owned(), group.to_owned());
+    message.body = Some(body.to_owned());
+    message
+}
+
+pub fn messages(pointers: &[Pointer]) -> Vec<SqsMessage> {
+    pointers.iter().map(message).collect()
+}
+
+pub fn event(messages: &[SqsMessage]) -> SqsEvent {
+    let mut event = SqsEvent::default();
+    event.records = messages.to_vec();
+    event
+}
+
+/// The ids that go back to the queue.
+pub fn returned(answer: &SqsBatchResponse) -> Vec<&str> {
+    answer.batch_item_failures.iter().map(|item| item.item_identifier.as_str()).collect()
+}
