@@ -1,4 +1,4 @@
-//! What transform, audit-write and redrive ask of the object stores and queues: one narrow trait per capability, so
+//! What transform and audit-write ask of the object stores and queues: one narrow trait per capability, so
 //! that a function which cannot name a port cannot hold its permission.
 //!
 //! Invariant: a port either did what it says or returns a [`StoreError`] that says what is known about the outcome;
@@ -78,12 +78,6 @@ pub trait ReadChunk {
 pub trait KeepPoison {
     /// Puts the document at `poison/<function>/<id>.json`; the same message may be put again.
     fn keep(&self, function: &str, id: &str, document: Bytes) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-/// Reads what Firehose left under its error prefix (BronzeBucket: GetObject on `errors/`).
-pub trait ReadErrors {
-    /// The whole object: Firehose's buffer bounds it.
-    fn read(&self, key: &str) -> impl Future<Output = Result<Bytes, StoreError>> + Send;
 }
 
 impl From<PlanError> for StoreError {

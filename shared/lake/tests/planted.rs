@@ -5,11 +5,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeMap;
+
 use ledgerline_event::adapters::adapt;
 use ledgerline_event::source_event::{Context, Record, SourceEvent};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::silver::{Row, SilverWriter};
-use ledgerline_privacy::policy::{self, describe_extra};
+use ledgerline_privacy::policy::{self, plain_key};
 use ledgerline_privacy::{Policy, PseudonymKey};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::{Map, Value, json};
@@ -145,7 +147,8 @@ fn assert_nothing_stored(document: &Value, planted: &str) {
 fn stored(event: &SourceEvent<'_>) -> Vec<String> {
     let fields = event.fields.iter().map(|field| (field.name, field.value));
     let masked = Policy::built_in().mask(&PseudonymKey::new(1, [7; 32]), fields);
-    let extra = describe_extra(event.extra.iter().map(|(key, kind)| (key.as_ref(), kind.as_str())));
+    let extra: BTreeMap<_, _> =
+        event.extra.iter().map(|(key, kind)| (plain_key(key).to_owned(), kind.as_str())).collect();
     assert!(!masked.masked.is_empty() && !extra.is_empty(), "the event holds what no policy knows");
     let Record::Interaction(interaction) = &event.record else { panic!("the event names an interaction") };
     let row = Row {

@@ -78,14 +78,6 @@ impl Clear {
         }
     }
 
-    /// The number, if it is one.
-    pub fn as_int(&self) -> Option<i64> {
-        match self.0 {
-            Inner::Int(number) => Some(number),
-            _ => None,
-        }
-    }
-
     /// The value as JSON; a time becomes RFC 3339 UTC with milliseconds.
     pub fn to_json(&self) -> Value {
         match &self.0 {

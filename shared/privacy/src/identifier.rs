@@ -56,11 +56,6 @@ impl Kind {
             Self::Agent => "agent",
         }
     }
-
-    /// The kind with this label, in any case.
-    pub fn from_label(label: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.label().eq_ignore_ascii_case(label))
-    }
 }
 
 impl fmt::Display for Kind {
@@ -222,11 +217,8 @@ mod tests {
         ];
         assert_eq!(labels, expected);
         for kind in Kind::ALL {
-            assert_eq!(Kind::from_label(kind.label()), Some(kind));
             assert!(!kind.label().contains('\u{1f}'));
         }
-        assert_eq!(Kind::from_label("Phone"), Some(Kind::Phone));
-        assert_eq!(Kind::from_label("fax"), None);
     }
 
     #[test]

@@ -51,11 +51,6 @@ impl Personal {
     pub fn expose_for_pseudonym(&self) -> &str {
         &self.0
     }
-
-    /// Whether there is nothing in it.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 impl Ord for Personal {
