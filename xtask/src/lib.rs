@@ -2,7 +2,9 @@
 //!
 //! Invariant: nothing in here is deployed, and nothing deployed imports it.
 
+pub mod bench;
 pub mod check;
+pub mod demo;
 mod emulator;
 pub mod fault;
 pub mod r#gen;

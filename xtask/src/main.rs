@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use xtask::fault::Fault;
 use xtask::r#gen::GenArgs;
 use xtask::stack::Stack;
-use xtask::{check, local, r#gen, send, tests, tools};
+use xtask::{bench, check, local, r#gen, send, tests, tools};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Ledgerline's own commands", disable_help_subcommand = true)]
@@ -38,6 +38,12 @@ enum Task {
     Gen(GenArgs),
     /// Check formatting, lints, documentation, dependencies and the template
     Check,
+    /// Measure the product's own code beside what the work cannot do without
+    Bench {
+        /// What to measure
+        #[arg(value_enum, default_value = "all")]
+        subject: bench::Subject,
+    },
     /// Run every test, those on the local stack included
     Test,
 }
@@ -60,6 +66,7 @@ fn run(task: Task) -> Result<bool, Fault> {
         Task::Send { files, wait } => block(send_files(&files, wait))?.map(|()| true),
         Task::Gen(arguments) => generate(&arguments).map(|()| true),
         Task::Check => check::run(),
+        Task::Bench { subject } => bench::run(subject).map(|()| true),
         Task::Test => tests::run(),
     }
 }
