@@ -12,6 +12,7 @@ use ledgerline_custody::access::{
     linked_records, plan_reads, unindexed,
 };
 use ledgerline_custody::answer::{Interaction, Marks, Page, Reads, Took};
+use ledgerline_custody::order::EventOrder;
 use ledgerline_custody::page::Position;
 use ledgerline_custody::query::Query;
 use ledgerline_ledger::log::LogId;
@@ -148,7 +149,7 @@ fn trim(
 }
 
 /// The place inside `key` where the page begins, if it begins inside it.
-fn after<'a>(start: Option<&'a Position>, key: &str) -> Option<&'a ledgerline_custody::access::EventOrder> {
+fn after<'a>(start: Option<&'a Position>, key: &str) -> Option<&'a EventOrder> {
     match start {
         Some(Position::Inside(record, order)) if record == key => Some(order),
         _ => None,

@@ -19,7 +19,7 @@ pub(crate) struct Problem {
     detail: String,
     headers: &'static [(&'static str, &'static str)],
     /// For the log only.
-    cause: Option<StoreError>,
+    cause: Option<Box<StoreError>>,
 }
 
 impl Problem {
@@ -112,7 +112,7 @@ impl From<StoreError> for Problem {
             }
             _ => Self::internal("A store holds something that is not what was written there."),
         };
-        Self { cause: Some(error), ..problem }
+        Self { cause: Some(Box::new(error)), ..problem }
     }
 }
 

@@ -18,6 +18,7 @@ use ledgerline_ledger::tree::Hash;
 use ledgerline_privacy::PseudonymKey;
 use serde::{Deserialize, Serialize};
 
+use crate::order::{EventOrder, rank};
 use crate::subjects::Link;
 
 /// Finds whom identifiers name.
@@ -211,24 +212,6 @@ impl Found {
     }
 }
 
-/// Event order: by occurrence; at one instant what opens comes before what it encloses and what closes after it; then by
-/// place in the log, where one source object's events lie in the order of their source's own sequence numbers.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct EventOrder {
-    /// RFC 3339 UTC with three decimals.
-    #[serde(rename = "t")]
-    pub occurred_at: String,
-    /// Rank of the event's kind.
-    #[serde(rename = "r")]
-    pub rank: u8,
-    /// The log.
-    #[serde(rename = "l")]
-    pub log: String,
-    /// The index in it.
-    #[serde(rename = "n")]
-    pub index: u64,
-}
-
 /// All entries found for records, each place once, in event order.
 #[derive(Debug, Default)]
 pub struct Entries {
@@ -339,17 +322,6 @@ fn event_type(line: &str) -> String {
         event_type: String,
     }
     serde_json::from_str::<TypeOnly>(line).map(|entry| entry.event_type).unwrap_or_default()
-}
-
-/// Outer starts before inner starts before everything else before inner ends before outer ends.
-fn rank(event_type: &str) -> u8 {
-    match event_type {
-        "customer.start" => 0,
-        _ if event_type.ends_with(".start") => 1,
-        "customer.end" => 4,
-        _ if event_type.ends_with(".end") => 3,
-        _ => 2,
-    }
 }
 
 const NOT_A_MEMBER: &str = "not_a_gzip_member";

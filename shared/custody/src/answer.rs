@@ -8,7 +8,8 @@ use ledgerline_ledger::entry::Record;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::access::{EventOrder, Fault, Found, LinkedRecord, split_record};
+use crate::access::{Fault, Found, LinkedRecord, split_record};
+use crate::order::EventOrder;
 use crate::query::{DateRange, RequestType};
 
 /// Bytes that a page's interactions may take inside the function's answer, where the body is a JSON string and each of

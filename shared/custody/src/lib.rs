@@ -3,6 +3,7 @@
 pub mod access;
 pub mod answer;
 pub mod claims;
+pub mod order;
 pub mod page;
 pub mod query;
 pub mod subjects;

@@ -12,7 +12,7 @@ use ledgerline_privacy::PseudonymKey;
 use ledgerline_privacy::pseudonym::{Label, MacKey};
 use serde::{Deserialize, Serialize};
 
-use crate::access::EventOrder;
+use crate::order::EventOrder;
 
 /// How long a token may be used: long enough for a person to page by hand through a working day's interruptions.
 pub const TOKEN_TTL_MS: i64 = 24 * 60 * 60 * 1000;

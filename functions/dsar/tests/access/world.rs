@@ -48,10 +48,13 @@ pub(crate) enum Stage {
 
 /// Errors by a part of what is read, in each port.
 #[derive(Clone, Default)]
-pub(crate) struct Trips(Arc<Mutex<BTreeMap<String, fn(Failure) -> StoreError>>>);
+pub(crate) struct Trips(Arc<Mutex<BTreeMap<String, MakeError>>>);
+
+/// A kind of store error.
+pub(crate) type MakeError = fn(Failure) -> StoreError;
 
 impl Trips {
-    pub(crate) fn on(&self, part: &str, error: fn(Failure) -> StoreError) {
+    pub(crate) fn on(&self, part: &str, error: MakeError) {
         self.0.lock().unwrap().insert(part.to_owned(), error);
     }
 
@@ -110,12 +113,15 @@ impl ReadSegment for Tripped<FakeLedgerBucket> {
     }
 }
 
+/// A committed segment and its postings.
+pub(crate) type Appended = (SegmentRef, Vec<Posting>);
+
 /// Heads; right after one was read, what was being appended may be indexed by somebody else.
 #[derive(Clone)]
 pub(crate) struct Heads {
     control: FakeControl,
     trips: Trips,
-    pub(crate) index_after_read: Arc<Mutex<Vec<(SegmentRef, Vec<Posting>)>>>,
+    pub(crate) index_after_read: Arc<Mutex<Vec<Appended>>>,
     index: FakeIndex,
 }
 
@@ -203,12 +209,7 @@ impl World {
     }
 
     /// Appends entries as one segment of several chunks of at most `chunk` lines.
-    pub(crate) async fn append(
-        &self,
-        entries: &[PendingEntry],
-        chunk: usize,
-        stage: Stage,
-    ) -> (SegmentRef, Vec<Posting>) {
+    pub(crate) async fn append(&self, entries: &[PendingEntry], chunk: usize, stage: Stage) -> Appended {
         let (control, log) = (&self.control, log());
         let head = control.head(&log).await.unwrap();
         let head = head.map_or_else(Head::empty, |head| head.verify(&log).unwrap());
