@@ -84,7 +84,8 @@ class Delivery:
                     continue
                 keys = (answer.get("metadata") or {}).get("partitionKeys") or {}
                 try:
-                    prefix = firehose._evaluate_prefix(config.get("Prefix", ""), time.gmtime(), None, keys)
+                    # The empty timestamp keeps MiniStack from adding the hour of arrival: with partition keys AWS adds none.
+                    prefix = firehose._evaluate_prefix(config["Prefix"] + "!{timestamp:}", time.gmtime(), None, keys)
                 except firehose._DeliveryError as missing:
                     failed.append((record, ("DynamicPartitioning.MetadataExtractionFailed", missing.message)))
                     continue
@@ -94,7 +95,7 @@ class Delivery:
         if failed:
             lines = b"".join(error_line(config, record, error) for record, error in failed)
             prefix = firehose._evaluate_prefix(config["ErrorOutputPrefix"], time.gmtime(), error_type="processing-failed")
-            # Firehose compresses error objects, too.
+            # Compressed like everything else; a reader goes by the first bytes, as AWS does not promise either way.
             self.put(config, prefix, lines)
 
     def transform(self, config, batch):

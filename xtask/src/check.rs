@@ -37,16 +37,15 @@ pub fn run() -> Result<bool, Fault> {
     };
     check("formatting", &mut cargo(&["fmt", "--all", "--check"]));
     check("clippy", &mut cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]));
-    check(
-        "documentation",
-        cargo(&["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"]).env("RUSTDOCFLAGS", "-D warnings"),
-    );
+    check("documentation", cargo(&["doc", "--quiet", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"));
     check("licences, bans, sources", at_root(&deny).args(["check", "licenses", "bans", "sources"]));
     check("advisories", at_root(&deny).args(["check", "advisories"]));
     check("unused dependencies", at_root(&machete).args(["--with-metadata"]));
     let mut sam = lint.command("sam");
     // sam asks cargo-lambda for nothing here, but a region and no telemetry it wants.
-    sam.args(["validate", "--lint", "--region", "us-east-1", "--template"]).arg(&template).env("SAM_CLI_TELEMETRY", "0");
+    sam.args(["validate", "--lint", "--region", "us-east-1", "--template"])
+        .arg(&template)
+        .env("SAM_CLI_TELEMETRY", "0");
     sam.current_dir(paths::infra(""));
     check("template: sam", &mut sam);
     check("template: cfn-lint", lint.command("cfn-lint").current_dir(paths::infra("")));
@@ -83,7 +82,8 @@ fn outcome(command: &mut Command) -> Outcome {
     match command.output() {
         Ok(output) if output.status.success() => Outcome::Passed,
         Ok(output) => {
-            let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            let said =
+                format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
             if said.contains(UNREACHABLE) {
                 Outcome::Unreachable("the advisory database cannot be reached from here".to_owned())
             } else {

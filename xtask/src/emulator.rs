@@ -58,11 +58,16 @@ impl Emulator {
         let (log, log_again) = fs::create_dir_all(state.join("tmp"))
             .and_then(|()| File::create(&log_file))
             .and_then(|file| file.try_clone().map(|again| (file, again)))
-            .map_err(|error| Fault::caused_by(format!("cannot write {}", log_file.display()), error, "make room below target/"))?;
+            .map_err(|error| {
+                Fault::caused_by(format!("cannot write {}", log_file.display()), error, "make room below target/")
+            })?;
         let mut command = venv.command("python");
         command.arg(paths::infra(SCRIPT)).process_group(0).stdin(Stdio::null()).stdout(log).stderr(log_again);
         // Nothing of the caller's AWS settings or proxies may reach it or the functions that it runs.
-        command.env_clear().env("PATH", paths::path_with(venv.bin())).envs(paths::variable("HOME").map(|home| ("HOME", home)));
+        command
+            .env_clear()
+            .env("PATH", paths::path_with(venv.bin()))
+            .envs(paths::variable("HOME").map(|home| ("HOME", home)));
         command.envs([
             ("BIND_HOST", "127.0.0.1"),
             ("MINISTACK_HOST", "127.0.0.1"),
@@ -130,7 +135,8 @@ impl Emulator {
             thread::sleep(POLL);
         }
         let said = tools::tail(&paths::read(&log()).unwrap_or_default(), 15);
-        let remedy = format!("read {}; remove target/local/venv if a package is broken, and run this again", log().display());
+        let remedy =
+            format!("read {}; remove target/local/venv if a package is broken, and run this again", log().display());
         Err(Fault::new(format!("the emulator does not start:\n{said}"), remedy))
     }
 }
@@ -146,7 +152,9 @@ pub(crate) fn answers(endpoint: &str) -> bool {
     let ask = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-        stream.write_all(format!("GET /_ministack/health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
+        stream.write_all(
+            format!("GET /_ministack/health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
+        )?;
         let mut first = [0; 12];
         stream.read_exact(&mut first)?;
         Ok(first.ends_with(b" 200"))
@@ -166,7 +174,11 @@ fn launch() -> Result<String, Fault> {
 fn free_port() -> Result<u16, Fault> {
     let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     bound.map(|address| address.port()).map_err(|error| {
-        Fault::caused_by("cannot open a port on 127.0.0.1", error, "allow this program to listen on the loopback interface")
+        Fault::caused_by(
+            "cannot open a port on 127.0.0.1",
+            error,
+            "allow this program to listen on the loopback interface",
+        )
     })
 }
 

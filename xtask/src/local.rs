@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::emulator::{self, Emulator};
 use crate::fault::Fault;
@@ -42,7 +42,11 @@ pub fn up() -> Result<Stack, Fault> {
     emulator.deployed = Some(wanted);
     emulator.remember()?;
     let stack = Stack::load_from(&paths::local().join("stack.json"))?;
-    say(&format!("the local stack is up at {}, described by {}", emulator.endpoint, paths::local().join("stack.json").display()));
+    say(&format!(
+        "the local stack is up at {}, described by {}",
+        emulator.endpoint,
+        paths::local().join("stack.json").display()
+    ));
     Ok(stack)
 }
 
@@ -70,12 +74,11 @@ pub fn build(venv: &Venv) -> Result<(), Fault> {
     let mut cargo = Command::new("cargo");
     cargo.args(["lambda", "build", "--release"]);
     cargo.args(FUNCTIONS.iter().flat_map(|function| ["--bin", function]));
-    cargo.current_dir(paths::root()).env("PATH", paths::path_with(venv.bin())).stdin(Stdio::null());
+    cargo.current_dir(paths::root()).env("PATH", paths::path_with(venv.bin()));
     if !functions_directory().join(FUNCTIONS[0]).join("bootstrap").exists() {
         say("building the functions for Amazon Linux (the first time takes some minutes)");
     }
-    tools::run(&mut cargo, || "repair what the compiler names, and run this again".to_owned())?;
-    Ok(())
+    tools::run_watched(&mut cargo, "functions", || "repair what the compiler names, and run this again".to_owned())
 }
 
 /// Where `cargo lambda build` puts each function's `bootstrap`.

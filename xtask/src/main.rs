@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use xtask::fault::Fault;
 use xtask::r#gen::GenArgs;
 use xtask::stack::Stack;
-use xtask::{bench, check, local, r#gen, send, tests, tools};
+use xtask::{bench, check, demo, local, r#gen, send, tests, tools};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Ledgerline's own commands", disable_help_subcommand = true)]
@@ -21,6 +21,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Show the whole chain in a minute, and leave a report to forward
+    Demo(demo::DemoArgs),
     /// Start the local stack, or bring it up to date
     Up,
     /// End the local stack; everything in it is gone
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<bool, Fault> {
     match task {
+        Task::Demo(arguments) => demo::run(&arguments).map(|()| true),
         Task::Up => local::up().map(|_| true),
         Task::Down => local::down().map(|()| true),
         Task::Send { files, wait } => block(send_files(&files, wait))?.map(|()| true),

@@ -15,7 +15,8 @@ pub const STACK_VARIABLE: &str = "LEDGERLINE_STACK";
 /// The root of the checkout.
 pub fn root() -> PathBuf {
     // Set by `cargo run` and `cargo test`; a binary that is started by hand knows where it was built.
-    let manifest = variable("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    let manifest =
+        variable("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     let found = manifest.ancestors().find(|directory| directory.join("infra/template.yaml").is_file());
     found.map_or_else(|| manifest.clone(), Path::to_path_buf)
 }
@@ -71,6 +72,10 @@ pub fn write(path: &Path, content: &str) -> Result<(), Fault> {
         .and_then(|()| fs::write(&partial, content))
         .and_then(|()| fs::rename(&partial, path));
     written.map_err(|error| {
-        Fault::caused_by(format!("cannot write {}", path.display()), error, "make room or permission for it below target/")
+        Fault::caused_by(
+            format!("cannot write {}", path.display()),
+            error,
+            "make room or permission for it below target/",
+        )
     })
 }

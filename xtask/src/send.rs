@@ -48,7 +48,9 @@ pub fn read(path: &Path) -> Result<Vec<Vec<u8>>, Fault> {
     } else {
         fs::read(path).map(|content| bytes = content)
     };
-    read.map_err(|error| Fault::caused_by(format!("cannot read {}", path.display()), error, "name a readable file, or -"))?;
+    read.map_err(|error| {
+        Fault::caused_by(format!("cannot read {}", path.display()), error, "name a readable file, or -")
+    })?;
     let records = cut(&bytes);
     match records.iter().find(|record| record.len() > RECORD_BYTES) {
         Some(large) => Err(Fault::new(

@@ -91,8 +91,7 @@ impl Totals {
 
     /// Whether every event is accounted for and none is on its way.
     pub fn reconcile(&self) -> bool {
-        self.planned == self.committed
-            && self.in_ == self.committed + self.filtered + self.duplicate + self.quarantined
+        self.planned == self.committed && self.in_ == self.committed + self.filtered + self.duplicate + self.quarantined
     }
 }
 
@@ -112,8 +111,9 @@ impl Stack {
     pub fn load_from(path: &Path) -> Result<Self, Fault> {
         let remedy = "start the stack: cargo xtask up";
         let text = paths::read(path).ok_or_else(|| Fault::new(format!("there is no {}", path.display()), remedy))?;
-        let stack: Self = serde_json::from_str(&text)
-            .map_err(|error| Fault::caused_by(format!("{} is damaged", path.display()), error, "run: cargo xtask down; cargo xtask up"))?;
+        let stack: Self = serde_json::from_str(&text).map_err(|error| {
+            Fault::caused_by(format!("{} is damaged", path.display()), error, "run: cargo xtask down; cargo xtask up")
+        })?;
         if emulator::answers(&stack.endpoint) {
             Ok(stack)
         } else {
@@ -278,8 +278,12 @@ impl Stack {
             QueueAttributeName::ApproximateNumberOfMessagesDelayed,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
         ];
-        let ask = clients.sqs.get_queue_attributes().queue_url(self.queue(logical)?).set_attribute_names(Some(kinds.into()));
-        let answer = ask.send().await.map_err(|error| self.unreachable(format!("cannot ask for {logical}"), error.into_source()))?;
+        let ask =
+            clients.sqs.get_queue_attributes().queue_url(self.queue(logical)?).set_attribute_names(Some(kinds.into()));
+        let answer = ask
+            .send()
+            .await
+            .map_err(|error| self.unreachable(format!("cannot ask for {logical}"), error.into_source()))?;
         let attributes = answer.attributes().into_iter().flatten();
         Ok(attributes.filter_map(|(_, value)| value.parse::<u64>().ok()).sum())
     }

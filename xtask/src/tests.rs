@@ -4,6 +4,7 @@
 //! went counts as a failure.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::fault::Fault;
@@ -25,7 +26,9 @@ pub struct Tally {
 impl Tally {
     fn read(&mut self, line: &str) {
         // test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s
-        if let Some(counts) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")).map(|both| both.1) {
+        if let Some(counts) =
+            line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")).map(|both| both.1)
+        {
             for part in counts.split("; ") {
                 let mut words = part.split(' ');
                 let count = words.next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
@@ -50,10 +53,9 @@ impl Tally {
 /// Cargo cannot be started; the stack cannot be started.
 pub fn run() -> Result<bool, Fault> {
     let mut tally = Tally::default();
-    let mut good = cargo_test(&["--workspace", "--exclude", END_TO_END], &mut tally)?;
-    let stack = local::up();
-    match &stack {
-        Ok(_) => good &= cargo_test(&["--package", END_TO_END], &mut tally)?,
+    let mut good = cargo_test(&["--workspace", "--exclude", END_TO_END], None, &mut tally)?;
+    match local::up() {
+        Ok(_) => good &= cargo_test(&["--package", END_TO_END], Some(paths::stack_json()), &mut tally)?,
         Err(fault) => {
             out(&format!("the end-to-end tests did not run: {fault}"));
             tally.failed += 1;
@@ -67,14 +69,14 @@ pub fn run() -> Result<bool, Fault> {
     Ok(tally.failed == 0)
 }
 
-fn cargo_test(arguments: &[&str], tally: &mut Tally) -> Result<bool, Fault> {
+fn cargo_test(arguments: &[&str], stack: Option<PathBuf>, tally: &mut Tally) -> Result<bool, Fault> {
     // Nocapture would mix the tests' lines; show-output prints them after each run, and with them the skipped ones.
     let mut child = Command::new("cargo")
         .args(["test", "--quiet", "--no-fail-fast"])
         .args(arguments)
         .args(["--", "--show-output"])
         .current_dir(paths::root())
-        .env(paths::STACK_VARIABLE, paths::stack_json())
+        .envs(stack.map(|path| (paths::STACK_VARIABLE, path)))
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| Fault::caused_by("cannot start cargo", error, "put cargo on PATH"))?;

@@ -4,9 +4,12 @@
 //! it was made from. Nothing is installed anywhere else.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
+use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 
 use crate::fault::Fault;
@@ -52,11 +55,13 @@ impl Venv {
         // What is left of an interrupted attempt would look complete to pip.
         let _ = fs::remove_dir_all(&directory);
         run(Command::new("python3").args(["-m", "venv"]).arg(&directory), || {
-            "Python's venv module is missing or broken: install it (Debian, Ubuntu: apt install python3-venv)".to_owned()
+            "Python's venv module is missing or broken: install it (Debian, Ubuntu: apt install python3-venv)"
+                .to_owned()
         })?;
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "-r"];
         run(venv.command("python").args(pip).arg(&pins), || {
-            "the packages come from PyPI: check the network, or set PIP_INDEX_URL to a mirror, and run this again".to_owned()
+            "the packages come from PyPI: check the network, or set PIP_INDEX_URL to a mirror, and run this again"
+                .to_owned()
         })?;
         paths::write(&stamp, &wanted)?;
         Ok(venv)
@@ -92,7 +97,9 @@ pub fn cargo_tool(name: &str, version: &str, arguments: &[&str]) -> Result<PathB
     install.args(["install", "--quiet", "--locked", "--force", "--root"]).arg(&home);
     // Its own target directory, kept: an interrupted build goes on where it stopped.
     install.args(["--version", version, name]).args(arguments).env("CARGO_TARGET_DIR", home.join("build"));
-    run(&mut install, || "the tool comes from crates.io: check the network and run this again".to_owned())?;
+    run_watched(&mut install, name, || {
+        "the tool comes from crates.io: check the network and run this again".to_owned()
+    })?;
     paths::write(&stamp, &wanted)?;
     Ok(binary)
 }
@@ -111,6 +118,36 @@ pub fn run(command: &mut Command, remedy: impl FnOnce() -> String) -> Result<Out
     }
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     Err(Fault::new(format!("{name} failed ({}):\n{}", output.status, tail(&said, 40)), remedy()))
+}
+
+/// As [`run`], for what takes minutes: shows the last line that the command says while it works, where there is a terminal.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_watched(command: &mut Command, label: &str, remedy: impl FnOnce() -> String) -> Result<(), Fault> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let started = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut child = started.map_err(|error| {
+        Fault::caused_by(format!("cannot start {name}"), error, "install it, or check that it may be executed")
+    })?;
+    let spinner = ProgressBar::new_spinner().with_message(label.to_owned());
+    spinner.enable_steady_tick(Duration::from_millis(120));
+    let mut said = String::new();
+    if let Some(lines) = child.stderr.take() {
+        for line in BufReader::new(lines).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).into_owned();
+            spinner.set_message(format!("{label}: {}", line.trim()));
+            said.push_str(&line);
+            said.push('\n');
+        }
+    }
+    spinner.finish_and_clear();
+    let status = child.wait().map_err(|error| Fault::caused_by(format!("{name} was lost"), error, "run it again"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Fault::new(format!("{name} failed ({status}):\n{}", tail(&said, 40)), remedy()))
+    }
 }
 
 /// The last lines of a text.
@@ -137,7 +174,6 @@ pub fn fingerprint(files: &[&Path]) -> Result<String, Fault> {
 
 /// Tells the person at the terminal what goes on. Standard output is for results.
 pub fn say(line: &str) {
-    use std::io::Write;
     // A closed standard error is no reason to stop.
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
