@@ -157,3 +157,25 @@ fn answer_with(
     }
     Ok(Response { body: answers.finish(), counts })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use answer::Partition;
+
+    #[test]
+    fn a_panic_in_one_record_fails_that_record_only() {
+        let request = br#"{"records":[{"recordId":"a","data":"YQ=="},{"recordId":"b","data":"Yg=="},{"recordId":"c","data":"Yw=="}]}"#;
+        let response = answer_with(request, 1_772_460_400_000, |workspace, arrival_ms, data| {
+            workspace.lines.clear();
+            workspace.lines.extend_from_slice(data.as_bytes());
+            assert!(data != "Yg==", "a defect that only this record meets");
+            Bronze { partition: Partition::quarantine(arrival_ms), events: 1, quarantined: 0 }
+        });
+        let response = response.unwrap();
+        let results: Vec<&str> =
+            response.body.split("\"result\":\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        assert_eq!(results, ["Ok", "ProcessingFailed", "Ok"]);
+        assert_eq!((response.counts.panicked, response.counts.events), (1, 2));
+    }
+}

@@ -1,9 +1,8 @@
 //! The `ingest` function: configuration, telemetry, and the runtime around [`ledgerline_ingest::handle`].
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use ledgerline_ingest::{Config, handle};
+use ledgerline_lambda::clock::{Clock as _, SystemClock};
 use ledgerline_lambda::{config::Env, telemetry};
 use serde_json::value::RawValue;
 
@@ -19,7 +18,7 @@ async fn main() -> Result<(), Error> {
     let config = &Config::from_env(&mut env);
     env.finish()?;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
-        let response = handle(config, now_ms(), event.payload.get().as_bytes())?;
+        let response = handle(config, SystemClock.now_ms(), event.payload.get().as_bytes())?;
         let counts = response.counts;
         tracing::info!(
             records = counts.records,
@@ -35,9 +34,4 @@ async fn main() -> Result<(), Error> {
         Ok::<_, Error>(RawValue::from_string(response.body)?)
     }))
     .await
-}
-
-#[expect(clippy::disallowed_methods, reason = "the clock is read here and passed on")]
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis() as i64)
 }

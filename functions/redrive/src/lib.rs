@@ -1,1 +1,195 @@
 //! Reads Firehose error objects and feeds their records back.
+//!
+//! Invariant: every line of an error object is put back into the stream or kept in quarantine before its notification
+//! is acknowledged. Records may be put back twice, after any crash: events are claimed by content, so that the second is
+//! a counted duplicate. The error objects themselves are left to the bucket's lifecycle.
+
+mod lines;
+mod notice;
+pub mod ports;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use bytes::Bytes;
+use ledgerline_aws::stream::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX};
+use ledgerline_event::document::Rejection;
+use ledgerline_event::sensitive::cut_garbage;
+use ledgerline_lake::bronze::write_quarantine;
+use ledgerline_lake::keys::{ERRORS, QUARANTINE};
+use ledgerline_lake::{ObjectId, ports::ReadBody};
+use ledgerline_lambda::config::{ConfigError, Env};
+use ledgerline_lambda::disposition::Disposition;
+use ledgerline_lambda::sqs::standard_answer;
+use ledgerline_ledger::store::StoreError;
+
+use lines::{Lines, read_line};
+use notice::Notice;
+use ports::{KeepUnreadable, Ports, PutRecords, ReadErrors};
+
+/// What the function is told at cold start.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The delivery stream that takes records back.
+    pub stream_name: String,
+}
+
+impl Config {
+    /// Reads `STREAM_NAME`.
+    ///
+    /// # Errors
+    /// Names what is wrong and what to do about it.
+    pub fn from_env(mut env: Env) -> Result<Self, ConfigError> {
+        let stream_name = env.text("STREAM_NAME");
+        env.finish().map(|()| Self { stream_name })
+    }
+}
+
+/// What one object became.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Counts {
+    put_back: u64,
+    kept: u64,
+}
+
+/// What is done about an error. A notification that always fails ends in the queue's dead-letter queue, its object under
+/// the error prefix.
+pub fn disposition(error: &StoreError) -> Disposition {
+    match error {
+        StoreError::Conflict(_) | StoreError::Throttled(_) | StoreError::Unknown(_) | StoreError::Corrupt(_) => {
+            Disposition::Retry
+        }
+        // Nobody but the lifecycle deletes error objects: there is nothing left to put back.
+        StoreError::NotFound(_) => Disposition::Poison,
+        StoreError::Denied(_) => Disposition::Halt,
+    }
+}
+
+/// Handles a batch of notifications.
+///
+/// # Errors
+/// Only if nothing can succeed before an operator acts, such as a missing permission.
+pub async fn handle<E, S>(ports: &Ports<E, S>, now_ms: i64, event: SqsEvent) -> Result<SqsBatchResponse, StoreError>
+where
+    E: ReadErrors + KeepUnreadable,
+    S: PutRecords,
+{
+    let mut failed: Vec<&SqsMessage> = Vec::new();
+    for message in &event.records {
+        match message_done(ports, now_ms, message).await {
+            Ok(()) => {}
+            Err(error) if disposition(&error) == Disposition::Halt => return Err(error),
+            Err(error) => {
+                tracing::warn!(message = message.message_id, error = %error, "will be tried again");
+                failed.push(message);
+            }
+        }
+    }
+    Ok(standard_answer(failed))
+}
+
+async fn message_done<E, S>(ports: &Ports<E, S>, now_ms: i64, message: &SqsMessage) -> Result<(), StoreError>
+where
+    E: ReadErrors + KeepUnreadable,
+    S: PutRecords,
+{
+    let Ok(notices) = notice::read(message.body.as_deref().unwrap_or_default()) else {
+        // It names no object, so no object is lost with it; only somebody writing to the queue by hand sends such.
+        tracing::error!(message = message.message_id, "no S3 notification, acknowledged");
+        return Ok(());
+    };
+    for notice in notices.iter().filter(|notice| notice.key.starts_with(ERRORS)) {
+        match redrive(ports, now_ms, notice).await {
+            Ok(counts) => {
+                let Counts { put_back, kept } = counts;
+                tracing::info!(key = notice.key, put_back, kept, "redriven");
+            }
+            Err(error) if disposition(&error) == Disposition::Poison => {
+                tracing::warn!(key = notice.key, error = %error, "gone, acknowledged");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Puts the records of one object back, batch by batch, and keeps the rest.
+async fn redrive<E, S>(ports: &Ports<E, S>, now_ms: i64, notice: &Notice) -> Result<Counts, StoreError>
+where
+    E: ReadErrors + KeepUnreadable,
+    S: PutRecords,
+{
+    let mut body = ports.errors.open(&notice.bucket, &notice.key).await?;
+    let mut lines = Lines::new(&notice.key);
+    let mut pending = Pending { notice, now_ms, batch: Vec::new(), batch_bytes: 0, kept: Vec::new(), part: 0, counts: Counts::default() };
+    while let Some(piece) = body.next().await? {
+        lines.push(&piece)?;
+        while let Some(line) = lines.next_line() {
+            pending.take(ports, &line).await?;
+        }
+    }
+    for line in lines.finish()? {
+        pending.take(ports, &line).await?;
+    }
+    pending.put_batch(ports).await?;
+    pending.put_kept(ports).await?;
+    Ok(pending.counts)
+}
+
+/// Unreadable lines that are kept in one object; more make further ones.
+const KEPT_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// What was read and is not yet written.
+struct Pending<'a> {
+    notice: &'a Notice,
+    now_ms: i64,
+    batch: Vec<Bytes>,
+    batch_bytes: usize,
+    kept: Vec<u8>,
+    part: u32,
+    counts: Counts,
+}
+
+impl Pending<'_> {
+    async fn take<E: KeepUnreadable, S: PutRecords>(&mut self, ports: &Ports<E, S>, line: &[u8]) -> Result<(), StoreError> {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            return Ok(());
+        }
+        let Some(record) = read_line(line) else {
+            let (kept, cut) = cut_garbage(line);
+            write_quarantine(self.now_ms, Rejection::BadEnvelope, &kept, &cut, &mut self.kept);
+            self.counts.kept += 1;
+            return if self.kept.len() >= KEPT_BYTES_MAX { self.put_kept(ports).await } else { Ok(()) };
+        };
+        if self.batch.len() == BATCH_RECORDS_MAX || self.batch_bytes + record.len() > BATCH_BYTES_MAX {
+            self.put_batch(ports).await?;
+        }
+        self.batch_bytes += record.len();
+        self.batch.push(record);
+        Ok(())
+    }
+
+    async fn put_batch<E, S: PutRecords>(&mut self, ports: &Ports<E, S>) -> Result<(), StoreError> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let records = self.batch.len() as u64;
+        ports.stream.put(std::mem::take(&mut self.batch)).await?;
+        self.counts.put_back += records;
+        self.batch_bytes = 0;
+        Ok(())
+    }
+
+    /// The name is the error object's, so that another attempt writes the same objects again.
+    async fn put_kept<E: KeepUnreadable, S>(&mut self, ports: &Ports<E, S>) -> Result<(), StoreError> {
+        if self.kept.is_empty() {
+            return Ok(());
+        }
+        let id = ObjectId::of(&self.notice.bucket, &self.notice.key);
+        let key = match self.part {
+            0 => format!("{QUARANTINE}redrive/{id}.jsonl"),
+            part => format!("{QUARANTINE}redrive/{id}-{part}.jsonl"),
+        };
+        self.part += 1;
+        let lines = Bytes::from(std::mem::take(&mut self.kept));
+        ports.errors.keep(&self.notice.bucket, &key, lines).await
+    }
+}

@@ -1,1 +1,141 @@
-//! (in work)
+//! Firehose, and the error prefix that it leaves behind: what redrive reads, keeps and puts back.
+//!
+//! Invariant: `put` returns `Ok` only when the stream took every record. A record may be put twice, after a lost answer
+//! or a partial failure: events are claimed by content, so that the second is a counted duplicate.
+
+use std::time::Duration;
+
+use aws_sdk_firehose::primitives::Blob;
+use aws_sdk_firehose::types::Record;
+use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
+use ledgerline_lake::ports::ReadBody;
+use ledgerline_ledger::store::{Failure, StoreError};
+
+use crate::config::store_error;
+
+/// The service's limits of one batch: 500 records and 4 MiB.
+pub const BATCH_RECORDS_MAX: usize = 500;
+/// See [`BATCH_RECORDS_MAX`].
+pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The service's limit of one record, before base64.
+pub const RECORD_BYTES_MAX: usize = 1_000 * 1024;
+
+/// Rounds for records that the stream refused. Waits double from 100 ms: 100 ms × (2^7 − 1) = 12.7 s in all, in which a
+/// stream at its lower limit of 1 MiB a second takes three whole batches.
+const ROUNDS: u32 = 8;
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+
+/// A delivery stream.
+#[derive(Clone, Debug)]
+pub struct DeliveryStream {
+    client: aws_sdk_firehose::Client,
+    name: String,
+}
+
+impl DeliveryStream {
+    /// The stream named `name`.
+    pub fn new(client: aws_sdk_firehose::Client, name: impl Into<String>) -> Self {
+        Self { client, name: name.into() }
+    }
+
+    /// Puts a batch within the service's limits until the stream took all of it.
+    ///
+    /// # Errors
+    /// `Throttled` if some records were refused in every round; the others were taken.
+    pub async fn put(&self, records: Vec<Bytes>) -> Result<(), StoreError> {
+        let what = format!("put {} records", records.len());
+        let mut open = records;
+        for round in 0..ROUNDS {
+            let batch = open.iter().map(|record| to_record(record)).collect::<Result<Vec<_>, _>>()?;
+            let request = self.client.put_record_batch().delivery_stream_name(&self.name).set_records(Some(batch));
+            let response = request.send().await.map_err(|error| store_error(what.as_str(), error))?;
+            if response.failed_put_count == 0 {
+                return Ok(());
+            }
+            open = refused(open, response.request_responses.iter().map(|answer| answer.error_code.is_some()));
+            if round + 1 < ROUNDS {
+                tokio::time::sleep(FIRST_WAIT * 2u32.pow(round)).await;
+            }
+        }
+        Err(StoreError::Throttled(Failure::new(format!("{what}: {} refused {ROUNDS} times", open.len()))))
+    }
+}
+
+fn to_record(record: &Bytes) -> Result<Record, StoreError> {
+    let built = Record::builder().data(Blob::new(record.clone())).build();
+    built.map_err(|error| StoreError::Unknown(Failure::caused_by("build a record", error)))
+}
+
+/// The records that were refused; all that has no answer counts as refused.
+fn refused(records: Vec<Bytes>, answers: impl Iterator<Item = bool>) -> Vec<Bytes> {
+    let answers = answers.chain(std::iter::repeat(true));
+    records.into_iter().zip(answers).filter_map(|(record, failed)| failed.then_some(record)).collect()
+}
+
+/// The buckets whose error prefix redrive reads; each notification names its bucket.
+#[derive(Clone, Debug)]
+pub struct ErrorObjects {
+    client: aws_sdk_s3::Client,
+}
+
+impl ErrorObjects {
+    /// Objects reached through this client.
+    pub fn new(client: aws_sdk_s3::Client) -> Self {
+        Self { client }
+    }
+
+    /// Opens an error object.
+    ///
+    /// # Errors
+    /// `NotFound` if it is gone.
+    pub async fn open(&self, bucket: &str, key: &str) -> Result<ErrorObject, StoreError> {
+        // The key names a time and a delivery stream, nothing of a person.
+        let what = format!("read {key}");
+        let got = self.client.get_object().bucket(bucket).key(key).send().await;
+        let stream = got.map_err(|error| store_error(what.as_str(), error))?.body;
+        Ok(ErrorObject { what, stream })
+    }
+
+    /// Keeps lines that could not be put back. The same key gets the same lines again.
+    ///
+    /// # Errors
+    /// What the put failed with.
+    pub async fn keep(&self, bucket: &str, key: &str, lines: Bytes) -> Result<(), StoreError> {
+        let put = self.client.put_object().bucket(bucket).key(key).content_type("application/x-ndjson");
+        let put = put.body(lines.into()).send().await;
+        put.map(drop).map_err(|error| store_error(format!("put {key}"), error))
+    }
+}
+
+/// An error object under way.
+#[derive(Debug)]
+pub struct ErrorObject {
+    what: String,
+    stream: ByteStream,
+}
+
+impl ReadBody for ErrorObject {
+    async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        loop {
+            match self.stream.next().await {
+                None => return Ok(None),
+                Some(Ok(bytes)) if bytes.is_empty() => {}
+                Some(Ok(bytes)) => return Ok(Some(bytes)),
+                Some(Err(error)) => return Err(StoreError::Unknown(Failure::caused_by(self.what.as_str(), error))),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_refused_and_unanswered_records_are_put_again() {
+        let records: Vec<Bytes> = ["a", "b", "c", "d"].into_iter().map(Bytes::from).collect();
+        assert_eq!(refused(records.clone(), [false, true, false].into_iter()), ["b", "d"]);
+        assert!(refused(records, [false; 4].into_iter()).is_empty());
+    }
+}

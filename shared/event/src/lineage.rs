@@ -26,8 +26,8 @@ pub fn write_derived_token<'a>(record_id: &str, text: &'a mut [u8; 36]) -> &'a s
     Uuid::new_v5(&NAMESPACE, record_id.as_bytes()).hyphenated().encode_lower(text)
 }
 
-/// Whether a text is a token and nothing else: a UUID, a ULID, a hexadecimal digest, a W3C trace parent, or a random
-/// base64url string, each with a short lower-case prefix or without. Names, numbers and sentences are none of these.
+/// Whether a text is a token and nothing else: a UUID, a ULID, a hexadecimal digest or a W3C trace parent, each with a
+/// short lower-case prefix or without. Names, numbers and sentences are none of these; free base64 may spell one.
 pub fn looks_like_token(text: &str) -> bool {
     text.len() <= TOKEN_BYTES_MAX && (is_token(text) || without_prefix(text).is_some_and(is_token))
 }
@@ -40,7 +40,7 @@ fn without_prefix(text: &str) -> Option<&str> {
 
 fn is_token(text: &str) -> bool {
     let bytes = text.as_bytes();
-    is_uuid(bytes) || is_hex_digest(bytes) || is_ulid(bytes) || is_trace_parent(bytes) || is_random_base64url(bytes)
+    is_uuid(bytes) || is_hex_digest(bytes) || is_ulid(bytes) || is_trace_parent(bytes)
 }
 
 fn is_uuid(b: &[u8]) -> bool {
@@ -67,16 +67,6 @@ fn is_trace_parent(b: &[u8]) -> bool {
     b.len() == 55 && b.split(|byte| *byte == b'-').map(<[u8]>::len).eq([2, 32, 16, 2]) && {
         b.iter().all(|byte| *byte == b'-' || byte.is_ascii_hexdigit())
     }
-}
-
-/// 22 characters are 128 bits; words in camel case have no digits amid them and are rarely that long.
-fn is_random_base64url(b: &[u8]) -> bool {
-    (22..=64).contains(&b.len())
-        && b.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-        && b.iter().any(u8::is_ascii_uppercase)
-        && b.iter().any(u8::is_ascii_lowercase)
-        && b.iter().filter(|byte| byte.is_ascii_digit()).count() >= 2
-        && b.split(|byte| matches!(byte, b'-' | b'_')).any(|run| run.len() >= 12)
 }
 
 /// Where a record came from and what was done to it, as it travels beside the data.
@@ -221,5 +211,78 @@ fn read_masked(masked: Option<&Value>) -> Masked {
             policy: counted.get("policy").and_then(Value::as_str).unwrap_or_default().to_owned(),
         },
         _ => Masked::Names(Vec::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "bd86e063-8107-5582-8732-b94e6fbe5587";
+
+    #[test]
+    fn derived_tokens_never_change() {
+        // Frozen: tokens derived by earlier versions are in bronze, silver and the ledger.
+        assert_eq!(derived_token("11111111-1111-4111-8111-111111111111"), "f8497fa6-8e52-5c92-984e-0446f630c77f");
+        assert_eq!(NAMESPACE, Uuid::new_v5(&Uuid::NAMESPACE_DNS, b"lineage.ledgerline"));
+    }
+
+    #[test]
+    fn tokens_are_told_from_what_people_write() {
+        for token in [
+            TOKEN,
+            "lt_bd86e063-8107-5582-8732-b94e6fbe5587",
+            "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ] {
+            assert!(looks_like_token(token), "{token}");
+        }
+        for other in [
+            "", "John Smith", "john.smith@example.com", "+15555550142", "15555550142", "4111111111111111",
+            "tel:+15555550142", "john-smith-1980-01-01", "a-sentence-somebody-typed-into-a-field", "lineage",
+            "MaximilianJohannesvonMueller", "JohnSmithBornOn19800101InBerlin",
+        ] {
+            assert!(!looks_like_token(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn every_earlier_form_of_provenance_is_read() {
+        let object = json!({"id": TOKEN, "metadata": {"version": "1.7", "processedAt": "2026-03-02T14:00:00Z",
+            "processorId": "ivr-3", "status": "processed", "masked": ["ani"], "later": {"unknown": true}}});
+        let forms = [json!(TOKEN), object.clone(), json!(object.to_string()), json!(json!(TOKEN).to_string()),
+            json!(json!(object.to_string()).to_string()), json!({"id": TOKEN}), json!({"token": TOKEN, "version": 1})];
+        for form in &forms {
+            assert_eq!(Provenance::read(form).map(|read| read.token).as_deref(), Some(TOKEN), "{form}");
+        }
+        let read = Provenance::read(&object).unwrap();
+        assert_eq!(read.version, "1.7");
+        assert_eq!(read.processed_at_ms, Some(1_772_460_000_000));
+        assert_eq!(read.masked, Masked::Names(vec!["ani".to_owned()]));
+        for none in [json!(null), json!(7), json!("John Smith"), json!({"id": "John Smith"}), json!("{\"id\":")] {
+            assert_eq!(Provenance::read(&none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn provenance_never_exceeds_its_512_characters_and_reads_back() {
+        for (names, status) in [(0, 8), (10, 8), (60, 8), (500, 8), (500, 4_000)] {
+            let written = Provenance {
+                processed_at_ms: Some(1_772_460_000_000),
+                processor_id: Some("transform".to_owned()),
+                status: Some("é".repeat(status)),
+                masked: Masked::Names((0..names).map(|n| format!("field_number_{n}")).collect()),
+                ..Provenance::bare(TOKEN)
+            };
+            let text = written.write(&"a".repeat(64));
+            assert!(text.chars().count() <= PROVENANCE_CHARS_MAX, "{names}: {}", text.len());
+            let read = Provenance::read(&json!(text)).unwrap();
+            assert_eq!((read.token.as_str(), read.processed_at_ms), (TOKEN, written.processed_at_ms));
+            match read.masked {
+                Masked::Names(read_names) => assert_eq!(read_names.len(), names),
+                Masked::Count { count, policy } => assert_eq!((count, policy.len()), (names as u64, 64)),
+            }
+        }
     }
 }

@@ -377,3 +377,104 @@ fn end_of_bracketed(bytes: &[u8], start: usize) -> usize {
     }
     bytes.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut_text(document: &str) -> (String, Vec<(String, SensitiveKind)>) {
+        let (bytes, cuts) = cut(document.as_bytes());
+        let cuts = cuts.into_iter().map(|cut| (cut.pointer, cut.kind)).collect();
+        (String::from_utf8(bytes).unwrap(), cuts)
+    }
+
+    #[test]
+    fn listed_fields_are_cut_at_any_depth_and_whatever_their_value_is() {
+        let (text, cuts) = cut_text(
+            r#"{"a":{"Card CVV":"737"," CVV_2 ":12,"card":[{"track2":{"x":"4111"}},{"pin":["1",2]}]},"\u0070assword":"x","keep":"y"}"#,
+        );
+        assert_eq!(
+            text,
+            r#"{"a":{"Card CVV":null," CVV_2 ":null,"card":[{"track2":null},{"pin":null}]},"\u0070assword":null,"keep":"y"}"#
+        );
+        let pointers: Vec<&str> = cuts.iter().map(|(pointer, _)| pointer.as_str()).collect();
+        assert_eq!(pointers, ["/a/Card CVV", "/a/ CVV_2 ", "/a/card/0/track2", "/a/card/1/pin", "/password"]);
+    }
+
+    #[test]
+    fn pointers_escape_as_rfc_6901_says() {
+        let (_, cuts) = cut_text(r#"{"a/b":{"m~n":{"pwd":"x"}}}"#);
+        assert_eq!(cuts[0].0, "/a~1b/m~0n/pwd");
+    }
+
+    #[test]
+    fn a_property_that_names_its_siblings_is_cut_wherever_the_name_stands() {
+        for document in [
+            r#"{"property":"password","oldValues":["a1"],"newValues":["b2"]}"#,
+            r#"{"newValues":["b2"],"oldValues":["a1"],"property":"Pass\u0077ord"}"#,
+            r#"{"name":"cvv","value":"b2"}"#,
+        ] {
+            let (text, cuts) = cut_text(document);
+            assert!(!text.contains("a1") && !text.contains("b2"), "{text}");
+            assert_eq!(cuts.len(), document.matches("alue").count(), "{document}");
+        }
+        let harmless = r#"{"property":"scopes","newValues":["users"]}"#;
+        assert_eq!(cut_text(harmless), (harmless.to_owned(), vec![]));
+    }
+
+    #[test]
+    fn cutting_twice_cuts_nothing_more() {
+        let (once, _) = cut_text(r#"{"cvv":"1","outer":{"password":{"password":"x"}}}"#);
+        assert_eq!(cut_text(&once), (once.clone(), vec![]));
+    }
+
+    #[test]
+    fn similar_names_are_kept() {
+        for key in ["pinned", "tracking", "securityLevel", "passengers", "carrier", "trackId", "shipping", "cvs", "newPin2"] {
+            let document = format!("{{\"{key}\":\"kept\"}}");
+            assert_eq!(cut_text(&document).0, document);
+        }
+    }
+
+    #[test]
+    fn every_listed_name_passes_the_quick_test() {
+        for (name, _) in NAMES {
+            assert!(may_be_sensitive(name.as_bytes()), "{name}");
+            assert!(may_be_sensitive(name.to_ascii_uppercase().as_bytes()), "{name}");
+            assert!(may_be_sensitive(format!(" {name}").as_bytes()), "{name}");
+            assert!(may_be_sensitive(format!("{}_{}", &name[..1], &name[1..]).as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn garbage_is_searched_whatever_its_quotes_and_brackets_are() {
+        for garbage in [
+            r#"{"a":1,"cvv":"SECRET"#,
+            r#"{"cvv" : "SECRET\"SECRET", "b""#,
+            r#"{'password': 'SECRET', x"#,
+            "login?user=me&password=SECRET&x=1",
+            r#"{"body":"{\"cvv\":\"SECRET\",\"b\":1}", "#,
+            r#"{"track2":{"data":"SECRET}", "more":["SECRET"]}, ,"#,
+            r#"{"track2":["SECRET", {"#,
+            r#"{"cv\u0076":"SECRET" ]"#,
+            r#"{"cvv":SECRET,"cvv":SECRET}"#,
+            "card.cvv=SECRET; path=/",
+            "{\"pin\"\n:\n\"SECRET\nSECRET",
+        ] {
+            let (kept, cuts) = cut_garbage(garbage.as_bytes());
+            let text = String::from_utf8(kept).unwrap();
+            assert!(!text.contains("SECRET"), "{garbage} became {text}");
+            assert!(!cuts.is_empty(), "{garbage}");
+        }
+        let harmless = b"time: 12:30, tracking=4, {\"conversationId\": \"c\"";
+        assert_eq!(cut_garbage(harmless), (harmless.to_vec(), vec![]));
+    }
+
+    #[test]
+    fn utf_16_garbage_is_searched() {
+        let wide: Vec<u8> = r#"{"cvv":"737","b":1}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let (kept, cuts) = cut_garbage(&wide);
+        assert!(!kept.windows(2).any(|pair| pair == b"7\0"), "{kept:?}");
+        assert_eq!(cuts.len(), 1);
+    }
+}

@@ -91,7 +91,7 @@ pub(super) fn of_word(word: &str) -> EventKind {
         "userstart" | "agentconnected" | "agentassigned" | "answered" | "connected" | "accepted" => USER_START,
         "userend" | "agentdisconnected" => USER_END,
         "hold" | "held" | "holdended" | "onhold" => HOLD,
-        "transfer" | "transferred" => TRANSFER,
+        "transfer" | "transferred" | "transfercompleted" => TRANSFER,
         "statechange" | "statechanged" | "updated" | "update" => STATE,
         "attributes" | "attributesupdated" => ATTRIBUTES,
         "transcription" | "transcribed" => TRANSCRIPTION,

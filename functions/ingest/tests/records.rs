@@ -1,0 +1,259 @@
+//! What Firehose sends and gets back: each record id once, in order, with all partition keys, within the limit.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ledgerline_event::document::Rejection;
+use ledgerline_event::instant;
+use ledgerline_ingest::{Config, Counts, Response, handle};
+use ledgerline_lake::bronze::{self, BronzeLine};
+use ledgerline_lambda::config::Env;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// 2026-03-02T14:06:40Z.
+const ARRIVAL_MS: i64 = 1_772_460_400_000;
+const HOUR_MS: i64 = 3_600_000;
+
+fn config() -> Config {
+    Config { default_org: "acme".to_owned(), late_after_ms: 48 * HOUR_MS }
+}
+
+fn request<T: AsRef<[u8]>>(records: impl IntoIterator<Item = T>) -> Vec<u8> {
+    let records: Vec<Value> = records
+        .into_iter()
+        .enumerate()
+        .map(|(n, data)| {
+            let data = STANDARD.encode(data);
+            json!({"recordId": format!("record-{n}"), "approximateArrivalTimestamp": ARRIVAL_MS, "data": data})
+        })
+        .collect();
+    json!({"invocationId": "i", "deliveryStreamArn": "arn", "region": "r", "records": records}).to_string().into_bytes()
+}
+
+/// One answer: the result, its partition as a path, its lines.
+struct Answer {
+    result: String,
+    path: String,
+    lines: Vec<u8>,
+}
+
+fn answers(response: &Response) -> Vec<Answer> {
+    let body: Value = serde_json::from_str(&response.body).unwrap();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    body["records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|record| {
+            let keys = &record["metadata"]["partitionKeys"];
+            let part = |name: &str| text(&keys[name]);
+            let (y, m, d, h) = (part("year"), part("month"), part("day"), part("hour"));
+            Answer {
+                result: text(&record["result"]),
+                path: format!("{}/event_type={}/{y}-{m}-{d}T{h}", part("zone"), part("event_type")),
+                lines: STANDARD.decode(text(&record["data"])).unwrap(),
+            }
+        })
+        .collect()
+}
+
+fn answer_of(data: &[u8]) -> (Answer, Counts) {
+    let response = handle(&config(), 0, &request([data])).unwrap();
+    (answers(&response).remove(0), response.counts)
+}
+
+fn read(lines: &[u8]) -> Vec<BronzeLine<'_>> {
+    lines.split_inclusive(|byte| *byte == b'\n').map(bronze::read).collect()
+}
+
+fn event(occurred_at_ms: i64) -> Vec<u8> {
+    json!({"interactionId": "c-1", "eventType": "x", "timestamp": instant::to_rfc3339(occurred_at_ms)}).to_string().into_bytes()
+}
+
+#[test]
+fn the_trigger_in_events_is_answered_record_by_record() {
+    let request = std::fs::read("../../events/firehose-transformation.json").unwrap();
+    let response = handle(&config(), 0, &request).unwrap();
+    let sent: Value = serde_json::from_slice(&request).unwrap();
+    let answered: Value = serde_json::from_str(&response.body).unwrap();
+    let ids = |v: &Value| v["records"].as_array().unwrap().iter().map(|r| r["recordId"].clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&sent), ids(&answered));
+    let all = answers(&response);
+    assert!(all.iter().all(|answer| answer.result == "Ok"));
+    let paths: Vec<&str> = all.iter().map(|answer| answer.path.as_str()).collect();
+    let (good, bad) = ("bronze/event_type=interaction/2026-03-02T14", "quarantine/event_type=unreadable/2026-03-02T14");
+    assert_eq!(paths, [good, good, good, bad, bad, bad]);
+    let expected = Counts { records: 6, events: 6, quarantined: 5, unreadable_records: 3, ..Counts::default() };
+    assert_eq!(response.counts, expected);
+    let text = String::from_utf8(all.iter().flat_map(|answer| answer.lines.clone()).collect()).unwrap();
+    for secret in ["737", "Secret-1", "Secret-2"] {
+        assert!(!text.contains(secret) && !text.contains(&STANDARD.encode(secret)), "{secret}");
+    }
+    assert_eq!(text.matches("rawBase64").count(), 6, "the pretty-printed audit and five garbage lines");
+}
+
+#[test]
+fn an_event_keeps_its_bytes() {
+    let raw = b"{\"b\" : 1.50,\"interactionId\":\"c-1\", \"timestamp\":1772460000350,\"s\":\"}{\\u00e9\"}";
+    let (answer, counts) = answer_of(raw);
+    let lines = read(&answer.lines);
+    let [BronzeLine::Event(event)] = &lines[..] else { panic!("{lines:?}") };
+    assert_eq!(&*event.raw, raw);
+    assert_eq!(event.occurred_at_ms, Some(1_772_460_000_350));
+    assert_eq!(event.received_at_ms, Some(ARRIVAL_MS));
+    assert_eq!(event.org.as_deref(), Some("acme"));
+    assert_eq!((counts.events, counts.quarantined), (1, 0));
+}
+
+#[test]
+fn partitions_follow_occurrence_and_the_late_go_by_day_of_arrival() {
+    let late = "bronze/event_type=late/2026-03-02T00";
+    for (occurred_at_ms, path) in [
+        (ARRIVAL_MS - 1_000, "bronze/event_type=interaction/2026-03-02T14"),
+        (ARRIVAL_MS - 15 * HOUR_MS, "bronze/event_type=interaction/2026-03-01T23"),
+        (ARRIVAL_MS - 48 * HOUR_MS, "bronze/event_type=interaction/2026-02-28T14"),
+        (ARRIVAL_MS - 48 * HOUR_MS - 1, late),
+        (ARRIVAL_MS + 60_000, "bronze/event_type=interaction/2026-03-02T14"),
+        (ARRIVAL_MS + HOUR_MS, late),
+    ] {
+        assert_eq!(answer_of(&event(occurred_at_ms)).0.path, path);
+    }
+    let entity = json!({"entityType": "Queue", "entityId": "q-1", "timestamp": ARRIVAL_MS}).to_string();
+    assert_eq!(answer_of(entity.as_bytes()).0.path, "bronze/event_type=entity/2026-03-02T14");
+    let aws = std::fs::read("../../events/aws-service.json").unwrap();
+    assert_eq!(answer_of(&aws).0.path, "bronze/event_type=entity/2026-03-02T14");
+}
+
+#[test]
+fn garbage_beside_events_goes_their_way_and_alone_it_is_quarantined() {
+    let mut record = b"nonsense\n".to_vec();
+    record.extend(event(ARRIVAL_MS));
+    record.extend(b"{\"no\":\"record\"}");
+    let (answer, _) = answer_of(&record);
+    assert_eq!(answer.path, "bronze/event_type=interaction/2026-03-02T14");
+    let lines = read(&answer.lines);
+    let reason = |line: &BronzeLine<'_>| match line {
+        BronzeLine::Event(_) => None,
+        BronzeLine::Quarantine(kept) => Some((kept.reason, kept.bytes.to_vec())),
+    };
+    let reasons: Vec<_> = lines.iter().map(reason).collect();
+    assert_eq!(reasons[0], Some((Rejection::NotJson, b"nonsense".to_vec())));
+    assert_eq!(reasons[1], None);
+    assert_eq!(reasons[2], Some((Rejection::NoRecord, b"{\"no\":\"record\"}".to_vec())));
+}
+
+#[test]
+fn data_that_is_no_base64_is_kept_as_it_came() {
+    let request = br#"{"records":[{"recordId":"a","approximateArrivalTimestamp":1772460400000,"data":"%%"}]}"#;
+    let response = handle(&config(), 0, request).unwrap();
+    let answer = answers(&response).remove(0);
+    let lines = read(&answer.lines);
+    let [BronzeLine::Quarantine(kept)] = &lines[..] else { panic!("{lines:?}") };
+    assert_eq!((kept.reason, &*kept.bytes), (Rejection::BadEnvelope, &b"%%"[..]));
+}
+
+#[test]
+fn a_request_of_another_kind_is_refused_without_repeating_it() {
+    let error = handle(&config(), 0, b"{\"records\":[{\"recordId\":\"secret\"}]}").unwrap_err().to_string();
+    assert!(error.contains("processor of a delivery stream") && !error.contains("secret"), "{error}");
+}
+
+#[test]
+fn a_full_answer_puts_records_off_whole_and_stays_below_six_megabytes() {
+    let padding = "x".repeat(900_000);
+    let big = json!({"interactionId": "c-1", "timestamp": ARRIVAL_MS, "padding": padding}).to_string();
+    let response = handle(&config(), 0, &request(vec![big; 12])).unwrap();
+    assert!(response.body.len() < 6_000_000, "{}", response.body.len());
+    let all = answers(&response);
+    assert_eq!(all.len(), 12);
+    let failed = all.iter().filter(|answer| answer.result == "ProcessingFailed").count();
+    assert_eq!((failed as u64, response.counts.put_off), (8, 8));
+    assert!(all.iter().all(|answer| answer.path.ends_with("/2026-03-02T14")));
+    assert_eq!(response.counts.events, 4);
+}
+
+#[test]
+fn a_record_that_would_never_fit_is_quarantined_whole() {
+    let record = "{}".repeat(500_000);
+    let (answer, counts) = answer_of(record.as_bytes());
+    let lines = read(&answer.lines);
+    let [BronzeLine::Quarantine(kept)] = &lines[..] else { panic!("{} lines", lines.len()) };
+    assert_eq!((kept.reason, kept.bytes.len()), (Rejection::TooMany, record.len()));
+    assert_eq!((answer.result.as_str(), counts.events), ("Ok", 0));
+}
+
+#[test]
+fn tens_of_thousands_of_records_are_all_answered() {
+    let response = handle(&config(), 0, &request(vec!["{}"; 40_000])).unwrap();
+    assert!(response.body.len() < 6_000_000, "{}", response.body.len());
+    let all = answers(&response);
+    assert_eq!(all.len(), 40_000);
+    assert!(all.iter().all(|answer| !answer.result.is_empty()));
+    assert_eq!(response.counts.unreadable_records + response.counts.put_off, 40_000);
+}
+
+#[test]
+fn json_test_suite_files_as_records_are_each_answered() {
+    let Some(corpus) = std::env::var_os("LEDGERLINE_CORPUS") else {
+        eprintln!("SKIPPED json_test_suite_files_as_records_are_each_answered: LEDGERLINE_CORPUS is not set");
+        return;
+    };
+    let folder = std::path::Path::new(&corpus).join("badinput/json_test_suite/test_parsing");
+    let files: Vec<Vec<u8>> = std::fs::read_dir(folder).unwrap().map(|e| std::fs::read(e.unwrap().path()).unwrap()).collect();
+    let response = handle(&config(), 0, &request(&files)).unwrap();
+    let all = answers(&response);
+    assert_eq!(all.len(), files.len());
+    // None names a record: all is kept in quarantine, byte by byte.
+    for (answer, file) in all.iter().zip(&files) {
+        assert_eq!((answer.result.as_str(), &answer.path[..10]), ("Ok", "quarantine"));
+        let kept: usize = read(&answer.lines)
+            .iter()
+            .map(|line| match line {
+                BronzeLine::Quarantine(kept) => kept.bytes.iter().filter(|byte| !byte.is_ascii_whitespace()).count(),
+                BronzeLine::Event(_) => 0,
+            })
+            .sum();
+        assert_eq!(kept, file.iter().filter(|byte| !byte.is_ascii_whitespace()).count());
+    }
+}
+
+#[test]
+fn configuration_is_checked_at_cold_start() {
+    let env = |pairs: &'static [(&str, &str)]| {
+        Env::from_lookup(move |name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    };
+    let mut good = env(&[("DEFAULT_ORG", "acme"), ("LATE_AFTER_HOURS", "24")]);
+    assert_eq!(Config::from_env(&mut good).late_after_ms, 24 * HOUR_MS);
+    assert!(good.finish().is_ok());
+    let mut bad = env(&[("DEFAULT_ORG", "a b"), ("LATE_AFTER_HOURS", "0")]);
+    Config::from_env(&mut bad);
+    let message = bad.finish().unwrap_err().to_string();
+    assert!(message.contains("DEFAULT_ORG") && message.contains("LATE_AFTER_HOURS"), "{message}");
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_records_hold_each_is_answered_once_and_nothing_is_lost(
+        records in proptest::collection::vec(
+            prop_oneof![
+                proptest::collection::vec(any::<u8>(), 0..80),
+                Just(event(ARRIVAL_MS)),
+                Just([event(ARRIVAL_MS), event(ARRIVAL_MS - HOUR_MS)].concat()),
+            ],
+            0..8,
+        ),
+    ) {
+        let response = handle(&config(), 0, &request(&records)).unwrap();
+        let all = answers(&response);
+        prop_assert_eq!(all.len(), records.len());
+        for (answer, record) in all.iter().zip(&records) {
+            prop_assert_eq!(answer.result.as_str(), "Ok");
+            let kept: Vec<u8> = read(&answer.lines).iter().flat_map(|line| match line {
+                BronzeLine::Event(event) => event.raw.to_vec(),
+                BronzeLine::Quarantine(kept) => kept.bytes.to_vec(),
+            }).collect();
+            let visible = |bytes: &[u8]| bytes.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect::<Vec<_>>();
+            prop_assert_eq!(visible(&kept), visible(record));
+        }
+    }
+}

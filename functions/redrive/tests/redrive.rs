@@ -1,0 +1,269 @@
+//! Error objects of every form, and every way in which reading, putting back and keeping can fail.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::Write as _;
+use std::sync::Mutex;
+
+use aws_lambda_events::sqs::SqsEvent;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use ledgerline_event::document::Rejection;
+use ledgerline_lake::bronze::{self, BronzeLine};
+use ledgerline_lake::ports::ReadBody;
+use ledgerline_lambda::disposition::Disposition;
+use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_redrive::ports::{KeepUnreadable, Ports, PutRecords, ReadErrors};
+use ledgerline_redrive::{disposition, handle};
+use serde_json::json;
+
+const KEY: &str = "errors/processing-failed/year=2026/object one";
+const NOW_MS: i64 = 1_772_460_400_000;
+
+#[derive(Default)]
+struct FakeErrors {
+    objects: BTreeMap<String, Vec<u8>>,
+    kept: Mutex<BTreeMap<String, Bytes>>,
+    denied: bool,
+}
+
+struct FakeBody(VecDeque<Bytes>);
+
+impl ReadBody for FakeBody {
+    async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.0.pop_front())
+    }
+}
+
+impl ReadErrors for FakeErrors {
+    type Body = FakeBody;
+
+    async fn open(&self, bucket: &str, key: &str) -> Result<FakeBody, StoreError> {
+        assert_eq!(bucket, "bronze");
+        if self.denied {
+            return Err(StoreError::Denied(Failure::new(format!("read {key}"))));
+        }
+        let object = self.objects.get(key).ok_or_else(|| StoreError::NotFound(Failure::new(format!("read {key}"))))?;
+        // Small and odd pieces cut lines, gzip headers and base64 everywhere.
+        Ok(FakeBody(object.chunks(7).map(Bytes::copy_from_slice).collect()))
+    }
+}
+
+impl KeepUnreadable for FakeErrors {
+    async fn keep(&self, bucket: &str, key: &str, lines: Bytes) -> Result<(), StoreError> {
+        assert!(bucket == "bronze" && key.starts_with("quarantine/redrive/") && key.ends_with(".jsonl"), "{key}");
+        self.kept.lock().unwrap().insert(key.to_owned(), lines);
+        Ok(())
+    }
+}
+
+/// Takes batches within Firehose's limits; the first calls fail as they are told to, before or after they took all.
+#[derive(Default)]
+struct FakeStream {
+    taken: Mutex<Vec<Vec<Bytes>>>,
+    faults: Mutex<VecDeque<bool>>,
+}
+
+impl PutRecords for FakeStream {
+    async fn put(&self, records: Vec<Bytes>) -> Result<(), StoreError> {
+        let bytes: usize = records.iter().map(Bytes::len).sum();
+        assert!((1..=500).contains(&records.len()) && bytes <= 4 << 20, "{} records, {bytes} bytes", records.len());
+        let fault = self.faults.lock().unwrap().pop_front();
+        if fault != Some(false) {
+            self.taken.lock().unwrap().push(records);
+        }
+        match fault {
+            Some(_) => Err(StoreError::Unknown(Failure::new("put records"))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl FakeStream {
+    fn records(&self) -> Vec<Bytes> {
+        self.taken.lock().unwrap().concat()
+    }
+}
+
+fn ports(object: Vec<u8>) -> Ports<FakeErrors, FakeStream> {
+    let objects = BTreeMap::from([(KEY.to_owned(), object)]);
+    Ports { errors: FakeErrors { objects, ..FakeErrors::default() }, stream: FakeStream::default() }
+}
+
+fn line(data: impl AsRef<[u8]>) -> String {
+    format!("{}\n", json!({"attemptsMade": 3, "errorCode": "Lambda.FunctionError", "rawData": STANDARD.encode(data)}))
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn notice_of(key: &str) -> SqsEvent {
+    let s3 = json!({"Records": [{"s3": {"bucket": {"name": "bronze"}, "object": {"key": key}}}]});
+    messages(&[s3.to_string()])
+}
+
+fn messages(bodies: &[String]) -> SqsEvent {
+    let records: Vec<_> =
+        bodies.iter().enumerate().map(|(n, body)| json!({"messageId": format!("m{n}"), "body": body})).collect();
+    serde_json::from_value(json!({"Records": records})).unwrap()
+}
+
+/// Handles a batch and returns the messages that come back.
+async fn run(ports: &Ports<FakeErrors, FakeStream>, event: SqsEvent) -> Vec<String> {
+    let answer = handle(ports, NOW_MS, event).await.unwrap();
+    answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+}
+
+#[tokio::test]
+async fn plain_and_gzipped_objects_are_put_back_in_order() {
+    let text = [line("{\"a\":1}"), "\r\n".to_owned(), line("two\nlines"), line([0xFF, 0xFE])].concat();
+    let text = text.trim_end();
+    let two_members = [gzip(&text.as_bytes()[..20]), gzip(&text.as_bytes()[20..])].concat();
+    for object in [text.as_bytes().to_vec(), gzip(text.as_bytes()), two_members] {
+        let ports = ports(object);
+        assert!(run(&ports, notice_of("errors/processing-failed/year%3D2026/object+one")).await.is_empty());
+        assert_eq!(ports.stream.records(), [&b"{\"a\":1}"[..], b"two\nlines", b"\xFF\xFE"]);
+        assert!(ports.errors.kept.lock().unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn the_files_in_events_go_through_and_the_line_that_is_no_record_is_kept() {
+    let event: SqsEvent =
+        serde_json::from_slice(&std::fs::read("../../events/sqs-error-notification.json").unwrap()).unwrap();
+    let object = std::fs::read("../../events/firehose-error-object.jsonl").unwrap();
+    let body: serde_json::Value = serde_json::from_str(event.records[0].body.as_deref().unwrap()).unwrap();
+    let key = body["Records"][0]["s3"]["object"]["key"].as_str().unwrap().replace("%3D", "=");
+    let mut event = event;
+    for record in &mut event.records {
+        record.body = record.body.take().map(|body| body.replace("ledgerline-bronze", "bronze"));
+    }
+    let mut ports = ports(Vec::new());
+    ports.errors.objects = BTreeMap::from([(key, object)]);
+    assert!(run(&ports, event).await.is_empty());
+    assert_eq!(ports.stream.records().len(), 3);
+    let kept = ports.errors.kept.lock().unwrap();
+    let lines: Vec<&Bytes> = kept.values().collect();
+    let BronzeLine::Quarantine(line) = bronze::read(lines[0]) else { panic!("no quarantine line") };
+    assert_eq!(line.reason, Rejection::BadEnvelope);
+    assert_eq!(&*line.bytes, b"{\"attemptsMade\":3,\"rawData\":\"not base64!\"}\n");
+}
+
+#[tokio::test]
+async fn batches_keep_the_limits_of_the_service() {
+    let many: String = (0..1_201).map(|n| line(format!("{{\"n\":{n}}}"))).collect();
+    let ports_of_many = ports(many.into_bytes());
+    run(&ports_of_many, notice_of(KEY)).await;
+    let sizes: Vec<usize> = ports_of_many.stream.taken.lock().unwrap().iter().map(Vec::len).collect();
+    assert_eq!(sizes, [500, 500, 201]);
+    let big: String = (0..9).map(|_| line("x".repeat(1_000 * 1024))).collect();
+    let ports_of_big = ports(gzip(big.as_bytes()));
+    run(&ports_of_big, notice_of(KEY)).await;
+    assert_eq!(ports_of_big.stream.records().len(), 9);
+}
+
+#[tokio::test]
+async fn a_record_that_the_stream_never_took_is_kept() {
+    let too_big = line("x".repeat(1_000 * 1024 + 1));
+    let endless = "y".repeat(5 << 20);
+    let ports = ports(format!("{too_big}{endless}").into_bytes());
+    assert!(run(&ports, notice_of(KEY)).await.is_empty());
+    assert!(ports.stream.records().is_empty());
+    let kept: Vec<u8> = ports.errors.kept.lock().unwrap().values().flat_map(|lines| lines.to_vec()).collect();
+    let bytes: usize = kept
+        .split_inclusive(|byte| *byte == b'\n')
+        .map(|line| match bronze::read(line) {
+            BronzeLine::Quarantine(kept) => kept.bytes.len(),
+            BronzeLine::Event(_) => 0,
+        })
+        .sum();
+    assert_eq!(bytes, too_big.len() + endless.len());
+}
+
+#[tokio::test]
+async fn lines_that_failed_after_ingest_go_back_as_their_sources_sent_them() {
+    let mut transformed = Vec::new();
+    let raw = b"{\n\"conversationId\":\"c\"}";
+    let event = bronze::NewEvent {
+        org: "acme",
+        lineage_token: "t",
+        received_at_ms: NOW_MS,
+        occurred_at_ms: NOW_MS,
+        source: None,
+        cut: &[],
+        raw,
+        has_line_break: true,
+    };
+    bronze::write_event(&event, &mut transformed);
+    bronze::write_quarantine(NOW_MS, Rejection::NotJson, b"garbage", &[], &mut transformed);
+    let ports = ports(line(transformed).into_bytes());
+    run(&ports, notice_of(KEY)).await;
+    assert_eq!(ports.stream.records(), [&b"{\n\"conversationId\":\"c\"}\ngarbage\n"[..]]);
+}
+
+#[tokio::test]
+async fn after_a_failed_put_the_message_comes_back_and_every_record_is_put() {
+    let text: String = (0..700).map(|n| line(format!("{{\"n\":{n}}}"))).collect();
+    for persisted in [false, true] {
+        let ports = ports(text.clone().into_bytes());
+        ports.stream.faults.lock().unwrap().push_back(persisted);
+        assert_eq!(run(&ports, notice_of(KEY)).await, ["m0"]);
+        assert!(run(&ports, notice_of(KEY)).await.is_empty());
+        let mut records = ports.stream.records();
+        // Some twice after a lost answer: the claim counts them as duplicates.
+        assert_eq!(records.len(), if persisted { 1_200 } else { 700 });
+        records.sort();
+        records.dedup();
+        assert_eq!(records.len(), 700);
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_object_comes_back_and_one_that_is_gone_does_not() {
+    let mut damaged = gzip(line("{\"a\":1}").as_bytes());
+    damaged.truncate(damaged.len() - 6);
+    let with_damage = ports(damaged);
+    assert_eq!(run(&with_damage, notice_of(KEY)).await, ["m0"]);
+    assert!(run(&with_damage, notice_of("errors/gone")).await.is_empty());
+    // Not under the error prefix: another function's.
+    assert!(run(&with_damage, notice_of("bronze/x")).await.is_empty());
+    assert!(run(&with_damage, messages(&["nonsense".to_owned()])).await.is_empty());
+}
+
+#[tokio::test]
+async fn one_bad_object_does_not_hold_back_the_others() {
+    let mut ports = ports(line("{\"a\":1}").into_bytes());
+    ports.errors.objects.insert("errors/damaged".to_owned(), vec![0x1F, 0x8B, 1]);
+    let body = |key: &str| json!({"Records": [{"s3": {"bucket": {"name": "bronze"}, "object": {"key": key}}}]}).to_string();
+    let back = run(&ports, messages(&[body("errors/damaged"), body(KEY)])).await;
+    assert_eq!(back, ["m0"]);
+    assert_eq!(ports.stream.records(), [&b"{\"a\":1}"[..]]);
+}
+
+#[tokio::test]
+async fn a_missing_permission_fails_the_invocation() {
+    let mut ports = ports(Vec::new());
+    ports.errors.denied = true;
+    let error = handle(&ports, NOW_MS, notice_of(KEY)).await.unwrap_err();
+    assert_eq!(error.kind(), "denied");
+}
+
+#[test]
+fn every_error_has_its_disposition() {
+    let failure = || Failure::new("x");
+    for (error, expected) in [
+        (StoreError::NotFound(failure()), Disposition::Poison),
+        (StoreError::Conflict(failure()), Disposition::Retry),
+        (StoreError::Throttled(failure()), Disposition::Retry),
+        (StoreError::Denied(failure()), Disposition::Halt),
+        (StoreError::Corrupt(failure()), Disposition::Retry),
+        (StoreError::Unknown(failure()), Disposition::Retry),
+    ] {
+        assert_eq!(disposition(&error), expected, "{}", error.kind());
+    }
+}

@@ -1,0 +1,403 @@
+//! Every source shape in `events/`, the sample corpus, and mutations of both: what each becomes in canonical terms.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use ledgerline_event::document::{Fragment, Rejection, parse, split};
+use ledgerline_event::{Context, Lifecycle, Record, SourceEvent, adapt, content_id};
+use ledgerline_privacy::Kind;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const CONTEXT: Context<'_> = Context { default_org: "acme" };
+
+fn events_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events")
+}
+
+fn load(name: &str) -> Vec<u8> {
+    std::fs::read(events_dir().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// File, source, type, activity, identifiers.
+const SHAPES: &[(&str, &str, &str, &str, &[Kind])] = {
+    use Kind::{Account, CustomerIdHash, Email, ExternalContact, Phone, PhoneHash};
+    const GENESYS: &str = "genesys-eventbridge";
+    &[
+        ("genesys-customer-start.json", GENESYS, "customer.start", "Customer connected", &[Phone, ExternalContact]),
+        ("genesys-customer-start-email.json", GENESYS, "customer.start", "Customer connected", &[Email, ExternalContact]),
+        ("genesys-customer-end.json", GENESYS, "customer.end", "Customer disconnected", &[Phone, ExternalContact]),
+        ("genesys-flow-start.json", GENESYS, "flow.start", "Flow entered", &[Phone, ExternalContact]),
+        ("genesys-flow-outcome.json", GENESYS, "flow.outcome", "Flow outcome reached", &[Phone, ExternalContact]),
+        ("genesys-flow-end.json", GENESYS, "flow.end", "Flow left", &[Phone, ExternalContact]),
+        ("genesys-attributes.json", GENESYS, "attributes", "Attributes updated", &[ExternalContact]),
+        ("genesys-acd-start.json", GENESYS, "acd.start", "Queue entered", &[Phone, ExternalContact]),
+        ("genesys-acd-start-callback.json", GENESYS, "acd.start", "Queue entered", &[Phone]),
+        ("genesys-acd-end.json", GENESYS, "acd.end", "Answered from queue", &[Phone, ExternalContact]),
+        ("genesys-user-start.json", GENESYS, "user.start", "Agent connected", &[Phone, ExternalContact]),
+        ("genesys-user-end.json", GENESYS, "user.end", "Agent transferred consulted", &[Phone, ExternalContact]),
+        ("genesys-acw.json", GENESYS, "acw", "After-call work done", &[Phone, ExternalContact]),
+        ("genesys-wrapup.json", GENESYS, "wrapup", "Wrap-up code set", &[Phone, ExternalContact]),
+        ("genesys-contact-message.json", GENESYS, "contact", "Contact identified", &[Phone, ExternalContact]),
+        ("genesys-outbound.json", GENESYS, "outbound", "Outbound contact attempted", &[Phone, Account]),
+        ("genesys-voicemail-start.json", GENESYS, "voicemail.start", "Voicemail started", &[Phone]),
+        ("genesys-voicemail-end.json", GENESYS, "voicemail.end", "Voicemail left", &[Phone]),
+        ("genesys-unknown-topic.json", GENESYS, "other", "Other event", &[]),
+        ("genesys-audit.json", GENESYS, "audit", "Audited action", &[]),
+        ("genesys-transcription.json", GENESYS, "transcription", "Speech transcribed", &[]),
+        ("interaction-log.json", "interaction-log", "user.start", "Agent connected", &[PhoneHash]),
+        ("identity-resolution.json", "interaction-log", "identity.resolution", "Identity resolved", &[CustomerIdHash, CustomerIdHash]),
+        ("event-sourcing.json", "event-sourcing", "transfer", "Transferred", &[Phone]),
+        ("audit-event.json", "audit-event", "audit", "Audited action", &[]),
+        ("webhook.json", "webhook", "customer.end", "Customer disconnected", &[Email]),
+        ("aws-service.json", "aws-service", "aws.service", "AWS service event", &[]),
+    ]
+};
+
+fn field<'e>(event: &'e SourceEvent<'_>, name: &str) -> Option<&'e Value> {
+    event.fields.iter().find(|field| field.name == name).map(|field| field.value)
+}
+
+#[test]
+fn every_shape_becomes_what_the_table_says() {
+    for (file, source, event_type, activity, kinds) in SHAPES {
+        let bytes = load(file);
+        let document = parse(&bytes).unwrap_or_else(|reason| panic!("{file}: {reason}"));
+        let event = adapt(&document, &CONTEXT).unwrap_or_else(|reason| panic!("{file}: {reason}"));
+        let found: Vec<Kind> = event.identifiers.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!((event.source, event.event_type, event.activity), (*source, *event_type, *activity), "{file}");
+        assert_eq!(found, *kinds, "{file}");
+        for field in &event.fields {
+            assert_eq!(document.pointer(&field.path()), Some(field.value), "{file}: {}", field.path());
+        }
+        // What one pass says of a document is what the adapter says, where it says anything.
+        let Some(Fragment::Document(_, head)) = split(&bytes).next() else { panic!("{file}: no document") };
+        if let Some(family) = head.family() {
+            assert_eq!(family, event.record.family(), "{file}");
+            assert_eq!(head.occurred_at_ms(), Some(event.occurred_at_ms), "{file}");
+            assert_eq!(head.org().unwrap_or("acme"), event.org, "{file}");
+            assert!(head.lineage_token().is_none_or(|token| token == event.lineage_token), "{file}");
+        }
+    }
+}
+
+/// No file in `events/` goes unused: each is in the table above or named by the test of whoever reads it.
+#[test]
+fn every_file_in_events_is_listed_and_loaded_by_a_test() {
+    let root = events_dir().join("..");
+    let readme = String::from_utf8(load("README.md")).unwrap();
+    let mut sources = String::new();
+    for folder in ["functions", "shared", "tests", "xtask"] {
+        collect(&root.join(folder), &mut sources);
+    }
+    for entry in std::fs::read_dir(events_dir()).unwrap() {
+        let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+        if name != "README.md" {
+            assert!(readme.contains(&format!("`{name}`")), "{name} is not listed in events/README.md");
+            assert!(sources.contains(&format!("\"{name}\"")) || sources.contains(&format!("/{name}\"")), "{name} is loaded by no test");
+        }
+    }
+}
+
+fn collect(folder: &Path, sources: &mut String) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources.push_str(&std::fs::read_to_string(&path).unwrap_or_default());
+        }
+    }
+}
+
+fn adapt_value<T>(document: &Value, check: impl FnOnce(Result<SourceEvent<'_>, Rejection>) -> T) -> T {
+    check(adapt(document, &CONTEXT))
+}
+
+fn shape(file: &str) -> Value {
+    parse(&load(file)).unwrap()
+}
+
+#[test]
+fn occurrence_ids_and_canonical_fields_come_from_the_event_body() {
+    let document = shape("genesys-user-end.json");
+    let event = adapt(&document, &CONTEXT).unwrap();
+    assert_eq!(event.occurred_at_ms, 1_772_460_243_200);
+    assert_eq!(event.org, "6f0c1d52-1c0e-4b7e-9d55-0a1b2c3d4e5f");
+    assert_eq!(event.topic, "v2.detail.events.conversation.{id}.user.end");
+    assert_eq!((event.schema_version.as_ref(), event.lifecycle), ("2", Lifecycle::Complete));
+    assert!(matches!(event.record, Record::Interaction(_)) && event.native_id.is_none());
+    for (name, value) in [
+        ("media", json!("VOICE")),
+        ("disconnect_type", json!("CONSULT_TRANSFER")),
+        ("interacting_duration_ms", json!(150_000)),
+        ("held_duration_ms", json!(30_000)),
+    ] {
+        assert_eq!(field(&event, name), Some(&value), "{name}");
+    }
+    assert!(field(&event, "agent_ref").is_some() && field(&event, "queue_id").is_some());
+    assert!(event.extra.is_empty());
+}
+
+#[test]
+fn drift_is_reported_by_key_and_kind_and_loses_nothing() {
+    let document = shape("genesys-unknown-topic.json");
+    let event = adapt(&document, &CONTEXT).unwrap();
+    assert_eq!(event.topic, "v2.detail.events.conversation.{id}.hologram.start");
+    assert_eq!(event.schema_version, "9");
+    let extra: Vec<(&str, &str)> = event.extra.iter().map(|(key, kind)| (key.as_ref(), kind.as_str())).collect();
+    assert_eq!(extra, [("holographicDepth", "number"), ("projector", "object")]);
+}
+
+#[test]
+fn the_detail_type_decides_and_the_topic_name_only_where_it_is_unknown() {
+    let mut document = shape("genesys-customer-start.json");
+    document["detail"]["topicName"] = json!("v2.conversations.test.attributes");
+    adapt_value(&document, |event| assert_eq!(event.unwrap().event_type, "customer.start"));
+    document["detail-type"] = json!("v2.something.but.conversation.{id}.customer.start");
+    document["detail"]["topicName"] = json!("v2.detail.events.conversation.c-1.acd.end");
+    adapt_value(&document, |event| assert_eq!(event.unwrap().event_type, "acd.end"));
+}
+
+#[test]
+fn an_audit_is_about_an_entity_and_named_by_its_own_id() {
+    let document = shape("genesys-audit.json");
+    let event = adapt(&document, &CONTEXT).unwrap();
+    let Record::Entity { kind, id } = &event.record else { panic!("no entity") };
+    assert_eq!((kind.as_ref(), id.as_ref()), ("User", document["detail"]["eventBody"]["entity"]["id"].as_str().unwrap()));
+    assert_eq!(event.native_id.as_deref(), document["detail"]["eventBody"]["id"].as_str());
+    assert!(event.identifiers.is_empty());
+}
+
+#[test]
+fn tokens_and_provenance_are_taken_from_where_sources_put_them() {
+    let token = |file: &str| adapt_value(&shape(file), |event| event.unwrap().lineage_token.into_owned());
+    let sent = token("webhook.json");
+    assert_eq!(token("identity-resolution.json"), sent);
+    assert_eq!(token("event-sourcing.json"), sent);
+    assert_eq!(token("genesys-attributes.json"), sent);
+    let derived = token("genesys-customer-start.json");
+    assert_eq!(token("genesys-customer-end.json"), derived);
+    assert_ne!(derived, sent);
+    let mut document = shape("identity-resolution.json");
+    document["lineageToken"] = json!("Avery Quinn");
+    assert_ne!(adapt_value(&document, |event| event.unwrap().lineage_token.into_owned()), sent);
+}
+
+#[test]
+fn the_flat_shapes_carry_their_own_ids_sequence_and_consent() {
+    let document = shape("event-sourcing.json");
+    let event = adapt(&document, &CONTEXT).unwrap();
+    assert_eq!((event.sequence, event.schema_version.as_ref()), (Some(17), "3"));
+    assert_eq!(event.native_id.as_deref(), document["eventId"].as_str());
+    assert_eq!(field(&event, "duration_ms"), Some(&json!(61_250)));
+    assert_eq!(event.provenance.as_ref().and_then(|sent| sent.processor_id.as_deref()), Some("ivr"));
+    let document = shape("identity-resolution.json");
+    let event = adapt(&document, &CONTEXT).unwrap();
+    assert_eq!(field(&event, "consent_recording"), Some(&json!(true)));
+    assert_eq!(field(&event, "pii_collected"), Some(&json!(true)));
+    assert_eq!(field(&event, "resolution_source"), Some(&json!("crm_lookup")));
+    assert_eq!((event.org.as_ref(), event.source), ("acme", "interaction-log"));
+}
+
+#[test]
+fn only_the_customers_side_is_resolved() {
+    let numbers = |document: &Value| {
+        adapt_value(document, |event| {
+            let event = event.unwrap();
+            event.identifiers.iter().map(|(_, value)| value.expose_for_pseudonym().to_owned()).collect::<Vec<_>>()
+        })
+    };
+    let mut document = shape("genesys-voicemail-start.json");
+    assert_eq!(numbers(&document), ["tel:+15555550177"]);
+    document["detail"]["eventBody"]["direction"] = json!("UNKNOWN");
+    assert!(numbers(&document).is_empty());
+    let mut document = shape("genesys-outbound.json");
+    assert_eq!(numbers(&document), ["tel:+15555550179", "A-1077-2231"]);
+    // An agent's outbound leg may be a consultation: its number is a colleague's.
+    document["detail-type"] = json!("v2.detail.events.conversation.{id}.user.start");
+    assert_eq!(numbers(&document), ["A-1077-2231"]);
+}
+
+#[test]
+fn a_record_id_is_no_address_of_a_person() {
+    for id in ["+15555550177", "avery.quinn@example.com", "tel:15555550177", "SIP:15555550177", "a b", "", &"x".repeat(129)] {
+        let document = json!({"interactionId": id, "timestamp": "2026-03-02T14:00:00Z"});
+        adapt_value(&document, |event| assert_eq!(event.err(), Some(Rejection::NoRecord), "{id}"));
+    }
+    let document = json!({"interactionId": 77, "timestamp": 1_772_460_000_000_i64});
+    adapt_value(&document, |event| assert_eq!(event.unwrap().record.id(), "77"));
+    let document = json!({"interactionId": "c-1"});
+    adapt_value(&document, |event| assert_eq!(event.err(), Some(Rejection::NoTime)));
+}
+
+#[test]
+fn an_event_on_the_bus_may_be_a_flat_one() {
+    let document = json!({"source": "com.example.ivr", "detail-type": "log", "id": "e", "time": "2026-03-02T14:00:09Z",
+        "detail": {"interactionId": "c-1", "eventType": "INTERACTION_STARTED", "timestamp": "2026-03-02T14:00:00Z"}});
+    let event = adapt(&document, &CONTEXT).unwrap();
+    assert_eq!((event.event_type, event.occurred_at_ms), ("customer.start", 1_772_460_000_000));
+    assert_eq!(event.body.path, ["detail"]);
+}
+
+fn id_of(bytes: &[u8]) -> [u8; 32] {
+    let document = parse(bytes).unwrap();
+    *content_id(&adapt(&document, &CONTEXT).unwrap(), bytes).as_bytes()
+}
+
+#[test]
+fn a_resent_event_has_the_same_content_id_and_another_body_has_not() {
+    let document = shape("genesys-customer-end.json");
+    let first = id_of(&serde_json::to_vec(&document).unwrap());
+    let mut resent = document.clone();
+    resent["id"] = json!("another");
+    resent["time"] = json!("2026-03-05T00:00:00Z");
+    resent["detail"]["timestamp"] = json!("2026-03-05T00:00:00.000Z");
+    resent["detail"]["metadata"]["CorrelationId"] = json!("another");
+    assert_eq!(id_of(&serde_json::to_vec_pretty(&resent).unwrap()), first);
+    let mut other = document.clone();
+    other["detail"]["eventBody"]["interactingDurationMs"] = json!(388_301);
+    assert_ne!(id_of(&serde_json::to_vec(&other).unwrap()), first);
+    let mut end = document;
+    end["detail-type"] = json!("v2.detail.events.conversation.{id}.user.end");
+    assert_ne!(id_of(&serde_json::to_vec(&end).unwrap()), first);
+    let mut webhook = shape("webhook.json");
+    let first = id_of(&serde_json::to_vec(&webhook).unwrap());
+    webhook["attempt"] = json!(3);
+    webhook["id"] = json!("another");
+    assert_eq!(id_of(&serde_json::to_vec(&webhook).unwrap()), first);
+}
+
+#[test]
+fn spelling_does_not_change_a_content_id_and_numbers_beyond_a_double_do() {
+    let body = |inner: &str| format!("{{\"conversationId\":\"c\",\"timestamp\":1772460000000,{inner}}}").into_bytes();
+    let one = id_of(&body("\"a\":\"\\u00e9/\",\"b\":[1,{\"x\":1,\"y\":2}]"));
+    assert_eq!(id_of(&body("\"b\" : [ 1 , {\"y\":2,\n\"x\":1}],\"\\u0061\":\"é\\/\"")), one);
+    let mut ids = BTreeSet::new();
+    let numbers = ["9007199254740992", "9007199254740993", "0.1", "0.10000000000000001", "1e-400", "0", "\"0\"",
+        "123456789012345678901234567890", "123456789012345678901234567891", "null", "[]", "{}"];
+    for number in numbers {
+        assert!(ids.insert(id_of(&body(&format!("\"n\":{number}")))), "{number}");
+    }
+    assert_ne!(id_of(&body("\"a\":[[1],2]")), id_of(&body("\"a\":[[1,2]]")));
+}
+
+/// The sample corpus adapts without a rejection.
+#[test]
+fn the_corpus_adapts() {
+    let Some(corpus) = std::env::var_os("LEDGERLINE_CORPUS") else {
+        eprintln!("SKIPPED the_corpus_adapts: LEDGERLINE_CORPUS is not set");
+        return;
+    };
+    let folder = Path::new(&corpus).join("genesys/eventbridge");
+    let mut files: Vec<PathBuf> = Vec::new();
+    for folder in [folder.clone(), folder.join("samples")] {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        files.extend(entries.filter(|path| path.is_file()));
+    }
+    let (mut events, mut ids) = (0, BTreeSet::new());
+    for path in files {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if ["topic_to_model.json", "LICENSE-GenesysCloudBlueprints-MIT"].contains(&&*name) || name.contains("expected") {
+            continue;
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        for fragment in split(&bytes) {
+            let Fragment::Document(bytes, head) = fragment else { panic!("{name}: {fragment:?}") };
+            let document = parse(bytes).unwrap();
+            let event = adapt(&document, &CONTEXT).unwrap_or_else(|reason| panic!("{name}: {reason}"));
+            assert_eq!(head.family(), Some(event.record.family()), "{name}");
+            assert_eq!(head.occurred_at_ms(), Some(event.occurred_at_ms), "{name}");
+            let expected_extra: &[&str] = if name.starts_with("aws-kinesis") { &["_id", "duration"] } else { &[] };
+            assert!(event.extra.iter().all(|(key, _)| expected_extra.contains(&&**key)), "{name}: {:?}", event.extra);
+            ids.insert(content_id(&event, bytes));
+            events += 1;
+        }
+    }
+    assert!(events >= 16 + 15 && ids.len() >= 16 + 14, "{events} events, {} ids", ids.len());
+    topics_are_known(&folder);
+}
+
+/// Each topic of the catalogue has a type of its own, and each member of its model a name.
+fn topics_are_known(folder: &Path) {
+    let read = |path: PathBuf| parse(&std::fs::read(path).unwrap()).unwrap();
+    let topics = read(folder.join("topic_to_model.json"));
+    let models = read(folder.join("../genesys_models.json"));
+    let mut types = BTreeSet::new();
+    for (topic, model) in topics.as_object().unwrap() {
+        let members = models["models"][model.as_str().unwrap()].as_object().unwrap();
+        let mut body: Value = members.keys().map(|key| (key.clone(), json!("x"))).collect();
+        body["eventTime"] = json!(1_772_460_000_000_i64);
+        if topic.contains("audits") {
+            body["entity"] = json!({"id": "e-1"});
+        }
+        let document = json!({"source": "aws.partner/genesys.com/cloud/acme/x", "detail-type": topic,
+            "detail": {"topicName": topic, "version": "2", "eventBody": body}});
+        let event = adapt(&document, &CONTEXT).unwrap_or_else(|reason| panic!("{topic}: {reason}"));
+        assert!(event.extra.is_empty(), "{topic}: {:?}", event.extra);
+        assert_eq!(event.topic, topic.as_str());
+        assert!(event.event_type != "other" && types.insert(event.event_type), "{topic}");
+    }
+    assert_eq!(types.len(), 18);
+}
+
+/// A document with some of its members replaced, removed or renamed.
+fn mutated() -> impl Strategy<Value = Vec<u8>> {
+    let edits = proptest::collection::vec((any::<prop::sample::Index>(), 0..6_u8), 0..4);
+    (0..SHAPES.len(), edits).prop_map(|(which, edits)| {
+        let mut document = shape(SHAPES[which].0);
+        for (place, edit) in edits {
+            let mut pointers = Vec::new();
+            pointers_in(&document, String::new(), &mut pointers);
+            let pointer = place.get(&pointers).clone();
+            if let Some(value) = document.pointer_mut(&pointer) {
+                *value = match edit {
+                    0 => Value::Null,
+                    1 => json!(["x", 7]),
+                    2 => json!({"id": "x", "cvv": "1"}),
+                    3 => json!(1e300),
+                    4 => json!("\u{0}+15555550177 \"}{"),
+                    _ => json!(true),
+                };
+            }
+        }
+        serde_json::to_vec(&document).unwrap()
+    })
+}
+
+fn pointers_in(value: &Value, at: String, out: &mut Vec<String>) {
+    if let Value::Object(members) = value {
+        for (key, inner) in members {
+            pointers_in(inner, format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), out);
+        }
+    }
+    out.push(at);
+}
+
+proptest! {
+    #[test]
+    fn mutated_shapes_never_panic_and_the_pass_agrees_with_the_adapter(bytes in mutated(), cut in any::<prop::sample::Index>()) {
+        for fragment in split(&bytes) {
+            if let Fragment::Document(document, head) = fragment {
+                let value = parse(document).unwrap();
+                let event = adapt(&value, &CONTEXT);
+                if let (Some(family), Ok(event)) = (head.family(), &event) {
+                    prop_assert_eq!(family, event.record.family());
+                    prop_assert_eq!(head.occurred_at_ms().unwrap_or(event.occurred_at_ms), event.occurred_at_ms);
+                }
+                if let Ok(event) = event {
+                    content_id(&event, document);
+                    let shown = format!("{event:?}");
+                    prop_assert!(!shown.contains("Avery"));
+                }
+                let (kept, cuts) = ledgerline_event::sensitive::cut(document);
+                prop_assert!(cuts.is_empty() || head.is_sensitive());
+                prop_assert!(parse(&kept).is_ok());
+            }
+        }
+        // Truncated anywhere: still no panic, and nothing lost.
+        let truncated = &bytes[..cut.index(bytes.len())];
+        let kept: usize = split(truncated).map(|fragment| fragment.bytes().len()).sum();
+        prop_assert!(kept <= truncated.len());
+    }
+}

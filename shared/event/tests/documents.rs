@@ -1,0 +1,219 @@
+//! Foreign bytes: records of several documents, garbage, and the two readers that must agree on every one of them.
+
+use ledgerline_event::document::{Fragment, Rejection, parse, split};
+use proptest::prelude::*;
+use serde_json::Value;
+
+/// Fragments as text: documents as they are, garbage with its reason.
+fn fragments(record: &[u8]) -> Vec<(String, Option<Rejection>)> {
+    split(record)
+        .map(|fragment| match fragment {
+            Fragment::Document(bytes, _) => (String::from_utf8_lossy(bytes).into_owned(), None),
+            Fragment::Garbage(bytes, reason) => (String::from_utf8_lossy(bytes).into_owned(), Some(reason)),
+        })
+        .collect()
+}
+
+fn only_reason(record: &[u8]) -> Option<Rejection> {
+    let all = fragments(record);
+    assert_eq!(all.len(), 1, "{all:?}");
+    all[0].1
+}
+
+/// Every byte is in one fragment, or is white space outside of all.
+fn assert_covered(record: &[u8]) {
+    let base = record.as_ptr() as usize;
+    let mut at = 0;
+    for fragment in split(record) {
+        let start = fragment.bytes().as_ptr() as usize - base;
+        assert!(start >= at, "fragments overlap");
+        assert!(record[at..start].iter().all(u8::is_ascii_whitespace), "bytes between fragments are lost");
+        at = start + fragment.bytes().len();
+    }
+    assert!(record[at..].iter().all(u8::is_ascii_whitespace), "bytes at the end are lost");
+}
+
+#[test]
+fn concatenated_and_pretty_printed_documents_with_braces_in_strings_are_told_apart() {
+    let record = b"{\"a\":\"}{\\\"\"}{\"b\":[{}]}\r\n\t{\n  \"c\" : {\n\"d\":1}\n}\n";
+    let found = fragments(record);
+    let texts: Vec<&str> = found.iter().map(|(text, _)| text.as_str()).collect();
+    assert_eq!(texts, ["{\"a\":\"}{\\\"\"}", "{\"b\":[{}]}", "{\n  \"c\" : {\n\"d\":1}\n}"]);
+    assert!(found.iter().all(|(_, reason)| reason.is_none()));
+}
+
+#[test]
+fn a_truncated_document_costs_itself_and_the_next_line_is_read() {
+    let found = fragments(b"{\"a\":1}\n{\"b\":\"cut at the ne\n{\"c\":3}");
+    assert_eq!(found[0], ("{\"a\":1}".to_owned(), None));
+    assert_eq!(found[1], ("{\"b\":\"cut at the ne".to_owned(), Some(Rejection::NotJson)));
+    assert_eq!(found[2], ("{\"c\":3}".to_owned(), None));
+}
+
+#[test]
+fn a_flawed_document_costs_exactly_itself() {
+    let found = fragments(b"{\"a\":{\"x\":1,\"\\u0078\":2}}{\"b\":2}");
+    assert_eq!(found[0].1, Some(Rejection::DuplicateKey));
+    assert_eq!(found[1], ("{\"b\":2}".to_owned(), None));
+}
+
+#[test]
+fn each_reason_is_given_for_what_it_means() {
+    let deep = "[".repeat(100_000);
+    let deep_object = format!("{}1{}", "{\"a\":".repeat(65), "}".repeat(65));
+    let many: String = (0..200).map(|n| format!("\"k{n}\":{n},")).collect();
+    let cases: Vec<(&[u8], Rejection)> = vec![
+        (b"", Rejection::Empty),
+        (b" \r\n\t", Rejection::Empty),
+        (b"\xFF\xFE", Rejection::NotUtf8),
+        (b"{\"a\":\"\xED\xA0\x80\"}", Rejection::NotUtf8),
+        (b"{\"a\":\"\xC0\xAF\"}", Rejection::NotUtf8),
+        (b"\xEF\xBB\xBF{}", Rejection::NotJson),
+        (b"hello", Rejection::NotJson),
+        (b"{\"a\":01}", Rejection::NotJson),
+        (b"{\"a\":1,}", Rejection::NotJson),
+        (b"{\"a\":\"\t\"}", Rejection::NotJson),
+        (b"{'a':1}", Rejection::NotJson),
+        (b"truefalse", Rejection::NotJson),
+        (b"[{\"a\":1}]", Rejection::NotObject),
+        (b"\"text\"", Rejection::NotObject),
+        (b"-1.5e3", Rejection::NotObject),
+        (b"null", Rejection::NotObject),
+        (b"{\"a\":1,\"a\":1}", Rejection::DuplicateKey),
+        (b"{\"a\":\"\\ud800\"}", Rejection::LoneSurrogate),
+        (b"{\"\\udc00\":1}", Rejection::LoneSurrogate),
+        (b"{\"a\":\"\\ud800\\u0041\"}", Rejection::LoneSurrogate),
+        (b"{\"a\":1e400}", Rejection::NumberOutOfRange),
+        (deep.as_bytes(), Rejection::TooDeep),
+        (deep_object.as_bytes(), Rejection::TooDeep),
+    ];
+    for (record, reason) in cases {
+        let shown = String::from_utf8_lossy(&record[..record.len().min(40)]).into_owned();
+        assert_eq!(only_reason(record), Some(reason), "{shown}");
+        assert_eq!(parse(record), Err(reason), "{shown}");
+    }
+    let repeated = format!("{{{many}\"k7\":1}}");
+    assert_eq!(only_reason(repeated.as_bytes()), Some(Rejection::DuplicateKey));
+    let distinct = format!("{{{many}\"k200\":1}}");
+    assert_eq!(only_reason(distinct.as_bytes()), None);
+    assert!(parse(b"{\"a\":\"\\ud83d\\ude00\",\"b\":1e-400}").is_ok());
+}
+
+#[test]
+fn hostile_records_of_a_megabyte_are_read_in_linear_time() {
+    let mib = 1 << 20;
+    let shapes = [
+        "\n{".repeat(mib / 2),
+        "{\"a\":\n".repeat(mib / 6),
+        "[\n{".repeat(mib / 3),
+        format!("{{\"a\":[{}", "\n{},".repeat(mib / 4)),
+        format!("{{\"a\":\"{}", "\\\"".repeat(mib / 2)),
+        (0..mib / 12).map(|n| format!("{{\"{n:05}\":1}}")).collect(),
+        format!("{{{}\"z\":1}}", (0..mib / 10).map(|n| format!("\"{n}\":1,")).collect::<String>()),
+        "cvv:".repeat(mib / 4),
+        "\"cvv\":\"".repeat(mib / 8),
+    ];
+    for shape in shapes {
+        let started = std::time::SystemTime::now();
+        assert_covered(shape.as_bytes());
+        ledgerline_event::sensitive::cut_garbage(shape.as_bytes());
+        // A quadratic pass over a megabyte takes minutes; this one takes milliseconds, a busy machine's included.
+        let seconds = started.elapsed().map_or(0, |took| took.as_secs());
+        assert!(seconds < 20, "{seconds} s for {}", &shape[..12]);
+    }
+}
+
+/// JSONTestSuite: what must be accepted, refused, or may be either; here only objects are accepted.
+#[test]
+fn json_test_suite_is_accounted_for() {
+    let Some(corpus) = std::env::var_os("LEDGERLINE_CORPUS") else {
+        eprintln!("SKIPPED json_test_suite_is_accounted_for: LEDGERLINE_CORPUS is not set");
+        return;
+    };
+    let folder = std::path::Path::new(&corpus).join("badinput/json_test_suite/test_parsing");
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let bytes = std::fs::read(&path).unwrap();
+        assert_covered(&bytes);
+        let accepted = parse(&bytes).is_ok();
+        let all = fragments(&bytes);
+        let split_accepts = all.len() == 1 && all[0].1.is_none();
+        assert_eq!(accepted, split_accepts, "{name}");
+        if name.starts_with("n_") {
+            assert!(!accepted, "{name}");
+        }
+        if name.starts_with("y_") {
+            let object = bytes.trim_ascii().first() == Some(&b'{');
+            let expected = object && !name.contains("duplicated_key");
+            assert_eq!(accepted, expected, "{name}: {all:?}");
+            assert!(all.len() == 1 && all[0].1 != Some(Rejection::NotJson), "{name}: {all:?}");
+        }
+        files += 1;
+    }
+    assert!(files > 300, "only {files} files");
+}
+
+fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Bool),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "\\PC{0,12}".prop_map(Value::from),
+        "[{}\\[\\]\",:\\\\\n]{0,8}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 5, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            object_of(inner).prop_map(Value::Object),
+        ]
+    })
+}
+
+fn object_of(inner: impl Strategy<Value = Value>) -> impl Strategy<Value = serde_json::Map<String, Value>> {
+    proptest::collection::vec(("\\PC{0,6}", inner), 0..5).prop_map(|members| members.into_iter().collect())
+}
+
+proptest! {
+    #[test]
+    fn documents_under_any_separators_come_back(
+        documents in proptest::collection::vec((object_of(json()), any::<bool>()), 1..6),
+        separators in proptest::collection::vec("[ \\t\\r\\n]{0,3}", 7),
+    ) {
+        let mut record = separators[6].clone();
+        let mut expected = Vec::new();
+        for ((document, pretty), separator) in documents.iter().zip(&separators) {
+            let text = if *pretty { serde_json::to_string_pretty(document) } else { serde_json::to_string(document) };
+            let text = text.unwrap();
+            record.push_str(&text);
+            record.push_str(separator);
+            expected.push((text, None));
+        }
+        prop_assert_eq!(fragments(record.as_bytes()), expected);
+    }
+
+    #[test]
+    fn any_bytes_are_covered_and_the_two_readers_agree(
+        bytes in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..200),
+            proptest::collection::vec(prop::sample::select(b"{}[]\",:\\\n u0d8aetrf1.-\xC3\xA9\xFF".to_vec()), 0..60),
+        ],
+    ) {
+        assert_covered(&bytes);
+        let all = fragments(&bytes);
+        let one_document = all.len() == 1 && all[0].1.is_none();
+        prop_assert_eq!(parse(&bytes).is_ok(), one_document);
+        let (_, cuts) = ledgerline_event::sensitive::cut_garbage(&bytes);
+        prop_assert!(cuts.len() <= bytes.len());
+        ledgerline_event::sensitive::cut(&bytes);
+    }
+
+    #[test]
+    fn serde_and_the_lexer_agree_on_every_document(document in object_of(json())) {
+        let text = serde_json::to_vec(&document).unwrap();
+        prop_assert_eq!(parse(&text), Ok(Value::Object(document)));
+        prop_assert_eq!(only_reason(&text), None);
+    }
+}
