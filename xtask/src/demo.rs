@@ -5,6 +5,7 @@
 
 mod access;
 mod chain;
+mod export;
 mod flow;
 mod lock;
 mod page;

@@ -115,7 +115,8 @@ fn entry(found: &Value) -> Option<Map<String, Value>> {
 }
 
 fn held(id: &str, entries: &[Map<String, Value>]) -> Held {
-    let texts = |name: &'static str| entries.iter().filter_map(move |entry| entry.get(name)?.as_str()).map(str::to_owned);
+    let texts =
+        |name: &'static str| entries.iter().filter_map(move |entry| entry.get(name)?.as_str()).map(str::to_owned);
     Held {
         interaction_id: id.to_owned(),
         from: texts("occurredAt").min().unwrap_or_default(),
@@ -146,15 +147,16 @@ mod tests {
 
     #[test]
     fn an_answer_is_told_in_order_of_time() {
-        let entry = |at: &str, kind: &str| {
-            json!({"occurredAt": at, "type": kind}).as_object().cloned().unwrap()
-        };
+        let entry = |at: &str, kind: &str| json!({"occurredAt": at, "type": kind}).as_object().cloned().unwrap();
         let answer = Answer {
             as_of: "2026-03-03T00:00:00.000Z".to_owned(),
             complete: true,
             entries: BTreeMap::from([
                 ("a".to_owned(), vec![entry("2026-03-02T15:00:00.000Z", "customer.start")]),
-                ("b".to_owned(), vec![entry("2026-03-02T09:00:00.000Z", "customer.start"), entry("2026-03-02T09:05:00.000Z", "acw")]),
+                (
+                    "b".to_owned(),
+                    vec![entry("2026-03-02T09:00:00.000Z", "customer.start"), entry("2026-03-02T09:05:00.000Z", "acw")],
+                ),
             ]),
         };
         let told = answer.told("+12025550143", Duration::from_millis(12));

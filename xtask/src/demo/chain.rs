@@ -60,8 +60,9 @@ impl Chain {
         let mut pages = self.clients.s3.list_objects_v2().bucket(name).prefix(prefix).into_paginator().send();
         let mut keys = BTreeSet::new();
         while let Some(page) = pages.next().await {
-            let page =
-                page.map_err(|error| self.stack.unreachable(format!("cannot list {prefix} in {name}"), error.into_source()))?;
+            let page = page.map_err(|error| {
+                self.stack.unreachable(format!("cannot list {prefix} in {name}"), error.into_source())
+            })?;
             keys.extend(page.contents().iter().filter_map(|object| object.key().map(str::to_owned)));
         }
         Ok(keys)
@@ -71,7 +72,8 @@ impl Chain {
     pub(super) async fn object(&self, bucket: &str, key: &str) -> Result<Vec<u8>, Fault> {
         let name = self.stack.bucket(bucket)?;
         let answer = self.clients.s3.get_object().bucket(name).key(key).send().await;
-        let answer = answer.map_err(|error| self.stack.unreachable(format!("cannot get {key}"), error.into_source()))?;
+        let answer =
+            answer.map_err(|error| self.stack.unreachable(format!("cannot get {key}"), error.into_source()))?;
         let body = answer.body.collect().await;
         let body = body.map_err(|error| Fault::caused_by(format!("cannot read {key}"), error, "run this again"))?;
         Ok(body.to_vec())
@@ -89,7 +91,8 @@ impl Chain {
             .send();
         let mut found = BTreeMap::new();
         while let Some(row) = rows.next().await {
-            let row = row.map_err(|error| self.stack.unreachable(format!("cannot read {table}"), error.into_source()))?;
+            let row =
+                row.map_err(|error| self.stack.unreachable(format!("cannot read {table}"), error.into_source()))?;
             let number = |name: &str| -> u64 {
                 row.get(name).and_then(|value| value.as_n().ok()).and_then(|n| n.parse().ok()).unwrap_or(0)
             };
@@ -130,8 +133,9 @@ impl Chain {
             .send();
         let mut segments = BTreeSet::new();
         while let Some(marker) = markers.next().await {
-            let marker =
-                marker.map_err(|error| self.stack.unreachable(format!("cannot read the markers of {log}"), error.into_source()))?;
+            let marker = marker.map_err(|error| {
+                self.stack.unreachable(format!("cannot read the markers of {log}"), error.into_source())
+            })?;
             segments.extend(marker.get("segment").and_then(|value| value.as_s().ok()).cloned());
         }
         Ok(segments)
@@ -151,7 +155,9 @@ pub(super) fn unpacked(bytes: Vec<u8>, key: &str) -> Result<Vec<u8>, Fault> {
     }
     let mut text = Vec::new();
     let read = MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut text);
-    read.map_err(|error| Fault::caused_by(format!("{key} does not unpack"), error, "look at the object: it is damaged"))?;
+    read.map_err(|error| {
+        Fault::caused_by(format!("{key} does not unpack"), error, "look at the object: it is damaged")
+    })?;
     Ok(text)
 }
 

@@ -21,7 +21,8 @@ pub(super) async fn attack(chain: &Chain, key: &str, now: Duration) -> Result<Lo
     let s3 = &chain.clients.s3;
     let bucket = chain.stack.bucket("LedgerBucket")?;
     let delete = s3.delete_object().bucket(bucket).key(key).version_id(&before.version_id).send().await;
-    let soon = DateTime::from_secs(i64::try_from(now.as_secs()).unwrap_or(i64::MAX).saturating_add(SHORTENED_TO_SECONDS));
+    let soon =
+        DateTime::from_secs(i64::try_from(now.as_secs()).unwrap_or(i64::MAX).saturating_add(SHORTENED_TO_SECONDS));
     let shorter = ObjectLockRetention::builder()
         .mode(ObjectLockRetentionMode::from(before.mode.as_str()))
         .retain_until_date(soon)
@@ -55,7 +56,8 @@ async fn held(chain: &Chain, key: &str) -> Result<Held, Fault> {
     let bucket = chain.stack.bucket("LedgerBucket")?;
     let head = chain.clients.s3.head_object().bucket(bucket).key(key).send().await;
     let head = head.map_err(|error| chain.stack.unreachable(format!("cannot look at {key}"), error.into_source()))?;
-    let remedy = "the segment was put without a lock: see audit-write's LOCK_MODE, and deploy again: cargo xtask down, then up";
+    let remedy =
+        "the segment was put without a lock: see audit-write's LOCK_MODE, and deploy again: cargo xtask down, then up";
     let missing = |what: &str| Fault::new(format!("{key} has no {what}"), remedy);
     let until = head.object_lock_retain_until_date().ok_or_else(|| missing("retain-until date"))?;
     let bytes = chain.object("LedgerBucket", key).await?;

@@ -12,8 +12,8 @@ use super::report::{Access, Caller, Lock, Report, Span, Tally, Tamper, grouped};
 pub(super) fn render(report: &Report) -> String {
     let mut page = String::with_capacity(64 * 1024);
     let title = format!("Ledgerline, {}", esc(&report.date));
-    let _ = write!(page, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-    let _ = write!(page, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
+    page.push_str("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
     let _ = write!(page, "<meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n");
     let _ = write!(page, "<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n");
     page.push_str(&head(report));
@@ -35,14 +35,19 @@ fn head(report: &Report) -> String {
     let passed = report.checks.iter().filter(|check| check.passed).count();
     let all = report.checks.len();
     let (class, mark) = if passed == all { ("good", "✓") } else { ("bad", "✗") };
+    let title = if passed == all {
+        let conversations = grouped(report.sent.interactions);
+        format!("{conversations} conversations became evidence<br>that anyone can recompute")
+    } else {
+        "Something does not hold:<br>see what was checked".to_owned()
+    };
     format!(
-        "<header>\n<p class=\"brand\">{MARK} Ledgerline</p>\n<h1>{} conversations became evidence<br>that anyone can recompute</h1>\n\
+        "<header>\n<p class=\"brand\">{MARK} Ledgerline</p>\n<h1>{title}</h1>\n\
          <p class=\"lead\">A day of contact-center traffic, with every fifth event sent twice and some of it broken, went \
          through the whole chain on one machine. The picture below is what was found, not what was hoped for.</p>\n\
          <p class=\"meta\"><span class=\"pill {class}\">{mark} {passed} of {all} checks passed</span> \
          <span>{}</span> <span>{:.0} seconds</span> <span>seed {}</span></p>\n\
          <p class=\"note\">All persons, numbers, addresses and cards in this report are invented.</p>\n</header>\n",
-        grouped(report.sent.interactions),
         esc(&minute(&report.started_at)),
         report.seconds,
         report.seed,
@@ -356,11 +361,20 @@ mod tests {
     #[test]
     fn every_element_is_closed() {
         let page = render(&sample::report());
-        let tags = ["main", "section", "div", "table", "tr", "td", "th", "p", "figure", "svg", "ol", "ul", "li", "dl", "dd"];
+        let tags =
+            ["main", "section", "div", "table", "tr", "td", "th", "p", "figure", "svg", "ol", "ul", "li", "dl", "dd"];
         for tag in tags {
             let opened = page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
             assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
         }
+    }
+
+    #[test]
+    fn a_failed_check_is_the_headline() {
+        let mut report = sample::report();
+        report.checks[0].passed = false;
+        let page = render(&report);
+        assert!(page.contains("Something does not hold") && page.contains("3 of 4 checks passed"));
     }
 
     #[test]

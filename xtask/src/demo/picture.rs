@@ -15,8 +15,13 @@ pub(super) fn chain(report: &Report) -> String {
          orient=\"auto\"><path d=\"M0 0.5 7 4 0 7.5z\" class=\"tip\"/></marker></defs>\n",
     );
     let arrows = [
-        "M150 106H186", "M316 106H352", "M492 106H528", "M658 106C700 106 690 52 732 52", "M658 106C700 106 690 160 732 160",
-        "M251 142V208", "M593 142V208",
+        "M150 106H186",
+        "M316 106H352",
+        "M492 106H528",
+        "M658 106C700 106 690 52 732 52",
+        "M658 106C700 106 690 160 732 160",
+        "M251 142V208",
+        "M593 142V208",
     ];
     for arrow in arrows {
         let _ = writeln!(svg, "<path class=\"flow\" d=\"{arrow}\" marker-end=\"url(#tip)\"/>");
@@ -61,13 +66,32 @@ pub(super) fn chain(report: &Report) -> String {
             big: &grouped(tally.committed),
             small: "entries in a Merkle tree",
         },
-        Box { x: 176, y: 210, w: 152, class: "aside", title: "quarantine", big: &grouped(tally.quarantined), small: "kept whole" },
-        Box { x: 518, y: 210, w: 152, class: "aside", title: "duplicates", big: &grouped(tally.duplicate), small: "recognised" },
+        Box {
+            x: 176,
+            y: 210,
+            w: 152,
+            class: "aside",
+            title: "quarantine",
+            big: &grouped(tally.quarantined),
+            small: "kept whole",
+        },
+        Box {
+            x: 518,
+            y: 210,
+            w: 152,
+            class: "aside",
+            title: "duplicates",
+            big: &grouped(tally.duplicate),
+            small: "recognised",
+        },
     ];
     for one in boxes {
         one.draw(&mut svg);
     }
-    let _ = write!(svg, "<g transform=\"translate(952 136) scale(.9)\" class=\"lockmark\">{LOCK_PATHS}</g>\n</svg></div>\n");
+    let _ = write!(
+        svg,
+        "<g transform=\"translate(952 136) scale(.9)\" class=\"lockmark\">{LOCK_PATHS}</g>\n</svg></div>\n"
+    );
     svg
 }
 
@@ -100,7 +124,9 @@ impl Box<'_> {
 /// Eight leaves, the changed one and its path to the root.
 pub(super) fn tree(tamper: &Tamper) -> String {
     let changed = (tamper.index * 8 / tamper.size.max(1)).min(7);
-    let mut svg = String::from("<figure><svg viewBox=\"0 0 320 190\" role=\"img\" aria-label=\"A Merkle tree with one changed leaf\">\n");
+    let mut svg = String::from(
+        "<figure><svg viewBox=\"0 0 320 190\" role=\"img\" aria-label=\"A Merkle tree with one changed leaf\">\n",
+    );
     let place = |level: u32, number: u64| -> (u64, u64) {
         let width = 320 / (8 >> level);
         (width * number + width / 2, 160 - u64::from(level) * 44)
@@ -116,7 +142,12 @@ pub(super) fn tree(tamper: &Tamper) -> String {
         for number in 0..8_u64 >> level {
             let (x, y) = place(level, number);
             let class = if changed >> level == number { "node off" } else { "node" };
-            let _ = writeln!(svg, "<rect class=\"{class}\" x=\"{}\" y=\"{}\" width=\"22\" height=\"22\" rx=\"4\"/>", x - 11, y - 11);
+            let _ = writeln!(
+                svg,
+                "<rect class=\"{class}\" x=\"{}\" y=\"{}\" width=\"22\" height=\"22\" rx=\"4\"/>",
+                x - 11,
+                y - 11
+            );
         }
     }
     let _ = write!(
@@ -132,5 +163,4 @@ pub(super) fn tree(tamper: &Tamper) -> String {
 pub(super) const PADLOCK: &str = "<svg viewBox=\"0 0 24 24\" width=\"34\" height=\"34\" aria-hidden=\"true\" class=\"lockmark\">\
      <path d=\"M7 11V8a5 5 0 0 1 10 0v3\"/><rect x=\"4.5\" y=\"11\" width=\"15\" height=\"10\" rx=\"2\"/><path d=\"M12 15v2.5\"/></svg>";
 
-const LOCK_PATHS: &str =
-    "<path d=\"M7 11V8a5 5 0 0 1 10 0v3\"/><rect x=\"4.5\" y=\"11\" width=\"15\" height=\"10\" rx=\"2\"/><path d=\"M12 15v2.5\"/>";
+const LOCK_PATHS: &str = "<path d=\"M7 11V8a5 5 0 0 1 10 0v3\"/><rect x=\"4.5\" y=\"11\" width=\"15\" height=\"10\" rx=\"2\"/><path d=\"M12 15v2.5\"/>";

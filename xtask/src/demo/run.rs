@@ -8,10 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use ledgerline_aws::control::ControlTable;
-use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::ReadHead;
-use ledgerline_ledger::segment::{Segment, SegmentName};
+use ledgerline_ledger::segment::SegmentName;
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -19,9 +16,9 @@ use super::chain::{Chain, Moment, tally_since};
 use super::flow::{self, Search, Shown};
 use super::report::{Access, Caller, Check, Lock, Pace, Sent, Span, Tally, Tamper, grouped};
 use super::screen::Screen;
-use super::{access, folder, lock, lost, shown, silver, tamper};
+use super::{access, export, lock, lost, silver, tamper};
 use crate::fault::Fault;
-use crate::r#gen::{GenArgs, Planted, generate};
+use crate::r#gen::{GenArgs, Planted, generate, milliseconds};
 use crate::send;
 
 /// A run: what was there before, what is sent, what was found.
@@ -34,7 +31,6 @@ pub(super) struct Run<'c> {
     planted: Planted,
     search: Search,
     checks: Vec<Check>,
-    begun: OffsetDateTime,
 }
 
 type Stdout = Screen<io::Stdout>;
@@ -59,7 +55,7 @@ impl<'c> Run<'c> {
         let (traffic, planted) = flow::choose(traffic)?;
         let search = Search::new(&planted)?;
         let after = before.clone();
-        Ok(Self { chain, before, after, tally: Tally::default(), traffic, planted, search, checks: Vec::new(), begun })
+        Ok(Self { chain, before, after, tally: Tally::default(), traffic, planted, search, checks: Vec::new() })
     }
 
     /// Act 1: one call goes through; an event of it beside its silver row.
@@ -93,25 +89,35 @@ impl<'c> Run<'c> {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             (name.clone(), vec![Span { text, personal: false }])
         };
-        let columns: Vec<_> = caller.silver.iter().filter(|(name, _)| TOLD.contains(&name.as_str())).map(plain).collect();
-        screen.beside(("As it arrived: bronze", &caller.raw), ("As analysts see it: silver", &columns)).map_err(lost)?;
+        let columns: Vec<_> =
+            caller.silver.iter().filter(|(name, _)| TOLD.contains(&name.as_str())).map(plain).collect();
+        screen
+            .beside(("As it arrived: bronze", &caller.raw), ("As analysts see it: silver", &columns))
+            .map_err(lost)?;
         screen.gap().map_err(lost)?;
         screen
             .say("Struck or in brackets: personal. None of it is in the row; customer_ref is random, and the same for every contact of that number.")
             .map_err(lost)?;
         let row_text = serde_json::to_string(&caller.silver).unwrap_or_default();
         let left = self.search.count(row_text.as_bytes());
-        self.check("Nothing personal is left in the row", left == 0, format!("{left} planted values found"), MASKING_REMEDY);
+        self.check(
+            "Nothing personal is left in the row",
+            left == 0,
+            format!("{left} planted values found"),
+            MASKING_REMEDY,
+        );
         Ok(caller)
     }
 
     async fn silver_row(&self, now: &BTreeSet<String>) -> Result<Option<(String, silver::Row)>, Fault> {
+        let event_time = self.traffic.event.pointer("/detail/eventBody/eventTime").and_then(Value::as_i64);
+        let occurred_at = milliseconds(event_time.unwrap_or_default());
         for key in now.difference(&self.before.silver) {
             let rows = silver::rows(self.chain.object("LakeBucket", key).await?, key)?;
             let ours = |row: &silver::Row| {
-                silver::text(row, "interaction_id") == Some(&self.traffic.interaction_id)
+                silver::text(row, "interaction_id") == Some(self.traffic.interaction_id.as_str())
                     && silver::text(row, "event_type") == Some("acw")
-                    && silver::text(row, "masked_fields").is_some_and(|masked| masked.contains("notes") || masked.contains("Notes"))
+                    && silver::text(row, "occurred_at") == Some(occurred_at.as_str())
             };
             if let Some(row) = rows.into_iter().find(ours) {
                 return Ok(Some((key.clone(), row)));
@@ -149,7 +155,9 @@ impl<'c> Run<'c> {
         screen.gap().map_err(lost)?;
         let per_second = (self.tally.r#in - done.r#in.min(self.tally.r#in)) as f64 / seconds.max(0.001);
         screen
-            .say(&format!("{per_second:.0} documents a second, end to end, emulator included; {bronze_objects} bronze objects."))
+            .say(&format!(
+                "{per_second:.0} documents a second, end to end, emulator included; {bronze_objects} bronze objects."
+            ))
             .map_err(lost)?;
         self.checks.extend(flow::reconcile(&self.planted, &self.tally));
         Ok(Pace { seconds, documents_per_second: per_second, bronze_objects })
@@ -180,7 +188,7 @@ impl<'c> Run<'c> {
         }
         for key in self.new_segments() {
             let bytes = self.chain.object("LedgerBucket", &key).await?;
-            for line in segment(&key, &bytes)?.lines() {
+            for line in export::segment(&key, &bytes)?.lines() {
                 caller.searched_entries += 1;
                 caller.found += self.search.count(line.as_bytes());
             }
@@ -261,7 +269,8 @@ impl<'c> Run<'c> {
             let refused = attempt.status == 403 && attempt.code == "AccessDenied";
             let answer = format!("{} {}", attempt.status, attempt.code);
             screen.stamp(&format!("{} ({})", attempt.what, attempt.call), &answer, refused).map_err(lost)?;
-            let remedy = "the bucket has no Object Lock or the segment no lock: see LedgerBucket in infra/template.yaml";
+            let remedy =
+                "the bucket has no Object Lock or the segment no lock: see LedgerBucket in infra/template.yaml";
             self.check(&format!("S3 refuses to {}", attempt.what), refused, answer, remedy);
         }
         let detail = if lock.unchanged { "same bytes, version, mode and date" } else { "not as before" };
@@ -272,19 +281,22 @@ impl<'c> Run<'c> {
     /// Act 5: the log is exported, one bit of the copy is turned, and recomputing names the entry.
     pub(super) async fn tampered(&mut self, screen: &mut Stdout) -> Result<Tamper, Fault> {
         screen.act(5, "One byte is changed in a copy").map_err(lost)?;
-        let export = self.export().await?;
+        let export = export::log(self.chain, ORG, "interaction").await?;
         let leaves = tamper::leaves(&export.copy);
         let root = tamper::root(&leaves).hex();
         let chosen = self.line_of_the_caller(&export.copy);
-        let altered = tamper::alter(&export.copy, chosen)
-            .ok_or_else(|| Fault::new("the exported entry has no occurredAt", "look at the exported copy in target/demo"))?;
+        let altered = tamper::alter(&export.copy, chosen).ok_or_else(|| {
+            Fault::new("the exported entry has no occurredAt", "look at the exported copy in target/demo")
+        })?;
         let altered_leaves = tamper::leaves(&altered.copy);
         let found = tamper::found_out(&leaves, &altered_leaves);
         let index = found.first().copied().unwrap_or_default();
-        let (copy, altered_copy) = write_copies(&export.copy, &altered.copy)?;
-        let line: Value = export.copy.split(|b| *b == b'\n').nth(index).map_or(Value::Null, |line| {
-            serde_json::from_slice(line).unwrap_or(Value::Null)
-        });
+        let (copy, altered_copy) = export::write_copies(&export.copy, &altered.copy)?;
+        let line: Value = export
+            .copy
+            .split(|b| *b == b'\n')
+            .nth(index)
+            .map_or(Value::Null, |line| serde_json::from_slice(line).unwrap_or(Value::Null));
         let tamper = Tamper {
             log: export.log.to_string(),
             size: export.size,
@@ -293,7 +305,11 @@ impl<'c> Run<'c> {
             altered_root: tamper::root(&altered_leaves).hex(),
             index: index as u64,
             event_id: line["eventId"].as_str().unwrap_or_default().to_owned(),
-            segment: export.segments.iter().rfind(|name| name.first <= index as u64).map_or_else(String::new, SegmentName::key),
+            segment: export
+                .segments
+                .iter()
+                .rfind(|name| name.first <= index as u64)
+                .map_or_else(String::new, SegmentName::key),
             around: altered.around,
             leaf: leaves.get(index).map_or_else(String::new, |leaf| leaf.hex()),
             altered_leaf: altered_leaves.get(index).map_or_else(String::new, |leaf| leaf.hex()),
@@ -303,34 +319,16 @@ impl<'c> Run<'c> {
         tell_tamper(screen, &tamper).map_err(lost)?;
         let same = tamper.root == tamper.head_root && leaves.len() as u64 == tamper.size;
         let detail = format!("{} entries, root {}…", grouped(tamper.size), &tamper.root[..16]);
-        self.check("The exported copy gives the head's root", same, detail, "a segment is missing or altered: compare the bucket's versions");
+        self.check(
+            "The exported copy gives the head's root",
+            same,
+            detail,
+            "a segment is missing or altered: compare the bucket's versions",
+        );
         let named = found == [chosen];
         let detail = format!("entry {chosen} altered, found {found:?}");
         self.check("Recomputing names the altered entry, and only it", named, detail, "report this");
         Ok(tamper)
-    }
-
-    /// The committed log of the run's interactions, in order, with what its head says.
-    async fn export(&self) -> Result<Export, Fault> {
-        let log = LogId::first_of(ORG, "interaction")
-            .map_err(|error| Fault::caused_by("the demo's org names no log", error, "report this"))?;
-        let table = self.chain.stack.table("ControlTable")?;
-        let head = ControlTable::new(self.chain.clients.dynamodb.clone(), table).head(&log).await;
-        let head = head.map_err(|error| Fault::caused_by(format!("cannot read the head of {log}"), error, "run: cargo xtask up"))?;
-        let head = head.ok_or_else(|| Fault::new(format!("{log} has no head"), "read what audit-write logs"))?;
-        let keys = self.chain.committed_segments(log.as_str()).await?;
-        let mut segments: Vec<SegmentName> = keys.iter().filter_map(|key| SegmentName::parse(key)).collect();
-        segments.sort_by_key(|name| name.first);
-        let mut copy = Vec::new();
-        for name in &segments {
-            let key = name.key();
-            let bytes = self.chain.object("LedgerBucket", &key).await?;
-            for line in segment(&key, &bytes)?.lines() {
-                copy.extend_from_slice(line.as_bytes());
-                copy.push(b'\n');
-            }
-        }
-        Ok(Export { log, size: head.size, head_root: head.root.hex(), segments, copy })
     }
 
     /// The index of the shown call's after-call work in the copy, or of any of its entries, or the last one.
@@ -345,7 +343,7 @@ impl<'c> Run<'c> {
         let id = self.traffic.interaction_id.as_str();
         for key in self.new_segments() {
             let bytes = self.chain.object("LedgerBucket", &key).await?;
-            if segment(&key, &bytes)?.lines().any(|line| line.contains(id)) {
+            if export::segment(&key, &bytes)?.lines().any(|line| line.contains(id)) {
                 return Ok(key);
             }
         }
@@ -405,19 +403,6 @@ impl<'c> Run<'c> {
     }
 }
 
-/// A log, exported.
-struct Export {
-    log: LogId,
-    size: u64,
-    head_root: String,
-    segments: Vec<SegmentName>,
-    copy: Vec<u8>,
-}
-
-fn segment(key: &str, bytes: &[u8]) -> Result<Segment, Fault> {
-    Segment::read(key, bytes).map_err(|error| Fault::caused_by(format!("{key} is no segment"), error, "compare the object's versions"))
-}
-
 fn tell_tamper(screen: &mut Stdout, tamper: &Tamper) -> io::Result<()> {
     screen.fact("exported", &format!("{} entries of {}", grouped(tamper.size), tamper.log))?;
     screen.fact("head's root", &tamper.head_root)?;
@@ -429,18 +414,6 @@ fn tell_tamper(screen: &mut Stdout, tamper: &Tamper) -> io::Result<()> {
     screen.fact("found", &format!("entry {} (event {})", grouped(tamper.index), tamper.event_id))?;
     screen.fact("committed leaf", &tamper.leaf)?;
     screen.fact("altered leaf", &tamper.altered_leaf)
-}
-
-fn write_copies(copy: &[u8], altered: &[u8]) -> Result<(String, String), Fault> {
-    let export = folder().join("export");
-    let remedy = "make room or permission for it below target/";
-    let write = |name: &str, bytes: &[u8]| {
-        let path = export.join(name);
-        let written = std::fs::create_dir_all(&export).and_then(|()| std::fs::write(&path, bytes));
-        written.map_err(|error| Fault::caused_by(format!("cannot write {}", path.display()), error, remedy))?;
-        Ok(shown(&path))
-    };
-    Ok((write("entries.jsonl", copy)?, write("entries.altered.jsonl", altered)?))
 }
 
 /// What identifies comes first, then what was said, then the rest: the screen is not endless.
@@ -479,12 +452,32 @@ const GLANCE: Duration = Duration::from_millis(400);
 const MASKING_REMEDY: &str = "a path is on the policy's list whose values are personal: see ledgerline_privacy::policy";
 
 const STORY: [&str; 9] = [
-    "eventTime", "conversationId", "ani", "dnis", "wrapupNotes", "conversationExternalContactIds", "mediaType", "direction",
+    "eventTime",
+    "conversationId",
+    "ani",
+    "dnis",
+    "wrapupNotes",
+    "conversationExternalContactIds",
+    "mediaType",
+    "direction",
     "wrapupDurationMs",
 ];
 
 /// Columns that the terminal shows; the page shows all.
 const TOLD: [&str; 15] = [
-    "event_id", "interaction_id", "event_type", "activity", "occurred_at", "media", "direction", "queue_id", "agent_ref",
-    "wrapup_code", "wrapup_duration_ms", "customer_ref", "masked_fields", "policy_version", "lineage_token",
+    "event_id",
+    "interaction_id",
+    "event_type",
+    "activity",
+    "occurred_at",
+    "media",
+    "direction",
+    "queue_id",
+    "agent_ref",
+    "wrapup_code",
+    "wrapup_duration_ms",
+    "customer_ref",
+    "masked_fields",
+    "policy_version",
+    "lineage_token",
 ];

@@ -169,12 +169,14 @@ impl<W: Write> Screen<W> {
         let name_width = (width * 2 / 5).min(24);
         let title = pad(&self.style(Tone::Strong).apply_to(title).to_string(), width);
         let row = |(name, spans): &(String, Vec<Span>)| {
-            let name = pad(&self.style(Tone::Soft).apply_to(truncate_str(name, name_width - 1, "…")).to_string(), name_width);
+            let name =
+                pad(&self.style(Tone::Soft).apply_to(truncate_str(name, name_width - 1, "…")).to_string(), name_width);
             let value: String = spans
                 .iter()
                 .map(|span| {
                     let tone = if span.personal { Tone::Personal } else { Tone::Plain };
-                    let text = if span.personal && !self.colours { format!("[{}]", span.text) } else { span.text.clone() };
+                    let text =
+                        if span.personal && !self.colours { format!("[{}]", span.text) } else { span.text.clone() };
                     self.style(tone).apply_to(text).to_string()
                 })
                 .collect();
@@ -264,7 +266,9 @@ mod tests {
         for width in [60, 80, 100, 116] {
             let text = drawn(width, |screen| {
                 screen.act(1, "One caller").unwrap();
-                screen.say("some words that go on and on, so that they have to be broken into several lines here").unwrap();
+                screen
+                    .say("some words that go on and on, so that they have to be broken into several lines here")
+                    .unwrap();
                 screen.beside(("As it arrived", &report.caller.raw), ("Silver", &report.caller.raw)).unwrap();
             });
             for line in text.lines() {

@@ -27,7 +27,14 @@ pub(crate) fn report() -> Report {
         seed: 20_260_303,
         date: "2026-03-02".to_owned(),
         tally: Tally { r#in: 6_395, committed: 5_265, filtered: 0, duplicate: 1_065, quarantined: 65, in_flight: 0 },
-        sent: Sent { interactions: 500, records: 6_388, documents: 6_395, events: 5_265, duplicates: 1_065, malformed: 65 },
+        sent: Sent {
+            interactions: 500,
+            records: 6_388,
+            documents: 6_395,
+            events: 5_265,
+            duplicates: 1_065,
+            malformed: 65,
+        },
         pace: Pace { seconds: 23.4, documents_per_second: 273.3, bronze_objects: 61 },
         caller: Caller {
             topic: "v2.detail.events.conversation.{id}.acw".to_owned(),
@@ -133,7 +140,9 @@ pub(crate) fn report() -> Report {
             copy: "target/demo/export/entries.jsonl".to_owned(),
             altered_copy: "target/demo/export/entries.altered.jsonl".to_owned(),
         },
-        segments: vec!["ledger/acme/interaction/1/0/segment/00000000000000000000-256-3f9a1c0be4d7a815.jsonl.gz".to_owned()],
+        segments: vec![
+            "ledger/acme/interaction/1/0/segment/00000000000000000000-256-3f9a1c0be4d7a815.jsonl.gz".to_owned(),
+        ],
         checks: vec![
             check("Every document sent is accounted for", "6,395 sent, 6,395 in, 0 in flight"),
             check("Each event is committed once", "5,265 distinct events, 5,265 committed, 1,065 duplicates"),
