@@ -1,20 +1,26 @@
 //! Flows of the append: order, redelivery, poison, partial failures, halts.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod world;
 
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use bytes::Bytes;
-use ledgerline_audit_write::{AppendError, handle};
+use ledgerline_audit_write::{AppendError, Ports, handle};
 use ledgerline_lake::plan::Pointer;
 use ledgerline_lake::ports::ReadChunk;
-use ledgerline_lambda::clock::Clock;
+use ledgerline_lambda::clock::{Clock, FixedClock};
+use ledgerline_ledger::append::{Commit, Marker};
+use ledgerline_ledger::chunk::ChunkId;
+use ledgerline_ledger::head::{SegmentRef, StoredHead};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
+use ledgerline_ledger::ports::{CommitAppend, ReadHead};
 use ledgerline_ledger::segment::SegmentName;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_testkit::fakes::objects::FakeBucket;
 use ledgerline_testkit::fakes::table::{Items, Table};
 use ledgerline_testkit::faults::{Fault, Faults};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use world::*;
 
 #[tokio::test(start_paused = true)]
@@ -221,6 +227,63 @@ async fn a_crash_after_the_commit_is_repaired_by_the_logs_next_message() {
     assert_eq!(world.check().await.unwrap().entries, 23);
 }
 
+/// Lets another writer commit, and die before it indexes, between our look at the head and our look at the markers.
+struct Rivalled<'a> {
+    world: &'a World,
+    batch: Vec<SqsMessage>,
+    met: AtomicBool,
+}
+
+impl ReadHead for Rivalled<'_> {
+    async fn head(&self, log: &LogId) -> Result<Option<StoredHead>, StoreError> {
+        self.world.ports.control.head(log).await
+    }
+}
+
+impl CommitAppend for Rivalled<'_> {
+    async fn markers(&self, log: &LogId, chunks: &[ChunkId]) -> Result<Vec<Marker>, StoreError> {
+        if !self.met.swap(true, Ordering::Relaxed) {
+            assert!(!returned(&self.world.run(ONE_ATTEMPT, &self.batch).await.unwrap()).is_empty());
+        }
+        self.world.ports.control.markers(log, chunks).await
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
+        self.world.ports.control.commit(commit).await
+    }
+
+    async fn count_committed(&self, chunk: &ChunkId, count: u64) -> Result<(), StoreError> {
+        self.world.ports.control.count_committed(chunk, count).await
+    }
+
+    async fn mark_indexed(&self, log: &LogId, segment: &SegmentRef) -> Result<(), StoreError> {
+        self.world.ports.control.mark_indexed(log, segment).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_committed_by_a_writer_that_died_is_not_acknowledged_before_it_is_indexed() {
+    let world = World::new(&Faults::at(2, Fault::Lost));
+    let batch = messages(&world.plan(LOG, "a", 20));
+    let control = Rivalled { world: &world, batch: batch.clone(), met: AtomicBool::new(false) };
+    let Ports { ledger, index, plans, poison, queue, .. } = world.ports.clone();
+    let ports = Ports { control, ledger, index, plans, poison, queue };
+    let answer = handle(&ports, &CONFIG, &FixedClock(NOW_MS), NOW_MS + LONG, event(&batch)).await.unwrap();
+    assert!(returned(&answer).is_empty());
+    assert_eq!(world.check().await.unwrap().entries, 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn poison_that_could_not_be_kept_holds_back_what_comes_after_it() {
+    let world = World::new(&Faults::at(0, Fault::Lost));
+    let (a, b, c) = (world.plan(LOG, "a", 2), world.plan(LOG, "b", 2), world.plan(LOG, "c", 2));
+    world.staged.remove(&b[0].plan);
+    let answer = world.run(ONE_ATTEMPT, &messages(&[a, b, c].concat())).await.unwrap();
+    assert!(returned(&answer).is_empty());
+    let found = world.check().await.unwrap();
+    assert_eq!((found.entries, found.segments), (4, 2), "what came after waited for the note");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_orphan_is_taken_over_and_its_lock_made_long_enough() {
     let world = World::new(&Faults::at(1, Fault::Lost));
@@ -324,4 +387,20 @@ fn set_head(items: &mut Items, name: &str, value: serde_json::Value) {
 
 fn object_of(line: &str) -> String {
     ledgerline_ledger::entry::Entry::read(line.as_bytes()).unwrap().source.object
+}
+
+/// The trigger as Lambda sends it: pointers whose plan is not here, and one that is no pointer at all.
+#[tokio::test(start_paused = true)]
+async fn the_events_of_this_trigger_are_read() {
+    for (file, reasons) in [
+        (include_str!("../../../events/sqs-ledger-pointers.json"), ["plan_missing"; 2].as_slice()),
+        (include_str!("../../../events/sqs-ledger-malformed.json"), &["not_a_pointer"]),
+    ] {
+        let world = World::new(&Faults::none());
+        let event: SqsEvent = serde_json::from_str(file).unwrap();
+        assert!(returned(&world.run(LONG, &event.records).await.unwrap()).is_empty());
+        let kept: Vec<String> =
+            world.poison().values().map(|note| note["reason"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(kept, reasons);
+    }
 }

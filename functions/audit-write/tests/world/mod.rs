@@ -1,5 +1,5 @@
 //! Strict fakes of everything that audit-write touches, plans to append, and messages that point at them.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
