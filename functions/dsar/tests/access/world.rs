@@ -2,7 +2,8 @@
 //! be made to fail.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::io::Write;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use aws_lambda_events::apigw::ApiGatewayProxyRequest;
 use aws_lambda_events::encodings::Body;
@@ -162,6 +163,7 @@ impl World {
 
     /// A deployment that has seen nothing.
     pub(crate) fn empty() -> Self {
+        captured();
         let calls = Calls::default();
         let control = FakeControl::new(Faults::none(), calls.clone());
         let index = FakeIndex::new(Faults::none(), calls.clone());
@@ -344,4 +346,39 @@ pub(crate) fn given(page: &Value) -> Vec<(String, Vec<u64>)> {
             (one["interactionId"].as_str().unwrap().to_owned(), entries)
         })
         .collect()
+}
+
+/// Everything that was logged since the process began, at every level.
+#[derive(Clone, Default)]
+pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The log, which is installed before anything can be logged: one for the process, since a subscriber of one thread
+/// misses what another thread touched first.
+pub(crate) fn captured() -> &'static Captured {
+    static CAPTURED: OnceLock<Captured> = OnceLock::new();
+    CAPTURED.get_or_init(|| {
+        let captured = Captured::default();
+        let writer = captured.clone();
+        let level = tracing_subscriber::filter::LevelFilter::TRACE;
+        let log = tracing_subscriber::fmt().json().with_max_level(level).with_writer(move || writer.clone()).finish();
+        tracing::subscriber::set_global_default(log).unwrap();
+        captured
+    })
 }
