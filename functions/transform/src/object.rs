@@ -4,10 +4,10 @@
 //! is written before it can be written again without a difference: claims answer the same, links only widen, rows and
 //! silver files are functions of the object, of the claims and of the time at which the object was first taken up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use ledgerline_custody::claims::{BronzeRow, ClaimEvents as _, NoteBronze as _, PinLogs, Unclaimed, plan_claims};
+use ledgerline_custody::claims::{BronzeRow, ClaimEvents as _, NoteBronze as _, PinLogs};
 use ledgerline_custody::subjects::{Link, WantedLink};
 use ledgerline_event::instant;
 use ledgerline_lake::ObjectId;
@@ -83,7 +83,7 @@ pub async fn transform(
             for file in output::silver(object, &read, &owned, started_at_ms, &settings.policy_hash)? {
                 ports.lake().put(&file.key, file.parquet).await?;
             }
-            let plan = output::plan(object, key, &owned, &logs, counts(&read, owned.len()))?;
+            let plan = output::plan(object, key, &owned, &logs, read.counts(owned.len()))?;
             match ports.staged().put_if_absent(object, plan.bytes.into()).await? {
                 Put::Created => (plan.header, plan.header_bytes),
                 Put::Exists => {
@@ -139,15 +139,10 @@ async fn claim<'r>(
 ) -> Result<Vec<&'r Event>, TransformError> {
     let object = object.to_hex();
     let expires_at_s = started_at_ms.div_euclid(1000) + i64::from(settings.claim_days) * DAY_S;
-    let unclaimed = read.events.iter().map(|event| Unclaimed {
-        record: &read.records[event.record].key,
-        occurred_at_ms: event.occurred_at_ms,
-        event: &event.id,
-    });
-    let claims = plan_claims(&object, expires_at_s, unclaimed);
+    let claims = read.claims(&object, expires_at_s);
     let answers: Vec<Vec<String>> =
         stream::iter(&claims).map(|claim| ports.index().claim(claim)).buffered(CALLS_AT_ONCE).try_collect().await?;
-    let ours: std::collections::HashSet<&str> = claims
+    let ours: HashSet<&str> = claims
         .iter()
         .zip(&answers)
         .flat_map(|(claim, owners)| claim.events.iter().zip(owners))
@@ -188,10 +183,9 @@ async fn pin(index: &impl PinLogs, read: &Read, owned: &[&Event]) -> Result<Vec<
 /// Notes every record that the object holds lines of, duplicates and filtered ones too: an erasure must find them.
 async fn note(ports: &impl Ports, object: ObjectId, key: &str, read: &Read) -> Result<(), TransformError> {
     let object = object.to_hex();
-    let row = |record: &'_ crate::reading::RecordSeen| (record.key.clone(), record.lines);
-    let seen: Vec<(String, u64)> = read.records.iter().map(row).collect();
+    let records = read.records.iter();
     let rows: Vec<BronzeRow<'_>> =
-        seen.iter().map(|(record, lines)| BronzeRow { record, object: &object, key, lines: *lines }).collect();
+        records.map(|seen| BronzeRow { record: &seen.key, object: &object, key, lines: seen.lines }).collect();
     // 16 batches of 25 rows at once.
     stream::iter(rows.chunks(ROWS_PER_BATCH))
         .map(|rows| ports.index().note(rows))
@@ -241,12 +235,6 @@ fn with_ref<'a>(event: &'a Event, read: &Read, resolved: &'a Resolved) -> Owned<
     let record = &read.records[event.record].key;
     let customer_ref = event.identifiers.iter().find_map(|&identifier| resolved.get(&(identifier, record.clone())));
     Owned { event, customer_ref: customer_ref.map(String::as_str) }
-}
-
-fn counts(read: &Read, owned: usize) -> Counts {
-    let planned = owned as u64;
-    let duplicate = read.repeated + (read.events.len() as u64 - planned);
-    Counts { input: read.input, filtered: read.filtered, duplicate, quarantined: read.quarantined, planned }
 }
 
 fn corrupt(what: &str) -> StoreError {

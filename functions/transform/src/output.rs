@@ -12,8 +12,10 @@ use ledgerline_ledger::entry::Record;
 use ledgerline_ledger::log::LogId;
 use ledgerline_privacy::policy;
 
+use crate::Random;
+use crate::config::Settings;
 use crate::error::TransformError;
-use crate::reading::{Event, Read};
+use crate::reading::{Event, Read, Reading};
 
 /// Who the provenance says processed an event.
 const PROCESSOR: &str = "ledgerline/transform";
@@ -111,4 +113,40 @@ fn provenance(event: &Event, started_at_ms: i64, policy_hash: &str) -> String {
         masked: Masked::Names(event.masked.iter().map(|name| (*name).to_owned()).collect()),
     };
     provenance.write(policy_hash)
+}
+
+/// What one object becomes if no other object ever held any of its events, and nobody resolves: the whole path without
+/// a call, for measuring it.
+#[derive(Debug)]
+pub struct Alone {
+    /// The silver files.
+    pub silver: Vec<SilverFile>,
+    /// The plan.
+    pub plan: Plan,
+    /// How many claims would have been made.
+    pub claims: usize,
+}
+
+/// Reads, claims without an answer, masks and writes an object that is in memory. Pure but for `random`.
+///
+/// # Errors
+/// As transforming it would have.
+pub fn alone(
+    settings: &Settings,
+    object: ObjectId,
+    key: &str,
+    bronze: &[u8],
+    started_at_ms: i64,
+    random: Random<'_>,
+) -> Result<Alone, TransformError> {
+    let mut reading = Reading::new(settings, object, started_at_ms, random);
+    reading.push(bronze)?;
+    let read = reading.finish()?;
+    let claims = read.claims(&object.to_hex(), 0).len();
+    let mut owned: Vec<Owned<'_>> = read.events.iter().map(|event| Owned { event, customer_ref: None }).collect();
+    owned.sort_unstable_by(|a, b| event_order(a.event, b.event));
+    let logs: Vec<Option<LogId>> = read.records.iter().map(|record| Some(record.first_log.clone())).collect();
+    let silver = silver(object, &read, &owned, started_at_ms, &settings.policy_hash)?;
+    let plan = plan(object, key, &owned, &logs, read.counts(owned.len()))?;
+    Ok(Alone { silver, plan, claims })
 }

@@ -10,10 +10,12 @@ use std::io::Write as _;
 use bytes::Bytes;
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
+use ledgerline_custody::claims::{Claim, Unclaimed, plan_claims};
 use ledgerline_event::document::{self, Rejection};
 use ledgerline_event::{Context, Record as AboutRef, SourceEvent, adapt, content_id, instant};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::bronze::{self, BronzeLine};
+use ledgerline_lake::plan::Counts;
 use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
 use ledgerline_ledger::log::LogId;
 use ledgerline_privacy::{Clear, Identifier, Masked, View, policy};
@@ -100,6 +102,26 @@ pub struct Read {
     pub quarantined: u64,
     /// Those lines, gzipped, if there are any.
     pub quarantine_gz: Option<Bytes>,
+}
+
+impl Read {
+    /// The claims of all events.
+    pub fn claims<'a>(&'a self, object: &'a str, expires_at_s: i64) -> Vec<Claim<'a>> {
+        let unclaimed = self.events.iter().map(|event| Unclaimed {
+            record: &self.records[event.record].key,
+            occurred_at_ms: event.occurred_at_ms,
+            event: &event.id,
+        });
+        plan_claims(object, expires_at_s, unclaimed)
+    }
+
+    /// The counts, if so many of the events are this object's own.
+    pub fn counts(&self, owned: usize) -> Counts {
+        let planned = owned as u64;
+        let duplicate = self.repeated + (self.events.len() as u64).saturating_sub(planned);
+        let (filtered, quarantined) = (self.filtered, self.quarantined);
+        Counts { input: self.input, filtered, duplicate, quarantined, planned }
+    }
 }
 
 /// Reads one object, piece by piece.

@@ -3,3 +3,4 @@
 pub mod check;
 pub mod fakes;
 pub mod faults;
+pub mod plans;

@@ -1,0 +1,27 @@
+//! AWS calls per bronze object, counted: what an event costs depends on how many share an object.
+
+use ledgerline_testkit::fakes::calls::Calls;
+
+use crate::world::{World, event, gzip, key, lines};
+
+/// The calls of one object of `events` events: calls of 16 events each, one caller each.
+async fn calls_per_object(events: u32) -> Calls {
+    let world = World::new();
+    let raws: Vec<String> = (0..events).map(|n| event(n / 16, n % 16)).collect();
+    world.bronze.seed(&key("a.gz"), gzip(&lines(&raws), 1));
+    world.settle(&[&key("a.gz")]).await;
+    assert_eq!(world.check().counts.planned, u64::from(events));
+    world.calls
+}
+
+#[tokio::test]
+#[expect(clippy::print_stdout, reason = "the figures are what this test is run for")]
+async fn aws_calls_per_object_stay_within_their_bounds() {
+    // Once per object: 2 on its row, the read, silver, the plan, and one each of the batched calls.
+    for (events, at_most) in [(10, 14), (1_000, 230), (100_000, 14_000)] {
+        let calls = calls_per_object(events).await;
+        let per_thousand = calls.total() * 1_000 / u64::from(events);
+        println!("{events} events: {} calls, {per_thousand} per 1,000 events: {:?}", calls.total(), calls.by_name());
+        assert!(calls.total() <= at_most, "{} calls for {events} events", calls.total());
+    }
+}

@@ -1,0 +1,106 @@
+//! The fault matrix: every write of a run is lost, or persisted and reported as an error, and then the same message
+//! comes again, or other messages come first. Whatever happened, every event is planned exactly once in the end.
+
+use ledgerline_testkit::faults::{ALL_FAULTS, Fault, Faults};
+
+use crate::world::{World, event, gzip, key, lines};
+
+/// What comes after the fault.
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    /// The same message.
+    Same,
+    /// Another object with some of the same events, and then the same message.
+    AnotherObject,
+    /// The same message twice at once, as if its visibility had run out under a slow function.
+    Twice,
+}
+
+fn seed(world: &World) {
+    let events = |conversations: std::ops::Range<u32>| -> Vec<String> {
+        conversations.flat_map(|conversation| (0..4).map(move |nth| event(conversation, nth))).collect()
+    };
+    let mut first = lines(&events(0..6));
+    first.extend_from_slice(b"garbage\n");
+    world.bronze.seed(&key("a.gz"), gzip(&first, 2));
+    world.bronze.seed(&key("b"), lines(&events(3..9)));
+}
+
+async fn run(world: &World, then: Then) {
+    let (a, b) = (key("a.gz"), key("b"));
+    world.deliver(&[&a]).await;
+    match then {
+        Then::Same => {}
+        Then::AnotherObject => world.settle(&[&b]).await,
+        Then::Twice => {
+            tokio::join!(world.deliver(&[&a]), world.deliver(&[&a]));
+        }
+    }
+    world.settle(&[&a]).await;
+    world.settle(&[&b]).await;
+}
+
+fn check(world: &World, case: &str) {
+    let counts = world.check().counts;
+    assert_eq!(counts.input, 25 + 24, "{case}");
+    assert_eq!((counts.planned, counts.duplicate, counts.quarantined), (36, 12, 1), "{case}");
+    let links = world.keys.table.items().keys().filter(|(pk, sk)| pk.starts_with("SUB#") && sk.starts_with("INT#")).count();
+    assert_eq!(links, 9, "{case}: one link per conversation's caller");
+}
+
+/// The writes of an undisturbed run over both objects.
+async fn writes() -> Vec<String> {
+    let world = World::new();
+    seed(&world);
+    run(&world, Then::Same).await;
+    check(&world, "undisturbed");
+    world.faults.log()
+}
+
+#[tokio::test]
+async fn every_write_lost_or_persisted_but_errored_and_retried_in_every_way() {
+    let writes = writes().await;
+    assert!(writes.len() > 20, "{writes:?}");
+    for (nth, write) in writes.iter().enumerate() {
+        for fault in ALL_FAULTS {
+            for then in [Then::Same, Then::AnotherObject, Then::Twice] {
+                let case = format!("{write} (#{nth}) {fault:?}, then {then:?}");
+                let world = World::with(Faults::at(nth, fault));
+                seed(&world);
+                run(&world, then).await;
+                assert_eq!(world.faults.struck(), 1, "{case}: the fault never struck");
+                check(&world, &case);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_faults_in_a_row() {
+    let writes = writes().await.len();
+    for nth in 0..writes {
+        for (first, second) in [(Fault::Lost, Fault::PersistedButErrored), (Fault::PersistedButErrored, Fault::Lost)] {
+            for distance in [1, 4] {
+                let world = World::with(Faults::at(nth, first));
+                world.faults.plan(nth + distance, second);
+                seed(&world);
+                run(&world, Then::Same).await;
+                check(&world, &format!("#{nth} {first:?}, {distance} later {second:?}"));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_plan_from_before_is_carried_out_although_it_would_be_computed_otherwise_today() {
+    let world = World::new();
+    seed(&world);
+    let a = key("a.gz");
+    let pointers = writes().await.iter().position(|write| write.starts_with("sqs:")).unwrap();
+    world.faults.plan(pointers, Fault::Lost);
+    assert_eq!(world.deliver(&[&a]).await, ["m0"]);
+    let before = world.staged.under("staged/");
+    // Salts are random, so that whatever is computed now differs from the plan.
+    world.settle(&[&a]).await;
+    assert_eq!(world.staged.under("staged/"), before);
+}

@@ -1,0 +1,116 @@
+//! Subjects and links: one subject per identifier, links that only widen, and identifiers that resolve nobody.
+
+use ledgerline_testkit::fakes::table::Item;
+
+use crate::world::{T0, World, conversation_id, event, key, lines};
+
+fn links(world: &World) -> Vec<((String, String), Item)> {
+    world.keys.table.items().into_iter().filter(|((_, sk), _)| sk.starts_with("INT#")).collect()
+}
+
+fn subjects(world: &World) -> Vec<String> {
+    let states = world.keys.table.items().into_keys().filter(|(_, sk)| sk == "STATE");
+    states.map(|(pk, _)| pk.trim_start_matches("SUB#").to_owned()).collect()
+}
+
+fn writes(world: &World) -> usize {
+    world.faults.log().iter().filter(|write| *write == "dynamodb:TransactWriteItems").count()
+}
+
+#[tokio::test]
+async fn a_link_spans_its_events_and_widens_but_is_not_written_in_vain() {
+    let world = World::new();
+    world.bronze.seed(&key("end"), lines(&[event(0, 3)]));
+    world.settle(&[&key("end")]).await;
+    assert_eq!((subjects(&world).len(), writes(&world)), (1, 1));
+    world.bronze.seed(&key("start"), lines(&[event(0, 0)]));
+    world.settle(&[&key("start")]).await;
+    let (_, link) = links(&world).pop().unwrap();
+    assert_eq!((link["first"].as_str(), link["last"].as_str()), (Some("2026-03-02T14:00:00.000Z"), Some("2026-03-02T14:00:00.030Z")));
+    assert_eq!((links(&world).len(), writes(&world)), (1, 2));
+    // Between the two: nothing widens. Another body, so another event.
+    let between = event(0, 3).replace(&(T0 + 30).to_string(), &(T0 + 20).to_string());
+    world.bronze.seed(&key("between"), lines(&[between]));
+    world.settle(&[&key("between")]).await;
+    assert_eq!(writes(&world), 2);
+    assert_eq!(world.check().counts.planned, 3);
+}
+
+#[tokio::test]
+async fn a_repeat_caller_is_one_subject_and_silver_names_it_by_one_random_name() {
+    let world = World::new();
+    // The callers of conversations 1 and 51 have one number.
+    world.bronze.seed(&key("a"), lines(&[event(1, 0), event(51, 0), event(1, 3)]));
+    world.bronze.seed(&key("b"), lines(&[event(51, 3)]));
+    world.settle(&[&key("a")]).await;
+    world.settle(&[&key("b")]).await;
+    assert_eq!((subjects(&world).len(), links(&world).len()), (1, 2));
+    let silver = world.everything_but_bronze();
+    let names: std::collections::BTreeSet<&str> =
+        silver.match_indices("customer_ref: \"c_").map(|(at, _)| &silver[at + 15..at + 49]).collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+}
+
+#[tokio::test]
+async fn an_erased_subject_stays_erased_and_its_events_are_planned_all_the_same() {
+    let world = World::new();
+    world.bronze.seed(&key("a"), lines(&[event(1, 0)]));
+    world.settle(&[&key("a")]).await;
+    let subject = subjects(&world).pop().unwrap();
+    world.keys.set_state(&subject, "erasing").await.unwrap();
+    world.bronze.seed(&key("b"), lines(&[event(51, 0), event(2, 0)]));
+    world.settle(&[&key("b")]).await;
+    assert_eq!(world.check().counts.planned, 3);
+    let linked: Vec<String> = links(&world).into_iter().map(|((_, sk), _)| sk).collect();
+    assert!(!linked.contains(&format!("INT#acme/{}", conversation_id(51))), "a link for an erased subject");
+    assert!(linked.contains(&format!("INT#acme/{}", conversation_id(2))), "the other caller is linked");
+}
+
+#[tokio::test]
+async fn beyond_the_fan_out_cap_an_identifier_resolves_nobody() {
+    let mut world = World::new();
+    world.fan_out_cap = 3;
+    // Five conversations of one number: 1, 51, 101, 151, 201.
+    let raws: Vec<String> = (0..5).map(|n| event(1 + 50 * n, 0)).collect();
+    world.bronze.seed(&key("a"), lines(&raws[..2]));
+    world.bronze.seed(&key("b"), lines(&raws[2..]));
+    world.settle(&[&key("a")]).await;
+    world.settle(&[&key("b")]).await;
+    assert_eq!(world.check().counts.planned, 5);
+    assert_eq!(links(&world).len(), 3);
+}
+
+#[tokio::test]
+async fn one_object_may_link_more_interactions_than_a_transaction_holds() {
+    let world = World::new();
+    let raws: Vec<String> = (0..200).map(|n| event(1 + 50 * n, 0)).collect();
+    world.bronze.seed(&key("a"), lines(&raws));
+    world.settle(&[&key("a")]).await;
+    assert_eq!((subjects(&world).len(), links(&world).len(), writes(&world)), (1, 200, 3));
+}
+
+#[tokio::test]
+async fn clashes_are_settled_by_reading_again_and_given_up_after_a_while() {
+    let world = World::new();
+    world.bronze.seed(&key("a"), lines(&[event(1, 0), event(2, 0)]));
+    world.keys.clash(5);
+    assert!(world.deliver(&[&key("a")]).await.is_empty());
+    assert_eq!(links(&world).len(), 2);
+    world.bronze.seed(&key("b"), lines(&[event(3, 0)]));
+    world.keys.clash(usize::MAX);
+    assert_eq!(world.deliver(&[&key("b")]).await, ["m0"]);
+    world.keys.clash(0);
+    assert!(world.deliver(&[&key("b")]).await.is_empty());
+    world.check();
+}
+
+#[tokio::test]
+async fn two_objects_that_bring_a_caller_for_the_first_time_at_once_make_one_subject() {
+    let world = World::new();
+    world.bronze.seed(&key("a"), lines(&[event(1, 0)]));
+    world.bronze.seed(&key("b"), lines(&[event(51, 0)]));
+    let (a, b) = (key("a"), key("b"));
+    tokio::join!(world.settle(&[&a]), world.settle(&[&b]));
+    assert_eq!((subjects(&world).len(), links(&world).len()), (1, 2));
+    world.check();
+}

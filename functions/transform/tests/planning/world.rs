@@ -1,0 +1,272 @@
+//! A deployment in memory, and the traffic that goes into it.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use ledgerline_lake::bronze::{NewEvent, write_event};
+use ledgerline_lambda::clock::FixedClock;
+use ledgerline_privacy::{EventKey, KeyRing, PseudonymKey};
+use ledgerline_testkit::fakes::calls::Calls;
+use ledgerline_testkit::fakes::index::FakeIndex;
+use ledgerline_testkit::fakes::keys::FakeKeys;
+use ledgerline_testkit::fakes::obj_rows::FakeObjectRows;
+use ledgerline_testkit::fakes::objects::FakeBucket;
+use ledgerline_testkit::fakes::queue::FakeQueue;
+use ledgerline_testkit::faults::Faults;
+use ledgerline_testkit::plans::{Planned, Stores, check_plans};
+use ledgerline_transform::config::{Config, Keys, Settings};
+use ledgerline_transform::handle;
+use ledgerline_transform::ports::Wired;
+use serde_json::json;
+
+/// 2026-03-02T14:00:00Z.
+pub const T0: i64 = 1_772_460_000_000;
+pub const BUCKET: &str = "bronze";
+
+/// All stores of a deployment.
+#[derive(Clone)]
+pub struct World {
+    pub faults: Faults,
+    pub calls: Calls,
+    pub bronze: FakeBucket,
+    pub lake: FakeBucket,
+    pub staged: FakeBucket,
+    pub rows: FakeObjectRows,
+    pub index: FakeIndex,
+    pub keys: FakeKeys,
+    pub queue: FakeQueue,
+    pub fan_out_cap: u64,
+    random: Arc<AtomicU64>,
+    now_ms: Arc<AtomicU64>,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(Faults::none())
+    }
+
+    pub fn with(faults: Faults) -> Self {
+        let calls = Calls::default();
+        let bucket = || FakeBucket::new(faults.clone(), calls.clone());
+        Self {
+            bronze: bucket(),
+            lake: bucket(),
+            staged: bucket(),
+            rows: FakeObjectRows::new(faults.clone(), calls.clone()),
+            index: FakeIndex::new(faults.clone(), calls.clone()),
+            keys: FakeKeys::new(faults.clone(), calls.clone()),
+            queue: FakeQueue::new(faults.clone(), calls.clone()),
+            fan_out_cap: 5000,
+            random: Arc::default(),
+            now_ms: Arc::new(AtomicU64::new(T0 as u64 + 60_000)),
+            faults,
+            calls,
+        }
+    }
+
+    /// Delivers one message per key and returns the ids of those that come back. Time has gone on since the last.
+    pub async fn deliver(&self, keys: &[&str]) -> Vec<String> {
+        let messages: Vec<String> = keys.iter().map(|key| notification(key)).collect();
+        self.deliver_bodies(&messages.iter().map(String::as_str).collect::<Vec<_>>()).await
+    }
+
+    pub async fn deliver_bodies(&self, bodies: &[&str]) -> Vec<String> {
+        let now_ms = self.now_ms.fetch_add(1_000, Ordering::SeqCst) as i64;
+        let (wired, settings) = (self.wired(), settings(self.fan_out_cap));
+        let response = handle(&wired, &settings, &FixedClock(now_ms), now_ms + 300_000, batch(bodies)).await;
+        failures(&response)
+    }
+
+    /// Delivers until nothing comes back.
+    pub async fn settle(&self, keys: &[&str]) {
+        for _ in 0..10 {
+            if self.deliver(keys).await.is_empty() {
+                return;
+            }
+        }
+        panic!("messages keep coming back");
+    }
+
+    pub fn check(&self) -> Planned {
+        check_plans(self.stores(), BUCKET)
+    }
+
+    /// Everything that is stored anywhere but in bronze and its quarantine, unpacked, as one text.
+    pub fn everything_but_bronze(&self) -> String {
+        let mut all = [self.rows.table.dump(), self.index.table.dump(), self.keys.table.dump()].concat();
+        for message in self.queue.messages() {
+            all.push_str(&format!("{message:?}\n"));
+        }
+        for (key, bytes) in self.staged.under("").into_iter().chain(self.lake.under("")) {
+            all.push_str(&key);
+            let mut unpacked = Vec::new();
+            let mut decoder = flate2::read::MultiGzDecoder::new(&bytes[..]);
+            match std::io::Read::read_to_end(&mut decoder, &mut unpacked) {
+                Ok(_) => all.push_str(&String::from_utf8_lossy(&unpacked)),
+                Err(_) => all.push_str(&readable(&bytes)),
+            }
+        }
+        all
+    }
+
+    fn stores(&self) -> Stores<'_> {
+        let Self { bronze, lake, staged, rows, index, queue, .. } = self;
+        Stores { bronze, lake, staged, rows, index, queue }
+    }
+
+    pub fn wired(&self) -> Wired<FakeBucket, FakeObjectRows, FakeIndex, FakeKeys, FakeQueue> {
+        let random = self.random.clone();
+        Wired {
+            bronze: self.bronze.clone(),
+            lake: self.lake.clone(),
+            staged: self.staged.clone(),
+            rows: self.rows.clone(),
+            index: self.index.clone(),
+            keys: self.keys.clone(),
+            queue: self.queue.clone(),
+            random: Box::new(move |buffer| {
+                if buffer.len() == 8 {
+                    // Jitter: no pause, so that no test waits.
+                    return buffer.fill(0);
+                }
+                for chunk in buffer.chunks_mut(8) {
+                    let next = random.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::SeqCst);
+                    let mixed = (next ^ next >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+                    chunk.copy_from_slice(&mixed.to_le_bytes()[..chunk.len()]);
+                }
+            }),
+        }
+    }
+}
+
+/// A Parquet file's rows as text: values lie in compressed pages.
+fn readable(parquet: &bytes::Bytes) -> String {
+    use parquet::file::reader::FileReader as _;
+    let reader = parquet::file::reader::SerializedFileReader::new(parquet.clone()).unwrap();
+    reader.get_row_iter(None).unwrap().map(|row| format!("{}\n", row.unwrap())).collect()
+}
+
+pub fn settings(fan_out_cap: u64) -> Settings {
+    let config = Config {
+        deployment_id: "test".into(),
+        default_org: "acme".into(),
+        calling_code: "1".parse().unwrap(),
+        control_table: String::new(),
+        index_table: String::new(),
+        keys_table: String::new(),
+        bronze_bucket: BUCKET.into(),
+        lake_bucket: String::new(),
+        staged_bucket: String::new(),
+        ledger_queue_url: String::new(),
+        data_key_id: String::new(),
+        claim_days: 400,
+        fan_out_cap,
+    };
+    let pseudonyms = KeyRing::new([PseudonymKey::new(1, [1; 32])]).unwrap();
+    config.settings(Keys { pseudonyms, event_key: EventKey::new([2; 32]) })
+}
+
+pub fn batch(bodies: &[&str]) -> SqsEvent {
+    let message = |(n, body): (usize, &&str)| {
+        let mut message = SqsMessage::default();
+        message.message_id = Some(format!("m{n}"));
+        message.body = Some((*body).to_owned());
+        message
+    };
+    let mut event = SqsEvent::default();
+    event.records = bodies.iter().enumerate().map(message).collect();
+    event
+}
+
+pub fn failures(response: &SqsBatchResponse) -> Vec<String> {
+    response.batch_item_failures.iter().map(|failure| failure.item_identifier.clone()).collect()
+}
+
+pub fn record(bucket: &str, encoded_key: &str) -> serde_json::Value {
+    json!({"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": bucket}, "object": {"key": encoded_key}}})
+}
+
+/// A notification as S3 sends it, key encoded.
+pub fn notification(key: &str) -> String {
+    json!({"Records": [record(BUCKET, &key.replace('=', "%3D"))]}).to_string()
+}
+
+pub fn key(name: &str) -> String {
+    format!("bronze/event_type=interaction/year=2026/month=03/day=02/hour=14/{name}")
+}
+
+/// A conversation's n-th event, with the caller's number and more that is personal in it.
+pub fn event(conversation: u32, nth: u32) -> String {
+    let id = conversation_id(conversation);
+    let (topic, extra) = match nth % 4 {
+        0 => ("customer.start", json!({"ani": caller(conversation), "dnis": "tel:+15555550000"})),
+        1 => ("acd.start", json!({"queueId": "8b315b72-a4ce-5e30-a09f-addad0059a02"})),
+        2 => ("attributes", json!({"attributes": {" customer name": "Ludmila Zaborowska", "phone": caller(conversation)}})),
+        _ => ("customer.end", json!({"ani": caller(conversation), "dnis": "tel:+15555550000", "disconnectType": "PEER"})),
+    };
+    let mut body = json!({
+        "eventTime": T0 + i64::from(conversation) * 1_000 + i64::from(nth) * 10,
+        "conversationId": id,
+        "participantId": "23dd97f1-c50f-57b8-933b-83b5600a98c3",
+        "sessionId": "4c7ab29e-0f03-51b9-8a86-cbb493eedfd5",
+        "mediaType": "VOICE",
+        "provider": "Edge",
+        "direction": "INBOUND",
+        "unknownField": "Ludmila Zaborowska called",
+    });
+    body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    json!({
+        "version": "0",
+        "id": format!("00000000-0000-4000-8000-{conversation:06}{nth:06}"),
+        "detail-type": format!("v2.detail.events.conversation.{{id}}.{topic}"),
+        "source": "aws.partner/genesys.com/cloud/acme/fixture",
+        "time": "2026-03-02T14:00:00Z",
+        "detail": {"topicName": format!("v2.detail.events.conversation.{id}.{topic}"), "version": "2", "eventBody": body},
+    })
+    .to_string()
+}
+
+pub fn conversation_id(conversation: u32) -> String {
+    format!("11111111-1111-4111-8111-{conversation:012}")
+}
+
+pub fn caller(conversation: u32) -> String {
+    format!("tel:+1555555{:04}", 100 + conversation % 50)
+}
+
+pub fn line(raw: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    write_event(
+        &NewEvent {
+            org: "acme",
+            lineage_token: "bd86e063-8107-5582-8732-b94e6fbe5587",
+            received_at_ms: T0 + 30_000,
+            occurred_at_ms: T0,
+            source: None,
+            cut: &[],
+            raw: raw.as_bytes(),
+            has_line_break: false,
+        },
+        &mut out,
+    );
+    out
+}
+
+pub fn lines(raws: &[String]) -> Vec<u8> {
+    raws.iter().flat_map(|raw| line(raw)).collect()
+}
+
+/// Gzip of several members, cut in the middle of lines.
+pub fn gzip(bytes: &[u8], members: usize) -> Vec<u8> {
+    let size = bytes.len().div_ceil(members).max(1);
+    let member = |part: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(part).unwrap();
+        encoder.finish().unwrap()
+    };
+    bytes.chunks(size).flat_map(member).collect()
+}

@@ -1,0 +1,194 @@
+//! Re-derives, from nothing but what is stored, that transform planned every event exactly once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+
+use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+use ledgerline_lake::plan::{ChunkLines, Counts, Header};
+use ledgerline_lake::{ObjectId, keys};
+use ledgerline_ledger::entry::{Entry, Line};
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::record::RowAccessor as _;
+use serde_json::Value;
+
+use crate::fakes::index::FakeIndex;
+use crate::fakes::obj_rows::FakeObjectRows;
+use crate::fakes::objects::FakeBucket;
+use crate::fakes::queue::FakeQueue;
+
+/// The stores that a transform run writes.
+#[derive(Clone, Copy, Debug)]
+pub struct Stores<'a> {
+    /// Bronze, with quarantine.
+    pub bronze: &'a FakeBucket,
+    /// Silver.
+    pub lake: &'a FakeBucket,
+    /// Plans.
+    pub staged: &'a FakeBucket,
+    /// Bronze objects' rows.
+    pub rows: &'a FakeObjectRows,
+    /// Claims, pins, bronze rows.
+    pub index: &'a FakeIndex,
+    /// Pointers.
+    pub queue: &'a FakeQueue,
+}
+
+/// What all plans hold together.
+#[derive(Debug, Default)]
+pub struct Planned {
+    /// The sum of the objects' counts.
+    pub counts: Counts,
+    /// Every planned event's id and its plan's object.
+    pub events: BTreeMap<String, String>,
+    /// Entries in the order of their plans and chunks.
+    pub entries: Vec<Entry>,
+}
+
+/// Checks everything that can be checked of the objects under `bronze/`, all of which must be planned.
+///
+/// # Panics
+/// At the first thing that does not hold.
+pub fn check_plans(stores: Stores<'_>, bucket: &str) -> Planned {
+    let mut all = Planned::default();
+    for (key, bytes) in stores.bronze.under(keys::BRONZE) {
+        let object = ObjectId::of(bucket, &key);
+        let plan = stores.staged.get(&keys::staged(object)).unwrap_or_else(|| panic!("{key} has no plan"));
+        let (header, header_bytes) = Header::read(&plan).expect("a plan's header");
+        assert_eq!((&header.key, header.object), (&key, object));
+        assert_eq!(header.counts.input, lines(&bytes) as u64, "{key}: in is not the number of its lines");
+        check_row(stores, &header);
+        let entries = entries(&plan, &header, header_bytes);
+        check_silver(stores, object, &entries);
+        check_quarantine(stores, &header);
+        check_index(stores, &header, &entries);
+        for pointer in header.pointers(header_bytes) {
+            let body = pointer.to_body().expect("a pointer's body");
+            assert!(stores.queue.messages().iter().any(|message| message.body == body), "{key}: a chunk without pointer");
+        }
+        add(&mut all.counts, header.counts);
+        for entry in entries {
+            let before = all.events.insert(entry.event_id.clone(), object.to_hex());
+            assert_eq!(before, None, "event {} is planned twice", entry.event_id);
+            all.entries.push(entry);
+        }
+    }
+    assert!(all.counts.balanced());
+    let owners = stores.index.owners();
+    assert_eq!(owners, all.events, "claims and plans disagree about who owns what");
+    let planned: BTreeSet<String> =
+        stores.bronze.under(keys::BRONZE).keys().map(|key| ObjectId::of(bucket, key).to_hex()).collect();
+    for message in stores.queue.messages() {
+        let object = message.deduplication_id.split('-').next().unwrap_or_default().to_owned();
+        assert!(planned.contains(&object), "a pointer to a plan of no object");
+    }
+    all
+}
+
+fn check_row(stores: Stores<'_>, header: &Header) {
+    let row = stores.rows.row(header.object).expect("a row");
+    let counts = header.counts;
+    let wanted = [
+        ("in", counts.input),
+        ("filtered", counts.filtered),
+        ("duplicate", counts.duplicate),
+        ("quarantined", counts.quarantined),
+        ("planned", counts.planned),
+        ("chunks", header.chunks.len() as u64),
+    ];
+    for (name, value) in wanted {
+        assert_eq!(row.get(name).and_then(Value::as_u64), Some(value), "{name} of {}", header.key);
+    }
+    assert_eq!(row["status"], "planned");
+}
+
+/// Every entry of the plan, checked line by line; each chunk in event order, of one log.
+fn entries(plan: &Bytes, header: &Header, header_bytes: u64) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let mut last = BTreeMap::new();
+    for chunk in &header.chunks {
+        let start = (header_bytes + chunk.offset) as usize;
+        let lines = ChunkLines::read(&plan[start..start + chunk.length as usize], chunk.count).expect("a chunk");
+        for line in lines.iter() {
+            Line::check(line).expect("a canonical line");
+            let entry = Entry::read(line.as_bytes()).expect("an entry");
+            let org = chunk.log.split('/').next().unwrap_or_default();
+            assert_eq!((entry.org.as_str(), &entry.source.object), (org, &header.object.to_hex()));
+            let before = last.insert(chunk.log.clone(), entry.occurred_at.clone());
+            assert!(before.is_none_or(|before| before <= entry.occurred_at), "{} is out of order", entry.event_id);
+            entries.push(entry);
+        }
+    }
+    assert_eq!(entries.len() as u64, header.counts.planned);
+    entries
+}
+
+/// The object's silver rows are its plan's entries, each in the file of its day.
+fn check_silver(stores: Stores<'_>, object: ObjectId, entries: &[Entry]) {
+    let mut wanted: Vec<(String, String)> =
+        entries.iter().map(|entry| (entry.occurred_at[..10].to_owned(), entry.event_id.clone())).collect();
+    let mut found = Vec::new();
+    for (key, bytes) in stores.lake.under(keys::SILVER) {
+        match keys::parse_silver_events(&key) {
+            Some((date, of)) if of == object => {
+                let ids = silver_ids(bytes).into_iter().map(|id| (keys::iso_date(date), id));
+                found.extend(ids);
+            }
+            Some(_) => {}
+            None => panic!("{key} is no silver file"),
+        }
+    }
+    wanted.sort();
+    found.sort();
+    assert_eq!(found, wanted, "silver and plan of {object} differ");
+}
+
+fn silver_ids(bytes: Bytes) -> Vec<String> {
+    let reader = SerializedFileReader::new(bytes).expect("a Parquet file");
+    let schema = reader.metadata().file_metadata().schema().get_fields().to_vec();
+    let at = schema.iter().position(|field| field.name() == "event_id").expect("a column of event ids");
+    let rows = reader.get_row_iter(None).expect("rows");
+    rows.map(|row| row.expect("a row").get_string(at).expect("an id").clone()).collect()
+}
+
+fn check_quarantine(stores: Stores<'_>, header: &Header) {
+    let lines = stores.bronze.get(&keys::quarantine_of(header.object)).map_or(0, |bytes| lines(&bytes));
+    assert_eq!(lines as u64, header.counts.quarantined, "quarantined lines of {}", header.key);
+}
+
+/// The records' bronze rows exist, and their pins are the plan's logs.
+fn check_index(stores: Stores<'_>, header: &Header, entries: &[Entry]) {
+    let items = stores.index.table.items();
+    let mut by_record: BTreeMap<String, u64> = BTreeMap::new();
+    for entry in entries {
+        let record = entry.record().expect("a record").key(&entry.org);
+        *by_record.entry(record).or_default() += 1;
+    }
+    for (record, planned) in by_record {
+        let row = items.get(&(format!("INT#{record}"), format!("BRZ#{}", header.object)));
+        let lines = row.and_then(|row| row.get("lines")).and_then(Value::as_u64);
+        assert!(lines >= Some(planned), "{record}: the object's row says {lines:?} lines, {planned} are planned");
+        let pin = items.get(&(format!("INT#{record}"), "LOG".to_owned())).expect("a pin");
+        assert!(header.chunks.iter().any(|chunk| pin["log"] == chunk.log.as_str()), "{record} is pinned elsewhere");
+    }
+}
+
+fn add(sum: &mut Counts, counts: Counts) {
+    sum.input += counts.input;
+    sum.filtered += counts.filtered;
+    sum.duplicate += counts.duplicate;
+    sum.quarantined += counts.quarantined;
+    sum.planned += counts.planned;
+}
+
+/// Lines that are not blank.
+fn lines(bytes: &Bytes) -> usize {
+    let text = if bytes.starts_with(&[0x1f, 0x8b]) {
+        let mut text = Vec::new();
+        MultiGzDecoder::new(&bytes[..]).read_to_end(&mut text).expect("gzip");
+        text
+    } else {
+        bytes.to_vec()
+    };
+    text.split(|&byte| byte == b'\n').filter(|line| !line.iter().all(u8::is_ascii_whitespace)).count()
+}
