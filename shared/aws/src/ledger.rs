@@ -89,8 +89,7 @@ impl WriteSegment for LedgerBucket {
             LockMode::Governance => ObjectLockRetentionMode::Governance,
             LockMode::Compliance => ObjectLockRetentionMode::Compliance,
         };
-        let retention =
-            ObjectLockRetention::builder().mode(mode).retain_until_date(date(lock.retain_until_s)).build();
+        let retention = ObjectLockRetention::builder().mode(mode).retain_until_date(date(lock.retain_until_s)).build();
         let sent = self
             .client
             .put_object_retention()
