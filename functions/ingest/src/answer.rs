@@ -41,7 +41,7 @@ impl Partition {
 /// For that the failed answers alone must fit: with keys, 5.9 MB hold 20,000 of them; without, a failed answer is
 /// shorter than the record's own part of the request, which is at most 6 MB.
 pub(crate) struct Answers {
-    out: String,
+    out: Vec<u8>,
     reserved: usize,
     /// Failed answers carry partition keys, too, unless there are so many records that they would fill the answer.
     keyed: bool,
@@ -54,8 +54,8 @@ impl Answers {
         let keyed_bytes = ids + id_bytes.clone().count() * KEYED_FAILURE_BYTES;
         let keyed = keyed_bytes <= RESPONSE_BYTES_MAX / 2;
         let each = if keyed { KEYED_FAILURE_BYTES } else { PLAIN_FAILURE_BYTES };
-        let mut out = String::with_capacity(1 << 20);
-        out.push_str("{\"records\":[");
+        let mut out = Vec::with_capacity(1 << 20);
+        out.extend_from_slice(b"{\"records\":[");
         Self { out, reserved: ids + id_bytes.count() * each, keyed }
     }
 
@@ -68,11 +68,14 @@ impl Answers {
         }
         self.reserved = others;
         self.open(id);
-        self.out.push_str(",\"result\":\"Ok\",\"data\":\"");
-        STANDARD.encode_string(lines, &mut self.out);
-        self.out.push('"');
+        self.out.extend_from_slice(b",\"result\":\"Ok\",\"data\":\"");
+        let start = self.out.len();
+        self.out.resize(start + data_bytes, b'=');
+        let written = STANDARD.encode_slice(lines, &mut self.out[start..]).unwrap_or_default();
+        self.out.truncate(start + written);
+        self.out.push(b'"');
         self.keys(partition);
-        self.out.push('}');
+        self.out.push(b'}');
         true
     }
 
@@ -80,17 +83,18 @@ impl Answers {
     pub(crate) fn failed(&mut self, id: &str, arrival_ms: i64) {
         self.reserved -= self.reserve_of(id);
         self.open(id);
-        self.out.push_str(",\"result\":\"ProcessingFailed\"");
+        self.out.extend_from_slice(b",\"result\":\"ProcessingFailed\"");
         if self.keyed {
             self.keys(&Partition::quarantine(arrival_ms));
         }
-        self.out.push('}');
+        self.out.push(b'}');
     }
 
     /// The whole answer.
     pub(crate) fn finish(mut self) -> String {
-        self.out.push_str("]}");
-        self.out
+        self.out.extend_from_slice(b"]}");
+        // Ids are JSON text, everything else is ASCII: there is no other outcome.
+        String::from_utf8(self.out).unwrap_or_default()
     }
 
     fn reserve_of(&self, id: &str) -> usize {
@@ -98,11 +102,11 @@ impl Answers {
     }
 
     fn open(&mut self, id: &str) {
-        if !self.out.ends_with('[') {
-            self.out.push(',');
+        if !self.out.ends_with(b"[") {
+            self.out.push(b',');
         }
-        self.out.push_str("{\"recordId\":");
-        self.out.push_str(id);
+        self.out.extend_from_slice(b"{\"recordId\":");
+        self.out.extend_from_slice(id.as_bytes());
     }
 
     fn keys(&mut self, partition: &Partition) {
@@ -113,26 +117,26 @@ impl Answers {
             (",\"metadata\":{\"partitionKeys\":{\"zone\":\"", partition.zone),
             ("\",\"event_type\":\"", partition.event_type),
         ] {
-            out.push_str(name);
-            out.push_str(value);
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(value.as_bytes());
         }
-        out.push_str("\",\"year\":\"");
+        out.extend_from_slice(b"\",\"year\":\"");
         two_digits(out, at.year / 100);
         two_digits(out, at.year % 100);
         for (name, value) in [("\",\"month\":\"", at.month), ("\",\"day\":\"", at.day), ("\",\"hour\":\"", hour)] {
-            out.push_str(name);
+            out.extend_from_slice(name.as_bytes());
             two_digits(out, value.into());
         }
-        out.push_str("\"}}");
+        out.extend_from_slice(b"\"}}");
     }
 }
 
 /// An `Ok` answer without id and data: 40 bytes of members and 116 of keys, and room for both.
 const OK_BYTES: usize = 192;
 
-fn two_digits(out: &mut String, value: u16) {
+fn two_digits(out: &mut Vec<u8>, value: u16) {
     for digit in [value / 10 % 10, value % 10] {
-        out.push(char::from(b'0' + digit as u8));
+        out.push(b'0' + digit as u8);
     }
 }
 
@@ -142,7 +146,8 @@ mod tests {
 
     #[test]
     fn the_reserved_sizes_hold_the_longest_answers() {
-        let partition = Partition { zone: "quarantine", event_type: "interaction", at_ms: 1_772_460_000_000, whole_day: false };
+        let partition =
+            Partition { zone: "quarantine", event_type: "interaction", at_ms: 1_772_460_000_000, whole_day: false };
         let mut answers = Answers::new([3, 3].into_iter());
         assert!(answers.ok("\"a\"", &partition, b""));
         let ok = answers.out.len();

@@ -1,9 +1,9 @@
 //! One Firehose record: its documents as bronze lines, everything else as quarantine lines.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use base64::engine::DecodePaddingMode;
 use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use ledgerline_event::document::{Fragment, Rejection, parse, split};
 use ledgerline_event::head::Head;
 use ledgerline_event::{Context, adapt, lineage, sensitive};
@@ -147,12 +147,8 @@ fn by_adapter(
 ) -> Result<Partition, Rejection> {
     let value = parse(document)?;
     let event = adapt(&value, &Context { default_org: &config.default_org })?;
-    let line = NewEvent {
-        org: &event.org,
-        lineage_token: &event.lineage_token,
-        occurred_at_ms: event.occurred_at_ms,
-        ..new
-    };
+    let line =
+        NewEvent { org: &event.org, lineage_token: &event.lineage_token, occurred_at_ms: event.occurred_at_ms, ..new };
     write_event(&line, &mut workspace.lines);
     Ok(partition(config, event.record.family(), event.occurred_at_ms, new.received_at_ms))
 }

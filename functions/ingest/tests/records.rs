@@ -67,7 +67,9 @@ fn read(lines: &[u8]) -> Vec<BronzeLine<'_>> {
 }
 
 fn event(occurred_at_ms: i64) -> Vec<u8> {
-    json!({"interactionId": "c-1", "eventType": "x", "timestamp": instant::to_rfc3339(occurred_at_ms)}).to_string().into_bytes()
+    json!({"interactionId": "c-1", "eventType": "x", "timestamp": instant::to_rfc3339(occurred_at_ms)})
+        .to_string()
+        .into_bytes()
 }
 
 #[test]
@@ -199,7 +201,8 @@ fn json_test_suite_files_as_records_are_each_answered() {
         return;
     };
     let folder = std::path::Path::new(&corpus).join("badinput/json_test_suite/test_parsing");
-    let files: Vec<Vec<u8>> = std::fs::read_dir(folder).unwrap().map(|e| std::fs::read(e.unwrap().path()).unwrap()).collect();
+    let files: Vec<Vec<u8>> =
+        std::fs::read_dir(folder).unwrap().map(|e| std::fs::read(e.unwrap().path()).unwrap()).collect();
     let response = handle(&config(), 0, &request(&files)).unwrap();
     let all = answers(&response);
     assert_eq!(all.len(), files.len());

@@ -119,7 +119,15 @@ where
 {
     let mut body = ports.errors.open(&notice.bucket, &notice.key).await?;
     let mut lines = Lines::new(&notice.key);
-    let mut pending = Pending { notice, now_ms, batch: Vec::new(), batch_bytes: 0, kept: Vec::new(), part: 0, counts: Counts::default() };
+    let mut pending = Pending {
+        notice,
+        now_ms,
+        batch: Vec::new(),
+        batch_bytes: 0,
+        kept: Vec::new(),
+        part: 0,
+        counts: Counts::default(),
+    };
     while let Some(piece) = body.next().await? {
         lines.push(&piece)?;
         while let Some(line) = lines.next_line() {
@@ -149,7 +157,11 @@ struct Pending<'a> {
 }
 
 impl Pending<'_> {
-    async fn take<E: KeepUnreadable, S: PutRecords>(&mut self, ports: &Ports<E, S>, line: &[u8]) -> Result<(), StoreError> {
+    async fn take<E: KeepUnreadable, S: PutRecords>(
+        &mut self,
+        ports: &Ports<E, S>,
+        line: &[u8],
+    ) -> Result<(), StoreError> {
         if line.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
         }

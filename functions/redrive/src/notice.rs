@@ -49,7 +49,8 @@ pub(crate) fn read(body: &str) -> Result<Vec<Notice>, NotANotice> {
     let notification: Notification = serde_json::from_str(body).map_err(|_| NotANotice)?;
     match (notification.records, notification.event.as_deref()) {
         (Some(records), _) => {
-            let notice = |record: Record| Notice { bucket: record.s3.bucket.name, key: url_decode(&record.s3.object.key) };
+            let notice =
+                |record: Record| Notice { bucket: record.s3.bucket.name, key: url_decode(&record.s3.object.key) };
             Ok(records.into_iter().map(notice).collect())
         }
         (None, Some("s3:TestEvent")) => Ok(Vec::new()),

@@ -239,7 +239,8 @@ async fn a_damaged_object_comes_back_and_one_that_is_gone_does_not() {
 async fn one_bad_object_does_not_hold_back_the_others() {
     let mut ports = ports(line("{\"a\":1}").into_bytes());
     ports.errors.objects.insert("errors/damaged".to_owned(), vec![0x1F, 0x8B, 1]);
-    let body = |key: &str| json!({"Records": [{"s3": {"bucket": {"name": "bronze"}, "object": {"key": key}}}]}).to_string();
+    let body =
+        |key: &str| json!({"Records": [{"s3": {"bucket": {"name": "bronze"}, "object": {"key": key}}}]}).to_string();
     let back = run(&ports, messages(&[body("errors/damaged"), body(KEY)])).await;
     assert_eq!(back, ["m0"]);
     assert_eq!(ports.stream.records(), [&b"{\"a\":1}"[..]]);

@@ -90,7 +90,10 @@ impl fmt::Display for Rejection {
 impl std::error::Error for Rejection {}
 
 /// A part of a record.
-#[expect(clippy::large_enum_variant, reason = "nearly every fragment is a document: a box would cost more than it saves")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every fragment is a document: a box would cost more than it saves"
+)]
 #[derive(Debug, Clone)]
 pub enum Fragment<'a> {
     /// An I-JSON object: its bytes from brace to brace, and what the pass over them found.
@@ -196,7 +199,11 @@ struct Strict {
 
 impl Strict {
     fn inner<E: serde::de::Error>(&self) -> Result<Self, E> {
-        if self.depth < crate::scan::MAX_DEPTH { Ok(Self { depth: self.depth + 1 }) } else { Err(E::custom("too deep")) }
+        if self.depth < crate::scan::MAX_DEPTH {
+            Ok(Self { depth: self.depth + 1 })
+        } else {
+            Err(E::custom("too deep"))
+        }
     }
 }
 

@@ -157,28 +157,33 @@ fn slot(place: Place, key: &[u8]) -> Slot {
             b"lineageProvenance" => Slot::Unusual,
             _ => names_siblings(key),
         },
-        Place::Root | Place::Detail | Place::Body => match key {
-            b"conversationId" => Slot::Interaction(0),
-            b"interactionId" => Slot::Interaction(1),
-            b"eventTime" | b"occurredAt" => Slot::Time(0),
-            b"timestamp" => Slot::Time(1),
-            b"time" => Slot::Time(2),
-            b"source" if place == Place::Root => Slot::Source,
-            b"detail" if place == Place::Root => Slot::Inside(Place::Detail),
-            b"eventBody" | b"auditEvent" => Slot::Inside(Place::Body),
-            b"organizationId" | b"orgId" | b"org" | b"tenantId" => Slot::Org,
-            b"lineageToken" | b"lineage_token" => Slot::Token,
-            b"lineageProvenance" => Slot::Unusual,
-            b"aggregateId" | b"aggregateType" => Slot::Unusual,
-            b"entityType" => Slot::EntityType,
-            b"entityId" => Slot::EntityId,
-            b"entity" => Slot::Inside(Place::Entity),
-            b"customFields" => Slot::Inside(Place::Bag(0)),
-            b"attributes" => Slot::Inside(Place::Bag(1)),
-            b"payload" => Slot::Inside(Place::Bag(2)),
-            b"metadata" => Slot::Inside(Place::Bag(3)),
-            _ => names_siblings(key),
-        },
+        Place::Root | Place::Detail | Place::Body => shared_slot(place, key),
+    }
+}
+
+/// The names that all adapters share, by length first: most keys are none of them and should cost little.
+#[inline]
+fn shared_slot(place: Place, key: &[u8]) -> Slot {
+    match (key.len(), key) {
+        (3, b"org") | (5, b"orgId") | (8, b"tenantId") | (14, b"organizationId") => Slot::Org,
+        (4, b"time") => Slot::Time(2),
+        (6, b"source") if place == Place::Root => Slot::Source,
+        (6, b"detail") if place == Place::Root => Slot::Inside(Place::Detail),
+        (6, b"entity") => Slot::Inside(Place::Entity),
+        (7, b"payload") => Slot::Inside(Place::Bag(2)),
+        (8, b"metadata") => Slot::Inside(Place::Bag(3)),
+        (8, b"entityId") => Slot::EntityId,
+        (9, b"eventTime") | (10, b"occurredAt") => Slot::Time(0),
+        (9, b"timestamp") => Slot::Time(1),
+        (9, b"eventBody") | (10, b"auditEvent") => Slot::Inside(Place::Body),
+        (10, b"entityType") => Slot::EntityType,
+        (10, b"attributes") => Slot::Inside(Place::Bag(1)),
+        (11, b"aggregateId") | (13, b"aggregateType") | (17, b"lineageProvenance") => Slot::Unusual,
+        (12, b"lineageToken") | (13, b"lineage_token") => Slot::Token,
+        (12, b"customFields") => Slot::Inside(Place::Bag(0)),
+        (13, b"interactionId") => Slot::Interaction(1),
+        (14, b"conversationId") => Slot::Interaction(0),
+        _ => names_siblings(key),
     }
 }
 
@@ -431,10 +436,11 @@ fn hash(key: &[u8]) -> u64 {
         state = (state.rotate_left(23) ^ u64::from_le_bytes(*chunk)).wrapping_mul(MIX);
         rest = after;
     }
-    let mut last = 0;
-    for byte in rest {
-        last = last << 8 | u64::from(*byte);
-    }
+    // The tail is read as the key's last eight bytes, some of them again; short keys byte by byte.
+    let last = match key.last_chunk::<8>() {
+        Some(chunk) => u64::from_le_bytes(*chunk),
+        None => rest.iter().fold(0, |last, byte| last << 8 | u64::from(*byte)),
+    };
     state = (state.rotate_left(23) ^ last).wrapping_mul(MIX);
     (state ^ (state >> 29)).wrapping_mul(MIX)
 }

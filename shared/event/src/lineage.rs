@@ -239,9 +239,18 @@ mod tests {
             assert!(looks_like_token(token), "{token}");
         }
         for other in [
-            "", "John Smith", "john.smith@example.com", "+15555550142", "15555550142", "4111111111111111",
-            "tel:+15555550142", "john-smith-1980-01-01", "a-sentence-somebody-typed-into-a-field", "lineage",
-            "MaximilianJohannesvonMueller", "JohnSmithBornOn19800101InBerlin",
+            "",
+            "John Smith",
+            "john.smith@example.com",
+            "+15555550142",
+            "15555550142",
+            "4111111111111111",
+            "tel:+15555550142",
+            "john-smith-1980-01-01",
+            "a-sentence-somebody-typed-into-a-field",
+            "lineage",
+            "MaximilianJohannesvonMueller",
+            "JohnSmithBornOn19800101InBerlin",
         ] {
             assert!(!looks_like_token(other), "{other}");
         }
@@ -251,8 +260,15 @@ mod tests {
     fn every_earlier_form_of_provenance_is_read() {
         let object = json!({"id": TOKEN, "metadata": {"version": "1.7", "processedAt": "2026-03-02T14:00:00Z",
             "processorId": "ivr-3", "status": "processed", "masked": ["ani"], "later": {"unknown": true}}});
-        let forms = [json!(TOKEN), object.clone(), json!(object.to_string()), json!(json!(TOKEN).to_string()),
-            json!(json!(object.to_string()).to_string()), json!({"id": TOKEN}), json!({"token": TOKEN, "version": 1})];
+        let forms = [
+            json!(TOKEN),
+            object.clone(),
+            json!(object.to_string()),
+            json!(json!(TOKEN).to_string()),
+            json!(json!(object.to_string()).to_string()),
+            json!({"id": TOKEN}),
+            json!({"token": TOKEN, "version": 1}),
+        ];
         for form in &forms {
             assert_eq!(Provenance::read(form).map(|read| read.token).as_deref(), Some(TOKEN), "{form}");
         }

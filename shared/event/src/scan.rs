@@ -26,7 +26,11 @@ pub(crate) struct Text<'a> {
 impl<'a> Text<'a> {
     /// The string's content. Lone surrogates become U+FFFD: the document is refused for them elsewhere.
     pub(crate) fn decode(self) -> Cow<'a, str> {
-        if self.escaped { String::from_utf8_lossy(&unescape(self.raw)).into_owned().into() } else { String::from_utf8_lossy(self.raw) }
+        if self.escaped {
+            String::from_utf8_lossy(&unescape(self.raw)).into_owned().into()
+        } else {
+            String::from_utf8_lossy(self.raw)
+        }
     }
 
     /// The content without copying, where it has no escapes and is UTF-8.

@@ -107,7 +107,21 @@ pub(crate) fn may_be_sensitive(key: &[u8]) -> bool {
     }
     matches!(
         &[a | 0x20, b | 0x20, c | 0x20],
-        b"cvv" | b"cvc" | b"csc" | b"cav" | b"car" | b"sec" | b"pin" | b"pvv" | b"tra" | b"mag" | b"pas" | b"pwd" | b"old" | b"new" | b"use"
+        b"cvv"
+            | b"cvc"
+            | b"csc"
+            | b"cav"
+            | b"car"
+            | b"sec"
+            | b"pin"
+            | b"pvv"
+            | b"tra"
+            | b"mag"
+            | b"pas"
+            | b"pwd"
+            | b"old"
+            | b"new"
+            | b"use"
     )
 }
 
@@ -430,7 +444,9 @@ mod tests {
 
     #[test]
     fn similar_names_are_kept() {
-        for key in ["pinned", "tracking", "securityLevel", "passengers", "carrier", "trackId", "shipping", "cvs", "newPin2"] {
+        for key in
+            ["pinned", "tracking", "securityLevel", "passengers", "carrier", "trackId", "shipping", "cvs", "newPin2"]
+        {
             let document = format!("{{\"{key}\":\"kept\"}}");
             assert_eq!(cut_text(&document).0, document);
         }

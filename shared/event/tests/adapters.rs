@@ -25,7 +25,13 @@ const SHAPES: &[(&str, &str, &str, &str, &[Kind])] = {
     const GENESYS: &str = "genesys-eventbridge";
     &[
         ("genesys-customer-start.json", GENESYS, "customer.start", "Customer connected", &[Phone, ExternalContact]),
-        ("genesys-customer-start-email.json", GENESYS, "customer.start", "Customer connected", &[Email, ExternalContact]),
+        (
+            "genesys-customer-start-email.json",
+            GENESYS,
+            "customer.start",
+            "Customer connected",
+            &[Email, ExternalContact],
+        ),
         ("genesys-customer-end.json", GENESYS, "customer.end", "Customer disconnected", &[Phone, ExternalContact]),
         ("genesys-flow-start.json", GENESYS, "flow.start", "Flow entered", &[Phone, ExternalContact]),
         ("genesys-flow-outcome.json", GENESYS, "flow.outcome", "Flow outcome reached", &[Phone, ExternalContact]),
@@ -46,7 +52,13 @@ const SHAPES: &[(&str, &str, &str, &str, &[Kind])] = {
         ("genesys-audit.json", GENESYS, "audit", "Audited action", &[]),
         ("genesys-transcription.json", GENESYS, "transcription", "Speech transcribed", &[]),
         ("interaction-log.json", "interaction-log", "user.start", "Agent connected", &[PhoneHash]),
-        ("identity-resolution.json", "interaction-log", "identity.resolution", "Identity resolved", &[CustomerIdHash, CustomerIdHash]),
+        (
+            "identity-resolution.json",
+            "interaction-log",
+            "identity.resolution",
+            "Identity resolved",
+            &[CustomerIdHash, CustomerIdHash],
+        ),
         ("event-sourcing.json", "event-sourcing", "transfer", "Transferred", &[Phone]),
         ("audit-event.json", "audit-event", "audit", "Audited action", &[]),
         ("webhook.json", "webhook", "customer.end", "Customer disconnected", &[Email]),
@@ -94,7 +106,10 @@ fn every_file_in_events_is_listed_and_loaded_by_a_test() {
         let name = entry.unwrap().file_name().to_string_lossy().into_owned();
         if name != "README.md" {
             assert!(readme.contains(&format!("`{name}`")), "{name} is not listed in events/README.md");
-            assert!(sources.contains(&format!("\"{name}\"")) || sources.contains(&format!("/{name}\"")), "{name} is loaded by no test");
+            assert!(
+                sources.contains(&format!("\"{name}\"")) || sources.contains(&format!("/{name}\"")),
+                "{name} is loaded by no test"
+            );
         }
     }
 }
@@ -164,7 +179,10 @@ fn an_audit_is_about_an_entity_and_named_by_its_own_id() {
     let document = shape("genesys-audit.json");
     let event = adapt(&document, &CONTEXT).unwrap();
     let Record::Entity { kind, id } = &event.record else { panic!("no entity") };
-    assert_eq!((kind.as_ref(), id.as_ref()), ("User", document["detail"]["eventBody"]["entity"]["id"].as_str().unwrap()));
+    assert_eq!(
+        (kind.as_ref(), id.as_ref()),
+        ("User", document["detail"]["eventBody"]["entity"]["id"].as_str().unwrap())
+    );
     assert_eq!(event.native_id.as_deref(), document["detail"]["eventBody"]["id"].as_str());
     assert!(event.identifiers.is_empty());
 }
@@ -221,7 +239,9 @@ fn only_the_customers_side_is_resolved() {
 
 #[test]
 fn a_record_id_is_no_address_of_a_person() {
-    for id in ["+15555550177", "avery.quinn@example.com", "tel:15555550177", "SIP:15555550177", "a b", "", &"x".repeat(129)] {
+    for id in
+        ["+15555550177", "avery.quinn@example.com", "tel:15555550177", "SIP:15555550177", "a b", "", &"x".repeat(129)]
+    {
         let document = json!({"interactionId": id, "timestamp": "2026-03-02T14:00:00Z"});
         adapt_value(&document, |event| assert_eq!(event.err(), Some(Rejection::NoRecord), "{id}"));
     }
@@ -274,8 +294,20 @@ fn spelling_does_not_change_a_content_id_and_numbers_beyond_a_double_do() {
     let one = id_of(&body("\"a\":\"\\u00e9/\",\"b\":[1,{\"x\":1,\"y\":2}]"));
     assert_eq!(id_of(&body("\"b\" : [ 1 , {\"y\":2,\n\"x\":1}],\"\\u0061\":\"é\\/\"")), one);
     let mut ids = BTreeSet::new();
-    let numbers = ["9007199254740992", "9007199254740993", "0.1", "0.10000000000000001", "1e-400", "0", "\"0\"",
-        "123456789012345678901234567890", "123456789012345678901234567891", "null", "[]", "{}"];
+    let numbers = [
+        "9007199254740992",
+        "9007199254740993",
+        "0.1",
+        "0.10000000000000001",
+        "1e-400",
+        "0",
+        "\"0\"",
+        "123456789012345678901234567890",
+        "123456789012345678901234567891",
+        "null",
+        "[]",
+        "{}",
+    ];
     for number in numbers {
         assert!(ids.insert(id_of(&body(&format!("\"n\":{number}")))), "{number}");
     }
@@ -298,7 +330,8 @@ fn the_corpus_adapts() {
     let (mut events, mut ids) = (0, BTreeSet::new());
     for path in files {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if ["topic_to_model.json", "LICENSE-GenesysCloudBlueprints-MIT"].contains(&&*name) || name.contains("expected") {
+        if ["topic_to_model.json", "LICENSE-GenesysCloudBlueprints-MIT"].contains(&&*name) || name.contains("expected")
+        {
             continue;
         }
         let bytes = std::fs::read(&path).unwrap();

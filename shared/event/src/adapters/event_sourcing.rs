@@ -36,10 +36,7 @@ fn adapt<'a>(reading: &Reading<'a>) -> Result<SourceEvent<'a>, Rejection> {
     Ok(event)
 }
 
-fn record<'a>(
-    reading: &Reading<'a>,
-    payload: Option<&'a super::reading::Object>,
-) -> Result<Record<'a>, Rejection> {
+fn record<'a>(reading: &Reading<'a>, payload: Option<&'a super::reading::Object>) -> Result<Record<'a>, Rejection> {
     let member = |key: &str| reading.event.object.get(key).and_then(text);
     let of_interactions = |kind: &str| ["interaction", "conversation"].iter().any(|own| kind.eq_ignore_ascii_case(own));
     match (member("aggregateType"), member("aggregateId")) {

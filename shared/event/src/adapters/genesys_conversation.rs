@@ -89,7 +89,8 @@ fn activity(kind: EventKind, own: &Object) -> &'static str {
 /// The customer's identifiers. An agent's outbound leg may be a consultation of a colleague, so that the number dialled
 /// on it is the customer's only where the topic is not about an agent; the customer's own leg says it anyway.
 fn identify_customer(event: &mut SourceEvent<'_>, own: &Object) {
-    let agents_leg = matches!(event.event_type, "user.start" | "user.end" | "acw" | "wrapup" | "voicemail.start" | "voicemail.end");
+    let agents_leg =
+        matches!(event.event_type, "user.start" | "user.end" | "acw" | "wrapup" | "voicemail.start" | "voicemail.end");
     identify_by_direction(event, own, !agents_leg);
     identify(event, Kind::Phone, own.get("callbackNumbers"));
     identify(event, Kind::ExternalContact, own.get("externalContactId"));

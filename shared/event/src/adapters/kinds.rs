@@ -75,9 +75,8 @@ pub(super) fn of_word(word: &str) -> EventKind {
     let mut plain = String::with_capacity(word.len().min(48));
     plain.extend(word.chars().filter(char::is_ascii_alphanumeric).take(48).map(|c| c.to_ascii_lowercase()));
     match plain.strip_prefix("interaction").or(plain.strip_prefix("conversation")).unwrap_or(&plain) {
-        "customerstart" | "start" | "started" | "created" | "initiated" | "opened" | "received" | "customerconnected" => {
-            CUSTOMER_START
-        }
+        "customerstart" | "start" | "started" | "created" | "initiated" | "opened" | "received"
+        | "customerconnected" => CUSTOMER_START,
         "customerend" | "end" | "ended" | "completed" | "closed" | "disconnected" | "terminated" => CUSTOMER_END,
         "identityresolution" | "identityresolved" | "customeridentified" => IDENTITY_RESOLUTION,
         "consent" | "consentcaptured" | "consentgiven" | "consentrecorded" | "consentupdated" | "consentwithdrawn" => {

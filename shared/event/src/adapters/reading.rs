@@ -89,7 +89,8 @@ impl<'a> Reading<'a> {
         if let Some(org) = self.source.and_then(org_of_source) {
             return Cow::Borrowed(org);
         }
-        let named = |layer: &'a Object| NAMES.iter().filter_map(|name| layer.get(*name).and_then(text)).find(|o| is_org(o));
+        let named =
+            |layer: &'a Object| NAMES.iter().filter_map(|name| layer.get(*name).and_then(text)).find(|o| is_org(o));
         self.layers(own).into_iter().find_map(named).unwrap_or(Cow::Borrowed(self.context.default_org))
     }
 
@@ -244,7 +245,8 @@ pub(super) fn identify_address(event: &mut SourceEvent<'_>, value: Option<&Value
 pub(super) fn identify_by_direction(event: &mut SourceEvent<'_>, own: &Object, resolve_outbound: bool) {
     let word = |key: &str| own.get(key).and_then(Value::as_str).unwrap_or_default();
     let voice = ["VOICE", "CALLBACK", ""].iter().any(|media| word("mediaType").eq_ignore_ascii_case(media));
-    let otherwise = if voice || is_telephone_message(word("messageType")) { Kind::Phone } else { Kind::MessagingAddress };
+    let otherwise =
+        if voice || is_telephone_message(word("messageType")) { Kind::Phone } else { Kind::MessagingAddress };
     let direction = word("direction");
     if direction.eq_ignore_ascii_case("INBOUND") {
         identify_address(event, own.get("ani"), otherwise);
