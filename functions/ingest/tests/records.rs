@@ -1,5 +1,12 @@
 //! What Firehose sends and gets back: each record id once, in order, with all partition keys, within the limit.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says aloud what it skips"
+)]
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ledgerline_event::document::Rejection;

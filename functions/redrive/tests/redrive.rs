@@ -1,5 +1,7 @@
 //! Error objects of every form, and every way in which reading, putting back and keeping can fail.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking and says aloud what it skips")]
+
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Write as _;
 use std::sync::Mutex;

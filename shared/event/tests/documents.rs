@@ -1,5 +1,13 @@
 //! Foreign bytes: records of several documents, garbage, and the two readers that must agree on every one of them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking and says aloud what it skips"
+)]
+
 use ledgerline_event::document::{Fragment, Rejection, parse, split};
 use proptest::prelude::*;
 use serde_json::Value;
