@@ -30,15 +30,16 @@ fn now() -> OffsetDateTime {
 fn event(org: &Org<'_>, conversation: &str, at: OffsetDateTime, n: u64) -> Vec<u8> {
     let event_time = at.unix_timestamp() * 1000 + i64::try_from(n).unwrap();
     let body = json!({
-        "version": "0", "id": uuid::Uuid::new_v4(), "account": "123456789012", "region": "us-east-1", "resources": [],
+        "version": "0", "id": uuid::Uuid::new_v4().to_string(), "account": "123456789012", "region": "us-east-1", "resources": [],
         "detail-type": "v2.detail.events.conversation.{id}.acd.end",
         "source": format!("aws.partner/genesys.com/cloud/{}/tests", org.name), "time": "2026-01-01T00:00:00Z",
         "detail": {
             "topicName": format!("v2.detail.events.conversation.{conversation}.acd.end"), "version": "2",
-            "metadata": { "CorrelationId": uuid::Uuid::new_v4() }, "timestamp": "2026-01-01T00:00:00.000Z",
+            "metadata": { "CorrelationId": uuid::Uuid::new_v4().to_string() }, "timestamp": "2026-01-01T00:00:00.000Z",
             "eventBody": {
                 "eventTime": event_time, "conversationId": conversation, "mediaType": "VOICE", "direction": "INBOUND",
-                "participantId": uuid::Uuid::from_u128(u128::from(n)), "sessionId": uuid::Uuid::from_u128(u128::from(n) + 1),
+                "participantId": uuid::Uuid::from_u128(u128::from(n)).to_string(),
+                "sessionId": uuid::Uuid::from_u128(u128::from(n) + 1).to_string(),
                 "ani": "tel:+13175550142", "dnis": "tel:+13175550100", "acdOutcome": "ANSWERED", "connectedDurationMs": n,
             },
         },

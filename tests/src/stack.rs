@@ -51,7 +51,7 @@ impl Stack {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let local = xtask::stack::Stack::load().unwrap_or_else(|fault| panic!("{fault}"));
-        let clients = local.clients();
+        let clients = runtime.block_on(local.clients());
         let stack = Self {
             s3: clients.s3,
             dynamodb: clients.dynamodb,
