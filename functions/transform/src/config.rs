@@ -49,7 +49,11 @@ impl Config {
             env.reject("DEFAULT_ORG", "is no organisation's name", "set 1 to 64 of A-Z a-z 0-9 . _ -");
         }
         let calling_code = env.text_or("DEFAULT_CALLING_CODE", "1").parse().unwrap_or_else(|_| {
-            env.reject("DEFAULT_CALLING_CODE", "is no country calling code", "set one to three digits, such as 1 or 353");
+            env.reject(
+                "DEFAULT_CALLING_CODE",
+                "is no country calling code",
+                "set one to three digits, such as 1 or 353",
+            );
             CallingCode::NANP
         });
         let config = Self {

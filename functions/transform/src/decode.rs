@@ -167,7 +167,10 @@ mod tests {
             decoder.push(piece)?;
         }
         let taken = decoder.finish()?.0;
-        Ok(taken.into_iter().map(|(line, cut)| format!("{}{}", String::from_utf8(line).unwrap(), if cut { "…" } else { "" })).collect())
+        Ok(taken
+            .into_iter()
+            .map(|(line, cut)| format!("{}{}", String::from_utf8(line).unwrap(), if cut { "…" } else { "" }))
+            .collect())
     }
 
     #[test]

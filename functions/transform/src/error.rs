@@ -14,7 +14,9 @@ pub enum TransformError {
     #[error(transparent)]
     Notification(#[from] NotANotification),
     /// The notification is about another bucket than bronze.
-    #[error("the notification names another bucket than BRONZE_BUCKET: remove that bucket's notification to this queue")]
+    #[error(
+        "the notification names another bucket than BRONZE_BUCKET: remove that bucket's notification to this queue"
+    )]
     ForeignBucket,
     /// The object is gone: a lifecycle, an erasure or an operator took it before it was planned.
     #[error("the bronze object was deleted before it was planned; its key is kept as poison")]

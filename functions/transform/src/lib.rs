@@ -76,12 +76,7 @@ pub async fn handle(
 }
 
 /// Whether the message is finished with: each of its objects is planned, or kept as poison.
-async fn message_done(
-    ports: &impl Ports,
-    settings: &Settings,
-    clock: &impl Clock,
-    message: &SqsMessage,
-) -> bool {
+async fn message_done(ports: &impl Ports, settings: &Settings, clock: &impl Clock, message: &SqsMessage) -> bool {
     let created = match notification::created(message.body.as_deref().unwrap_or_default()) {
         Ok(created) => created,
         Err(error) => {

@@ -98,7 +98,9 @@ mod tests {
     use super::*;
 
     fn body(name: &str, key: &str) -> String {
-        format!(r#"{{"Records":[{{"eventName":"{name}","s3":{{"bucket":{{"name":"b"}},"object":{{"key":"{key}"}}}}}}]}}"#)
+        format!(
+            r#"{{"Records":[{{"eventName":"{name}","s3":{{"bucket":{{"name":"b"}},"object":{{"key":"{key}"}}}}}}]}}"#
+        )
     }
 
     fn keys(body: &str) -> Vec<String> {
@@ -121,7 +123,8 @@ mod tests {
 
     #[test]
     fn what_is_no_notification_is_refused() {
-        for body in ["", "{", "[]", "{}", r#"{"Event":"other"}"#, r#"{"Records":[{"eventName":"ObjectCreated:Put"}]}"#] {
+        for body in ["", "{", "[]", "{}", r#"{"Event":"other"}"#, r#"{"Records":[{"eventName":"ObjectCreated:Put"}]}"#]
+        {
             assert_eq!(created(body), Err(NotANotification), "{body}");
         }
         for key in ["%", "%4", "%zz", "%ff"] {

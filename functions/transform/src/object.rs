@@ -13,7 +13,9 @@ use ledgerline_event::instant;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::object_row::ObjectRows as _;
 use ledgerline_lake::plan::{Counts, HEADER_READ_BYTES, Header};
-use ledgerline_lake::ports::{PlanStore, Put, Quarantine as _, ReadBody as _, ReadBronze, SendPointers as _, WriteSilver as _};
+use ledgerline_lake::ports::{
+    PlanStore, Put, Quarantine as _, ReadBody as _, ReadBronze, SendPointers as _, WriteSilver as _,
+};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::{Failure, StoreError};
 
@@ -59,7 +61,8 @@ pub async fn transform(
         // Somebody came as far as step 4 before: from here on it is the same for everybody.
         Some(plan) => plan,
         None => {
-            let started_at_ms = instant::parse(&opened.started_at).ok_or_else(|| corrupt("a row's start is no time"))?;
+            let started_at_ms =
+                instant::parse(&opened.started_at).ok_or_else(|| corrupt("a row's start is no time"))?;
             let read = read(ports, settings, object, key, started_at_ms).await?;
 
             // 2. Claim each event, pin each record's log, note which records the object holds lines of. A crash leaves

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use ledgerline_custody::subjects::{LinkPlan, Link, SubjectRef, SubjectState, SubjectWrite, Subjects, WantedLink, plan_links};
+use ledgerline_custody::subjects::{
+    Link, LinkPlan, SubjectRef, SubjectState, SubjectWrite, Subjects, WantedLink, plan_links,
+};
 use ledgerline_ledger::store::{Failure, StoreError};
 
 use crate::{CALLS_AT_ONCE, Random};

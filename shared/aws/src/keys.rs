@@ -6,7 +6,9 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWriteItem, Update};
-use ledgerline_custody::subjects::{FIRST_GENERATION, Link, LinkWrite, SubjectRef, SubjectState, SubjectWrite, Subjects};
+use ledgerline_custody::subjects::{
+    FIRST_GENERATION, Link, LinkWrite, SubjectRef, SubjectState, SubjectWrite, Subjects,
+};
 use ledgerline_ledger::store::{Failure, StoreError};
 
 use crate::items::{self, Item, number, text};

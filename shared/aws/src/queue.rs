@@ -44,7 +44,9 @@ impl PointerQueue {
                 return Ok(());
             }
             if let Some(code) = refused.iter().find(|failed| failed.sender_fault).map(|failed| failed.code.as_str()) {
-                return Err(StoreError::Unknown(Failure::new(format!("{what}: the queue refused one as faulty, {code}"))));
+                return Err(StoreError::Unknown(Failure::new(format!(
+                    "{what}: the queue refused one as faulty, {code}"
+                ))));
             }
             open.retain(|at| refused.iter().any(|failed| failed.id == at.to_string()));
             tokio::time::sleep(FIRST_WAIT * 2u32.pow(round)).await;

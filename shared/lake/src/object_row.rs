@@ -24,12 +24,7 @@ pub struct Opened {
 /// Keeps the rows (ControlTable: UpdateItem).
 pub trait ObjectRows {
     /// Notes that the object is taken up, unless that is noted, and says what the row said before.
-    fn open(
-        &self,
-        object: ObjectId,
-        key: &str,
-        now: &str,
-    ) -> impl Future<Output = Result<Opened, StoreError>> + Send;
+    fn open(&self, object: ObjectId, key: &str, now: &str) -> impl Future<Output = Result<Opened, StoreError>> + Send;
 
     /// Notes that the object is planned, with its plan's counts. What audit-write has added stays.
     fn planned(&self, plan: &Header, now: &str) -> impl Future<Output = Result<(), StoreError>> + Send;

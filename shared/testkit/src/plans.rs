@@ -64,7 +64,10 @@ pub fn check_plans(stores: Stores<'_>, bucket: &str) -> Planned {
         check_index(stores, &header, &entries);
         for pointer in header.pointers(header_bytes) {
             let body = pointer.to_body().expect("a pointer's body");
-            assert!(stores.queue.messages().iter().any(|message| message.body == body), "{key}: a chunk without pointer");
+            assert!(
+                stores.queue.messages().iter().any(|message| message.body == body),
+                "{key}: a chunk without pointer"
+            );
         }
         add(&mut all.counts, header.counts);
         for entry in entries {

@@ -33,7 +33,8 @@ async fn run(world: &World, then: Then) {
         Then::Same => {}
         Then::AnotherObject => world.settle(&[&b]).await,
         Then::Twice => {
-            tokio::join!(world.deliver(&[&a]), world.deliver(&[&a]));
+            let one = [a.as_str()];
+            tokio::join!(world.deliver(&one), world.deliver(&one));
         }
     }
     world.settle(&[&a]).await;
@@ -44,7 +45,8 @@ fn check(world: &World, case: &str) {
     let counts = world.check().counts;
     assert_eq!(counts.input, 25 + 24, "{case}");
     assert_eq!((counts.planned, counts.duplicate, counts.quarantined), (36, 12, 1), "{case}");
-    let links = world.keys.table.items().keys().filter(|(pk, sk)| pk.starts_with("SUB#") && sk.starts_with("INT#")).count();
+    let links =
+        world.keys.table.items().keys().filter(|(pk, sk)| pk.starts_with("SUB#") && sk.starts_with("INT#")).count();
     assert_eq!(links, 9, "{case}: one link per conversation's caller");
 }
 

@@ -4,7 +4,9 @@ use ledgerline_lake::ObjectId;
 use ledgerline_lake::keys;
 use serde_json::json;
 
-use crate::world::{BUCKET, World, batch, conversation_id, event, failures, gzip, key, lines, notification, record, settings};
+use crate::world::{
+    BUCKET, World, batch, conversation_id, event, failures, gzip, key, lines, notification, record, settings,
+};
 
 fn events(conversations: std::ops::Range<u32>) -> Vec<String> {
     conversations.flat_map(|conversation| (0..4).map(move |nth| event(conversation, nth))).collect()
@@ -49,7 +51,9 @@ async fn a_fifth_of_the_events_lies_in_two_objects_and_each_is_planned_once() {
     world.bronze.seed(&key("a.gz"), gzip(&lines(&first), 2));
     world.bronze.seed(&key("b"), lines(&second));
     // At once, so that claims interleave.
-    tokio::join!(world.settle(&[&key("a.gz")]), world.settle(&[&key("b")]));
+    let (a, b) = (key("a.gz"), key("b"));
+    let (a, b) = ([a.as_str()], [b.as_str()]);
+    tokio::join!(world.settle(&a), world.settle(&b));
     let planned = world.check();
     assert_eq!(planned.counts.input, 200 + 221);
     assert_eq!((planned.counts.planned, planned.counts.duplicate), (360, 61));
@@ -88,8 +92,12 @@ async fn the_test_event_is_acknowledged_and_touches_nothing() {
 async fn what_is_no_event_is_quarantined_whole_and_stops_nothing() {
     let world = World::new();
     let mut bytes = lines(&events(0..1));
-    bytes.extend_from_slice(b"no json at all\n\n{\"v\":1,\"broken\n{\"v\":1,\"receivedAt\":\"2026-03-02T14:00:00.000Z\",");
-    bytes.extend_from_slice(b"\"reason\":\"not_json\",\"rawBase64\":\"Z2FyYmFnZQ==\"}\n{\"conversationId\":\"tel:+15555550142\"}\n");
+    bytes.extend_from_slice(
+        b"no json at all\n\n{\"v\":1,\"broken\n{\"v\":1,\"receivedAt\":\"2026-03-02T14:00:00.000Z\",",
+    );
+    bytes.extend_from_slice(
+        b"\"reason\":\"not_json\",\"rawBase64\":\"Z2FyYmFnZQ==\"}\n{\"conversationId\":\"tel:+15555550142\"}\n",
+    );
     bytes.extend_from_slice(&[0xff, 0xfe, b'\n']);
     bytes.extend_from_slice(&lines(&events(1..2)));
     world.bronze.seed(&key("a"), bytes);
@@ -223,4 +231,20 @@ async fn the_pure_path_gives_the_same_plan_as_the_whole() {
     assert_eq!(alone.plan.header.counts, planned.counts);
     assert_eq!(alone.silver.iter().map(|file| file.rows).sum::<u64>(), planned.counts.planned);
     assert_eq!(alone.claims, 100);
+}
+
+#[tokio::test]
+async fn the_trigger_files_in_events_are_what_transform_reads() {
+    const CREATED: &str = include_str!("../../../../events/s3-object-created.json");
+    const TEST: &str = include_str!("../../../../events/s3-test-event.json");
+    let batch = serde_json::from_str(include_str!("../../../../events/sqs-s3-transform.json")).unwrap();
+    let world = World::new();
+    let odd = key("ledgerline-1-2026-03-02-14-05-00-a b+c.gz");
+    world.bronze.seed(&odd, gzip(&lines(&events(0..2)), 1));
+    let clock = ledgerline_lambda::clock::FixedClock(crate::world::T0);
+    let response =
+        ledgerline_transform::handle(&world.wired(), &settings(10), &clock, crate::world::T0 + 300_000, batch).await;
+    assert!(failures(&response).is_empty());
+    assert!(world.deliver_bodies(&[CREATED, TEST]).await.is_empty());
+    assert_eq!(world.check().counts.planned, 8);
 }

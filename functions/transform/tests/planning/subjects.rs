@@ -26,7 +26,10 @@ async fn a_link_spans_its_events_and_widens_but_is_not_written_in_vain() {
     world.bronze.seed(&key("start"), lines(&[event(0, 0)]));
     world.settle(&[&key("start")]).await;
     let (_, link) = links(&world).pop().unwrap();
-    assert_eq!((link["first"].as_str(), link["last"].as_str()), (Some("2026-03-02T14:00:00.000Z"), Some("2026-03-02T14:00:00.030Z")));
+    assert_eq!(
+        (link["first"].as_str(), link["last"].as_str()),
+        (Some("2026-03-02T14:00:00.000Z"), Some("2026-03-02T14:00:00.030Z"))
+    );
     assert_eq!((links(&world).len(), writes(&world)), (1, 2));
     // Between the two: nothing widens. Another body, so another event.
     let between = event(0, 3).replace(&(T0 + 30).to_string(), &(T0 + 20).to_string());
@@ -110,7 +113,8 @@ async fn two_objects_that_bring_a_caller_for_the_first_time_at_once_make_one_sub
     world.bronze.seed(&key("a"), lines(&[event(1, 0)]));
     world.bronze.seed(&key("b"), lines(&[event(51, 0)]));
     let (a, b) = (key("a"), key("b"));
-    tokio::join!(world.settle(&[&a]), world.settle(&[&b]));
+    let (a, b) = ([a.as_str()], [b.as_str()]);
+    tokio::join!(world.settle(&a), world.settle(&b));
     assert_eq!((subjects(&world).len(), links(&world).len()), (1, 2));
     world.check();
 }

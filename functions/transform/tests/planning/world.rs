@@ -24,32 +24,32 @@ use ledgerline_transform::ports::Wired;
 use serde_json::json;
 
 /// 2026-03-02T14:00:00Z.
-pub const T0: i64 = 1_772_460_000_000;
-pub const BUCKET: &str = "bronze";
+pub(crate) const T0: i64 = 1_772_460_000_000;
+pub(crate) const BUCKET: &str = "bronze";
 
 /// All stores of a deployment.
 #[derive(Clone)]
-pub struct World {
-    pub faults: Faults,
-    pub calls: Calls,
-    pub bronze: FakeBucket,
-    pub lake: FakeBucket,
-    pub staged: FakeBucket,
-    pub rows: FakeObjectRows,
-    pub index: FakeIndex,
-    pub keys: FakeKeys,
-    pub queue: FakeQueue,
-    pub fan_out_cap: u64,
+pub(crate) struct World {
+    pub(crate) faults: Faults,
+    pub(crate) calls: Calls,
+    pub(crate) bronze: FakeBucket,
+    pub(crate) lake: FakeBucket,
+    pub(crate) staged: FakeBucket,
+    pub(crate) rows: FakeObjectRows,
+    pub(crate) index: FakeIndex,
+    pub(crate) keys: FakeKeys,
+    pub(crate) queue: FakeQueue,
+    pub(crate) fan_out_cap: u64,
     random: Arc<AtomicU64>,
     now_ms: Arc<AtomicU64>,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Faults::none())
     }
 
-    pub fn with(faults: Faults) -> Self {
+    pub(crate) fn with(faults: Faults) -> Self {
         let calls = Calls::default();
         let bucket = || FakeBucket::new(faults.clone(), calls.clone());
         Self {
@@ -69,12 +69,12 @@ impl World {
     }
 
     /// Delivers one message per key and returns the ids of those that come back. Time has gone on since the last.
-    pub async fn deliver(&self, keys: &[&str]) -> Vec<String> {
+    pub(crate) async fn deliver(&self, keys: &[&str]) -> Vec<String> {
         let messages: Vec<String> = keys.iter().map(|key| notification(key)).collect();
         self.deliver_bodies(&messages.iter().map(String::as_str).collect::<Vec<_>>()).await
     }
 
-    pub async fn deliver_bodies(&self, bodies: &[&str]) -> Vec<String> {
+    pub(crate) async fn deliver_bodies(&self, bodies: &[&str]) -> Vec<String> {
         let now_ms = self.now_ms.fetch_add(1_000, Ordering::SeqCst) as i64;
         let (wired, settings) = (self.wired(), settings(self.fan_out_cap));
         let response = handle(&wired, &settings, &FixedClock(now_ms), now_ms + 300_000, batch(bodies)).await;
@@ -82,7 +82,7 @@ impl World {
     }
 
     /// Delivers until nothing comes back.
-    pub async fn settle(&self, keys: &[&str]) {
+    pub(crate) async fn settle(&self, keys: &[&str]) {
         for _ in 0..10 {
             if self.deliver(keys).await.is_empty() {
                 return;
@@ -91,12 +91,12 @@ impl World {
         panic!("messages keep coming back");
     }
 
-    pub fn check(&self) -> Planned {
+    pub(crate) fn check(&self) -> Planned {
         check_plans(self.stores(), BUCKET)
     }
 
     /// Everything that is stored anywhere but in bronze and its quarantine, unpacked, as one text.
-    pub fn everything_but_bronze(&self) -> String {
+    pub(crate) fn everything_but_bronze(&self) -> String {
         let mut all = [self.rows.table.dump(), self.index.table.dump(), self.keys.table.dump()].concat();
         for message in self.queue.messages() {
             all.push_str(&format!("{message:?}\n"));
@@ -118,7 +118,7 @@ impl World {
         Stores { bronze, lake, staged, rows, index, queue }
     }
 
-    pub fn wired(&self) -> Wired<FakeBucket, FakeObjectRows, FakeIndex, FakeKeys, FakeQueue> {
+    pub(crate) fn wired(&self) -> Wired<FakeBucket, FakeObjectRows, FakeIndex, FakeKeys, FakeQueue> {
         let random = self.random.clone();
         Wired {
             bronze: self.bronze.clone(),
@@ -150,7 +150,7 @@ fn readable(parquet: &bytes::Bytes) -> String {
     reader.get_row_iter(None).unwrap().map(|row| format!("{}\n", row.unwrap())).collect()
 }
 
-pub fn settings(fan_out_cap: u64) -> Settings {
+pub(crate) fn settings(fan_out_cap: u64) -> Settings {
     let config = Config {
         deployment_id: "test".into(),
         default_org: "acme".into(),
@@ -170,7 +170,7 @@ pub fn settings(fan_out_cap: u64) -> Settings {
     config.settings(Keys { pseudonyms, event_key: EventKey::new([2; 32]) })
 }
 
-pub fn batch(bodies: &[&str]) -> SqsEvent {
+pub(crate) fn batch(bodies: &[&str]) -> SqsEvent {
     let message = |(n, body): (usize, &&str)| {
         let mut message = SqsMessage::default();
         message.message_id = Some(format!("m{n}"));
@@ -182,31 +182,36 @@ pub fn batch(bodies: &[&str]) -> SqsEvent {
     event
 }
 
-pub fn failures(response: &SqsBatchResponse) -> Vec<String> {
+pub(crate) fn failures(response: &SqsBatchResponse) -> Vec<String> {
     response.batch_item_failures.iter().map(|failure| failure.item_identifier.clone()).collect()
 }
 
-pub fn record(bucket: &str, encoded_key: &str) -> serde_json::Value {
+pub(crate) fn record(bucket: &str, encoded_key: &str) -> serde_json::Value {
     json!({"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": bucket}, "object": {"key": encoded_key}}})
 }
 
 /// A notification as S3 sends it, key encoded.
-pub fn notification(key: &str) -> String {
+pub(crate) fn notification(key: &str) -> String {
     json!({"Records": [record(BUCKET, &key.replace('=', "%3D"))]}).to_string()
 }
 
-pub fn key(name: &str) -> String {
+pub(crate) fn key(name: &str) -> String {
     format!("bronze/event_type=interaction/year=2026/month=03/day=02/hour=14/{name}")
 }
 
 /// A conversation's n-th event, with the caller's number and more that is personal in it.
-pub fn event(conversation: u32, nth: u32) -> String {
+pub(crate) fn event(conversation: u32, nth: u32) -> String {
     let id = conversation_id(conversation);
     let (topic, extra) = match nth % 4 {
         0 => ("customer.start", json!({"ani": caller(conversation), "dnis": "tel:+15555550000"})),
         1 => ("acd.start", json!({"queueId": "8b315b72-a4ce-5e30-a09f-addad0059a02"})),
-        2 => ("attributes", json!({"attributes": {" customer name": "Ludmila Zaborowska", "phone": caller(conversation)}})),
-        _ => ("customer.end", json!({"ani": caller(conversation), "dnis": "tel:+15555550000", "disconnectType": "PEER"})),
+        2 => (
+            "attributes",
+            json!({"attributes": {" customer name": "Ludmila Zaborowska", "phone": caller(conversation)}}),
+        ),
+        _ => {
+            ("customer.end", json!({"ani": caller(conversation), "dnis": "tel:+15555550000", "disconnectType": "PEER"}))
+        }
     };
     let mut body = json!({
         "eventTime": T0 + i64::from(conversation) * 1_000 + i64::from(nth) * 10,
@@ -230,15 +235,15 @@ pub fn event(conversation: u32, nth: u32) -> String {
     .to_string()
 }
 
-pub fn conversation_id(conversation: u32) -> String {
+pub(crate) fn conversation_id(conversation: u32) -> String {
     format!("11111111-1111-4111-8111-{conversation:012}")
 }
 
-pub fn caller(conversation: u32) -> String {
+pub(crate) fn caller(conversation: u32) -> String {
     format!("tel:+1555555{:04}", 100 + conversation % 50)
 }
 
-pub fn line(raw: &str) -> Vec<u8> {
+pub(crate) fn line(raw: &str) -> Vec<u8> {
     let mut out = Vec::new();
     write_event(
         &NewEvent {
@@ -256,12 +261,12 @@ pub fn line(raw: &str) -> Vec<u8> {
     out
 }
 
-pub fn lines(raws: &[String]) -> Vec<u8> {
+pub(crate) fn lines(raws: &[String]) -> Vec<u8> {
     raws.iter().flat_map(|raw| line(raw)).collect()
 }
 
 /// Gzip of several members, cut in the middle of lines.
-pub fn gzip(bytes: &[u8], members: usize) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8], members: usize) -> Vec<u8> {
     let size = bytes.len().div_ceil(members).max(1);
     let member = |part: &[u8]| {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());

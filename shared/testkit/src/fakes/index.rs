@@ -85,7 +85,7 @@ impl NoteBronze for FakeIndex {
         };
         let rows: Vec<_> = rows.iter().map(row).collect();
         for (at, item) in &rows {
-            let before = self.table.items().get(at).cloned();
+            let before = self.table.peek(at);
             assert!(before.is_none_or(|before| before == *item), "bronze row {at:?} changed: a reading must repeat");
         }
         self.table.batch_put(rows).await

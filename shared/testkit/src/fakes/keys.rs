@@ -1,10 +1,12 @@
 //! The keys table, strict: an identifier has one subject, a link only widens, and nothing is written for a subject that
 //! is not active.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ledgerline_custody::subjects::{FIRST_GENERATION, Link, LinkWrite, SubjectRef, SubjectState, SubjectWrite, Subjects};
+use ledgerline_custody::subjects::{
+    FIRST_GENERATION, Link, LinkWrite, SubjectRef, SubjectState, SubjectWrite, Subjects,
+};
 use ledgerline_ledger::store::StoreError;
 use serde_json::{Value, json};
 
@@ -48,10 +50,8 @@ impl FakeKeys {
 impl Subjects for FakeKeys {
     async fn identifiers(&self, pseudonyms: &[&str]) -> Result<Vec<Option<SubjectRef>>, StoreError> {
         let keys: Vec<_> = pseudonyms.iter().map(|name| key(format!("ID#{name}"), "SUBJECT")).collect();
-        let named = |item: Item| SubjectRef {
-            subject_id: text(&item["subjectId"]),
-            customer_ref: text(&item["customerRef"]),
-        };
+        let named =
+            |item: Item| SubjectRef { subject_id: text(&item["subjectId"]), customer_ref: text(&item["customerRef"]) };
         Ok(self.table.batch_get(&keys).await.into_iter().map(|row| row.map(named)).collect())
     }
 

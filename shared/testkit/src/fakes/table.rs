@@ -89,6 +89,11 @@ impl Table {
         if fault == Some(Fault::PersistedButErrored) { Err(Faults::error(call)) } else { Ok(answer) }
     }
 
+    /// One item as it is now; no call of the product's.
+    pub fn peek(&self, key: &(String, String)) -> Option<Item> {
+        self.lock().get(key).cloned()
+    }
+
     /// All items as they are now.
     pub fn items(&self) -> Items {
         self.lock().clone()
