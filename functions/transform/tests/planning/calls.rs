@@ -4,7 +4,7 @@ use ledgerline_testkit::fakes::calls::Calls;
 
 use crate::world::{World, event, gzip, key, lines};
 
-/// The calls of one object of `events` events: calls of 16 events each, one caller each.
+/// The calls for one object of `events` events: conversations of 16 events, 50 callers in all.
 async fn calls_per_object(events: u32) -> Calls {
     let world = World::new();
     let raws: Vec<String> = (0..events).map(|n| event(n / 16, n % 16)).collect();
