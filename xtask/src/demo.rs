@@ -29,6 +29,7 @@ use self::report::{Check, Report};
 use self::run::Run;
 use self::screen::Screen;
 use crate::fault::Fault;
+use crate::stack::Stack;
 use crate::{local, paths};
 
 /// How the demo is to run.
@@ -56,7 +57,11 @@ pub fn run(args: &DemoArgs) -> Result<(), Fault> {
         })?),
         None => None,
     };
-    let stack = local::up()?;
+    // Another stack than the local one is there already, or is nobody's to build.
+    let stack = match paths::variable(paths::STACK_VARIABLE) {
+        Some(_) => Stack::load()?,
+        None => local::up()?,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Fault::caused_by("cannot start a runtime", error, "free some memory"))?;
     runtime.block_on(async { tell(args, typed, Chain::new(stack).await).await })
@@ -191,10 +196,10 @@ fn write(report: &Report) -> Result<Vec<PathBuf>, Fault> {
 fn next() -> Vec<(String, String)> {
     let (folder, stack) = (folder(), paths::local().join("stack.json"));
     [
-        ("This story, in pictures", shown(&folder.join("report.html"))),
-        ("The same, as data", shown(&folder.join("report.json"))),
+        ("In pictures", shown(&folder.join("report.html"))),
+        ("As data", shown(&folder.join("report.json"))),
         ("The exported log", shown(&folder.join("export"))),
-        ("Names of everything", shown(&stack)),
+        ("All names", shown(&stack)),
         ("Your own events", "cargo xtask send FILE…".to_owned()),
         ("More traffic", "cargo xtask gen --interactions 1000 --seed 1 | cargo xtask send -".to_owned()),
         ("All tests", "cargo xtask test".to_owned()),
@@ -239,6 +244,9 @@ mod tests {
         checks[1].passed = false;
         checks[1].remedy = Some("look at the claims".to_owned());
         let fault = verdict(&checks).unwrap_err().to_string();
-        assert!(fault.contains("a check failed: Each event is committed once") && fault.contains("to do: look at the claims"));
+        assert!(
+            fault.contains("a check failed: Each event is committed once")
+                && fault.contains("to do: look at the claims")
+        );
     }
 }

@@ -60,9 +60,9 @@ impl<W: Write> Screen<W> {
 
     /// A name and its value.
     pub(super) fn fact(&mut self, name: &str, value: &str) -> io::Result<()> {
-        let name = format!("{name:<18}");
-        for (number, line) in wrap(value, self.width - 22).iter().enumerate() {
-            let left = if number == 0 { name.as_str() } else { "                  " };
+        let (name, blank) = (format!("{name:<NAME_WIDTH$}"), " ".repeat(NAME_WIDTH));
+        for (number, line) in wrap(value, self.width - NAME_WIDTH - 4).iter().enumerate() {
+            let left = if number == 0 { name.as_str() } else { &blank };
             writeln!(self.out, "  {}  {line}", self.style(Tone::Soft).apply_to(left))?;
         }
         Ok(())
@@ -85,8 +85,8 @@ impl<W: Write> Screen<W> {
             return self.column(right_title, right, self.width - 4);
         }
         let half = (self.width - 7) / 2;
-        let rows = left.len().max(right.len()) + 1;
         let (left, right) = (self.cells(left_title, left, half), self.cells(right_title, right, half));
+        let rows = left.len().max(right.len());
         let blank = " ".repeat(half);
         for row in 0..rows {
             let (l, r) = (left.get(row).unwrap_or(&blank), right.get(row).unwrap_or(&blank));
@@ -152,9 +152,9 @@ impl<W: Write> Screen<W> {
     pub(super) fn altered(&mut self, name: &str, [before, was, became, after]: &[String; 4]) -> io::Result<()> {
         let (was, became) = (self.style(Tone::Good).apply_to(was), self.style(Tone::Bad).apply_to(became));
         let soft = self.style(Tone::Soft);
-        let name = format!("{name:<18}");
+        let name = format!("{name:<NAME_WIDTH$}");
         writeln!(self.out, "  {}  …{before}{was}{after}…", soft.apply_to(&name))?;
-        writeln!(self.out, "  {}  …{before}{became}{after}…", soft.apply_to("                  "))
+        writeln!(self.out, "  {}  …{before}{became}{after}…", " ".repeat(NAME_WIDTH))
     }
 
     fn column(&mut self, title: &str, rows: &[(String, Vec<Span>)], width: usize) -> io::Result<()> {
@@ -168,21 +168,43 @@ impl<W: Write> Screen<W> {
     fn cells(&self, title: &str, rows: &[(String, Vec<Span>)], width: usize) -> Vec<String> {
         let name_width = (width * 2 / 5).min(24);
         let title = pad(&self.style(Tone::Strong).apply_to(title).to_string(), width);
-        let row = |(name, spans): &(String, Vec<Span>)| {
-            let name =
-                pad(&self.style(Tone::Soft).apply_to(truncate_str(name, name_width - 1, "…")).to_string(), name_width);
-            let value: String = spans
-                .iter()
-                .map(|span| {
-                    let tone = if span.personal { Tone::Personal } else { Tone::Plain };
-                    let text =
-                        if span.personal && !self.colours { format!("[{}]", span.text) } else { span.text.clone() };
-                    self.style(tone).apply_to(text).to_string()
-                })
-                .collect();
-            pad(&format!("{name}{}", truncate_str(&value, width - name_width, "…")), width)
-        };
-        std::iter::once(title).chain(rows.iter().map(row)).collect()
+        let mut lines = vec![title];
+        for (name, spans) in rows {
+            let name = self.style(Tone::Soft).apply_to(truncate_str(name, name_width - 1, "…")).to_string();
+            for (number, value) in self.folded(spans, width - name_width).into_iter().enumerate() {
+                let left = pad(if number == 0 { &name } else { "" }, name_width);
+                lines.push(pad(&format!("{left}{value}"), width));
+            }
+        }
+        lines
+    }
+
+    /// A value in lines of at most `width` columns; ids have no spaces, so it is cut anywhere.
+    fn folded(&self, spans: &[Span], width: usize) -> Vec<String> {
+        let (mut lines, mut used) = (vec![String::new()], 0);
+        for span in spans {
+            let tone = if span.personal { Tone::Personal } else { Tone::Plain };
+            let marked = span.personal && !self.colours;
+            let mut left = if marked { format!("[{}]", span.text) } else { span.text.clone() };
+            while !left.is_empty() {
+                if used == width {
+                    lines.push(String::new());
+                    used = 0;
+                }
+                let part = truncate_str(&left, width - used, "").into_owned();
+                // A wide character that does not fit goes to the next line.
+                if part.is_empty() {
+                    used = width;
+                    continue;
+                }
+                used += measure_text_width(&part);
+                left.drain(..part.len());
+                if let Some(line) = lines.last_mut() {
+                    line.push_str(&self.style(tone).apply_to(part).to_string());
+                }
+            }
+        }
+        lines
     }
 
     fn style(&self, tone: Tone) -> Style {
@@ -199,6 +221,9 @@ impl<W: Write> Screen<W> {
         }
     }
 }
+
+/// Room for the names of facts: a time to the second.
+const NAME_WIDTH: usize = 20;
 
 #[derive(Clone, Copy)]
 enum Tone {
@@ -256,7 +281,7 @@ mod tests {
             screen.check(&report.checks[0]).unwrap();
         });
         assert!(!text.contains('\u{1b}'));
-        assert!(text.contains("spoke with [Ada Quillfeather]"));
+        assert!(text.contains("spoke with [Ada") && text.contains("[202-555-0143]"));
         assert!(text.contains("refused 403 AccessDenied"));
     }
 

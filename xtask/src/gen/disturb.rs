@@ -64,7 +64,10 @@ fn drift(event: &mut Event, dice: &mut Dice, planted: &mut Planted) {
                 Place { record: &record, topic: event.topic.kind(), pointer: "/aiSummary/speaker", resolves: false };
             planted.note("name", &name, &name, &place);
             event.body.put("aiSummary", json!({"speaker": name, "confidence": 0.75, "tags": ["new", null]}));
-            event.body.put("organizationId", planted.org.as_str());
+            // Known in transcriptions, not in the model of the others, where it occurs all the same.
+            if is_conversation {
+                event.body.put("organizationId", planted.org.as_str());
+            }
         }
         1 if is_conversation => replace(event, "mediaType", "HOLOGRAM"),
         1 => replace(event, "action", "Teleport"),

@@ -83,6 +83,18 @@ fn broken_and_glued_records_are_counted() {
 }
 
 #[test]
+fn drift_alone_breaks_no_document() {
+    let traffic = generate(&GenArgs { drift: 100.0, ..GenArgs::calm(150, 9, date!(2026 - 03 - 02)) });
+    assert_eq!(traffic.planted.counts.drifted, traffic.planted.counts.events);
+    for record in &traffic.records {
+        let event: serde_json::Map<String, Value> = serde_json::from_slice(record).unwrap();
+        let keys = |text: &str| text.matches("\"organizationId\":").count();
+        assert!(keys(std::str::from_utf8(record).unwrap()) <= 1, "a key twice in one object");
+        assert!(event["detail"]["eventBody"].get("eventTime").is_some());
+    }
+}
+
+#[test]
 fn every_planted_value_is_in_the_traffic_and_in_its_place() {
     let traffic = generate(&busy(13));
     let text: String = traffic.records.iter().map(|r| String::from_utf8_lossy(r).into_owned()).collect();
