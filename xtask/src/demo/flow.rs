@@ -91,6 +91,10 @@ impl Search {
             Value::Array(items) => {
                 items.iter().enumerate().for_each(|(at, value)| self.walk(&below(&at.to_string()), value, fields));
             }
+            // Agents are people, too: the row has a pseudonym for them.
+            Value::String(text) if path.to_ascii_lowercase().ends_with("userid") => {
+                fields.push((path.to_owned(), vec![Span { text: text.clone(), personal: true }]));
+            }
             Value::String(text) => fields.push((path.to_owned(), self.spans(text))),
             other => fields.push((path.to_owned(), vec![Span { text: other.to_string(), personal: false }])),
         }
@@ -198,6 +202,7 @@ mod tests {
         };
         assert_eq!(marked("ani").concat(), shown.phone);
         assert_eq!(marked("wrapupNotes").len(), 2, "a name and a number");
+        assert_eq!(marked("userId").len(), 1, "the agent");
         assert!(marked("queueId").is_empty() && marked("dnis").is_empty());
     }
 

@@ -91,9 +91,9 @@ impl<'c> Run<'c> {
         };
         let columns: Vec<_> =
             caller.silver.iter().filter(|(name, _)| TOLD.contains(&name.as_str())).map(plain).collect();
-        screen
-            .beside(("As it arrived: bronze", &caller.raw), ("As analysts see it: silver", &columns))
-            .map_err(lost)?;
+        let story = caller.raw.iter().filter(|(path, _)| STORY.iter().any(|name| path.starts_with(name)));
+        let story: Vec<_> = story.cloned().collect();
+        screen.beside(("As it arrived: bronze", &story), ("As analysts see it: silver", &columns)).map_err(lost)?;
         screen.gap().map_err(lost)?;
         screen
             .say("Struck or in brackets: personal. None of it is in the row; customer_ref is random, and the same for every contact of that number.")
@@ -451,7 +451,7 @@ const GLANCE: Duration = Duration::from_millis(400);
 
 const MASKING_REMEDY: &str = "a path is on the policy's list whose values are personal: see ledgerline_privacy::policy";
 
-const STORY: [&str; 9] = [
+const STORY: [&str; 10] = [
     "eventTime",
     "conversationId",
     "ani",
@@ -460,6 +460,7 @@ const STORY: [&str; 9] = [
     "conversationExternalContactIds",
     "mediaType",
     "direction",
+    "userId",
     "wrapupDurationMs",
 ];
 

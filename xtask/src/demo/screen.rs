@@ -138,8 +138,11 @@ impl<W: Write> Screen<W> {
     /// Whether something holds.
     pub(super) fn check(&mut self, check: &Check) -> io::Result<()> {
         let (mark, tone) = if check.passed { ("✓", Tone::Good) } else { ("✗", Tone::Bad) };
-        let detail = self.style(Tone::Soft).apply_to(&check.detail);
-        writeln!(self.out, "  {} {}: {detail}", self.style(tone).apply_to(mark), check.name)
+        writeln!(self.out, "  {} {}", self.style(tone).apply_to(mark), check.name)?;
+        for line in wrap(&check.detail, self.width - 6) {
+            writeln!(self.out, "    {}", self.style(Tone::Soft).apply_to(line))?;
+        }
+        Ok(())
     }
 
     /// A prompt, without a line's end.
