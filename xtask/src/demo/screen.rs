@@ -284,7 +284,7 @@ mod tests {
             screen.check(&report.checks[0]).unwrap();
         });
         assert!(!text.contains('\u{1b}'));
-        assert!(text.contains("spoke with [Ada") && text.contains("[202-555-0143]"));
+        assert!(text.contains("spoke with [Ada Quillfeather]"), "{text}");
         assert!(text.contains("refused 403 AccessDenied"));
     }
 
