@@ -77,6 +77,7 @@ async fn tell(args: &DemoArgs, typed: Option<String>, chain: Chain) -> Result<()
     let caller = run.one_caller(&mut screen).await?;
     let pace = run.everything(&mut screen).await?;
     let caller = run.nothing_personal(&mut screen, caller).await?;
+    screen.act(3, "“What do you hold on me?”").map_err(lost)?;
     let phone = match typed {
         Some(phone) => phone,
         None => which_phone(args, &mut screen, run.suggested_phone())?,
@@ -149,7 +150,6 @@ fn verdict(checks: &[Check]) -> Result<(), Fault> {
 
 /// Asks for a phone number where somebody can answer, for half a minute at most.
 fn which_phone(args: &DemoArgs, screen: &mut Screen<io::Stdout>, suggested: &str) -> Result<String, Fault> {
-    screen.act(3, "“What do you hold on me?”").map_err(lost)?;
     let attended = io::stdin().is_terminal() && io::stdout().is_terminal() && paths::variable("CI").is_none();
     if args.yes || !attended {
         return Ok(suggested.to_owned());
