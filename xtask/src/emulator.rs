@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -84,11 +84,11 @@ impl Emulator {
             ("PYTHONDONTWRITEBYTECODE", "1"),
         ]);
         command.env("STATE_DIR", &state).env("S3_DATA_DIR", state.join("s3")).env("TMPDIR", state.join("tmp"));
-        let child = command.spawn().map_err(|error| {
+        let mut child = command.spawn().map_err(|error| {
             Fault::caused_by("cannot start the emulator", error, "remove target/local and run this again")
         })?;
         let emulator = Self { pid: child.id(), endpoint, launch, deployed: None };
-        emulator.remember().and_then(|()| emulator.wait_until_ready()).inspect_err(|_| emulator.end())?;
+        emulator.remember().and_then(|()| emulator.wait_until_ready(&mut child)).inspect_err(|_| emulator.end())?;
         Ok(emulator)
     }
 
@@ -124,12 +124,13 @@ impl Emulator {
         }
     }
 
-    fn wait_until_ready(&self) -> Result<(), Fault> {
+    fn wait_until_ready(&self, child: &mut Child) -> Result<(), Fault> {
         for _ in 0..START_POLLS {
             if self.answers() {
                 return Ok(());
             }
-            if !is_ours(self.pid) {
+            // Asked of the child itself: its command line is empty for a moment while it starts.
+            if !matches!(child.try_wait(), Ok(None)) {
                 break;
             }
             thread::sleep(POLL);
