@@ -9,11 +9,6 @@ use serde_json::value::RawValue;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
-    // The standard hook prints a panic's message, which may repeat a record's content.
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
-        tracing::error!(place, "panicked");
-    }));
     let mut env = Env::process();
     let config = &Config::from_env(&mut env);
     env.finish()?;

@@ -3,7 +3,7 @@
 use ledgerline_aws::data_keys::{DataKeys, Purpose};
 use ledgerline_event::instant;
 use ledgerline_lambda::clock::Clock;
-use ledgerline_lambda::config::{ConfigError, Env};
+use ledgerline_lambda::config::{ConfigError, Env, StartError};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::{CallingCode, EventKey, KeyRing, Policy, PseudonymKey};
 
@@ -104,9 +104,15 @@ pub struct Keys {
 /// Unwraps the keys once per cold start; the first start of a deployment makes them.
 ///
 /// # Errors
-/// Whatever the control table or KMS reports. `Denied` most often means that the function's role may not use the key
-/// named by `DATA_KEY_ID`, or that the key is disabled.
-pub async fn open_keys(data_keys: &DataKeys, clock: &impl Clock) -> Result<Keys, StoreError> {
+/// Whatever the control table or KMS refuses, with what the function's role must be allowed.
+pub async fn open_keys(data_keys: &DataKeys, clock: &impl Clock) -> Result<Keys, StartError> {
+    opened(data_keys, clock).await.map_err(|error| StartError::new("cannot open the data keys", &error, OPEN_KEYS_REMEDY))
+}
+
+const OPEN_KEYS_REMEDY: &str = "allow the function's role dynamodb:Query and dynamodb:PutItem on CONTROL_TABLE, and \
+    kms:GenerateDataKey and kms:Decrypt on DATA_KEY_ID for the encryption context's deployment; see that the key is enabled";
+
+async fn opened(data_keys: &DataKeys, clock: &impl Clock) -> Result<Keys, StoreError> {
     let now = instant::to_rfc3339(clock.now_ms());
     let pseudonyms = data_keys.all_or_first(Purpose::Pseudonym, &now).await?;
     let pseudonyms = KeyRing::new(pseudonyms.into_iter().map(|key| PseudonymKey::new(key.version, key.bytes)));

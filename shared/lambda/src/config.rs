@@ -89,10 +89,16 @@ impl Env {
     }
 }
 
-/// Why a function refused to start.
-#[derive(Debug)]
+/// Why a function refused to start: what its environment lacks.
 pub struct ConfigError {
     problems: Vec<String>,
+}
+
+/// As `Display`: a `main` that returns an error prints it by `Debug`, and a person reads that.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for ConfigError {
@@ -102,6 +108,42 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+/// Why a function could not start: what a service refused it.
+pub struct StartError {
+    what: String,
+    because: String,
+    remedy: String,
+}
+
+impl StartError {
+    /// `what` names the attempt, `cause` is told whole, `remedy` says what to do.
+    pub fn new(what: &str, cause: &dyn std::error::Error, remedy: &str) -> Self {
+        let mut because = cause.to_string();
+        let mut beneath = cause.source();
+        while let Some(error) = beneath {
+            because.push_str(": ");
+            because.push_str(&error.to_string());
+            beneath = error.source();
+        }
+        Self { what: what.to_owned(), because, remedy: remedy.to_owned() }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, because {}; to do: {}", self.what, self.because, self.remedy)
+    }
+}
+
+/// As `Display`, for the same reason as [`ConfigError`]'s.
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for StartError {}
 
 #[cfg(test)]
 mod tests {
@@ -123,6 +165,16 @@ mod tests {
             assert!(message.contains(part), "{part} missing in {message}");
         }
         assert!(!message.contains("hunter2") && !message.contains("4o0"));
+    }
+
+    #[test]
+    fn a_refused_start_tells_the_whole_chain_and_the_remedy() {
+        let cause = ConfigError { problems: vec!["KEY is not set: set it".to_owned()] };
+        let error = StartError::new("cannot open the keys", &cause, "allow kms:Decrypt");
+        let told = format!("{error:?}");
+        assert_eq!(told, error.to_string());
+        assert!(told.starts_with("cannot open the keys, because configuration refused"), "{told}");
+        assert!(told.ends_with("to do: allow kms:Decrypt"), "{told}");
     }
 
     #[test]
