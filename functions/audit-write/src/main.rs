@@ -18,7 +18,7 @@ use ledgerline_lambda::telemetry;
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let settings = Config::from_env(Env::process())?;
-    let sdk = config::load().await;
+    let sdk = config::load();
     let (s3, dynamodb) = (config::s3(&sdk), aws_sdk_dynamodb::Client::new(&sdk));
     let ports = Ports {
         control: ControlTable::new(dynamodb.clone(), &settings.control_table),

@@ -14,7 +14,7 @@ use ledgerline_lambda::config::Env;
 async fn main() -> Result<(), Error> {
     ledgerline_lambda::telemetry::init();
     let config = Config::from_env(Env::process())?;
-    let aws = ledgerline_aws::config::load().await;
+    let aws = ledgerline_aws::config::load();
     let dynamo = aws_sdk_dynamodb::Client::new(&aws);
     let (control, kms) = (config.control_table.clone(), aws_sdk_kms::Client::new(&aws));
     let keys = DataKeys::new(dynamo.clone(), kms, &control, &config.data_key_id, &config.deployment);

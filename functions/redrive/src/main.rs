@@ -14,7 +14,7 @@ use ledgerline_redrive::{Config, handle};
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let settings = Config::from_env(Env::process())?;
-    let sdk = config::load().await;
+    let sdk = config::load();
     let ports = &Ports {
         errors: ErrorObjects::new(config::s3(&sdk)),
         stream: DeliveryStream::new(aws_sdk_firehose::Client::new(&sdk), settings.stream_name),

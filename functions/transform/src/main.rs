@@ -18,7 +18,7 @@ use ledgerline_transform::ports::Wired;
 async fn main() -> Result<(), Error> {
     ledgerline_lambda::telemetry::init();
     let config = Config::from_env(Env::process())?;
-    let sdk = ledgerline_aws::config::load().await;
+    let sdk = ledgerline_aws::config::load();
     let (s3, dynamo) = (ledgerline_aws::config::s3(&sdk), aws_sdk_dynamodb::Client::new(&sdk));
     let (control, kms) = (&config.control_table, aws_sdk_kms::Client::new(&sdk));
     let data_keys = DataKeys::new(dynamo.clone(), kms, control, &config.data_key_id, &config.deployment_id);

@@ -15,6 +15,6 @@ pub fn init() {
     }));
     tracing_subscriber::registry()
         .with(LevelFilter::INFO)
-        .with(tracing_subscriber::fmt::layer().json().flatten_event(true).with_target(true).without_time())
+        .with(tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).without_time())
         .init();
 }
