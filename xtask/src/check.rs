@@ -37,7 +37,11 @@ pub fn run() -> Result<bool, Fault> {
     };
     check("formatting", &mut cargo(&["fmt", "--all", "--check"]));
     check("clippy", &mut cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]));
-    check("documentation", cargo(&["doc", "--quiet", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"));
+    check(
+        "documentation",
+        cargo(&["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    );
     check("licences, bans, sources", at_root(&deny).args(["check", "licenses", "bans", "sources"]));
     check("advisories", at_root(&deny).args(["check", "advisories"]));
     check("unused dependencies", at_root(&machete).args(["--with-metadata"]));

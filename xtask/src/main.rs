@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use xtask::fault::Fault;
 use xtask::r#gen::GenArgs;
 use xtask::stack::Stack;
-use xtask::{bench, check, demo, local, r#gen, send, tests, tools};
+use xtask::{bench, check, demo, r#gen, local, send, tests, tools};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Ledgerline's own commands", disable_help_subcommand = true)]
@@ -89,7 +89,13 @@ async fn send_files(files: &[PathBuf], wait: bool) -> Result<(), Fault> {
         let totals = stack.wait_until_drained(DRAIN_PATIENCE).await?;
         tools::say(&format!(
             "in all {} objects: {} in = {} committed + {} filtered + {} duplicate + {} quarantined + {} in flight",
-            totals.objects, totals.in_, totals.committed, totals.filtered, totals.duplicate, totals.quarantined, totals.in_flight()
+            totals.objects,
+            totals.in_,
+            totals.committed,
+            totals.filtered,
+            totals.duplicate,
+            totals.quarantined,
+            totals.in_flight()
         ));
     }
     Ok(())
@@ -109,6 +115,7 @@ fn generate(arguments: &GenArgs) -> Result<(), Fault> {
 
 fn block<T>(future: impl Future<Output = T>) -> Result<T, Fault> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Fault::caused_by("cannot start", error, "free some memory or file handles"))?;
+    let runtime =
+        runtime.map_err(|error| Fault::caused_by("cannot start", error, "free some memory or file handles"))?;
     Ok(runtime.block_on(future))
 }
