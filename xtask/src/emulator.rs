@@ -27,6 +27,8 @@ const POLL: Duration = Duration::from_millis(50);
 const START_POLLS: u32 = 600;
 /// 5 s for an orderly end.
 const END_POLLS: u32 = 100;
+/// 1 s for one that did not hear.
+const KILL_POLLS: u32 = 20;
 
 /// A running emulator, as `target/local/emulator.json` remembers it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -88,7 +90,7 @@ impl Emulator {
             Fault::caused_by("cannot start the emulator", error, "remove target/local and run this again")
         })?;
         let emulator = Self { pid: child.id(), endpoint, launch, deployed: None };
-        emulator.remember().and_then(|()| emulator.wait_until_ready(&mut child)).inspect_err(|_| emulator.end())?;
+        emulator.remember().and_then(|()| emulator.wait_until_ready(&mut child)).inspect_err(|_| give_up(&emulator))?;
         Ok(emulator)
     }
 
@@ -109,19 +111,23 @@ impl Emulator {
     }
 
     /// Ends it with the functions that it runs, and forgets the stack.
-    pub(crate) fn end(&self) {
-        signal("TERM", self.pid);
-        for _ in 0..END_POLLS {
-            if !is_ours(self.pid) {
-                break;
+    pub(crate) fn end(&self) -> Result<(), Fault> {
+        for (name, polls) in [("TERM", END_POLLS), ("KILL", KILL_POLLS)] {
+            signal(name, self.pid);
+            for _ in 0..polls {
+                if !is_ours(self.pid) {
+                    // Functions that outlived it are in its group still.
+                    signal("KILL", self.pid);
+                    for file in [memory(), paths::local().join("stack.json")] {
+                        let _ = fs::remove_file(file);
+                    }
+                    return Ok(());
+                }
+                thread::sleep(POLL);
             }
-            thread::sleep(POLL);
         }
-        // Functions that did not hear, or the emulator itself.
-        signal("KILL", self.pid);
-        for file in [memory(), paths::local().join("stack.json")] {
-            let _ = fs::remove_file(file);
-        }
+        let pid = self.pid;
+        Err(Fault::new(format!("the emulator, process {pid}, does not end"), format!("end it: kill -s KILL -- -{pid}")))
     }
 
     fn wait_until_ready(&self, child: &mut Child) -> Result<(), Fault> {
@@ -139,6 +145,13 @@ impl Emulator {
         let remedy =
             format!("read {}; remove target/local/venv if a package is broken, and run this again", log().display());
         Err(Fault::new(format!("the emulator does not start:\n{said}"), remedy))
+    }
+}
+
+/// Ends an emulator after a failure that is told already; that it does not end is told beside it.
+pub(crate) fn give_up(emulator: &Emulator) {
+    if let Err(fault) = emulator.end() {
+        tools::say(&fault.to_string());
     }
 }
 
@@ -193,6 +206,6 @@ fn is_ours(pid: u32) -> bool {
 
 /// Signals the process group: the emulator leads one of its own.
 fn signal(name: &str, pid: u32) {
-    // The shell's own `kill`, as a machine may have no other. It fails where nobody is left, which is what was wanted.
-    let _ = Command::new("sh").args(["-c", &format!("kill -{name} -- -{pid}")]).stderr(Stdio::null()).status();
+    // The shell's own `kill`, as a machine may have no other; `-s`, as dash knows a negative pid only after that. It fails where nobody is left, which is what was wanted.
+    let _ = Command::new("sh").args(["-c", &format!("kill -s {name} -- -{pid}")]).stderr(Stdio::null()).status();
 }

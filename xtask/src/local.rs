@@ -28,7 +28,7 @@ pub fn up() -> Result<Stack, Fault> {
         Some(running) if running.is_current() && running.answers() => running,
         Some(outdated) => {
             say("restarting the emulator");
-            outdated.end();
+            outdated.end()?;
             Emulator::start(&venv)?
         }
         None => Emulator::start(&venv)?,
@@ -38,7 +38,7 @@ pub fn up() -> Result<Stack, Fault> {
         say(&format!("the local stack is up at {}, nothing changed", emulator.endpoint));
         return Stack::load_from(&paths::local().join("stack.json"));
     }
-    deploy(&venv, &emulator).inspect_err(|_| emulator.end())?;
+    deploy(&venv, &emulator).inspect_err(|_| emulator::give_up(&emulator))?;
     emulator.deployed = Some(wanted);
     emulator.remember()?;
     let stack = Stack::load_from(&paths::local().join("stack.json"))?;
@@ -53,12 +53,12 @@ pub fn up() -> Result<Stack, Fault> {
 /// Ends the local stack. Everything in it is gone.
 ///
 /// # Errors
-/// Another `up` or `down` cannot be waited for.
+/// The emulator does not end.
 pub fn down() -> Result<(), Fault> {
     let _one_at_a_time = lock()?;
     match Emulator::running() {
         Some(running) => {
-            running.end();
+            running.end()?;
             say("the local stack is down");
         }
         None => say("the local stack is not up"),
