@@ -1,0 +1,174 @@
+//! Entries built, written, read and refused.
+
+use super::*;
+use proptest::prelude::*;
+
+pub(crate) fn pending(org: &str, interaction: &str, seq: u64) -> PendingEntry {
+    PendingEntry {
+        event_id: format!("{seq:032x}"),
+        org: org.to_owned(),
+        event_type: "customer.start".to_owned(),
+        activity: "Customer connected".to_owned(),
+        record: Record::Interaction(interaction.to_owned()),
+        occurred_at: format!("2026-03-02T14:{:02}:{:02}.350Z", (seq / 60) % 60, seq % 60),
+        late: false,
+        fields: BTreeMap::from([
+            ("media".to_owned(), Field::Text("VOICE".to_owned())),
+            ("durationMs".to_owned(), Field::Int(1_250)),
+        ]),
+        masked: vec!["ani".to_owned()],
+        lineage_token: "6f1c1e0e-7a3f-5a53-9a38-7e3f5f8f0b11".to_owned(),
+        schema_version: "genesys/1".to_owned(),
+        policy_version: "1".to_owned(),
+        source: Source { object: "0123456789abcdef0123456789abcdef".to_owned(), line: seq },
+        salt: [7; 16],
+    }
+}
+
+/// Frozen: the format of version 1. A change here needs a new version.
+#[test]
+fn the_line_of_version_1() {
+    let line = pending("acme", "c-1", 3).to_line().unwrap();
+    assert_eq!(
+        line.as_str(),
+        concat!(
+            r#"{"activity":"Customer connected","eventId":"00000000000000000000000000000003","#,
+            r#""fields":{"durationMs":1250,"media":"VOICE"},"interactionId":"c-1","keyIds":[],"#,
+            r#""lineageToken":"6f1c1e0e-7a3f-5a53-9a38-7e3f5f8f0b11","masked":["ani"],"#,
+            r#""occurredAt":"2026-03-02T14:00:03.350Z","org":"acme","policyVersion":"1","#,
+            r#""salt":"BwcHBwcHBwcHBwcHBwcHBw","schemaVersion":"genesys/1","sealed":[],"#,
+            r#""source":{"line":3,"object":"0123456789abcdef0123456789abcdef"},"type":"customer.start","v":1}"#
+        )
+    );
+    assert_eq!(Line::check(line.as_str()).unwrap(), line);
+}
+
+#[test]
+fn numbers_beyond_i_json_are_strings() {
+    let mut entry = pending("acme", "c-1", 0);
+    entry.fields = BTreeMap::from([
+        ("big".to_owned(), Field::Int(i64::MAX)),
+        ("double".to_owned(), Field::Float(1e300)),
+        ("edge".to_owned(), Field::Int(9_007_199_254_740_991)),
+        ("list".to_owned(), Field::List(vec![Field::Int(i64::MIN), Field::Bool(true), Field::Float(0.5)])),
+        ("nan".to_owned(), Field::Float(f64::NAN)),
+    ]);
+    let line = entry.to_line().unwrap();
+    let read = Entry::read(line.as_str().as_bytes()).unwrap();
+    assert_eq!(read.fields["big"], json!("9223372036854775807"));
+    assert!(read.fields["double"].is_string());
+    assert_eq!(read.fields["edge"], json!(9_007_199_254_740_991_i64));
+    assert_eq!(read.fields["list"], json!(["-9223372036854775808", true, 0.5]));
+    assert_eq!(read.fields["nan"], Value::Null);
+}
+
+#[test]
+fn a_reader_ignores_additions_and_refuses_other_versions() {
+    let text = pending("acme", "c-1", 0).to_line().unwrap().as_str().to_owned();
+    let later = text.replace(r#""v":1}"#, r#""v":1,"zNew":{"a":[1]}}"#);
+    assert!(Line::check(&later).is_ok());
+    assert_eq!(Entry::read(later.as_bytes()).unwrap().record(), Some(Record::Interaction("c-1".to_owned())));
+    let version_2 = text.replace(r#""v":1}"#, r#""v":2}"#);
+    assert_eq!(Line::check(&version_2), Err(EntryError::UnknownVersion));
+    assert_eq!(Entry::read(version_2.as_bytes()), Err(EntryError::UnknownVersion));
+}
+
+#[test]
+fn lines_that_are_not_canonical_are_refused() {
+    let text = pending("acme", "c-1", 0).to_line().unwrap().as_str().to_owned();
+    for (case, line) in [
+        ("space", text.replacen(':', ": ", 1)),
+        ("newline at the end", format!("{text}\n")),
+        ("duplicate name", text.replacen(r#""v":1}"#, r#""v":1,"v":1}"#, 1)),
+        ("escape that is not needed", text.replacen("VOICE", "VOIC\\u0045", 1)),
+        ("number form", text.replacen("1250", "1.25e3", 1)),
+        (
+            "order",
+            text.replacen(r#"{"activity":"Customer connected","#, "{", 1).replacen(
+                r#""v":1}"#,
+                r#""v":1,"activity":"Customer connected"}"#,
+                1,
+            ),
+        ),
+    ] {
+        assert_ne!(line, text, "{case}: the test must change the line");
+        assert_eq!(Line::check(&line), Err(EntryError::NotCanonical), "{case}");
+    }
+    assert_eq!(Line::check("{"), Err(EntryError::NotJson));
+    assert_eq!(
+        Line::check(&text.replacen("1250", "9007199254740993", 1)).unwrap_err(),
+        EntryError::Canonical(CanonicalError::NumberBeyondIJson)
+    );
+}
+
+#[test]
+fn entries_with_invalid_names_are_not_built() {
+    type Change = fn(&mut PendingEntry);
+    let cases: [(&str, Change); 6] = [
+        ("eventId", |entry| entry.event_id = "zz".to_owned()),
+        ("org", |entry| entry.org = "a/b".to_owned()),
+        ("interactionId or entity", |entry| entry.record = Record::Interaction("+1 555".to_owned())),
+        ("interactionId or entity", |entry| {
+            entry.record = Record::Entity { kind: "User".to_owned(), id: "a@b".to_owned() };
+        }),
+        ("occurredAt", |entry| entry.occurred_at = "2026-03-02T14:00:03Z".to_owned()),
+        ("source.object", |entry| entry.source.object = String::new()),
+    ];
+    for (name, change) in cases {
+        let mut entry = pending("acme", "c-1", 0);
+        change(&mut entry);
+        assert_eq!(entry.to_line(), Err(EntryError::Invalid(name)));
+    }
+}
+
+#[test]
+fn an_entity_entry_names_its_entity_and_no_interaction() {
+    let mut entry = pending("acme", "c-1", 0);
+    entry.record = Record::Entity { kind: "User".to_owned(), id: "u-9".to_owned() };
+    let line = entry.to_line().unwrap();
+    assert!(!line.as_str().contains("interactionId"));
+    assert_eq!(line.header().record.key("acme"), "acme/User/u-9");
+}
+
+fn field() -> impl Strategy<Value = Field> {
+    let leaf = prop_oneof![
+        any::<String>().prop_map(Field::Text),
+        any::<i64>().prop_map(Field::Int),
+        any::<f64>().prop_map(Field::Float),
+        any::<bool>().prop_map(Field::Bool),
+    ];
+    leaf.prop_recursive(2, 8, 4, |inner| prop::collection::vec(inner, 0..4).prop_map(Field::List))
+}
+
+proptest! {
+    /// `Line::check` parses and writes anew by [`canonical`], which knows nothing of an entry's members.
+    #[test]
+    fn a_built_line_is_what_the_canonical_writer_makes_of_it(
+        texts in prop::array::uniform5(any::<String>()),
+        fields in prop::collection::btree_map(any::<String>(), field(), 0..6),
+        masked in prop::collection::vec(any::<String>(), 0..4),
+        (entity, late, salt, line) in (any::<bool>(), any::<bool>(), any::<[u8; 16]>(), 0..=MAX_SAFE_INTEGER),
+    ) {
+        let [event_type, activity, lineage_token, schema_version, policy_version] = texts;
+        let mut entry = PendingEntry {
+            event_type, activity, lineage_token, schema_version, policy_version, fields, masked, late, salt,
+            ..pending("acme", "c-1", 0)
+        };
+        entry.source.line = line;
+        if entity {
+            entry.record = Record::Entity { kind: "User".to_owned(), id: "u-9".to_owned() };
+        }
+        let built = entry.to_line().unwrap();
+        prop_assert_eq!(Line::check(built.as_str()), Ok(built.clone()));
+        let read = Entry::read(built.as_str().as_bytes()).unwrap();
+        let fields: Map<String, Value> =
+            entry.fields.iter().map(|(name, field)| (name.clone(), field.to_json())).collect();
+        let reread: Value = serde_json::from_str(&canonical::to_string(&Value::Object(fields)).unwrap()).unwrap();
+        prop_assert_eq!(Value::Object(read.fields), reread);
+        prop_assert_eq!(
+            (read.event_type, read.activity, read.lineage_token, read.schema_version, read.policy_version),
+            (entry.event_type, entry.activity, entry.lineage_token, entry.schema_version, entry.policy_version)
+        );
+        prop_assert_eq!((read.masked, read.late, read.source), (entry.masked, entry.late, entry.source));
+    }
+}
