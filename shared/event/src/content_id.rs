@@ -64,19 +64,32 @@ fn part_into(hasher: &mut Sha256, part: &[u8]) {
 pub fn canonical_body(document: &[u8], body: Body) -> Vec<u8> {
     let mut out = Vec::with_capacity(document.len());
     let mut lexer = Lexer::new(document);
-    let Some(mut node) = lexer.after_space().ok().and_then(|_| read(&mut lexer, 0)) else { return document.to_vec() };
-    for key in body.path {
-        let Node::Object(members) = node else { return document.to_vec() };
-        let Some((_, inner)) = members.into_iter().find(|(name, _)| &*name.decode() == *key) else {
-            return document.to_vec();
-        };
-        node = inner;
-    }
-    if let Node::Object(members) = &mut node {
+    let Some(mut node) = inner(&mut lexer, body.path, 0).flatten() else { return document.to_vec() };
+    if let Node::Object(members) = &mut node
+        && !body.except.is_empty()
+    {
         members.retain(|(name, _)| !body.except.contains(&&*name.decode()));
     }
     write(&mut node, &mut out);
     out
+}
+
+/// What lies under `path`, `Some(None)` if nothing does; what lies beside it is followed and not kept.
+fn inner<'a>(lexer: &mut Lexer<'a>, path: &[&str], depth: usize) -> Option<Option<Node<'a>>> {
+    let Some((first, rest)) = path.split_first() else { return read(lexer, depth).map(Some) };
+    if lexer.after_space().ok()? != b'{' {
+        return skip(lexer, depth).map(|()| None);
+    }
+    let mut found = None;
+    members(lexer, |lexer, key| {
+        if found.is_none() && spells(key, first) {
+            found = Some(inner(lexer, rest, depth + 1)?);
+            Some(())
+        } else {
+            skip(lexer, depth + 1)
+        }
+    })?;
+    Some(found.flatten())
 }
 
 /// A document as it was written, borrowed.
@@ -95,35 +108,67 @@ fn read<'a>(lexer: &mut Lexer<'a>, depth: usize) -> Option<Node<'a>> {
     match lexer.after_space().ok()? {
         b'"' => lexer.string().ok().map(Node::String),
         b'{' => {
-            lexer.at += 1;
-            let mut members = Vec::new();
-            while lexer.after_space().ok()? != b'}' {
-                let key = lexer.string().ok()?;
-                lexer.after_space().ok()?;
-                lexer.at += 1;
-                members.push((key, read(lexer, depth + 1)?));
-                if lexer.after_space().ok()? == b',' {
-                    lexer.at += 1;
-                }
-            }
-            lexer.at += 1;
-            Some(Node::Object(members))
+            let mut read_members = Vec::with_capacity(USUAL_MEMBERS);
+            members(lexer, |lexer, key| {
+                read_members.push((key, read(lexer, depth + 1)?));
+                Some(())
+            })?;
+            Some(Node::Object(read_members))
         }
         b'[' => {
-            lexer.at += 1;
-            let mut elements = Vec::new();
-            while lexer.after_space().ok()? != b']' {
-                elements.push(read(lexer, depth + 1)?);
-                if lexer.after_space().ok()? == b',' {
-                    lexer.at += 1;
-                }
-            }
-            lexer.at += 1;
-            Some(Node::Array(elements))
+            let mut read_elements = Vec::new();
+            elements(lexer, |lexer| {
+                read_elements.push(read(lexer, depth + 1)?);
+                Some(())
+            })?;
+            Some(Node::Array(read_elements))
         }
         b'-' | b'0'..=b'9' => lexer.number().ok().map(Node::Plain),
         _ => lexer.literal().ok().map(Node::Plain),
     }
+}
+
+/// Follows a value as [`read`] does, and keeps nothing.
+fn skip(lexer: &mut Lexer<'_>, depth: usize) -> Option<()> {
+    if depth > MAX_DEPTH {
+        return None;
+    }
+    match lexer.after_space().ok()? {
+        b'"' => lexer.string().ok().map(drop),
+        b'{' => members(lexer, |lexer, _| skip(lexer, depth + 1)),
+        b'[' => elements(lexer, |lexer| skip(lexer, depth + 1)),
+        b'-' | b'0'..=b'9' => lexer.number().ok().map(drop),
+        _ => lexer.literal().ok().map(drop),
+    }
+}
+
+/// Goes through an object; `at` stands on its brace, and at each call of `member` before a value.
+fn members<'a>(lexer: &mut Lexer<'a>, mut member: impl FnMut(&mut Lexer<'a>, Text<'a>) -> Option<()>) -> Option<()> {
+    lexer.at += 1;
+    while lexer.after_space().ok()? != b'}' {
+        let key = lexer.string().ok()?;
+        lexer.after_space().ok()?;
+        lexer.at += 1;
+        member(lexer, key)?;
+        if lexer.after_space().ok()? == b',' {
+            lexer.at += 1;
+        }
+    }
+    lexer.at += 1;
+    Some(())
+}
+
+/// Goes through an array; `at` stands on its bracket, and at each call of `element` before a value.
+fn elements<'a>(lexer: &mut Lexer<'a>, mut element: impl FnMut(&mut Lexer<'a>) -> Option<()>) -> Option<()> {
+    lexer.at += 1;
+    while lexer.after_space().ok()? != b']' {
+        element(lexer)?;
+        if lexer.after_space().ok()? == b',' {
+            lexer.at += 1;
+        }
+    }
+    lexer.at += 1;
+    Some(())
 }
 
 fn write(node: &mut Node<'_>, out: &mut Vec<u8>) {
@@ -141,7 +186,7 @@ fn write(node: &mut Node<'_>, out: &mut Vec<u8>) {
             out.push(b']');
         }
         Node::Object(members) => {
-            members.sort_by(|(a, _), (b, _)| by_utf16(*a, *b));
+            sort(members);
             out.push(b'{');
             for (index, (key, value)) in members.iter_mut().enumerate() {
                 if index > 0 {
@@ -156,11 +201,17 @@ fn write(node: &mut Node<'_>, out: &mut Vec<u8>) {
     }
 }
 
-fn by_utf16(a: Text<'_>, b: Text<'_>) -> std::cmp::Ordering {
-    if !a.escaped && !b.escaped && a.raw.is_ascii() && b.raw.is_ascii() {
-        return a.raw.cmp(b.raw);
+fn spells(text: Text<'_>, word: &str) -> bool {
+    if text.escaped { text.decode() == word } else { text.raw == word.as_bytes() }
+}
+
+fn sort(members: &mut [(Text<'_>, Node<'_>)]) {
+    // Among ASCII, code units and bytes have one order.
+    if members.iter().all(|(key, _)| !key.escaped && key.raw.is_ascii()) {
+        members.sort_by(|(a, _), (b, _)| a.raw.cmp(b.raw));
+    } else {
+        members.sort_by(|(a, _), (b, _)| a.decode().encode_utf16().cmp(b.decode().encode_utf16()));
     }
-    a.decode().encode_utf16().cmp(b.decode().encode_utf16())
 }
 
 fn write_text(text: Text<'_>, out: &mut Vec<u8>) {
@@ -184,3 +235,6 @@ fn write_text(text: Text<'_>, out: &mut Vec<u8>) {
     }
     out.push(b'"');
 }
+
+/// Bodies have some twelve to sixteen members; one allocation then suffices.
+const USUAL_MEMBERS: usize = 16;
