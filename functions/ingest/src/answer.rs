@@ -1,8 +1,9 @@
 //! The answer to Firehose, written as it grows, within its limit by construction.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use ledgerline_event::instant;
+
+use crate::record::BASE64;
 
 /// Lambda refuses synchronous answers above 6 MB, which some documents count as 6,000,000 and some as 6,291,456 bytes:
 /// the smaller, less 100,000 for what the runtime adds.
@@ -71,7 +72,7 @@ impl Answers {
         self.out.extend_from_slice(b",\"result\":\"Ok\",\"data\":\"");
         let start = self.out.len();
         self.out.resize(start + data_bytes, b'=');
-        let written = STANDARD.encode_slice(lines, &mut self.out[start..]).unwrap_or_default();
+        let written = BASE64.encode_slice(lines, &mut self.out[start..]).unwrap_or_default();
         self.out.truncate(start + written);
         self.out.push(b'"');
         self.keys(partition);

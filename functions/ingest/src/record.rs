@@ -1,9 +1,10 @@
 //! One Firehose record: its documents as bronze lines, everything else as quarantine lines.
 
+use std::sync::LazyLock;
+
 use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::general_purpose::GeneralPurposeConfig;
+use base64::engine::{DecodePaddingMode, Simd};
 use ledgerline_event::document::{Fragment, Rejection, parse, split};
 use ledgerline_event::head::Head;
 use ledgerline_event::{Context, adapt, lineage, sensitive};
@@ -39,11 +40,11 @@ const LINES_BYTES_MAX: usize = 3_000_000;
 /// hourly partition.
 const CLOCK_SKEW_MS: i64 = 5 * 60 * 1_000;
 
-/// Producers differ in padding; all of it decodes.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+/// Producers differ in padding; all of it decodes. Vectorised, as coding base64 is a third of the work; where the
+/// processor lacks the instructions it is the crate's plain engine.
+pub(crate) static BASE64: LazyLock<Simd> = LazyLock::new(|| {
+    Simd::standard(GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent))
+});
 
 /// Turns a record's data into lines.
 pub(crate) fn to_bronze(config: &Config, workspace: &mut Workspace, arrival_ms: i64, data: &str) -> Bronze {
@@ -171,4 +172,39 @@ fn partition(config: &Config, family: &'static str, occurred_at_ms: i64, arrival
         return Partition { zone: "bronze", event_type: "late", at_ms: arrival_ms, whole_day: true };
     }
     Partition { zone: "bronze", event_type: family, at_ms: occurred_at_ms, whole_day: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::alphabet::STANDARD;
+    use base64::engine::general_purpose::GeneralPurpose;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PLAIN: GeneralPurpose = GeneralPurpose::new(
+        &STANDARD,
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    );
+
+    proptest! {
+        #[test]
+        fn the_vectorised_engine_is_the_plain_one(
+            bytes in proptest::collection::vec(any::<u8>(), 0..600),
+            padded in any::<bool>(),
+            damage in proptest::option::of((any::<prop::sample::Index>(), any::<char>())),
+        ) {
+            let mut text = PLAIN.encode(&bytes);
+            prop_assert_eq!(&BASE64.encode(&bytes), &text);
+            if !padded {
+                text.truncate(text.trim_end_matches('=').len());
+            }
+            prop_assert_eq!(BASE64.decode(&text), Ok(bytes));
+            if let Some((at, character)) = damage.filter(|_| !text.is_empty()) {
+                let at = at.index(text.len());
+                text.replace_range(at..=at, &character.to_string());
+                prop_assert_eq!(BASE64.decode(&text), PLAIN.decode(&text));
+            }
+        }
+    }
 }
