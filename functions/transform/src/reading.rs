@@ -56,8 +56,8 @@ pub struct Event {
     pub lifecycle: &'static str,
     /// When ingest received it.
     pub received_at_ms: Option<i64>,
-    /// What the policy let through.
-    pub fields: BTreeMap<&'static str, Clear>,
+    /// What the policy let through, sorted by name.
+    pub fields: Vec<(&'static str, Clear)>,
     /// The names of what it did not.
     pub masked: Vec<&'static str>,
     /// Unknown keys and the kinds of their values.
@@ -275,7 +275,7 @@ impl Gathering<'_> {
             salt,
         };
         // The adapter checked ids and times; what it let through and the ledger does not names no usable record.
-        let text = entry.to_line().map_err(|_| Rejection::NoRecord)?;
+        let line_text = entry.to_line().map_err(|_| Rejection::NoRecord)?.into_text();
         let extra = event.extra.iter().map(|(key, kind)| (policy::plain_key(key).to_owned(), kind.as_str()));
         Ok(Event {
             record: 0,
@@ -284,7 +284,7 @@ impl Gathering<'_> {
             sequence: event.sequence,
             rank: event.rank,
             identifiers: Vec::new(),
-            line: text.as_str().to_owned(),
+            line: line_text,
             source: event.source,
             topic: event.topic.to_string(),
             schema_version: entry.schema_version,

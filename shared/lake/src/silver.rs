@@ -4,6 +4,7 @@
 //! rows in the same order give the same bytes, and every column is optional, so that a reader of one file reads all.
 //! Columns are only ever added.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use crate::keys;
 
 mod columns;
 
-use columns::{COLUMNS, ColumnKind, From};
+use columns::{COLUMNS, ColumnKind, FIELD_COLUMNS, From};
 
 /// One event. What has no column of its own is looked up in `fields` by the column's name.
 #[derive(Debug, Clone, Copy)]
@@ -58,8 +59,8 @@ pub struct Row<'a> {
     pub processed_at_ms: Option<i64>,
     /// The random name of the customer's subject.
     pub customer_ref: Option<&'a str>,
-    /// What the policy let through.
-    pub fields: &'a BTreeMap<&'static str, Clear>,
+    /// What the policy let through, sorted by name.
+    pub fields: &'a [(&'static str, Clear)],
     /// The names of what it did not.
     pub masked: &'a [&'static str],
     /// The policy's version.
@@ -162,9 +163,10 @@ impl Day {
     }
 
     fn push(&mut self, row: &Row<'_>, bronze_object: &str) -> Result<(), SilverError> {
+        self.push_fields(row.fields);
         for (column, values) in COLUMNS.iter().zip(&mut self.columns) {
             match column.from {
-                From::Field => values.push_field(row.fields.get(column.name)),
+                From::Field => {}
                 From::Text(text) => values.push_text(text(row)),
                 From::Int(int) => values.push_int(int(row)),
                 From::BronzeObject => values.push_text(Some(bronze_object)),
@@ -175,6 +177,26 @@ impl Day {
         self.rows += 1;
         self.pending += 1;
         if self.pending == ROW_GROUP_ROWS { self.flush() } else { Ok(()) }
+    }
+
+    /// Goes through the columns and the fields in step, both sorted by name.
+    fn push_fields(&mut self, mut fields: &[(&'static str, Clear)]) {
+        for &at in FIELD_COLUMNS.iter() {
+            let mut value = None;
+            while let Some(((name, clear), rest)) = fields.split_first() {
+                match (*name).cmp(COLUMNS[at].name) {
+                    Ordering::Greater => break,
+                    Ordering::Equal => value = Some(clear),
+                    // A field without a column: the ledger has it.
+                    Ordering::Less => {}
+                }
+                fields = rest;
+                if value.is_some() {
+                    break;
+                }
+            }
+            self.columns[at].push_field(value);
+        }
     }
 
     fn flush(&mut self) -> Result<(), SilverError> {
@@ -328,7 +350,7 @@ mod tests {
 
     /// What a row borrows.
     struct Owned {
-        fields: BTreeMap<&'static str, Clear>,
+        fields: Vec<(&'static str, Clear)>,
         masked: Vec<&'static str>,
         extra: BTreeMap<String, &'static str>,
     }

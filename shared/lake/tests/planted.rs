@@ -181,7 +181,7 @@ fn stored(event: &SourceEvent<'_>) -> Vec<String> {
     let reader = SerializedFileReader::new(files[0].parquet.clone()).unwrap();
     let values = |row: parquet::record::Row| row.get_column_iter().map(|(_, v)| v.to_string()).collect::<Vec<_>>();
     let mut stored: Vec<String> = reader.get_row_iter(None).unwrap().flat_map(|row| values(row.unwrap())).collect();
-    stored.extend(masked.clear.values().map(|value| value.to_json().to_string()));
+    stored.extend(masked.clear.iter().map(|(_, value)| value.to_json().to_string()));
     stored.extend(masked.masked.iter().map(|name| (*name).to_owned()));
     stored
 }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: columns are only ever added. A field that the policy lets through and that is no list has one.
 
+use std::sync::LazyLock;
+
 use parquet::basic::{LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::errors::ParquetError;
 use parquet::schema::types::Type;
@@ -139,6 +141,13 @@ pub(super) const COLUMNS: &[Column] = &[
     Column { name: "bronze_line", kind: Int, from: From::Int(|row| i64::try_from(row.bronze_line).ok()) },
     Column { name: "extra", kind: Text, from: From::Extra },
 ];
+
+/// Where in [`COLUMNS`] the policy's fields are, sorted by name.
+pub(super) static FIELD_COLUMNS: LazyLock<Vec<usize>> = LazyLock::new(|| {
+    let mut fields: Vec<usize> = (0..COLUMNS.len()).filter(|&at| matches!(COLUMNS[at].from, From::Field)).collect();
+    fields.sort_unstable_by_key(|&at| COLUMNS[at].name);
+    fields
+});
 
 #[cfg(test)]
 mod tests {

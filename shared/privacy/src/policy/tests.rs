@@ -12,10 +12,23 @@ fn mask_one(name: &'static str, value: Value) -> Masked {
     Policy::built_in().mask(&key(), [(name, &value)])
 }
 
+fn value_of(name: &str, result: &Masked) -> Option<Value> {
+    result.clear.iter().find(|(known, _)| *known == name).map(|(_, clear)| clear.to_json())
+}
+
 fn clear_json(name: &'static str, value: Value) -> Option<Value> {
     let result = mask_one(name, value);
     assert_eq!(result.clear.len() + result.masked.len(), 1, "either clear or masked");
-    result.clear.get(name).map(Clear::to_json)
+    value_of(name, &result)
+}
+
+#[test]
+fn clear_values_are_sorted_and_of_two_under_one_name_the_later_stays() {
+    let (voice, chat, inbound, no) = (json!("VOICE"), json!("CHAT"), json!("INBOUND"), json!("free text"));
+    let fields = [("media", &voice), ("direction", &inbound), ("media", &chat), ("media", &no)];
+    let masked = Policy::built_in().mask(&key(), fields);
+    assert_eq!(masked.clear, [("direction", Clear::text("INBOUND")), ("media", Clear::text("CHAT"))]);
+    assert_eq!(masked.masked, ["media"]);
 }
 
 #[test]
@@ -158,7 +171,7 @@ proptest! {
     ) {
         let (name, rule) = RULES[rule];
         let result = mask_one(name, json!(value.clone()));
-        match result.clear.get(name).map(Clear::to_json) {
+        match value_of(name, &result) {
             None => {}
             // A pseudonym replaces the value.
             Some(Value::String(text)) => prop_assert!(matches!(rule, Rule::Pseudonym(_)) && !text.contains(&value)),
