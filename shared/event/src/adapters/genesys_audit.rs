@@ -26,7 +26,7 @@ fn adapt<'a>(reading: &Reading<'a>) -> Result<SourceEvent<'a>, Rejection> {
     let topic = Cow::Borrowed(TOPIC);
     let mut event = reading.event(genesys_conversation::SOURCE, body, kinds::AUDIT, topic, record)?;
     event.native_id = own.get("id").and_then(text);
-    take_members(&mut event, body, &[fields::GENESYS]);
+    take_members(&mut event, body, &[&fields::GENESYS]);
     Ok(event)
 }
 

@@ -33,7 +33,7 @@ fn adapt<'a>(reading: &Reading<'a>) -> Result<SourceEvent<'a>, Rejection> {
     let (kind, topic) = kind_and_topic(reading);
     let mut event = reading.event(SOURCE, body, kind, topic, record)?;
     event.activity = activity(kind, own);
-    take_members(&mut event, body, &[fields::GENESYS]);
+    take_members(&mut event, body, &[&fields::GENESYS]);
     identify_customer(&mut event, own);
     Ok(event)
 }
@@ -44,10 +44,20 @@ fn kind_and_topic<'a>(reading: &Reading<'a>) -> (EventKind, Cow<'a, str>) {
     let names = [reading.detail_type(), reading.topic_name()];
     for suffix in names.into_iter().flatten().filter_map(suffix_of) {
         if let Some(kind) = kinds::of_conversation_topic(suffix) {
-            return (kind, Cow::Owned(format!("{PREFIX}{TEMPLATE}{suffix}")));
+            let template = match names[0] {
+                // EventBridge's detail-type is the template itself.
+                Some(name) if is_template(name, suffix) => Cow::Borrowed(name),
+                _ => Cow::Owned(format!("{PREFIX}{TEMPLATE}{suffix}")),
+            };
+            return (kind, template);
         }
     }
     (OTHER, names.into_iter().flatten().next().map_or(Cow::Borrowed("unknown"), template))
+}
+
+/// Whether the name is the prefix, the placeholder and the suffix.
+fn is_template(name: &str, suffix: &str) -> bool {
+    name.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix(TEMPLATE)) == Some(suffix)
 }
 
 /// A topic with its ids replaced, in the alphabet of topics. Ids are what has digits in it or was replaced already.

@@ -23,6 +23,6 @@ fn adapt<'a>(reading: &Reading<'a>) -> Result<SourceEvent<'a>, Rejection> {
     let record = reading.interaction(body.object)?.ok_or(Rejection::NoRecord)?;
     let topic = Cow::Borrowed(TOPIC);
     let mut event = reading.event(genesys_conversation::SOURCE, body, kinds::TRANSCRIPTION, topic, record)?;
-    take_members(&mut event, body, &[fields::GENESYS]);
+    take_members(&mut event, body, &[&fields::GENESYS]);
     Ok(event)
 }

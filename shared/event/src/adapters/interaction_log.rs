@@ -60,7 +60,7 @@ pub(super) fn flat_kind(own: &Object) -> EventKind {
 
 /// The fields and identifiers of a flat object.
 pub(super) fn take_flat<'a>(event: &mut SourceEvent<'a>, own: Layer<'a>) {
-    take_members(event, own, &[fields::FLAT, fields::GENESYS]);
+    take_members(event, own, &[&fields::FLAT, &fields::GENESYS]);
     if let Some(consent) = own.object.get("consent") {
         take_consent(event, own, consent);
     }
@@ -86,7 +86,7 @@ fn take_consent<'a>(event: &mut SourceEvent<'a>, own: Layer<'a>, consent: &'a Va
         _ => "/detail/data/consent",
     };
     match consent {
-        Value::Object(object) => take_members(event, Layer { object, base, path: own.path }, &[fields::CONSENT]),
+        Value::Object(object) => take_members(event, Layer { object, base, path: own.path }, &[&fields::CONSENT]),
         Value::Null => {}
         value => {
             let field = crate::source_event::Field { name: "consent_given", base: own.base, key: "consent", value };

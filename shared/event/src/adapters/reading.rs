@@ -9,7 +9,7 @@ use ledgerline_privacy::identifier::Kind;
 use ledgerline_privacy::personal::Personal;
 use serde_json::{Map, Value};
 
-use super::fields::{self, Known, Member};
+use super::fields::{self, Member, Table};
 use super::kinds::EventKind;
 use super::{is_org, is_record_id, org_of_source};
 use crate::document::Rejection;
@@ -196,7 +196,7 @@ pub(super) fn entity<'a>(kind: Option<Cow<'a, str>>, id: Option<Cow<'a, str>>) -
 }
 
 /// Sorts the members of a layer into fields and extra. `null` says nothing and is neither.
-pub(super) fn take_members<'a>(event: &mut SourceEvent<'a>, layer: Layer<'a>, tables: &[&'static [Known]]) {
+pub(super) fn take_members<'a>(event: &mut SourceEvent<'a>, layer: Layer<'a>, tables: &[&'static Table]) {
     for (key, value) in layer.object {
         match fields::member(tables, key) {
             Member::Field(key, name) if !value.is_null() => {
