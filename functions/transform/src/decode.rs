@@ -94,7 +94,7 @@ struct Lines<T> {
 
 impl<T: TakeLine> Lines<T> {
     fn take(&mut self, mut bytes: &[u8]) {
-        while let Some(at) = bytes.iter().position(|&byte| byte == b'\n') {
+        while let Some(at) = memchr::memchr(b'\n', bytes) {
             let (end, rest) = (&bytes[..at], &bytes[at + 1..]);
             if self.partial.is_empty() && end.len() <= MAX_LINE_BYTES {
                 self.taker.line(end, false);
