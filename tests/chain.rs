@@ -165,7 +165,12 @@ fn events_days_late_are_committed_under_their_own_date() {
         .map(|object| text(&stack.item("ControlTable", &format!("OBJ#{object}"), "OBJ").unwrap(), "key"))
         .collect();
     let today = now().date();
-    let late = format!("bronze/event_type=late/year={:04}/month={:02}/day={:02}/", today.year(), u8::from(today.month()), today.day());
+    let late = format!(
+        "bronze/event_type=late/year={:04}/month={:02}/day={:02}/",
+        today.year(),
+        u8::from(today.month()),
+        today.day()
+    );
     assert!(keys.iter().any(|key| key.starts_with(&late)), "{keys:?}");
     let silver = stack.keys("LakeBucket", &format!("silver/events/date={}/", at.date()));
     assert!(org.objects().iter().any(|object| silver.iter().any(|key| key.contains(object.as_str()))), "{silver:?}");

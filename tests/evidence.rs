@@ -12,7 +12,10 @@ fn recompute(org: &str, send: u32) -> (bool, String) {
         .args([SCRIPT, xtask::paths::stack_json().to_str().unwrap(), "--org", org, "--send", &send.to_string()])
         .output()
         .unwrap();
-    (output.status.success(), format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    (
+        output.status.success(),
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)),
+    )
 }
 
 #[test]
@@ -38,7 +41,8 @@ fn the_locked_object_refuses_deletion_and_shortening() {
     let refused = stack.block(delete.send()).unwrap_err();
     assert_eq!(refused.raw_response().unwrap().status().as_u16(), 403);
 
-    let held = stack.block(stack.s3.get_object_retention().bucket(bucket).key(&key).version_id(&version).send()).unwrap();
+    let held =
+        stack.block(stack.s3.get_object_retention().bucket(bucket).key(&key).version_id(&version).send()).unwrap();
     let held = held.retention().unwrap().clone();
     let until = held.retain_until_date().unwrap();
     let sooner = aws_sdk_s3::primitives::DateTime::from_secs(until.secs() - 3600);

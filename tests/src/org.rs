@@ -140,7 +140,9 @@ pub fn per_record(entries: &[Value]) -> BTreeMap<String, u64> {
     for entry in entries {
         let record = match entry["interactionId"].as_str() {
             Some(id) => id.to_owned(),
-            None => format!("{}/{}", entry["entity"]["type"].as_str().unwrap(), entry["entity"]["id"].as_str().unwrap()),
+            None => {
+                format!("{}/{}", entry["entity"]["type"].as_str().unwrap(), entry["entity"]["id"].as_str().unwrap())
+            }
         };
         *counts.entry(record).or_default() += 1;
     }

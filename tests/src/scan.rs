@@ -68,7 +68,10 @@ fn logs(stack: &Stack) -> Vec<Place> {
     assert!(output.status.success(), "{}", lossy(&output.stderr));
     assert!(content.contains("transform"), "transform has logged nothing: the scan would prove nothing");
     let own = std::fs::read(xtask::paths::local().join("ministack.log")).unwrap();
-    vec![Place { name: "function logs".to_owned(), content }, Place { name: "emulator log".to_owned(), content: lossy(&own) }]
+    vec![
+        Place { name: "function logs".to_owned(), content },
+        Place { name: "emulator log".to_owned(), content: lossy(&own) },
+    ]
 }
 
 /// Prints every message of every log group. There is no SDK for CloudWatch Logs in the workspace, and one test needs none.

@@ -93,8 +93,10 @@ impl Stack {
     pub fn send(&self, records: &[Vec<u8>]) {
         let stream = self.local.stream("EventStream").unwrap();
         for batch in records.chunks(RECORDS_PER_PUT) {
-            let records = batch.iter().map(|bytes| Record::builder().data(Blob::new(bytes.as_slice())).build().unwrap());
-            let put = self.firehose.put_record_batch().delivery_stream_name(stream).set_records(Some(records.collect()));
+            let records =
+                batch.iter().map(|bytes| Record::builder().data(Blob::new(bytes.as_slice())).build().unwrap());
+            let put =
+                self.firehose.put_record_batch().delivery_stream_name(stream).set_records(Some(records.collect()));
             let answer = self.block(put.send()).unwrap();
             assert_eq!(answer.failed_put_count(), 0, "the stream refused records");
         }
@@ -154,8 +156,7 @@ impl Stack {
 
     /// The keys of a bucket that begin so, in order.
     pub fn keys(&self, bucket: &str, prefix: &str) -> Vec<String> {
-        let mut pages =
-            self.s3.list_objects_v2().bucket(self.bucket(bucket)).prefix(prefix).into_paginator().send();
+        let mut pages = self.s3.list_objects_v2().bucket(self.bucket(bucket)).prefix(prefix).into_paginator().send();
         let mut keys = Vec::new();
         while let Some(page) = self.block(pages.next()) {
             keys.extend(page.unwrap().contents().iter().filter_map(|object| object.key().map(str::to_owned)));

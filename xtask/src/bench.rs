@@ -15,12 +15,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::{Compression, GzBuilder};
 use hmac::{KeyInit as _, Mac as _};
+use ledgerline_lake::ObjectId;
+use ledgerline_lake::plan::{Counts, Plan};
 use ledgerline_ledger::chunk::{Chunk, ChunkId};
 use ledgerline_ledger::head::Head;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::tree::leaf_hash;
-use ledgerline_lake::ObjectId;
-use ledgerline_lake::plan::{Counts, Plan};
 use ledgerline_privacy::{CallingCode, EventKey, KeyRing, Policy, PseudonymKey};
 use ledgerline_transform::config::Settings;
 use ledgerline_transform::output::{self, Owned, event_order};
@@ -200,15 +200,18 @@ fn settings() -> Result<Settings, Fault> {
 
 /// The pure path: read, adapt, mask, claim (every event is owned), order, silver, plan.
 fn transformed(settings: &Settings, object: ObjectId, bronze: &[u8]) -> Result<(Read, Plan), Fault> {
-    let broken = |error: &dyn std::fmt::Display| Fault::new(format!("transform refused the day: {error}"), "report this");
+    let broken =
+        |error: &dyn std::fmt::Display| Fault::new(format!("transform refused the day: {error}"), "report this");
     let no_salt = |salt: &mut [u8]| salt.fill(1);
     let mut reading = Reading::new(settings, object, ARRIVAL_MS, &no_salt);
     reading.push(bronze).map_err(|error| broken(&error))?;
     let read = reading.finish().map_err(|error| broken(&error))?;
     let mut owned: Vec<_> = read.events.iter().collect();
     owned.sort_unstable_by(|a, b| event_order(a, b));
-    let owned: Vec<Owned<'_>> =
-        owned.into_iter().map(|event| Owned { event, customer_ref: Some("c_00000000000000000000000000000000") }).collect();
+    let owned: Vec<Owned<'_>> = owned
+        .into_iter()
+        .map(|event| Owned { event, customer_ref: Some("c_00000000000000000000000000000000") })
+        .collect();
     let silver = output::silver(object, &read, &owned, ARRIVAL_MS, &settings.policy_hash);
     black_box(silver.map_err(|error| broken(&error))?);
     let logs: Vec<Option<LogId>> = read.records.iter().map(|record| Some(record.first_log.clone())).collect();
@@ -259,7 +262,8 @@ fn measure_transform(settings: &Settings, object: ObjectId, bronze: &[u8]) -> Re
 // -------------------------------------------------------------------------------------------------------------- append
 
 fn measure_append(plan: &Plan) -> Result<(), Fault> {
-    let broken = |error: &dyn std::fmt::Display| Fault::new(format!("the ledger refused the day: {error}"), "report this");
+    let broken =
+        |error: &dyn std::fmt::Display| Fault::new(format!("the ledger refused the day: {error}"), "report this");
     let mut packed = Vec::new();
     for chunk in &plan.header.chunks {
         let log = LogId::parse(&chunk.log).map_err(|error| broken(&error))?;
@@ -309,8 +313,9 @@ fn measure_size() -> Result<(), Fault> {
     say("size: zipped as it is deployed (cargo lambda build --release)");
     for function in FUNCTIONS {
         let binary = functions_directory().join(function).join("bootstrap");
-        let bytes = std::fs::read(&binary)
-            .map_err(|error| Fault::caused_by(format!("cannot read {}", binary.display()), error, "run: cargo xtask up"))?;
+        let bytes = std::fs::read(&binary).map_err(|error| {
+            Fault::caused_by(format!("cannot read {}", binary.display()), error, "run: cargo xtask up")
+        })?;
         let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), Compression::best());
         let zipped = deflate.write_all(&bytes).and_then(|()| deflate.finish()).map_or(0, |zipped| zipped.len());
         say(&format!("  {function:12} {:5.2} MB zipped, {:5.2} MB unzipped", mb(zipped), mb(bytes.len())));
@@ -324,11 +329,17 @@ fn mb(bytes: usize) -> f64 {
 
 fn measure_cold_start() -> Result<(), Fault> {
     let mut build = Command::new("cargo");
-    build.args(["build", "--release", "--package", "ledgerline-lambda", "--example", "empty"]).current_dir(paths::root());
+    build
+        .args(["build", "--release", "--package", "ledgerline-lambda", "--example", "empty"])
+        .current_dir(paths::root());
     tools::run(&mut build, || "repair what the compiler names".to_owned())?;
-    let failed = |cause: String| Fault::new(format!("no cold start measured: {cause}"), "start the stack: cargo xtask up");
+    let failed =
+        |cause: String| Fault::new(format!("no cold start measured: {cause}"), "start the stack: cargo xtask up");
     let empty = start(&paths::target().join("release/examples/empty"), &[]).map_err(failed)?;
-    say(&format!("cold start: process start to the first request for work, medians\n  {:12} {:7.2} ms", "empty", empty));
+    say(&format!(
+        "cold start: process start to the first request for work, medians\n  {:12} {:7.2} ms",
+        "empty", empty
+    ));
     let environment = environment()?;
     for function in FUNCTIONS {
         let took = start(&functions_directory().join(function).join("bootstrap"), &environment).map_err(failed)?;
@@ -357,7 +368,9 @@ fn environment() -> Result<Vec<(String, String)>, Fault> {
         ("STREAM_NAME".to_owned(), stack.stream("EventStream")?.to_owned()),
         ("LEDGER_QUEUE_URL".to_owned(), stack.queue("LedgerQueue")?.to_owned()),
     ];
-    for (variable, logical) in [("CONTROL_TABLE", "ControlTable"), ("INDEX_TABLE", "IndexTable"), ("KEYS_TABLE", "KeysTable")] {
+    for (variable, logical) in
+        [("CONTROL_TABLE", "ControlTable"), ("INDEX_TABLE", "IndexTable"), ("KEYS_TABLE", "KeysTable")]
+    {
         all.push((variable.to_owned(), stack.table(logical)?.to_owned()));
     }
     for (variable, logical) in [

@@ -51,7 +51,7 @@ impl Config {
             append: AppendConfig {
                 lock_mode: env.choice("LOCK_MODE", &modes).unwrap_or(LockMode::Governance),
                 retention_days,
-                marker_days: env.number("CLAIM_DAYS", DEFAULT_CLAIM_DAYS, 15..=MAX_RETENTION_DAYS),
+                marker_days: env.number("CLAIM_DAYS", DEFAULT_CLAIM_DAYS, 30..=MAX_RETENTION_DAYS),
             },
         };
         env.finish().map(|()| config)

@@ -3,9 +3,11 @@
 //! Invariant: each chunk is committed exactly once, in its group's order, however often its pointer comes and wherever a
 //! run stops. Tiles, checkpoints and signatures are not here yet.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use ledgerline_lake::plan::Pointer;
 use ledgerline_lake::ports::{KeepPoison, ReadChunk};
@@ -64,7 +66,12 @@ where
     let mut groups = by_group(&messages);
     let runs = groups.iter_mut().map(|(group, tasks)| async move {
         let log = LogId::parse(group);
-        work_off(ports, config, clock, deadline_ms, log.ok(), tasks).await
+        // A panic is this group's alone: what it had finished is finished, the rest comes back.
+        let worked_off = AssertUnwindSafe(work_off(ports, config, clock, deadline_ms, log.ok(), tasks)).catch_unwind();
+        worked_off.await.unwrap_or_else(|_| {
+            tracing::error!(group, "a group made audit-write panic; its messages come back");
+            Ok(())
+        })
     });
     let halted = join_all(runs).await.into_iter().find_map(Result::err);
     if let Some(error) = halted {

@@ -58,7 +58,7 @@ pub struct Counts {
     pub unreadable_records: u64,
     /// Records put off because the answer was full.
     pub put_off: u64,
-    /// Records whose handling panicked.
+    /// Records whose handling panicked; they are in quarantine.
     pub panicked: u64,
 }
 
@@ -136,12 +136,17 @@ fn answer_with(
     for input in &request.records {
         let arrival_ms = input.arrival_ms(now_ms);
         let id = input.record_id.get();
-        // A panic leaves nothing behind but the workspace, which is made anew.
-        let bronze = catch_unwind(AssertUnwindSafe(|| to_bronze(&mut workspace, arrival_ms, &input.data)));
+        // A panic leaves nothing behind but the workspace, which is made anew. The record is quarantined whole: given back
+        // as failed it would come round by the error prefix and panic again for ever.
+        let mut bronze = catch_unwind(AssertUnwindSafe(|| to_bronze(&mut workspace, arrival_ms, &input.data)));
+        if bronze.is_err() {
+            workspace = Workspace::default();
+            counts.panicked += 1;
+            bronze = catch_unwind(AssertUnwindSafe(|| record::defective(&mut workspace, arrival_ms, &input.data)));
+        }
         match bronze {
             Err(_) => {
                 workspace = Workspace::default();
-                counts.panicked += 1;
                 answers.failed(id, arrival_ms);
             }
             Ok(bronze) if answers.ok(id, &bronze.partition, &workspace.lines) => {
@@ -164,7 +169,7 @@ mod tests {
     use answer::Partition;
 
     #[test]
-    fn a_panic_in_one_record_fails_that_record_only() {
+    fn a_record_that_panics_is_quarantined_whole_and_the_others_go_on() {
         let request = br#"{"records":[{"recordId":"a","data":"YQ=="},{"recordId":"b","data":"Yg=="},{"recordId":"c","data":"Yw=="}]}"#;
         let response = answer_with(request, 1_772_460_400_000, |workspace, arrival_ms, data| {
             workspace.lines.clear();
@@ -175,7 +180,11 @@ mod tests {
         let response = response.unwrap();
         let results: Vec<&str> =
             response.body.split("\"result\":\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
-        assert_eq!(results, ["Ok", "ProcessingFailed", "Ok"]);
-        assert_eq!((response.counts.panicked, response.counts.events), (1, 2));
+        assert_eq!(results, ["Ok", "Ok", "Ok"]);
+        assert_eq!((response.counts.panicked, response.counts.events, response.counts.quarantined), (1, 2, 1));
+        let second = response.body.split("\"data\":\"").nth(2).and_then(|rest| rest.split('"').next()).unwrap();
+        let line = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, second).unwrap();
+        let line = String::from_utf8(line).unwrap();
+        assert!(line.contains("\"reason\":\"defect\"") && line.contains("\"rawBase64\":\"Yg==\""), "{line}");
     }
 }

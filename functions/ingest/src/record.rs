@@ -87,6 +87,12 @@ fn documents(config: &Config, workspace: &mut Workspace, arrival_ms: i64, record
     Bronze { partition, events, quarantined }
 }
 
+/// A record that made [`to_bronze`] panic, kept as it came.
+pub(crate) fn defective(workspace: &mut Workspace, arrival_ms: i64, data: &str) -> Bronze {
+    let decoded = BASE64.decode(data);
+    whole(workspace, arrival_ms, Rejection::Defect, decoded.as_deref().unwrap_or(data.as_bytes()))
+}
+
 /// A record that is kept as it came.
 fn whole(workspace: &mut Workspace, arrival_ms: i64, reason: Rejection, bytes: &[u8]) -> Bronze {
     quarantine(workspace, arrival_ms, reason, bytes);

@@ -69,7 +69,7 @@ impl Config {
             ledger_queue_url: env.text("LEDGER_QUEUE_URL"),
             data_key_id: env.text("DATA_KEY_ID"),
             // At least as long as a message can come back: 14 days in a queue and 14 in its dead-letter queue.
-            claim_days: env.number("CLAIM_DAYS", 400, 28..=3650),
+            claim_days: env.number("CLAIM_DAYS", 400, 30..=3650),
             fan_out_cap: env.number("FAN_OUT_CAP", 5000, 1..=1_000_000),
         };
         env.finish().map(|()| config)
@@ -106,7 +106,9 @@ pub struct Keys {
 /// # Errors
 /// Whatever the control table or KMS refuses, with what the function's role must be allowed.
 pub async fn open_keys(data_keys: &DataKeys, clock: &impl Clock) -> Result<Keys, StartError> {
-    opened(data_keys, clock).await.map_err(|error| StartError::new("cannot open the data keys", &error, OPEN_KEYS_REMEDY))
+    opened(data_keys, clock)
+        .await
+        .map_err(|error| StartError::new("cannot open the data keys", &error, OPEN_KEYS_REMEDY))
 }
 
 const OPEN_KEYS_REMEDY: &str = "allow the function's role dynamodb:Query and dynamodb:PutItem on CONTROL_TABLE, and \
@@ -126,7 +128,8 @@ async fn opened(data_keys: &DataKeys, clock: &impl Clock) -> Result<Keys, StoreE
 
 /// Fills a buffer from the operating system's source.
 pub fn os_random(buffer: &mut [u8]) {
-    if getrandom::fill(buffer).is_err() {
+    if let Err(error) = getrandom::fill(buffer) {
+        tracing::error!(%error, "the system gives no randomness; ending");
         // A predictable salt or name would be written for good: nothing may go on without randomness.
         std::process::abort();
     }
@@ -179,7 +182,7 @@ mod tests {
         for (name, value, remedy) in [
             ("DEFAULT_ORG", "a/b", "1 to 64 of"),
             ("DEFAULT_CALLING_CODE", "0", "one to three digits"),
-            ("CLAIM_DAYS", "7", "28 to 3650"),
+            ("CLAIM_DAYS", "7", "30 to 3650"),
             ("FAN_OUT_CAP", "none", "1 to 1000000"),
             ("DATA_KEY_ID", "", "set it"),
         ] {

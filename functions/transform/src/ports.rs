@@ -42,6 +42,9 @@ pub trait Ports: Sync {
     fn random(&self) -> Random<'_>;
 }
 
+/// A source of random bytes that its holder owns.
+pub type OwnedRandom = Box<dyn Fn(&mut [u8]) + Send + Sync>;
+
 /// The stores as `main` or a test wires them up.
 pub struct Wired<Objects, Rows, Index, Keys, Queue> {
     /// The bronze bucket.
@@ -59,7 +62,7 @@ pub struct Wired<Objects, Rows, Index, Keys, Queue> {
     /// The FIFO queue.
     pub queue: Queue,
     /// The source of random bytes.
-    pub random: Box<dyn Fn(&mut [u8]) + Send + Sync>,
+    pub random: OwnedRandom,
 }
 
 impl<O, R, I, K, Q> Ports for Wired<O, R, I, K, Q>

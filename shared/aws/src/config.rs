@@ -63,8 +63,8 @@ pub fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
 
 /// Maps an SDK error to the closed enum. `what` names the attempt with ids only.
 ///
-/// Anything whose outcome is not certain (a time-out, a dropped connection, HTTP 5xx without a throttling code) is
-/// `Unknown`: the write may have happened.
+/// Anything whose outcome is not certain (a time-out, a dropped connection, HTTP 5xx other than 503) is `Unknown`: the write
+/// may have happened.
 pub fn store_error<E>(what: impl Into<String>, error: SdkError<E, HttpResponse>) -> StoreError
 where
     E: Error + ProvideErrorMetadata + Send + Sync + 'static,
@@ -95,6 +95,14 @@ where
             | "LimitExceededException",
             _,
         ) => StoreError::Throttled(failure),
+        // Nothing that is there or not there by itself: a name or a key in the configuration is wrong, and an operator
+        // must act, exactly as on a missing permission.
+        (
+            "NotFoundException" | "KMS.NotFoundException" | "KMS.DisabledException" | "KMS.KMSInvalidStateException",
+            _,
+        )
+        | ("QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue", _)
+        | ("ValidationException" | "InvalidParameterValue" | "PermanentRedirect", _) => StoreError::Denied(failure),
         (
             "AccessDenied"
             | "AccessDeniedException"

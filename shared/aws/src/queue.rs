@@ -1,7 +1,7 @@
 //! The FIFO queue of pointers.
 //!
 //! Invariant: `send` returns `Ok` only when the queue took every pointer. Sending one twice is harmless: its
-//! deduplication id is its place, and audit-write's markers hold for ever.
+//! deduplication id is its place, and audit-write's markers outlive every redelivery.
 
 use std::time::Duration;
 

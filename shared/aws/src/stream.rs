@@ -47,7 +47,7 @@ impl DeliveryStream {
         let what = format!("put {} records", records.len());
         let mut open = records;
         for round in 0..ROUNDS {
-            let batch = open.iter().map(|record| to_record(record)).collect::<Result<Vec<_>, _>>()?;
+            let batch = open.iter().map(to_record).collect::<Result<Vec<_>, _>>()?;
             let request = self.client.put_record_batch().delivery_stream_name(&self.name).set_records(Some(batch));
             let response = request.send().await.map_err(|error| store_error(what.as_str(), error))?;
             if response.failed_put_count == 0 {

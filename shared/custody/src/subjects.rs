@@ -104,6 +104,9 @@ pub enum SubjectWrite<'a> {
     },
 }
 
+/// States of subjects and links of theirs, each in the order asked; `None` where there is none.
+pub type StatesAndLinks = (Vec<Option<SubjectState>>, Vec<Option<Link>>);
+
 /// Finds subjects and writes their links.
 pub trait Subjects {
     /// Whom these pseudonyms name, in their order.
@@ -117,7 +120,7 @@ pub trait Subjects {
         &self,
         subjects: &[&str],
         links: &[(&str, &str)],
-    ) -> impl Future<Output = Result<(Vec<Option<SubjectState>>, Vec<Option<Link>>), StoreError>> + Send;
+    ) -> impl Future<Output = Result<StatesAndLinks, StoreError>> + Send;
 
     /// Carries out one write, all of it or nothing.
     fn write(&self, write: &SubjectWrite<'_>) -> impl Future<Output = Result<(), StoreError>> + Send;

@@ -38,11 +38,13 @@ pub enum Rejection {
     TooMany,
     /// A line of bronze, or a record of an error object, that does not decode.
     BadEnvelope,
+    /// Our own code panicked over it: a defect of ours, kept until it is mended and replayed.
+    Defect,
 }
 
 impl Rejection {
     /// All codes.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Empty,
         Self::NotUtf8,
         Self::NotJson,
@@ -55,6 +57,7 @@ impl Rejection {
         Self::NoTime,
         Self::TooMany,
         Self::BadEnvelope,
+        Self::Defect,
     ];
 
     /// The stored code.
@@ -72,6 +75,7 @@ impl Rejection {
             Self::NoTime => "no_time",
             Self::TooMany => "too_many",
             Self::BadEnvelope => "bad_envelope",
+            Self::Defect => "defect",
         }
     }
 

@@ -1,4 +1,8 @@
 //! Strict in-memory fakes, fault injection and check_everything.
+//!
+//! Invariant: a fake refuses what the real store refuses. What a test may rely on is checked by panicking: this crate is a
+//! development dependency only.
+#![expect(clippy::expect_used, reason = "a broken assumption of a test ends that test")]
 
 pub mod check;
 pub mod fakes;

@@ -57,7 +57,11 @@ impl fmt::Display for Pair {
         let (median, least, greatest) = self.ratios();
         writeln!(f, "  floor  {floor:8.2} µs of CPU per event")?;
         writeln!(f, "  ours   {ours:8.2} µs of CPU per event, {:.0} events per second per core", 1e6 / ours)?;
-        write!(f, "  ratio  {median:8.2}  (least {least:.2}, greatest {greatest:.2}, {TURNS} turns of {} events)", self.events)
+        write!(
+            f,
+            "  ratio  {median:8.2}  (least {least:.2}, greatest {greatest:.2}, {TURNS} turns of {} events)",
+            self.events
+        )
     }
 }
 
