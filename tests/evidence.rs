@@ -1,4 +1,5 @@
 //! Evidence on the local stack: locked, and recomputable by anybody.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ledgerline_tests::org::Org;
 use ledgerline_tests::stack::Stack;

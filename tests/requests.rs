@@ -1,4 +1,5 @@
 //! Access requests over HTTP on the local stack.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 

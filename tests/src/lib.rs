@@ -2,6 +2,7 @@
 //!
 //! Each test sends under an org that nobody else has, so that tests run side by side on one stack and still count
 //! exactly. Nothing here sleeps for luck: every wait is for a condition, with a deadline that names it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod org;
 pub mod scan;

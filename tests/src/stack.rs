@@ -166,12 +166,11 @@ impl Stack {
 
     /// An object's bytes and its version.
     pub fn object(&self, bucket: &str, key: &str) -> (Vec<u8>, String) {
-        let got = self.block(async {
+        self.block(async {
             let answer = self.s3.get_object().bucket(self.bucket(bucket)).key(key).send().await.unwrap();
             let version = answer.version_id().unwrap_or_default().to_owned();
             (answer.body.collect().await.unwrap().into_bytes().to_vec(), version)
-        });
-        got
+        })
     }
 
     /// An object's text, unpacked if it is gzip.

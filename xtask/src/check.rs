@@ -40,7 +40,7 @@ pub fn run() -> Result<bool, Fault> {
     check(
         "documentation",
         cargo(&["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"])
-            .env("RUSTDOCFLAGS", "-D warnings"),
+            .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links"),
     );
     check("licences, bans, sources", at_root(&deny).args(["check", "licenses", "bans", "sources"]));
     check("advisories", at_root(&deny).args(["check", "advisories"]));

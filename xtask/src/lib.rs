@@ -12,5 +12,5 @@ pub mod local;
 pub mod paths;
 pub mod send;
 pub mod stack;
-pub mod tests;
+pub mod suite;
 pub mod tools;

@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use xtask::fault::Fault;
 use xtask::r#gen::GenArgs;
 use xtask::stack::Stack;
-use xtask::{bench, check, demo, r#gen, local, send, tests, tools};
+use xtask::{bench, check, demo, r#gen, local, send, suite, tools};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Ledgerline's own commands", disable_help_subcommand = true)]
@@ -70,7 +70,7 @@ fn run(task: Task) -> Result<bool, Fault> {
         Task::Gen(arguments) => generate(&arguments).map(|()| true),
         Task::Check => check::run(),
         Task::Bench { subject } => bench::run(subject).map(|()| true),
-        Task::Test => tests::run(),
+        Task::Test => suite::run(),
     }
 }
 

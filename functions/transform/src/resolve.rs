@@ -36,7 +36,7 @@ pub type Resolved = BTreeMap<(usize, String), String>;
 /// finds them and writes only what is missing.
 ///
 /// # Errors
-/// `Conflict` if clashes outlast [`CLASHES`] pauses; whatever else the store reports.
+/// `Conflict` if clashes outlast ten pauses; whatever else the store reports.
 pub async fn resolve(
     subjects: &impl Subjects,
     mentions: &[Mention],

@@ -175,7 +175,7 @@ fn trim_end(bytes: &[u8]) -> &[u8] {
 /// Reads one document strictly: an I-JSON object, nothing after it but white space.
 ///
 /// It accepts exactly what [`split`] calls a document. Integers beyond 64 bits become doubles here; identity never
-/// rests on them, see [`crate::content_id`].
+/// rests on them, see [`crate::content_id()`].
 pub fn parse(document: &[u8]) -> Result<Value, Rejection> {
     // serde_json's own limit is twice as deep, and it does not say which rule was broken: in both cases the lexer
     // decides. The first pass over a good document is serde_json's alone.
