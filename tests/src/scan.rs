@@ -47,7 +47,8 @@ pub fn found(needles: &[String], places: &[Place]) -> Vec<String> {
     hits
 }
 
-/// What lies in every queue, dead-letter queues too. Messages are left where they are.
+/// What lies in every queue, dead-letter queues too, and is left there. A drained stack has empty ones, so this finds what
+/// got stuck; what the messages in passing hold is tested on the fakes, and their content, pointers, stands in the plans.
 fn messages(stack: &Stack) -> Vec<Place> {
     let mut places = Vec::new();
     for (name, url) in &stack.description().queues {

@@ -19,7 +19,7 @@ use ledgerline_lake::{ObjectId, ports::ReadBody};
 use ledgerline_lambda::config::{ConfigError, Env};
 use ledgerline_lambda::disposition::Disposition;
 use ledgerline_lambda::sqs::standard_answer;
-use ledgerline_ledger::store::StoreError;
+use ledgerline_ledger::store::{Failure, StoreError};
 
 use lines::{Lines, read_line};
 use notice::Notice;
@@ -92,9 +92,8 @@ where
     S: PutRecords,
 {
     let Ok(notices) = notice::read(message.body.as_deref().unwrap_or_default()) else {
-        // It names no object, so no object is lost with it; only somebody writing to the queue by hand sends such.
-        tracing::error!(message = message.message_id, "no S3 notification, acknowledged");
-        return Ok(());
+        // It names no object. Given back, it ends in the dead-letter queue, where somebody is told of it.
+        return Err(StoreError::Corrupt(Failure::new("a message that is no S3 notification")));
     };
     for notice in notices.iter().filter(|notice| notice.key.starts_with(ERRORS)) {
         match redrive(ports, now_ms, notice).await {

@@ -157,6 +157,13 @@ async fn the_files_in_events_go_through_and_the_line_that_is_no_record_is_kept()
 }
 
 #[tokio::test]
+async fn a_message_that_is_no_notification_comes_back() {
+    let mut event = notice_of(KEY);
+    event.records[0].body = Some("by hand".to_owned());
+    assert_eq!(run(&ports(Vec::new()), event).await.len(), 1);
+}
+
+#[tokio::test]
 async fn batches_keep_the_limits_of_the_service() {
     let many: String = (0..1_201).map(|n| line(format!("{{\"n\":{n}}}"))).collect();
     let ports_of_many = ports(many.into_bytes());

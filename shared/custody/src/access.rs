@@ -18,7 +18,7 @@ use ledgerline_ledger::tree::Hash;
 use ledgerline_privacy::PseudonymKey;
 use serde::{Deserialize, Serialize};
 
-use crate::order::{EventOrder, rank};
+use crate::order::EventOrder;
 use crate::subjects::Link;
 
 /// Finds whom identifiers name.
@@ -204,7 +204,7 @@ impl Found {
         }
         let order = EventOrder {
             occurred_at: line.header().occurred_at.clone(),
-            rank: rank(&event_type(line.as_str())),
+            rank: ledgerline_event::rank_of(&event_type(line.as_str())),
             log: place.log.as_str().to_owned(),
             index,
         };

@@ -20,6 +20,7 @@ use serde_json::Value;
 
 use crate::document::Rejection;
 use crate::source_event::{Context, SourceEvent};
+pub use kinds::rank_of;
 use reading::Reading;
 
 /// One source: how its documents are recognised, and how they are read.

@@ -15,7 +15,7 @@ mod scan;
 pub mod sensitive;
 pub mod source_event;
 
-pub use adapters::adapt;
+pub use adapters::{adapt, rank_of};
 pub use content_id::{ContentId, content_id};
 pub use document::Rejection;
 pub use source_event::{Context, Field, JsonKind, Lifecycle, Record, SourceEvent};

@@ -46,6 +46,43 @@ pub(super) const DATA_DELETION: EventKind = kind("data.deletion", "Personal data
 pub(super) const AWS_SERVICE: EventKind = kind("aws.service", "AWS service event", Complete, 96);
 pub(super) const OTHER: EventKind = kind("other", "Other event", Complete, 98);
 
+/// All kinds.
+const ALL: [EventKind; 28] = [
+    CUSTOMER_START,
+    OUTBOUND,
+    CONTACT,
+    IDENTITY_RESOLUTION,
+    CONSENT,
+    FLOW_START,
+    FLOW_OUTCOME,
+    FLOW_END,
+    ATTRIBUTES,
+    ACD_START,
+    ACD_END,
+    USER_START,
+    HOLD,
+    TRANSCRIPTION,
+    STATE,
+    TRANSFER,
+    USER_END,
+    VOICEMAIL_START,
+    VOICEMAIL_END,
+    CUSTOMER_END,
+    ACW,
+    WRAPUP,
+    SURVEY,
+    AUDIT,
+    DATA_ACCESS,
+    DATA_DELETION,
+    AWS_SERVICE,
+    OTHER,
+];
+
+/// Where events of this kind stand among those of one instant; kinds that this version does not know come last.
+pub fn rank_of(event_type: &str) -> u8 {
+    ALL.iter().find(|kind| kind.event_type == event_type).map_or(u8::MAX, |kind| kind.rank)
+}
+
 /// The kind of a Genesys conversation topic by what follows `v2.detail.events.conversation.{id}.`.
 pub(super) fn of_conversation_topic(suffix: &str) -> Option<EventKind> {
     Some(match suffix {
@@ -101,5 +138,19 @@ pub(super) fn of_word(word: &str) -> EventKind {
         "dataaccess" | "dataaccessed" => DATA_ACCESS,
         "datadeletion" | "datadeleted" => DATA_DELETION,
         _ => OTHER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_a_name_of_its_own_and_its_rank_is_found() {
+        for (at, kind) in ALL.iter().enumerate() {
+            assert_eq!(rank_of(kind.event_type), kind.rank);
+            assert!(ALL[at + 1..].iter().all(|other| other.event_type != kind.event_type), "{}", kind.event_type);
+        }
+        assert_eq!(rank_of("of.a.later.version"), u8::MAX);
     }
 }
