@@ -5,7 +5,6 @@
 //! a counted duplicate. The error objects themselves are left to the bucket's lifecycle.
 
 mod lines;
-mod notice;
 pub mod ports;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
@@ -18,11 +17,11 @@ use ledgerline_lake::keys::{ERRORS, QUARANTINE};
 use ledgerline_lake::{ObjectId, ports::ReadBody};
 use ledgerline_lambda::config::{ConfigError, Env};
 use ledgerline_lambda::disposition::Disposition;
+use ledgerline_lambda::notification::{Created, created};
 use ledgerline_lambda::sqs::standard_answer;
 use ledgerline_ledger::store::{Failure, StoreError};
 
 use lines::{Lines, read_line};
-use notice::Notice;
 use ports::{KeepUnreadable, Ports, PutRecords, ReadErrors};
 
 /// What the function is told at cold start.
@@ -91,7 +90,7 @@ where
     E: ReadErrors + KeepUnreadable,
     S: PutRecords,
 {
-    let Ok(notices) = notice::read(message.body.as_deref().unwrap_or_default()) else {
+    let Ok(notices) = created(message.body.as_deref().unwrap_or_default()) else {
         // It names no object. Given back, it ends in the dead-letter queue, where somebody is told of it.
         return Err(StoreError::Corrupt(Failure::new("a message that is no S3 notification")));
     };
@@ -111,7 +110,7 @@ where
 }
 
 /// Puts the records of one object back, batch by batch, and keeps the rest.
-async fn redrive<E, S>(ports: &Ports<E, S>, now_ms: i64, notice: &Notice) -> Result<Counts, StoreError>
+async fn redrive<E, S>(ports: &Ports<E, S>, now_ms: i64, notice: &Created) -> Result<Counts, StoreError>
 where
     E: ReadErrors + KeepUnreadable,
     S: PutRecords,
@@ -146,7 +145,7 @@ const KEPT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What was read and is not yet written.
 struct Pending<'a> {
-    notice: &'a Notice,
+    notice: &'a Created,
     now_ms: i64,
     batch: Vec<Bytes>,
     batch_bytes: usize,

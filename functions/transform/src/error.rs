@@ -5,7 +5,7 @@ use ledgerline_lake::silver::SilverError;
 use ledgerline_lambda::disposition::Disposition;
 use ledgerline_ledger::store::StoreError;
 
-use crate::notification::NotANotification;
+use ledgerline_lambda::notification::NotANotification;
 
 /// Why an object was not planned.
 #[derive(Debug, thiserror::Error)]

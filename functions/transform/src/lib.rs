@@ -9,7 +9,6 @@
 pub mod config;
 pub mod decode;
 pub mod error;
-pub mod notification;
 pub mod object;
 pub mod output;
 pub mod ports;
@@ -27,13 +26,13 @@ use ledgerline_lake::plan::Counts;
 use ledgerline_lake::ports::KeepPoison;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_lambda::disposition::Disposition;
+use ledgerline_lambda::notification::{Created, created};
 use ledgerline_lambda::sqs::standard_answer;
 use ledgerline_ledger::store::StoreError;
 use serde_json::json;
 
 use crate::config::Settings;
 use crate::error::TransformError;
-use crate::notification::Created;
 use crate::ports::Ports;
 
 /// Calls under way at once for one object: enough to hide a round trip of some 5 ms behind the others (16 / 5 ms =
@@ -77,7 +76,7 @@ pub async fn handle(
 
 /// Whether the message is finished with: each of its objects is planned, or kept as poison.
 async fn message_done(ports: &impl Ports, settings: &Settings, clock: &impl Clock, message: &SqsMessage) -> bool {
-    let created = match notification::created(message.body.as_deref().unwrap_or_default()) {
+    let created = match created(message.body.as_deref().unwrap_or_default()) {
         Ok(created) => created,
         Err(error) => {
             let id = message.message_id.as_deref().unwrap_or("no-id");

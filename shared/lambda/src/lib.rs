@@ -5,5 +5,6 @@
 pub mod clock;
 pub mod config;
 pub mod disposition;
+pub mod notification;
 pub mod sqs;
 pub mod telemetry;

@@ -1,6 +1,8 @@
-//! What a queue message says: which bronze objects came to be.
+//! S3 notifications as SQS carries them: which objects came to be.
 //!
 //! Foreign bytes: nothing here panics, and a body that is no notification is named as such by a closed reason.
+
+use std::fmt;
 
 use serde::Deserialize;
 
@@ -14,9 +16,16 @@ pub struct Created {
 }
 
 /// A body that is no S3 notification. Says nothing of what it is instead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the message is no S3 notification")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotANotification;
+
+impl fmt::Display for NotANotification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the message is no S3 notification")
+    }
+}
+
+impl std::error::Error for NotANotification {}
 
 /// Reads a message body: the objects that it says were created, in its order. None for the test event that S3 sends
 /// when a notification is set up, and for events that create nothing.
