@@ -2,8 +2,9 @@
 //! cut on bytes, before anything is stored.
 //!
 //! Invariant: what [`cut`] returns holds no value of a listed field, says where each stood, and nothing about what it
-//! was: no length, no digest. A document without any is not copied. In bytes that are no JSON the search is lexical
-//! and errs on the side of cutting too much.
+//! was: no length, no digest. The list of places is bounded ([`CUTS_MAX`], [`POINTER_BYTES_MAX`]) whatever the
+//! document is; the cutting is not. A document without any is not copied. In bytes that are no JSON the search is
+//! lexical and errs on the side of cutting too much.
 
 use crate::scan::{Lexer, MAX_DEPTH, Text, unescape};
 
@@ -35,11 +36,21 @@ impl SensitiveKind {
 /// One value that was cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cut {
-    /// The value's pointer (RFC 6901) in the document; empty for bytes that are no JSON.
+    /// The value's pointer (RFC 6901) in the document; empty for bytes that are no JSON. A longer one ends in `…` after
+    /// at most [`POINTER_BYTES_MAX`] bytes; `…` alone stands for all cuts that the list has no room for.
     pub pointer: String,
     /// What kind of data stood there.
     pub kind: SensitiveKind,
 }
+
+/// Longest pointer that is kept: keys are the source's, and each of many cuts would repeat a long one.
+pub const POINTER_BYTES_MAX: usize = 256;
+
+/// Most cuts that are listed one by one. One more entry, of the last cut's kind, stands for all others.
+pub const CUTS_MAX: usize = 64;
+
+/// What ends a pointer that was cut short.
+const ELLIPSIS: &str = "…";
 
 /// The fields: names in lower case, letters and digits only.
 const NAMES: [(&str, SensitiveKind); 47] = {
@@ -153,7 +164,8 @@ fn is_named_value(key: &[u8]) -> bool {
 /// Replaces the values of sensitive fields in a document by `null`. Only for documents that a pass found well-formed;
 /// anything else is [`cut_garbage`]'s.
 pub fn cut(document: &[u8]) -> (Vec<u8>, Vec<Cut>) {
-    let mut finder = Finder { lexer: Lexer::new(document), pointer: String::new(), found: Vec::new() };
+    let mut finder =
+        Finder { lexer: Lexer::new(document), pointer: Pointer::default(), found: Vec::new(), room: CUTS_MAX };
     if finder.lexer.after_space().is_err() || finder.value(0).is_none() {
         return cut_garbage(document);
     }
@@ -164,13 +176,16 @@ pub fn cut(document: &[u8]) -> (Vec<u8>, Vec<Cut>) {
 struct Found {
     start: usize,
     end: usize,
-    cut: Cut,
+    kind: SensitiveKind,
+    /// Where it stood; `None` once the list is full.
+    pointer: Option<String>,
 }
 
 fn replace(bytes: &[u8], mut found: Vec<Found>) -> (Vec<u8>, Vec<Cut>) {
     found.sort_by_key(|value| (value.start, std::cmp::Reverse(value.end)));
     let mut out = Vec::with_capacity(bytes.len());
-    let mut cuts = Vec::with_capacity(found.len());
+    let mut cuts = Vec::with_capacity(found.len().min(CUTS_MAX + 1));
+    let mut unlisted = None;
     let mut copied = 0;
     for value in found {
         // A value inside one that is cut already is gone with it.
@@ -180,16 +195,67 @@ fn replace(bytes: &[u8], mut found: Vec<Found>) -> (Vec<u8>, Vec<Cut>) {
         out.extend_from_slice(&bytes[copied..value.start]);
         out.extend_from_slice(b"null");
         copied = value.end;
-        cuts.push(value.cut);
+        match value.pointer {
+            Some(pointer) if cuts.len() < CUTS_MAX => cuts.push(Cut { pointer, kind: value.kind }),
+            _ => unlisted = Some(value.kind),
+        }
     }
+    cuts.extend(unlisted.map(|kind| Cut { pointer: ELLIPSIS.to_owned(), kind }));
     out.extend_from_slice(&bytes[copied..]);
     (out, cuts)
 }
 
 struct Finder<'a> {
     lexer: Lexer<'a>,
-    pointer: String,
+    pointer: Pointer,
     found: Vec<Found>,
+    /// How many more pointers the list has room for.
+    room: usize,
+}
+
+/// The pointer of the value that is being read, up to [`POINTER_BYTES_MAX`] bytes of it.
+#[derive(Default)]
+struct Pointer {
+    text: String,
+    /// Whether something is missing at the end.
+    short: bool,
+}
+
+impl Pointer {
+    /// What [`Self::back_to`] goes back to.
+    fn mark(&self) -> (usize, bool) {
+        (self.text.len(), self.short)
+    }
+
+    fn back_to(&mut self, (length, short): (usize, bool)) {
+        self.text.truncate(length);
+        self.short = short;
+    }
+
+    fn push(&mut self, key: &str) {
+        self.push_character('/');
+        for character in key.chars() {
+            match character {
+                '~' => "~0".chars().for_each(|c| self.push_character(c)),
+                '/' => "~1".chars().for_each(|c| self.push_character(c)),
+                other => self.push_character(other),
+            }
+            if self.short {
+                return;
+            }
+        }
+    }
+
+    fn push_character(&mut self, character: char) {
+        self.short |= self.text.len() + character.len_utf8() > POINTER_BYTES_MAX;
+        if !self.short {
+            self.text.push(character);
+        }
+    }
+
+    fn to_text(&self) -> String {
+        if self.short { [&self.text, ELLIPSIS].concat() } else { self.text.clone() }
+    }
 }
 
 impl<'a> Finder<'a> {
@@ -208,14 +274,14 @@ impl<'a> Finder<'a> {
             return None;
         }
         self.lexer.at += 1;
-        let kept = self.pointer.len();
+        let kept = self.pointer.mark();
         for index in 0.. {
             if self.lexer.after_space().ok()? == b']' {
                 break;
             }
-            self.pointer.push_str(&format!("/{index}"));
+            self.pointer.push(&index.to_string());
             self.value(depth)?;
-            self.pointer.truncate(kept);
+            self.pointer.back_to(kept);
             if self.lexer.after_space().ok()? == b',' {
                 self.lexer.at += 1;
             }
@@ -229,7 +295,7 @@ impl<'a> Finder<'a> {
             return None;
         }
         self.lexer.at += 1;
-        let kept = self.pointer.len();
+        let kept = self.pointer.mark();
         let mut named = None;
         let mut siblings: Vec<(Text<'a>, usize, usize)> = Vec::new();
         while self.lexer.after_space().ok()? != b'}' {
@@ -238,7 +304,7 @@ impl<'a> Finder<'a> {
             self.lexer.at += 1;
             self.lexer.after_space().ok()?;
             let decoded = key.decode();
-            push_token(&mut self.pointer, &decoded);
+            self.pointer.push(&decoded);
             let start = self.lexer.at;
             self.value(depth)?;
             let end = self.lexer.at;
@@ -250,36 +316,30 @@ impl<'a> Finder<'a> {
             if is_named_value(decoded.as_bytes()) {
                 siblings.push((key, start, end));
             }
-            self.pointer.truncate(kept);
+            self.pointer.back_to(kept);
             if self.lexer.after_space().ok()? == b',' {
                 self.lexer.at += 1;
             }
         }
         self.lexer.at += 1;
         for (key, start, end) in siblings {
-            push_token(&mut self.pointer, &key.decode());
+            self.pointer.push(&key.decode());
             self.note(named, start, end);
-            self.pointer.truncate(kept);
+            self.pointer.back_to(kept);
         }
         Some(())
     }
 
     /// Notes a value, unless it is `null`: there is nothing to cut, or it was cut before.
     fn note(&mut self, kind: Option<SensitiveKind>, start: usize, end: usize) {
-        if let Some(kind) = kind.filter(|_| &self.lexer.bytes[start..end] != b"null") {
-            self.found.push(Found { start, end, cut: Cut { pointer: self.pointer.clone(), kind } });
+        let Some(kind) = kind.filter(|_| &self.lexer.bytes[start..end] != b"null") else { return };
+        // What was found inside this value goes with it, and its place in the list is free again.
+        while let Some(inside) = self.found.pop_if(|found| found.start >= start && found.end <= end) {
+            self.room += usize::from(inside.pointer.is_some());
         }
-    }
-}
-
-fn push_token(pointer: &mut String, key: &str) {
-    pointer.push('/');
-    for character in key.chars() {
-        match character {
-            '~' => pointer.push_str("~0"),
-            '/' => pointer.push_str("~1"),
-            other => pointer.push(other),
-        }
+        let pointer = (self.room > 0).then(|| self.pointer.to_text());
+        self.room -= usize::from(pointer.is_some());
+        self.found.push(Found { start, end, kind, pointer });
     }
 }
 
@@ -294,7 +354,7 @@ pub fn cut_garbage(bytes: &[u8]) -> (Vec<u8>, Vec<Cut>) {
         let Some(kind) = name_before(&bytes[..sign]) else { continue };
         let (start, end) = value_after(bytes, sign + 1);
         if start < end && &bytes[start..end] != b"null" {
-            found.push(Found { start, end, cut: Cut { pointer: String::new(), kind } });
+            found.push(Found { start, end, kind, pointer: Some(String::new()) });
         }
         at = end.max(at);
     }
@@ -419,6 +479,31 @@ mod tests {
     fn pointers_escape_as_rfc_6901_says() {
         let (_, cuts) = cut_text(r#"{"a/b":{"m~n":{"pwd":"x"}}}"#);
         assert_eq!(cuts[0].0, "/a~1b/m~0n/pwd");
+    }
+
+    #[test]
+    fn a_long_key_over_many_cuts_is_not_repeated_and_every_value_is_cut() {
+        let key = "ü~".repeat(100_000);
+        let document = format!("{{\"{key}\":[{}]}}", vec![r#"{"cvv":"737"}"#; 60_000].join(","));
+        let (kept, cuts) = cut(document.as_bytes());
+        assert_eq!(cuts.len(), CUTS_MAX + 1);
+        let bytes: usize = cuts.iter().map(|cut| cut.pointer.capacity()).sum();
+        assert!(bytes <= (CUTS_MAX + 1) * (POINTER_BYTES_MAX + ELLIPSIS.len()), "{bytes}");
+        assert!(cuts[..CUTS_MAX].iter().all(|cut| cut.pointer.starts_with("/ü~0ü~0") && cut.pointer.ends_with('…')));
+        assert_eq!(cuts[CUTS_MAX], Cut { pointer: "…".to_owned(), kind: SensitiveKind::CardVerification });
+        let text = String::from_utf8(kept).unwrap();
+        assert!(!text.contains("737"));
+        assert_eq!(text.matches(r#"{"cvv":null}"#).count(), 60_000);
+        let (_, cuts) = cut_garbage("cvv=1,".repeat(1_000).as_bytes());
+        assert_eq!((cuts.len(), cuts[CUTS_MAX].pointer.as_str()), (CUTS_MAX + 1, "…"));
+    }
+
+    #[test]
+    fn what_goes_with_an_outer_value_takes_no_room_in_the_list() {
+        let document = format!("{{\"pin\":[{}],\"cvv\":1}}", vec![r#"{"pwd":"x"}"#; 100].join(","));
+        let (text, cuts) = cut_text(&document);
+        assert_eq!(text, r#"{"pin":null,"cvv":null}"#);
+        assert_eq!(cuts.iter().map(|(pointer, _)| pointer.as_str()).collect::<Vec<_>>(), ["/pin", "/cvv"]);
     }
 
     #[test]
