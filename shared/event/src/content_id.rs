@@ -1,8 +1,10 @@
 //! What names an event by what it says, however often and through whatever envelope it arrives.
 //!
-//! Invariant: two events have one content id exactly if organisation, topic and native id agree or, without a native
-//! id, if their bodies differ in nothing but white space, the order of members and the spelling of strings. Numbers
-//! count as they are written, so that no two numbers beyond a double's precision are taken for one.
+//! Invariant: two events have one content id exactly if organisation, topic and record agree and, with a native id, it
+//! and the name that the source gives itself or, without one, if their bodies differ in nothing but white space, the
+//! order of members and the spelling of strings. A time that only an envelope tells counts beside a body, since nothing
+//! in the body tells two such events apart. Numbers count as they are written, so that no two numbers beyond a double's
+//! precision are taken for one.
 
 use std::fmt;
 
@@ -37,18 +39,23 @@ impl fmt::Debug for ContentId {
 /// The content id of `event`, which was adapted from `document`.
 pub fn content_id(event: &SourceEvent<'_>, document: &[u8]) -> ContentId {
     let mut hasher = Sha256::new();
-    hasher.update(b"ledgerline content id v1\0");
-    for part in [event.org.as_bytes(), event.topic.as_bytes()] {
-        part_into(&mut hasher, part);
+    hasher.update(b"ledgerline content id v2\0");
+    let record = event.record.id();
+    for part in [&*event.org, &*event.topic, event.record.family(), &*record] {
+        part_into(&mut hasher, part.as_bytes());
     }
     match &event.native_id {
         Some(native) => {
             hasher.update(b"n");
             part_into(&mut hasher, native.as_bytes());
+            part_into(&mut hasher, event.source_name.unwrap_or_default().as_bytes());
         }
         None => {
             hasher.update(b"b");
             part_into(&mut hasher, &canonical_body(document, event.body));
+            if !event.body.has_time {
+                hasher.update(event.occurred_at_ms.to_be_bytes());
+            }
         }
     }
     ContentId(hasher.finalize().into())

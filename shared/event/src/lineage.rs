@@ -26,41 +26,44 @@ pub fn write_derived_token<'a>(record_id: &str, text: &'a mut [u8; 36]) -> &'a s
     Uuid::new_v5(&NAMESPACE, record_id.as_bytes()).hyphenated().encode_lower(text)
 }
 
-/// Whether a text is a token and nothing else: a UUID, a ULID, a hexadecimal digest or a W3C trace parent, each with a
-/// short lower-case prefix or without. Names, numbers and sentences are none of these; free base64 may spell one.
+/// Whether a text is a token and nothing else: a UUID, a ULID, a W3C trace id or trace parent, each with a prefix of a
+/// closed list or without. Names, numbers and sentences are none of these; free base64 or a free prefix may spell one,
+/// and a digest of 40 or 64 digits may be a telephone number's.
 pub fn looks_like_token(text: &str) -> bool {
     text.len() <= TOKEN_BYTES_MAX && (is_token(text) || without_prefix(text).is_some_and(is_token))
 }
 
+/// What systems put before a token.
+const PREFIXES: [&str; 8] = ["lt", "lin", "lineage", "trace", "tok", "token", "corr", "id"];
+
 fn without_prefix(text: &str) -> Option<&str> {
     let (prefix, rest) = text.split_once(['_', '-', ':', '.'])?;
-    let short = (1..=16).contains(&prefix.len()) && prefix.bytes().all(|b| b.is_ascii_lowercase());
-    short.then_some(rest)
+    PREFIXES.contains(&prefix).then_some(rest)
 }
 
 fn is_token(text: &str) -> bool {
     let bytes = text.as_bytes();
-    is_uuid(bytes) || is_hex_digest(bytes) || is_ulid(bytes) || is_trace_parent(bytes)
+    is_uuid(bytes) || is_trace_id(bytes) || is_ulid(bytes) || is_trace_parent(bytes)
 }
 
 fn is_uuid(b: &[u8]) -> bool {
     b.len() == 36
+        && b != b"00000000-0000-0000-0000-000000000000"
         && b.iter().enumerate().all(|(at, byte)| match at {
             8 | 13 | 18 | 23 => *byte == b'-',
             _ => byte.is_ascii_hexdigit(),
         })
 }
 
-/// 16 or more hexadecimal digits, not all of them decimal: a phone or card number is no digest.
-fn is_hex_digest(b: &[u8]) -> bool {
-    (16..=TOKEN_BYTES_MAX).contains(&b.len())
-        && b.iter().all(u8::is_ascii_hexdigit)
-        && b.iter().any(u8::is_ascii_alphabetic)
+/// 32 hexadecimal digits, not all of them decimal.
+fn is_trace_id(b: &[u8]) -> bool {
+    b.len() == 32 && b.iter().all(u8::is_ascii_hexdigit) && b.iter().any(u8::is_ascii_alphabetic)
 }
 
 fn is_ulid(b: &[u8]) -> bool {
     let crockford = |byte: &u8| byte.is_ascii_digit() || (byte.is_ascii_uppercase() && !b"ILOU".contains(byte));
-    b.len() == 26 && b.iter().all(crockford) && b.iter().any(u8::is_ascii_alphabetic)
+    // 48 bits of time leave the first character no more than a 7.
+    b.len() == 26 && b[0] <= b'7' && b.iter().all(crockford) && b.iter().any(u8::is_ascii_alphabetic)
 }
 
 fn is_trace_parent(b: &[u8]) -> bool {
@@ -233,7 +236,7 @@ mod tests {
             TOKEN,
             "lt_bd86e063-8107-5582-8732-b94e6fbe5587",
             "01ARZ3NDEKTSV4RRFFQ69G5FAV",
-            "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "4bf92f3577b34da6a3ce929d0e0e4736",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         ] {
             assert!(looks_like_token(token), "{token}");
@@ -250,6 +253,13 @@ mod tests {
             "a-sentence-somebody-typed-into-a-field",
             "lineage",
             "MaximilianJohannesvonMueller",
+            "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "lt_9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+            "9f86d081884c7d65",
+            "johnsmith-bd86e063-8107-5582-8732-b94e6fbe5587",
+            "JANSMYTHBERNHARDSTRASSE123",
+            "00000000-0000-0000-0000-000000000000",
             "JohnSmithBornOn19800101InBerlin",
         ] {
             assert!(!looks_like_token(other), "{other}");

@@ -45,6 +45,8 @@ pub struct SourceEvent<'a> {
     pub occurred_at_ms: i64,
     /// The source's own immutable id of this event; never an envelope's.
     pub native_id: Option<Cow<'a, str>>,
+    /// What the event itself calls its source: native ids are one source's own.
+    pub source_name: Option<&'a str>,
     /// The source's sequence number within the record.
     pub sequence: Option<i64>,
     /// Orders events of one instant: a start before what it encloses, an end after.
@@ -70,6 +72,8 @@ pub struct Body {
     pub path: &'static [&'static str],
     /// Members of the body that a re-send may change.
     pub except: &'static [&'static str],
+    /// Whether the event's time stands in it; otherwise an envelope told it.
+    pub has_time: bool,
 }
 
 /// What an event is about.

@@ -296,6 +296,30 @@ fn a_resent_event_has_the_same_content_id_and_another_body_has_not() {
 }
 
 #[test]
+fn a_content_id_holds_the_record_the_sources_name_and_a_time_that_only_the_envelope_tells() {
+    let of = |document: Value| id_of(&serde_json::to_vec(&document).unwrap());
+    let at = "2026-03-02T14:00:00Z";
+    let flat = |record: &str, source: &str| {
+        of(json!({"interactionId": record, "eventId": "e-1", "timestamp": at, "source": source}))
+    };
+    assert_eq!(flat("c-1", "ivr"), flat("c-1", "ivr"));
+    assert_ne!(flat("c-1", "ivr"), flat("c-2", "ivr"));
+    assert_ne!(flat("c-1", "ivr"), flat("c-1", "crm"));
+    let bus = |envelope: &str, record: &str, time: &str, body: Value| {
+        of(json!({"source": "aws.partner/genesys.com/cloud/acme/x", "id": envelope, "time": time,
+            "detail-type": "v2.detail.events.conversation.{id}.acw",
+            "detail": {"conversationId": record, "metadata": {"CorrelationId": envelope}, "eventBody": body}}))
+    };
+    // The conversation stands in the envelope only, and so does the time.
+    let body = || json!({"wrapupCode": "w"});
+    assert_ne!(bus("1", "c-1", at, body()), bus("1", "c-2", at, body()));
+    assert_ne!(bus("1", "c-1", at, body()), bus("1", "c-1", "2026-03-02T14:00:01Z", body()));
+    assert_eq!(bus("1", "c-1", at, body()), bus("2", "c-1", at, body()));
+    let timed = || json!({"wrapupCode": "w", "eventTime": 1_772_460_000_000_i64});
+    assert_eq!(bus("1", "c-1", at, timed()), bus("2", "c-1", "2026-03-05T14:00:01Z", timed()));
+}
+
+#[test]
 fn spelling_does_not_change_a_content_id_and_numbers_beyond_a_double_do() {
     let body = |inner: &str| format!("{{\"conversationId\":\"c\",\"timestamp\":1772460000000,{inner}}}").into_bytes();
     let one = id_of(&body("\"a\":\"\\u00e9/\",\"b\":[1,{\"x\":1,\"y\":2}]"));

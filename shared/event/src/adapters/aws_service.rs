@@ -24,6 +24,6 @@ fn adapt<'a>(reading: &Reading<'a>) -> Result<SourceEvent<'a>, Rejection> {
     // The bus gives every event of a service an id, and that id again whenever it delivers the event again: here the
     // envelope is the source.
     event.native_id = reading.root_text("id");
-    event.body = Body { path: &[], except: &[] };
+    event.body = Body { path: &[], except: &[], has_time: true };
     Ok(event)
 }

@@ -96,9 +96,7 @@ impl<'a> Reading<'a> {
 
     /// When it happened. Within a layer the event's own time comes before the time of its sending.
     pub(super) fn occurred_at_ms(&self, own: &'a Object) -> Result<i64, Rejection> {
-        const NAMES: [&str; 4] = ["eventTime", "occurredAt", "timestamp", "time"];
-        let stated = |layer: &'a Object| NAMES.iter().find_map(|name| layer.get(*name).and_then(instant::parse_value));
-        self.layers(own).into_iter().find_map(stated).ok_or(Rejection::NoTime)
+        self.layers(own).into_iter().find_map(time_in).ok_or(Rejection::NoTime)
     }
 
     /// The interaction that the event names, `None` if it names none.
@@ -159,6 +157,7 @@ impl<'a> Reading<'a> {
             session_id: session,
             occurred_at_ms,
             native_id: None,
+            source_name: [own.object, self.event.object].iter().find_map(|layer| layer.get("source")?.as_str()),
             sequence: None,
             rank: kind.rank,
             lineage_token,
@@ -166,9 +165,15 @@ impl<'a> Reading<'a> {
             fields: Vec::with_capacity(own.object.len()),
             identifiers: Vec::new(),
             extra: Vec::new(),
-            body: Body { path: own.path, except: &[] },
+            body: Body { path: own.path, except: &[], has_time: time_in(own.object).is_some() },
         })
     }
+}
+
+/// When a layer says that it happened.
+fn time_in(layer: &Object) -> Option<i64> {
+    const NAMES: [&str; 4] = ["eventTime", "occurredAt", "timestamp", "time"];
+    NAMES.iter().find_map(|name| layer.get(*name).and_then(instant::parse_value))
 }
 
 /// A string, or an integer's digits; nothing else is an id.

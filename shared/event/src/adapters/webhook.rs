@@ -9,7 +9,7 @@ use super::Adapter;
 use super::interaction_log::{flat_kind, record_of, take_bag, take_flat};
 use super::reading::{Layer, Reading, text};
 use crate::document::Rejection;
-use crate::source_event::{Body, SourceEvent};
+use crate::source_event::SourceEvent;
 
 pub(super) const ADAPTER: Adapter = Adapter { accepts, adapt };
 
@@ -27,7 +27,7 @@ fn adapt<'a>(reading: &Reading<'a>) -> Result<SourceEvent<'a>, Rejection> {
     let record = record_of(reading, data)?;
     let mut event = reading.event(SOURCE, own, flat_kind(own.object), Cow::Borrowed(SOURCE), record)?;
     event.native_id = own.object.get("eventId").and_then(text);
-    event.body = Body { path: own.path, except: DELIVERY };
+    event.body.except = DELIVERY;
     take_flat(&mut event, own);
     if let Some(object) = data {
         let base = if reading.is_enveloped() { "/detail/data" } else { "/data" };
