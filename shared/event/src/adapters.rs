@@ -57,17 +57,47 @@ pub(crate) fn org_of_source(source: &str) -> Option<&str> {
     rest.split('/').next().filter(|org| is_org(org))
 }
 
-/// Whether a text may name an organisation: `[A-Za-z0-9._-]{1,64}`.
+/// Whether a text may name an organisation: `[A-Za-z0-9._-]{1,64}`, and no name of a directory.
 pub fn is_org(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    !matches!(text, "." | "..")
+        && (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
-/// Whether a text may be a record's id: `[A-Za-z0-9._:-]{1,128}`, and no address of a person. Ids are never masked.
+/// Whether a document's own member may name its organisation: a long number there is somebody's, not an organisation's.
+pub(crate) fn is_stated_org(text: &str) -> bool {
+    is_org(text) && !is_long_number(text)
+}
+
+/// Whether a text may be a record's id: `[A-Za-z0-9._:-]{1,128}`, and neither a person's address or number nor a word
+/// for nothing, which would make one record of many. Ids are never masked.
 pub fn is_record_id(text: &str) -> bool {
     let bytes = text.as_bytes();
     (1..=128).contains(&bytes.len())
         && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b':'))
         && !has_address_scheme(bytes)
+        && !is_long_number(text)
+        && !names_nothing(text)
+}
+
+/// The entity type as it is stored: an identifier's spelling, else `Other`. It is never masked either.
+pub(crate) fn entity_kind(text: &str) -> &str {
+    let plain = text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if plain && text.starts_with(|c: char| c.is_ascii_alphabetic()) { text } else { "Other" }
+}
+
+/// Whether a text is a number as long as those of telephones, accounts and cards.
+fn is_long_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    // A JSON integer has up to 20 digits.
+    (7..=20).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Whether a text is what sources write where they have no id: a word for it, zeros, or signs alone.
+fn names_nothing(text: &str) -> bool {
+    const WORDS: [&str; 8] = ["undefined", "null", "none", "unknown", "na", "nil", "nan", "empty"];
+    WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
+        || !text.bytes().any(|b| b.is_ascii_alphanumeric() && b != b'0')
 }
 
 fn has_address_scheme(bytes: &[u8]) -> bool {

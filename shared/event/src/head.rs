@@ -55,7 +55,7 @@ impl<'a> Head<'a> {
     pub fn org(&self) -> Option<&'a str> {
         self.source()
             .and_then(crate::adapters::org_of_source)
-            .or_else(|| self.org.plain().filter(|org| crate::adapters::is_org(org)))
+            .or_else(|| self.org.plain().filter(|org| crate::adapters::is_stated_org(org)))
     }
 
     /// The interaction's id, where the document names one.
@@ -71,13 +71,14 @@ impl<'a> Head<'a> {
         if self.interaction().is_some() {
             return Some("interaction");
         }
-        let named = |best: &Best<'a>| best.plain().is_some_and(crate::adapters::is_record_id);
-        (self.interaction.0.is_none() && named(&self.entity_type) && named(&self.entity_id)).then_some("entity")
+        let is_kind = self.entity_type.plain().is_some_and(|kind| !kind.is_empty());
+        let is_id = self.entity_id.plain().is_some_and(crate::adapters::is_record_id);
+        (self.interaction.0.is_none() && is_kind && is_id).then_some("entity")
     }
 
     /// The entity's record id, `entityType/entityId`, where the document is about an entity.
     pub fn entity(&self) -> Option<String> {
-        Some(format!("{}/{}", self.entity_type.plain()?, self.entity_id.plain()?))
+        Some(format!("{}/{}", crate::adapters::entity_kind(self.entity_type.plain()?), self.entity_id.plain()?))
     }
 
     /// When it happened, epoch milliseconds.
@@ -381,7 +382,13 @@ impl<'a> Scanner<'a> {
             (Slot::Nothing, _) => return self.value(Place::Elsewhere, depth),
             (Slot::Inside(inner), _) => return self.value(inner, depth),
             (_, Some(b'"')) => self.lexer.string()?,
-            (_, Some(b'-' | b'0'..=b'9')) => Text { raw: self.lexer.number()?, escaped: false },
+            (_, Some(b'-' | b'0'..=b'9')) => {
+                let number = self.lexer.number()?;
+                // An adapter takes integers alone for names, and not as they are written.
+                let names = matches!(slot, Slot::Org | Slot::Interaction(_) | Slot::EntityType | Slot::EntityId);
+                self.head.unusual |= names && !number.iter().all(u8::is_ascii_digit);
+                Text { raw: number, escaped: false }
+            }
             _ => {
                 self.head.unusual |= matches!(slot, Slot::Unusual);
                 return self.value(Place::Elsewhere, depth);

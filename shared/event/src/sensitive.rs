@@ -116,28 +116,70 @@ pub(crate) fn may_be_sensitive(key: &[u8]) -> bool {
     if !(a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric() && c.is_ascii_alphanumeric()) {
         return true;
     }
-    matches!(
-        &[a | 0x20, b | 0x20, c | 0x20],
-        b"cvv"
-            | b"cvc"
-            | b"csc"
-            | b"cav"
-            | b"car"
-            | b"sec"
-            | b"pin"
-            | b"pvv"
-            | b"tra"
-            | b"mag"
-            | b"pas"
-            | b"pwd"
-            | b"old"
-            | b"new"
-            | b"use"
-    )
+    ends_like_one(key)
+        || matches!(
+            &[a | 0x20, b | 0x20, c | 0x20],
+            b"cvv"
+                | b"cvc"
+                | b"csc"
+                | b"cav"
+                | b"car"
+                | b"sec"
+                | b"pin"
+                | b"pvv"
+                | b"tra"
+                | b"mag"
+                | b"pas"
+                | b"pwd"
+                | b"old"
+                | b"new"
+                | b"use"
+        )
 }
 
-/// The kind of data that a key of this name holds, its case, spaces and separators aside.
+/// The ends of [`SUFFIXES`], and a sign that may follow one.
+#[inline]
+fn ends_like_one(key: &[u8]) -> bool {
+    let [.., x, y, z] = *key else { return false };
+    !z.is_ascii_alphanumeric()
+        || matches!(&[x | 0x20, y | 0x20, z | 0x20], b"cvv" | b"vv2" | b"cvc" | b"cvn" | b"pin" | b"ord")
+        || key.contains(&b'.')
+}
+
+/// The words that make a name sensitive at whose end they stand, as in `customerCvv`, `card_pin` or `dbPassword`.
+const SUFFIXES: [(&str, SensitiveKind); 6] = [
+    ("cvv", SensitiveKind::CardVerification),
+    ("cvv2", SensitiveKind::CardVerification),
+    ("cvc", SensitiveKind::CardVerification),
+    ("cvn", SensitiveKind::CardVerification),
+    ("pin", SensitiveKind::Pin),
+    ("password", SensitiveKind::Password),
+];
+
+/// The kind of data that a key of this name holds, its case, spaces and separators aside; of a dotted path the last name
+/// counts, of a name of several words the last word.
 pub fn kind_of_key(key: &[u8]) -> Option<SensitiveKind> {
+    let last = key.rsplit(|byte| *byte == b'.').next().unwrap_or(key);
+    listed(key).or_else(|| listed(last)).or_else(|| ends_in_word(last))
+}
+
+/// Whether one of [`SUFFIXES`] is the last word of a name: in camel case or after a sign, so that `shipping` is none.
+fn ends_in_word(name: &[u8]) -> Option<SensitiveKind> {
+    let end = name.iter().rposition(u8::is_ascii_alphanumeric)? + 1;
+    let name = &name[..end];
+    let is_last_word = |word: &str| {
+        let Some(start) = name.len().checked_sub(word.len()) else { return false };
+        let (before, tail) = name.split_at(start);
+        let begins = before.last().is_none_or(|byte| !byte.is_ascii_alphanumeric())
+            || (tail[0].is_ascii_uppercase() && before.last().is_some_and(|byte| !byte.is_ascii_uppercase()));
+        // Nobody's word ends in `password` or `cvv` by chance.
+        let always = word != "pin" && word != "cvc" && word != "cvn";
+        tail.eq_ignore_ascii_case(word.as_bytes()) && (begins || always)
+    };
+    SUFFIXES.iter().find(|(word, _)| is_last_word(word)).map(|(_, kind)| *kind)
+}
+
+fn listed(key: &[u8]) -> Option<SensitiveKind> {
     if key.len() > KEY_BYTES_MAX {
         return None;
     }
@@ -153,12 +195,14 @@ pub fn kind_of_key(key: &[u8]) -> Option<SensitiveKind> {
 /// Whether a member of this name may name its siblings, as in `{"property": "password", "newValues": ["…"]}`.
 #[inline]
 pub(crate) fn names_siblings(key: &[u8]) -> bool {
-    matches!(key, b"property" | b"name" | b"key" | b"field" | b"attribute")
+    ["property", "name", "key", "field", "attribute"].iter().any(|word| key.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// The siblings that such a member speaks of.
 fn is_named_value(key: &[u8]) -> bool {
-    matches!(key, b"value" | b"values" | b"oldValue" | b"newValue" | b"oldValues" | b"newValues")
+    ["value", "values", "oldValue", "newValue", "oldValues", "newValues"]
+        .iter()
+        .any(|word| key.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// Replaces the values of sensitive fields in a document by `null`. Only for documents that a pass found well-formed;
@@ -512,10 +556,11 @@ mod tests {
             r#"{"property":"password","oldValues":["a1"],"newValues":["b2"]}"#,
             r#"{"newValues":["b2"],"oldValues":["a1"],"property":"Pass\u0077ord"}"#,
             r#"{"name":"cvv","value":"b2"}"#,
+            r#"{"Name":"card.cvv","VALUE":"b2"}"#,
         ] {
             let (text, cuts) = cut_text(document);
             assert!(!text.contains("a1") && !text.contains("b2"), "{text}");
-            assert_eq!(cuts.len(), document.matches("alue").count(), "{document}");
+            assert_eq!(cuts.len(), document.to_ascii_lowercase().matches("value").count(), "{document}");
         }
         let harmless = r#"{"property":"scopes","newValues":["users"]}"#;
         assert_eq!(cut_text(harmless), (harmless.to_owned(), vec![]));
@@ -534,6 +579,19 @@ mod tests {
         {
             let document = format!("{{\"{key}\":\"kept\"}}");
             assert_eq!(cut_text(&document).0, document);
+        }
+    }
+
+    #[test]
+    fn the_last_word_of_a_name_counts() {
+        for key in
+            ["newPin", "card_pin", "PIN", "customerCvv", "CARD-CVV2", "dbpassword", "payment.track2", "x.cvc ", "a.pin"]
+        {
+            assert!(kind_of_key(key.as_bytes()).is_some() && may_be_sensitive(key.as_bytes()), "{key}");
+            assert_eq!(cut_text(&format!("{{\"{key}\":1}}")).0, format!("{{\"{key}\":null}}"));
+        }
+        for key in ["shipping", "spin", "SPIN", "topin", "pin.code.id", "passwordless", "cvvs"] {
+            assert_eq!(kind_of_key(key.as_bytes()), None, "{key}");
         }
     }
 

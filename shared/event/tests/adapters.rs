@@ -248,14 +248,57 @@ fn only_the_customers_side_is_resolved() {
 fn a_record_id_is_no_address_of_a_person() {
     for id in
         ["+15555550177", "avery.quinn@example.com", "tel:15555550177", "SIP:15555550177", "a b", "", &"x".repeat(129)]
+            .into_iter()
+            .chain(["undefined", "NULL", "None", "unknown", "n/a", "NA", "nil", "0", "-", "15555550177", "5550177"])
+            .chain(["00000000-0000-0000-0000-000000000000", "4111111111111111", "1234567890123456789"])
     {
+        assert_no_record(json!(id));
+    }
+    for id in [json!(15_555_550_177_i64), json!(-5_550_177), json!(u64::MAX), json!(1.5), json!(1e20), json!(0)] {
+        assert_no_record(id);
+    }
+    for id in ["test-conversation-id", "c-1", "123456", "11111111-1111-4111-8111-111111111111", "none-7"] {
         let document = json!({"interactionId": id, "timestamp": "2026-03-02T14:00:00Z"});
-        adapt_value(&document, |event| assert_eq!(event.err(), Some(Rejection::NoRecord), "{id}"));
+        adapt_value(&document, |event| assert_eq!(event.unwrap().record.id(), id));
     }
     let document = json!({"interactionId": 77, "timestamp": 1_772_460_000_000_i64});
     adapt_value(&document, |event| assert_eq!(event.unwrap().record.id(), "77"));
     let document = json!({"interactionId": "c-1"});
     adapt_value(&document, |event| assert_eq!(event.err(), Some(Rejection::NoTime)));
+}
+
+/// Neither the adapter nor the pass takes `id` for a record's, be it an interaction's or an entity's.
+fn assert_no_record(id: Value) {
+    for document in [
+        json!({"interactionId": id, "timestamp": "2026-03-02T14:00:00Z"}),
+        json!({"entityType": "User", "entityId": id, "timestamp": "2026-03-02T14:00:00Z"}),
+    ] {
+        let bytes = serde_json::to_vec(&document).unwrap();
+        let Some(Fragment::Document(_, head)) = split(&bytes).next() else { panic!("no document") };
+        assert_eq!(head.family(), None, "{document}");
+        adapt_value(&document, |event| assert_eq!(event.err(), Some(Rejection::NoRecord), "{document}"));
+    }
+}
+
+#[test]
+fn what_is_never_masked_holds_no_free_text() {
+    let document = json!({"entityType": "Avery Quinn", "entityId": "e-1", "timestamp": "2026-03-02T14:00:00Z",
+        "version": "Avery", "tenantId": "15555550177", "org": ".."});
+    let bytes = serde_json::to_vec(&document).unwrap();
+    let Some(Fragment::Document(_, head)) = split(&bytes).next() else { panic!("no document") };
+    let event = adapt(&document, &CONTEXT).unwrap();
+    assert_eq!((&*event.record.id(), &*event.schema_version, &*event.org), ("Other/e-1", "other", "acme"));
+    assert_eq!((head.family(), head.entity().as_deref(), head.org()), (Some("entity"), Some("Other/e-1"), None));
+    assert!(event.fields.is_empty(), "{:?}", event.fields);
+    for (detail_type, topic) in [("v2.Avery Quinn", "unknown"), ("Avery", "unknown"), ("v2.a.b", "v2.a.b")] {
+        let mut document = shape("genesys-unknown-topic.json");
+        document["detail-type"] = json!(detail_type);
+        adapt_value(&document, |event| assert_eq!(event.unwrap().topic, topic));
+    }
+    for (version, kept) in [("v1.2.3", true), ("2", true), ("1.2.3.4", false), ("12345", false), ("v", false)] {
+        let document = json!({"interactionId": "c", "timestamp": 1_772_460_000_000_i64, "version": version});
+        adapt_value(&document, |event| assert_eq!(event.unwrap().schema_version == version, kept, "{version}"));
+    }
 }
 
 #[test]

@@ -3,10 +3,10 @@
 
 use std::borrow::Cow;
 
-use super::reading::{Reading, entity};
-use super::{Adapter, genesys_conversation, kinds};
+use super::reading::Reading;
+use super::{Adapter, genesys_conversation, is_record_id, kinds};
 use crate::document::Rejection;
-use crate::source_event::{Body, SourceEvent};
+use crate::source_event::{Body, Record, SourceEvent};
 
 pub(super) const ADAPTER: Adapter = Adapter { accepts, adapt };
 
@@ -18,7 +18,8 @@ fn accepts(reading: &Reading<'_>) -> bool {
 }
 
 fn adapt<'a>(reading: &Reading<'a>) -> Result<SourceEvent<'a>, Rejection> {
-    let record = entity(Some(Cow::Borrowed(SOURCE)), reading.source.map(Cow::Borrowed))?;
+    let id = reading.source.filter(|source| is_record_id(source)).ok_or(Rejection::NoRecord)?;
+    let record = Record::Entity { kind: Cow::Borrowed(SOURCE), id: Cow::Borrowed(id) };
     let topic = reading.detail_type().map_or(Cow::Borrowed("unknown"), genesys_conversation::template);
     let mut event = reading.event(SOURCE, reading.event, kinds::AWS_SERVICE, topic, record)?;
     // The bus gives every event of a service an id, and that id again whenever it delivers the event again: here the

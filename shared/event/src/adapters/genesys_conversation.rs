@@ -60,10 +60,11 @@ fn is_template(name: &str, suffix: &str) -> bool {
     name.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix(TEMPLATE)) == Some(suffix)
 }
 
-/// A topic with its ids replaced, in the alphabet of topics. Ids are what has digits in it or was replaced already.
+/// A Genesys topic with its ids replaced, in the alphabet of topics; anything else may be free text and is `unknown`. Ids
+/// are what has digits in it or was replaced already.
 pub(super) fn template(topic: &str) -> Cow<'_, str> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'{' | b'}' | b' ' | b'/');
-    if topic.len() > TOPIC_BYTES_MAX || !topic.bytes().all(plain) {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'{' | b'}' | b'/');
+    if !topic.starts_with("v2.") || topic.len() > TOPIC_BYTES_MAX || !topic.bytes().all(plain) {
         return Cow::Borrowed("unknown");
     }
     let is_id = |part: &str| part.len() > 2 && part.bytes().any(|b| b.is_ascii_digit());

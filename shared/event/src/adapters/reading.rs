@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::fields::{self, Member, Table};
 use super::kinds::EventKind;
-use super::{is_org, is_record_id, org_of_source};
+use super::{entity_kind, is_record_id, is_stated_org, org_of_source};
 use crate::document::Rejection;
 use crate::instant;
 use crate::lineage::{Provenance, derived_token, looks_like_token};
@@ -89,8 +89,9 @@ impl<'a> Reading<'a> {
         if let Some(org) = self.source.and_then(org_of_source) {
             return Cow::Borrowed(org);
         }
-        let named =
-            |layer: &'a Object| NAMES.iter().filter_map(|name| layer.get(*name).and_then(text)).find(|o| is_org(o));
+        let named = |layer: &'a Object| {
+            NAMES.iter().filter_map(|name| layer.get(*name).and_then(text)).find(|o| is_stated_org(o))
+        };
         self.layers(own).into_iter().find_map(named).unwrap_or(Cow::Borrowed(self.context.default_org))
     }
 
@@ -148,7 +149,8 @@ impl<'a> Reading<'a> {
             org: self.org(own.object),
             source,
             topic,
-            schema_version: version.filter(|v| is_version(v)).unwrap_or(Cow::Borrowed("unknown")),
+            schema_version: version
+                .map_or(Cow::Borrowed("unknown"), |v| if is_version(&v) { v } else { Cow::Borrowed("other") }),
             event_type: kind.event_type,
             activity: kind.activity,
             lifecycle: kind.lifecycle,
@@ -185,25 +187,31 @@ pub(super) fn text(value: &Value) -> Option<Cow<'_, str>> {
     }
 }
 
-/// A version as sources number them: digits, dots, letters; too short for a number that somebody has.
+/// A version as sources number them: `2`, `v1.0`, `1.12.3`.
 fn is_version(text: &str) -> bool {
-    text.len() <= 16
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
-        && text.bytes().filter(u8::is_ascii_digit).count() <= 6
+    let numbers = text.strip_prefix('v').unwrap_or(text);
+    let is_number = |part: &str| (1..=4).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    numbers.split('.').count() <= 3 && numbers.split('.').all(is_number)
 }
 
 /// An entity as a record.
 pub(super) fn entity<'a>(kind: Option<Cow<'a, str>>, id: Option<Cow<'a, str>>) -> Result<Record<'a>, Rejection> {
     match (kind, id) {
-        (Some(kind), Some(id)) if is_record_id(&kind) && is_record_id(&id) => Ok(Record::Entity { kind, id }),
+        (Some(kind), Some(id)) if is_record_id(&id) => {
+            let kind = if entity_kind(&kind) == kind { kind } else { Cow::Borrowed("Other") };
+            Ok(Record::Entity { kind, id })
+        }
         _ => Err(Rejection::NoRecord),
     }
 }
 
-/// Sorts the members of a layer into fields and extra. `null` says nothing and is neither.
+/// Sorts the members of a layer into fields and extra. `null` says nothing and is neither; an entity's type and id are
+/// the record, and shown as such.
 pub(super) fn take_members<'a>(event: &mut SourceEvent<'a>, layer: Layer<'a>, tables: &[&'static Table]) {
+    let of_entity = matches!(event.record, Record::Entity { .. });
     for (key, value) in layer.object {
         match fields::member(tables, key) {
+            Member::Field(_, "entity_id" | "entity_type") if of_entity => {}
             Member::Field(key, name) if !value.is_null() => {
                 event.fields.push(Field { name, base: layer.base, key, value });
             }
