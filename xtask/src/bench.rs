@@ -354,7 +354,8 @@ fn make_data_keys() -> Result<(), Fault> {
     let stack = local::up()?;
     let records = generate(&GenArgs::calm(1, SEED, DAY)).records;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Fault::caused_by("cannot start", error, "free some memory or file handles"))?;
+    let runtime =
+        runtime.map_err(|error| Fault::caused_by("cannot start", error, "free some memory or file handles"))?;
     runtime.block_on(async {
         crate::send::put(&stack, &records).await?;
         stack.wait_until_drained(std::time::Duration::from_secs(60)).await.map(drop)

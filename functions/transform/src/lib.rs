@@ -115,19 +115,31 @@ async fn settled(
         Err(error) => error,
     };
     let (reason, disposition) = (error.code(), error.disposition());
-    tracing::error!(id, reason, ?disposition, error = %error, cause = ?std::error::Error::source(&error), "not planned");
+    tracing::error!(id, reason, ?disposition, error = %error, cause = chain(&error), "not planned");
     match disposition {
         // The queue brings it back, and after some tries keeps it for an operator. There is no state of the
         // configuration that this function could only see per record, so `Halt` has no other meaning here.
         Disposition::Retry | Disposition::Halt => false,
         Disposition::Poison => match keep(poison, id, created, reason).await {
-            Ok(()) => true,
+            Ok(()) => {
+                // The template's alarm looks for these words.
+                tracing::error!(id, reason, "kept as poison");
+                true
+            }
             Err(error) => {
                 tracing::error!(id, error = %error, "poison could not be kept; the message comes back");
                 false
             }
         },
     }
+}
+
+/// What lies beneath an error, told by `Display`: `Debug` of an SDK error prints a whole HTTP answer.
+fn chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(error.source(), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 /// Keeps what no retry helps, for an operator: where it was and why, never what it was. No time in it: a message that

@@ -32,6 +32,8 @@ pub struct Event {
     pub record: usize,
     /// Its id, 32 hex digits.
     pub id: String,
+    /// Whether its source named it: then its identity does not fix when it occurred.
+    pub named_by_source: bool,
     /// Epoch milliseconds.
     pub occurred_at_ms: i64,
     /// The source's own sequence number.
@@ -110,6 +112,7 @@ impl Read {
         let unclaimed = self.events.iter().map(|event| Unclaimed {
             record: &self.records[event.record].key,
             occurred_at_ms: event.occurred_at_ms,
+            named_by_source: event.named_by_source,
             event: &event.id,
         });
         plan_claims(object, expires_at_s, unclaimed)
@@ -256,6 +259,12 @@ impl Gathering<'_> {
         let key = self.settings.pseudonyms.newest();
         let fields = event.fields.iter().map(|field| (field.name, field.value));
         let Masked { clear, masked } = self.settings.policy.mask(key, fields);
+        // What joins rows in silver must not join entries: an entry names no person, not even by a pseudonym.
+        let (named, plain): (Vec<_>, Vec<_>) =
+            clear.iter().partition(|(name, _)| self.settings.policy.names_person(name));
+        let mut masked_in_entry: Vec<String> =
+            masked.iter().copied().chain(named.iter().map(|(name, _)| *name)).map(str::to_owned).collect();
+        masked_in_entry.sort_unstable();
         let mut salt = [0; 16];
         (self.random)(&mut salt);
         let entry = PendingEntry {
@@ -266,8 +275,8 @@ impl Gathering<'_> {
             record: about.clone(),
             occurred_at: instant::to_rfc3339(event.occurred_at_ms),
             late: false,
-            fields: clear.iter().map(|(name, value)| ((*name).to_owned(), entry_field(value))).collect(),
-            masked: masked.iter().map(|name| (*name).to_owned()).collect(),
+            fields: plain.iter().map(|(name, value)| ((*name).to_owned(), entry_field(value))).collect(),
+            masked: masked_in_entry,
             lineage_token: event.lineage_token.to_string(),
             schema_version: event.schema_version.to_string(),
             policy_version: policy::VERSION.to_owned(),
@@ -280,6 +289,7 @@ impl Gathering<'_> {
         Ok(Event {
             record: 0,
             id: entry.event_id,
+            named_by_source: event.native_id.is_some(),
             occurred_at_ms: event.occurred_at_ms,
             sequence: event.sequence,
             rank: event.rank,

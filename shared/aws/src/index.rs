@@ -25,12 +25,12 @@ impl IndexTable {
 
 impl ClaimEvents for IndexTable {
     async fn claim(&self, claim: &Claim<'_>) -> Result<Vec<String>, StoreError> {
-        let what = format!("claim {} events of {} in {}", claim.events.len(), claim.record, claim.hour);
+        let what = format!("claim {} events of {} in {}", claim.events.len(), claim.record, claim.shard);
         let mut update = self
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(items::key(&partition(claim.record), &format!("CLAIM#{}", claim.hour))))
+            .set_key(Some(items::key(&partition(claim.record), &format!("CLAIM#{}", claim.shard))))
             .expression_attribute_values(":o", text(claim.object))
             .expression_attribute_values(":t", number(claim.expires_at_s))
             .expression_attribute_names("#t", "ttl")

@@ -16,17 +16,19 @@ use time::OffsetDateTime;
 /// (`#e000=if_not_exists(#e000,:o),` = 31 bytes, 2 operators) = 3.1 KB and 200 operators, with room for the expiry.
 pub const EVENTS_PER_CLAIM: usize = 100;
 
-/// One update: these events of this record, which happened in this hour, belong to this object unless they have an
-/// owner already.
+/// One update: these events of this record and shard belong to this object unless they have an owner already.
 ///
-/// The hour splits a record's claims over items, so that none nears the table's 400 KB: an event takes 68 bytes, so
-/// one hour of one record may hold some 6,000.
+/// Shards split a record's claims over items, so that none nears the table's 400 KB: an event takes 68 bytes, so one
+/// shard may hold some 6,000. A shard must follow from the event's identity alone, lest the same event be claimed twice:
+/// where the identity comes from the event's body, the body's time is in it, and the shard is its hour, so that an
+/// interaction's events mostly share one; where the source named the event, its time may be told differently when it
+/// is sent again, and the shard is the first two digits of its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim<'a> {
     /// `<org>/<record>`.
     pub record: &'a str,
-    /// Hour of occurrence, `yyyymmddhh`, UTC.
-    pub hour: String,
+    /// Hour of occurrence, `yyyymmddhh` UTC, or `id` and two hex digits.
+    pub shard: String,
     /// The claiming object's id.
     pub object: &'a str,
     /// Event ids, at most [`EVENTS_PER_CLAIM`], distinct.
@@ -42,24 +44,28 @@ pub struct Unclaimed<'a> {
     pub record: &'a str,
     /// Epoch milliseconds of its occurrence.
     pub occurred_at_ms: i64,
+    /// Whether its source named it.
+    pub named_by_source: bool,
     /// Its id.
     pub event: &'a str,
 }
 
-/// Groups events into the fewest claims: by record and hour, at most [`EVENTS_PER_CLAIM`] each, in a fixed order.
+/// Groups events into the fewest claims: by record and shard, at most [`EVENTS_PER_CLAIM`] each, in a fixed order.
 pub fn plan_claims<'a>(
     object: &'a str,
     expires_at_s: i64,
     events: impl IntoIterator<Item = Unclaimed<'a>>,
 ) -> Vec<Claim<'a>> {
-    let mut by_hour: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
-    for Unclaimed { record, occurred_at_ms, event } in events {
-        by_hour.entry((record, hour(occurred_at_ms))).or_default().push(event);
+    let mut by_shard: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
+    for Unclaimed { record, occurred_at_ms, named_by_source, event } in events {
+        let shard =
+            if named_by_source { format!("id{}", event.get(..2).unwrap_or(event)) } else { hour(occurred_at_ms) };
+        by_shard.entry((record, shard)).or_default().push(event);
     }
     let mut claims = Vec::new();
-    for ((record, hour), events) in by_hour {
+    for ((record, shard), events) in by_shard {
         for events in events.chunks(EVENTS_PER_CLAIM) {
-            claims.push(Claim { record, hour: hour.clone(), object, events: events.to_vec(), expires_at_s });
+            claims.push(Claim { record, shard: shard.clone(), object, events: events.to_vec(), expires_at_s });
         }
     }
     claims
@@ -112,17 +118,17 @@ mod tests {
     const HOUR_MS: i64 = 3_600_000;
 
     fn unclaimed<'a>(record: &'a str, occurred_at_ms: i64, event: &'a str) -> Unclaimed<'a> {
-        Unclaimed { record, occurred_at_ms, event }
+        Unclaimed { record, occurred_at_ms, named_by_source: false, event }
     }
 
     #[test]
-    fn claims_are_split_by_record_by_hour_and_by_size() {
+    fn claims_are_split_by_record_by_shard_and_by_size() {
         let names: Vec<String> = (0..250).map(|n| format!("{n:032x}")).collect();
         let mut events: Vec<_> = names.iter().map(|name| unclaimed("acme/a", 0, name)).collect();
         events.push(unclaimed("acme/b", 0, "x"));
         events.push(unclaimed("acme/b", HOUR_MS, "y"));
         let claims = plan_claims("o", 7, events);
-        let shape: Vec<_> = claims.iter().map(|c| (c.record, c.hour.as_str(), c.events.len())).collect();
+        let shape: Vec<_> = claims.iter().map(|c| (c.record, c.shard.as_str(), c.events.len())).collect();
         assert_eq!(
             shape,
             [
@@ -134,6 +140,14 @@ mod tests {
             ]
         );
         assert!(claims.iter().all(|c| c.object == "o" && c.expires_at_s == 7));
+    }
+
+    #[test]
+    fn an_event_that_its_source_named_is_claimed_in_one_place_whatever_its_time() {
+        let named = |at_ms| Unclaimed { named_by_source: true, ..unclaimed("acme/a", at_ms, "dd94df72") };
+        let claims = plan_claims("o", 7, [named(0), named(HOUR_MS)]);
+        assert_eq!(claims.len(), 1);
+        assert_eq!(claims[0].shard, "iddd");
     }
 
     #[test]

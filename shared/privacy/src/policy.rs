@@ -45,6 +45,12 @@ impl Policy {
         Self { rules: RULES, by_name: &BY_NAME }
     }
 
+    /// Whether the field's clear value is a pseudonym of a person: good for joining in silver, and for that very reason
+    /// nothing for an entry, which must not be joinable to another by whom it is about.
+    pub fn names_person(&self, name: &str) -> bool {
+        matches!(self.by_name.get(name), Some(Rule::Pseudonym(_) | Rule::List(Rule::Pseudonym(_))))
+    }
+
     /// Splits fields into what may be stored and the names of the rest. `null` is neither: it says nothing.
     pub fn mask<'v>(&self, key: &PseudonymKey, fields: impl IntoIterator<Item = (&'static str, &'v Value)>) -> Masked {
         let fields = fields.into_iter();
@@ -249,11 +255,11 @@ const MAX_KEY_DIGITS: usize = 5;
 /// Six digits: below every telephone number, above every priority, position or attempt.
 const MAX_COUNT: i64 = 999_999;
 
-/// 400 days, as long as claims live: 400 × 86,400 × 1,000 ms. An e-mail may wait for months.
-const MAX_DURATION_MS: i64 = 400 * 86_400 * 1_000;
+/// Nine digits, eleven and a half days: below every telephone number with its area code. What waits longer is masked.
+const MAX_DURATION_MS: i64 = 999_999_999;
 
-/// 2000-01-01 to 2100-01-01. Epoch milliseconds of that span have 12 or 13 digits, and RFC 3339 four-digit years.
-const PLAUSIBLE_MS: std::ops::Range<i64> = 946_684_800_000..4_102_444_800_000;
+/// 2010-01-01 to 2100-01-01: 13 digits, one more than most numbers with their country code.
+const PLAUSIBLE_MS: std::ops::Range<i64> = 1_262_304_000_000..4_102_444_800_000;
 
 /// Longest list that is stored; the models' lists (skills, routing methods) have a handful.
 const MAX_LIST: usize = 64;

@@ -44,7 +44,7 @@ impl ClaimEvents for FakeIndex {
     async fn claim(&self, claim: &Claim<'_>) -> Result<Vec<String>, StoreError> {
         assert!((1..=EVENTS_PER_CLAIM).contains(&claim.events.len()), "{} events in a claim", claim.events.len());
         assert!("SET #t=:t".len() + claim.events.len() * ",#e00=if_not_exists(#e00,:o)".len() <= EXPRESSION_BYTES);
-        let at = key(format!("INT#{}", claim.record), format!("CLAIM#{}", claim.hour));
+        let at = key(format!("INT#{}", claim.record), format!("CLAIM#{}", claim.shard));
         self.table
             .write("dynamodb:UpdateItem", |items| {
                 let mut item = items.get(&at).cloned().unwrap_or_default();
