@@ -3,7 +3,8 @@
 use std::future::Future;
 
 use bytes::Bytes;
-use ledgerline_aws::stream::{DeliveryStream, ErrorObject, ErrorObjects};
+use ledgerline_aws::objects::Body;
+use ledgerline_aws::stream::{DeliveryStream, ErrorObjects};
 use ledgerline_lake::ports::ReadBody;
 use ledgerline_ledger::store::StoreError;
 
@@ -30,9 +31,9 @@ pub trait KeepUnreadable {
 }
 
 impl ReadErrors for ErrorObjects {
-    type Body = ErrorObject;
+    type Body = Body;
 
-    async fn open(&self, bucket: &str, key: &str) -> Result<ErrorObject, StoreError> {
+    async fn open(&self, bucket: &str, key: &str) -> Result<Body, StoreError> {
         ErrorObjects::open(self, bucket, key).await
     }
 }

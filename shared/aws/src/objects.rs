@@ -55,15 +55,22 @@ impl ReadBronze for Bucket {
         // The key names a time and a delivery stream, nothing of a person.
         let what = format!("read bronze object {key}");
         let stream = self.get(&what, key, None).await?.body;
-        Ok(Body { what, stream })
+        Ok(Body::new(what, stream))
     }
 }
 
-/// A bronze object under way.
+/// An object under way.
 #[derive(Debug)]
 pub struct Body {
     what: String,
     stream: ByteStream,
+}
+
+impl Body {
+    /// The body of an answer; `what` names the read in its errors.
+    pub(crate) fn new(what: String, stream: ByteStream) -> Self {
+        Self { what, stream }
+    }
 }
 
 impl ReadBody for Body {

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
-use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
-use ledgerline_lake::ports::ReadBody;
 use ledgerline_ledger::store::{Failure, StoreError};
 
 use crate::config::store_error;
+use crate::objects::Body;
 
 /// The service's limits of one batch: 500 records and 4 MiB.
 pub const BATCH_RECORDS_MAX: usize = 500;
@@ -89,12 +88,12 @@ impl ErrorObjects {
     ///
     /// # Errors
     /// `NotFound` if it is gone.
-    pub async fn open(&self, bucket: &str, key: &str) -> Result<ErrorObject, StoreError> {
+    pub async fn open(&self, bucket: &str, key: &str) -> Result<Body, StoreError> {
         // The key names a time and a delivery stream, nothing of a person.
         let what = format!("read {key}");
         let got = self.client.get_object().bucket(bucket).key(key).send().await;
         let stream = got.map_err(|error| store_error(what.as_str(), error))?.body;
-        Ok(ErrorObject { what, stream })
+        Ok(Body::new(what, stream))
     }
 
     /// Keeps lines that could not be put back. The same key gets the same lines again.
@@ -105,26 +104,6 @@ impl ErrorObjects {
         let put = self.client.put_object().bucket(bucket).key(key).content_type("application/x-ndjson");
         let put = put.body(lines.into()).send().await;
         put.map(drop).map_err(|error| store_error(format!("put {key}"), error))
-    }
-}
-
-/// An error object under way.
-#[derive(Debug)]
-pub struct ErrorObject {
-    what: String,
-    stream: ByteStream,
-}
-
-impl ReadBody for ErrorObject {
-    async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
-        loop {
-            match self.stream.next().await {
-                None => return Ok(None),
-                Some(Ok(bytes)) if bytes.is_empty() => {}
-                Some(Ok(bytes)) => return Ok(Some(bytes)),
-                Some(Err(error)) => return Err(StoreError::Unknown(Failure::caused_by(self.what.as_str(), error))),
-            }
-        }
     }
 }
 
