@@ -20,6 +20,8 @@ pub struct Config {
     pub data_key_id: String,
     /// Where national phone numbers in requests belong to; transform must have the same.
     pub calling_code: CallingCode,
+    /// Links that a subject may have; transform must have the same.
+    pub fan_out_cap: u64,
 }
 
 impl Config {
@@ -47,6 +49,7 @@ impl Config {
             ledger_bucket: env.text("LEDGER_BUCKET"),
             data_key_id: env.text("DATA_KEY_ID"),
             calling_code,
+            fan_out_cap: env.number("FAN_OUT_CAP", 5000, 1..=1_000_000),
         };
         env.finish().map(|()| config)
     }
@@ -68,10 +71,27 @@ mod tests {
     }
 
     #[test]
+    fn the_fan_out_cap_is_checked_and_defaults_to_transforms() {
+        let with = |cap: Option<&'static str>| {
+            Config::from_env(Env::from_lookup(move |name| match name {
+                "FAN_OUT_CAP" => cap.map(str::to_owned),
+                "DEFAULT_CALLING_CODE" => None,
+                _ => Some("x".to_owned()),
+            }))
+        };
+        assert_eq!(with(None).unwrap().fan_out_cap, 5000);
+        assert_eq!(with(Some("7")).unwrap().fan_out_cap, 7);
+        for wrong in ["0", "1000001", "none"] {
+            assert!(with(Some(wrong)).unwrap_err().to_string().contains("FAN_OUT_CAP"), "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_calling_code_is_checked_and_defaults_to_one() {
         let with = |code: Option<&'static str>| {
             Config::from_env(Env::from_lookup(move |name| match name {
                 "DEFAULT_CALLING_CODE" => code.map(str::to_owned),
+                "FAN_OUT_CAP" => None,
                 _ => Some("x".to_owned()),
             }))
         };

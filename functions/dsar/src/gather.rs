@@ -65,13 +65,18 @@ pub(crate) async fn page<P: Ports>(
         let end = records.len().min(examined + WINDOW);
         let window = &mut records[examined..end];
         let mut postings = reader.postings(window).await?;
+        // Asked of the links' own spans, which trimming widens.
+        let pending: Vec<bool> = window
+            .iter()
+            .zip(&postings)
+            .map(|((key, linked), postings)| linked.is_pending(key, postings, &reader.entries))
+            .collect();
         let taken = trim(query, &reader.entries, page.room(), window, &mut postings);
         let window = &window[..taken];
         reader.read_members(&postings[..taken], start.as_ref()).await;
-        for ((key, linked), postings) in window.iter().zip(&postings) {
+        for ((key, linked), pending) in window.iter().zip(pending) {
             if query.range.overlaps(&linked.first, &linked.last) {
                 let incomplete = reader.incomplete.contains(key);
-                let pending = postings.is_empty() && !reader.entries.has(key);
                 let began_before_range = query.range.begins_after(&linked.first);
                 let marks = Marks { began_before_range, pending, incomplete, ..Marks::default() };
                 let entries = reader.entries.take(key);

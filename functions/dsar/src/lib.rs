@@ -72,14 +72,17 @@ async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &ApiGatewayProxy
     let query = Query::parse(&body, dsar.config.calling_code)?;
     let keys = dsar.keys.get(dsar.ports.keys(), &dsar.config.deployment, now_ms).await?;
     let cursor = cursor(&query, keys.as_deref(), now_ms)?;
-    let subjects = subjects(&dsar.ports, &query, keys.as_deref()).await?;
+    let (subjects, links): (Vec<String>, Vec<u64>) =
+        subjects(&dsar.ports, &query, keys.as_deref()).await?.into_iter().unzip();
+    // At the cap transform refuses new links, and nothing is kept of those: there may be some.
+    let limited = links.iter().any(|links| *links >= dsar.config.fan_out_cap);
 
     let as_of_ms = cursor.as_ref().map_or(now_ms, |cursor| cursor.as_of_ms);
     let missing_before = cursor.as_ref().is_some_and(|cursor| cursor.missing);
     let start = cursor.map(|cursor| cursor.position);
     let Gathered { interactions, reads, missing, next } = gather::page(&dsar.ports, &query, &subjects, start).await?;
 
-    let missing = missing || missing_before;
+    let missing = missing || missing_before || limited;
     let next_page_token = match (next, keys) {
         (Some(position), Some(keys)) => {
             let key = keys.newest_token_key();
@@ -98,7 +101,7 @@ async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &ApiGatewayProxy
         as_of: instant(as_of_ms).unwrap_or_default(),
         complete: !missing,
         request: Asked::of(query.request_type, &query.range),
-        customer: Customer { found: !subjects.is_empty(), subjects: subjects.len() },
+        customer: Customer { found: !subjects.is_empty(), subjects: subjects.len(), limited },
         systems: Systems { ledger: reads },
         interactions,
         next_page_token,
@@ -114,8 +117,8 @@ fn cursor(query: &Query, keys: Option<&Keys>, now_ms: i64) -> Result<Option<Curs
     Ok(Some(opened.accept(&digest, now_ms)?))
 }
 
-/// The active subjects that the question names, each once, sorted.
-async fn subjects<P: Ports>(ports: &P, query: &Query, keys: Option<&Keys>) -> Result<Vec<String>, StoreError> {
+/// The active subjects that the question names, each once, sorted, with how many links each has.
+async fn subjects<P: Ports>(ports: &P, query: &Query, keys: Option<&Keys>) -> Result<Vec<(String, u64)>, StoreError> {
     if keys.is_none() && matches!(query.who, Who::Identifiers(_)) {
         return Ok(Vec::new());
     }
@@ -128,11 +131,11 @@ async fn subjects<P: Ports>(ports: &P, query: &Query, keys: Option<&Keys>) -> Re
     subjects.sort();
     subjects.dedup();
     if subjects.is_empty() {
-        return Ok(subjects);
+        return Ok(Vec::new());
     }
     let asked: Vec<&str> = subjects.iter().map(String::as_str).collect();
-    let active = ports.subjects().are_active(&asked).await?;
-    Ok(subjects.into_iter().zip(active).filter_map(|(subject, active)| active.then_some(subject)).collect())
+    let links = ports.subjects().active_links(&asked).await?;
+    Ok(subjects.into_iter().zip(links).filter_map(|(subject, links)| Some((subject, links?))).collect())
 }
 
 fn log_answer(request_id: &str, answer: &Answer, body_bytes: usize) {
@@ -141,6 +144,7 @@ fn log_answer(request_id: &str, answer: &Answer, body_bytes: usize) {
         status = 200,
         request_type = answer.request.request_type,
         subjects = answer.customer.subjects,
+        limited = answer.customer.limited,
         interactions = answer.interactions.len(),
         entries = answer.interactions.iter().map(|one| one.entries()).sum::<usize>(),
         reads = answer.systems.ledger.asked,

@@ -37,11 +37,10 @@ impl FindSubjects for KeysReader {
         rows.iter().map(|row| row.as_ref().map(|item| read_text(item, "subjectId")).transpose()).collect()
     }
 
-    async fn are_active(&self, subjects: &[&str]) -> Result<Vec<bool>, StoreError> {
+    async fn active_links(&self, subjects: &[&str]) -> Result<Vec<Option<u64>>, StoreError> {
         let keys: Vec<(String, &str)> = subjects.iter().map(|subject| (format!("SUB#{subject}"), "STATE")).collect();
         let rows = items::batch_get(&self.client, &self.table, "read subjects", &keys).await?;
-        let active = |item: &Item| read_text(item, "state").map(|state| state == "active");
-        rows.iter().map(|row| row.as_ref().map_or(Ok(false), active)).collect()
+        rows.iter().map(|row| row.as_ref().map_or(Ok(None), active_links)).collect()
     }
 }
 
@@ -105,6 +104,11 @@ async fn query(client: &Client, table: &str, what: &str, pk: &str, prefix: &str)
             return Ok(rows);
         }
     }
+}
+
+fn active_links(item: &Item) -> Result<Option<u64>, StoreError> {
+    let active = read_text(item, "state")? == "active";
+    active.then(|| read_number(item, "links")).transpose()
 }
 
 fn link(item: &Item) -> Result<(String, Link), StoreError> {
@@ -196,6 +200,18 @@ mod tests {
             row.insert("sk".to_owned(), text(sk));
             assert!(matches!(posting("acme/c-1", &row), Err(StoreError::Corrupt(_))), "{sk}");
         }
+    }
+
+    #[test]
+    fn only_an_active_subject_has_links_to_count() {
+        let mut row = items::key("SUB#s_1", "STATE");
+        assert!(active_links(&row).is_err());
+        row.insert("state".to_owned(), text("active"));
+        assert!(active_links(&row).is_err());
+        row.insert("links".to_owned(), N("7".to_owned()));
+        assert_eq!(active_links(&row).unwrap(), Some(7));
+        row.insert("state".to_owned(), text("erasing"));
+        assert_eq!(active_links(&row).unwrap(), None);
     }
 
     #[test]

@@ -26,8 +26,9 @@ pub trait FindSubjects {
     /// The subject of each pseudonym, in their order.
     fn subjects_of(&self, pseudonyms: &[&str]) -> impl Future<Output = Result<Vec<Option<String>>, StoreError>> + Send;
 
-    /// Whether each of these subjects exists and is active, in their order. Any other subject has no links to show.
-    fn are_active(&self, subjects: &[&str]) -> impl Future<Output = Result<Vec<bool>, StoreError>> + Send;
+    /// How many links each of these subjects has, in their order; `None` unless it exists and is active: any other
+    /// subject has no links to show.
+    fn active_links(&self, subjects: &[&str]) -> impl Future<Output = Result<Vec<Option<u64>>, StoreError>> + Send;
 }
 
 /// Reads all links of a subject.
@@ -69,6 +70,14 @@ impl LinkedRecord {
         if last > self.last.as_str() {
             self.last = last.to_owned();
         }
+    }
+
+    /// Whether an event that a link knows of is not committed: nothing is, or the links reach beyond all that is. To be
+    /// asked before the span is widened. An event under way that lies between committed ones does not show.
+    pub fn is_pending(&self, key: &str, postings: &[Posting], entries: &Entries) -> bool {
+        let indexed = postings.iter().map(|posting| (posting.from.as_str(), posting.to.as_str()));
+        let committed = indexed.chain(entries.span(key)).reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
+        committed.is_none_or(|(first, last)| self.first.as_str() < first || self.last.as_str() > last)
     }
 }
 
@@ -236,11 +245,6 @@ impl Entries {
             }
         }
         Ok(())
-    }
-
-    /// Whether there is any entry of this record.
-    pub fn has(&self, record: &str) -> bool {
-        self.by_record.contains_key(record)
     }
 
     /// Occurrence of the record's earliest and latest entry.

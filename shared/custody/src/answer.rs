@@ -75,6 +75,9 @@ pub struct Customer {
     pub found: bool,
     /// Subjects, one per identifier that was ever seen.
     pub subjects: usize,
+    /// A subject has as many links as one may have: interactions may have been left unlinked, and are not in the answer.
+    #[serde(skip_serializing_if = "is_false")]
+    pub limited: bool,
 }
 
 /// The systems that were asked.
@@ -146,7 +149,7 @@ pub struct Marks {
     /// It began before the range and reaches into it.
     #[serde(skip_serializing_if = "is_false")]
     pub began_before_range: bool,
-    /// It is known, but none of its entries is committed yet.
+    /// Entries of it are known to exist and not committed yet: none is, or its links reach beyond those that are.
     #[serde(skip_serializing_if = "is_false")]
     pub pending: bool,
     /// Some of its entries could not be read.

@@ -164,6 +164,7 @@ async fn a_range_finds_what_reaches_into_it_and_answers_it_whole() {
         entry("within", "09:30", "customer.start", 7),
         entry("at-the-end", "10:00", "customer.start", 8),
         entry("after", "10:01", "customer.start", 9),
+        entry("at-the-end", "11:00", "customer.end", 10),
     ];
     world.append(&indexed, 256, Stage::Indexed).await;
     world.append(&[entry("reaches-unindexed", "09:20", "customer.end", 6)], 256, Stage::Committed).await;
@@ -177,14 +178,17 @@ async fn a_range_finds_what_reaches_into_it_and_answers_it_whole() {
     assert_eq!(
         found,
         [
-            want("at-the-end", &[8], false),
+            want("at-the-end", &[8, 10], false),
             want("reaches-by-link", &[2], true),
             want("reaches-by-posting", &[3, 4], true),
             want("reaches-unindexed", &[5, 6], true),
             want("within", &[7], false),
         ]
     );
-    assert_eq!(answer["complete"], true);
+    // What only a link shows to reach into the range has an entry that is not committed yet.
+    let pending = answer["interactions"].as_array().unwrap().iter().filter(|one| one["pending"] == json!(true));
+    assert_eq!(pending.map(|one| &one["interactionId"]).collect::<Vec<_>>(), ["reaches-by-link"]);
+    assert_eq!(answer["complete"], false);
 }
 
 #[tokio::test]
@@ -203,4 +207,53 @@ async fn an_interaction_without_an_entry_yet_is_pending_and_the_answer_not_compl
     outside["dateRange"] = json!({ "to": "2026-03-02T09:00:00Z" });
     let (_, answer) = world.ask(outside).await;
     assert_eq!((&answer["complete"], &answer["interactions"]), (&json!(true), &json!([])));
+}
+
+#[tokio::test]
+async fn an_interaction_whose_link_reaches_beyond_its_entries_is_pending() {
+    let world = World::new();
+    world.link(&phone(PHONE), "acme/c-1", "09:55", "10:09").await;
+    let said = |answer: &serde_json::Value| {
+        let numbers = given(answer).remove(0).1;
+        (numbers, answer["interactions"][0]["pending"] == json!(true), answer["complete"] == json!(true))
+    };
+    world.append(&[entry("c-1", "10:00", "wrapup", 2)], 256, Stage::Indexed).await;
+    assert_eq!(said(&world.ask(by_phone()).await.1), (vec![2], true, false), "both ends are under way");
+    world.append(&[entry("c-1", "10:09", "customer.end", 3)], 256, Stage::Indexed).await;
+    assert_eq!(said(&world.ask(by_phone()).await.1), (vec![2, 3], true, false), "the beginning is under way");
+    world.append(&[entry("c-1", "09:55", "customer.start", 1)], 256, Stage::Committed).await;
+    assert_eq!(said(&world.ask(by_phone()).await.1), (vec![1, 2, 3], false, true), "an unindexed entry counts");
+
+    // On a page that begins inside the interaction, too.
+    world.link(&phone(PHONE), "acme/c-2", "11:00", "11:09").await;
+    world.append(&[entry("c-2", "11:00", "wrapup", 4), entry("c-2", "11:01", "wrapup", 5)], 1, Stage::Committed).await;
+    let mut question = by_phone();
+    question["pageSize"] = json!(1);
+    let pages = world.all(question).await;
+    let marks = |name: &str| pages.iter().map(|page| page["interactions"][0][name] == json!(true)).collect::<Vec<_>>();
+    assert_eq!(marks("pending"), [false, false, false, true, true]);
+    let complete: Vec<_> = pages.iter().map(|page| page["complete"] == json!(true)).collect();
+    assert_eq!(complete, [true, true, true, false, false]);
+}
+
+#[tokio::test]
+async fn a_subject_at_the_fan_out_cap_makes_the_answer_incomplete_and_says_why() {
+    let world = World::new();
+    let subject = world.link(&phone(PHONE), "acme/c-1", "10:00", "10:00").await;
+    world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
+    let customer = json!({ "found": true, "subjects": 1 });
+    let limited = json!({ "found": true, "subjects": 1, "limited": true });
+    for (links, complete, customer) in
+        [(4_999, true, customer), (5_000, false, limited.clone()), (5_001, false, limited)]
+    {
+        let at = (format!("SUB#{subject}"), "STATE".to_owned());
+        let set = |items: &mut ledgerline_testkit::fakes::table::Items| {
+            items.get_mut(&at).unwrap().insert("links".to_owned(), json!(links));
+            Ok(())
+        };
+        world.subjects.table.write("test:Links", set).await.unwrap();
+        let (_, answer) = world.ask(by_phone()).await;
+        assert_eq!(given(&answer), [("c-1".to_owned(), vec![1])]);
+        assert_eq!((&answer["complete"], &answer["customer"]), (&json!(complete), &customer), "{links} links");
+    }
 }

@@ -8,7 +8,7 @@ use crate::world::*;
 
 async fn one() -> World {
     let world = World::new();
-    world.link(&phone(PHONE), "acme/c-1", "10:00", "10:09").await;
+    world.link(&phone(PHONE), "acme/c-1", "10:00", "10:00").await;
     world
 }
 
@@ -60,7 +60,7 @@ async fn a_member_that_several_interactions_share_is_read_once() {
 #[tokio::test]
 async fn a_read_that_fails_is_named_and_the_rest_is_answered() {
     let world = one().await;
-    world.link(&phone(PHONE), "acme/c-2", "10:00", "10:09").await;
+    world.link(&phone(PHONE), "acme/c-2", "10:02", "10:02").await;
     let (lost, _) = world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
     let rest = [entry("c-1", "10:02", "wrapup", 2), entry("c-2", "10:02", "wrapup", 3)];
     world.append(&rest, 256, Stage::Indexed).await;

@@ -82,9 +82,9 @@ impl FindSubjects for Tripped<FakeKeys> {
         self.0.subjects_of(pseudonyms).await
     }
 
-    async fn are_active(&self, subjects: &[&str]) -> Result<Vec<bool>, StoreError> {
+    async fn active_links(&self, subjects: &[&str]) -> Result<Vec<Option<u64>>, StoreError> {
         self.1.check("states")?;
-        self.0.are_active(subjects).await
+        self.0.active_links(subjects).await
     }
 }
 
@@ -283,6 +283,7 @@ pub(crate) fn config(deployment: &str) -> Config {
         ledger_bucket: name(),
         data_key_id: name(),
         calling_code: CallingCode::NANP,
+        fan_out_cap: 5_000,
     }
 }
 

@@ -19,9 +19,9 @@ impl FindSubjects for FakeKeys {
         Ok(found.into_iter().map(|subject| subject.map(|subject| subject.subject_id)).collect())
     }
 
-    async fn are_active(&self, subjects: &[&str]) -> Result<Vec<bool>, StoreError> {
+    async fn active_links(&self, subjects: &[&str]) -> Result<Vec<Option<u64>>, StoreError> {
         let (states, _) = self.read(subjects, &[]).await?;
-        Ok(states.into_iter().map(|state| state.is_some_and(|state| state.active)).collect())
+        Ok(states.into_iter().map(|state| state.filter(|state| state.active).map(|state| state.links)).collect())
     }
 }
 
