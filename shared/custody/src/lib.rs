@@ -1,6 +1,7 @@
-//! Subjects, claims, links and access requests: the model and its ports.
+//! Subjects, claims, links, access requests, the ledger's own acts: the model and its ports.
 
 pub mod access;
+pub mod acts;
 pub mod answer;
 pub mod claims;
 pub mod order;

@@ -26,6 +26,15 @@ impl ObjectId {
         Self(id)
     }
 
+    /// The id of a plan that no bronze object is behind: of the ledger's own acts done for this purpose. No bucket's name
+    /// holds a colon, so no bronze object has it.
+    pub fn of_act(purpose: &str) -> Self {
+        let digest = Sha256::new().chain_update("ledgerline:act:").chain_update(purpose).finalize();
+        let mut id = [0; 16];
+        id.copy_from_slice(&digest[..16]);
+        Self(id)
+    }
+
     /// The 32 lower-case hex digits.
     pub fn to_hex(self) -> String {
         self.to_string()
@@ -83,6 +92,12 @@ mod tests {
     }
 
     #[test]
+    fn the_id_of_an_act_is_no_bronze_objects() {
+        // printf 'ledgerline:act:hold/1' | sha256sum | cut -c1-32
+        assert_eq!(ObjectId::of_act("hold/1").to_hex(), KNOWN_ACT);
+    }
+
+    #[test]
     fn reads_what_it_writes_and_rejects_the_rest() {
         let id = ObjectId::of("b", "k");
         assert_eq!(id.to_hex().parse(), Ok(id));
@@ -92,5 +107,6 @@ mod tests {
         }
     }
 
+    const KNOWN_ACT: &str = "c56a9b138614f8a35b8a35b58704c265";
     const KNOWN: &str = "c52d901c47bbf2321195a38e6ff49594";
 }

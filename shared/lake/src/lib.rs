@@ -6,6 +6,7 @@
 //! are named in the ledger crate.
 
 pub mod bronze;
+pub mod delivery;
 pub mod ids;
 pub mod keys;
 pub mod object_row;

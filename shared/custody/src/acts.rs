@@ -1,0 +1,258 @@
+//! The ledger's own entries: what it did itself, with no source event behind it.
+//!
+//! An act goes the way of every event: into a plan that is written once, through the queue, into a segment. It has no
+//! bronze object; its purpose stands in for one. The **purpose id** says what is done and for what, so that doing it
+//! again, after a crash or by somebody else, is the same plan and writes nothing more.
+//!
+//! Invariant: one purpose id is in the log at most once, with the entries of whoever planned it first. An act names no
+//! person. Its type is one of [`ActKind`], which no adapter gives to a source event.
+
+use std::collections::BTreeMap;
+
+use ledgerline_event::lineage::derived_token;
+use ledgerline_lake::ObjectId;
+use ledgerline_lake::delivery;
+use ledgerline_lake::object_row::ObjectRows;
+use ledgerline_lake::plan::{Counts, Plan, PlanWriter};
+use ledgerline_lake::ports::{PlanStore, SendPointers};
+use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::store::StoreError;
+use ledgerline_privacy::policy;
+use sha2::{Digest as _, Sha256};
+
+use crate::access::corrupt;
+
+/// The schema version of acts.
+pub const SCHEMA_VERSION: &str = "ledgerline/1";
+/// What an act's row has for a key, before its purpose id.
+pub const KEY_PREFIX: &str = "act/";
+
+/// What the ledger does itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ActKind {
+    /// An interaction is complete: how many entries it has, and their digest.
+    InteractionSealed,
+    /// A legal hold was placed.
+    HoldPlaced,
+    /// A legal hold was lifted.
+    HoldLifted,
+    /// Evidence is locked for longer.
+    RetentionExtended,
+    /// Expired evidence below an index is deleted.
+    LogPruned,
+    /// A key whose signatures count from here on.
+    SigningKeyAdded,
+}
+
+impl ActKind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::InteractionSealed,
+        Self::HoldPlaced,
+        Self::HoldLifted,
+        Self::RetentionExtended,
+        Self::LogPruned,
+        Self::SigningKeyAdded,
+    ];
+
+    /// The entry's type, which is its activity, too.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InteractionSealed => "INTERACTION_SEALED",
+            Self::HoldPlaced => "HOLD_PLACED",
+            Self::HoldLifted => "HOLD_LIFTED",
+            Self::RetentionExtended => "RETENTION_EXTENDED",
+            Self::LogPruned => "LOG_PRUNED",
+            Self::SigningKeyAdded => "SIGNING_KEY_ADDED",
+        }
+    }
+
+    /// The act of an entry's type; `None` for a source event's.
+    pub fn of(event_type: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == event_type)
+    }
+}
+
+/// One entry of the ledger's own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Act {
+    /// The log that it goes to.
+    pub log: LogId,
+    /// What it is.
+    pub kind: ActKind,
+    /// What it is about; [`record_of_log`] if that is the log itself.
+    pub record: Record,
+    /// When it was done: RFC 3339, UTC, exactly three decimals.
+    pub occurred_at: String,
+    /// What is to be said of it: codes, numbers, times, never a person.
+    pub fields: BTreeMap<String, Field>,
+}
+
+/// The record of acts that are about a whole log: entity type `log`, its id the log's name with `:` for `/`.
+pub fn record_of_log(log: &LogId) -> Record {
+    Record::Entity { kind: "log".to_owned(), id: log.as_str().replace('/', ":") }
+}
+
+/// Fills a buffer with random bytes.
+pub type Random<'a> = &'a (dyn Fn(&mut [u8]) + Send + Sync);
+
+/// Where acts go.
+pub struct ActStores<'a, P, Q, R> {
+    /// Plans.
+    pub plans: &'a P,
+    /// The queue of pointers.
+    pub queue: &'a Q,
+    /// Rows of planned objects.
+    pub rows: &'a R,
+    /// For salts.
+    pub random: Random<'a>,
+}
+
+/// What became of acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// They are on their way now.
+    Now(ObjectId),
+    /// This purpose was carried out before.
+    Before(ObjectId),
+}
+
+impl Recorded {
+    /// The plan's object, which is the entries' `source.object`.
+    pub fn object(self) -> ObjectId {
+        match self {
+            Self::Now(object) | Self::Before(object) => object,
+        }
+    }
+}
+
+/// Records acts under a purpose id. They are committed once audit-write has worked off the queue. After a crash
+/// anywhere, the same call again finishes it; the acts of the first call that came as far as the plan are what holds.
+///
+/// # Errors
+/// The stores', and `Corrupt` for an act that is no valid entry.
+pub async fn record_acts<P: PlanStore, Q: SendPointers, R: ObjectRows>(
+    stores: &ActStores<'_, P, Q, R>,
+    purpose: &str,
+    acts: &[Act],
+    now: &str,
+) -> Result<Recorded, StoreError> {
+    let object = ObjectId::of_act(purpose);
+    let key = format!("{KEY_PREFIX}{purpose}");
+    // 1. Take the purpose up. A crash after it leaves a row without a plan.
+    let opened = stores.rows.open(object, &key, now).await?;
+    if opened.planned {
+        return Ok(Recorded::Before(object));
+    }
+    // 2. The plan that is there, or this one. A crash after it leaves a plan without pointers.
+    let found = if opened.again { delivery::find(stores.plans, object).await? } else { None };
+    let kept = match found {
+        Some(kept) => kept,
+        None => delivery::keep(stores.plans, plan(object, &key, acts, stores.random)?).await?,
+    };
+    // 3. Pointers and "planned", as for every plan.
+    delivery::carry_out(stores.queue, stores.rows, &kept, now).await?;
+    Ok(Recorded::Now(object))
+}
+
+/// The plan of these acts. All of it but the salts follows from the purpose and the acts.
+fn plan(object: ObjectId, key: &str, acts: &[Act], random: Random<'_>) -> Result<Plan, StoreError> {
+    let mut writer = PlanWriter::new(object, key, policy::VERSION);
+    for (line, act) in (0..).zip(acts) {
+        let entry = pending(act, object, line, random);
+        let text = entry.to_line().map_err(|error| corrupt("an act is no entry", error))?;
+        writer.push(&act.log, text.as_str().as_bytes())?;
+    }
+    Ok(writer.finish(Counts { input: acts.len() as u64, ..Counts::default() })?)
+}
+
+fn pending(act: &Act, object: ObjectId, line: u64, random: Random<'_>) -> PendingEntry {
+    let mut salt = [0; 16];
+    random(&mut salt);
+    let record = match &act.record {
+        Record::Interaction(id) => id.clone(),
+        Record::Entity { kind, id } => format!("{kind}/{id}"),
+    };
+    PendingEntry {
+        event_id: event_id(object, line),
+        org: act.log.org().to_owned(),
+        event_type: act.kind.name().to_owned(),
+        activity: act.kind.name().to_owned(),
+        record: act.record.clone(),
+        occurred_at: act.occurred_at.clone(),
+        late: false,
+        fields: act.fields.clone(),
+        masked: Vec::new(),
+        lineage_token: derived_token(&record),
+        schema_version: SCHEMA_VERSION.to_owned(),
+        policy_version: policy::VERSION.to_owned(),
+        source: Source { object: object.to_hex(), line },
+        salt,
+    }
+}
+
+/// The first 16 bytes of SHA-256("ledgerline act" ‖ the plan's object id ‖ the line's number), all as text. No key: there
+/// is no content in it that anybody could guess.
+fn event_id(object: ObjectId, line: u64) -> String {
+    let digest = Sha256::new().chain_update("ledgerline act").chain_update(object.to_hex());
+    let digest = digest.chain_update(line.to_string()).finalize();
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    format!("{:032x}", u128::from_be_bytes(half))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledgerline_ledger::chunk::{Chunk, ChunkId};
+
+    fn act(record: Record) -> Act {
+        Act {
+            log: LogId::parse("acme/interaction/1/0").unwrap(),
+            kind: ActKind::HoldPlaced,
+            record,
+            occurred_at: "2026-03-02T14:00:00.000Z".to_owned(),
+            fields: BTreeMap::from([("purpose".to_owned(), Field::Text("litigation".to_owned()))]),
+        }
+    }
+
+    #[test]
+    fn an_acts_plan_is_one_that_audit_write_accepts() {
+        let log = LogId::parse("acme/interaction/1/0").unwrap();
+        let object = ObjectId::of_act("hold/1");
+        let acts = [act(Record::Interaction("c-1".to_owned())), act(record_of_log(&log))];
+        let plan = plan(object, "act/hold/1", &acts, &|salt| salt.fill(7)).unwrap();
+        let pointers = plan.header.pointers(plan.header_bytes);
+        let [pointer] = pointers.as_slice() else { panic!("one chunk") };
+        let range = pointer.offset as usize..(pointer.offset + pointer.length) as usize;
+        let id = ChunkId { object: object.to_hex(), ordinal: 0 };
+        let chunk = Chunk::check(id, &log, 2, plan.bytes[range].to_vec()).unwrap();
+        assert!(chunk.text().contains(r#""type":"HOLD_PLACED""#));
+        assert!(chunk.text().contains(r#""entity":{"id":"acme:interaction:1:0","type":"log"}"#));
+        assert_eq!(plan.header.counts, Counts { input: 2, planned: 2, ..Counts::default() });
+    }
+
+    #[test]
+    fn an_event_id_follows_from_the_purpose_and_the_line() {
+        // printf 'ledgerline act%s1' "$(printf 'ledgerline:act:hold/1' | sha256sum | cut -c1-32)" | sha256sum | cut -c1-32
+        assert_eq!(event_id(ObjectId::of_act("hold/1"), 1), KNOWN);
+    }
+
+    #[test]
+    fn an_act_about_no_record_is_refused() {
+        let error = plan(ObjectId::of_act("x"), "act/x", &[act(Record::Interaction(String::new()))], &|_| ());
+        assert!(matches!(error, Err(StoreError::Corrupt(_))));
+    }
+
+    #[test]
+    fn no_source_events_type_is_an_act() {
+        for kind in ActKind::ALL {
+            assert_eq!(ActKind::of(kind.name()), Some(kind));
+            assert_eq!(ledgerline_event::rank_of(kind.name()), u8::MAX, "an adapter could make a {}", kind.name());
+        }
+        assert_eq!(ActKind::of("customer.end"), None);
+    }
+
+    const KNOWN: &str = "e1e49d1b7114c08cd07ca98501f1e128";
+}
