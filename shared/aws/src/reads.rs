@@ -118,7 +118,8 @@ fn link(item: &Item) -> Result<(String, Link), StoreError> {
     Ok((record, Link { log: read_text(item, "log")?, first, last }))
 }
 
-fn posting(record: &str, item: &Item) -> Result<Posting, StoreError> {
+/// The posting of a record in a row.
+pub(crate) fn posting(record: &str, item: &Item) -> Result<Posting, StoreError> {
     let sk = read_text(item, "sk")?;
     let (log, first) =
         sk.strip_prefix(POSTING).and_then(|rest| rest.rsplit_once('#')).ok_or_else(|| malformed("sk"))?;

@@ -1,0 +1,422 @@
+//! What the command line says.
+//!
+//! Invariant: an option that a build cannot serve is not in its help: without the `aws` feature there is no `--stack`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ledgerline",
+    version,
+    about = "Checks, proves, shows and keeps the evidence of a Ledgerline deployment",
+    long_about = "Checks, proves, shows and keeps the evidence of a Ledgerline deployment.\n\n\
+                  Exit codes: 0 it holds; 1 the evidence is broken; 2 it could not be checked.",
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Arguments {
+    /// Write one JSON document instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check every object of the evidence, and name what is wrong with it
+    Verify(VerifyArgs),
+    /// Write an auditor's folder: evidence, keys, and how to check both by hand
+    #[cfg(feature = "aws")]
+    Export(ExportArgs),
+    /// Prove that one entry is in a log: a tlog-proof file and the entry's line
+    Prove(ProveArgs),
+    /// Check such a proof, offline, by the log's public key alone
+    CheckProof(CheckProofArgs),
+    /// Show an entry, an interaction's entries, or the heads of logs
+    #[command(subcommand)]
+    Show(ShowCommand),
+    /// Every place where an interaction, or what a lineage token names, is kept
+    Trace(TraceArgs),
+    /// Place, lift and list legal holds; each is an entry of the log, too
+    #[cfg(feature = "aws")]
+    #[command(subcommand)]
+    Hold(HoldCommand),
+    /// What is kept, until when, and what lacks a lock
+    Retention(RetentionArgs),
+    /// Build the index of entries anew from the segments, and compare it with what is stored
+    RebuildPostings(RebuildArgs),
+    /// Announce a new signing key in every log, under the old one
+    #[cfg(feature = "aws")]
+    RotateKey(RotateKeyArgs),
+    /// Cosign the logs' checkpoints, if they only grew since this witness last looked
+    Witness(WitnessArgs),
+    /// How a deployment is doing, on one screen
+    #[cfg(feature = "aws")]
+    Status(DeploymentArgs),
+    /// What of a deployment is misconfigured, and the remedy
+    #[cfg(feature = "aws")]
+    Doctor(DeploymentArgs),
+    /// Write a shell's completions
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual page
+    Man,
+}
+
+/// Evidence to read, its folder named first.
+#[derive(Debug, Args)]
+#[group(id = "evidence", required = true, multiple = false)]
+pub(crate) struct FolderFirst {
+    /// An exported folder
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
+    /// A deployment, by its stack.json
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stack: Option<PathBuf>,
+    /// A ledger bucket alone: no heads, no index
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bucket: Option<String>,
+}
+
+/// Evidence to read, where something else is named first.
+#[derive(Debug, Args)]
+#[group(id = "source", required = true, multiple = false)]
+pub(crate) struct FolderOption {
+    /// An exported folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    /// A deployment, by its stack.json
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stack: Option<PathBuf>,
+    /// A ledger bucket alone: no heads, no index
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bucket: Option<String>,
+}
+
+/// Where evidence is read from.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// An exported folder.
+    Folder(PathBuf),
+    /// A deployment's stack.json.
+    #[cfg(feature = "aws")]
+    Stack(PathBuf),
+    /// A bucket.
+    #[cfg(feature = "aws")]
+    Bucket(String),
+}
+
+impl FolderFirst {
+    /// The one place that was named.
+    pub(crate) fn place(&self) -> Place {
+        #[cfg(feature = "aws")]
+        return place(self.folder.as_ref(), self.stack.as_ref(), self.bucket.as_ref());
+        #[cfg(not(feature = "aws"))]
+        Place::Folder(self.folder.clone().unwrap_or_default())
+    }
+}
+
+impl FolderOption {
+    /// The one place that was named.
+    pub(crate) fn place(&self) -> Place {
+        #[cfg(feature = "aws")]
+        return place(self.folder.as_ref(), self.stack.as_ref(), self.bucket.as_ref());
+        #[cfg(not(feature = "aws"))]
+        Place::Folder(self.folder.clone().unwrap_or_default())
+    }
+}
+
+/// Clap has seen to it that exactly one is given.
+#[cfg(feature = "aws")]
+fn place(folder: Option<&PathBuf>, stack: Option<&PathBuf>, bucket: Option<&String>) -> Place {
+    match (stack, bucket) {
+        (Some(stack), _) => Place::Stack(stack.clone()),
+        (None, Some(bucket)) => Place::Bucket(bucket.clone()),
+        (None, None) => Place::Folder(folder.cloned().unwrap_or_default()),
+    }
+}
+
+/// Whom to believe.
+#[derive(Debug, Args)]
+pub(crate) struct TrustArgs {
+    /// A log's public key: a vkey, or a file that holds one. Without it the evidence's own keys are taken, and the answer says so
+    #[arg(long = "key", value_name = "VKEY|FILE")]
+    pub(crate) keys: Vec<String>,
+    /// A witness whose cosignature must be there: a vkey, or a file that holds one
+    #[arg(long = "witness", value_name = "VKEY|FILE")]
+    pub(crate) witnesses: Vec<String>,
+    /// How many of the witnesses must have cosigned; all of them unless told
+    #[arg(long, value_name = "N", requires = "witnesses")]
+    pub(crate) quorum: Option<usize>,
+}
+
+/// `verify`
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) source: FolderFirst,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    /// Only this log; may be repeated
+    #[arg(long = "log", value_name = "LOG")]
+    pub(crate) logs: Vec<String>,
+    /// A checkpoint that you trust already: the log must have grown from it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// Do not ask for locks: for a copy whose versions.jsonl is lost
+    #[arg(long)]
+    pub(crate) without_locks: bool,
+}
+
+/// A deployment to talk to.
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct DeploymentArgs {
+    /// The deployment's stack.json
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stack: PathBuf,
+}
+
+/// `export`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArgs,
+    /// The folder to write; it must be new or empty
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Only this log; may be repeated
+    #[arg(long = "log", value_name = "LOG")]
+    pub(crate) logs: Vec<String>,
+}
+
+/// Which entry.
+#[derive(Debug, Args)]
+#[group(id = "which", required = true, multiple = false)]
+pub(crate) struct WhichEntry {
+    /// The entry's event id
+    #[arg(value_name = "EVENT-ID")]
+    pub(crate) event: Option<String>,
+    /// The entry's index in its log; needs --log
+    #[arg(long, value_name = "N", requires = "log")]
+    pub(crate) index: Option<u64>,
+}
+
+/// `prove`
+#[derive(Debug, Args)]
+pub(crate) struct ProveArgs {
+    #[command(flatten)]
+    pub(crate) which: WhichEntry,
+    #[command(flatten)]
+    pub(crate) source: FolderOption,
+    /// The entry's log
+    #[arg(long, value_name = "LOG")]
+    pub(crate) log: Option<String>,
+    /// The folder for <event id>.tlog-proof and <event id>.json
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) out: PathBuf,
+}
+
+/// `check-proof`
+#[derive(Debug, Args)]
+pub(crate) struct CheckProofArgs {
+    /// The tlog-proof file
+    #[arg(value_name = "PROOF")]
+    pub(crate) proof: PathBuf,
+    /// The entry's line; the file beside the proof with the ending .json unless told
+    #[arg(long, value_name = "FILE")]
+    pub(crate) entry: Option<PathBuf>,
+    /// The log's public key: a vkey, or a file that holds one
+    #[arg(long = "key", value_name = "VKEY|FILE", required = true)]
+    pub(crate) keys: Vec<String>,
+    /// A witness whose cosignature must be there: a vkey, or a file that holds one
+    #[arg(long = "witness", value_name = "VKEY|FILE")]
+    pub(crate) witnesses: Vec<String>,
+    /// How many of the witnesses must have cosigned; all of them unless told
+    #[arg(long, value_name = "N", requires = "witnesses")]
+    pub(crate) quorum: Option<usize>,
+}
+
+/// `show`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ShowCommand {
+    /// One entry, by its event id or its place
+    Entry {
+        #[command(flatten)]
+        which: WhichEntry,
+        #[command(flatten)]
+        source: FolderOption,
+        /// The entry's log
+        #[arg(long, value_name = "LOG")]
+        log: Option<String>,
+    },
+    /// All entries of an interaction or entity, in event order
+    Interaction {
+        /// An interaction id, or <entity type>/<entity id>
+        #[arg(value_name = "ID")]
+        record: String,
+        #[command(flatten)]
+        source: FolderOption,
+    },
+    /// The heads and checkpoints of the logs
+    Head {
+        #[command(flatten)]
+        source: FolderOption,
+        /// Only this log
+        #[arg(long, value_name = "LOG")]
+        log: Option<String>,
+    },
+}
+
+/// `trace`
+#[derive(Debug, Args)]
+pub(crate) struct TraceArgs {
+    /// An interaction id, <entity type>/<entity id>, or a lineage token
+    #[arg(value_name = "ID|TOKEN")]
+    pub(crate) subject: String,
+    #[command(flatten)]
+    pub(crate) source: FolderOption,
+}
+
+/// `hold`
+#[cfg(feature = "aws")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum HoldCommand {
+    /// Keep an interaction's evidence beyond its retention
+    Place(HoldPlaceArgs),
+    /// End a hold; what its retention still covers stays locked
+    Lift(HoldLiftArgs),
+    /// The holds of the logs, and whether each segment they name is held
+    List(DeploymentArgs),
+}
+
+/// `hold place`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct HoldPlaceArgs {
+    /// An interaction id, or <entity type>/<entity id>
+    #[arg(value_name = "ID")]
+    pub(crate) record: String,
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArgs,
+    /// The org that the record belongs to
+    #[arg(long)]
+    pub(crate) org: String,
+    /// A name for the hold, such as a matter's number: placing it twice changes nothing
+    #[arg(long, value_name = "NAME")]
+    pub(crate) hold: String,
+    /// Why it is kept; a closed list, as it stands in the ledger for ever
+    #[arg(long, value_enum)]
+    pub(crate) purpose: HoldPurpose,
+    /// The legal basis; a closed list
+    #[arg(long, value_enum)]
+    pub(crate) basis: HoldBasis,
+    /// When somebody must look at it again: YYYY-MM-DD
+    #[arg(long, value_name = "DATE")]
+    pub(crate) review: String,
+}
+
+/// Why evidence is held.
+#[cfg(feature = "aws")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum HoldPurpose {
+    Litigation,
+    Regulator,
+    Complaint,
+    Investigation,
+    Audit,
+}
+
+/// What allows it to be held.
+#[cfg(feature = "aws")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum HoldBasis {
+    LegalClaims,
+    LegalObligation,
+    PublicInterest,
+    LegitimateInterest,
+}
+
+/// `hold lift`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct HoldLiftArgs {
+    /// An interaction id, or <entity type>/<entity id>
+    #[arg(value_name = "ID")]
+    pub(crate) record: String,
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArgs,
+    /// The org that the record belongs to
+    #[arg(long)]
+    pub(crate) org: String,
+    /// The hold's name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) hold: String,
+}
+
+/// `retention`
+#[derive(Debug, Args)]
+pub(crate) struct RetentionArgs {
+    #[command(flatten)]
+    pub(crate) source: FolderFirst,
+}
+
+/// `rebuild-postings`
+#[derive(Debug, Args)]
+pub(crate) struct RebuildArgs {
+    #[command(flatten)]
+    pub(crate) source: FolderFirst,
+    /// Only this log; may be repeated
+    #[arg(long = "log", value_name = "LOG")]
+    pub(crate) logs: Vec<String>,
+    /// Write the rows that are missing or differ
+    #[cfg(feature = "aws")]
+    #[arg(long, requires = "stack")]
+    pub(crate) write: bool,
+}
+
+/// `rotate-key`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct RotateKeyArgs {
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArgs,
+    /// The new KMS key: id, alias or ARN of an ECC_NIST_EDWARDS25519 signing key
+    #[arg(long, value_name = "KEY")]
+    pub(crate) new_key: String,
+}
+
+/// `witness`
+#[derive(Debug, Args)]
+pub(crate) struct WitnessArgs {
+    #[command(flatten)]
+    pub(crate) source: FolderFirst,
+    /// The witness's name: a URL without its scheme, such as witness.example.com/w1
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
+    /// The witness's private key; made, readable by its owner alone, if it is not there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: PathBuf,
+    /// What the witness remembers: the last checkpoint of each log
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: PathBuf,
+    /// The folder for cosignatures: <origin with / as _>.cosignature
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// A log's public key: a vkey, or a file that holds one. A witness trusts nothing that the log says of itself
+    #[arg(long = "key", value_name = "VKEY|FILE", required = true)]
+    pub(crate) keys: Vec<String>,
+}
