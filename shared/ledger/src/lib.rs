@@ -12,3 +12,4 @@ pub mod posting;
 pub mod segment;
 pub mod store;
 pub mod tree;
+pub mod verify;

@@ -1,0 +1,305 @@
+//! An exported folder: the same keys as below the bucket, with lists beside them.
+//!
+//! `ledger/<log>/…` holds the version of each key that is in force, `versions/<key>@<version id>` all others,
+//! `versions.jsonl` every version and delete marker, `heads.jsonl` and `postings.jsonl` the rows, where they were
+//! exported. Invariant: a file below `ledger/` or `versions/` that the list leaves out is reported as an unlocked version,
+//! never passed over; no line of a list can make a reader leave the folder.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::evidence::{Evidence, EvidenceFault, Given, HeadRow, ObjectVersion};
+use crate::log::LogId;
+use crate::posting::{Posting, PostingMember};
+use crate::tree::Hash;
+
+/// The list of versions.
+pub const VERSIONS_FILE: &str = "versions.jsonl";
+/// The list of heads.
+pub const HEADS_FILE: &str = "heads.jsonl";
+/// The list of postings.
+pub const POSTINGS_FILE: &str = "postings.jsonl";
+/// The folder of verification keys, `<origin with / as _>.vkey`.
+pub const KEYS_FOLDER: &str = "keys";
+
+/// A folder that `ledgerline export` made.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    root: PathBuf,
+}
+
+impl Folder {
+    /// Opens a folder; `Malformed` if it has no list of versions.
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self, EvidenceFault> {
+        let root = root.into();
+        if !root.join(VERSIONS_FILE).is_file() {
+            let what = format!("{} has no {VERSIONS_FILE}: it is no exported ledger", root.display());
+            return Err(EvidenceFault::Malformed(what));
+        }
+        Ok(Self { root })
+    }
+
+    /// The keys that travel with the folder. Whoever made the folder made them, too: they are worth no more than it is.
+    pub fn keys(&self) -> Result<Vec<String>, EvidenceFault> {
+        let folder = self.root.join(KEYS_FOLDER);
+        let mut keys = Vec::new();
+        files_below(&folder, &mut |path| {
+            if path.extension().is_some_and(|extension| extension == "vkey") {
+                let text = fs::read_to_string(&path).map_err(|error| fault(&path, error))?;
+                keys.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
+            }
+            Ok(())
+        })?;
+        keys.sort();
+        Ok(keys)
+    }
+
+    /// Calls `each` for every line of a list; `false` if there is no such file.
+    fn lines(&self, name: &str, each: &mut dyn FnMut(&str) -> Option<()>) -> Result<bool, EvidenceFault> {
+        let path = self.root.join(name);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(fault(&path, error)),
+        };
+        let mut reader = BufReader::new(file);
+        let mut line = String::new();
+        for number in 1_u64.. {
+            line.clear();
+            if reader.read_line(&mut line).map_err(|error| fault(&path, error))? == 0 {
+                break;
+            }
+            if each(line.trim_end_matches('\n')).is_none() {
+                return Err(EvidenceFault::Malformed(format!("{name}, line {number}, is not in the form of an export")));
+            }
+        }
+        Ok(true)
+    }
+
+    /// Files that the list leaves out, as versions without a lock.
+    fn unlisted(&self, listed: &HashSet<u64>, each: &mut dyn FnMut(ObjectVersion)) -> Result<(), EvidenceFault> {
+        for top in [LEDGER, OTHER_VERSIONS] {
+            files_below(&self.root.join(top), &mut |path| {
+                let Some(relative) = relative_text(&self.root, &path) else { return Ok(()) };
+                if listed.contains(&path_key(&relative)) {
+                    return Ok(());
+                }
+                let other = relative.strip_prefix(OTHER_VERSIONS).and_then(|text| text[1..].rsplit_once('@'));
+                let (key, version_id) = other.unwrap_or((&relative, UNLISTED));
+                each(ObjectVersion {
+                    key: key.to_owned(),
+                    version_id: version_id.to_owned(),
+                    is_latest: other.is_none(),
+                    is_delete_marker: false,
+                    bytes: fs::metadata(&path).map_err(|error| fault(&path, error))?.len(),
+                    lock: None,
+                    legal_hold: false,
+                    last_modified_ms: u64::MAX,
+                });
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Evidence for Folder {
+    fn versions(&self, each: &mut dyn FnMut(ObjectVersion)) -> Result<(), EvidenceFault> {
+        let mut listed = HashSet::new();
+        self.lines(VERSIONS_FILE, &mut |line| {
+            let version = ObjectVersion::from_json(line)?;
+            let path = object_path(&version)?;
+            if !version.is_delete_marker {
+                listed.insert(path_key(&path));
+            }
+            each(version);
+            Some(())
+        })?;
+        self.unlisted(&listed, each)
+    }
+
+    fn read(&self, version: &ObjectVersion) -> Result<Vec<u8>, EvidenceFault> {
+        let Some(relative) = object_path(version) else {
+            return Err(EvidenceFault::Malformed(format!("{:?} is not a key", version.key)));
+        };
+        let path = self.root.join(&relative);
+        fs::read(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => EvidenceFault::Missing(relative),
+            _ => fault(&path, error),
+        })
+    }
+
+    fn heads(&self) -> Result<Option<Vec<HeadRow>>, EvidenceFault> {
+        let mut heads = Vec::new();
+        let given = self.lines(HEADS_FILE, &mut |line| {
+            heads.push(serde_json::from_str::<HeadLine>(line).ok()?.row()?);
+            Some(())
+        })?;
+        Ok(given.then_some(heads))
+    }
+
+    fn postings(&self, each: &mut dyn FnMut(Posting)) -> Result<Given, EvidenceFault> {
+        let given = self.lines(POSTINGS_FILE, &mut |line| {
+            each(serde_json::from_str::<PostingLine>(line).ok()?.posting()?);
+            Some(())
+        })?;
+        Ok(if given { Given::All } else { Given::NotPartOfIt })
+    }
+}
+
+/// Where a version's bytes lie below the folder; `None` for a key that no bucket of ours has.
+pub fn object_path(version: &ObjectVersion) -> Option<String> {
+    let safe = |text: &str| text.split('/').all(|part| !matches!(part, "" | "." | "..")) && !text.contains(['\\', '\0']);
+    let id = &version.version_id;
+    let known = version.key.starts_with("ledger/") && safe(&version.key) && !id.contains('/') && safe(id);
+    let path = if version.is_latest {
+        version.key.clone()
+    } else {
+        format!("{OTHER_VERSIONS}/{}@{id}", version.key)
+    };
+    known.then_some(path)
+}
+
+/// A head's line in `heads.jsonl`, without a newline.
+pub fn head_line(row: &HeadRow) -> String {
+    let line = HeadLine {
+        log: row.log.as_str().to_owned(),
+        size: row.size,
+        root: row.root.hex(),
+        edge: row.edge.iter().map(Hash::hex).collect(),
+        indexed: row.indexed,
+        segments: row.segments.clone(),
+    };
+    serde_json::to_string(&line).unwrap_or_default()
+}
+
+/// A posting's line in `postings.jsonl`, without a newline.
+pub fn posting_line(posting: &Posting) -> String {
+    let members = posting.members.iter();
+    let line = PostingLine {
+        record: posting.record_key.clone(),
+        log: posting.log.as_str().to_owned(),
+        first: posting.first,
+        segment: posting.segment.clone(),
+        version_id: posting.version_id.clone(),
+        from: posting.from.clone(),
+        to: posting.to.clone(),
+        members: members.map(|member| (member.offset, member.length, member.first, member.at.clone())).collect(),
+    };
+    serde_json::to_string(&line).unwrap_or_default()
+}
+
+#[derive(Serialize, Deserialize)]
+struct HeadLine {
+    log: String,
+    size: u64,
+    root: String,
+    edge: Vec<String>,
+    indexed: u64,
+    segments: Vec<(String, String)>,
+}
+
+impl HeadLine {
+    fn row(self) -> Option<HeadRow> {
+        Some(HeadRow {
+            log: LogId::parse(&self.log).ok()?,
+            size: self.size,
+            root: hash(&self.root)?,
+            edge: self.edge.iter().map(|text| hash(text)).collect::<Option<_>>()?,
+            indexed: self.indexed,
+            segments: self.segments,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PostingLine {
+    record: String,
+    log: String,
+    first: u64,
+    segment: String,
+    version_id: String,
+    from: String,
+    to: String,
+    /// Offset, length, first index and line numbers of each member.
+    members: Vec<(u64, u64, u64, Vec<u32>)>,
+}
+
+impl PostingLine {
+    fn posting(self) -> Option<Posting> {
+        let members = self.members.into_iter();
+        Some(Posting {
+            record_key: self.record,
+            log: LogId::parse(&self.log).ok()?,
+            first: self.first,
+            segment: self.segment,
+            version_id: self.version_id,
+            from: self.from,
+            to: self.to,
+            members: members.map(|(offset, length, first, at)| PostingMember { offset, length, first, at }).collect(),
+        })
+    }
+}
+
+/// 64 hex digits.
+fn hash(text: &str) -> Option<Hash> {
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
+    }
+    Some(Hash(bytes))
+}
+
+/// Calls `each` for all files below a folder, which need not exist. Links are files, not ways into other folders.
+fn files_below(
+    folder: &Path,
+    each: &mut dyn FnMut(PathBuf) -> Result<(), EvidenceFault>,
+) -> Result<(), EvidenceFault> {
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(fault(&folder, error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(|error| fault(&folder, error))?;
+            let kind = entry.file_type().map_err(|error| fault(&folder, error))?;
+            if kind.is_dir() {
+                open.push(entry.path());
+            } else {
+                each(entry.path())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A path below the root with slashes, as keys have them.
+fn relative_text(root: &Path, path: &Path) -> Option<String> {
+    let parts = path.strip_prefix(root).ok()?.components();
+    Some(parts.map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/"))
+}
+
+/// Eight bytes per listed path instead of its text: a list has as many lines as the bucket has versions.
+fn path_key(path: &str) -> u64 {
+    let digest = Hash::of_object(path.as_bytes()).0;
+    digest.iter().take(8).fold(0, |key, byte| key << 8 | u64::from(*byte))
+}
+
+fn fault(path: &Path, error: io::Error) -> EvidenceFault {
+    EvidenceFault::Unavailable(format!("read {}", path.display()), Box::new(error))
+}
+
+const LEDGER: &str = "ledger";
+const OTHER_VERSIONS: &str = "versions";
+/// The version id of a file that the list leaves out.
+const UNLISTED: &str = "unlisted";
