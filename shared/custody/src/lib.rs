@@ -7,4 +7,8 @@ pub mod claims;
 pub mod order;
 pub mod page;
 pub mod query;
+pub mod reconciliation;
+pub mod retention;
+pub mod sealing;
+pub mod state;
 pub mod subjects;
