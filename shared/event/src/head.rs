@@ -264,13 +264,23 @@ impl<'a> Scanner<'a> {
 
     fn value(&mut self, inside: Place, depth: usize) -> Result<(), Fatal> {
         match self.lexer.peek() {
-            Some(b'"') => self.lexer.string().map(|_| ()),
+            Some(b'"') => self.text().map(|_| ()),
             Some(b'{') => self.object(inside, depth + 1),
             Some(b'[') => self.array(depth + 1),
             Some(b'-' | b'0'..=b'9') => self.lexer.number().map(|_| ()),
             Some(_) => self.lexer.literal().map(|_| ()),
             None => Err(Fatal(Rejection::NotJson)),
         }
+    }
+
+    /// Reads a string that is a value. JSON in it has quotes, so that only escapes make one worth a look.
+    #[inline]
+    fn text(&mut self) -> Result<Text<'a>, Fatal> {
+        let text = self.lexer.string()?;
+        if text.escaped && !self.head.sensitive {
+            self.head.sensitive = sensitive::is_in_string(text.raw);
+        }
+        Ok(text)
     }
 
     fn array(&mut self, depth: usize) -> Result<(), Fatal> {
@@ -381,7 +391,7 @@ impl<'a> Scanner<'a> {
         let value = match (slot, self.lexer.peek()) {
             (Slot::Nothing, _) => return self.value(Place::Elsewhere, depth),
             (Slot::Inside(inner), _) => return self.value(inner, depth),
-            (_, Some(b'"')) => self.lexer.string()?,
+            (_, Some(b'"')) => self.text()?,
             (_, Some(b'-' | b'0'..=b'9')) => {
                 let number = self.lexer.number()?;
                 // An adapter takes integers alone for names, and not as they are written.

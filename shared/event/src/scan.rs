@@ -249,36 +249,67 @@ pub(crate) fn unescape(raw: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(raw.len());
     let mut at = 0;
     while at < raw.len() {
-        let (plain, step) = match (raw[at], raw.get(at + 1)) {
-            (b'\\', Some(b'u')) => {
-                let (unit, step) = code_point(raw, at);
-                let mut utf8 = [0; 4];
-                out.extend_from_slice(char::from_u32(unit).unwrap_or('\u{FFFD}').encode_utf8(&mut utf8).as_bytes());
-                at += step;
-                continue;
-            }
-            (b'\\', Some(b'b')) => (0x08, 2),
-            (b'\\', Some(b'f')) => (0x0C, 2),
-            (b'\\', Some(b'n')) => (b'\n', 2),
-            (b'\\', Some(b'r')) => (b'\r', 2),
-            (b'\\', Some(b't')) => (b'\t', 2),
-            (b'\\', Some(&other)) => (other, 2),
-            (byte, _) => (byte, 1),
-        };
-        out.push(plain);
-        at += step;
+        let plain = plain_run(&raw[at..]);
+        out.extend_from_slice(&raw[at..at + plain]);
+        at += plain;
+        if at < raw.len() {
+            let (unit, step) = escape_at(raw, at);
+            out.extend_from_slice(unit.encode_utf8(&mut [0; 4]).as_bytes());
+            at += step;
+        }
     }
     out
 }
 
-/// The code point of the `\u` escape at `at`, and how many bytes it takes.
-fn code_point(raw: &[u8], at: usize) -> (u32, usize) {
-    let Some(unit) = hex4(raw, at + 2) else { return (0xFFFD, 2) };
-    let low = if raw.get(at + 6..at + 8) == Some(b"\\u") { hex4(raw, at + 8) } else { None };
-    if let (0xD800..0xDC00, Some(low @ 0xDC00..0xE000)) = (unit, low) {
-        return (0x1_0000 + ((unit - 0xD800) << 10) + (low - 0xDC00), 12);
+/// Where positions in a string's content, which ascend, lie in its raw bytes.
+pub(crate) fn raw_positions(raw: &[u8], places: &[usize]) -> Vec<usize> {
+    let (mut at, mut content) = (0, 0);
+    let to_raw = |&place: &usize| {
+        while content < place && at < raw.len() {
+            // Never looked at beyond the place, or many places in one run would be quadratic.
+            let plain = plain_run(&raw[at..raw.len().min(at + place - content)]);
+            at += plain;
+            content += plain;
+            if plain == 0 {
+                let (unit, step) = escape_at(raw, at);
+                at += step;
+                content += unit.len_utf8();
+            }
+        }
+        at
+    };
+    places.iter().map(to_raw).collect()
+}
+
+/// How many bytes come before the next backslash.
+fn plain_run(raw: &[u8]) -> usize {
+    raw.iter().position(|byte| *byte == b'\\').unwrap_or(raw.len())
+}
+
+/// What the escape at `at` stands for, and how many bytes it takes.
+fn escape_at(raw: &[u8], at: usize) -> (char, usize) {
+    match raw.get(at + 1) {
+        Some(b'u') => code_point(raw, at),
+        Some(b'b') => ('\u{8}', 2),
+        Some(b'f') => ('\u{C}', 2),
+        Some(b'n') => ('\n', 2),
+        Some(b'r') => ('\r', 2),
+        Some(b't') => ('\t', 2),
+        Some(&other) if other.is_ascii() => (char::from(other), 2),
+        // Before a letter of several bytes a backslash is nothing; at the end it is itself.
+        Some(_) | None => ('\\', 1),
     }
-    (unit, 6)
+}
+
+/// The character of the `\u` escape at `at`, and how many bytes it takes.
+fn code_point(raw: &[u8], at: usize) -> (char, usize) {
+    let Some(unit) = hex4(raw, at + 2) else { return (char::REPLACEMENT_CHARACTER, 2) };
+    let low = if raw.get(at + 6..at + 8) == Some(b"\\u") { hex4(raw, at + 8) } else { None };
+    let (unit, step) = match (unit, low) {
+        (0xD800..0xDC00, Some(low @ 0xDC00..0xE000)) => (0x1_0000 + ((unit - 0xD800) << 10) + (low - 0xDC00), 12),
+        _ => (unit, 6),
+    };
+    (char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER), step)
 }
 
 #[cfg(test)]
@@ -304,5 +335,15 @@ mod tests {
     fn escapes_are_undone() {
         assert_eq!(unescape(br#"a\u0063\ud83d\ude00\n\"\/\u00e9"#), "ac😀\n\"/é".as_bytes());
         assert_eq!(unescape(br"\ud800x\u12"), "\u{FFFD}x\u{FFFD}12".as_bytes());
+        assert_eq!(unescape("\\é\\".as_bytes()), "\\é\\".as_bytes());
+    }
+
+    #[test]
+    fn positions_in_the_content_lie_where_its_characters_are_written() {
+        let raw = br#"a\u0063\ud83d\ude00\n\"z"#;
+        let content = "ac😀\n\"z";
+        let starts: Vec<usize> = content.char_indices().map(|(at, _)| at).chain([content.len()]).collect();
+        assert_eq!(raw_positions(raw, &starts), [0, 1, 7, 19, 21, 23, 24]);
+        assert_eq!(raw_positions(raw, &[2, 2, 6]), [7, 7, 19]);
     }
 }

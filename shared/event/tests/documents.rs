@@ -131,6 +131,34 @@ fn hostile_records_of_a_megabyte_are_read_in_linear_time() {
     }
 }
 
+#[test]
+fn hostile_strings_of_a_megabyte_are_searched_in_linear_time() {
+    let mib = 1 << 20;
+    let quoted = |text: &str| serde_json::to_string(text).unwrap();
+    let mut nested = r#"{"cvv":"737"}"#.to_owned();
+    while nested.len() < mib {
+        nested = format!("{{\"x\":{}}}", quoted(&nested));
+    }
+    for text in [
+        nested,
+        format!("{{{}", r#""cvv":1,"#.repeat(mib / 8)),
+        "'cvv':1,".repeat(mib / 8) + "\"",
+        r#""cvv":""#.repeat(mib / 7),
+        "\"a\":[{".repeat(mib / 6),
+        format!("[{}]", vec![quoted("\"a\":"); mib / 10].join(",")),
+        format!("[{}]", vec![quoted("{\"cvv\":1}"); mib / 16].join(",")),
+    ] {
+        let document = format!("{{\"a\":{}}}", quoted(&text));
+        let started = std::time::SystemTime::now();
+        assert_eq!(only_reason(document.as_bytes()), None);
+        let (kept, cuts) = ledgerline_event::sensitive::cut(document.as_bytes());
+        assert!(parse(&kept).is_ok() && cuts.len() <= ledgerline_event::sensitive::CUTS_MAX + 1);
+        // As above: minutes or milliseconds.
+        let seconds = started.elapsed().map_or(0, |took| took.as_secs());
+        assert!(seconds < 20, "{seconds} s for {}", &text[..8]);
+    }
+}
+
 /// JSONTestSuite: what must be accepted, refused, or may be either; here only objects are accepted.
 #[test]
 fn json_test_suite_is_accounted_for() {

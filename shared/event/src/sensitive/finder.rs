@@ -1,0 +1,182 @@
+//! The walk over a document, and over the JSON in its strings, that finds what is to be cut.
+//!
+//! Linear: a string's content is read once per level of strings around it, of which at most [`LEVELS_MAX`] are undone.
+
+use super::garbage::{Names, values_in};
+use super::names::{is_named_value, kind_of_key, names_siblings};
+use super::pointer::Pointer;
+use super::{CUTS_MAX, Found, SensitiveKind};
+use crate::scan::{Lexer, MAX_DEPTH, Text, raw_positions, unescape};
+
+/// How many strings one within the other are read as JSON. Each level doubles the backslashes before a quote: at the
+/// fifth there would be 31 of them. What lies deeper is searched lexically.
+const LEVELS_MAX: usize = 4;
+
+pub(super) struct Finder<'a> {
+    lexer: Lexer<'a>,
+    pointer: Pointer,
+    pub(super) found: Vec<Found>,
+    /// How many more pointers the list has room for.
+    room: usize,
+    /// How many strings these bytes are inside of.
+    level: usize,
+}
+
+impl<'a> Finder<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { lexer: Lexer::new(bytes), pointer: Pointer::default(), found: Vec::new(), room: CUTS_MAX, level: 0 }
+    }
+
+    /// Reads one value after the other to the end of the bytes; `None` if they are no JSON.
+    pub(super) fn documents(&mut self) -> Option<()> {
+        self.lexer.after_space().ok()?;
+        while self.lexer.after_space().is_ok() {
+            self.value(0)?;
+        }
+        Some(())
+    }
+
+    fn value(&mut self, depth: usize) -> Option<()> {
+        match self.lexer.after_space().ok()? {
+            b'"' => {
+                let start = self.lexer.at + 1;
+                let text = self.lexer.string().ok()?;
+                if text.escaped {
+                    self.inside_string(text.raw, start);
+                }
+                Some(())
+            }
+            b'{' => self.object(depth + 1),
+            b'[' => self.array(depth + 1),
+            b'-' | b'0'..=b'9' => self.lexer.number().ok().map(|_| ()),
+            _ => self.lexer.literal().ok().map(|_| ()),
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Option<()> {
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        self.lexer.at += 1;
+        let kept = self.pointer.mark();
+        for index in 0.. {
+            if self.lexer.after_space().ok()? == b']' {
+                break;
+            }
+            self.pointer.push(&index.to_string());
+            self.value(depth)?;
+            self.pointer.back_to(kept);
+            self.separator(b']')?;
+        }
+        self.lexer.at += 1;
+        Some(())
+    }
+
+    fn object(&mut self, depth: usize) -> Option<()> {
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        self.lexer.at += 1;
+        let kept = self.pointer.mark();
+        let mut named = None;
+        let mut siblings: Vec<(Text<'a>, usize, usize)> = Vec::new();
+        while self.lexer.after_space().ok()? != b'}' {
+            if self.lexer.peek() != Some(b'"') {
+                return None;
+            }
+            let key = self.lexer.string().ok()?;
+            if self.lexer.after_space().ok()? != b':' {
+                return None;
+            }
+            self.lexer.at += 1;
+            self.lexer.after_space().ok()?;
+            let decoded = key.decode();
+            self.pointer.push(&decoded);
+            let start = self.lexer.at;
+            self.value(depth)?;
+            let end = self.lexer.at;
+            self.note(kind_of_key(decoded.as_bytes()), start, end);
+            if names_siblings(decoded.as_bytes()) && self.lexer.bytes[start] == b'"' {
+                let content = unescape(&self.lexer.bytes[start + 1..end - 1]);
+                named = named.or_else(|| kind_of_key(&content));
+            }
+            if is_named_value(decoded.as_bytes()) {
+                siblings.push((key, start, end));
+            }
+            self.pointer.back_to(kept);
+            self.separator(b'}')?;
+        }
+        self.lexer.at += 1;
+        for (key, start, end) in siblings {
+            self.pointer.push(&key.decode());
+            self.note(named, start, end);
+            self.pointer.back_to(kept);
+        }
+        Some(())
+    }
+
+    /// Skips a comma; anything but that and the closing bracket is no JSON.
+    fn separator(&mut self, closing: u8) -> Option<()> {
+        match self.lexer.after_space().ok()? {
+            b',' => self.lexer.at += 1,
+            other if other == closing => {}
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// Searches the JSON that the inside of a string may hold; `start` is where that begins in these bytes.
+    pub(super) fn inside_string(&mut self, raw: &[u8], start: usize) {
+        if !may_hold_json(raw) {
+            return;
+        }
+        let content = unescape(raw);
+        let kept = self.pointer.mark();
+        let mut inner = Finder {
+            lexer: Lexer::new(&content),
+            pointer: std::mem::take(&mut self.pointer),
+            found: Vec::new(),
+            room: self.room,
+            level: self.level + 1,
+        };
+        let is_json = inner.level <= LEVELS_MAX && inner.documents().is_some();
+        inner.pointer.back_to(kept);
+        if !is_json {
+            // Prose around JSON, or JSON that somebody shortened.
+            inner.found.clear();
+            inner.room = self.room;
+            for (start, end, kind) in values_in(&content, Names::Quoted) {
+                inner.note(Some(kind), start, end);
+            }
+        }
+        let Finder { pointer, found, room, .. } = inner;
+        (self.pointer, self.room) = (pointer, room);
+        let mut places: Vec<usize> = found.iter().flat_map(|value| [value.start, value.end]).collect();
+        places.sort_unstable();
+        let in_raw = raw_positions(raw, &places);
+        let here = |place| start + places.binary_search(&place).map_or(0, |at| in_raw[at]);
+        self.found.extend(found.into_iter().map(|value| Found {
+            start: here(value.start),
+            end: here(value.end),
+            ..value
+        }));
+    }
+
+    /// Notes a value, unless it is `null`: there is nothing to cut, or it was cut before.
+    fn note(&mut self, kind: Option<SensitiveKind>, start: usize, end: usize) {
+        let Some(kind) = kind.filter(|_| &self.lexer.bytes[start..end] != b"null") else { return };
+        // What was found inside this value goes with it, and its place in the list is free again.
+        while let Some(inside) = self.found.pop_if(|found| found.start >= start && found.end <= end) {
+            self.room += usize::from(inside.pointer.is_some());
+        }
+        let pointer = (self.room > 0).then(|| self.pointer.to_text());
+        self.room -= usize::from(pointer.is_some());
+        self.found.push(Found { start, end, kind, pointer });
+    }
+}
+
+/// A necessary condition: JSON in which anything is named has quotes and a colon, of which the quotes are escaped.
+fn may_hold_json(raw: &[u8]) -> bool {
+    let is_coded = || raw.windows(4).any(|bytes| bytes == br"\u00");
+    (raw.contains(&b'"') && raw.contains(&b':')) || is_coded()
+}
