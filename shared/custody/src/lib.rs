@@ -12,3 +12,4 @@ pub mod retention;
 pub mod sealing;
 pub mod state;
 pub mod subjects;
+pub mod watch;
