@@ -1,0 +1,340 @@
+//! The pass itself: the grammar, the duplicate keys, and the members that [`super::slots`] names.
+//!
+//! Duplicate keys are found by 64-bit hashes, and a hit is confirmed on the keys themselves.
+
+use super::slots::{Place, Slot, slot};
+use super::{Head, Outline};
+use crate::adapters::is_stated_org;
+use crate::document::{Failure, Rejection};
+use crate::lineage::looks_like_token;
+use crate::scan::{Fatal, Lexer, MAX_DEPTH, Text};
+use crate::sensitive;
+
+/// A key already met in an open object.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    hash: u64,
+    key: Text<'a>,
+}
+
+/// Objects of more members than this are checked for duplicates once, by sorting, when they close.
+const PAIRWISE_MAX: usize = 64;
+
+/// The pass itself, over all documents of one record.
+pub(crate) struct Scanner<'a> {
+    lexer: Lexer<'a>,
+    head: Head<'a>,
+    outline: Outline,
+    /// The keys of the open objects, innermost last.
+    seen: Vec<Seen<'a>>,
+}
+
+impl<'a> Scanner<'a> {
+    pub(crate) fn new(record: &'a [u8]) -> Self {
+        Self {
+            lexer: Lexer::new(record),
+            head: Head::default(),
+            outline: Outline::default(),
+            seen: Vec::with_capacity(PAIRWISE_MAX),
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.lexer.bytes
+    }
+
+    pub(crate) fn at(&self) -> usize {
+        self.lexer.at
+    }
+
+    pub(crate) fn jump(&mut self, at: usize) {
+        self.lexer.at = at;
+    }
+
+    /// Skips white space; `None` at the end.
+    pub(crate) fn skip_space(&mut self) -> Option<usize> {
+        self.lexer.after_space().ok().map(|_| self.lexer.at)
+    }
+
+    /// Reads the value at the position. A flawed document has been read to its end; a syntax error stands where it is.
+    pub(crate) fn document(&mut self) -> Result<Head<'a>, Failure> {
+        self.head = Head::default();
+        self.outline = Outline::default();
+        self.seen.clear();
+        self.lexer.flaw = None;
+        self.lexer.line_break = false;
+        let is_object = self.lexer.peek() == Some(b'{');
+        let start = self.lexer.at;
+        let whole = if is_object { self.object(Place::Root, 1) } else { self.value(Place::Elsewhere, 0) };
+        match whole {
+            Err(Fatal(reason)) => Err(Failure::Syntax(reason)),
+            // A bare scalar ends only where something else may begin: `truefalse` and `12ab` are no JSON.
+            Ok(()) if !is_object && !self.ends_value(start) => Err(Failure::Syntax(Rejection::NotJson)),
+            Ok(()) => match self.lexer.flaw {
+                Some(flaw) => Err(Failure::Flaw(flaw)),
+                None if !is_object => Err(Failure::Flaw(Rejection::NotObject)),
+                None => {
+                    self.head.line_break = self.lexer.line_break;
+                    self.head.family = self.head.family_in(&self.outline);
+                    Ok(self.head)
+                }
+            },
+        }
+    }
+
+    fn ends_value(&self, start: usize) -> bool {
+        let closed = matches!(self.lexer.bytes.get(start), Some(b'[' | b'"'));
+        closed || self.lexer.peek().is_none_or(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'{' | b'[' | b'"'))
+    }
+
+    fn value(&mut self, inside: Place, depth: usize) -> Result<(), Fatal> {
+        match self.lexer.peek() {
+            Some(b'"') => self.text().map(|_| ()),
+            Some(b'{') => self.object(inside, depth + 1),
+            Some(b'[') => self.array(depth + 1),
+            Some(b'-' | b'0'..=b'9') => self.lexer.number().map(|_| ()),
+            Some(_) => self.lexer.literal().map(|_| ()),
+            None => Err(Fatal(Rejection::NotJson)),
+        }
+    }
+
+    /// Reads a string that is a value. JSON in it has quotes, so that only escapes make one worth a look.
+    #[inline]
+    fn text(&mut self) -> Result<Text<'a>, Fatal> {
+        let text = self.lexer.string()?;
+        if text.escaped && !self.head.sensitive {
+            self.head.sensitive = sensitive::is_in_string(text.raw);
+        }
+        Ok(text)
+    }
+
+    fn array(&mut self, depth: usize) -> Result<(), Fatal> {
+        if depth > MAX_DEPTH {
+            return Err(Fatal(Rejection::TooDeep));
+        }
+        self.lexer.at += 1;
+        if self.lexer.after_space()? == b']' {
+            self.lexer.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.lexer.after_space()?;
+            self.value(Place::Elsewhere, depth)?;
+            match self.lexer.after_space()? {
+                b',' => self.lexer.at += 1,
+                b']' => {
+                    self.lexer.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(Fatal(Rejection::NotJson)),
+            }
+        }
+    }
+
+    fn object(&mut self, place: Place, depth: usize) -> Result<(), Fatal> {
+        if depth > MAX_DEPTH {
+            return Err(Fatal(Rejection::TooDeep));
+        }
+        let base = self.seen.len();
+        let mut mask = 0_u64;
+        self.lexer.at += 1;
+        if self.lexer.after_space()? == b'}' {
+            self.lexer.at += 1;
+            return Ok(());
+        }
+        loop {
+            if self.lexer.after_space()? != b'"' {
+                return Err(Fatal(Rejection::NotJson));
+            }
+            let key = self.lexer.string()?;
+            self.remember(base, &mut mask, key);
+            if self.lexer.after_space()? != b':' {
+                return Err(Fatal(Rejection::NotJson));
+            }
+            self.lexer.at += 1;
+            self.lexer.after_space()?;
+            self.member(place, key, depth)?;
+            match self.lexer.after_space()? {
+                b',' => self.lexer.at += 1,
+                b'}' => {
+                    self.lexer.at += 1;
+                    break;
+                }
+                _ => return Err(Fatal(Rejection::NotJson)),
+            }
+        }
+        if self.seen.len() - base > PAIRWISE_MAX && has_duplicate(&mut self.seen[base..]) {
+            self.lexer.flawed(Rejection::DuplicateKey);
+        }
+        self.seen.truncate(base);
+        Ok(())
+    }
+
+    /// Notes a key of the object whose keys begin at `base`.
+    #[inline]
+    fn remember(&mut self, base: usize, mask: &mut u64, key: Text<'a>) {
+        let hash = if key.escaped { hash(key.decode().as_bytes()) } else { hash(key.raw) };
+        let bit = 1 << (hash >> 58);
+        // Only a key whose bit is taken can be a duplicate; large objects are checked when they close.
+        if *mask & bit != 0 && self.seen.len() - base <= PAIRWISE_MAX {
+            let again = self.seen[base..].iter().any(|seen| seen.hash == hash && same(seen.key, key));
+            if again {
+                self.lexer.flawed(Rejection::DuplicateKey);
+            }
+        }
+        *mask |= bit;
+        self.seen.push(Seen { hash, key });
+    }
+
+    #[inline]
+    fn member(&mut self, place: Place, key: Text<'a>, depth: usize) -> Result<(), Fatal> {
+        if key.escaped {
+            return self.escaped_member(place, key, depth);
+        }
+        if sensitive::may_be_sensitive(key.raw) && sensitive::kind_of_key(key.raw).is_some() {
+            self.head.sensitive = true;
+        }
+        self.fill(slot(place, key.raw), depth)
+    }
+
+    /// Escapes do not occur in the names that sources use: an adapter reads such a document.
+    #[cold]
+    fn escaped_member(&mut self, place: Place, key: Text<'a>, depth: usize) -> Result<(), Fatal> {
+        let decoded = key.decode();
+        if sensitive::kind_of_key(decoded.as_bytes()).is_some() {
+            self.head.sensitive = true;
+        }
+        let slot = slot(place, decoded.as_bytes());
+        if !matches!(slot, Slot::Nothing | Slot::Names) {
+            self.head.unusual = true;
+        }
+        self.fill(slot, depth)
+    }
+
+    #[inline]
+    fn fill(&mut self, slot: Slot, depth: usize) -> Result<(), Fatal> {
+        let value = match (slot, self.lexer.peek()) {
+            (Slot::Nothing, _) => return self.value(Place::Elsewhere, depth),
+            (Slot::Inside(inner), _) => return self.value(inner, depth),
+            (Slot::Detail | Slot::EventBody(_) | Slot::AuditEvent(_), next) => {
+                return self.layer(slot, next == Some(b'{'), depth);
+            }
+            (_, Some(b'"')) => self.text()?,
+            (_, Some(b'-' | b'0'..=b'9')) => {
+                let number = self.lexer.number()?;
+                // An adapter takes integers alone for names, and numbers not as they are written.
+                let is_plain = number.len() <= INTEGER_DIGITS && number.iter().all(u8::is_ascii_digit);
+                self.head.unusual |= !is_plain && !matches!(slot, Slot::Names);
+                Text { raw: number, escaped: false }
+            }
+            _ => {
+                self.head.unusual |= matches!(slot, Slot::Unusual);
+                self.outline.marked |= matches!(slot, Slot::Source | Slot::DetailType);
+                return self.value(Place::Elsewhere, depth);
+            }
+        };
+        self.take(slot, value);
+        Ok(())
+    }
+
+    /// A member whose value, where it is an object, is one of the document's layers.
+    fn layer(&mut self, slot: Slot, is_object: bool, depth: usize) -> Result<(), Fatal> {
+        let outline = &mut self.outline;
+        let inner = match slot {
+            Slot::Detail => {
+                outline.detail |= is_object;
+                Place::Detail
+            }
+            Slot::EventBody(around) if is_object => {
+                outline.several |= outline.event_body.replace(around).is_some();
+                Place::Body
+            }
+            Slot::AuditEvent(around) if is_object => {
+                outline.several |= outline.audit_event.replace(around).is_some();
+                Place::Body
+            }
+            _ => Place::Elsewhere,
+        };
+        self.value(inner, depth)
+    }
+
+    /// Keeps a scalar for what its member is.
+    #[inline]
+    fn take(&mut self, slot: Slot, value: Text<'a>) {
+        let (head, outline) = (&mut self.head, &mut self.outline);
+        // Escapes do not occur in the values that matter, bar in those of encoders that an adapter should read.
+        head.unusual |= value.escaped && !matches!(slot, Slot::Names);
+        match slot {
+            Slot::Source => {
+                head.source = Some(value);
+                outline.marked = true;
+            }
+            Slot::DetailType => {
+                outline.audit_type = value.raw.starts_with(AUDIT_TOPIC);
+                outline.marked = true;
+            }
+            Slot::Topic(level) => {
+                if let Some(is_audit) = outline.audit_topic.get_mut(usize::from(level)) {
+                    *is_audit = value.raw.starts_with(AUDIT_TOPIC);
+                }
+            }
+            Slot::Org(rank) => {
+                if value.plain().is_some_and(is_stated_org) {
+                    head.org.offer(rank, value);
+                }
+            }
+            Slot::Interaction(rank) => head.interaction.offer(rank, value),
+            Slot::BagInteraction => outline.bag_names_interaction = true,
+            Slot::EntityType(rank) => head.entity_type.offer(rank, value),
+            Slot::EntityId(rank) => head.entity_id.offer(rank, value),
+            Slot::Time(level, rank) => {
+                if let Some(best) = head.times.get_mut(usize::from(level)) {
+                    best.offer(rank, value);
+                }
+            }
+            // One that is none hides a second one of the same layer: the adapter knows the rules.
+            Slot::Token(rank) => match value.plain().is_some_and(looks_like_token) {
+                true => head.token.offer(rank, value),
+                false => head.unusual = true,
+            },
+            Slot::Names => head.sensitive |= sensitive::kind_of_key(value.decode().as_bytes()).is_some(),
+            Slot::Unusual => head.unusual = true,
+            Slot::Nothing | Slot::Inside(_) | Slot::Detail | Slot::EventBody(_) | Slot::AuditEvent(_) => {}
+        }
+    }
+}
+
+/// What the topics of audits begin with.
+const AUDIT_TOPIC: &[u8] = b"v2.audits.entitytype.";
+
+/// As many digits as every integer of 64 bits can hold.
+const INTEGER_DIGITS: usize = 18;
+
+fn same(a: Text<'_>, b: Text<'_>) -> bool {
+    if a.escaped || b.escaped { a.decode() == b.decode() } else { a.raw == b.raw }
+}
+
+/// Whether two of an object's keys are one: n log n, whatever the hashes are.
+fn has_duplicate(seen: &mut [Seen<'_>]) -> bool {
+    seen.sort_unstable_by(|a, b| a.hash.cmp(&b.hash).then_with(|| a.key.decode().cmp(&b.key.decode())));
+    seen.windows(2).any(|pair| pair[0].hash == pair[1].hash && same(pair[0].key, pair[1].key))
+}
+
+/// Mixes a key eight bytes at a time. Not a defence: equal hashes are always confirmed on the keys.
+#[inline]
+fn hash(key: &[u8]) -> u64 {
+    const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mut state = key.len() as u64;
+    let mut rest = key;
+    while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
+        state = (state.rotate_left(23) ^ u64::from_le_bytes(*chunk)).wrapping_mul(MIX);
+        rest = after;
+    }
+    // The tail is read as the key's last eight bytes, some of them again; short keys byte by byte.
+    let last = match key.last_chunk::<8>() {
+        Some(chunk) => u64::from_le_bytes(*chunk),
+        None => rest.iter().fold(0, |last, byte| last << 8 | u64::from(*byte)),
+    };
+    state = (state.rotate_left(23) ^ last).wrapping_mul(MIX);
+    (state ^ (state >> 29)).wrapping_mul(MIX)
+}
