@@ -2,6 +2,7 @@
 
 pub mod append;
 pub mod canonical;
+pub mod checkpoint;
 pub mod chunk;
 pub mod entry;
 pub mod head;
@@ -9,7 +10,11 @@ pub mod log;
 pub mod member;
 pub mod ports;
 pub mod posting;
+pub mod proof;
+pub mod publish;
 pub mod segment;
+pub mod signing;
 pub mod store;
+pub mod tile;
 pub mod tree;
 pub mod verify;

@@ -132,3 +132,11 @@ pub trait ReleaseMessages {
     /// Makes these messages visible again after so many seconds.
     fn release(&self, receipt_handles: &[String], after_s: u32) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
+
+/// Signs checkpoints with an Ed25519 key that never leaves its keeper.
+pub trait Sign {
+    /// The raw public key.
+    fn public_key(&self) -> impl Future<Output = Result<[u8; 32], StoreError>> + Send;
+    /// The Ed25519 signature (RFC 8032, no prehash) of these bytes.
+    fn sign(&self, message: &[u8]) -> impl Future<Output = Result<[u8; 64], StoreError>> + Send;
+}
