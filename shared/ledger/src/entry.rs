@@ -15,6 +15,8 @@ use crate::canonical::{self, CanonicalError, MAX_SAFE_INTEGER};
 use crate::log::{MAX_ORG_CHARS, is_name};
 use crate::tree::{Hash, leaf_hash};
 
+pub(crate) mod scan;
+
 /// The version this crate writes, and the only one so far.
 pub const VERSION: u64 = 1;
 /// Longest canonical line. An entry carries codes, ids and durations, never free text: typically 700 bytes. A whole

@@ -3,18 +3,111 @@
 //! Invariant: nothing is trusted but the keys and checkpoints that the caller hands over. No AWS, no clock, plain threads;
 //! memory grows with the number of objects in a listing, never with the number of entries.
 
+mod chain;
+mod comparing;
+mod ending;
 pub mod evidence;
 pub mod findings;
 pub mod folder;
+mod inventory;
+mod jobs;
+mod logs;
+mod notes;
+mod postings;
+mod reader;
 mod spine;
+mod workers;
+
+use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
 
 pub use evidence::{Evidence, EvidenceFault, Given, HeadRow, ObjectVersion};
 pub use findings::{Finding, FindingKind};
 
+use crate::checkpoint::Checkpoint;
 use crate::log::LogId;
 use crate::ports::LockMode;
+use inventory::Inventory;
+use logs::Scope;
+use notes::Keys;
+use postings::Stored;
+
+/// Verifies evidence. `Err` means that it could not be looked at, never that it is wrong.
+///
+/// Heads are read first, then the listing, then postings: of a bucket that is being written, each later part has at least
+/// what an earlier one speaks of.
+pub fn verify<E: Evidence + ?Sized>(
+    evidence: &E,
+    trust: &Trust,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Report, EvidenceFault> {
+    let heads = evidence.heads()?;
+    let heads_are_given = heads.is_some();
+    let wanted = |log: &LogId| options.logs.is_empty() || options.logs.contains(log);
+    let heads: HashMap<LogId, HeadRow> =
+        heads.into_iter().flatten().filter(|row| wanted(&row.log)).map(|row| (row.log.clone(), row)).collect();
+    let (inventories, mut findings) = inventory::list(evidence, options)?;
+    let mut stored = Stored::read(evidence, wanted)?;
+    let copies = copies(inventories.iter());
+    let handed_over = trust.checkpoints.iter().filter_map(|note| notes::log_of(note)).filter(|log| wanted(log));
+    let names: BTreeSet<LogId> =
+        inventories.keys().cloned().chain(heads.keys().cloned()).chain(handed_over).collect();
+    let none = Inventory::default();
+    let mut report = Report::default();
+    let mut differing = Vec::new();
+    // What lies before it was not read, and what lies behind it is still being written.
+    let mut ranges: HashMap<LogId, std::ops::Range<u64>> = HashMap::new();
+    for log in &names {
+        let inventory = inventories.get(log).unwrap_or(&none);
+        let keys = Keys::of(log, trust)?;
+        let scope = Scope {
+            evidence,
+            log,
+            inventory,
+            options,
+            head: heads.get(log),
+            heads_are_given,
+            trusted: trusted(log, trust, &keys)?,
+            cosigned: trust.cosigned.iter().map(String::as_str).filter(|note| notes::is_claimed_by(log, note)).collect(),
+            copies: &copies,
+        };
+        let (seen, found) = logs::check(&scope, keys, &mut stored, &mut differing, progress)?;
+        let newest_ms = inventory.segments.last().map_or(0, |segment| segment.row.written_ms);
+        let growing = newest_ms.abs_diff(options.now_ms) < logs::GRACE_MS;
+        ranges.insert(log.clone(), seen.from..if growing { seen.size } else { u64::MAX });
+        report.logs.push(seen);
+        findings.extend(found);
+    }
+    if let Some(stored) = stored {
+        let in_range = |log: &LogId, first: u64| ranges.get(log).is_none_or(|range| range.contains(&first));
+        stored.findings(evidence, &differing, in_range, &mut findings)?;
+    }
+    report.findings = findings;
+    Ok(report)
+}
+
+/// The caller's checkpoints of one log. Believed, but only under a key that is believed, too.
+fn trusted(log: &LogId, trust: &Trust, keys: &Keys) -> Result<Vec<Checkpoint>, EvidenceFault> {
+    let of_log = trust.checkpoints.iter().filter(|note| notes::is_claimed_by(log, note));
+    let check = |note: &String| {
+        keys.check(log, note.as_bytes()).map_err(|(_, detail)| {
+            EvidenceFault::Malformed(format!("the checkpoint of {log} that was handed over cannot be relied on: {detail}"))
+        })
+    };
+    of_log.map(check).collect()
+}
+
+/// Segments' digests that stand at several places, with the logs of these places.
+fn copies<'a>(inventories: impl Iterator<Item = (&'a LogId, &'a Inventory)>) -> HashMap<u64, Vec<LogId>> {
+    let mut digests: Vec<(u64, &LogId)> = inventories
+        .flat_map(|(log, inventory)| inventory.segments.iter().map(move |segment| (segment.digest(), log)))
+        .collect();
+    digests.sort_unstable();
+    let groups = digests.chunk_by(|left, right| left.0 == right.0).filter(|group| group.len() > 1);
+    groups.map(|group| (group[0].0, group.iter().map(|(_, log)| (*log).clone()).collect())).collect()
+}
 
 /// What the caller believes without proof.
 #[derive(Debug, Clone, Default)]
@@ -92,6 +185,8 @@ pub struct LogReport {
     pub signed: u64,
     /// The size of the largest checkpoint that enough witnesses cosigned.
     pub witnessed: u64,
+    /// Entries below it were not read in this run.
+    pub from: u64,
     /// Entries read and hashed in this run.
     pub entries: u64,
     /// Bytes of segments read in this run.
@@ -108,9 +203,34 @@ pub struct LogReport {
     pub orphans: u64,
     /// Segments outside the log, written in the last hour: their commit may still come.
     pub in_flight: u64,
+    /// The keys that count for this log now, those that its entries added included: what to trust next time.
+    pub keys: Vec<String>,
     /// The newest good checkpoint, as stored: what to trust next time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<String>,
+}
+
+impl LogReport {
+    fn of(log: &LogId) -> Self {
+        Self {
+            log: log.as_str().to_owned(),
+            size: 0,
+            root: String::new(),
+            signed: 0,
+            witnessed: 0,
+            from: 0,
+            entries: 0,
+            bytes: 0,
+            segments: 0,
+            tiles: 0,
+            checkpoints: 0,
+            pruned_to: 0,
+            orphans: 0,
+            in_flight: 0,
+            keys: Vec::new(),
+            checkpoint: None,
+        }
+    }
 }
 
 /// How far a run has come.

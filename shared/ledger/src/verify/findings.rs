@@ -89,10 +89,18 @@ finding_kinds! {
     SegmentWrongCount, "segment_wrong_count",
         "A segment has more or fewer entries than its name says.",
         "Restore the segment's original version; entries were dropped or added.";
+    /// A segment's members were not packed by the writer.
+    SegmentRepacked, "segment_repacked",
+        "A segment was packed by something else than the ledger's writer.",
+        "Compare its entries with a copy, and find out who wrote it.";
     /// A segment was taken from another log.
     SegmentOfAnotherLog, "segment_of_another_log",
         "A segment holds what belongs to another log.",
         "Remove it from where it lies and look for the segment whose place it took.";
+    /// The same segment stands at two places.
+    SegmentDuplicated, "segment_duplicated",
+        "The same segment stands at two places of the log.",
+        "Look for the segment whose place the copy took.";
     /// Two segments begin at the same entry, and not because of a harmless crash.
     SegmentFork, "segment_fork",
         "Two segments claim the same place in the log with different entries: the log was forked.",

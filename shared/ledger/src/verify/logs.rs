@@ -1,0 +1,481 @@
+//! One log from its first entry, or from a trusted checkpoint, to its end.
+//!
+//! Invariant: entries pass once, in order; at each size that somebody vouches for, the root is compared before the next
+//! entry is looked at.
+
+use std::collections::{HashMap, HashSet};
+
+use super::comparing::{Comparing, Disagreement, Settled, hashes_of};
+use super::evidence::{Evidence, EvidenceFault, HeadRow, ObjectVersion};
+use super::findings::{Finding, FindingKind};
+use super::inventory::Inventory;
+use super::jobs::{self, Done, Job};
+use super::notes::{Keys, claimed_size};
+use super::postings::{Differing, Stored};
+use super::reader::{Act, ActKind, Scratch, SegmentReader, read_listed};
+use super::{LogReport, Options, Progress, chain, workers};
+use crate::checkpoint::{Checkpoint, archive_key, live_key};
+use crate::log::LogId;
+use crate::tile::FULL_WIDTH;
+use crate::tree::Hash;
+
+/// What verification of one log works with.
+pub(super) struct Scope<'a, E: ?Sized> {
+    pub(super) evidence: &'a E,
+    pub(super) log: &'a LogId,
+    pub(super) inventory: &'a Inventory,
+    pub(super) options: &'a Options,
+    /// The head, if heads are part of the evidence and this log has one.
+    pub(super) head: Option<&'a HeadRow>,
+    pub(super) heads_are_given: bool,
+    /// Checkpoints of this log that the caller trusts.
+    pub(super) trusted: Vec<Checkpoint>,
+    /// Notes that witnesses cosigned.
+    pub(super) cosigned: Vec<&'a str>,
+    /// Digests of segments that stand at several places: in which logs.
+    pub(super) copies: &'a HashMap<u64, Vec<LogId>>,
+}
+
+/// Something to compare when the log has a certain size; in this order, if several have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Watch {
+    /// A checkpoint that the caller trusts.
+    Trusted(usize),
+    /// An archived checkpoint.
+    Archived(usize),
+    /// A version of the live one.
+    Live(usize),
+    /// A cosigned one.
+    Cosigned(usize),
+    /// The head.
+    Head,
+    /// The end of the last segment.
+    End,
+}
+
+/// Verifies one log.
+pub(super) fn check<E: Evidence + ?Sized>(
+    scope: &Scope<'_, E>,
+    keys: Keys,
+    postings: &mut Option<Stored>,
+    differing: &mut Vec<Differing>,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<(LogReport, Vec<Finding>), EvidenceFault> {
+    let mut check = Check::new(scope, keys);
+    check.read_live()?;
+    check.arrange()?;
+    check.begin()?;
+    let jobs = jobs::plan(scope.inventory, &check.chain, check.start, check.claimed_end());
+    if let Some(stored) = postings {
+        check.skip_unread_postings(stored);
+    }
+    let total = jobs.last().map_or(check.start, |job| job.to);
+    let hasher = postings.as_ref().map(Stored::hasher);
+    let reader = SegmentReader { evidence: scope.evidence, log: scope.log, hasher: hasher.as_deref() };
+    workers::in_order(
+        scope.options.threads,
+        &jobs,
+        |scratch: &mut Scratch, job| jobs::run(&reader, scope.inventory, scratch, job),
+        |job, done| {
+            check.take(job, done, postings, differing)?;
+            progress(Progress { log: scope.log, done: job.to, total });
+            Ok(())
+        },
+    )?;
+    check.finish()
+}
+
+pub(super) struct Check<'a, E: ?Sized> {
+    pub(super) scope: &'a Scope<'a, E>,
+    pub(super) keys: Keys,
+    pub(super) tree: Comparing<'a, E>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) report: LogReport,
+    /// The segments of the log, as places in the inventory.
+    pub(super) chain: Vec<usize>,
+    /// Those outside it with their leaves.
+    pub(super) outside: Vec<(usize, Vec<Hash>)>,
+    /// Leaves of segments outside the log, until they are found in it.
+    pub(super) strays: HashSet<Hash>,
+    /// Entries below it are not read.
+    pub(super) start: u64,
+    /// The index after the last entry that a segment holds.
+    pub(super) end: u64,
+    /// Versions of the live checkpoint, by their place in the inventory.
+    pub(super) live: Vec<(usize, Vec<u8>)>,
+    pub(super) watches: Vec<(u64, Watch)>,
+    pub(super) next_watch: usize,
+    archived: HashMap<usize, Option<Vec<u8>>>,
+    /// The tree cannot be followed: leaves are missing that no tile has.
+    pub(super) blind: bool,
+    pub(super) acts: Vec<Act>,
+    /// Signed checkpoints that contradict the entries: key, size, root.
+    pub(super) contradicting: Vec<(String, u64, Hash)>,
+    pub(super) newest: Option<Checkpoint>,
+}
+
+impl<'a, E: Evidence + ?Sized> Check<'a, E> {
+    fn new(scope: &'a Scope<'a, E>, keys: Keys) -> Self {
+        Self {
+            scope,
+            keys,
+            tree: Comparing::new(scope.evidence, scope.log, scope.inventory),
+            findings: Vec::new(),
+            report: LogReport::of(scope.log),
+            chain: Vec::new(),
+            outside: Vec::new(),
+            strays: HashSet::new(),
+            start: 0,
+            end: 0,
+            live: Vec::new(),
+            watches: Vec::new(),
+            next_watch: 0,
+            archived: HashMap::new(),
+            blind: false,
+            acts: Vec::new(),
+            contradicting: Vec::new(),
+            newest: None,
+        }
+    }
+
+    /// All versions of the live checkpoint; of a run that begins at a trusted one, the latest alone.
+    fn read_live(&mut self) -> Result<(), EvidenceFault> {
+        let rows = &self.scope.inventory.live;
+        let from = if self.scope.options.incremental { rows.len().saturating_sub(1) } else { 0 };
+        for (place, row) in rows.iter().enumerate().skip(from) {
+            let version = row.version(live_key(self.scope.log));
+            if let Some(bytes) = read_listed(self.scope.evidence, &version, None, &mut self.findings)? {
+                self.live.push((place, bytes));
+            }
+        }
+        Ok(())
+    }
+
+    /// The largest size that anything claims for the log: where to stop looking for leaves.
+    fn claimed_end(&self) -> u64 {
+        let scope = self.scope;
+        let archived = scope.inventory.archived.last().map_or(0, |row| row.size);
+        let live = self.live.iter().filter_map(|(_, note)| claimed_size(note));
+        let trusted = scope.trusted.iter().map(Checkpoint::size);
+        let head = scope.head.map_or(0, |head| head.size);
+        live.chain(trusted).chain([archived, head, self.end]).max().unwrap_or(0)
+    }
+
+    /// Which segments are the log, where they leave gaps, and which stand outside.
+    fn arrange(&mut self) -> Result<(), EvidenceFault> {
+        let scope = self.scope;
+        let inventory = scope.inventory;
+        // A head says where the log ends; what lies beyond it was not committed, unless something else vouches for it.
+        let bound = if scope.head.is_some() { self.claimed_end() } else { u64::MAX };
+        let arranged = chain::arrange(&inventory.segments, bound, |place| self.known(place))?;
+        self.chain = arranged.inside;
+        let segments = self.chain.iter().map(|place| &inventory.segments[*place]);
+        let mut reached = None;
+        for segment in segments {
+            if let Some(end) = reached.filter(|end| *end < segment.first) {
+                let detail = format!("entries {end} to {} are in no segment", segment.first - 1);
+                self.findings.push(FindingKind::EntriesMissing.at(self.missing_key(end), Some(end), detail));
+            }
+            reached = Some(segment.end());
+        }
+        self.end = reached.unwrap_or(0);
+        self.report.segments = self.chain.len() as u64;
+        self.start_at();
+        let reader = SegmentReader { evidence: scope.evidence, log: scope.log, hasher: None };
+        for place in arranged.outside {
+            if inventory.segments[place].end() <= self.start {
+                continue;
+            }
+            let read = reader.read(&mut Scratch::default(), &inventory.segments[place])?;
+            self.findings.extend(read.findings);
+            self.strays.extend(&read.leaves);
+            self.outside.push((place, read.leaves));
+        }
+        Ok(())
+    }
+
+    /// How many of a contested segment's entries are known to belong where it puts them: the tiles have their leaves, or
+    /// the head names it.
+    fn known(&self, place: usize) -> Result<u64, EvidenceFault> {
+        let (scope, inventory) = (self.scope, self.scope.inventory);
+        let segment = &inventory.segments[place];
+        let key = segment.name(scope.log).key();
+        if scope.head.is_some_and(|head| head.segments.iter().any(|(named, _)| *named == key)) {
+            return Ok(segment.count);
+        }
+        let reader = SegmentReader { evidence: scope.evidence, log: scope.log, hasher: None };
+        let leaves = reader.read(&mut Scratch::default(), segment)?.leaves;
+        let width = u64::from(FULL_WIDTH);
+        let mut known = 0;
+        for index in segment.first / width..segment.end().div_ceil(width) {
+            let Some(row) = inventory.tile_rows(0, index).last() else { break };
+            let version = row.row.version(row.tile.key(scope.log));
+            let bytes = read_listed(scope.evidence, &version, None, &mut Vec::new())?;
+            let Some(stored) = bytes.as_deref().and_then(|bytes| hashes_of(bytes, row)) else { continue };
+            let pairs = (index * width..).zip(&stored).filter(|(at, _)| *at >= segment.first);
+            let same = |(at, hash): &(u64, &Hash)| leaves.get((at - segment.first) as usize) == Some(hash);
+            known += pairs.filter(same).count() as u64;
+        }
+        Ok(known)
+    }
+
+    /// A run that begins at a trusted checkpoint reads from the last segment's end that is not beyond it.
+    fn start_at(&mut self) {
+        let base = self.scope.trusted.iter().map(Checkpoint::size).max();
+        if let Some(base) = base.filter(|_| self.scope.options.incremental) {
+            let ends = self.chain.iter().map(|place| self.scope.inventory.segments[*place].end());
+            self.start = ends.take_while(|end| *end <= base).last().unwrap_or(0);
+        }
+    }
+
+    /// The tree at the start, and the list of what to compare at which size.
+    fn begin(&mut self) -> Result<(), EvidenceFault> {
+        if self.start > 0 && !self.tree.restart(self.start)? {
+            // Without tiles there is no other way than from the first entry.
+            self.start = 0;
+            self.tree.restart(0)?;
+        }
+        let scope = self.scope;
+        let mut watches = vec![(self.end, Watch::End)];
+        watches.extend(scope.head.map(|head| (head.size, Watch::Head)));
+        watches.extend(scope.inventory.archived.iter().enumerate().map(|(at, row)| (row.size, Watch::Archived(at))));
+        watches.extend(scope.trusted.iter().enumerate().map(|(at, note)| (note.size(), Watch::Trusted(at))));
+        let live = self.live.iter().enumerate();
+        watches.extend(live.map(|(at, (_, note))| (claimed_size(note).unwrap_or(0), Watch::Live(at))));
+        let cosigned = scope.cosigned.iter().enumerate();
+        watches.extend(cosigned.map(|(at, note)| (claimed_size(note.as_bytes()).unwrap_or(0), Watch::Cosigned(at))));
+        watches.sort_unstable();
+        self.watches = watches;
+        self.skip_watches_below(self.start);
+        self.look()
+    }
+
+    fn skip_watches_below(&mut self, size: u64) {
+        while self.watches.get(self.next_watch).is_some_and(|(at, _)| *at < size) {
+            self.next_watch += 1;
+        }
+    }
+
+    fn skip_unread_postings(&self, stored: &mut Stored) {
+        let segments = self.chain.iter().map(|place| &self.scope.inventory.segments[*place]);
+        for segment in segments.take_while(|segment| segment.end() <= self.start) {
+            stored.skip(&segment.name(self.scope.log).key());
+        }
+    }
+
+    /// Takes the result of one job.
+    fn take(
+        &mut self,
+        job: &Job,
+        mut done: Done,
+        postings: &mut Option<Stored>,
+        differing: &mut Vec<Differing>,
+    ) -> Result<(), EvidenceFault> {
+        self.findings.append(&mut done.read.findings);
+        self.findings.append(&mut done.findings);
+        self.archived = done.archived.drain(..).collect();
+        if let Some(place) = job.segment {
+            self.report.entries += done.own;
+            self.report.bytes += done.read.bytes;
+            self.note_acts(std::mem::take(&mut done.read.acts));
+            if let Some(stored) = postings {
+                differing.extend(self.compare_postings(place, &done, stored));
+            }
+        }
+        if self.blind || self.tree.size() != job.from {
+            self.blind = !self.tree.restart(job.from)?;
+            self.skip_watches_below(job.from);
+        }
+        if self.blind {
+            return Ok(());
+        }
+        for leaf in &done.leaves {
+            if !self.strays.is_empty() {
+                self.strays.remove(leaf);
+            }
+            self.tree.push(*leaf, &done.tiles)?;
+            if self.watches.get(self.next_watch).is_some_and(|(size, _)| *size == self.tree.size()) {
+                self.look()?;
+            }
+        }
+        self.blind = self.tree.size() < job.to;
+        Ok(())
+    }
+
+    fn note_acts(&mut self, acts: Vec<Act>) {
+        for act in acts {
+            if let ActKind::KeyAdded(key) = &act.what {
+                self.keys.add(act.entry, key);
+            }
+            self.acts.push(act);
+        }
+    }
+
+    fn compare_postings(&self, place: usize, done: &Done, stored: &mut Stored) -> Option<Differing> {
+        let segment = &self.scope.inventory.segments[place];
+        let key = segment.name(self.scope.log).key();
+        let optional = match self.scope.head {
+            Some(head) => segment.first >= head.indexed,
+            None => self.is_recent(segment.row.written_ms),
+        };
+        let differs = stored.settle(&key, done.read.postings, optional);
+        differs.then(|| Differing { version: segment.row.version(key), optional })
+    }
+
+    /// Compares with everything that is to be compared at this size.
+    fn look(&mut self) -> Result<(), EvidenceFault> {
+        while let Some((_, watch)) =
+            self.watches.get(self.next_watch).copied().filter(|(size, _)| *size == self.tree.size())
+        {
+            self.next_watch += 1;
+            match watch {
+                Watch::Archived(place) => {
+                    let size = self.scope.inventory.archived[place].size;
+                    if let Some(note) = self.archived_note(place)? {
+                        self.note(archive_key(self.scope.log, size), Some(size), &note)?;
+                    }
+                }
+                Watch::Live(at) => {
+                    let note = std::mem::take(&mut self.live[at].1);
+                    self.note(live_key(self.scope.log), None, &note)?;
+                    self.live[at].1 = note;
+                }
+                Watch::Trusted(at) => self.trusted(at)?,
+                Watch::Cosigned(at) => self.cosigned(at)?,
+                Watch::Head => self.head()?,
+                Watch::End => self.report.root = self.tree.root().hex(),
+            }
+        }
+        Ok(())
+    }
+
+    /// An archived checkpoint's bytes: read ahead by the job that it lies in, or now.
+    pub(super) fn archived_note(&mut self, place: usize) -> Result<Option<Vec<u8>>, EvidenceFault> {
+        if let Some(note) = self.archived.remove(&place) {
+            return Ok(note);
+        }
+        let row = &self.scope.inventory.archived[place];
+        let version: ObjectVersion = row.row.version(archive_key(self.scope.log, row.size));
+        read_listed(self.scope.evidence, &version, None, &mut self.findings)
+    }
+
+    /// A note's checkpoint, if it is one of this log under an accepted key and of the size that it is named for.
+    pub(super) fn accept(&mut self, key: &str, named: Option<u64>, note: &[u8]) -> Option<Checkpoint> {
+        match self.keys.check(self.scope.log, note) {
+            Ok(checkpoint) if named.is_none_or(|size| size == checkpoint.size()) => Some(checkpoint),
+            Ok(checkpoint) => {
+                let detail = format!("it is for a log of {} entries", checkpoint.size());
+                self.findings.push(FindingKind::CheckpointMisnamed.at(key, named, detail));
+                None
+            }
+            Err((kind, detail)) => {
+                self.findings.push(kind.at(key, named, detail));
+                None
+            }
+        }
+    }
+
+    fn note(&mut self, key: String, named: Option<u64>, note: &[u8]) -> Result<(), EvidenceFault> {
+        let Some(checkpoint) = self.accept(&key, named, note) else { return Ok(()) };
+        if !self.vouched(checkpoint.root())? {
+            self.contradicting.push((key, checkpoint.size(), *checkpoint.root()));
+            return Ok(());
+        }
+        self.report.checkpoints += u64::from(named.is_some());
+        self.report.signed = self.report.signed.max(checkpoint.size());
+        self.keys.cover(checkpoint.size())?;
+        if self.keys.is_witnessed(&checkpoint) {
+            self.report.witnessed = self.report.witnessed.max(checkpoint.size());
+        }
+        self.newest = Some(checkpoint);
+        Ok(())
+    }
+
+    /// Whether the log has this root now, by its entries or by its tiles; settles who is to blame where they differ.
+    fn vouched(&mut self, root: &Hash) -> Result<bool, EvidenceFault> {
+        match self.tree.settle(root)? {
+            Settled::Entries(disagreements) => self.blame_tiles(disagreements),
+            Settled::Tiles(disagreements) => self.blame_entries(disagreements),
+            Settled::Neither => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    pub(super) fn blame_tiles(&mut self, disagreements: Vec<Disagreement>) {
+        for Disagreement { tile, entry, .. } in disagreements {
+            let detail = format!("from entry {entry} on it holds other hashes than the entries, which were signed");
+            self.findings.push(FindingKind::TileAltered.at(tile, Some(entry), detail));
+        }
+    }
+
+    pub(super) fn blame_entries(&mut self, disagreements: Vec<Disagreement>) {
+        for Disagreement { tile, entry, kind } in disagreements {
+            let (key, copied) = self.segment_of(entry);
+            let detail = format!("its leaf hash is another one than {tile} holds");
+            self.findings.push(copied.unwrap_or(kind).at(key, Some(entry), detail));
+        }
+    }
+
+    /// The segment that an entry lies in, and whether it is a copy of another one.
+    pub(super) fn segment_of(&self, entry: u64) -> (String, Option<FindingKind>) {
+        let segments = &self.scope.inventory.segments;
+        let at = self.chain.partition_point(|place| segments[*place].end() <= entry);
+        let Some(segment) = self.chain.get(at).map(|place| &segments[*place]).filter(|found| found.first <= entry) else {
+            return (self.missing_key(entry), None);
+        };
+        let elsewhere = self.scope.copies.get(&segment.digest());
+        let copied = elsewhere.map(|logs| match logs.iter().any(|log| log != self.scope.log) {
+            true => FindingKind::SegmentOfAnotherLog,
+            false => FindingKind::SegmentDuplicated,
+        });
+        (segment.name(self.scope.log).key(), copied)
+    }
+
+    fn trusted(&mut self, at: usize) -> Result<(), EvidenceFault> {
+        let (size, root) = (self.scope.trusted[at].size(), *self.scope.trusted[at].root());
+        if !self.vouched(&root)? {
+            let detail = format!("the trusted root of {size} entries is {root}, the log's is {}", self.tree.root());
+            self.findings.push(FindingKind::LogForked.at(live_key(self.scope.log), Some(size), detail));
+        }
+        Ok(())
+    }
+
+    fn cosigned(&mut self, at: usize) -> Result<(), EvidenceFault> {
+        let note = self.scope.cosigned[at];
+        let Some(checkpoint) = self.accept(&live_key(self.scope.log), None, note.as_bytes()) else { return Ok(()) };
+        if !self.vouched(checkpoint.root())? {
+            let (size, root) = (checkpoint.size(), checkpoint.root());
+            let detail = format!("the cosigned root of {size} entries is {root}, the log's is {}", self.tree.root());
+            self.findings.push(FindingKind::LogForked.at(live_key(self.scope.log), Some(size), detail));
+        } else if self.keys.is_witnessed(&checkpoint) {
+            self.report.witnessed = self.report.witnessed.max(checkpoint.size());
+        }
+        Ok(())
+    }
+
+    fn head(&mut self) -> Result<(), EvidenceFault> {
+        let Some(head) = self.scope.head else { return Ok(()) };
+        if head.root != self.tree.root() && self.tree.root_by_tiles()? != head.root {
+            let detail = format!("its root is {}, the entries give {}", head.root, self.tree.root());
+            self.findings.push(FindingKind::HeadForked.at(self.head_key(), Some(head.size), detail));
+        }
+        Ok(())
+    }
+
+    pub(super) fn head_key(&self) -> String {
+        format!("LOG#{}/HEAD", self.scope.log)
+    }
+
+    /// How the name of a segment that begins here would begin.
+    pub(super) fn missing_key(&self, first: u64) -> String {
+        format!("{}{first:020}", crate::segment::folder(self.scope.log))
+    }
+
+    /// Whether something was written so lately that what follows it may still be on its way.
+    pub(super) fn is_recent(&self, written_ms: u64) -> bool {
+        written_ms.abs_diff(self.scope.options.now_ms) < GRACE_MS
+    }
+}
+
+/// What a crash leaves is finished by the sweep within minutes; an hour is what it takes to be sure that nobody will.
+pub(super) const GRACE_MS: u64 = 60 * 60 * 1000;

@@ -1,0 +1,233 @@
+//! Stored postings against derived ones, in constant memory: a keyed sum per segment first, names only where sums differ.
+//!
+//! Invariant: the sum does not depend on order, and its keys are drawn anew in each run, so that nobody can choose rows
+//! whose sum comes out right. Rows of one segment are held only if its sums differ.
+
+use std::collections::hash_map::RandomState;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, Hash as _, Hasher};
+use std::sync::Arc;
+
+use super::evidence::{Evidence, EvidenceFault, Given};
+use super::findings::{Finding, FindingKind};
+use crate::entry::scan::Scanned;
+use crate::log::LogId;
+use crate::posting::{Posting, PostingMember, postings};
+use crate::segment::Segment;
+
+/// Hashes postings under keys of this run.
+#[derive(Debug, Default)]
+pub(crate) struct PostingHasher {
+    left: RandomState,
+    right: RandomState,
+}
+
+/// The sum over the postings of one segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct PostingSum {
+    left: u64,
+    right: u64,
+    rows: u64,
+}
+
+/// What all postings of a segment have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Common<'a> {
+    pub(crate) log: &'a LogId,
+    pub(crate) first: u64,
+    pub(crate) segment: &'a str,
+    pub(crate) version_id: &'a str,
+}
+
+impl PostingHasher {
+    fn add(&self, sum: &mut PostingSum, common: Common<'_>, key: &str, times: [&str; 2], members: &[PostingMember]) {
+        let hash = |state: &RandomState| {
+            let mut hasher = state.build_hasher();
+            (common.log.as_str(), common.first, common.segment, common.version_id, key, times).hash(&mut hasher);
+            members.len().hash(&mut hasher);
+            for member in members {
+                (member.offset, member.length, member.first).hash(&mut hasher);
+                member.at.hash(&mut hasher);
+            }
+            hasher.finish()
+        };
+        sum.left = sum.left.wrapping_add(hash(&self.left));
+        sum.right = sum.right.wrapping_add(hash(&self.right));
+        sum.rows += 1;
+    }
+
+    fn group(&self, segment: &str) -> u64 {
+        self.left.hash_one(segment)
+    }
+}
+
+/// The postings of one segment while its lines pass.
+#[derive(Debug, Default)]
+pub(crate) struct Deriving {
+    by_record: HashMap<u64, usize>,
+    records: Vec<Derived>,
+    key: String,
+}
+
+#[derive(Debug)]
+struct Derived {
+    key: String,
+    from: String,
+    to: String,
+    members: Vec<PostingMember>,
+}
+
+impl Deriving {
+    pub(crate) fn clear(&mut self) {
+        self.by_record.clear();
+        self.records.clear();
+    }
+
+    /// Adds line `at` of the member.
+    pub(crate) fn add(&mut self, hasher: &PostingHasher, member: [u64; 3], at: u32, entry: Scanned<'_>) {
+        self.key.clear();
+        entry.record.write_key(entry.org, &mut self.key);
+        let place = *self.by_record.entry(hasher.right.hash_one(&self.key)).or_insert_with(|| {
+            self.records.push(Derived {
+                key: self.key.clone(),
+                from: entry.occurred_at.to_owned(),
+                to: entry.occurred_at.to_owned(),
+                members: Vec::new(),
+            });
+            self.records.len() - 1
+        });
+        let record = &mut self.records[place];
+        if entry.occurred_at < record.from.as_str() {
+            record.from.replace_range(.., entry.occurred_at);
+        } else if entry.occurred_at > record.to.as_str() {
+            record.to.replace_range(.., entry.occurred_at);
+        }
+        let [offset, length, first] = member;
+        match record.members.last_mut() {
+            Some(last) if last.offset == offset => last.at.push(at),
+            _ => record.members.push(PostingMember { offset, length, first, at: vec![at] }),
+        }
+    }
+
+    /// A member's length is known only once it has been unpacked.
+    pub(crate) fn sum(&self, hasher: &PostingHasher, common: Common<'_>) -> PostingSum {
+        let mut sum = PostingSum::default();
+        for record in &self.records {
+            hasher.add(&mut sum, common, &record.key, [&record.from, &record.to], &record.members);
+        }
+        sum
+    }
+}
+
+/// The stored postings' sums, by segment.
+pub(crate) struct Stored {
+    hasher: Arc<PostingHasher>,
+    sums: HashMap<u64, PostingSum>,
+    /// Segments whose rows are looked at one by one.
+    differing: HashSet<u64>,
+}
+
+impl Stored {
+    /// Reads all stored postings once; `None` if they are not part of the evidence.
+    pub(crate) fn read(evidence: &(impl Evidence + ?Sized), wanted: impl Fn(&LogId) -> bool) -> Result<Option<Self>, EvidenceFault> {
+        let hasher = Arc::new(PostingHasher::default());
+        let mut sums: HashMap<u64, PostingSum> = HashMap::new();
+        let given = evidence.postings(&mut |posting| {
+            if !wanted(&posting.log) {
+                return;
+            }
+            let common = common_of(&posting);
+            let sum = sums.entry(hasher.group(&posting.segment)).or_default();
+            hasher.add(sum, common, &posting.record_key, [&posting.from, &posting.to], &posting.members);
+        })?;
+        Ok((given == Given::All).then(|| Self { hasher, sums, differing: HashSet::new() }))
+    }
+
+    /// The keys of this run, for those who derive.
+    pub(crate) fn hasher(&self) -> Arc<PostingHasher> {
+        Arc::clone(&self.hasher)
+    }
+
+    /// Compares one segment; whether its postings must be looked at row by row. `optional`: rows may be missing yet.
+    pub(crate) fn settle(&mut self, segment: &str, derived: PostingSum, optional: bool) -> bool {
+        let group = self.hasher.group(segment);
+        let stored = self.sums.remove(&group).unwrap_or_default();
+        let differs = stored != derived && !(optional && stored.rows == 0);
+        if differs {
+            self.differing.insert(group);
+        }
+        differs
+    }
+
+    /// Leaves out a segment that was not read in this run.
+    pub(crate) fn skip(&mut self, segment: &str) {
+        self.sums.remove(&self.hasher.group(segment));
+    }
+
+    /// Names every posting that is wrong: of the segments that differ, and of those that no log has.
+    /// `derive` gives a differing segment's bytes, version and whether rows may still be missing.
+    pub(crate) fn findings(
+        mut self,
+        evidence: &(impl Evidence + ?Sized),
+        differing: &[Differing],
+        wanted: impl Fn(&LogId, u64) -> bool,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), EvidenceFault> {
+        self.differing.extend(self.sums.keys());
+        if self.differing.is_empty() {
+            return Ok(());
+        }
+        let mut stored: HashMap<(LogId, u64, String), Posting> = HashMap::new();
+        let mut left_out = 0_u64;
+        evidence.postings(&mut |posting| {
+            if !self.differing.contains(&self.hasher.group(&posting.segment)) || !wanted(&posting.log, posting.first) {
+                return;
+            }
+            if stored.len() == MAX_ROWS {
+                left_out += 1;
+                return;
+            }
+            stored.insert((posting.log.clone(), posting.first, posting.record_key.clone()), posting);
+        })?;
+        for segment in differing {
+            let bytes = evidence.read(&segment.version)?;
+            // A segment that cannot be read has findings of its own.
+            let Ok(read) = Segment::read(&segment.version.key, &bytes) else { continue };
+            for derived in postings(&read, &segment.version.version_id).unwrap_or_default() {
+                let place = (derived.log.clone(), derived.first, derived.record_key.clone());
+                match stored.remove(&place) {
+                    Some(row) if row == derived => {}
+                    Some(_) => findings.push(finding(FindingKind::PostingAltered, &derived)),
+                    None if segment.optional || left_out > 0 => {}
+                    None => findings.push(finding(FindingKind::PostingMissing, &derived)),
+                }
+            }
+        }
+        let mut extra: Vec<Posting> = stored.into_values().collect();
+        extra.sort_by(|left, right| (left.first, &left.record_key).cmp(&(right.first, &right.record_key)));
+        findings.extend(extra.iter().map(|row| finding(FindingKind::PostingExtra, row)));
+        Ok(())
+    }
+}
+
+/// A segment whose postings differ.
+#[derive(Debug)]
+pub(crate) struct Differing {
+    pub(crate) version: super::evidence::ObjectVersion,
+    pub(crate) optional: bool,
+}
+
+/// At the row's key; the entry is the first that the row names.
+fn finding(kind: FindingKind, posting: &Posting) -> Finding {
+    let member = posting.members.first();
+    let entry = member.map(|member| member.first + member.at.first().copied().map_or(0, u64::from));
+    let key = format!("INT#{} POST#{}#{:020}", posting.record_key, posting.log, posting.first);
+    kind.at(key, entry, format!("the row is about {}", posting.segment))
+}
+
+fn common_of(posting: &Posting) -> Common<'_> {
+    Common { log: &posting.log, first: posting.first, segment: &posting.segment, version_id: &posting.version_id }
+}
+
+/// Rows kept for naming: beyond it the index is to be rebuilt anyway.
+const MAX_ROWS: usize = 20_000;

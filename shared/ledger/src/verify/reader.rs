@@ -1,0 +1,214 @@
+//! One segment read: bytes against name, members, lines, leaf hashes, and what a verifier needs of the entries.
+//!
+//! Invariant: a segment's text is never held whole, only one member of it; every line is checked to be a canonical entry.
+//! What is wrong is reported and reading goes on as far as it can, so that one flipped byte does not hide a second one.
+
+use std::io::Read as _;
+
+use flate2::bufread::GzDecoder;
+
+use super::evidence::{Evidence, EvidenceFault, ObjectVersion};
+use super::findings::{Finding, FindingKind};
+use super::inventory::SegmentRow;
+use super::postings::{Common, Deriving, PostingHasher, PostingSum};
+use crate::entry::scan::{self, RecordRef, Scanned};
+use crate::entry::{Entry, EntryError};
+use crate::log::LogId;
+use crate::member;
+use crate::tree::{Hash, leaf_hash};
+
+/// What a segment's bytes gave.
+#[derive(Debug, Default)]
+pub(crate) struct SegmentRead {
+    pub(crate) leaves: Vec<Hash>,
+    pub(crate) bytes: u64,
+    pub(crate) acts: Vec<Act>,
+    pub(crate) postings: PostingSum,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// An entry of the ledger's own that verification must know of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Act {
+    pub(crate) entry: u64,
+    pub(crate) what: ActKind,
+}
+
+/// Which one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ActKind {
+    KeyAdded(String),
+    PrunedTo(u64),
+}
+
+/// What one thread reuses from segment to segment.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    text: Vec<u8>,
+    deriving: Deriving,
+}
+
+/// Reads segments of one log.
+#[derive(Debug)]
+pub(crate) struct SegmentReader<'a, E: ?Sized> {
+    pub(crate) evidence: &'a E,
+    pub(crate) log: &'a LogId,
+    /// Given if postings are compared.
+    pub(crate) hasher: Option<&'a PostingHasher>,
+}
+
+impl<E: Evidence + ?Sized> SegmentReader<'_, E> {
+    /// Reads and checks one segment.
+    pub(crate) fn read(&self, scratch: &mut Scratch, segment: &SegmentRow) -> Result<SegmentRead, EvidenceFault> {
+        let version = segment.row.version(segment.name(self.log).key());
+        let mut reading =
+            Reading { log: self.log, key: &version.key, hasher: self.hasher, read: SegmentRead::default() };
+        let Some(bytes) = read_listed(self.evidence, &version, Some(segment.first), &mut reading.read.findings)? else {
+            return Ok(reading.read);
+        };
+        reading.read.bytes = bytes.len() as u64;
+        if first_eight(&Hash::of_object(&bytes)) != segment.digest() {
+            reading.finding(FindingKind::SegmentAltered, segment.first, "its SHA-256 is another one");
+        }
+        scratch.deriving.clear();
+        reading.read.leaves.reserve(usize::try_from(segment.count).unwrap_or(0).min(MAX_RESERVED_LEAVES));
+        reading.members(scratch, segment, &bytes);
+        if let Some(hasher) = self.hasher {
+            let common = Common {
+                log: self.log,
+                first: segment.first,
+                segment: &version.key,
+                version_id: &version.version_id,
+            };
+            reading.read.postings = scratch.deriving.sum(hasher, common);
+        }
+        Ok(reading.read)
+    }
+}
+
+/// Reads a listed version; one that is not there is a finding, not a fault.
+pub(crate) fn read_listed(
+    evidence: &(impl Evidence + ?Sized),
+    version: &ObjectVersion,
+    entry: Option<u64>,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<Vec<u8>>, EvidenceFault> {
+    match evidence.read(version) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(EvidenceFault::Missing(_)) => {
+            let detail = format!("version {} is listed and not there", version.version_id);
+            findings.push(FindingKind::ObjectMissing.at(&version.key, entry, detail));
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+/// The part of an object's SHA-256 that a segment's name holds.
+pub(crate) fn first_eight(digest: &Hash) -> u64 {
+    digest.0.iter().take(8).fold(0, |word, byte| word << 8 | u64::from(*byte))
+}
+
+struct Reading<'a> {
+    log: &'a LogId,
+    key: &'a str,
+    hasher: Option<&'a PostingHasher>,
+    read: SegmentRead,
+}
+
+impl Reading<'_> {
+    fn finding(&mut self, kind: FindingKind, entry: u64, detail: impl Into<String>) {
+        self.read.findings.push(kind.at(self.key, Some(entry), detail));
+    }
+
+    fn members(&mut self, scratch: &mut Scratch, segment: &SegmentRow, bytes: &[u8]) {
+        let mut offset = 0;
+        while offset < bytes.len() {
+            let next = segment.first + self.read.leaves.len() as u64;
+            if !member::has_plain_header(&bytes[offset..]) {
+                let detail = format!("the gzip member at byte {offset} was not packed by the writer");
+                self.finding(FindingKind::SegmentRepacked, next, detail);
+            }
+            let Some(length) = unpack(&bytes[offset..], &mut scratch.text) else {
+                let detail = format!("the gzip member at byte {offset} is damaged or cut off");
+                return self.finding(FindingKind::SegmentUnreadable, next, detail);
+            };
+            let Ok(text) = std::str::from_utf8(&scratch.text) else {
+                return self.finding(FindingKind::SegmentUnreadable, next, "it holds bytes that are no UTF-8");
+            };
+            let Some(body) = text.strip_suffix('\n') else {
+                return self.finding(FindingKind::SegmentUnreadable, next, "a member does not end with a whole line");
+            };
+            let before = self.read.leaves.len();
+            let member = [offset as u64, length as u64, next];
+            self.lines(&mut scratch.deriving, member, body);
+            if self.read.leaves.len() - before > member::MAX_LINES {
+                let detail = format!("the gzip member at byte {offset} has more than {} lines", member::MAX_LINES);
+                self.finding(FindingKind::SegmentRepacked, next, detail);
+            }
+            offset += length;
+        }
+        let lines = self.read.leaves.len() as u64;
+        if lines != segment.count {
+            let entry = segment.first + lines.min(segment.count);
+            let detail = format!("{lines} lines, and its name says {}", segment.count);
+            self.finding(FindingKind::SegmentWrongCount, entry, detail);
+        }
+    }
+
+    fn lines(&mut self, deriving: &mut Deriving, member: [u64; 3], body: &str) {
+        for (at, line) in (0_u32..).zip(body.split('\n')) {
+            let index = member[2] + u64::from(at);
+            self.read.leaves.push(leaf_hash(line.as_bytes()));
+            let (log, hasher) = (self.log, self.hasher);
+            let mut act = None;
+            let mut foreign = false;
+            let seen = scan::check(line, |entry| {
+                foreign = entry.org != log.org();
+                act = act_of(log, line, &entry);
+                if let Some(hasher) = hasher {
+                    deriving.add(hasher, member, at, entry);
+                }
+            });
+            if let Err(error) = seen {
+                self.malformed(index, error);
+            }
+            if foreign {
+                self.finding(FindingKind::EntryOfAnotherOrg, index, "the entry names another org than the log");
+            }
+            self.read.acts.extend(act.map(|what| Act { entry: index, what }));
+        }
+    }
+
+    fn malformed(&mut self, index: u64, error: EntryError) {
+        self.finding(FindingKind::EntryMalformed, index, error.to_string());
+    }
+}
+
+/// Unpacks the member at the start of `bytes` and says how many bytes it took.
+fn unpack(bytes: &[u8], text: &mut Vec<u8>) -> Option<usize> {
+    text.clear();
+    let mut decoder = GzDecoder::new(bytes);
+    decoder.by_ref().take(MAX_MEMBER_TEXT_BYTES as u64 + 1).read_to_end(text).ok()?;
+    (text.len() <= MAX_MEMBER_TEXT_BYTES).then(|| bytes.len() - decoder.into_inner().len())
+}
+
+/// An act about the whole log. No source event can have such a type and such a record.
+fn act_of(log: &LogId, line: &str, entry: &Scanned<'_>) -> Option<ActKind> {
+    if !matches!(entry.event_type, KEY_ADDED | PRUNED) {
+        return None;
+    }
+    let about_the_log = matches!(entry.record, RecordRef::Entity { kind: "log", id } if id.replace(':', "/") == log.as_str());
+    let read = about_the_log.then(|| Entry::read(line.as_bytes()).ok()).flatten()?;
+    match entry.event_type {
+        KEY_ADDED => Some(ActKind::KeyAdded(read.fields.get(super::KEY_FIELD)?.as_str()?.to_owned())),
+        _ => Some(ActKind::PrunedTo(read.fields.get(super::PRUNED_TO_FIELD)?.as_u64()?)),
+    }
+}
+
+const KEY_ADDED: &str = "SIGNING_KEY_ADDED";
+const PRUNED: &str = "LOG_PRUNED";
+/// As in [`crate::segment`]: a member is one chunk or several small ones packed together.
+const MAX_MEMBER_TEXT_BYTES: usize = 2 * member::MAX_TEXT_BYTES;
+/// A name's count is only a claim; a segment has at most 99 chunks of 256 lines.
+const MAX_RESERVED_LEAVES: usize = 99 * member::MAX_LINES;
