@@ -40,7 +40,8 @@ impl CheckpointBody {
     /// The signed checkpoint. The signature is verified before it can leave the house.
     pub fn signed(self, key: &VerifyingKey, signature: &[u8; 64]) -> Result<Checkpoint, CheckpointError> {
         let text = self.text();
-        let signed = Checkpoint { body: self, text, signatures: Vec::new(), keys: Vec::new(), cosignatures: Vec::new() };
+        let signed =
+            Checkpoint { body: self, text, signatures: Vec::new(), keys: Vec::new(), cosignatures: Vec::new() };
         if key.kind() != KeyKind::Log || key.name() != signed.origin() {
             return Err(CheckpointError::NotSigned);
         }
@@ -203,7 +204,8 @@ impl UnverifiedCheckpoint {
     /// false signature by a known key refuses the whole.
     pub fn verify(self, keys: &VerifyingKeys) -> Result<Checkpoint, CheckpointError> {
         let Self { body, text, signatures } = self;
-        let mut verified = Checkpoint { body, text, signatures: Vec::new(), keys: Vec::new(), cosignatures: Vec::new() };
+        let mut verified =
+            Checkpoint { body, text, signatures: Vec::new(), keys: Vec::new(), cosignatures: Vec::new() };
         for line in &signatures {
             if let Some(key) = keys.find(line.name(), line.id()) {
                 verified.count(key, line)?;

@@ -5,14 +5,16 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tlog_tiles::{TileHashReader, TileReader};
+use tlog_tiles::HashReader;
 
 use crate::checkpoint::{Checkpoint, CheckpointError, UnverifiedCheckpoint};
+use crate::publish::{edge_of_tiles, subtree_root};
 use crate::signing::VerifyingKeys;
-use crate::tile::{HEIGHT, MAX_TREE_SIZE, Tile, of_theirs};
+use crate::tile::{FULL_WIDTH, HEIGHT, LEVELS, MAX_TREE_SIZE, Tile, hashes, partial_tiles};
 use crate::tree::{Edge, Hash, leaf_hash, node_hash};
 
 /// Reads tiles.
@@ -42,7 +44,7 @@ pub fn prove_inclusion<R: ReadTile>(
     if index >= size || size > MAX_TREE_SIZE {
         return Err(ProveError::OutOfRange);
     }
-    read_through(tiles, size, root, |reader| tlog_tiles::prove_record(size, index, reader))
+    prove_from(tiles, size, root, |reader| tlog_tiles::prove_record(size, index, reader))
 }
 
 /// The proof that the tree of size `to` and root `root` begins with the tree of size `from`. From nothing, it is empty.
@@ -58,32 +60,33 @@ pub fn prove_consistency<R: ReadTile>(
     if from == 0 {
         return Ok(Vec::new());
     }
-    read_through(tiles, to, root, |reader| tlog_tiles::prove_tree(to, from, reader))
+    prove_from(tiles, to, root, |reader| tlog_tiles::prove_tree(to, from, reader))
 }
 
 /// The tiles that [`prove_inclusion`] reads, for who reads them otherwise than one by one.
-pub fn tiles_for_inclusion(index: u64, size: u64) -> Vec<Tile> {
+pub fn tiles_for_inclusion(index: u64, size: u64) -> Option<Vec<Tile>> {
     let asked = Asked::default();
-    // It reads all tiles at once, before it looks at the root; here it ends with the asking.
-    let _ = prove_inclusion(&asked, index, size, &Edge::empty().root());
-    asked.0.into_inner()
+    if index >= size || size > MAX_TREE_SIZE {
+        return None;
+    }
+    tlog_tiles::prove_record(size, index, &asked).ok()?;
+    tiles_for(asked, size)
 }
 
 /// The tiles that [`prove_consistency`] reads.
-pub fn tiles_for_consistency(from: u64, to: u64) -> Vec<Tile> {
+pub fn tiles_for_consistency(from: u64, to: u64) -> Option<Vec<Tile>> {
     let asked = Asked::default();
-    let _ = prove_consistency(&asked, from, to, &Edge::empty().root());
-    asked.0.into_inner()
+    if from > to || to > MAX_TREE_SIZE {
+        return None;
+    }
+    if from > 0 {
+        tlog_tiles::prove_tree(to, from, &asked).ok()?;
+    }
+    tiles_for(asked, to)
 }
 
 /// Verifies that the tree of this size and root has `leaf` at `index`.
-pub fn verify_inclusion(
-    leaf: &Hash,
-    index: u64,
-    size: u64,
-    proof: &[Hash],
-    root: &Hash,
-) -> Result<(), ProofError> {
+pub fn verify_inclusion(leaf: &Hash, index: u64, size: u64, proof: &[Hash], root: &Hash) -> Result<(), ProofError> {
     verify_subtree_inclusion(leaf, index, (0, size), proof, root)
 }
 
@@ -306,70 +309,131 @@ pub enum ProveError<E> {
 
 /// Whether `start..end` are the leaves below one node of some tree.
 fn is_subtree(start: u64, end: u64) -> bool {
-    let width = end.checked_sub(start).filter(|width| *width > 0).and_then(u64::checked_next_power_of_two);
-    width.is_some_and(|width| start & (width - 1) == 0)
+    // From 0, any; else the start is a multiple of the next power of two, which above 2⁶³ nothing but 0 is.
+    let width = || (end - start).checked_next_power_of_two();
+    start < end && (start == 0 || width().is_some_and(|width| start % width == 0))
 }
 
-/// Makes a proof over a reader that checks every tile against the root before it uses a hash.
-fn read_through<R: ReadTile>(
+/// Makes a proof from tiles, each of which is checked against the root before a hash of it is used.
+fn prove_from<R: ReadTile>(
     tiles: &R,
     size: u64,
     root: &Hash,
-    prove: impl FnOnce(&TileHashReader<'_>) -> Result<Vec<tlog_tiles::Hash>, tlog_tiles::Error>,
+    prove: impl FnOnce(&CheckedTiles<'_, R>) -> Result<Vec<tlog_tiles::Hash>, tlog_tiles::Error>,
 ) -> Result<Vec<Hash>, ProveError<R::Error>> {
-    let adapter = Adapter { tiles, fault: RefCell::new(None) };
-    let proof = prove(&TileHashReader::new(size, tlog_tiles::Hash(root.0), &adapter));
-    match (adapter.fault.into_inner(), proof) {
+    let reader = CheckedTiles { tiles, size, root, fault: RefCell::new(None) };
+    let proof = prove(&reader);
+    match (reader.fault.into_inner(), proof) {
         (Some(fault), _) => Err(fault),
         (None, Ok(proof)) => Ok(proof.into_iter().map(|hash| Hash(hash.0)).collect()),
-        (None, Err(_)) => Err(ProveError::AnotherRoot),
+        (None, Err(_)) => Err(ProveError::OutOfRange),
     }
 }
 
-/// Our tiles for the `tlog_tiles` crate, whose error cannot carry the reader's.
-struct Adapter<'a, R: ReadTile> {
+/// The tiles that hold these nodes and what authenticates them: first the tree's right edge, which makes the root, then
+/// full tiles, each after the one above it, which holds its root.
+fn tiles_of(nodes: &[u64], size: u64) -> Option<Vec<Tile>> {
+    let mut tiles = partial_tiles(size)?;
+    for node in nodes {
+        let (mut place, _) = place_of(*node);
+        let mut missing = Vec::new();
+        while !tiles.iter().any(|known| (known.level(), known.index()) == place) {
+            missing.push(Tile::new(place.0, place.1, FULL_WIDTH).filter(|tile| tile.level() < LEVELS)?);
+            place = above(place);
+        }
+        tiles.extend(missing.into_iter().rev());
+    }
+    Some(tiles)
+}
+
+fn tiles_for(asked: Asked, size: u64) -> Option<Vec<Tile>> {
+    let nodes = asked.0.into_inner();
+    if nodes.is_empty() { Some(Vec::new()) } else { tiles_of(&nodes, size) }
+}
+
+/// The tile that holds a node, as level and index, and the node's hashes in it: a place and a power of two.
+fn place_of(node: u64) -> ((u8, u64), Range<usize>) {
+    let (height, index) = tlog_tiles::split_stored_hash_index(node);
+    let (level, within) = (height / HEIGHT, height % HEIGHT);
+    let first = index << within;
+    let width = u64::from(FULL_WIDTH);
+    // Below 256.
+    let offset = usize::try_from(first % width).unwrap_or_default();
+    ((level, first / width), offset..offset + (1 << within))
+}
+
+fn above((level, index): (u8, u64)) -> (u8, u64) {
+    (level + 1, index / u64::from(FULL_WIDTH))
+}
+
+/// The `tlog_tiles` crate's view of a tree's nodes. Its own reader of tiles counts subtrees where it means tiles, and so
+/// leaves up to some tens of tiles unchecked.
+struct CheckedTiles<'a, R: ReadTile> {
     tiles: &'a R,
+    size: u64,
+    root: &'a Hash,
     fault: RefCell<Option<ProveError<R::Error>>>,
 }
 
-impl<R: ReadTile> Adapter<'_, R> {
-    fn read(&self, tile: &tlog_tiles::Tile) -> Result<Vec<u8>, ProveError<R::Error>> {
-        let tile = of_theirs(tile).ok_or(ProveError::OutOfRange)?;
-        let mut bytes = self.tiles.tile(&tile).map_err(ProveError::Read)?;
+impl<R: ReadTile> CheckedTiles<'_, R> {
+    fn nodes(&self, nodes: &[u64]) -> Result<Vec<tlog_tiles::Hash>, ProveError<R::Error>> {
+        let mut checked: HashMap<(u8, u64), Vec<Hash>> = HashMap::new();
+        let mut edge = Vec::new();
+        let tiles = tiles_of(nodes, self.size).ok_or(ProveError::OutOfRange)?;
+        for tile in tiles.iter().filter(|tile| !tile.is_full()) {
+            edge.push((*tile, self.read(tile)?));
+        }
+        // Lengths are right by now.
+        if edge_of_tiles(self.size, &edge).ok().is_none_or(|edge| edge.root() != *self.root) {
+            return Err(ProveError::AnotherRoot);
+        }
+        checked.extend(edge.iter().map(|(tile, bytes)| ((tile.level(), tile.index()), hashes(bytes).collect())));
+        for tile in tiles.iter().filter(|tile| tile.is_full()) {
+            let place = (tile.level(), tile.index());
+            let hashes: Vec<Hash> = hashes(&self.read(tile)?).collect();
+            let within = usize::try_from(tile.index() % u64::from(FULL_WIDTH)).unwrap_or_default();
+            let expected = checked.get(&above(place)).and_then(|above| above.get(within));
+            if expected != Some(&subtree_root(&hashes)) {
+                return Err(ProveError::AnotherRoot);
+            }
+            checked.insert(place, hashes);
+        }
+        let found = nodes.iter().map(|node| {
+            let (place, range) = place_of(*node);
+            let hashes = checked.get(&place).and_then(|hashes| hashes.get(range)).ok_or(ProveError::OutOfRange)?;
+            Ok(tlog_tiles::Hash(subtree_root(hashes).0))
+        });
+        found.collect()
+    }
+
+    fn read(&self, tile: &Tile) -> Result<Vec<u8>, ProveError<R::Error>> {
+        let mut bytes = self.tiles.tile(tile).map_err(ProveError::Read)?;
         if bytes.len() < tile.bytes() || bytes.len() > tile.full().bytes() || bytes.len() % 32 != 0 {
-            return Err(ProveError::NotATile(tile));
+            return Err(ProveError::NotATile(*tile));
         }
         bytes.truncate(tile.bytes());
         Ok(bytes)
     }
 }
 
-impl<R: ReadTile> TileReader for Adapter<'_, R> {
-    fn height(&self) -> u8 {
-        HEIGHT
-    }
-
-    fn read_tiles(&self, tiles: &[tlog_tiles::Tile]) -> Result<Vec<Vec<u8>>, tlog_tiles::Error> {
-        let read: Result<Vec<_>, _> = tiles.iter().map(|tile| self.read(tile)).collect();
-        read.map_err(|fault| {
+impl<R: ReadTile> HashReader for CheckedTiles<'_, R> {
+    fn read_hashes(&self, nodes: &[u64]) -> Result<Vec<tlog_tiles::Hash>, tlog_tiles::Error> {
+        // The crate's error cannot carry the reader's.
+        self.nodes(nodes).map_err(|fault| {
             *self.fault.borrow_mut() = Some(fault);
             tlog_tiles::Error::InvalidTile
         })
     }
-
-    fn save_tiles(&self, _tiles: &[tlog_tiles::Tile], _data: &[Vec<u8>]) {}
 }
 
-/// Notes what is asked for, and answers with hashes of nothing.
+/// Notes the nodes that a proof is made of.
 #[derive(Default)]
-struct Asked(RefCell<Vec<Tile>>);
+struct Asked(RefCell<Vec<u64>>);
 
-impl ReadTile for Asked {
-    type Error = std::convert::Infallible;
-
-    fn tile(&self, tile: &Tile) -> Result<Vec<u8>, Self::Error> {
-        self.0.borrow_mut().push(*tile);
-        Ok(vec![0; tile.bytes()])
+impl HashReader for Asked {
+    fn read_hashes(&self, nodes: &[u64]) -> Result<Vec<tlog_tiles::Hash>, tlog_tiles::Error> {
+        self.0.borrow_mut().extend(nodes);
+        Ok(vec![tlog_tiles::Hash::default(); nodes.len()])
     }
 }
 

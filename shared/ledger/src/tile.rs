@@ -123,8 +123,7 @@ pub fn partial_tiles(size: u64) -> Option<Vec<Tile>> {
     Some(wide.collect())
 }
 
-/// The `tlog_tiles` crate's form of a tile of ours.
-pub(crate) fn of_theirs(tile: &tlog_tiles::Tile) -> Option<Tile> {
+fn of_theirs(tile: &tlog_tiles::Tile) -> Option<Tile> {
     Tile::new(tile.level(), tile.level_index(), u16::try_from(tile.width()).ok()?)
 }
 
