@@ -173,8 +173,11 @@ pub(crate) struct VerifyArgs {
     #[arg(long = "log", value_name = "LOG")]
     pub(crate) logs: Vec<String>,
     /// A checkpoint that you trust already: the log must have grown from it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) checkpoint: Option<PathBuf>,
+    #[arg(long = "checkpoint", value_name = "FILE")]
+    pub(crate) checkpoints: Vec<PathBuf>,
+    /// A checkpoint that witnesses cosigned, as `ledgerline witness` writes it
+    #[arg(long = "cosigned", value_name = "FILE", requires = "witnesses")]
+    pub(crate) cosigned: Vec<PathBuf>,
     /// Do not ask for locks: for a copy whose versions.jsonl is lost
     #[arg(long)]
     pub(crate) without_locks: bool,
@@ -201,6 +204,9 @@ pub(crate) struct ExportArgs {
     /// Only this log; may be repeated
     #[arg(long = "log", value_name = "LOG")]
     pub(crate) logs: Vec<String>,
+    /// A key to put beside the current one: the one that signed before a rotation
+    #[arg(long = "key", value_name = "VKEY|FILE")]
+    pub(crate) keys: Vec<String>,
 }
 
 /// Which entry.

@@ -23,7 +23,11 @@ impl Fault {
     }
 
     /// As [`Fault::new`], telling what lies beneath.
-    pub(crate) fn caused_by(what: impl Into<String>, source: &(dyn Error + 'static), remedy: impl Into<String>) -> Self {
+    pub(crate) fn caused_by(
+        what: impl Into<String>,
+        source: &(dyn Error + 'static),
+        remedy: impl Into<String>,
+    ) -> Self {
         let mut because: Vec<String> = Vec::new();
         let mut beneath = Some(source);
         while let Some(cause) = beneath {

@@ -20,6 +20,11 @@ impl<'a> Screen<'a> {
         Self { out, width: width.clamp(WIDTH_MIN, WIDTH_MAX), colours }
     }
 
+    /// Bytes as they are.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)
+    }
+
     /// The first line: what was done, to what.
     pub(crate) fn title(&mut self, text: &str, of: &str) -> io::Result<()> {
         writeln!(self.out, "\n  {}  {}", self.style(Tone::Strong).apply_to(text), self.style(Tone::Soft).apply_to(of))?;
@@ -122,11 +127,6 @@ pub(crate) enum Mark {
 }
 
 impl Mark {
-    /// Good or bad.
-    pub(crate) fn of(holds: bool) -> Self {
-        if holds { Self::Good } else { Self::Bad }
-    }
-
     fn sign(self) -> &'static str {
         match self {
             Self::Good => "✓",

@@ -1,0 +1,77 @@
+//! What a command found, for a person or for a program.
+//!
+//! Invariant: both forms say the same, and the exit code follows from the outcome alone: 0 it holds, 1 it does not. What
+//! could not be checked is a [`Fault`](crate::fault::Fault), exit code 2.
+
+use std::io;
+
+use serde_json::{Value, json};
+
+use crate::fault::Fault;
+use crate::screen::Screen;
+
+/// Whether what was checked holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It does, or there was nothing to check.
+    Holds,
+    /// It does not.
+    Broken,
+}
+
+impl Outcome {
+    /// Holds or broken.
+    pub(crate) fn of(holds: bool) -> Self {
+        if holds { Self::Holds } else { Self::Broken }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Broken => "broken",
+        }
+    }
+}
+
+/// A command's answer.
+pub(crate) trait Answer {
+    /// Whether it holds.
+    fn outcome(&self) -> Outcome {
+        Outcome::Holds
+    }
+
+    /// Its members as JSON, an object.
+    fn json(&self) -> Value;
+
+    /// Its form for a person.
+    fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()>;
+}
+
+/// What every command returns.
+pub(crate) type Answered = Result<Box<dyn Answer>, Fault>;
+
+/// The one document that `--json` writes.
+pub(crate) fn document(command: &str, answered: &Answered) -> Value {
+    let (outcome, members) = match answered {
+        Ok(answer) => (answer.outcome().name(), answer.json()),
+        Err(fault) => ("could_not_check", json!({ "error": fault })),
+    };
+    let mut document = json!({ "command": command, "outcome": outcome });
+    if let (Some(document), Value::Object(members)) = (document.as_object_mut(), members) {
+        document.extend(members);
+    }
+    document
+}
+
+/// Text that is written as it is: completions, the manual page.
+pub(crate) struct Raw(pub(crate) Vec<u8>);
+
+impl Answer for Raw {
+    fn json(&self) -> Value {
+        json!({ "text": String::from_utf8_lossy(&self.0) })
+    }
+
+    fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
+        screen.raw(&self.0)
+    }
+}

@@ -1,0 +1,131 @@
+//! A deployment in an account, or in an emulator on this machine: its description, its clients, and one runtime behind
+//! synchronous calls.
+//!
+//! Invariant: every failure of the account becomes a [`Fault`] that names what was attempted and what to do.
+
+use std::path::Path;
+
+use ledgerline_aws::evidence::{StoredEvidence, Tables};
+use ledgerline_aws::operator::{Deployment, Operator};
+use ledgerline_ledger::signing::public_key_of_spki;
+use ledgerline_ledger::store::StoreError;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::fault::Fault;
+
+/// Threads that wait for the network. Work is done by the command's own threads.
+const NETWORK_THREADS: usize = 2;
+
+/// A deployment that is talked to.
+pub(crate) struct Cloud {
+    /// The deployment and its clients.
+    pub(crate) operator: Operator,
+    runtime: Runtime,
+}
+
+impl Cloud {
+    /// Opens the deployment that a stack.json describes.
+    pub(crate) fn open(stack: &Path) -> Result<Self, Fault> {
+        let remedy =
+            "name the deployment's stack.json; `cargo xtask up` writes one, cli/README.md says how to make one";
+        let text = std::fs::read_to_string(stack)
+            .map_err(|error| Fault::caused_by(format!("cannot read {}", stack.display()), &error, remedy))?;
+        let deployment = Deployment::read(&text).map_err(|error| {
+            Fault::caused_by(format!("{} describes no deployment", stack.display()), &error, remedy)
+        })?;
+        // The clients look for the runtime that they sleep on when they are made.
+        let runtime = runtime()?;
+        let operator = {
+            let _entered = runtime.enter();
+            Operator::new(deployment)
+        };
+        Ok(Self { operator, runtime })
+    }
+
+    /// Waits for an answer; `what` names the attempt.
+    pub(crate) fn ask<T>(&self, answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, Fault> {
+        self.runtime.block_on(answer).map_err(|error| store_fault(&error))
+    }
+
+    /// The ledger as evidence, heads and postings included.
+    pub(crate) fn evidence(&self) -> Result<StoredEvidence, Fault> {
+        let bucket = self.operator.bucket("LedgerBucket").map_err(|error| store_fault(&error))?;
+        let tables: Tables = self.operator.tables().map_err(|error| store_fault(&error))?;
+        Ok(StoredEvidence::new(self.runtime.handle().clone(), self.operator.s3.clone(), bucket, Some(tables)))
+    }
+
+    /// The id of the key that signs, as audit-write is told.
+    pub(crate) fn signing_key_id(&self) -> Result<String, Fault> {
+        let name = Deployment::named(&self.operator.deployment.functions, "AuditWriteFunction");
+        let name = name.map_err(|error| store_fault(&error))?;
+        let settings = self.ask(self.operator.function_settings(name))?;
+        settings.variables.get("SIGNING_KEY_ID").cloned().ok_or_else(|| {
+            Fault::new(
+                format!("{name} has no SIGNING_KEY_ID: this deployment signs nothing"),
+                "deploy the current template, or name the log's public key with --key",
+            )
+        })
+    }
+
+    /// The Ed25519 public key of a KMS key.
+    pub(crate) fn public_key(&self, key: &str) -> Result<[u8; 32], Fault> {
+        let asked = self.runtime.block_on(self.operator.kms.get_public_key().key_id(key).send());
+        let asked = asked.map_err(|error| {
+            store_fault(&ledgerline_aws::config::store_error(format!("read the public key of {key}"), error))
+        })?;
+        let spki = asked.public_key.map(|blob| blob.into_inner()).unwrap_or_default();
+        public_key_of_spki(&spki).map_err(|error| {
+            let remedy = "name a KMS key of spec ECC_NIST_EDWARDS25519, usage SIGN_VERIFY";
+            Fault::caused_by(format!("key {key} cannot sign checkpoints"), &error, remedy)
+        })
+    }
+}
+
+/// A bucket alone, by the environment's credentials and region.
+pub(crate) struct Lone {
+    runtime: Runtime,
+    s3: ledgerline_aws::operator::S3,
+}
+
+impl Lone {
+    /// Takes region, credentials and endpoint from the environment.
+    pub(crate) fn open() -> Result<Self, Fault> {
+        let runtime = runtime()?;
+        let s3 = {
+            let _entered = runtime.enter();
+            ledgerline_aws::config::s3(&ledgerline_aws::config::load())
+        };
+        Ok(Self { runtime, s3 })
+    }
+
+    /// What lies in the bucket, as evidence.
+    pub(crate) fn evidence(&self, bucket: &str) -> StoredEvidence {
+        StoredEvidence::new(self.runtime.handle().clone(), self.s3.clone(), bucket, None)
+    }
+}
+
+fn runtime() -> Result<Runtime, Fault> {
+    Builder::new_multi_thread()
+        .worker_threads(NETWORK_THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| Fault::caused_by("cannot start", &error, "free some memory or file handles"))
+}
+
+/// What an account's refusal means for the person at the terminal.
+pub(crate) fn store_fault(error: &StoreError) -> Fault {
+    let remedy = match error {
+        StoreError::NotFound(_) => {
+            "see whether the stack file is the current deployment's, and its region the right one"
+        }
+        StoreError::Conflict(_) => "somebody else is at the same; run it again",
+        StoreError::Throttled(_) => "the service asks for patience; run it again in a minute",
+        StoreError::Denied(_) => {
+            "give the environment credentials that may do this: eval \"$(aws configure export-credentials --format env)\"; \
+             then see that the stack file names what this deployment has (`ledgerline doctor`)"
+        }
+        StoreError::Corrupt(_) => "a stored row or object is damaged; run `ledgerline verify` to see what it means",
+        StoreError::Unknown(_) => "see that the endpoint answers and the network is there, then run it again",
+    };
+    Fault::caused_by(format!("the deployment did not do as asked ({})", error.kind().replace('_', " ")), error, remedy)
+}

@@ -1,0 +1,367 @@
+//! `hold`: legal holds on the segments that keep a record's entries, each an entry of the record's log, too.
+//!
+//! **Placing**: (1) the hold's row says what is meant; (2) S3 holds each segment; (3) the act goes to the ledger; (4) S3
+//! holds what came meanwhile, the act's own segment with it. S3 comes before the act, since the opposite crash would
+//! leave a ledger that claims a hold while the evidence may be deleted; this one leaves evidence that is held and not
+//! documented yet, and the row says by whom the command must be run again.
+//! **Lifting**: (1) the act; (2) the row; (3) S3 releases each segment that no other hold needs. A crash leaves more held
+//! than must be. Invariant: both may be repeated at any point and come to the same end. A segment is shared by many
+//! records: it is released only if no other active row names a record in it, which is asked again after the release.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::time::Duration;
+
+use clap::ValueEnum as _;
+use ledgerline_aws::control::ControlTable;
+use ledgerline_aws::ledger::LedgerBucket;
+use ledgerline_aws::operator::HoldRow;
+use ledgerline_aws::reads::IndexReader;
+use ledgerline_custody::access::{ReadPostings as _, split_record};
+use ledgerline_custody::acts::{Act, ActKind, Recorded};
+use ledgerline_ledger::entry::Field;
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::ports::{ReadHead as _, ReadSegment as _};
+use ledgerline_ledger::segment::Segment;
+use serde_json::{Value, json};
+
+use super::acts::Recorder;
+use crate::answer::{Answer, Answered, Outcome};
+use crate::args::{DeploymentArgs, HoldCommand, HoldLiftArgs, HoldPlaceArgs};
+use crate::cloud::{Cloud, store_fault};
+use crate::context::Context;
+use crate::fault::Fault;
+use crate::reading::is_about;
+use crate::screen::{Mark, Screen, counted, grouped};
+
+/// Looks for the act's own segment, and how long between two: an act is committed within seconds.
+const LOOKS: u32 = 10;
+const BETWEEN: Duration = Duration::from_secs(2);
+
+/// A segment: its key and version id.
+type Place = (String, String);
+
+/// Places, lifts or lists.
+pub(super) fn run(what: &HoldCommand, context: &Context) -> Answered {
+    match what {
+        HoldCommand::Place(args) => put(args, context),
+        HoldCommand::Lift(args) => lift(args, context),
+        HoldCommand::List(args) => list(args, context),
+    }
+}
+
+fn put(args: &HoldPlaceArgs, context: &Context) -> Answered {
+    check_name(&args.hold)?;
+    check_date(&args.review)?;
+    let cloud = Cloud::open(&args.deployment.stack)?;
+    let key = format!("{}/{}", args.org, args.record);
+    let log = log_of(&cloud, &key)?;
+    let wanted = HoldRow {
+        hold: args.hold.clone(),
+        record_key: key.clone(),
+        log: log.clone(),
+        purpose: word(args.purpose),
+        basis: word(args.basis),
+        review: args.review.clone(),
+        placed_at: context.now_text(),
+        lifted_at: None,
+    };
+    // 1. What is meant. A crash after it leaves a row that `hold list` shows as not held.
+    let row = cloud.ask(cloud.operator.note_hold(&wanted))?;
+    if let Some(at) = &row.lifted_at {
+        return Err(Fault::new(
+            format!("hold {} of {key} was lifted at {at}", args.hold),
+            "a hold that is lifted stays so: place another one under a new name",
+        ));
+    }
+    if (&row.purpose, &row.basis, &row.review) != (&wanted.purpose, &wanted.basis, &wanted.review) {
+        return Err(Fault::new(
+            format!("hold {} of {key} stands for {} ({}), review {}", row.hold, row.purpose, row.basis, row.review),
+            "repeat it with the same words, or place another one under a new name",
+        ));
+    }
+    // 2. The evidence is safe from here on.
+    let before = hold_all(&cloud, &log, &key)?;
+    // 3. The ledger says so. The row's time makes a repetition the same act.
+    let recorder = Recorder::new(&cloud)?;
+    let purpose = format!("hold/{}/{key}", row.hold);
+    let recorded = recorder.record(&purpose, &[act(ActKind::HoldPlaced, &row, &row.placed_at)?], context)?;
+    // 4. What came meanwhile, and the act's own segment.
+    let mut held = hold_all(&cloud, &log, &key)?;
+    let progress = context.progress("waiting for the act's segment", None);
+    for _ in 0..LOOKS {
+        if held.len() > before.len() || matches!(recorded, Recorded::Before(_)) {
+            break;
+        }
+        progress.inc(1);
+        std::thread::sleep(BETWEEN);
+        held = hold_all(&cloud, &log, &key)?;
+    }
+    progress.finish_and_clear();
+    let own_held = held.len() > before.len() || matches!(recorded, Recorded::Before(_));
+    Ok(Box::new(Placed { row, segments: held.into_iter().collect(), own_held, lifted: false, kept: 0 }))
+}
+
+fn lift(args: &HoldLiftArgs, context: &Context) -> Answered {
+    let cloud = Cloud::open(&args.deployment.stack)?;
+    let key = format!("{}/{}", args.org, args.record);
+    let row = cloud.ask(cloud.operator.hold(&args.hold, &key))?.ok_or_else(|| {
+        Fault::new(
+            format!("there is no hold {} of {key}", args.hold),
+            "see `ledgerline hold list` for those that there are",
+        )
+    })?;
+    // 1. The ledger says so first: a crash after it leaves the evidence held, which harms nobody.
+    let recorder = Recorder::new(&cloud)?;
+    let purpose = format!("lift/{}/{key}", row.hold);
+    recorder.record(&purpose, &[act(ActKind::HoldLifted, &row, &context.now_text())?], context)?;
+    // 2. No longer meant.
+    cloud.ask(cloud.operator.note_lifted(&row.hold, &key, &context.now_text()))?;
+    // 3. Released, but for what another hold needs.
+    let needed = needed(&cloud)?;
+    let all = segments(&cloud, &row.log, &key)?;
+    let released: Vec<Place> = all.iter().filter(|place| !needed.contains(*place)).cloned().collect();
+    for (segment, version) in &released {
+        cloud.ask(cloud.operator.put_legal_hold(segment, version, false))?;
+    }
+    // A hold that was placed between the question and the release has its segments back.
+    for (segment, version) in self::needed(&cloud)?.iter().filter(|place| released.contains(place)) {
+        cloud.ask(cloud.operator.put_legal_hold(segment, version, true))?;
+    }
+    let kept = (all.len() - released.len()) as u64;
+    Ok(Box::new(Placed { row, segments: released, own_held: true, lifted: true, kept }))
+}
+
+fn list(args: &DeploymentArgs, context: &Context) -> Answered {
+    let cloud = Cloud::open(&args.stack)?;
+    let rows = cloud.ask(cloud.operator.holds())?;
+    let progress = context.progress("looking at holds", Some(rows.len() as u64));
+    let mut holds = Vec::new();
+    for row in rows {
+        let (mut held, mut open) = (0, Vec::new());
+        if row.lifted_at.is_none() {
+            for (segment, version) in segments(&cloud, &row.log, &row.record_key)? {
+                if cloud.ask(cloud.operator.is_held(&segment, &version))? { held += 1 } else { open.push(segment) }
+            }
+        }
+        let due = row.lifted_at.is_none() && row.review.as_str() <= context.now_text().get(..10).unwrap_or_default();
+        holds.push(Listed { row, held, open, due });
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    Ok(Box::new(Holds { name: args.stack.display().to_string(), holds }))
+}
+
+/// Holds every segment that keeps the record's entries, and says which they are.
+fn hold_all(cloud: &Cloud, log: &LogId, record_key: &str) -> Result<BTreeSet<Place>, Fault> {
+    let places = segments(cloud, log, record_key)?;
+    for (segment, version) in &places {
+        cloud.ask(cloud.operator.put_legal_hold(segment, version, true))?;
+    }
+    Ok(places)
+}
+
+/// The segments that keep the record's entries: those with postings, and those that are not indexed yet.
+fn segments(cloud: &Cloud, log: &LogId, record_key: &str) -> Result<BTreeSet<Place>, Fault> {
+    let table = |logical| cloud.operator.table(logical).map_err(|error| store_fault(&error));
+    let client = cloud.operator.dynamodb.clone();
+    // The head first: what it does not name any more has postings.
+    let head = cloud.ask(ControlTable::new(client.clone(), table("ControlTable")?).head(log))?;
+    let postings = cloud.ask(IndexReader::new(client, table("IndexTable")?).postings(record_key))?;
+    let mut places: BTreeSet<Place> = postings.into_iter().map(|row| (row.segment, row.version_id)).collect();
+    let record = record_key.split_once('/').map_or(record_key, |(_, record)| record);
+    let bucket = cloud.operator.bucket("LedgerBucket").map_err(|error| store_fault(&error))?;
+    let bucket = LedgerBucket::new(cloud.operator.s3.clone(), bucket);
+    for segment in head.map(|head| head.unpublished).unwrap_or_default() {
+        let bytes = cloud.ask(bucket.segment(&segment.key, &segment.version_id))?;
+        let read = Segment::read(&segment.key, &bytes).map_err(|error| {
+            Fault::caused_by(format!("{} is damaged", segment.key), &error, "run `ledgerline verify`")
+        })?;
+        if read.lines().any(|line| is_about(line, record)) {
+            places.insert((segment.key, segment.version_id));
+        }
+    }
+    Ok(places)
+}
+
+/// The segments that any active hold needs.
+fn needed(cloud: &Cloud) -> Result<BTreeSet<Place>, Fault> {
+    let mut needed = BTreeSet::new();
+    for row in cloud.ask(cloud.operator.holds())?.into_iter().filter(|row| row.lifted_at.is_none()) {
+        needed.extend(segments(cloud, &row.log, &row.record_key)?);
+    }
+    Ok(needed)
+}
+
+fn log_of(cloud: &Cloud, record_key: &str) -> Result<LogId, Fault> {
+    cloud.ask(cloud.operator.log_of(record_key))?.ok_or_else(|| {
+        Fault::new(
+            format!("{record_key} was never seen"),
+            "name the org with --org and the interaction's id, or an entity as <type>/<id>; `ledgerline trace` finds both",
+        )
+    })
+}
+
+fn act(kind: ActKind, row: &HoldRow, at: &str) -> Result<Act, Fault> {
+    let (_, record) = split_record(&row.record_key).ok_or_else(|| {
+        Fault::new(format!("{} names no record", row.record_key), "name an interaction id, or an entity as <type>/<id>")
+    })?;
+    let fields = [("hold", &row.hold), ("purpose", &row.purpose), ("basis", &row.basis), ("review", &row.review)];
+    let fields: BTreeMap<String, Field> =
+        fields.into_iter().map(|(name, value)| (name.to_owned(), Field::Text(value.clone()))).collect();
+    Ok(Act { log: row.log.clone(), kind, record, occurred_at: at.to_owned(), fields })
+}
+
+/// A closed word, as the command line spells it.
+fn word(value: impl clap::ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+/// The hold's name stands in the ledger and in keys.
+fn check_name(name: &str) -> Result<(), Fault> {
+    let fits = (1..=64).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+    let remedy = "1 to 64 letters, digits, dots, hyphens and underscores, and no person's name: it stays in the ledger";
+    if fits { Ok(()) } else { Err(Fault::new(format!("{name:?} cannot name a hold"), remedy)) }
+}
+
+fn check_date(text: &str) -> Result<(), Fault> {
+    let format = time::macros::format_description!("[year]-[month]-[day]");
+    time::Date::parse(text, format)
+        .map(|_| ())
+        .map_err(|error| Fault::caused_by(format!("{text:?} is no date"), &error, "write it as 2027-01-31"))
+}
+
+struct Placed {
+    row: HoldRow,
+    segments: Vec<Place>,
+    own_held: bool,
+    lifted: bool,
+    kept: u64,
+}
+
+impl Answer for Placed {
+    fn json(&self) -> Value {
+        let segments = self.segments.iter().map(|(key, version)| json!({ "segment": key, "versionId": version }));
+        json!({
+            "hold": self.row.hold, "record": self.row.record_key, "log": self.row.log.as_str(),
+            "purpose": self.row.purpose, "basis": self.row.basis, "review": self.row.review,
+            "lifted": self.lifted, "segments": segments.collect::<Vec<_>>(),
+            "keptByOtherHolds": self.kept, "actHeld": self.own_held,
+        })
+    }
+
+    fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
+        screen.title(if self.lifted { "HOLD LIFTED" } else { "HOLD PLACED" }, &self.row.hold)?;
+        screen.fact("record", &self.row.record_key)?;
+        screen.fact("purpose", &format!("{}, {}", self.row.purpose, self.row.basis))?;
+        screen.fact("review", &self.row.review)?;
+        screen.gap()?;
+        for (segment, _) in &self.segments {
+            screen.check(Mark::Good, segment, "")?;
+        }
+        if self.kept > 0 {
+            let what = format!("{} held by other holds", counted(self.kept, "segment stays", "segments stay"));
+            screen.check(Mark::Look, &what, "")?;
+        }
+        if !self.own_held {
+            let advice = "run the same command again in a minute: it will hold the segment of the act itself, too";
+            screen.check(Mark::Look, "the act is on its way into the ledger", advice)?;
+        }
+        let count = counted(self.segments.len() as u64, "segment", "segments");
+        if self.lifted {
+            screen.verdict(Mark::Good, &format!("Released: {count}. Retention still holds what it holds."))
+        } else {
+            screen.verdict(Mark::Good, &format!("Held: {count}. Entries that come later are held by running it again."))
+        }
+    }
+}
+
+struct Listed {
+    row: HoldRow,
+    held: u64,
+    open: Vec<String>,
+    due: bool,
+}
+
+struct Holds {
+    name: String,
+    holds: Vec<Listed>,
+}
+
+impl Answer for Holds {
+    fn outcome(&self) -> Outcome {
+        Outcome::of(self.holds.iter().all(|hold| hold.open.is_empty()))
+    }
+
+    fn json(&self) -> Value {
+        let holds = self.holds.iter().map(|hold| {
+            json!({
+                "hold": hold.row.hold, "record": hold.row.record_key, "log": hold.row.log.as_str(),
+                "purpose": hold.row.purpose, "basis": hold.row.basis, "review": hold.row.review, "reviewDue": hold.due,
+                "placedAt": hold.row.placed_at, "liftedAt": hold.row.lifted_at, "held": hold.held, "notHeld": hold.open,
+            })
+        });
+        json!({ "holds": holds.collect::<Vec<_>>() })
+    }
+
+    fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
+        screen.title("HOLDS", &self.name)?;
+        if self.holds.is_empty() {
+            screen.say("There is no hold.")?;
+            return screen.gap();
+        }
+        let rows: Vec<Vec<String>> = self
+            .holds
+            .iter()
+            .map(|hold| {
+                let state = match &hold.row.lifted_at {
+                    Some(at) => format!("lifted {}", at.get(..10).unwrap_or(at)),
+                    None if hold.due => "review due".to_owned(),
+                    None => "in force".to_owned(),
+                };
+                let row = &hold.row;
+                vec![
+                    row.hold.clone(),
+                    row.record_key.clone(),
+                    row.purpose.clone(),
+                    row.review.clone(),
+                    state,
+                    grouped(hold.held),
+                    grouped(hold.open.len() as u64),
+                ]
+            })
+            .collect();
+        screen.table(&["hold", "record", "purpose", "review", "state", "held", "not held"], &rows)?;
+        for hold in self.holds.iter().filter(|hold| !hold.open.is_empty()) {
+            for segment in &hold.open {
+                let advice = format!(
+                    "repeat `ledgerline hold place` with the words of {}: it holds what came since",
+                    hold.row.hold
+                );
+                screen.check(Mark::Bad, segment, &advice)?;
+            }
+        }
+        match self.outcome() {
+            Outcome::Holds => screen.verdict(Mark::Good, "Every segment that a hold needs is held."),
+            Outcome::Broken => screen.verdict(Mark::Bad, "A hold does not cover all of its evidence."),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{HoldBasis, HoldPurpose};
+
+    #[test]
+    fn words_of_a_hold_are_closed_and_names_are_plain() {
+        assert_eq!(
+            (word(HoldPurpose::Litigation), word(HoldBasis::LegalClaims)),
+            ("litigation".into(), "legal-claims".into())
+        );
+        assert!(check_name("matter-2026.7_b").is_ok());
+        assert!(check_name("Mr Smith").is_err() && check_name("").is_err());
+        assert!(check_date("2027-02-29").is_err() && check_date("2027-02-28").is_ok());
+    }
+}

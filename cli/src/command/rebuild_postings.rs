@@ -1,0 +1,215 @@
+//! `rebuild-postings`: the index of entries, derived anew from the segments and compared with what is stored.
+//!
+//! Invariant: nothing is written unless asked, and then only what is missing or differs; a row that no segment explains is
+//! named and left alone, since it may be what somebody must look at.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::posting::{Posting, postings};
+use ledgerline_ledger::segment::Segment;
+use ledgerline_ledger::tree::leaf_hash;
+use ledgerline_ledger::verify::{Evidence, Given};
+use serde_json::{Value, json};
+
+use crate::answer::{Answer, Answered, Outcome};
+use crate::args::RebuildArgs;
+use crate::context::Context;
+use crate::fault::Fault;
+use crate::reading::Inventory;
+use crate::screen::{Mark, Screen, counted, grouped};
+use crate::source::{Source, evidence_fault, logs_of};
+use crate::tree::Tree;
+
+/// Differences that a person is shown; JSON has all of them.
+const SHOWN: usize = 20;
+
+/// Derives, compares and, if asked, writes.
+pub(super) fn run(args: &RebuildArgs, context: &Context) -> Answered {
+    let logs = logs_of(&args.logs)?;
+    let source = Source::open(&args.source.place(), if let [log] = logs.as_slice() { Some(log) } else { None })?;
+    let evidence = source.evidence.as_ref();
+    let inventory = Inventory::of(evidence, context)?;
+    let wanted = |log: &LogId| logs.is_empty() || logs.contains(log);
+    // What is stored first: a segment that is indexed meanwhile is then surplus in neither.
+    let mut stored = BTreeMap::new();
+    let given = evidence.postings(&mut |posting| {
+        if wanted(&posting.log) {
+            stored.insert(key(&posting), posting);
+        }
+    });
+    if given.map_err(|error| evidence_fault(&error))? == Given::NotPartOfIt {
+        return Err(Fault::new(
+            format!("{} holds no postings to compare with", source.name),
+            "use an export that has a postings.jsonl, or the deployment itself with --stack",
+        ));
+    }
+    let under_way = UnderWay::of(evidence)?;
+    let mut answer = Compared { name: source.name.clone(), ..Compared::default() };
+    let mut to_write = Vec::new();
+    let progress = context.progress("reading segments", None);
+    for (log, objects) in inventory.logs.iter().filter(|(log, _)| wanted(log)) {
+        let leaves = Tree::of(log, objects, evidence);
+        for (name, version) in objects.segments.values() {
+            progress.inc(1);
+            if under_way.is_beyond(log, name.first) {
+                answer.unindexed += 1;
+                continue;
+            }
+            let bytes = evidence.read(version).map_err(|error| evidence_fault(&error))?;
+            let segment = Segment::read(&version.key, &bytes).map_err(|error| damaged(&version.key, &error))?;
+            let first = segment.lines().next().map(|line| leaf_hash(line.as_bytes()));
+            if !leaves.has(name.first, first)? {
+                answer.orphans += 1;
+                continue;
+            }
+            let derived = postings(&segment, &version.version_id).map_err(|error| damaged(&version.key, &error))?;
+            // The log's next run, or the sweep, writes them.
+            if under_way.segments.contains(&version.key) && !derived.iter().any(|row| stored.contains_key(&key(row))) {
+                answer.unindexed += 1;
+                continue;
+            }
+            for posting in derived {
+                answer.derived += 1;
+                match stored.remove(&key(&posting)) {
+                    Some(other) if other == posting => {}
+                    Some(_) => answer.note("differs", &posting, &mut to_write),
+                    None => answer.note("missing", &posting, &mut to_write),
+                }
+            }
+        }
+    }
+    progress.finish_and_clear();
+    let leftover: BTreeSet<_> = stored.into_keys().collect();
+    answer.surplus = leftover.into_iter().map(|(record, log, first)| format!("{record}, {log} from {first}")).collect();
+    write(args, &source, &to_write, &mut answer)?;
+    Ok(Box::new(answer))
+}
+
+/// What the heads say is still under way: sizes, and the segments that may lack postings.
+#[derive(Default)]
+struct UnderWay {
+    sizes: BTreeMap<LogId, u64>,
+    segments: BTreeSet<String>,
+}
+
+impl UnderWay {
+    fn of(evidence: &dyn Evidence) -> Result<Self, Fault> {
+        let mut under_way = Self::default();
+        for head in evidence.heads().map_err(|error| evidence_fault(&error))?.unwrap_or_default() {
+            under_way.segments.extend(head.segments.into_iter().map(|(key, _)| key));
+            under_way.sizes.insert(head.log, head.size);
+        }
+        Ok(under_way)
+    }
+
+    fn is_beyond(&self, log: &LogId, first: u64) -> bool {
+        self.sizes.get(log).is_some_and(|size| first >= *size)
+    }
+}
+
+#[cfg(feature = "aws")]
+fn write(args: &RebuildArgs, source: &Source, rows: &[Posting], answer: &mut Compared) -> Result<(), Fault> {
+    use ledgerline_ledger::ports::WritePostings as _;
+    if !args.write || rows.is_empty() {
+        return Ok(());
+    }
+    let Some(cloud) = source.cloud() else { return Ok(()) };
+    let table = cloud.operator.table("IndexTable").map_err(|error| crate::cloud::store_fault(&error))?;
+    let table = ledgerline_aws::postings::PostingRows::new(cloud.operator.dynamodb.clone(), table);
+    for some in rows.chunks(1_000) {
+        cloud.ask(table.put_postings(some))?;
+        answer.written += some.len() as u64;
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "aws"))]
+#[expect(clippy::unnecessary_wraps, reason = "a folder is compared, never written")]
+fn write(_: &RebuildArgs, _: &Source, _: &[Posting], _: &mut Compared) -> Result<(), Fault> {
+    Ok(())
+}
+
+fn key(posting: &Posting) -> (String, String, u64) {
+    (posting.record_key.clone(), posting.log.to_string(), posting.first)
+}
+
+fn damaged(key: &str, error: &(dyn std::error::Error + 'static)) -> Fault {
+    Fault::caused_by(format!("{key} cannot be read"), error, "run `ledgerline verify` to see what is broken")
+}
+
+#[derive(Debug, Default)]
+struct Compared {
+    name: String,
+    derived: u64,
+    unindexed: u64,
+    orphans: u64,
+    missing: Vec<String>,
+    differs: Vec<String>,
+    surplus: Vec<String>,
+    written: u64,
+}
+
+impl Compared {
+    fn note(&mut self, how: &str, posting: &Posting, to_write: &mut Vec<Posting>) {
+        let row = format!("{}, {} from {}", posting.record_key, posting.log, posting.first);
+        if how == "missing" {
+            self.missing.push(row)
+        } else {
+            self.differs.push(row)
+        }
+        to_write.push(posting.clone());
+    }
+
+    fn differences(&self) -> u64 {
+        (self.missing.len() + self.differs.len()) as u64
+    }
+}
+
+impl Answer for Compared {
+    fn outcome(&self) -> Outcome {
+        Outcome::of(self.surplus.is_empty() && self.differences() == self.written)
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "derived": self.derived, "missing": self.missing, "differs": self.differs, "surplus": self.surplus,
+            "unindexedSegments": self.unindexed, "orphanSegments": self.orphans, "written": self.written,
+        })
+    }
+
+    fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
+        screen.title("REBUILD-POSTINGS", &self.name)?;
+        screen.fact("derived", &counted(self.derived, "row", "rows"))?;
+        screen.fact("not due yet", &counted(self.unindexed, "segment", "segments"))?;
+        screen.fact("orphans", &counted(self.orphans, "segment", "segments"))?;
+        screen.gap()?;
+        let groups =
+            [("missing", &self.missing), ("differs", &self.differs), ("no segment explains it", &self.surplus)];
+        for (how, rows) in groups {
+            for row in rows.iter().take(SHOWN) {
+                screen.check(Mark::Bad, row, how)?;
+            }
+            if rows.len() > SHOWN {
+                screen.say(&format!(
+                    "and {} more of these; --json names them all",
+                    grouped((rows.len() - SHOWN) as u64)
+                ))?;
+            }
+        }
+        if self.written > 0 {
+            screen.check(Mark::Good, &format!("{} written", counted(self.written, "row", "rows")), "")?;
+        }
+        match self.outcome() {
+            Outcome::Holds if self.written > 0 => {
+                screen.verdict(Mark::Good, "The index is what the segments say, now.")
+            }
+            Outcome::Holds => screen.verdict(Mark::Good, "The index is what the segments say."),
+            Outcome::Broken => screen.verdict(
+                Mark::Bad,
+                "The index is not what the segments say. With --write, missing and differing rows are put right.",
+            ),
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! `show`: an entry, an interaction's entries, the heads of logs.
+//!
+//! Invariant: an entry is shown with its place and with what was checked about it; its line is shown byte for byte in JSON
+//! and spread over lines for a person.
+
+use std::io;
+
+use ledgerline_event::rank_of;
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::verify::Evidence;
+use serde_json::{Value, json};
+
+use super::prove::{candidates, not_found};
+use crate::answer::{Answer, Answered, Outcome};
+use crate::args::{FolderOption, ShowCommand, WhichEntry};
+use crate::context::{Context, moment};
+use crate::fault::Fault;
+use crate::reading::{Found, Inventory, is_about};
+use crate::screen::{Mark, Screen, counted, grouped};
+use crate::source::{Source, evidence_fault, log_of};
+use crate::tree::Tree;
+
+/// Shows one of them.
+pub(super) fn run(what: &ShowCommand, context: &Context) -> Answered {
+    match what {
+        ShowCommand::Entry { which, source, log } => entry(which, source, log.as_deref(), context),
+        ShowCommand::Interaction { record, source } => interaction(record, source, context),
+        ShowCommand::Head { source, log } => heads(source, log.as_deref(), context),
+    }
+}
+
+fn entry(which: &WhichEntry, source: &FolderOption, log: Option<&str>, context: &Context) -> Answered {
+    let log = log.map(log_of).transpose()?;
+    let source = Source::open(&source.place(), log.as_ref())?;
+    let evidence = source.evidence.as_ref();
+    let inventory = Inventory::of(evidence, context)?;
+    let candidates = candidates(&inventory, evidence, context, which, log.as_ref())?;
+    let mut shown = Vec::new();
+    for (found, standing) in standings(candidates, &inventory, evidence)? {
+        // Where one of several copies is in the tree, the others are what a crash left.
+        if standing != Standing::Elsewhere {
+            shown.push((found, standing));
+        }
+    }
+    if shown.is_empty() {
+        return Err(not_found(which));
+    }
+    Ok(Box::new(Entries { title: "ENTRY", of: source.name.clone(), entries: shown }))
+}
+
+fn interaction(record: &str, source: &FolderOption, context: &Context) -> Answered {
+    let source = Source::open(&source.place(), None)?;
+    let evidence = source.evidence.as_ref();
+    let inventory = Inventory::of(evidence, context)?;
+    let found = inventory.find(evidence, context, &[], usize::MAX, &|_, _, line| is_about(line, record))?;
+    let entries = in_event_order(standings(found, &inventory, evidence)?)?;
+    if entries.is_empty() {
+        return Err(Fault::new(
+            format!("no entry is about {record:?}"),
+            "name an interaction id, or an entity as <type>/<id>; a new entry takes a minute to arrive",
+        ));
+    }
+    Ok(Box::new(Entries { title: "INTERACTION", of: record.to_owned(), entries }))
+}
+
+/// Entries as they occurred: by time, by the kind's rank, by place.
+pub(super) fn in_event_order(entries: Vec<(Found, Standing)>) -> Result<Vec<(Found, Standing)>, Fault> {
+    let mut keyed = Vec::with_capacity(entries.len());
+    for (found, standing) in entries.into_iter().filter(|(_, standing)| *standing != Standing::Elsewhere) {
+        let entry = found.entry()?;
+        keyed.push(((entry.occurred_at, rank_of(&entry.event_type), found.index), (found, standing)));
+    }
+    keyed.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(keyed.into_iter().map(|(_, entry)| entry).collect())
+}
+
+/// How an entry stands to its log's newest checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is in the signed tree of this size.
+    InTree(u64),
+    /// It lies beyond the newest checkpoint.
+    NotSignedYet,
+    /// Another line has its place in the tree: a copy that a crash left, its entry being committed elsewhere, or a forgery.
+    Elsewhere,
+}
+
+/// Sets each entry against its log's tree.
+pub(super) fn standings(
+    found: Vec<Found>,
+    inventory: &Inventory,
+    evidence: &dyn Evidence,
+) -> Result<Vec<(Found, Standing)>, Fault> {
+    let mut claims = std::collections::BTreeMap::new();
+    let mut standings = Vec::with_capacity(found.len());
+    for found in found {
+        let tree = Tree::of(&found.log, inventory.log(&found.log)?, evidence);
+        if !claims.contains_key(&found.log) {
+            claims.insert(found.log.clone(), tree.newest()?);
+        }
+        let standing = match claims.get(&found.log).and_then(Option::as_ref) {
+            Some(claim) if claim.size > found.index => {
+                let proven = tree.prove(std::slice::from_ref(&found), claim)?.is_some();
+                if proven { Standing::InTree(claim.size) } else { Standing::Elsewhere }
+            }
+            _ => Standing::NotSignedYet,
+        };
+        standings.push((found, standing));
+    }
+    Ok(standings)
+}
+
+fn heads(source: &FolderOption, log: Option<&str>, context: &Context) -> Answered {
+    let log = log.map(log_of).transpose()?;
+    let source = Source::open(&source.place(), log.as_ref())?;
+    let evidence = source.evidence.as_ref();
+    let inventory = Inventory::of(evidence, context)?;
+    let rows = evidence.heads().map_err(|error| evidence_fault(&error))?.unwrap_or_default();
+    let mut names: Vec<LogId> = inventory.logs.keys().cloned().chain(rows.iter().map(|row| row.log.clone())).collect();
+    names.sort();
+    names.dedup();
+    names.retain(|name| log.as_ref().is_none_or(|log| log == name));
+    let mut heads = Vec::new();
+    for name in names {
+        let row = rows.iter().find(|row| row.log == name);
+        let objects = inventory.logs.get(&name);
+        let claim = objects.map(|objects| Tree::of(&name, objects, evidence).newest()).transpose()?.flatten();
+        heads.push(Head {
+            head: row.map(|row| (row.size, row.root.hex())),
+            signed: claim.map(|claim| (claim.size, claim.root.hex())),
+            segments: objects.map_or(0, |objects| objects.segments.len() as u64),
+            checkpoints: objects.map_or(0, |objects| objects.checkpoints.len() as u64),
+            log: name,
+        });
+    }
+    if let (Some(log), true) = (&log, heads.is_empty()) {
+        return Err(inventory.log(log).map(|_| ()).err().unwrap_or_else(|| {
+            Fault::new(format!("there is nothing of {log}"), "see `ledgerline show head` for all logs")
+        }));
+    }
+    Ok(Box::new(Heads { of: source.name.clone(), heads }))
+}
+
+struct Entries {
+    title: &'static str,
+    of: String,
+    entries: Vec<(Found, Standing)>,
+}
+
+/// An entry's place, for programs.
+pub(super) fn place(found: &Found, standing: Standing) -> Value {
+    json!({
+        "log": found.log.as_str(), "index": found.index, "segment": found.segment,
+        "versionId": found.version.version_id, "member": { "offset": found.member.0, "length": found.member.1 },
+        "leafHash": found.leaf().hex(),
+        "signedSize": if let Standing::InTree(size) = standing { Some(size) } else { None },
+        "retainUntil": found.version.lock.map(|lock| moment(lock.retain_until_s)),
+        "legalHold": found.version.legal_hold,
+    })
+}
+
+impl Answer for Entries {
+    fn outcome(&self) -> Outcome {
+        Outcome::of(self.entries.iter().all(|(_, standing)| *standing != Standing::Elsewhere))
+    }
+
+    fn json(&self) -> Value {
+        let entries = self.entries.iter().map(|(found, standing)| {
+            let line: Value = serde_json::from_str(&found.line).unwrap_or_default();
+            json!({ "place": place(found, *standing), "line": found.line, "entry": line })
+        });
+        json!({ "entries": entries.collect::<Vec<_>>() })
+    }
+
+    fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
+        screen.title(self.title, &self.of)?;
+        if self.entries.len() > 1 {
+            let span = |at: usize| self.entries.get(at).and_then(|(found, _)| found.entry().ok());
+            if let (Some(first), Some(last)) = (span(0), span(self.entries.len() - 1)) {
+                let count = counted(self.entries.len() as u64, "entry", "entries");
+                screen.say(&format!("{count}, {} to {}", first.occurred_at, last.occurred_at))?;
+                screen.gap()?;
+            }
+        }
+        for (found, standing) in &self.entries {
+            let Ok(entry) = found.entry() else { continue };
+            let (mark, said) = match standing {
+                Standing::InTree(size) => (Mark::Good, format!("in the signed tree of {}", grouped(*size))),
+                Standing::NotSignedYet => (Mark::Look, "beyond the newest checkpoint".to_owned()),
+                Standing::Elsewhere => (Mark::Bad, "not in the signed tree".to_owned()),
+            };
+            screen.check(mark, &format!("{}  {}", entry.occurred_at, entry.event_type), "")?;
+            screen.fact("  place", &format!("{} #{}, {said}", found.log, grouped(found.index)))?;
+            screen.fact("  segment", &found.segment)?;
+            if self.entries.len() == 1 {
+                screen.fact("  version", &found.version.version_id)?;
+                screen.fact("  leaf", &found.leaf().hex())?;
+            }
+            screen.fact("  event", &entry.event_id)?;
+            for (name, value) in &entry.fields {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                screen.fact(&format!("  {name}"), &text)?;
+            }
+            if !entry.masked.is_empty() {
+                screen.fact("  masked", &entry.masked.join(", "))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Heads {
+    of: String,
+    heads: Vec<Head>,
+}
+
+struct Head {
+    log: LogId,
+    head: Option<(u64, String)>,
+    signed: Option<(u64, String)>,
+    segments: u64,
+    checkpoints: u64,
+}
+
+impl Answer for Heads {
+    fn json(&self) -> Value {
+        let part =
+            |part: &Option<(u64, String)>| part.as_ref().map(|(size, root)| json!({ "size": size, "root": root }));
+        let heads = self.heads.iter().map(|head| {
+            json!({
+                "log": head.log.as_str(), "head": part(&head.head), "signed": part(&head.signed),
+                "segments": head.segments, "checkpoints": head.checkpoints,
+            })
+        });
+        json!({ "heads": heads.collect::<Vec<_>>() })
+    }
+
+    fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
+        screen.title("HEADS", &self.of)?;
+        if self.heads.is_empty() {
+            return screen.say("There is no log yet.");
+        }
+        let size =
+            |part: &Option<(u64, String)>| part.as_ref().map_or_else(|| "–".to_owned(), |(size, _)| grouped(*size));
+        let rows: Vec<Vec<String>> = self
+            .heads
+            .iter()
+            .map(|head| {
+                let root = head.signed.as_ref().or(head.head.as_ref()).map(|(_, root)| root.clone());
+                vec![
+                    head.log.to_string(),
+                    size(&head.head),
+                    size(&head.signed),
+                    grouped(head.segments),
+                    grouped(head.checkpoints),
+                    root.map_or_else(|| "–".to_owned(), |root| format!("{}…", root.get(..16).unwrap_or(&root))),
+                ]
+            })
+            .collect();
+        screen.table(&["log", "committed", "signed", "segments", "checkpoints", "root"], &rows)?;
+        screen.gap()
+    }
+}

@@ -1,0 +1,270 @@
+//! `status`: how a deployment is doing, on one screen.
+//!
+//! Invariant: nothing is estimated that can be counted; the exit code is 1 as soon as something needs a person, and work
+//! that is merely under way does not.
+
+use std::io;
+
+use ledgerline_aws::control::ControlTable;
+use ledgerline_aws::operator::{Depth, Totals};
+use ledgerline_ledger::head::StoredHead;
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::ports::{ListLogs as _, ReadHead as _};
+use serde_json::{Value, json};
+
+use crate::answer::{Answer, Answered, Outcome};
+use crate::args::DeploymentArgs;
+use crate::cloud::{Cloud, store_fault};
+use crate::context::{Context, moment};
+use crate::fault::Fault;
+use crate::screen::{Mark, Screen, counted, grouped};
+
+/// The stages, upstream first: their queues and where their dead letters go.
+const STAGES: [(&str, &str, &str); 3] = [
+    ("transform", "BronzeQueue", "BronzeDeadLetterQueue"),
+    ("audit-write", "LedgerQueue", "LedgerDeadLetterQueue"),
+    ("redrive", "ErrorsQueue", "ErrorsDeadLetterQueue"),
+];
+/// The one dead-letter queue without a stage of ours; a deployment without a partner source has none.
+const RULE_DEAD_LETTERS: &str = "RuleDeadLetterQueue";
+/// Quarantined objects counted at most: the number then reads "at least".
+const QUARANTINE_LIMIT: u64 = 10_000;
+/// A log that grew is signed within seconds, at most a minute if the sweep must do it; twice that is late.
+const LATE_MS: u64 = 2 * 60 * 1000;
+
+/// Looks at everything once.
+pub(super) fn run(args: &DeploymentArgs, context: &Context) -> Answered {
+    let cloud = Cloud::open(&args.stack)?;
+    let progress = context.progress("asking the deployment", None);
+    let mut status = Status { name: args.stack.display().to_string(), now_ms: context.now_ms, ..Status::default() };
+    for (stage, queue, dead) in STAGES {
+        let depth = cloud.ask(cloud.operator.depth(queue))?;
+        let dead = cloud.ask(cloud.operator.depth(dead))?;
+        status.stages.push(Stage { name: stage, depth, dead: dead.waiting + dead.in_work });
+        progress.inc(1);
+    }
+    if cloud.operator.deployment.queues.contains_key(RULE_DEAD_LETTERS) {
+        let dead = cloud.ask(cloud.operator.depth(RULE_DEAD_LETTERS))?;
+        status.rule_dead = dead.waiting + dead.in_work;
+    }
+    status.totals = cloud.ask(cloud.operator.totals())?;
+    status.quarantined = count(&cloud, "BronzeBucket", "quarantine/")?;
+    status.poison = count(&cloud, "StagedBucket", "poison/")?;
+    status.logs = logs(&cloud)?;
+    progress.finish_and_clear();
+    Ok(Box::new(status))
+}
+
+fn count(cloud: &Cloud, bucket: &str, prefix: &str) -> Result<u64, Fault> {
+    let bucket = cloud.operator.bucket(bucket).map_err(|error| store_fault(&error))?;
+    cloud.ask(cloud.operator.count_objects(bucket, prefix, QUARANTINE_LIMIT))
+}
+
+fn logs(cloud: &Cloud) -> Result<Vec<(LogId, StoredHead)>, Fault> {
+    let table = cloud.operator.table("ControlTable").map_err(|error| store_fault(&error))?;
+    let control = ControlTable::new(cloud.operator.dynamodb.clone(), table);
+    let mut logs = Vec::new();
+    for log in cloud.ask(control.logs())? {
+        if let Some(head) = cloud.ask(control.head(&log))? {
+            logs.push((log, head));
+        }
+    }
+    Ok(logs)
+}
+
+#[derive(Debug, Default)]
+struct Status {
+    name: String,
+    now_ms: u64,
+    stages: Vec<Stage>,
+    rule_dead: u64,
+    totals: Totals,
+    quarantined: u64,
+    poison: u64,
+    logs: Vec<(LogId, StoredHead)>,
+}
+
+#[derive(Debug)]
+struct Stage {
+    name: &'static str,
+    depth: Depth,
+    dead: u64,
+}
+
+impl Status {
+    /// What needs a person, in words; empty if nothing does.
+    fn concerns(&self) -> Vec<(String, String)> {
+        let mut concerns = Vec::new();
+        for stage in self.stages.iter().filter(|stage| stage.dead > 0) {
+            concerns.push((
+                format!("{} of {} failed again and again", counted(stage.dead, "message", "messages"), stage.name),
+                format!(
+                    "read the log group of ledgerline-…-{}, mend the cause, then start the queue's redrive",
+                    stage.name
+                ),
+            ));
+        }
+        if self.rule_dead > 0 {
+            concerns.push((
+                format!("EventBridge could not deliver {}", counted(self.rule_dead, "event", "events")),
+                "see why the delivery stream refused them, then put the messages of RuleDeadLetterQueue into it"
+                    .to_owned(),
+            ));
+        }
+        if self.poison > 0 {
+            concerns.push((
+                format!("{} could not be read and are kept", counted(self.poison, "pointer", "pointers")),
+                "look at poison/ in the staged bucket: their entries stay in flight until somebody repairs them"
+                    .to_owned(),
+            ));
+        }
+        if !self.totals.balance() {
+            concerns.push((
+                "the counts do not add up".to_owned(),
+                "run `ledgerline verify --stack` at once: an event was lost or doubled, or a row was changed"
+                    .to_owned(),
+            ));
+        }
+        for (log, head) in self.logs.iter().filter(|(_, head)| self.is_late(head)) {
+            concerns.push((
+                format!("{log} is signed up to {} of {}", grouped(head.signed), grouped(head.size)),
+                "see the sweep's and audit-write's logs for `signing failed`, and run `ledgerline doctor`".to_owned(),
+            ));
+        }
+        concerns
+    }
+
+    /// The last attempt to sign is minutes ago, and there is something to sign.
+    fn is_late(&self, head: &StoredHead) -> bool {
+        head.signed < head.size && head.signed_at_ms > 0 && head.signed_at_ms + LATE_MS < self.now_ms
+    }
+}
+
+impl Answer for Status {
+    fn outcome(&self) -> Outcome {
+        Outcome::of(self.concerns().is_empty())
+    }
+
+    fn json(&self) -> Value {
+        let stages: Vec<Value> = self
+            .stages
+            .iter()
+            .map(|stage| {
+                json!({ "stage": stage.name, "waiting": stage.depth.waiting, "inWork": stage.depth.in_work, "dead": stage.dead })
+            })
+            .collect();
+        let logs: Vec<Value> = self
+            .logs
+            .iter()
+            .map(|(log, head)| {
+                json!({
+                    "log": log.as_str(), "size": head.size, "indexed": head.indexed, "published": head.published,
+                    "signed": head.signed, "signedAtMs": head.signed_at_ms, "late": self.is_late(head),
+                })
+            })
+            .collect();
+        let totals = &self.totals;
+        let concerns: Vec<Value> =
+            self.concerns().into_iter().map(|(what, remedy)| json!({ "what": what, "remedy": remedy })).collect();
+        json!({
+            "stages": stages,
+            "logs": logs,
+            "counts": {
+                "objects": totals.objects, "unplanned": totals.unplanned, "in": totals.input,
+                "committed": totals.committed, "filtered": totals.filtered, "duplicate": totals.duplicate,
+                "quarantined": totals.quarantined, "inFlight": totals.in_flight(), "balance": totals.balance(),
+            },
+            "quarantineObjects": self.quarantined,
+            "poison": self.poison,
+            "ruleDead": self.rule_dead,
+            "concerns": concerns,
+        })
+    }
+
+    fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
+        screen.title("STATUS", &format!("{}  {}", self.name, moment(self.now_ms / 1000)))?;
+        let rows: Vec<Vec<String>> = self
+            .stages
+            .iter()
+            .map(|stage| {
+                let counts = [stage.depth.waiting, stage.depth.in_work, stage.dead].map(grouped);
+                [vec![stage.name.to_owned()], counts.to_vec()].concat()
+            })
+            .collect();
+        screen.table(&["stage", "waiting", "in work", "dead letters"], &rows)?;
+        screen.gap()?;
+        let rows: Vec<Vec<String>> = self
+            .logs
+            .iter()
+            .map(|(log, head)| {
+                let lags = [head.indexed, head.published, head.signed].map(|to| grouped(head.size.saturating_sub(to)));
+                [vec![log.to_string(), grouped(head.size)], lags.to_vec()].concat()
+            })
+            .collect();
+        if rows.is_empty() {
+            screen.say("No log has an entry yet.")?;
+        } else {
+            screen.table(&["log", "entries", "to index", "to publish", "to sign"], &rows)?;
+        }
+        screen.gap()?;
+        let totals = &self.totals;
+        let sign = if totals.balance() { "=" } else { "≠" };
+        screen.say(&format!(
+            "{} in  {sign}  {} committed + {} filtered + {} duplicate + {} quarantined + {} in flight",
+            grouped(totals.input),
+            grouped(totals.committed),
+            grouped(totals.filtered),
+            grouped(totals.duplicate),
+            grouped(totals.quarantined),
+            grouped(totals.in_flight())
+        ))?;
+        let least = if self.quarantined == QUARANTINE_LIMIT { "at least " } else { "" };
+        screen.say(&format!(
+            "{} read; {} not planned yet; {least}{} in quarantine",
+            counted(totals.objects, "object", "objects"),
+            grouped(totals.unplanned),
+            counted(self.quarantined, "file", "files"),
+        ))?;
+        let concerns = self.concerns();
+        if concerns.is_empty() {
+            return screen.verdict(Mark::Good, "All is well.");
+        }
+        screen.gap()?;
+        for (what, remedy) in &concerns {
+            screen.check(Mark::Bad, what, &format!("to do: {remedy}"))?;
+        }
+        screen.verdict(Mark::Bad, "Something needs you.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledgerline_ledger::tree::Edge;
+
+    fn head(signed: u64, signed_at_ms: u64) -> StoredHead {
+        StoredHead {
+            size: 5,
+            root: Edge::empty().root(),
+            edge: Vec::new(),
+            unpublished: Vec::new(),
+            indexed: 5,
+            published: 5,
+            signed,
+            signed_at_ms,
+        }
+    }
+
+    #[test]
+    fn work_under_way_is_no_concern_and_a_dead_letter_is() {
+        let log = LogId::parse("acme/interaction/1/0").unwrap();
+        let mut status = Status { now_ms: 1_000_000, logs: vec![(log, head(3, 990_000))], ..Status::default() };
+        let depth = Depth { waiting: 9, in_work: 1 };
+        status.stages.push(Stage { name: "transform", depth, dead: 0 });
+        assert_eq!(status.outcome(), Outcome::Holds);
+        status.logs[0].1 = head(3, 100_000);
+        status.stages[0].dead = 1;
+        status.totals.input = 1;
+        assert_eq!(status.concerns().len(), 3);
+    }
+}

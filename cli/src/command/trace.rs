@@ -1,0 +1,205 @@
+//! `trace`: every place where an interaction, or what a lineage token names, is kept: bronze, plan, segment, silver.
+//!
+//! Invariant: a place is named only if it was looked at: what retention has taken is said to be gone, and what this
+//! evidence cannot tell is said to be untold. A folder tells of the ledger alone.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use serde_json::{Value, json};
+
+use super::show::{Standing, in_event_order, place, standings};
+use crate::answer::{Answer, Answered};
+use crate::args::TraceArgs;
+use crate::context::Context;
+use crate::fault::Fault;
+use crate::reading::{Found, Inventory, has_token, is_about};
+use crate::screen::{Mark, Screen, counted, grouped};
+use crate::source::Source;
+
+/// Looks everywhere.
+pub(super) fn run(args: &TraceArgs, context: &Context) -> Answered {
+    let source = Source::open(&args.source.place(), None)?;
+    let evidence = source.evidence.as_ref();
+    let inventory = Inventory::of(evidence, context)?;
+    let subject = args.subject.as_str();
+    let wanted = |line: &str| is_about(line, subject) || has_token(line, subject);
+    let found = inventory.find(evidence, context, &[], usize::MAX, &|_, _, line| wanted(line))?;
+    let entries = in_event_order(standings(found, &inventory, evidence)?)?;
+    let mut records = BTreeSet::new();
+    let mut objects = BTreeSet::new();
+    for (found, _) in &entries {
+        let entry = found.entry()?;
+        if let Some(record) = entry.record() {
+            records.insert(record.key(&entry.org));
+        }
+        objects.insert((entry.source.object.clone(), entry.occurred_at.chars().take(10).collect::<String>()));
+    }
+    let upstream = upstream(&source, subject, &inventory, &mut records, &objects)?;
+    if entries.is_empty() && upstream.iter().all(Vec::is_empty) {
+        return Err(Fault::new(
+            format!("nothing is known of {subject:?}"),
+            "name an interaction id, an entity as <type>/<id>, or a lineage token; a new event takes minutes to arrive",
+        ));
+    }
+    let [bronze, plans, silver] = upstream;
+    let told = bronze.len() + plans.len() + silver.len() > 0 || is_deployment(&source);
+    Ok(Box::new(Trace { subject: subject.to_owned(), records, entries, bronze, plans, silver, told }))
+}
+
+/// A place outside the ledger.
+#[derive(Debug)]
+struct Elsewhere {
+    key: String,
+    lines: Option<u64>,
+    there: bool,
+}
+
+#[cfg(not(feature = "aws"))]
+fn is_deployment(_: &Source) -> bool {
+    false
+}
+
+#[cfg(not(feature = "aws"))]
+fn upstream(
+    _: &Source,
+    _: &str,
+    _: &Inventory,
+    _: &mut BTreeSet<String>,
+    _: &BTreeSet<(String, String)>,
+) -> Result<[Vec<Elsewhere>; 3], Fault> {
+    Ok([Vec::new(), Vec::new(), Vec::new()])
+}
+
+#[cfg(feature = "aws")]
+fn is_deployment(source: &Source) -> bool {
+    source.cloud().is_some()
+}
+
+/// Bronze objects, plans and silver files, where a deployment is asked.
+#[cfg(feature = "aws")]
+fn upstream(
+    source: &Source,
+    subject: &str,
+    inventory: &Inventory,
+    records: &mut BTreeSet<String>,
+    objects: &BTreeSet<(String, String)>,
+) -> Result<[Vec<Elsewhere>; 3], Fault> {
+    let mut places = [Vec::new(), Vec::new(), Vec::new()];
+    let Some(cloud) = source.cloud() else { return Ok(places) };
+    let operator = &cloud.operator;
+    let bucket = |logical: &str| operator.bucket(logical).map_err(|error| crate::cloud::store_fault(&error));
+    // Without an entry the record may still be on its way: each org is asked for it by name.
+    if records.is_empty() {
+        records.extend(inventory.logs.keys().map(|log| format!("{}/{subject}", log.org())));
+    }
+    let [bronze, plans, silver] = &mut places;
+    let mut ids: BTreeSet<String> = objects.iter().map(|(object, _)| object.clone()).collect();
+    let mut known = BTreeSet::new();
+    for record in records.iter() {
+        for (object, key, lines) in cloud.ask(operator.bronze_of(record))? {
+            let there = cloud.ask(operator.exists(bucket("BronzeBucket")?, &key))?;
+            bronze.push(Elsewhere { key, lines: Some(lines), there });
+            ids.insert(object);
+            known.insert(record.clone());
+        }
+    }
+    if objects.is_empty() {
+        records.retain(|record| known.contains(record));
+    }
+    let ids = ids.iter().filter_map(|id| id.parse::<ledgerline_lake::ObjectId>().ok());
+    for object in ids {
+        let key = ledgerline_lake::keys::staged(object);
+        let there = cloud.ask(operator.exists(bucket("StagedBucket")?, &key))?;
+        plans.push(Elsewhere { key, lines: None, there });
+    }
+    for (object, day) in objects {
+        // The ledger's own acts have no bronze object, and so no silver.
+        let Some((day, object)) = day_of(day).zip(object.parse().ok()) else { continue };
+        let key = ledgerline_lake::keys::silver_events(day, object);
+        if cloud.ask(operator.exists(bucket("LakeBucket")?, &key))? {
+            silver.push(Elsewhere { key, lines: None, there: true });
+        }
+    }
+    Ok(places)
+}
+
+#[cfg(feature = "aws")]
+fn day_of(text: &str) -> Option<time::Date> {
+    let format = time::macros::format_description!("[year]-[month]-[day]");
+    time::Date::parse(text, format).ok()
+}
+
+struct Trace {
+    subject: String,
+    records: BTreeSet<String>,
+    entries: Vec<(Found, Standing)>,
+    bronze: Vec<Elsewhere>,
+    plans: Vec<Elsewhere>,
+    silver: Vec<Elsewhere>,
+    told: bool,
+}
+
+impl Answer for Trace {
+    fn json(&self) -> Value {
+        let places = |places: &[Elsewhere]| -> Vec<Value> {
+            places.iter().map(|one| json!({ "key": one.key, "lines": one.lines, "there": one.there })).collect()
+        };
+        let entries = self.entries.iter().map(|(found, standing)| {
+            let entry = found.entry().ok();
+            json!({
+                "place": place(found, *standing),
+                "eventId": entry.as_ref().map(|entry| &entry.event_id),
+                "type": entry.as_ref().map(|entry| &entry.event_type),
+                "occurredAt": entry.as_ref().map(|entry| &entry.occurred_at),
+                "source": entry.as_ref().map(|entry| json!({ "object": entry.source.object, "line": entry.source.line })),
+            })
+        });
+        json!({
+            "subject": self.subject, "records": self.records, "entries": entries.collect::<Vec<_>>(),
+            "upstreamTold": self.told, "bronze": places(&self.bronze), "plans": places(&self.plans),
+            "silver": places(&self.silver),
+        })
+    }
+
+    fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
+        screen.title("TRACE", &self.subject)?;
+        let places = |screen: &mut Screen<'_>, title: &str, places: &[Elsewhere]| -> io::Result<()> {
+            screen.section(title)?;
+            if places.is_empty() {
+                screen.say(if self.told { "none" } else { "not told by this evidence: ask with --stack" })?;
+            }
+            for one in places {
+                let lines = one.lines.map(|lines| counted(lines, "line", "lines")).unwrap_or_default();
+                let said = if one.there { lines } else { format!("{lines} gone: its time was over").trim().to_owned() };
+                screen.check(if one.there { Mark::Good } else { Mark::Look }, &one.key, &said)?;
+            }
+            Ok(())
+        };
+        places(screen, "bronze, as the source sent it", &self.bronze)?;
+        places(screen, "plans", &self.plans)?;
+        screen.section("ledger")?;
+        if self.entries.is_empty() {
+            screen.say("No entry is committed yet.")?;
+        }
+        let mut segment = "";
+        for (found, standing) in &self.entries {
+            let Ok(entry) = found.entry() else { continue };
+            if segment != found.segment {
+                segment = &found.segment;
+                screen.say(segment)?;
+            }
+            let mark = if matches!(standing, Standing::InTree(_)) { Mark::Good } else { Mark::Look };
+            let what = format!(
+                "#{}  {}  {}  member at {}",
+                grouped(found.index),
+                entry.occurred_at,
+                entry.event_type,
+                grouped(found.member.0)
+            );
+            screen.check(mark, &what, &format!("bronze object {}, line {}", entry.source.object, entry.source.line))?;
+        }
+        places(screen, "silver", &self.silver)?;
+        screen.gap()
+    }
+}

@@ -1,0 +1,188 @@
+//! `verify`: everything that the evidence says is derived anew and compared, and what is wrong is named.
+//!
+//! Invariant: keys that come with the evidence are used only if the caller gives none, and then the answer says so.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use indicatif::ProgressBar;
+use ledgerline_ledger::verify::{Finding, LockRule, LogReport, Options, Progress, Report, Trust, verify};
+use serde_json::{Value, json};
+
+use crate::answer::{Answer, Answered, Outcome};
+use crate::args::VerifyArgs;
+use crate::context::Context;
+use crate::fault::Fault;
+use crate::reading::Inventory;
+use crate::screen::{Mark, Screen, bytes, counted, grouped};
+use crate::source::{Source, evidence_fault, logs_of, vkeys};
+
+/// Findings that a person is shown; JSON has all of them.
+const SHOWN: usize = 40;
+
+/// Verifies a folder, a deployment or a bucket.
+pub(super) fn run(args: &VerifyArgs, context: &Context) -> Answered {
+    let logs = logs_of(&args.logs)?;
+    let mut keys = vkeys(&args.trust.keys)?;
+    let witnesses = vkeys(&args.trust.witnesses)?;
+    let source = Source::open(&args.source.place(), if let [log] = logs.as_slice() { Some(log) } else { None })?;
+    let evidence = source.evidence.as_ref();
+    let mut keys_from = None;
+    if keys.is_empty() {
+        let names =
+            if logs.is_empty() { Inventory::of(evidence, context)?.logs.into_keys().collect() } else { logs.clone() };
+        let (own, from) = source.own_keys(&names)?;
+        keys = own;
+        keys_from = Some(from);
+        if keys.is_empty() {
+            return Err(Fault::new(
+                format!("no key is known for {}", source.name),
+                "name the log's public key with --key; the operator has it, and an export has it in keys/*.vkey",
+            ));
+        }
+    }
+    let trust = Trust {
+        keys,
+        checkpoints: notes(&args.checkpoints)?,
+        cosigned: notes(&args.cosigned)?,
+        witness_quorum: args.trust.quorum.unwrap_or(witnesses.len()),
+        witnesses,
+    };
+    let options = Options {
+        logs,
+        threads: context.threads,
+        now_ms: context.now_ms,
+        locks: if args.without_locks { LockRule::Ignore } else { LockRule::Present },
+        incremental: false,
+    };
+    let bar = context.progress("reading entries", None);
+    let verified = verify(evidence, &trust, &options, &mut |progress| show(&bar, &progress));
+    bar.finish_and_clear();
+    let report = verified.map_err(|error| evidence_fault(&error))?;
+    if report.logs.is_empty() && report.findings.is_empty() {
+        return Err(Fault::new(
+            format!("{} holds no log", source.name),
+            "name another place, or wait for the first entry",
+        ));
+    }
+    Ok(Box::new(Verified { name: source.name.clone(), report, keys_from, witnessed: trust.witness_quorum }))
+}
+
+fn show(bar: &ProgressBar, progress: &Progress<'_>) {
+    bar.set_length(progress.total);
+    bar.set_position(progress.done);
+    bar.set_message(progress.log.to_string());
+}
+
+fn notes(paths: &[PathBuf]) -> Result<Vec<String>, Fault> {
+    let read = |path: &PathBuf| {
+        fs::read_to_string(path).map_err(|error| {
+            let remedy = "name a file that holds a checkpoint: a signed note, as ledger/<log>/checkpoint is one";
+            Fault::caused_by(format!("cannot read {}", path.display()), &error, remedy)
+        })
+    };
+    paths.iter().map(read).collect()
+}
+
+struct Verified {
+    name: String,
+    report: Report,
+    keys_from: Option<&'static str>,
+    witnessed: usize,
+}
+
+impl Verified {
+    fn row(&self, log: &LogReport) -> Vec<String> {
+        let mut row = vec![
+            log.log.clone(),
+            grouped(log.size),
+            grouped(log.signed),
+            grouped(log.segments),
+            grouped(log.checkpoints),
+            bytes(log.bytes),
+        ];
+        if self.witnessed > 0 {
+            row.push(grouped(log.witnessed));
+        }
+        row
+    }
+}
+
+impl Answer for Verified {
+    fn outcome(&self) -> Outcome {
+        Outcome::of(self.report.holds())
+    }
+
+    fn json(&self) -> Value {
+        let findings: Vec<Value> = self.report.findings.iter().map(finding).collect();
+        json!({ "logs": self.report.logs, "findings": findings, "keysFrom": self.keys_from.unwrap_or("the caller") })
+    }
+
+    fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
+        screen.title("VERIFY", &self.name)?;
+        let mut headings = vec!["log", "entries", "signed", "segments", "checkpoints", "read"];
+        if self.witnessed > 0 {
+            headings.push("witnessed");
+        }
+        let rows: Vec<Vec<String>> = self.report.logs.iter().map(|log| self.row(log)).collect();
+        screen.table(&headings, &rows)?;
+        screen.gap()?;
+        for log in &self.report.logs {
+            screen.fact("root", &format!("{}  {}", log.root, log.log))?;
+            if log.pruned_to > 0 {
+                screen
+                    .fact("", &format!("entries below {} are pruned: their hashes are left", grouped(log.pruned_to)))?;
+            }
+            if log.orphans + log.in_flight > 0 {
+                let orphans = counted(log.orphans, "orphan", "orphans");
+                screen.fact("", &format!("{orphans}, harmless; {} under way", grouped(log.in_flight)))?;
+            }
+        }
+        if let Some(from) = self.keys_from {
+            screen.gap()?;
+            let advice = "name the key that you have from elsewhere with --key, to know who signed";
+            screen.check(Mark::Look, &format!("the key is {from}"), advice)?;
+        }
+        if self.report.holds() {
+            let entries: u64 = self.report.logs.iter().map(|log| log.size).sum();
+            let logs = counted(self.report.logs.len() as u64, "log", "logs");
+            let entries = counted(entries, "entry", "entries");
+            return screen.verdict(Mark::Good, &format!("It holds: {entries} in {logs}, none removed, none changed."));
+        }
+        let count = self.report.findings.len();
+        screen.section("what is wrong")?;
+        for finding in self.report.findings.iter().take(SHOWN) {
+            let entry = finding.entry.map(|entry| format!(", entry {}", grouped(entry))).unwrap_or_default();
+            screen.check(Mark::Bad, finding.kind.meaning(), &format!("{}{entry}", finding.key))?;
+            screen.fact("    seen", &finding.detail)?;
+            screen.fact("    to do", finding.kind.remedy())?;
+        }
+        if count > SHOWN {
+            screen.say(&format!("and {} more; --json names them all", grouped((count - SHOWN) as u64)))?;
+        }
+        let findings = counted(count as u64, "contradiction", "contradictions");
+        screen.verdict(Mark::Bad, &format!("The evidence is broken: {findings}."))
+    }
+}
+
+fn finding(finding: &Finding) -> Value {
+    json!({
+        "kind": finding.kind.code(), "key": finding.key, "entry": finding.entry, "detail": finding.detail,
+        "meaning": finding.kind.meaning(), "remedy": finding.kind.remedy(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_is_told_with_its_code_its_meaning_and_its_remedy() {
+        let kind = ledgerline_ledger::verify::FindingKind::DeleteMarker;
+        let told = finding(&Finding { kind, key: "ledger/k".to_owned(), entry: Some(7), detail: "seen".to_owned() });
+        assert_eq!(told["kind"], "delete_marker");
+        assert_eq!(told["entry"], 7);
+        assert!(told["remedy"].as_str().is_some_and(|remedy| !remedy.is_empty()));
+    }
+}
