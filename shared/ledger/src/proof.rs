@@ -311,7 +311,7 @@ pub enum ProveError<E> {
 fn is_subtree(start: u64, end: u64) -> bool {
     // From 0, any; else the start is a multiple of the next power of two, which above 2⁶³ nothing but 0 is.
     let width = || (end - start).checked_next_power_of_two();
-    start < end && (start == 0 || width().is_some_and(|width| start % width == 0))
+    start < end && (start == 0 || width().is_some_and(|width| start.is_multiple_of(width)))
 }
 
 /// Makes a proof from tiles, each of which is checked against the root before a hash of it is used.
@@ -408,7 +408,7 @@ impl<R: ReadTile> CheckedTiles<'_, R> {
 
     fn read(&self, tile: &Tile) -> Result<Vec<u8>, ProveError<R::Error>> {
         let mut bytes = self.tiles.tile(tile).map_err(ProveError::Read)?;
-        if bytes.len() < tile.bytes() || bytes.len() > tile.full().bytes() || bytes.len() % 32 != 0 {
+        if bytes.len() < tile.bytes() || bytes.len() > tile.full().bytes() || !bytes.len().is_multiple_of(32) {
             return Err(ProveError::NotATile(*tile));
         }
         bytes.truncate(tile.bytes());

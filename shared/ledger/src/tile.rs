@@ -134,7 +134,9 @@ pub(crate) fn hashes(bytes: &[u8]) -> impl Iterator<Item = Hash> {
 
 /// A tile's bytes from its hashes.
 pub(crate) fn bytes_of(hashes: &[Hash]) -> Vec<u8> {
-    hashes.iter().flat_map(|hash| hash.0).collect()
+    let mut bytes = Vec::with_capacity(hashes.len() * HASH_BYTES);
+    hashes.iter().for_each(|hash| bytes.extend_from_slice(&hash.0));
+    bytes
 }
 
 /// Two to this power hashes are one tile.

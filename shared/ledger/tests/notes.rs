@@ -415,6 +415,14 @@ fn keys_that_cannot_be_told_apart_are_refused() {
     let set = VerifyingKeys::new([one.clone(), one.clone(), log_signer().verifying_key(KeyKind::Witness)]).unwrap();
     assert_eq!(set.iter().count(), 2);
     assert_eq!(VerifyingKeys::parse([one.vkey()]).unwrap().find(ORIGIN, one.id()), Some(&one));
+    // Two keys of one name whose ids, four bytes of a SHA-256, are the same.
+    let twins = [104_291_u64, 197_956].map(|number| {
+        let mut seed = [0; 32];
+        seed[24..].copy_from_slice(&number.to_be_bytes());
+        LocalSigner::from_seed("k", &seed).unwrap().verifying_key(KeyKind::Log)
+    });
+    assert_eq!((twins[0].id(), twins[1].id()), (0xf035_64a9, 0xf035_64a9));
+    assert_eq!(VerifyingKeys::new(twins).unwrap_err(), KeyError::Ambiguous);
     assert_eq!(VerifyingKeys::parse(["nonsense"]).unwrap_err(), KeyError::Format);
 }
 
