@@ -79,7 +79,17 @@ fn report(results: &[(&str, Outcome)]) -> bool {
             Outcome::Unreachable(why) => tell(format!("{name:<26} SKIPPED: {why}")),
         }
     }
+    tell(sum(results));
     good
+}
+
+/// How many of the checks went which way. One that could not be done here is none that passed.
+fn sum(results: &[(&str, Outcome)]) -> String {
+    let count = |is: fn(&Outcome) -> bool| results.iter().filter(|(_, outcome)| is(outcome)).count();
+    let passed = count(|outcome| matches!(outcome, Outcome::Passed));
+    let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
+    let skipped = count(|outcome| matches!(outcome, Outcome::Unreachable(_)));
+    format!("\n{} checks: {passed} passed, {skipped} SKIPPED, {failed} FAILED", results.len())
 }
 
 fn outcome(command: &mut Command) -> Outcome {
@@ -108,4 +118,20 @@ fn at_root(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(paths::root());
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_that_could_not_be_done_is_not_counted_as_passed() {
+        let said = |text: &str| outcome(Command::new("sh").args(["-c", &format!("echo '{text}'; exit 1")]));
+        let results = [
+            ("clippy", outcome(&mut Command::new("true"))),
+            ("advisories", said(UNREACHABLE)),
+            ("licences", said("a finding")),
+        ];
+        assert_eq!(sum(&results), "\n3 checks: 1 passed, 1 SKIPPED, 1 FAILED");
+    }
 }

@@ -238,7 +238,20 @@ fn configuration_is_checked_at_cold_start() {
     let mut bad = env(&[("DEFAULT_ORG", "a b"), ("LATE_AFTER_HOURS", "0")]);
     Config::from_env(&mut bad);
     let message = bad.finish().unwrap_err().to_string();
-    assert!(message.contains("DEFAULT_ORG") && message.contains("LATE_AFTER_HOURS"), "{message}");
+    assert!(message.contains("DEFAULT_ORG is no organisation: use 1 to 64 letters"), "{message}");
+    assert!(
+        message.contains("LATE_AFTER_HOURS is no number in its range: set a whole number from 1 to 200"),
+        "{message}"
+    );
+}
+
+#[test]
+fn the_marks_of_redriven_rounds_leave_no_trace_in_bronze() {
+    for record in [event(ARRIVAL_MS), b"garbage".to_vec(), [event(ARRIVAL_MS), event(ARRIVAL_MS)].concat()] {
+        let redriven = [&record[..], &[b'\t'; 90]].concat();
+        let (first, again) = (answer_of(&record), answer_of(&redriven));
+        assert_eq!((first.0.path, first.0.lines, first.1), (again.0.path, again.0.lines, again.1));
+    }
 }
 
 proptest! {

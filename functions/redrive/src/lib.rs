@@ -1,8 +1,9 @@
 //! Reads Firehose error objects and feeds their records back.
 //!
-//! Invariant: every line of an error object is put back into the stream or kept in quarantine before its notification
-//! is acknowledged. Records may be put back twice, after any crash: events are claimed by content, so that the second is
-//! a counted duplicate. The error objects themselves are left to the bucket's lifecycle.
+//! Invariant: every line of an error object is put back into the stream or kept in quarantine before the object is
+//! deleted, and it is deleted before its notification is acknowledged: it holds records as their sources sent them, from
+//! which nothing was cut yet. Records may be put back twice, after any crash: events are claimed by content, so that the
+//! second is a counted duplicate.
 
 mod lines;
 pub mod ports;
@@ -12,17 +13,18 @@ use bytes::Bytes;
 use ledgerline_aws::stream::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX};
 use ledgerline_event::document::Rejection;
 use ledgerline_event::sensitive::cut_garbage;
+use ledgerline_lake::ObjectId;
 use ledgerline_lake::bronze::write_quarantine;
 use ledgerline_lake::keys::{ERRORS, QUARANTINE};
-use ledgerline_lake::{ObjectId, ports::ReadBody};
+use ledgerline_lake::ports::{DeleteErrors, KeepUnreadable, Opened, PutRecords, ReadBody as _, ReadErrors};
 use ledgerline_lambda::config::{ConfigError, Env};
 use ledgerline_lambda::disposition::Disposition;
 use ledgerline_lambda::notification::{Created, created};
 use ledgerline_lambda::sqs::standard_answer;
 use ledgerline_ledger::store::{Failure, StoreError};
 
-use lines::{Lines, read_line};
-use ports::{KeepUnreadable, Ports, PutRecords, ReadErrors};
+use lines::{Content, Lines, read_line};
+use ports::Ports;
 
 /// What the function is told at cold start.
 #[derive(Debug, Clone)]
@@ -46,7 +48,10 @@ impl Config {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Counts {
     put_back: u64,
+    /// Lines in quarantine, for whatever reason.
     kept: u64,
+    /// Those of them that came round too often.
+    unprocessable: u64,
 }
 
 /// What is done about an error. A notification that always fails ends in the queue's dead-letter queue, its object under
@@ -56,7 +61,7 @@ pub fn disposition(error: &StoreError) -> Disposition {
         StoreError::Conflict(_) | StoreError::Throttled(_) | StoreError::Unknown(_) | StoreError::Corrupt(_) => {
             Disposition::Retry
         }
-        // Nobody but the lifecycle deletes error objects: there is nothing left to put back.
+        // This function or the lifecycle deleted it: there is nothing left to put back.
         StoreError::NotFound(_) => Disposition::Poison,
         StoreError::Denied(_) => Disposition::Halt,
     }
@@ -68,7 +73,7 @@ pub fn disposition(error: &StoreError) -> Disposition {
 /// Only if nothing can succeed before an operator acts, such as a missing permission.
 pub async fn handle<E, S>(ports: &Ports<E, S>, now_ms: i64, event: SqsEvent) -> Result<SqsBatchResponse, StoreError>
 where
-    E: ReadErrors + KeepUnreadable,
+    E: ReadErrors + DeleteErrors + KeepUnreadable,
     S: PutRecords,
 {
     let mut failed: Vec<&SqsMessage> = Vec::new();
@@ -87,35 +92,45 @@ where
 
 async fn message_done<E, S>(ports: &Ports<E, S>, now_ms: i64, message: &SqsMessage) -> Result<(), StoreError>
 where
-    E: ReadErrors + KeepUnreadable,
+    E: ReadErrors + DeleteErrors + KeepUnreadable,
     S: PutRecords,
 {
-    let Ok(notices) = created(message.body.as_deref().unwrap_or_default()) else {
-        // It names no object. Given back, it ends in the dead-letter queue, where somebody is told of it.
-        return Err(StoreError::Corrupt(Failure::new("a message that is no S3 notification")));
-    };
-    for notice in notices.iter().filter(|notice| notice.key.starts_with(ERRORS)) {
-        match redrive(ports, now_ms, notice).await {
-            Ok(counts) => {
-                let Counts { put_back, kept } = counts;
-                tracing::info!(key = notice.key, put_back, kept, "redriven");
+    // What names no object is given back and ends in the dead-letter queue, where somebody is told of it; what the same
+    // message says of others is done first.
+    let unreadable = || StoreError::Corrupt(Failure::new("a message that is no S3 notification"));
+    let notices = created(message.body.as_deref().unwrap_or_default()).map_err(|_| unreadable())?;
+    let mut failed = None;
+    for notice in notices {
+        let Ok(notice) = notice else {
+            failed = Some(unreadable());
+            continue;
+        };
+        if !notice.key.starts_with(ERRORS) {
+            continue;
+        }
+        match redrive(ports, now_ms, &notice).await {
+            Ok(Counts { put_back, kept, unprocessable }) => {
+                // The template's alarm looks for what was kept.
+                tracing::info!(key = notice.key, put_back, kept, unprocessable, "redriven");
             }
-            Err(error) if disposition(&error) == Disposition::Poison => {
-                tracing::warn!(key = notice.key, error = %error, "gone, acknowledged");
-            }
-            Err(error) => return Err(error),
+            Err(error) => match disposition(&error) {
+                Disposition::Poison => tracing::warn!(key = notice.key, error = %error, "gone, acknowledged"),
+                Disposition::Halt => return Err(error),
+                Disposition::Retry => failed = Some(error),
+            },
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
-/// Puts the records of one object back, batch by batch, and keeps the rest.
+/// Puts the records of one object back, batch by batch, keeps the rest, and deletes the object. A crash anywhere before
+/// the deletion leaves the object, and the next delivery puts all of it back again.
 async fn redrive<E, S>(ports: &Ports<E, S>, now_ms: i64, notice: &Created) -> Result<Counts, StoreError>
 where
-    E: ReadErrors + KeepUnreadable,
+    E: ReadErrors + DeleteErrors + KeepUnreadable,
     S: PutRecords,
 {
-    let mut body = ports.errors.open(&notice.bucket, &notice.key).await?;
+    let Opened { mut body, version_id } = ports.errors.open(&notice.bucket, &notice.key).await?;
     let mut lines = Lines::new(&notice.key);
     let mut pending = Pending {
         notice,
@@ -137,10 +152,11 @@ where
     }
     pending.put_batch(ports).await?;
     pending.put_kept(ports).await?;
+    ports.errors.delete(&notice.bucket, &notice.key, version_id.as_deref()).await?;
     Ok(pending.counts)
 }
 
-/// Unreadable lines that are kept in one object; more make further ones.
+/// Quarantine lines that are kept in one object; more make further ones.
 const KEPT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What was read and is not yet written.
@@ -163,11 +179,13 @@ impl Pending<'_> {
         if line.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
         }
-        let Some(record) = read_line(line) else {
-            let (kept, cut) = cut_garbage(line);
-            write_quarantine(self.now_ms, Rejection::BadEnvelope, &kept, &cut, &mut self.kept);
-            self.counts.kept += 1;
-            return if self.kept.len() >= KEPT_BYTES_MAX { self.put_kept(ports).await } else { Ok(()) };
+        let record = match read_line(line) {
+            Content::Record(record) => record,
+            Content::Unprocessable(record) => {
+                self.counts.unprocessable += 1;
+                return self.quarantine(ports, Rejection::Unprocessable, &record).await;
+            }
+            Content::None => return self.quarantine(ports, Rejection::BadEnvelope, line).await,
         };
         if self.batch.len() == BATCH_RECORDS_MAX || self.batch_bytes + record.len() > BATCH_BYTES_MAX {
             self.put_batch(ports).await?;
@@ -175,6 +193,18 @@ impl Pending<'_> {
         self.batch_bytes += record.len();
         self.batch.push(record);
         Ok(())
+    }
+
+    async fn quarantine<E: KeepUnreadable, S>(
+        &mut self,
+        ports: &Ports<E, S>,
+        reason: Rejection,
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
+        let (kept, cut) = cut_garbage(bytes);
+        write_quarantine(self.now_ms, reason, &kept, &cut, &mut self.kept);
+        self.counts.kept += 1;
+        if self.kept.len() >= KEPT_BYTES_MAX { self.put_kept(ports).await } else { Ok(()) }
     }
 
     async fn put_batch<E, S: PutRecords>(&mut self, ports: &Ports<E, S>) -> Result<(), StoreError> {

@@ -110,26 +110,85 @@ struct ErrorLine<'a> {
     raw_data: Cow<'a, str>,
 }
 
-/// The record of a line, as it was put into the stream; `None` if there is none in it, or none that may be put back.
-pub(crate) fn read_line(line: &[u8]) -> Option<Bytes> {
-    let line: ErrorLine<'_> = serde_json::from_slice(line).ok()?;
-    let data = STANDARD.decode(line.raw_data.as_bytes()).ok()?;
-    let record = before_ingest(data);
-    (record.len() <= RECORD_BYTES_MAX).then(|| Bytes::from(record))
+/// What a line holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// A record, as it goes back into the stream.
+    Record(Bytes),
+    /// A record that came round too often, as its source sent it.
+    Unprocessable(Vec<u8>),
+    /// No record, or one that the stream never took.
+    None,
 }
 
-/// A record whose delivery failed after ingest holds bronze lines: their sources' bytes are what goes back. A record
-/// with any other line in it goes back as it is.
+/// How often a record goes back. A round takes the queue's rest of a quarter of an hour and some minutes in the stream:
+/// 96 rounds are more than a day, longer than most outages of a function.
+const ROUNDS_MAX: usize = 96;
+
+/// Marks a round, at a record's end: white space is no part of a document, and sources end theirs otherwise if at all.
+/// Nothing else of a record is kept by Firehose from one round to the next.
+const ROUND: u8 = b'\t';
+
+/// Reads a line.
+pub(crate) fn read_line(line: &[u8]) -> Content {
+    let line: Result<ErrorLine<'_>, _> = serde_json::from_slice(line);
+    let data = line.ok().and_then(|line| STANDARD.decode(line.raw_data.as_bytes()).ok());
+    match data.map(before_ingest) {
+        Some(record) if record.len() <= RECORD_BYTES_MAX => next_round(record),
+        _ => Content::None,
+    }
+}
+
+/// A record has one round more behind it, unless it had all of them. One that has no room for the mark goes back
+/// without: it is never given up, for want of a place to count.
+fn next_round(mut record: Vec<u8>) -> Content {
+    let rounds = record.iter().rev().take_while(|byte| **byte == ROUND).count();
+    if rounds >= ROUNDS_MAX {
+        record.truncate(record.len() - rounds);
+        return Content::Unprocessable(record);
+    }
+    if record.len() < RECORD_BYTES_MAX {
+        record.push(ROUND);
+    }
+    Content::Record(Bytes::from(record))
+}
+
+/// A record whose delivery failed after ingest holds bronze lines: their sources' bytes are what goes back, one a line.
+/// Where the line feeds would make it larger than a record may be, its source had sent it without them, and so does this.
+/// A record with any other line in it goes back as it is.
 fn before_ingest(data: Vec<u8>) -> Vec<u8> {
-    let mut original = Vec::with_capacity(data.len());
+    let mut sent = Vec::new();
     for line in data.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        let bytes = match bronze::read(line) {
+        sent.push(match bronze::read(line) {
             BronzeLine::Event(event) if event.received_at_ms.is_some() => event.raw,
             BronzeLine::Quarantine(kept) if kept.received_at_ms.is_some() => kept.bytes,
             _ => return data,
-        };
-        original.extend_from_slice(&bytes);
-        original.push(b'\n');
+        });
     }
-    original
+    let lines = sent.join(&b"\n"[..]);
+    if lines.len() <= RECORD_BYTES_MAX { lines } else { sent.concat() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_are_counted_at_the_end_of_a_record_and_end() {
+        let mut record = b"{\"a\":\"\t\"}\n".to_vec();
+        for round in 1..=ROUNDS_MAX {
+            let Content::Record(next) = next_round(record) else { panic!("given up in round {round}") };
+            assert!(next.ends_with(&vec![ROUND; round]) && next[next.len() - round - 1] == b'\n');
+            record = next.to_vec();
+        }
+        assert_eq!(next_round(record), Content::Unprocessable(b"{\"a\":\"\t\"}\n".to_vec()));
+    }
+
+    #[test]
+    fn a_record_without_room_for_a_mark_goes_back_as_it_is() {
+        let full = vec![b'x'; RECORD_BYTES_MAX];
+        assert_eq!(next_round(full.clone()), Content::Record(Bytes::from(full.clone())));
+        let Content::Record(last) = next_round(full[1..].to_vec()) else { panic!("given up") };
+        assert_eq!((last.len(), last.last()), (RECORD_BYTES_MAX, Some(&ROUND)));
+    }
 }

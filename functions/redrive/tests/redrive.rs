@@ -14,21 +14,24 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use ledgerline_event::document::Rejection;
 use ledgerline_lake::bronze::{self, BronzeLine};
-use ledgerline_lake::ports::ReadBody;
+use ledgerline_lake::ports::{DeleteErrors, KeepUnreadable, Opened, PutRecords, ReadBody, ReadErrors};
 use ledgerline_lambda::disposition::Disposition;
 use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_redrive::ports::{KeepUnreadable, Ports, PutRecords, ReadErrors};
+use ledgerline_redrive::ports::Ports;
 use ledgerline_redrive::{disposition, handle};
 use serde_json::json;
 
 const KEY: &str = "errors/processing-failed/year=2026/object one";
+const VERSION: &str = "v1";
 const NOW_MS: i64 = 1_772_460_400_000;
 
 #[derive(Default)]
 struct FakeErrors {
-    objects: BTreeMap<String, Vec<u8>>,
+    objects: Mutex<BTreeMap<String, Vec<u8>>>,
     kept: Mutex<BTreeMap<String, Bytes>>,
     denied: bool,
+    /// Whether the next deletion fails, and if so whether the object is gone all the same.
+    deletion_fault: Mutex<Option<bool>>,
 }
 
 struct FakeBody(VecDeque<Bytes>);
@@ -42,14 +45,30 @@ impl ReadBody for FakeBody {
 impl ReadErrors for FakeErrors {
     type Body = FakeBody;
 
-    async fn open(&self, bucket: &str, key: &str) -> Result<FakeBody, StoreError> {
+    async fn open(&self, bucket: &str, key: &str) -> Result<Opened<FakeBody>, StoreError> {
         assert_eq!(bucket, "bronze");
         if self.denied {
             return Err(StoreError::Denied(Failure::new(format!("read {key}"))));
         }
-        let object = self.objects.get(key).ok_or_else(|| StoreError::NotFound(Failure::new(format!("read {key}"))))?;
+        let objects = self.objects.lock().unwrap();
+        let object = objects.get(key).ok_or_else(|| StoreError::NotFound(Failure::new(format!("read {key}"))))?;
         // Small and odd pieces cut lines, gzip headers and base64 everywhere.
-        Ok(FakeBody(object.chunks(7).map(Bytes::copy_from_slice).collect()))
+        let body = FakeBody(object.chunks(7).map(Bytes::copy_from_slice).collect());
+        Ok(Opened { body, version_id: Some(VERSION.to_owned()) })
+    }
+}
+
+impl DeleteErrors for FakeErrors {
+    async fn delete(&self, bucket: &str, key: &str, version_id: Option<&str>) -> Result<(), StoreError> {
+        assert_eq!((bucket, version_id), ("bronze", Some(VERSION)), "without its version the object is only hidden");
+        let fault = self.deletion_fault.lock().unwrap().take();
+        if fault != Some(false) {
+            assert!(self.objects.lock().unwrap().remove(key).is_some(), "{key} was deleted before");
+        }
+        match fault {
+            Some(_) => Err(StoreError::Unknown(Failure::new("delete"))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -90,7 +109,7 @@ impl FakeStream {
 }
 
 fn ports(object: Vec<u8>) -> Ports<FakeErrors, FakeStream> {
-    let objects = BTreeMap::from([(KEY.to_owned(), object)]);
+    let objects = Mutex::new(BTreeMap::from([(KEY.to_owned(), object)]));
     Ports { errors: FakeErrors { objects, ..FakeErrors::default() }, stream: FakeStream::default() }
 }
 
@@ -129,8 +148,9 @@ async fn plain_and_gzipped_objects_are_put_back_in_order() {
     for object in [text.as_bytes().to_vec(), gzip(text.as_bytes()), two_members] {
         let ports = ports(object);
         assert!(run(&ports, notice_of("errors/processing-failed/year%3D2026/object+one")).await.is_empty());
-        assert_eq!(ports.stream.records(), [&b"{\"a\":1}"[..], b"two\nlines", b"\xFF\xFE"]);
+        assert_eq!(ports.stream.records(), [&b"{\"a\":1}\t"[..], b"two\nlines\t", b"\xFF\xFE\t"]);
         assert!(ports.errors.kept.lock().unwrap().is_empty());
+        assert!(ports.errors.objects.lock().unwrap().is_empty(), "all of it is back: the object is deleted");
     }
 }
 
@@ -145,8 +165,8 @@ async fn the_files_in_events_go_through_and_the_line_that_is_no_record_is_kept()
     for record in &mut event.records {
         record.body = record.body.take().map(|body| body.replace("ledgerline-bronze", "bronze"));
     }
-    let mut ports = ports(Vec::new());
-    ports.errors.objects = BTreeMap::from([(key, object)]);
+    let ports = ports(object.clone());
+    ports.errors.objects.lock().unwrap().insert(key, object);
     assert!(run(&ports, event).await.is_empty());
     assert_eq!(ports.stream.records().len(), 3);
     let kept = ports.errors.kept.lock().unwrap();
@@ -194,25 +214,114 @@ async fn a_record_that_the_stream_never_took_is_kept() {
     assert_eq!(bytes, too_big.len() + endless.len());
 }
 
+/// The bronze lines of a record's documents and garbage, as Firehose gives them back if they could not be delivered.
+fn after_ingest(events: &[&[u8]], garbage: &[&[u8]]) -> String {
+    let mut transformed = Vec::new();
+    for raw in events {
+        let event = bronze::NewEvent {
+            org: "acme",
+            lineage_token: "t",
+            received_at_ms: NOW_MS,
+            occurred_at_ms: NOW_MS,
+            source: None,
+            cut: &[],
+            raw,
+            has_line_break: raw.contains(&b'\n'),
+        };
+        bronze::write_event(&event, &mut transformed);
+    }
+    for bytes in garbage {
+        bronze::write_quarantine(NOW_MS, Rejection::NotJson, bytes, &[], &mut transformed);
+    }
+    line(transformed)
+}
+
 #[tokio::test]
 async fn lines_that_failed_after_ingest_go_back_as_their_sources_sent_them() {
-    let mut transformed = Vec::new();
-    let raw = b"{\n\"conversationId\":\"c\"}";
-    let event = bronze::NewEvent {
-        org: "acme",
-        lineage_token: "t",
-        received_at_ms: NOW_MS,
-        occurred_at_ms: NOW_MS,
-        source: None,
-        cut: &[],
-        raw,
-        has_line_break: true,
-    };
-    bronze::write_event(&event, &mut transformed);
-    bronze::write_quarantine(NOW_MS, Rejection::NotJson, b"garbage", &[], &mut transformed);
-    let ports = ports(line(transformed).into_bytes());
+    let ports = ports(after_ingest(&[b"{\n\"conversationId\":\"c\"}"], &[b"garbage"]).into_bytes());
     run(&ports, notice_of(KEY)).await;
-    assert_eq!(ports.stream.records(), [&b"{\n\"conversationId\":\"c\"}\ngarbage\n"[..]]);
+    assert_eq!(ports.stream.records(), [&b"{\n\"conversationId\":\"c\"}\ngarbage\t"[..]]);
+}
+
+#[tokio::test]
+async fn a_record_of_exactly_the_largest_size_goes_back_whole() {
+    let document = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8)).into_bytes();
+    let whole = document(1_000 * 1024);
+    let halves = [document(500 * 1024), document(500 * 1024)];
+    let object = [
+        line(&whole),
+        after_ingest(&[&whole], &[]),
+        // Two documents of one record, with nothing between them.
+        after_ingest(&[&halves[0], &halves[1]], &[]),
+    ];
+    let ports = ports(object.concat().into_bytes());
+    run(&ports, notice_of(KEY)).await;
+    assert!(ports.errors.kept.lock().unwrap().is_empty(), "a record that the stream took before is refused");
+    assert!(ports.stream.records() == [whole.clone(), whole, halves.concat()]);
+}
+
+#[tokio::test]
+async fn a_record_that_never_gets_through_is_kept_whole_in_the_end_and_its_neighbour_goes_on() {
+    let poison = b"{\"conversationId\":\"c\"}\n".to_vec();
+    let mut record = poison.clone();
+    let mut rounds = 0;
+    // The stream gives the record back each time, in a new object beside one that fails for the first time.
+    let kept = loop {
+        let object = [line(&record), line("{\"a\":1}")].concat();
+        let ports = ports(object.into_bytes());
+        assert!(run(&ports, notice_of(KEY)).await.is_empty());
+        let back = ports.stream.records();
+        assert_eq!(back.last().unwrap(), &b"{\"a\":1}\t"[..]);
+        if back.len() == 1 {
+            assert!(ports.errors.objects.lock().unwrap().is_empty());
+            break ports.errors.kept.lock().unwrap().values().next().unwrap().clone();
+        }
+        record = back[0].to_vec();
+        rounds += 1;
+        assert!(rounds < 1_000, "it goes round for ever");
+    };
+    assert!(rounds >= 50, "an outage of some hours would fill the quarantine");
+    let BronzeLine::Quarantine(line) = bronze::read(&kept) else { panic!("no quarantine line") };
+    assert_eq!((line.reason, &*line.bytes), (Rejection::Unprocessable, &poison[..]));
+}
+
+#[tokio::test]
+async fn what_is_kept_at_last_holds_no_sensitive_authentication_data() {
+    let record = format!("{{\"conversationId\":\"c\",\"cvv\":\"737\"}}{}", "\t".repeat(1_000));
+    let ports = ports(line(record).into_bytes());
+    run(&ports, notice_of(KEY)).await;
+    let kept = ports.errors.kept.lock().unwrap().values().next().unwrap().clone();
+    let BronzeLine::Quarantine(line) = bronze::read(&kept) else { panic!("no quarantine line") };
+    let text = String::from_utf8_lossy(&line.bytes);
+    assert!(text.contains("conversationId") && !text.contains("737"), "{text}");
+}
+
+#[tokio::test]
+async fn an_object_is_deleted_only_after_everything_in_it_is_safe() {
+    // A put fails: the object stays.
+    let with_fault = ports(line("{\"a\":1}").into_bytes());
+    with_fault.stream.faults.lock().unwrap().push_back(true);
+    assert_eq!(run(&with_fault, notice_of(KEY)).await, ["m0"]);
+    assert_eq!(with_fault.errors.objects.lock().unwrap().len(), 1);
+    // The deletion fails, or its answer is lost: the message comes back, and once more the records.
+    for gone_all_the_same in [false, true] {
+        let ports = ports(line("{\"a\":1}").into_bytes());
+        *ports.errors.deletion_fault.lock().unwrap() = Some(gone_all_the_same);
+        assert_eq!(run(&ports, notice_of(KEY)).await, ["m0"]);
+        assert!(run(&ports, notice_of(KEY)).await.is_empty());
+        assert!(ports.errors.objects.lock().unwrap().is_empty());
+        assert_eq!(ports.stream.records().len(), if gone_all_the_same { 1 } else { 2 });
+    }
+}
+
+#[tokio::test]
+async fn a_record_of_a_message_that_names_no_object_holds_back_none_of_the_others() {
+    let ports = ports(line("{\"a\":1}").into_bytes());
+    let of = |key: &str| json!({"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "bronze"}, "object": {"key": key}}});
+    let body = json!({"Records": [of("errors/%zz"), of("errors/gone"), of(KEY)]}).to_string();
+    assert_eq!(run(&ports, messages(&[body])).await, ["m0"], "somebody is told of it by the dead-letter queue");
+    assert_eq!(ports.stream.records().len(), 1);
+    assert!(ports.errors.objects.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -245,14 +354,14 @@ async fn a_damaged_object_comes_back_and_one_that_is_gone_does_not() {
 
 #[tokio::test]
 async fn one_bad_object_does_not_hold_back_the_others() {
-    let mut ports = ports(line("{\"a\":1}").into_bytes());
-    ports.errors.objects.insert("errors/damaged".to_owned(), vec![0x1F, 0x8B, 1]);
+    let ports = ports(line("{\"a\":1}").into_bytes());
+    ports.errors.objects.lock().unwrap().insert("errors/damaged".to_owned(), vec![0x1F, 0x8B, 1]);
     let body = |key: &str| {
         json!({"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "bronze"}, "object": {"key": key}}}]}).to_string()
     };
     let back = run(&ports, messages(&[body("errors/damaged"), body(KEY)])).await;
     assert_eq!(back, ["m0"]);
-    assert_eq!(ports.stream.records(), [&b"{\"a\":1}"[..]]);
+    assert_eq!(ports.stream.records(), [&b"{\"a\":1}\t"[..]]);
 }
 
 #[tokio::test]

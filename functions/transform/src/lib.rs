@@ -76,21 +76,27 @@ pub async fn handle(
 
 /// Whether the message is finished with: each of its objects is planned, or kept as poison.
 async fn message_done(ports: &impl Ports, settings: &Settings, clock: &impl Clock, message: &SqsMessage) -> bool {
+    let message_id = message.message_id.as_deref().unwrap_or("no-id");
     let created = match created(message.body.as_deref().unwrap_or_default()) {
         Ok(created) => created,
-        Err(error) => {
-            let id = message.message_id.as_deref().unwrap_or("no-id");
-            return settled(ports.staged(), id, None, Err(error.into())).await;
-        }
+        Err(error) => return settled(ports.staged(), message_id, None, Err(error.into())).await,
     };
     let mut done = true;
-    for created in &created {
+    for (nth, created) in created.into_iter().enumerate() {
+        let created = match created {
+            Ok(created) => created,
+            // This record's alone: the message's others are transformed.
+            Err(error) => {
+                done &= settled(ports.staged(), &format!("{message_id}-{nth}"), None, Err(error.into())).await;
+                continue;
+            }
+        };
         let id = ObjectId::of(&created.bucket, &created.key);
         let outcome = match created.bucket == settings.bronze_bucket {
             true => object::transform(ports, settings, &instant::to_rfc3339(clock.now_ms()), id, &created.key).await,
             false => Err(TransformError::ForeignBucket),
         };
-        done &= settled(ports.staged(), &id.to_hex(), Some(created), outcome).await;
+        done &= settled(ports.staged(), &id.to_hex(), Some(&created), outcome).await;
     }
     done
 }

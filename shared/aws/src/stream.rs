@@ -1,4 +1,4 @@
-//! Firehose, and the error prefix that it leaves behind: what redrive reads, keeps and puts back.
+//! Firehose, and the error prefix that it leaves behind: what redrive reads, keeps, puts back and deletes.
 //!
 //! Invariant: `put` returns `Ok` only when the stream took every record. A record may be put twice, after a lost answer
 //! or a partial failure: events are claimed by content, so that the second is a counted duplicate.
@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
 use bytes::Bytes;
+use ledgerline_lake::ports::{DeleteErrors, KeepUnreadable, Opened, PutRecords, ReadErrors};
 use ledgerline_ledger::store::{Failure, StoreError};
 
 use crate::config::store_error;
@@ -37,12 +38,11 @@ impl DeliveryStream {
     pub fn new(client: aws_sdk_firehose::Client, name: impl Into<String>) -> Self {
         Self { client, name: name.into() }
     }
+}
 
-    /// Puts a batch within the service's limits until the stream took all of it.
-    ///
-    /// # Errors
+impl PutRecords for DeliveryStream {
     /// `Throttled` if some records were refused in every round; the others were taken.
-    pub async fn put(&self, records: Vec<Bytes>) -> Result<(), StoreError> {
+    async fn put(&self, records: Vec<Bytes>) -> Result<(), StoreError> {
         let what = format!("put {} records", records.len());
         let mut open = records;
         for round in 0..ROUNDS {
@@ -83,24 +83,33 @@ impl ErrorObjects {
     pub fn new(client: aws_sdk_s3::Client) -> Self {
         Self { client }
     }
+}
 
-    /// Opens an error object.
-    ///
-    /// # Errors
-    /// `NotFound` if it is gone.
-    pub async fn open(&self, bucket: &str, key: &str) -> Result<Body, StoreError> {
+impl ReadErrors for ErrorObjects {
+    type Body = Body;
+
+    async fn open(&self, bucket: &str, key: &str) -> Result<Opened<Body>, StoreError> {
         // The key names a time and a delivery stream, nothing of a person.
         let what = format!("read {key}");
         let got = self.client.get_object().bucket(bucket).key(key).send().await;
-        let stream = got.map_err(|error| store_error(what.as_str(), error))?.body;
-        Ok(Body::new(what, stream))
+        let got = got.map_err(|error| store_error(what.as_str(), error))?;
+        Ok(Opened { version_id: got.version_id, body: Body::new(what, got.body) })
     }
+}
 
-    /// Keeps lines that could not be put back. The same key gets the same lines again.
-    ///
-    /// # Errors
-    /// What the put failed with.
-    pub async fn keep(&self, bucket: &str, key: &str, lines: Bytes) -> Result<(), StoreError> {
+impl DeleteErrors for ErrorObjects {
+    async fn delete(&self, bucket: &str, key: &str, version_id: Option<&str>) -> Result<(), StoreError> {
+        // Naming the version deletes it; without, a bucket with versions would only hide it under a marker.
+        let delete = self.client.delete_object().bucket(bucket).key(key).set_version_id(version_id.map(str::to_owned));
+        match delete.send().await.map_err(|error| store_error(format!("delete {key}"), error)) {
+            Ok(_) | Err(StoreError::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl KeepUnreadable for ErrorObjects {
+    async fn keep(&self, bucket: &str, key: &str, lines: Bytes) -> Result<(), StoreError> {
         let put = self.client.put_object().bucket(bucket).key(key).content_type("application/x-ndjson");
         let put = put.body(lines.into()).send().await;
         put.map(drop).map_err(|error| store_error(format!("put {key}"), error))

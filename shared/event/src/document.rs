@@ -40,11 +40,13 @@ pub enum Rejection {
     BadEnvelope,
     /// Our own code panicked over it: a defect of ours, kept until it is mended and replayed.
     Defect,
+    /// A record that came back from the stream, unprocessed, as often as it may.
+    Unprocessable,
 }
 
 impl Rejection {
     /// All codes.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Empty,
         Self::NotUtf8,
         Self::NotJson,
@@ -58,6 +60,7 @@ impl Rejection {
         Self::TooMany,
         Self::BadEnvelope,
         Self::Defect,
+        Self::Unprocessable,
     ];
 
     /// The stored code.
@@ -76,6 +79,7 @@ impl Rejection {
             Self::TooMany => "too_many",
             Self::BadEnvelope => "bad_envelope",
             Self::Defect => "defect",
+            Self::Unprocessable => "unprocessable",
         }
     }
 

@@ -1,4 +1,4 @@
-//! What transform and audit-write ask of the object stores and queues: one narrow trait per capability, so
+//! What transform, audit-write and redrive ask of the object stores, queues and the stream: one narrow trait per capability, so
 //! that a function which cannot name a port cannot hold its permission.
 //!
 //! Invariant: a port either did what it says or returns a [`StoreError`] that says what is known about the outcome;
@@ -78,6 +78,50 @@ pub trait ReadChunk {
 pub trait KeepPoison {
     /// Puts the document at `poison/<function>/<id>.json`; the same message may be put again.
     fn keep(&self, function: &str, id: &str, document: Bytes) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Reads what Firehose could not transform or deliver (BronzeBucket: GetObject on `errors/`). The bucket is the one that
+/// the notification names.
+pub trait ReadErrors {
+    /// The object's bytes in their order.
+    type Body: ReadBody;
+
+    /// Opens the object's newest version. `NotFound` if it is gone.
+    fn open(&self, bucket: &str, key: &str) -> impl Future<Output = Result<Opened<Self::Body>, StoreError>> + Send;
+}
+
+/// An object that was opened.
+#[derive(Debug)]
+pub struct Opened<Body> {
+    /// Its bytes.
+    pub body: Body,
+    /// Which version they are of; none where the bucket keeps no versions.
+    pub version_id: Option<String>,
+}
+
+/// Deletes an error object whose records are all back in the stream or in quarantine (BronzeBucket: DeleteObject and
+/// DeleteObjectVersion on `errors/`).
+pub trait DeleteErrors {
+    /// Deletes the version for good. One that is gone already is no error.
+    fn delete(
+        &self,
+        bucket: &str,
+        key: &str,
+        version_id: Option<&str>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Keeps what cannot go back into the stream (BronzeBucket: PutObject on `quarantine/redrive/`).
+pub trait KeepUnreadable {
+    /// Puts the lines; the same lines may be put again.
+    fn keep(&self, bucket: &str, key: &str, lines: Bytes) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Puts records back into the stream (DeliveryStream: PutRecordBatch).
+pub trait PutRecords {
+    /// Puts a batch within Firehose's limits: `Ok` only when the stream took every record. An error means that some may
+    /// not have been taken: putting all of them again is harmless.
+    fn put(&self, records: Vec<Bytes>) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 impl From<PlanError> for StoreError {

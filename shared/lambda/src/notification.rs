@@ -1,10 +1,12 @@
 //! S3 notifications as SQS carries them: which objects came to be.
 //!
-//! Foreign bytes: nothing here panics, and a body that is no notification is named as such by a closed reason.
+//! Foreign bytes: nothing here panics. A body that is no notification is named as such by a closed reason, and so is each
+//! record of one that names no object; the other records stand.
 
 use std::fmt;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// An object that was created.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub struct Created {
     pub key: String,
 }
 
-/// A body that is no S3 notification. Says nothing of what it is instead.
+/// A body or a record that is no S3 notification. Says nothing of what it is instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotANotification;
 
@@ -27,27 +29,32 @@ impl fmt::Display for NotANotification {
 
 impl std::error::Error for NotANotification {}
 
-/// Reads a message body: the objects that it says were created, in its order. None for the test event that S3 sends
-/// when a notification is set up, and for events that create nothing.
+/// Reads a message body: the objects that it says were created, in its order, and in place of each record that cannot
+/// be read an error. None for the test event that S3 sends when a notification is set up, and for events that create
+/// nothing.
 ///
 /// # Errors
-/// [`NotANotification`] if the body is not JSON of either shape, or a key does not decode to UTF-8.
-pub fn created(body: &str) -> Result<Vec<Created>, NotANotification> {
-    let message: Message = serde_json::from_str(body).map_err(|_| NotANotification)?;
-    let records = match (message.records, message.event.as_deref()) {
-        (Some(records), _) => records,
-        (None, Some("s3:TestEvent")) => return Ok(Vec::new()),
-        (None, _) => return Err(NotANotification),
-    };
-    let mut created = Vec::with_capacity(records.len());
-    for record in records {
-        // `ObjectCreated:Put`, `s3:ObjectCreated:CompleteMultipartUpload`, …
-        if record.event_name.trim_start_matches("s3:").starts_with("ObjectCreated:") {
-            let key = decode_key(&record.s3.object.key).ok_or(NotANotification)?;
-            created.push(Created { bucket: record.s3.bucket.name, key });
+/// [`NotANotification`] if the body is not JSON of either shape.
+pub fn created(body: &str) -> Result<Vec<Result<Created, NotANotification>>, NotANotification> {
+    let message: Message<'_> = serde_json::from_str(body).map_err(|_| NotANotification)?;
+    match (message.records, message.event.as_deref()) {
+        (Some(records), _) => {
+            Ok(records.into_iter().filter_map(|record| created_by(record.get()).transpose()).collect())
         }
+        (None, Some("s3:TestEvent")) => Ok(Vec::new()),
+        (None, _) => Err(NotANotification),
     }
-    Ok(created)
+}
+
+/// The object that a record says was created; none if it says something else of it.
+fn created_by(record: &str) -> Result<Option<Created>, NotANotification> {
+    let record: Record = serde_json::from_str(record).map_err(|_| NotANotification)?;
+    // `ObjectCreated:Put`, `s3:ObjectCreated:CompleteMultipartUpload`, …
+    if !record.event_name.trim_start_matches("s3:").starts_with("ObjectCreated:") {
+        return Ok(None);
+    }
+    let key = decode_key(&record.s3.object.key).ok_or(NotANotification)?;
+    Ok(Some(Created { bucket: record.s3.bucket.name, key }))
 }
 
 /// Notifications carry keys as HTML forms do: `+` is a space, `%XX` a byte. A `%` that no two digits follow is refused.
@@ -72,9 +79,9 @@ fn digit(byte: u8) -> Option<u8> {
 }
 
 #[derive(Deserialize)]
-struct Message {
-    #[serde(rename = "Records")]
-    records: Option<Vec<Record>>,
+struct Message<'a> {
+    #[serde(borrow, rename = "Records")]
+    records: Option<Vec<&'a RawValue>>,
     #[serde(rename = "Event")]
     event: Option<String>,
 }
@@ -113,7 +120,7 @@ mod tests {
     }
 
     fn keys(body: &str) -> Vec<String> {
-        created(body).unwrap().into_iter().map(|created| created.key).collect()
+        created(body).unwrap().into_iter().map(|created| created.unwrap().key).collect()
     }
 
     #[test]
@@ -132,12 +139,19 @@ mod tests {
 
     #[test]
     fn what_is_no_notification_is_refused() {
-        for body in ["", "{", "[]", "{}", r#"{"Event":"other"}"#, r#"{"Records":[{"eventName":"ObjectCreated:Put"}]}"#]
-        {
+        for body in ["", "{", "[]", "{}", r#"{"Event":"other"}"#, r#"{"Records":7}"#] {
             assert_eq!(created(body), Err(NotANotification), "{body}");
         }
-        for key in ["%", "%4", "%zz", "%ff"] {
-            assert_eq!(created(&body("ObjectCreated:Put", key)), Err(NotANotification), "{key}");
+    }
+
+    #[test]
+    fn a_record_that_names_no_object_leaves_the_others_standing() {
+        let record = |key: &str| body("ObjectCreated:Put", key)[12..].trim_end_matches("]}").to_owned();
+        let good = |key: &str| Ok(Created { bucket: "b".to_owned(), key: key.to_owned() });
+        let bad = [record("%"), record("%4"), record("%zz"), record("%ff"), "7".to_owned(), "{}".to_owned()];
+        for bad in bad.into_iter().chain([r#"{"eventName":"ObjectCreated:Put"}"#.to_owned()]) {
+            let body = format!(r#"{{"Records":[{},{bad},{}]}}"#, record("first"), record("last"));
+            assert_eq!(created(&body), Ok(vec![good("first"), Err(NotANotification), good("last")]), "{bad}");
         }
     }
 }

@@ -81,6 +81,21 @@ async fn a_message_of_several_records_with_encoded_keys_is_done_when_all_are() {
 }
 
 #[tokio::test]
+async fn a_record_of_a_message_that_cannot_be_read_is_poison_alone() {
+    let world = World::new();
+    world.bronze.seed(&key("a"), lines(&events(0..1)));
+    world.bronze.seed(&key("b"), lines(&events(1..2)));
+    let records = [record(BUCKET, &key("a")), record(BUCKET, "bronze/%zz"), json!({}), record(BUCKET, &key("b"))];
+    let body = json!({"Records": records}).to_string();
+    for _ in 0..2 {
+        assert!(world.deliver_bodies(&[&body]).await.is_empty());
+    }
+    assert_eq!(world.check().counts.planned, 8);
+    let notes = world.staged.under(keys::POISON);
+    assert_eq!(notes.keys().collect::<Vec<_>>(), ["poison/transform/m0-1.json", "poison/transform/m0-2.json"]);
+}
+
+#[tokio::test]
 async fn the_test_event_is_acknowledged_and_touches_nothing() {
     let world = World::new();
     let test = r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Time":"2026-03-02T14:00:00.000Z","Bucket":"bronze"}"#;
