@@ -117,11 +117,11 @@ const OPEN_KEYS_REMEDY: &str = "allow the function's role dynamodb:Query and dyn
 async fn opened(data_keys: &DataKeys, clock: &impl Clock) -> Result<Keys, StoreError> {
     let now = instant::to_rfc3339(clock.now_ms());
     let pseudonyms = data_keys.all_or_first(Purpose::Pseudonym, &now).await?;
-    let pseudonyms = KeyRing::new(pseudonyms.into_iter().map(|key| PseudonymKey::new(key.version, key.bytes)));
+    let pseudonyms = KeyRing::new(pseudonyms.into_iter().map(|key| PseudonymKey::new(key.version, key.bytes.lend())));
     let event = data_keys.all_or_first(Purpose::Event, &now).await?;
     // The event key has one version for good.
     match (pseudonyms, event.into_iter().next()) {
-        (Some(pseudonyms), Some(event)) => Ok(Keys { pseudonyms, event_key: EventKey::new(event.bytes) }),
+        (Some(pseudonyms), Some(event)) => Ok(Keys { pseudonyms, event_key: EventKey::new(event.bytes.lend()) }),
         _ => Err(StoreError::NotFound(Failure::new("a data key that was just made is not there"))),
     }
 }

@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_kms::Client as Kms;
 use aws_sdk_kms::types::DataKeySpec;
 use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_privacy::pseudonym::KeyBytes;
 
 use crate::config::store_error;
 use crate::items::{self, Item, text};
@@ -35,8 +36,8 @@ impl Purpose {
 pub struct DataKey {
     /// Counted from 1.
     pub version: u32,
-    /// The key itself.
-    pub bytes: [u8; 32],
+    /// The key itself, zeroed when it is dropped.
+    pub bytes: KeyBytes,
 }
 
 /// Where wrapped keys lie and what unwraps them.
@@ -148,7 +149,7 @@ impl DataKeys {
             .await
             .map_err(|error| store_error(&what, error))?;
         let plain = opened.plaintext.ok_or_else(corrupt)?;
-        let bytes = plain.as_ref().try_into().map_err(|_| corrupt())?;
+        let bytes = KeyBytes::take(plain.into_inner()).ok_or_else(corrupt)?;
         Ok(DataKey { version: version.parse().map_err(|_| corrupt())?, bytes })
     }
 }

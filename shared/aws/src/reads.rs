@@ -79,7 +79,7 @@ pub struct PseudonymKeys(pub DataKeys);
 impl ReadPseudonymKeys for PseudonymKeys {
     async fn pseudonym_keys(&self) -> Result<Vec<PseudonymKey>, StoreError> {
         let keys = self.0.all(Purpose::Pseudonym).await?;
-        Ok(keys.into_iter().map(|key| PseudonymKey::new(key.version, key.bytes)).collect())
+        Ok(keys.into_iter().map(|key| PseudonymKey::new(key.version, key.bytes.lend())).collect())
     }
 }
 

@@ -5,8 +5,10 @@
 //! cold start. A pseudonym's version covers the key *and* the normalisation, and a look-up tries all versions.
 //!
 //! The HMAC state after absorbing the padded key is computed once per key and cloned per use: two of the four SHA-256
-//! blocks that a short HMAC costs, on the hottest path of the product.
+//! blocks that a short HMAC costs, on the hottest path of the product. Keys, their states and these clones are zeroed
+//! when they are dropped.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -14,9 +16,36 @@ use std::str::FromStr;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::Sha256;
-use zeroize::Zeroize;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::identifier::Identifier;
+
+/// An unwrapped key, zeroed when it is dropped.
+pub struct KeyBytes(Zeroizing<[u8; 32]>);
+
+impl KeyBytes {
+    /// Takes what was unwrapped, and zeroes it; `None` if it is no key of 32 bytes.
+    pub fn take(plain: Vec<u8>) -> Option<Self> {
+        let plain = Zeroizing::new(plain);
+        let mut bytes = Zeroizing::new([0; 32]);
+        if plain.len() != bytes.len() {
+            return None;
+        }
+        bytes.copy_from_slice(&plain);
+        Some(Self(bytes))
+    }
+
+    /// Lends the bytes: an array that is handed over stays where it was.
+    pub fn lend(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for KeyBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyBytes(***)")
+    }
+}
 
 /// The key behind pseudonyms, one per version.
 #[derive(Clone)]
@@ -28,7 +57,7 @@ pub struct PseudonymKey {
 
 impl PseudonymKey {
     /// A key of the given version; the version is part of every pseudonym made with it.
-    pub fn new(version: u32, key: [u8; 32]) -> Self {
+    pub fn new(version: u32, key: impl Borrow<[u8; 32]>) -> Self {
         Self { version, prefix: format!("p{version}_"), mac: MacKey::new(key) }
     }
 
@@ -50,7 +79,8 @@ impl PseudonymKey {
     /// A key for another use, such as authenticating page tokens: HMAC-SHA-256(key, label). The label holds no
     /// separator, so no derived key is ever also a pseudonym.
     pub fn derive(&self, label: Label) -> MacKey {
-        MacKey::new(self.mac.tag(&[label.0.as_bytes()]))
+        let key = Zeroizing::new(self.mac.tag(&[label.0.as_bytes()]));
+        MacKey::absorbed(&key)
     }
 }
 
@@ -77,14 +107,17 @@ pub struct MacKey {
 }
 
 impl MacKey {
-    /// Absorbs the key and zeroes the copy that was handed in.
-    pub fn new(mut key: [u8; 32]) -> Self {
-        let state = match Hmac::<Sha256>::new_from_slice(&key) {
+    /// Absorbs the key.
+    pub fn new(key: impl Borrow<[u8; 32]>) -> Self {
+        Self::absorbed(key.borrow())
+    }
+
+    fn absorbed(key: &[u8; 32]) -> Self {
+        let state = match Hmac::<Sha256>::new_from_slice(key) {
             Ok(state) => state,
             // HMAC takes keys of every length (RFC 2104), so the error has no value that could reach this arm.
             Err(_) => unreachable!("HMAC accepts keys of any length"),
         };
-        key.zeroize();
         Self { state }
     }
 
@@ -106,6 +139,14 @@ impl MacKey {
         mac
     }
 }
+
+/// An HMAC's state is two of its hash's, which zero themselves: a build in which they do not is no build.
+impl ZeroizeOnDrop for MacKey {}
+
+const _: () = {
+    const fn is_zeroed_on_drop<T: ZeroizeOnDrop>() {}
+    is_zeroed_on_drop::<Sha256>();
+};
 
 impl fmt::Debug for MacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -186,8 +227,8 @@ impl KeyRing {
 pub struct EventKey(MacKey);
 
 impl EventKey {
-    /// Takes the unwrapped data key.
-    pub fn new(key: [u8; 32]) -> Self {
+    /// Absorbs the unwrapped data key.
+    pub fn new(key: impl Borrow<[u8; 32]>) -> Self {
         Self(MacKey::new(key))
     }
 
@@ -393,8 +434,27 @@ mod tests {
     }
 
     #[test]
+    fn unwrapped_bytes_are_a_key_only_if_there_are_32_of_them() {
+        assert_eq!(*KeyBytes::take(vec![7; 32]).unwrap().lend(), [7; 32]);
+        assert!(KeyBytes::take(vec![7; 31]).is_none() && KeyBytes::take(vec![7; 33]).is_none());
+        let lent = KeyBytes::take(vec![7; 32]).unwrap();
+        assert_eq!(EventKey::new(lent.lend()).event_id(&[1; 32]), EventKey::new([7; 32]).event_id(&[1; 32]));
+    }
+
+    #[test]
+    fn a_keys_state_is_zeroed_when_it_is_dropped() {
+        fn is_zeroed<T: ZeroizeOnDrop>() {}
+        is_zeroed::<MacKey>();
+        is_zeroed::<Zeroizing<[u8; 32]>>();
+        assert!(std::mem::needs_drop::<MacKey>() && std::mem::needs_drop::<KeyBytes>());
+    }
+
+    #[test]
     fn debug_prints_no_key() {
-        let printed = format!("{:?} {:?} {:?}", key(1), EventKey::new([7; 32]), key(1).derive(Label::PAGE_TOKEN));
-        assert_eq!(printed, "PseudonymKey { version: 1, key: *** } EventKey(MacKey(***)) MacKey(***)");
+        let bytes = KeyBytes::take(vec![7; 32]);
+        let printed =
+            format!("{bytes:?} {:?} {:?} {:?}", key(1), EventKey::new([7; 32]), key(1).derive(Label::PAGE_TOKEN));
+        let others = "PseudonymKey { version: 1, key: *** } EventKey(MacKey(***)) MacKey(***)";
+        assert_eq!(printed, format!("Some(KeyBytes(***)) {others}"));
     }
 }
