@@ -115,14 +115,16 @@ fn is_partner(source: &str) -> bool {
     source == "aws.partner" || source.starts_with("aws.partner/")
 }
 
-/// What may be said of a key that no adapter knows: the key itself if it looks like a plain word, else `*`, since it may
-/// be personal itself (a phone number, a sentence).
+/// What may be said of a key that no adapter knows: the key itself if it is spelled as programs spell members, else `*`,
+/// since it may be personal itself (a number, a sentence, a name). A name has a capital, a dot or a space: what begins in
+/// lower case and has none of these is `agentSkills` or `agent_skills`. One that somebody wrote in small letters cannot
+/// be told from a word; the keys of free-form maps, where such would stand, are never looked at.
 pub fn plain_key(key: &str) -> &str {
     let digits = key.bytes().filter(u8::is_ascii_digit).count();
     let plain = key.len() <= MAX_KEY_BYTES
         && digits < MAX_KEY_DIGITS
-        && key.starts_with(|c: char| c.is_ascii_alphabetic())
-        && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+        && key.starts_with(|c: char| c.is_ascii_lowercase())
+        && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
     if plain { key } else { "*" }
 }
 
