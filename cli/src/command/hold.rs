@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
-use clap::ValueEnum as _;
 use ledgerline_aws::control::ControlTable;
 use ledgerline_aws::ledger::LedgerBucket;
 use ledgerline_aws::operator::HoldRow;

@@ -32,7 +32,8 @@ pub(super) fn run(args: &RebuildArgs, context: &Context) -> Answered {
     let evidence = source.evidence.as_ref();
     let inventory = Inventory::of(evidence, context)?;
     let wanted = |log: &LogId| logs.is_empty() || logs.contains(log);
-    // What is stored first: a segment that is indexed meanwhile is then surplus in neither.
+    // Heads first, rows after: whatever a head calls indexed has rows by then.
+    let indexed = indexed(evidence)?;
     let mut stored = BTreeMap::new();
     let given = evidence.postings(&mut |posting| {
         if wanted(&posting.log) {
@@ -45,7 +46,6 @@ pub(super) fn run(args: &RebuildArgs, context: &Context) -> Answered {
             "use an export that has a postings.jsonl, or the deployment itself with --stack",
         ));
     }
-    let under_way = UnderWay::of(evidence)?;
     let mut answer = Compared { name: source.name.clone(), ..Compared::default() };
     let mut to_write = Vec::new();
     let progress = context.progress("reading segments", None);
@@ -53,7 +53,8 @@ pub(super) fn run(args: &RebuildArgs, context: &Context) -> Answered {
         let leaves = Tree::of(log, objects, evidence);
         for (name, version) in objects.segments.values() {
             progress.inc(1);
-            if under_way.is_beyond(log, name.first) {
+            // The log's next run, or the sweep, writes their rows.
+            if indexed.get(log).is_some_and(|indexed| name.first >= *indexed) {
                 answer.unindexed += 1;
                 continue;
             }
@@ -65,11 +66,6 @@ pub(super) fn run(args: &RebuildArgs, context: &Context) -> Answered {
                 continue;
             }
             let derived = postings(&segment, &version.version_id).map_err(|error| damaged(&version.key, &error))?;
-            // The log's next run, or the sweep, writes them.
-            if under_way.segments.contains(&version.key) && !derived.iter().any(|row| stored.contains_key(&key(row))) {
-                answer.unindexed += 1;
-                continue;
-            }
             for posting in derived {
                 answer.derived += 1;
                 match stored.remove(&key(&posting)) {
@@ -87,26 +83,10 @@ pub(super) fn run(args: &RebuildArgs, context: &Context) -> Answered {
     Ok(Box::new(answer))
 }
 
-/// What the heads say is still under way: sizes, and the segments that may lack postings.
-#[derive(Default)]
-struct UnderWay {
-    sizes: BTreeMap<LogId, u64>,
-    segments: BTreeSet<String>,
-}
-
-impl UnderWay {
-    fn of(evidence: &dyn Evidence) -> Result<Self, Fault> {
-        let mut under_way = Self::default();
-        for head in evidence.heads().map_err(|error| evidence_fault(&error))?.unwrap_or_default() {
-            under_way.segments.extend(head.segments.into_iter().map(|(key, _)| key));
-            under_way.sizes.insert(head.log, head.size);
-        }
-        Ok(under_way)
-    }
-
-    fn is_beyond(&self, log: &LogId, first: u64) -> bool {
-        self.sizes.get(log).is_some_and(|size| first >= *size)
-    }
+/// Up to where each log says that it is indexed; a log without a head is taken whole.
+fn indexed(evidence: &dyn Evidence) -> Result<BTreeMap<LogId, u64>, Fault> {
+    let heads = evidence.heads().map_err(|error| evidence_fault(&error))?.unwrap_or_default();
+    Ok(heads.into_iter().map(|head| (head.log, head.indexed)).collect())
 }
 
 #[cfg(feature = "aws")]

@@ -1,0 +1,391 @@
+//! The built command over folders: exit codes, the shape of `--json`, proofs, witnesses, what a shell is given.
+//!
+//! The ledger in memory is the tampering matrix's own: one builder says what a good ledger is.
+
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
+
+#[path = "../../shared/ledger/tests/tampering/builder.rs"]
+#[allow(dead_code, unreachable_pub, missing_docs, reason = "shared with the tampering matrix, which uses all of it")]
+mod builder;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use builder::{DEPLOYMENT, Ledger, line, log, vkey};
+use serde_json::Value;
+
+const LOG: &str = "acme/interaction/1/0";
+const SEED: u8 = 7;
+
+/// A ledger of 700 entries in three appends: one full leaf tile, a second, and partial ones.
+fn ledger() -> Ledger {
+    let mut ledger = Ledger::default();
+    let log = log(LOG);
+    ledger.open(&log, DEPLOYMENT, SEED);
+    for range in [0..300, 300..690, 690..700] {
+        let lines: Vec<String> = range.map(|seq| line(&log, seq)).collect();
+        ledger.append(&log, &lines);
+    }
+    ledger
+}
+
+/// An empty folder of this test's own.
+fn folder(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// The ledger, exported.
+fn exported(test: &str, ledger: &Ledger) -> PathBuf {
+    let root = folder(test).join("export");
+    fs::create_dir_all(root.join("keys")).unwrap();
+    ledger.export(&root);
+    fs::write(root.join("keys/dep-1_acme_interaction_1_0.vkey"), key() + "\n").unwrap();
+    root
+}
+
+fn key() -> String {
+    vkey(DEPLOYMENT, &log(LOG), SEED)
+}
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ledgerline")).args(arguments).output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(output)))
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn a_clean_folder_holds_and_says_whose_key_it_took() {
+    let root = exported("clean", &ledger());
+    let output = run(&["verify", path(&root)]);
+    assert_eq!(code(&output), 0, "{}{}", text(&output), String::from_utf8_lossy(&output.stderr));
+    let said = text(&output);
+    assert!(said.contains("It holds: 700 entries in 1 log") && said.contains("the folder's own"), "{said}");
+    assert!(!said.contains('\u{1b}'), "escapes without a terminal");
+
+    let output = run(&["verify", path(&root), "--key", &key(), "--json"]);
+    let told = json(&output);
+    assert_eq!((code(&output), told["outcome"].as_str(), told["command"].as_str()), (0, Some("holds"), Some("verify")));
+    assert_eq!(told["logs"][0]["size"], 700);
+    assert_eq!(told["logs"][0]["signed"], 700);
+    assert_eq!(told["keysFrom"], "the caller");
+    assert_eq!(told["findings"].as_array().map(Vec::len), Some(0));
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn a_flipped_byte_is_named_and_the_exit_code_is_1() {
+    let mut ledger = ledger();
+    let segment = ledger.segment(&log(LOG), 1);
+    ledger.change(&segment, |bytes| bytes[100] ^= 1);
+    let root = exported("flipped", &ledger);
+    let output = run(&["verify", path(&root), "--key", &key()]);
+    assert_eq!(code(&output), 1);
+    assert!(text(&output).contains(&segment) && text(&output).contains("The evidence is broken"), "{}", text(&output));
+    let told = json(&run(&["verify", path(&root), "--key", &key(), "--json"]));
+    assert_eq!(told["outcome"], "broken");
+    assert_eq!(told["findings"][0]["key"], segment);
+    assert!(told["findings"][0]["remedy"].is_string() && told["findings"][0]["kind"].is_string());
+}
+
+#[test]
+fn another_ledgers_key_is_not_believed() {
+    let root = exported("foreign-key", &ledger());
+    let other = vkey(DEPLOYMENT, &log(LOG), SEED + 1);
+    assert_eq!(code(&run(&["verify", path(&root), "--key", &other])), 1);
+}
+
+#[test]
+fn what_cannot_be_checked_says_what_and_what_to_do() {
+    let root = exported("unusable", &ledger());
+    for arguments in [
+        vec!["verify", "/no/such/folder"],
+        vec!["verify", path(&root), "--key", "no-key"],
+        vec!["verify", path(&root), "--log", "nonsense"],
+        vec!["verify", path(&root), "--checkpoint", "/no/such/file"],
+        vec!["prove", "--index", "7", "--log", "other/interaction/1/0", "--folder", path(&root)],
+        vec!["prove", "0123456789abcdef0123456789abcdef", "--folder", path(&root)],
+        vec!["check-proof", "/no/such/proof", "--key", "no-key"],
+        vec!["show", "interaction", "nobody", "--folder", path(&root)],
+        vec!["trace", "nothing", "--folder", path(&root)],
+    ] {
+        let output = run(&arguments);
+        let said = String::from_utf8(output.stderr.clone()).unwrap();
+        assert_eq!(code(&output), 2, "{arguments:?}: {said}");
+        assert!(said.starts_with("error: ") && said.contains("\n  to do: "), "{arguments:?}: {said}");
+        let with_json = run(&[arguments.as_slice(), &["--json"]].concat());
+        let told = json(&with_json);
+        assert_eq!((code(&with_json), told["outcome"].as_str()), (2, Some("could_not_check")), "{arguments:?}");
+        assert!(told["error"]["what"].is_string() && told["error"]["remedy"].is_string());
+        assert!(with_json.stderr.is_empty());
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_2() {
+    for arguments in [&["verify"][..], &["verify", "a", "b"], &["nonsense"], &["prove", "--index", "7"], &[]] {
+        assert_eq!(code(&run(arguments)), 2, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_proof_checks_offline_by_the_key_alone_and_nothing_else_does() {
+    let root = exported("proof", &ledger());
+    let out = folder("proof-out");
+    let proved =
+        run(&["prove", "--index", "513", "--log", LOG, "--folder", path(&root), "--out", path(&out), "--json"]);
+    assert_eq!(code(&proved), 0, "{}", text(&proved));
+    let told = json(&proved);
+    let proof = told["proof"].as_str().unwrap();
+    assert_eq!((told["index"].as_u64(), told["size"].as_u64()), (Some(513), Some(700)));
+    fs::remove_dir_all(&root).unwrap();
+
+    let good = run(&["check-proof", proof, "--key", &key()]);
+    assert_eq!(code(&good), 0, "{}", text(&good));
+    let told = json(&run(&["check-proof", proof, "--key", &key(), "--json"]));
+    assert_eq!((told["index"].as_u64(), told["origin"].as_str()), (Some(513), Some("dep-1/acme/interaction/1/0")));
+
+    let other = vkey(DEPLOYMENT, &log(LOG), SEED + 1);
+    assert_eq!(code(&run(&["check-proof", proof, "--key", &other])), 1);
+    let altered = out.join("altered.json");
+    let entry = fs::read_to_string(Path::new(proof).with_extension("json")).unwrap();
+    fs::write(&altered, entry.replace("INBOUND", "OUTBOUND")).unwrap();
+    assert_eq!(code(&run(&["check-proof", proof, "--entry", path(&altered), "--key", &key()])), 1);
+    // Any other byte of the proof: it may not be read at all, but it never passes.
+    let bytes = fs::read(proof).unwrap();
+    for at in (0..bytes.len()).step_by(17) {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= 1;
+        let forged = out.join("forged.tlog-proof");
+        fs::write(&forged, bytes).unwrap();
+        let line = Path::new(proof).with_extension("json");
+        let output = run(&["check-proof", path(&forged), "--entry", path(&line), "--key", &key()]);
+        assert_ne!(code(&output), 0, "byte {at}");
+    }
+}
+
+#[test]
+fn an_entry_is_found_by_its_event_id_and_its_place() {
+    let root = exported("show", &ledger());
+    let by_place = json(&run(&["show", "entry", "--index", "3", "--log", LOG, "--folder", path(&root), "--json"]));
+    let event = by_place["entries"][0]["entry"]["eventId"].as_str().unwrap();
+    let by_event = json(&run(&["show", "entry", event, "--folder", path(&root), "--json"]));
+    assert_eq!(by_event["entries"], by_place["entries"]);
+    assert_eq!(by_event["entries"][0]["place"]["signedSize"], 700);
+
+    let interaction = by_place["entries"][0]["entry"]["interactionId"].as_str().unwrap();
+    let all = json(&run(&["show", "interaction", interaction, "--folder", path(&root), "--json"]));
+    let times: Vec<&str> =
+        all["entries"].as_array().unwrap().iter().map(|one| one["entry"]["occurredAt"].as_str().unwrap()).collect();
+    assert!(times.is_sorted() && times.len() > 1 && times.len() <= 16, "{times:?}");
+
+    let traced = json(&run(&["trace", interaction, "--folder", path(&root), "--json"]));
+    assert_eq!(traced["entries"].as_array().map(Vec::len), Some(times.len()));
+    assert_eq!(traced["upstreamTold"], false);
+    let token = by_place["entries"][0]["entry"]["lineageToken"].as_str().unwrap();
+    assert_eq!(code(&run(&["trace", token, "--folder", path(&root)])), 0);
+
+    let heads = json(&run(&["show", "head", "--folder", path(&root), "--json"]));
+    assert_eq!(
+        (heads["heads"][0]["head"]["size"].as_u64(), heads["heads"][0]["signed"]["size"].as_u64()),
+        (Some(700), Some(700))
+    );
+    for arguments in [["show", "head"], ["trace", interaction]] {
+        assert_eq!(code(&run(&[arguments.as_slice(), &["--folder", path(&root)]].concat())), 0);
+    }
+}
+
+#[test]
+fn a_missing_lock_is_reported_and_named() {
+    let mut ledger = ledger();
+    let root = exported("locked", &ledger);
+    let told = json(&run(&["retention", path(&root), "--json"]));
+    assert_eq!(told["outcome"], "holds");
+    let segments = told["classes"].as_array().unwrap().iter().find(|row| row["kind"] == "segments").unwrap();
+    assert_eq!(
+        (segments["class"].as_str(), segments["objects"].as_u64(), segments["compliance"].as_u64()),
+        (Some("interaction"), Some(3), Some(3))
+    );
+    assert!(segments["earliestRetainUntilS"].as_u64() <= segments["latestRetainUntilS"].as_u64());
+
+    let segment = ledger.segment(&log(LOG), 0);
+    ledger.objects.get_mut(&segment).unwrap()[0].version.lock = None;
+    let root = exported("unlocked", &ledger);
+    let output = run(&["retention", path(&root)]);
+    assert_eq!(code(&output), 1);
+    assert!(text(&output).contains(&segment));
+}
+
+#[test]
+fn rebuilt_postings_equal_what_was_there_and_differences_are_named() {
+    let mut ledger = ledger();
+    let root = exported("postings", &ledger);
+    let told = json(&run(&["rebuild-postings", path(&root), "--json"]));
+    assert_eq!(
+        (told["outcome"].as_str(), told["derived"].as_u64()),
+        (Some("holds"), Some(ledger.postings.len() as u64))
+    );
+
+    let lost = ledger.postings.remove(0);
+    ledger.postings[0].members[0].offset += 1;
+    let mut surplus = lost.clone();
+    surplus.record_key = "acme/nobody".to_owned();
+    ledger.postings.push(surplus);
+    let root = exported("postings-broken", &ledger);
+    let output = run(&["rebuild-postings", path(&root), "--json"]);
+    let told = json(&output);
+    assert_eq!(code(&output), 1);
+    for kind in ["missing", "differs", "surplus"] {
+        assert_eq!(told[kind].as_array().map(Vec::len), Some(1), "{kind}: {told}");
+    }
+}
+
+#[test]
+fn a_witness_cosigns_growth_and_refuses_a_shrunk_or_forked_log() {
+    let place = folder("witness");
+    let (key_file, state, out) = (place.join("w.key"), place.join("state.json"), place.join("out"));
+    let look = |root: &Path| {
+        let arguments = ["witness", path(root), "--name", "witness.example/w1", "--key-file", path(&key_file)];
+        let more = ["--state", path(&state), "--out", path(&out), "--key", &key(), "--json"];
+        run(&[arguments.as_slice(), more.as_slice()].concat())
+    };
+    let mut ledger = Ledger::default();
+    let log = log(LOG);
+    ledger.open(&log, DEPLOYMENT, SEED);
+    ledger.append(&log, &(0..300).map(|seq| line(&log, seq)).collect::<Vec<_>>());
+    let small = exported("witness-small", &ledger);
+    let first = look(&small);
+    assert_eq!(code(&first), 0, "{}", text(&first));
+    let witness = json(&first)["witness"].as_str().unwrap().to_owned();
+    assert_private(&key_file);
+
+    let mut forked = ledger.clone();
+    ledger.append(&log, &(300..700).map(|seq| line(&log, seq)).collect::<Vec<_>>());
+    let grown = exported("witness-grown", &ledger);
+    let second = look(&grown);
+    assert_eq!((code(&second), json(&second)["logs"][0]["size"].as_u64()), (0, Some(700)));
+    let cosigned = out.join("dep-1_acme_interaction_1_0.cosigned");
+    let base = ["verify", path(&grown), "--key", &key(), "--witness", &witness];
+    let output = run(&[base.as_slice(), &["--cosigned", path(&cosigned)]].concat());
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    assert_eq!(code(&run(&base)), 1, "nobody cosigned what the folder itself holds");
+
+    // The state remembers 700 entries: what was cosigned before is refused now.
+    let shrunk = look(&small);
+    assert_eq!(code(&shrunk), 1);
+    assert!(json(&shrunk)["logs"][0]["problem"].as_str().unwrap().contains("shrank from 700 to 300"));
+    forked.append(&log, &(1_000..1_500).map(|seq| line(&log, seq)).collect::<Vec<_>>());
+    let forked = exported("witness-forked", &forked);
+    let output = look(&forked);
+    assert_eq!(code(&output), 1);
+    assert!(json(&output)["logs"][0]["problem"].as_str().unwrap().contains("fork"), "{}", text(&output));
+}
+
+#[cfg(unix)]
+fn assert_private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[cfg(not(unix))]
+fn assert_private(_: &Path) {}
+
+#[test]
+fn shells_and_readers_are_served() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = run(&["completions", shell]);
+        assert_eq!(code(&output), 0);
+        assert!(text(&output).contains("rebuild-postings"), "{shell}");
+    }
+    let page = run(&["man"]);
+    assert_eq!(code(&page), 0);
+    assert!(text(&page).starts_with(".ie") || text(&page).contains(".TH ledgerline 1"), "{}", &text(&page)[..80]);
+    assert!(text(&page).contains("CHECK\\-PROOF") || text(&page).contains("CHECK-PROOF"));
+}
+
+#[test]
+fn colours_only_where_somebody_looks() {
+    let root = exported("colours", &ledger());
+    let forced = Command::new(env!("CARGO_BIN_EXE_ledgerline"))
+        .args(["verify", path(&root)])
+        .env("CLICOLOR_FORCE", "1")
+        .env_remove("NO_COLOR")
+        .output()
+        .unwrap();
+    assert!(text(&forced).contains('\u{1b}'), "colours can be forced");
+    let none = Command::new(env!("CARGO_BIN_EXE_ledgerline"))
+        .args(["verify", path(&root)])
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
+    assert!(!text(&none).contains('\u{1b}'));
+}
+
+/// The other implementation, where its interpreter and `cryptography` are: Python's hashlib agrees with ours.
+#[test]
+fn python_agrees_about_a_clean_folder_and_a_broken_one() {
+    let local = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/local/venv/bin/python");
+    let python = if local.exists() { local } else { PathBuf::from("python3") };
+    let has = Command::new(&python).args(["-c", "import cryptography"]).output();
+    if !has.is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED: no Python with `cryptography`; `cargo xtask up` makes one");
+        return;
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/verify_export.py");
+    let check = |root: &Path| {
+        Command::new(&python).arg(&script).arg(root).args(["--key", &key()]).output().unwrap().status.code().unwrap()
+    };
+    let mut ledger = ledger();
+    assert_eq!(check(&exported("python", &ledger)), 0);
+    let segment = ledger.segment(&log(LOG), 2);
+    ledger.rewrite(&segment, |lines| lines.swap(0, 1));
+    assert_eq!(check(&exported("python-broken", &ledger)), 1);
+}
+
+#[test]
+fn without_the_aws_feature_nothing_of_aws_is_compiled() {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let output = Command::new(cargo)
+        .args([
+            "tree",
+            "--offline",
+            "--locked",
+            "-p",
+            "ledgerline-cli",
+            "--no-default-features",
+            "--edges",
+            "normal,build",
+        ])
+        .args(["--prefix", "none", "--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let crates = text(&output);
+    assert!(crates.contains("ledgerline-ledger"));
+    let cloud: Vec<&str> = crates
+        .lines()
+        .filter(|line| {
+            ["aws", "smithy", "tokio", "hyper", "rustls"]
+                .iter()
+                .any(|name| line.starts_with(name) || line.starts_with("ledgerline-aws"))
+        })
+        .collect();
+    assert!(cloud.is_empty(), "{cloud:?}");
+}
