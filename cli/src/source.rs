@@ -71,17 +71,17 @@ impl Source {
         match &self.held {
             Held::Folder(folder) => {
                 let keys = folder.keys().map_err(|error| evidence_fault(&error))?;
-                Ok((keys, "the folder's own; whoever made the folder made them, too"))
+                Ok((keys, "the keys are the folder's own: whoever made the folder made them, too"))
             }
             #[cfg(feature = "aws")]
             Held::Stack(cloud) => {
                 let id = cloud.operator.deployment.id().map_err(|error| crate::cloud::store_fault(&error))?;
                 let key = cloud.public_key(&cloud.signing_key_id()?)?;
                 let keys = logs.iter().map(|log| ledgerline_ledger::signing::vkey(&format!("{id}/{log}"), &key));
-                Ok((keys.collect(), "the account's KMS key"))
+                Ok((keys.collect(), "the keys are the account's own, as KMS gives them"))
             }
             #[cfg(feature = "aws")]
-            Held::Bucket(_) => Ok((Vec::new(), "none")),
+            Held::Bucket(_) => Ok((Vec::new(), "no key came with the bucket")),
         }
     }
 

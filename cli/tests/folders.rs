@@ -5,7 +5,13 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 #[path = "../../shared/ledger/tests/tampering/builder.rs"]
-#[allow(dead_code, unreachable_pub, missing_docs, reason = "shared with the tampering matrix, which uses all of it")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "shared with the tampering matrix, which uses all of it"
+)]
 mod builder;
 
 use std::fs;

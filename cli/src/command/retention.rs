@@ -146,7 +146,9 @@ impl Answer for Report {
             .collect();
         screen.table(&["class", "what", "objects", "size", "earliest end", "latest end", "held", "unlocked"], &rows)?;
         let expired: u64 = self.rows.values().map(|row| row.expired).sum();
-        screen.gap()?;
+        if expired > 0 || self.outcome() == Outcome::Broken {
+            screen.gap()?;
+        }
         if expired > 0 {
             let what = format!("{} past the end of retention", counted(expired, "version is", "versions are"));
             screen.check(

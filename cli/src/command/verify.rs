@@ -129,7 +129,8 @@ impl Answer for Verified {
         screen.table(&headings, &rows)?;
         screen.gap()?;
         for log in &self.report.logs {
-            screen.fact("root", &format!("{}  {}", log.root, log.log))?;
+            screen.fact("root of", &log.log)?;
+            screen.fact("", &log.root)?;
             if log.pruned_to > 0 {
                 screen
                     .fact("", &format!("entries below {} are pruned: their hashes are left", grouped(log.pruned_to)))?;
@@ -142,7 +143,7 @@ impl Answer for Verified {
         if let Some(from) = self.keys_from {
             screen.gap()?;
             let advice = "name the key that you have from elsewhere with --key, to know who signed";
-            screen.check(Mark::Look, &format!("the key is {from}"), advice)?;
+            screen.check(Mark::Look, from, advice)?;
         }
         if self.report.holds() {
             let entries: u64 = self.report.logs.iter().map(|log| log.size).sum();
@@ -153,7 +154,7 @@ impl Answer for Verified {
         let count = self.report.findings.len();
         screen.section("what is wrong")?;
         for finding in self.report.findings.iter().take(SHOWN) {
-            let entry = finding.entry.map(|entry| format!(", entry {}", grouped(entry))).unwrap_or_default();
+            let entry = finding.entry.map(|entry| format!(", entry\u{a0}{}", grouped(entry))).unwrap_or_default();
             screen.check(Mark::Bad, finding.kind.meaning(), &format!("{}{entry}", finding.key))?;
             screen.fact("    seen", &finding.detail)?;
             screen.fact("    to do", finding.kind.remedy())?;
