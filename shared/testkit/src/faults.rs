@@ -1,4 +1,5 @@
-//! Fault injection: the n-th write of a run is lost, or persisted and still reported as an error.
+//! Fault injection: the n-th write of a run is lost, or persisted and still reported as an error; or, by a seed, any call
+//! of a run may fail in any way that a store knows ([`Weather`]).
 //!
 //! Every strict fake asks [`Faults::strike`] once per write, before it touches its state. A run without faults counts
 //! the writes; the fault matrix then repeats the run once per write and kind of fault.
@@ -8,17 +9,69 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ledgerline_ledger::store::{Failure, StoreError};
 
-/// What happens to a write.
+/// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Fault {
     /// The write never reached the store; the caller sees an error.
     Lost,
     /// The store kept the write; the caller sees an error all the same.
     PersistedButErrored,
+    /// The store asked for patience and kept nothing.
+    Throttled,
+    /// The store was busy with another writer (HTTP 409, a transaction conflict) and kept nothing.
+    Conflict,
+    /// The store kept some rows of a batch, and never got to the others.
+    Partly,
+    /// A read that was not answered.
+    Unread,
 }
 
-/// Both kinds, for the matrix.
+/// Both kinds that matter to a caller of one write, for the matrix.
 pub const ALL_FAULTS: [Fault; 2] = [Fault::Lost, Fault::PersistedButErrored];
+
+/// How often calls fail by themselves: of a thousand writes so many per kind, of a thousand reads so many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Weather {
+    /// Lost.
+    pub lost: u64,
+    /// Persisted, and reported as an error.
+    pub persisted: u64,
+    /// Throttled.
+    pub throttled: u64,
+    /// A conflict without anybody's change.
+    pub conflict: u64,
+    /// Batches of which a part was kept.
+    pub partly: u64,
+    /// Reads that were not answered.
+    pub unread: u64,
+}
+
+/// Numbers that look random and follow from their seed.
+#[derive(Clone, Debug, Default)]
+pub struct Dice {
+    state: u64,
+}
+
+impl Dice {
+    /// The numbers of a seed.
+    pub fn new(seed: u64) -> Self {
+        Self { state: seed }
+    }
+
+    /// The next number: SplitMix64.
+    pub fn roll(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `end`, which is not 0.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.roll() % end
+    }
+}
 
 /// The faults of one run, shared by all fakes of that run.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +84,9 @@ struct State {
     planned: BTreeMap<usize, Fault>,
     log: Vec<String>,
     struck: usize,
+    weather: Weather,
+    dice: Dice,
+    by_kind: BTreeMap<Fault, u64>,
 }
 
 impl Faults {
@@ -46,9 +102,21 @@ impl Faults {
         faults
     }
 
+    /// A run whose weather, once there is any, follows from a seed.
+    pub fn seeded(seed: u64) -> Self {
+        let faults = Self::default();
+        faults.lock().dice = Dice::new(seed);
+        faults
+    }
+
     /// Adds one more fault.
     pub fn plan(&self, nth: usize, fault: Fault) {
         self.lock().planned.insert(nth, fault);
+    }
+
+    /// Changes the weather.
+    pub fn set_weather(&self, weather: Weather) {
+        self.lock().weather = weather;
     }
 
     /// Called by a fake once per write, with the write's name. `Some` says what to do to it.
@@ -56,9 +124,58 @@ impl Faults {
         let mut state = self.lock();
         let nth = state.log.len();
         state.log.push(write.to_owned());
-        let fault = state.planned.get(&nth).copied();
-        state.struck += usize::from(fault.is_some());
-        fault
+        if let Some(fault) = state.planned.get(&nth).copied() {
+            state.struck += 1;
+            return Some(fault);
+        }
+        let Weather { lost, persisted, throttled, conflict, .. } = state.weather;
+        let odds = [
+            (Fault::Lost, lost),
+            (Fault::PersistedButErrored, persisted),
+            (Fault::Throttled, throttled),
+            (Fault::Conflict, conflict),
+        ];
+        state.draw(&odds)
+    }
+
+    /// One write by a fake: done, or struck. Whoever calls it checks all conditions before it changes anything.
+    ///
+    /// # Errors
+    /// What `change` returns, or the fault.
+    pub fn write<T>(&self, write: &str, change: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        match self.strike(write) {
+            None => change(),
+            Some(Fault::PersistedButErrored) => {
+                change()?;
+                Err(Self::error(write))
+            }
+            Some(Fault::Throttled | Fault::Partly) => Err(StoreError::Throttled(struck(write))),
+            Some(Fault::Conflict) => Err(StoreError::Conflict(struck(write))),
+            Some(Fault::Lost | Fault::Unread) => Err(Self::error(write)),
+        }
+    }
+
+    /// Called by a fake once per batch of `rows` rows, before [`Faults::write`]. `Some` says that the store keeps this
+    /// many of them only, and leaves the others unprocessed.
+    pub fn processed_of(&self, rows: usize) -> Option<usize> {
+        let mut state = self.lock();
+        let partly = [(Fault::Partly, state.weather.partly)];
+        state.draw(&partly)?;
+        Some(state.dice.below(rows.max(1) as u64) as usize)
+    }
+
+    /// Called by a fake once per read.
+    ///
+    /// # Errors
+    /// The weather's.
+    pub fn read(&self, read: &str) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        let unread = [(Fault::Unread, state.weather.unread)];
+        match state.draw(&unread) {
+            None => Ok(()),
+            Some(_) if state.dice.below(2) == 0 => Err(StoreError::Throttled(struck(read))),
+            Some(_) => Err(Self::error(read)),
+        }
     }
 
     /// How many writes were asked for so far.
@@ -76,14 +193,41 @@ impl Faults {
         self.lock().struck
     }
 
+    /// How often the weather struck, by kind.
+    pub fn weathered(&self) -> BTreeMap<Fault, u64> {
+        self.lock().by_kind.clone()
+    }
+
     /// The error that a struck write reports: its outcome is unknown to the caller.
     pub fn error(write: &str) -> StoreError {
-        StoreError::Unknown(Failure::new(format!("{write} (injected fault)")))
+        StoreError::Unknown(struck(write))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl State {
+    /// Rolls once per call, and not at all in fine weather: a run without weather needs no seed.
+    fn draw(&mut self, odds: &[(Fault, u64)]) -> Option<Fault> {
+        if self.weather == Weather::default() {
+            return None;
+        }
+        let mut rolled = self.dice.below(1_000);
+        for (fault, per_thousand) in odds {
+            if rolled < *per_thousand {
+                *self.by_kind.entry(*fault).or_default() += 1;
+                return Some(*fault);
+            }
+            rolled -= per_thousand;
+        }
+        None
+    }
+}
+
+fn struck(call: &str) -> Failure {
+    Failure::new(format!("{call} (injected fault)"))
 }
 
 #[cfg(test)]
@@ -98,5 +242,33 @@ mod tests {
         assert_eq!(faults.strike("c"), None);
         assert_eq!((faults.writes(), faults.struck()), (3, 1));
         assert_eq!(faults.log(), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn weather_follows_from_its_seed_and_strikes_in_every_way() {
+        let run = |seed: u64| {
+            let faults = Faults::seeded(seed);
+            let half = Weather { lost: 100, persisted: 100, throttled: 100, conflict: 100, partly: 100, unread: 100 };
+            faults.set_weather(half);
+            let outcomes: Vec<_> = (0..200)
+                .map(|_| {
+                    let mut kept = 0;
+                    let write = faults.write("w", || {
+                        kept += 1;
+                        Ok(())
+                    });
+                    let processed = faults.processed_of(25);
+                    (write.map_err(|error| error.kind()), kept, processed, faults.read("r").is_err())
+                })
+                .collect();
+            (outcomes, faults.weathered())
+        };
+        let (outcomes, weathered) = run(1);
+        assert_eq!(run(1).0, outcomes);
+        assert_ne!(run(2).0, outcomes);
+        assert_eq!(weathered.len(), 6, "{weathered:?}");
+        for seen in [(Ok(()), 1), (Err("unknown"), 0), (Err("unknown"), 1), (Err("throttled"), 0), (Err("conflict"), 0)] {
+            assert!(outcomes.iter().any(|(write, kept, ..)| (*write, *kept) == seen), "{seen:?}");
+        }
     }
 }
