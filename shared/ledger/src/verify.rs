@@ -52,8 +52,7 @@ pub fn verify<E: Evidence + ?Sized>(
     let mut stored = Stored::read(evidence, wanted)?;
     let copies = copies(inventories.iter());
     let handed_over = trust.checkpoints.iter().filter_map(|note| notes::log_of(note)).filter(|log| wanted(log));
-    let names: BTreeSet<LogId> =
-        inventories.keys().cloned().chain(heads.keys().cloned()).chain(handed_over).collect();
+    let names: BTreeSet<LogId> = inventories.keys().cloned().chain(heads.keys().cloned()).chain(handed_over).collect();
     let none = Inventory::default();
     let mut report = Report::default();
     let mut differing = Vec::new();
@@ -70,7 +69,12 @@ pub fn verify<E: Evidence + ?Sized>(
             head: heads.get(log),
             heads_are_given,
             trusted: trusted(log, trust, &keys)?,
-            cosigned: trust.cosigned.iter().map(String::as_str).filter(|note| notes::is_claimed_by(log, note)).collect(),
+            cosigned: trust
+                .cosigned
+                .iter()
+                .map(String::as_str)
+                .filter(|note| notes::is_claimed_by(log, note))
+                .collect(),
             copies: &copies,
         };
         let (seen, found) = logs::check(&scope, keys, &mut stored, &mut differing, progress)?;
@@ -93,7 +97,9 @@ fn trusted(log: &LogId, trust: &Trust, keys: &Keys) -> Result<Vec<Checkpoint>, E
     let of_log = trust.checkpoints.iter().filter(|note| notes::is_claimed_by(log, note));
     let check = |note: &String| {
         keys.check(log, note.as_bytes()).map_err(|(_, detail)| {
-            EvidenceFault::Malformed(format!("the checkpoint of {log} that was handed over cannot be relied on: {detail}"))
+            EvidenceFault::Malformed(format!(
+                "the checkpoint of {log} that was handed over cannot be relied on: {detail}"
+            ))
         })
     };
     of_log.map(check).collect()

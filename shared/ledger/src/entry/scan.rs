@@ -48,12 +48,7 @@ pub(crate) fn check<T>(line: &str, seen: impl FnOnce(Scanned<'_>) -> T) -> Resul
         Record::Interaction(id) => RecordRef::Interaction(id),
         Record::Entity { kind, id } => RecordRef::Entity { kind, id },
     };
-    Ok(seen(Scanned {
-        org: &header.org,
-        record,
-        occurred_at: &header.occurred_at,
-        event_type: &entry.event_type,
-    }))
+    Ok(seen(Scanned { org: &header.org, record, occurred_at: &header.occurred_at, event_type: &entry.event_type }))
 }
 
 /// `None`: not certain.

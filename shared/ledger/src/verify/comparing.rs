@@ -190,10 +190,8 @@ impl<'a, E: Evidence + ?Sized> Comparing<'a, E> {
     fn disagree(&mut self, row: &TileRow, index: u64, computed: &[Hash], stored: &[Hash]) {
         let Some(at) = first_difference(stored, computed) else { return };
         let kind = kind_of(computed, stored, at);
-        let moved = matches!(
-            kind,
-            FindingKind::EntryDropped | FindingKind::EntryInserted | FindingKind::EntryDuplicated
-        );
+        let moved =
+            matches!(kind, FindingKind::EntryDropped | FindingKind::EntryInserted | FindingKind::EntryDuplicated);
         if !self.shifted {
             let entry = index * TILE_WIDTH as u64 + at as u64;
             self.disagreements.push(Disagreement { tile: row.tile.key(self.log), entry, kind });

@@ -1,12 +1,12 @@
 //! The end of one log: what was claimed and not found, what lies there and should not, and what nobody has signed.
 
+use super::LogReport;
 use super::evidence::{Evidence, EvidenceFault};
 use super::findings::{Finding, FindingKind};
 use super::inventory::SegmentRow;
 use super::logs::{Check, Watch};
 use super::reader::ActKind;
 use super::spine::TILE_WIDTH;
-use super::LogReport;
 use crate::checkpoint::{archive_key, live_key};
 use crate::tile::Tile;
 use crate::tree::Edge;
@@ -104,7 +104,8 @@ impl<E: Evidence + ?Sized> Check<'_, E> {
         let committed = self.scope.head.map_or(0, |head| head.size);
         let (size, by) = if known >= committed { (known, "a checkpoint") } else { (committed, "its head") };
         if size > self.end {
-            let detail = format!("entries {} to {} are in no segment; {by} says that the log had them", self.end, size - 1);
+            let detail =
+                format!("entries {} to {} are in no segment; {by} says that the log had them", self.end, size - 1);
             self.findings.push(FindingKind::EntriesMissing.at(self.missing_key(self.end), Some(self.end), detail));
         }
     }
@@ -131,6 +132,10 @@ impl<E: Evidence + ?Sized> Check<'_, E> {
 
     fn unsigned(&mut self) {
         let signed = self.report.signed;
+        // Signed they were, and changed then.
+        if self.findings.iter().any(|found| found.kind == FindingKind::RootMismatch) {
+            return;
+        }
         let segments = self.chain.iter().map(|place| &self.scope.inventory.segments[*place]);
         let mut open = segments.filter(|segment| segment.end() > signed);
         if let Some(segment) = open.find(|segment| !self.is_recent(segment.row.written_ms)) {
@@ -145,7 +150,8 @@ impl<E: Evidence + ?Sized> Check<'_, E> {
     fn live_checkpoint(&mut self) {
         let (log, inventory) = (self.scope.log, self.scope.inventory);
         let live: Vec<u64> = self.live.iter().filter_map(|(_, note)| super::notes::claimed_size(note)).collect();
-        let newest = inventory.archived.iter().rev().find(|row| !self.is_recent(row.row.written_ms)).map(|row| row.size);
+        let newest =
+            inventory.archived.iter().rev().find(|row| !self.is_recent(row.row.written_ms)).map(|row| row.size);
         match (live.last(), newest) {
             (None, Some(size)) if inventory.live.is_empty() => {
                 let detail = format!("a checkpoint of {size} entries is archived, and none is live");

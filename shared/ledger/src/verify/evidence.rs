@@ -226,7 +226,8 @@ mod tests {
 
     #[test]
     fn half_a_lock_is_no_line() {
-        let line = r#"{"key":"k","versionId":"v","isLatest":true,"bytes":1,"lockMode":"COMPLIANCE","lastModifiedMs":1}"#;
+        let line =
+            r#"{"key":"k","versionId":"v","isLatest":true,"bytes":1,"lockMode":"COMPLIANCE","lastModifiedMs":1}"#;
         assert_eq!(ObjectVersion::from_json(line), None);
         assert!(ObjectVersion::from_json(&line.replace("\"lockMode\":\"COMPLIANCE\",", "")).is_some());
     }

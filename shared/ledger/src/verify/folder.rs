@@ -74,7 +74,9 @@ impl Folder {
                 break;
             }
             if each(line.trim_end_matches('\n')).is_none() {
-                return Err(EvidenceFault::Malformed(format!("{name}, line {number}, is not in the form of an export")));
+                return Err(EvidenceFault::Malformed(format!(
+                    "{name}, line {number}, is not in the form of an export"
+                )));
             }
         }
         Ok(true)
@@ -153,14 +155,11 @@ impl Evidence for Folder {
 
 /// Where a version's bytes lie below the folder; `None` for a key that no bucket of ours has.
 pub fn object_path(version: &ObjectVersion) -> Option<String> {
-    let safe = |text: &str| text.split('/').all(|part| !matches!(part, "" | "." | "..")) && !text.contains(['\\', '\0']);
+    let safe =
+        |text: &str| text.split('/').all(|part| !matches!(part, "" | "." | "..")) && !text.contains(['\\', '\0']);
     let id = &version.version_id;
     let known = version.key.starts_with("ledger/") && safe(&version.key) && !id.contains('/') && safe(id);
-    let path = if version.is_latest {
-        version.key.clone()
-    } else {
-        format!("{OTHER_VERSIONS}/{}@{id}", version.key)
-    };
+    let path = if version.is_latest { version.key.clone() } else { format!("{OTHER_VERSIONS}/{}@{id}", version.key) };
     known.then_some(path)
 }
 
@@ -259,10 +258,7 @@ fn hash(text: &str) -> Option<Hash> {
 }
 
 /// Calls `each` for all files below a folder, which need not exist. Links are files, not ways into other folders.
-fn files_below(
-    folder: &Path,
-    each: &mut dyn FnMut(PathBuf) -> Result<(), EvidenceFault>,
-) -> Result<(), EvidenceFault> {
+fn files_below(folder: &Path, each: &mut dyn FnMut(PathBuf) -> Result<(), EvidenceFault>) -> Result<(), EvidenceFault> {
     let mut open = vec![folder.to_owned()];
     while let Some(folder) = open.pop() {
         let entries = match fs::read_dir(&folder) {

@@ -64,12 +64,7 @@ impl SegmentRow {
     }
 
     pub(crate) fn name(&self, log: &LogId) -> SegmentName {
-        SegmentName {
-            log: log.clone(),
-            first: self.first,
-            count: self.count,
-            digest: format!("{:016x}", self.digest),
-        }
+        SegmentName { log: log.clone(), first: self.first, count: self.count, digest: format!("{:016x}", self.digest) }
     }
 }
 

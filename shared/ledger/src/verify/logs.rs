@@ -194,8 +194,8 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
         Ok(())
     }
 
-    /// How many of a contested segment's entries are known to belong where it puts them: the tiles have their leaves, or
-    /// the head names it.
+    /// How many of a contested segment's entries are known to belong where it puts them: the tiles have their leaves, and
+    /// contradict none, or the head names it.
     fn known(&self, place: usize) -> Result<u64, EvidenceFault> {
         let (scope, inventory) = (self.scope, self.scope.inventory);
         let segment = &inventory.segments[place];
@@ -213,8 +213,12 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
             let bytes = read_listed(scope.evidence, &version, None, &mut Vec::new())?;
             let Some(stored) = bytes.as_deref().and_then(|bytes| hashes_of(bytes, row)) else { continue };
             let pairs = (index * width..).zip(&stored).filter(|(at, _)| *at >= segment.first);
-            let same = |(at, hash): &(u64, &Hash)| leaves.get((at - segment.first) as usize) == Some(hash);
-            known += pairs.filter(same).count() as u64;
+            for (at, hash) in pairs.take_while(|(at, _)| *at < segment.end()) {
+                if leaves.get((at - segment.first) as usize) != Some(hash) {
+                    return Ok(0);
+                }
+                known += 1;
+            }
         }
         Ok(known)
     }
@@ -314,6 +318,11 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
     fn compare_postings(&self, place: usize, done: &Done, stored: &mut Stored) -> Option<Differing> {
         let segment = &self.scope.inventory.segments[place];
         let key = segment.name(self.scope.log).key();
+        if done.own < segment.count {
+            // It could not be read whole: that is the finding, not what the index says of it.
+            stored.skip(&key);
+            return None;
+        }
         let optional = match self.scope.head {
             Some(head) => segment.first >= head.indexed,
             None => self.is_recent(segment.row.written_ms),
@@ -420,7 +429,8 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
     pub(super) fn segment_of(&self, entry: u64) -> (String, Option<FindingKind>) {
         let segments = &self.scope.inventory.segments;
         let at = self.chain.partition_point(|place| segments[*place].end() <= entry);
-        let Some(segment) = self.chain.get(at).map(|place| &segments[*place]).filter(|found| found.first <= entry) else {
+        let Some(segment) = self.chain.get(at).map(|place| &segments[*place]).filter(|found| found.first <= entry)
+        else {
             return (self.missing_key(entry), None);
         };
         let elsewhere = self.scope.copies.get(&segment.digest());

@@ -28,8 +28,13 @@ impl Keys {
         let mut accepted = parse(&trust.keys, KeyKind::Log)?;
         accepted.retain(|key| is_origin(log, key.name()));
         let witnesses = parse(&trust.witnesses, KeyKind::Witness)?;
-        let mut keys =
-            Self { accepted, witnesses, quorum: trust.witness_quorum, all: VerifyingKeys::default(), added: Vec::new() };
+        let mut keys = Self {
+            accepted,
+            witnesses,
+            quorum: trust.witness_quorum,
+            all: VerifyingKeys::default(),
+            added: Vec::new(),
+        };
         keys.gather()?;
         Ok(keys)
     }
@@ -78,7 +83,8 @@ impl Keys {
             return Err((FindingKind::CheckpointOfAnotherLog, format!("its origin is {origin}")));
         }
         unverified.verify(&self.all).map_err(|error| {
-            let open = if self.added.is_empty() { "" } else { "; a key was added, and no accepted checkpoint covers that" };
+            let open =
+                if self.added.is_empty() { "" } else { "; a key was added, and no accepted checkpoint covers that" };
             (refused(&error), format!("{error}{open}"))
         })
     }
@@ -110,7 +116,9 @@ fn is_origin(log: &LogId, origin: &str) -> bool {
 fn parse(texts: &[String], kind: KeyKind) -> Result<Vec<VerifyingKey>, EvidenceFault> {
     let parse = |text: &String| match VerifyingKey::parse(text) {
         Ok(key) if key.kind() == kind => Ok(key),
-        Ok(_) => Err(EvidenceFault::Malformed(format!("{text} is a key of the wrong kind: logs' keys are trusted as keys, witnesses' as witnesses"))),
+        Ok(_) => Err(EvidenceFault::Malformed(format!(
+            "{text} is a key of the wrong kind: logs' keys are trusted as keys, witnesses' as witnesses"
+        ))),
         Err(error) => Err(EvidenceFault::Malformed(format!("{text}: {error}"))),
     };
     texts.iter().map(parse).collect()

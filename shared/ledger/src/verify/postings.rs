@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::evidence::{Evidence, EvidenceFault, Given};
 use super::findings::{Finding, FindingKind};
+use super::reader::read_listed;
 use crate::entry::scan::Scanned;
 use crate::log::LogId;
 use crate::posting::{Posting, PostingMember, postings};
@@ -129,7 +130,10 @@ pub(crate) struct Stored {
 
 impl Stored {
     /// Reads all stored postings once; `None` if they are not part of the evidence.
-    pub(crate) fn read(evidence: &(impl Evidence + ?Sized), wanted: impl Fn(&LogId) -> bool) -> Result<Option<Self>, EvidenceFault> {
+    pub(crate) fn read(
+        evidence: &(impl Evidence + ?Sized),
+        wanted: impl Fn(&LogId) -> bool,
+    ) -> Result<Option<Self>, EvidenceFault> {
         let hasher = Arc::new(PostingHasher::default());
         let mut sums: HashMap<u64, PostingSum> = HashMap::new();
         let given = evidence.postings(&mut |posting| {
@@ -190,8 +194,8 @@ impl Stored {
             stored.insert((posting.log.clone(), posting.first, posting.record_key.clone()), posting);
         })?;
         for segment in differing {
-            let bytes = evidence.read(&segment.version)?;
             // A segment that cannot be read has findings of its own.
+            let Some(bytes) = read_listed(evidence, &segment.version, None, &mut Vec::new())? else { continue };
             let Ok(read) = Segment::read(&segment.version.key, &bytes) else { continue };
             for derived in postings(&read, &segment.version.version_id).unwrap_or_default() {
                 let place = (derived.log.clone(), derived.first, derived.record_key.clone());

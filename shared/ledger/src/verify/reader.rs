@@ -74,12 +74,8 @@ impl<E: Evidence + ?Sized> SegmentReader<'_, E> {
         reading.read.leaves.reserve(usize::try_from(segment.count).unwrap_or(0).min(MAX_RESERVED_LEAVES));
         reading.members(scratch, segment, &bytes);
         if let Some(hasher) = self.hasher {
-            let common = Common {
-                log: self.log,
-                first: segment.first,
-                segment: &version.key,
-                version_id: &version.version_id,
-            };
+            let common =
+                Common { log: self.log, first: segment.first, segment: &version.key, version_id: &version.version_id };
             reading.read.postings = scratch.deriving.sum(hasher, common);
         }
         Ok(reading.read)
@@ -198,7 +194,8 @@ fn act_of(log: &LogId, line: &str, entry: &Scanned<'_>) -> Option<ActKind> {
     if !matches!(entry.event_type, KEY_ADDED | PRUNED) {
         return None;
     }
-    let about_the_log = matches!(entry.record, RecordRef::Entity { kind: "log", id } if id.replace(':', "/") == log.as_str());
+    let about_the_log =
+        matches!(entry.record, RecordRef::Entity { kind: "log", id } if id.replace(':', "/") == log.as_str());
     let read = about_the_log.then(|| Entry::read(line.as_bytes()).ok()).flatten()?;
     match entry.event_type {
         KEY_ADDED => Some(ActKind::KeyAdded(read.fields.get(super::KEY_FIELD)?.as_str()?.to_owned())),

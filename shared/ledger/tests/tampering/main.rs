@@ -1,0 +1,152 @@
+//! The tampering matrix: what somebody with every permission could do to a ledger, each kind detected and named.
+//!
+//! Every case changes a clean ledger of four logs as a capable attacker would (a changed segment gets the name that fits
+//! it, the index is rebuilt, where it says so tiles, heads and signatures are made anew) and expects one finding by kind,
+//! object and entry, and none of a kind that it does not list. Each case runs in memory and through an exported folder.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod builder;
+mod cases;
+mod trust;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+use builder::{DEPLOYMENT, Ledger, log, vkey};
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::ports::LockMode;
+use ledgerline_ledger::verify::folder::Folder;
+use ledgerline_ledger::verify::{Evidence, FindingKind, LockRule, Options, Report, Trust, verify};
+
+/// The log that most cases change.
+pub(crate) fn calls() -> LogId {
+    log("acme/interaction/1/0")
+}
+
+pub(crate) fn entities() -> LogId {
+    log("acme/entity/1/0")
+}
+
+pub(crate) fn globex() -> LogId {
+    log("globex/interaction/1/0")
+}
+
+/// Entries per append of [`calls`]: 866 in all, three full tiles and a partial one.
+pub(crate) const CUTS: [u64; 6] = [40, 130, 316, 200, 90, 90];
+pub(crate) const SEED: u8 = 1;
+
+pub(crate) fn clean() -> Ledger {
+    static CLEAN: OnceLock<Ledger> = OnceLock::new();
+    CLEAN.get_or_init(write_clean).clone()
+}
+
+fn write_clean() -> Ledger {
+    let mut ledger = Ledger::default();
+    for (name, cuts) in
+        [(calls(), &CUTS[..]), (entities(), &[30]), (globex(), &[90, 1]), (log("acme/interaction/2/0"), &[256, 256])]
+    {
+        ledger.open(&name, DEPLOYMENT, SEED);
+        let mut next = 0;
+        for count in cuts {
+            let lines: Vec<String> = (next..next + count).map(|seq| builder::line(&name, seq)).collect();
+            ledger.append(&name, &lines);
+            next += count;
+        }
+    }
+    // A day later nothing is on its way any more.
+    ledger.now_ms += 24 * 60 * 60 * 1000;
+    ledger
+}
+
+pub(crate) fn trusting(ledger: &Ledger) -> Trust {
+    let logs: BTreeSet<LogId> = ledger.heads.iter().map(|head| head.log.clone()).collect();
+    Trust { keys: logs.iter().map(|log| vkey(DEPLOYMENT, log, SEED)).collect(), ..Trust::default() }
+}
+
+pub(crate) fn options(ledger: &Ledger) -> Options {
+    Options {
+        logs: vec![],
+        threads: 3,
+        now_ms: ledger.now_ms,
+        locks: LockRule::AtLeast { mode: LockMode::Compliance, days: 365 },
+        incremental: false,
+    }
+}
+
+pub(crate) fn check(evidence: &impl Evidence, trust: &Trust, options: &Options) -> Report {
+    verify(evidence, trust, options, &mut |_| {}).unwrap()
+}
+
+/// Checks in memory and as an exported folder, which must find the same.
+pub(crate) fn check_both(name: &str, ledger: &Ledger, trust: &Trust, options: &Options) -> Report {
+    let report = check(ledger, trust, options);
+    let root = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("tampering").join(name);
+    let _ = std::fs::remove_dir_all(&root);
+    ledger.export(&root);
+    // What is listed and gone has no file.
+    for stored in ledger.objects.values().flatten().filter(|stored| stored.bytes == builder::GONE) {
+        std::fs::remove_file(root.join(&stored.version.key)).unwrap();
+    }
+    let exported = check(&Folder::open(&root).unwrap(), trust, options);
+    assert_eq!(exported.findings, report.findings, "{name}: the folder");
+    std::fs::remove_dir_all(&root).unwrap();
+    report
+}
+
+/// One row of the matrix.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    /// Does the damage; gives the key and the entry that must be named.
+    pub(crate) damage: fn(&mut Ledger) -> (String, Option<u64>),
+    pub(crate) expect: FindingKind,
+    /// Other kinds that the same damage may raise.
+    pub(crate) also: &'static [FindingKind],
+}
+
+#[test]
+fn a_clean_ledger_raises_nothing() {
+    let ledger = clean();
+    let report = check_both("clean", &ledger, &trusting(&ledger), &options(&ledger));
+    assert_eq!(report.findings, []);
+    assert!(report.holds());
+    let seen = report.logs.iter().find(|seen| seen.log == calls().as_str()).unwrap();
+    assert_eq!((seen.size, seen.signed, seen.entries, seen.segments), (866, 866, 866, 6));
+    assert_eq!((seen.checkpoints, seen.orphans, seen.in_flight, seen.from), (6, 0, 0, 0));
+    assert_eq!(seen.root, ledger.heads.iter().find(|head| head.log == calls()).unwrap().root.hex());
+    // Every stored tile was looked at.
+    let tiles = ledger.objects.keys().filter(|key| key.contains("acme/interaction/1/0/tile/")).count();
+    assert_eq!(seen.tiles, tiles as u64);
+}
+
+#[test]
+fn every_kind_of_tampering_is_detected_and_named() {
+    let cases = cases::all();
+    assert!(cases.len() >= 30, "only {} cases", cases.len());
+    let names: BTreeSet<&str> = cases.iter().map(|case| case.name).collect();
+    assert_eq!(names.len(), cases.len(), "two cases have the same name");
+    let mut failures = Vec::new();
+    for Case { name, damage, expect, also } in &cases {
+        let mut ledger = clean();
+        let (key, entry) = damage(&mut ledger);
+        let report = check_both(name, &ledger, &trusting(&ledger), &options(&ledger));
+        let named = report
+            .findings
+            .iter()
+            .any(|found| (found.kind, found.key.as_str(), found.entry) == (*expect, key.as_str(), entry));
+        let noise: Vec<FindingKind> = report
+            .findings
+            .iter()
+            .map(|found| found.kind)
+            .filter(|kind| kind != expect && !also.contains(kind))
+            .collect();
+        if !named || !noise.is_empty() {
+            let mut failure = format!("{name}: expected {expect:?} {key} {entry:?}, got");
+            for found in report.findings.iter().take(12) {
+                let _ = write!(failure, "\n  {:?} {} {:?}: {}", found.kind, found.key, found.entry, found.detail);
+            }
+            failures.push(failure);
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
