@@ -16,6 +16,7 @@ use ledgerline_lake::ObjectId;
 use ledgerline_lake::keys::BRONZE;
 use ledgerline_ledger::store::StoreError;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// An object that is younger, or was taken up or swept more recently, is left alone: its message may still be under
 /// way. As long as a failed notification stays invisible.
@@ -25,8 +26,8 @@ pub const PATIENCE_MS: i64 = 30 * 60 * 1000;
 pub const WINDOW_MS: i64 = 4 * DAY_MS;
 /// Messages in a queue from which on nothing is added to it: what is missing is most likely among them.
 pub const BACKLOG_MAX: u64 = 1_000;
-/// The pause before an object's next turn doubles from [`PATIENCE_MS`] up to 16 hours: what no retry helps gets 8 of
-/// them within the window, not 192.
+/// The pause before an object's next turn doubles from [`PATIENCE_MS`] up to 16 hours: what no retry helps gets
+/// eleven of them within the window, not 192.
 const DOUBLINGS_MAX: u32 = 5;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const VERSION: u32 = 1;
@@ -92,7 +93,7 @@ pub trait NotifyBronze {
     /// Messages that wait or are worked on.
     fn backlog(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Sends a notification that the object was created.
+    /// Sends the [`notification`] that the object was created.
     fn notify(&self, bucket: &str, key: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
@@ -100,6 +101,28 @@ pub trait NotifyBronze {
 pub trait PointerBacklog {
     /// Messages that wait or are worked on.
     fn backlog(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
+}
+
+/// The message that S3 would have sent when the object was created, as far as anybody reads it: the key is encoded as HTML
+/// forms are, a space as `+`.
+pub fn notification(bucket: &str, key: &str) -> String {
+    let mut encoded = String::with_capacity(key.len() + 16);
+    for byte in key.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'*' | b'/' => {
+                encoded.push(char::from(byte))
+            }
+            b' ' => encoded.push('+'),
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    let record = json!({
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "s3": { "s3SchemaVersion": "1.0", "configurationId": "sweep", "bucket": { "name": bucket }, "object": { "key": encoded } },
+    });
+    json!({ "Records": [record] }).to_string()
 }
 
 /// What an object needs.

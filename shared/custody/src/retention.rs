@@ -45,6 +45,11 @@ pub struct Classes {
 pub struct ClassesError;
 
 impl Classes {
+    /// Every class is kept for so many days.
+    pub fn uniform(days: u64) -> Self {
+        Self { days: BTreeMap::new(), otherwise: days }
+    }
+
     /// Reads `<class>=<days>,…`; classes that it does not name are kept for `otherwise` days.
     ///
     /// # Errors
@@ -107,12 +112,6 @@ pub trait DeleteExpired {
 pub trait ForgetPostings {
     /// Removes these rows; repeating it changes nothing.
     fn forget(&self, postings: &[Posting]) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-/// Looks for archived checkpoints (LedgerBucket: ListBucket).
-pub trait FindArchived {
-    /// The size of the smallest archived checkpoint beyond `size`.
-    fn archived_beyond(&self, log: &LogId, size: u64) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
 }
 
 /// Whether a version's class days, as far as its age alone says, are over.

@@ -245,38 +245,25 @@ impl Following {
         self.cursor = self.cursor.max(first);
     }
 
-    /// Follows the segment at the cursor, committed at this time. Returns its entries of a type in `triggers`; what they
-    /// ask for must be done before this state is kept.
+    /// Follows the segment at the cursor, committed at this time. What [`triggers`] finds in it must have been done
+    /// before, or a crash would leave it undone.
     ///
     /// # Errors
     /// A line is no entry; nothing has changed then.
-    pub fn follow(
-        &mut self,
-        segment: &Segment,
-        committed_at_ms: i64,
-        triggers: &[String],
-    ) -> Result<Vec<Trigger>, EntryError> {
+    pub fn follow(&mut self, segment: &Segment, committed_at_ms: i64) -> Result<(), EntryError> {
         let entries = segment.lines().map(|line| Entry::read(line.as_bytes())).collect::<Result<Vec<_>, _>>()?;
-        let mut triggered = Vec::new();
         for (index, entry) in (segment.name().first..).zip(entries) {
             let Some(record) = entry.record() else { continue };
-            let key = record.key(&entry.org);
-            if triggers.contains(&entry.event_type) {
-                triggered.push(Trigger {
-                    record: key.clone(),
-                    event_id: entry.event_id.clone(),
-                    event_type: entry.event_type.clone(),
-                    occurred_at: entry.occurred_at.clone(),
-                });
-            }
-            match (ActKind::of(&entry.event_type), record) {
-                (Some(ActKind::InteractionSealed), _) => self.saw_seal(&key, &entry),
-                (None, Record::Interaction(_)) => self.saw_event(key, index, committed_at_ms, &entry.event_type),
+            match (ActKind::of(&entry.event_type), &record) {
+                (Some(ActKind::InteractionSealed), _) => self.saw_seal(&record.key(&entry.org), &entry),
+                (None, Record::Interaction(_)) => {
+                    self.saw_event(record.key(&entry.org), index, committed_at_ms, &entry.event_type);
+                }
                 (Some(_), _) | (None, Record::Entity { .. }) => {}
             }
         }
         self.cursor = segment.name().end();
-        Ok(triggered)
+        Ok(())
     }
 
     fn saw_event(&mut self, record: String, index: u64, committed_at_ms: i64, event_type: &str) {
@@ -330,6 +317,25 @@ impl Following {
     pub fn forget_sealed(&mut self, now_ms: i64) {
         self.records.retain(|_, open| !open.sealed || now_ms - open.at_ms < SEALED_KEPT_MS);
     }
+}
+
+/// A segment's entries of one of these types.
+///
+/// # Errors
+/// A line is no entry.
+pub fn triggers(segment: &Segment, types: &[String]) -> Result<Vec<Trigger>, EntryError> {
+    if types.is_empty() {
+        return Ok(Vec::new());
+    }
+    let entries = segment.lines().map(|line| Entry::read(line.as_bytes())).collect::<Result<Vec<_>, _>>()?;
+    let triggers = entries.into_iter().filter(|entry| types.contains(&entry.event_type));
+    Ok(triggers
+        .filter_map(|entry| {
+            let record = entry.record()?.key(&entry.org);
+            let Entry { event_id, event_type, occurred_at, .. } = entry;
+            Some(Trigger { record, event_id, event_type, occurred_at })
+        })
+        .collect())
 }
 
 /// A record's entry, as far as a seal needs it.

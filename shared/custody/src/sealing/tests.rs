@@ -65,7 +65,7 @@ fn marks(lines: &[Line]) -> Vec<Mark> {
 
 fn following(lines: &[Line]) -> Following {
     let mut state = Following::from_nothing(&log(), 0);
-    state.follow(&segment(0, lines), NOW_MS, &[]).unwrap();
+    state.follow(&segment(0, lines), NOW_MS).unwrap();
     state
 }
 
@@ -97,14 +97,14 @@ fn a_sealed_interaction_is_quiet_until_it_grows_and_then_due_again() {
     let mut state = following(&[call("customer.end", 1)]);
     state.sealed("acme/c-1", NOW_MS + QUIET_MS);
     let seal = seal(&marks(&[call("customer.end", 1)])).unwrap();
-    state.follow(&segment(1, &[sealed_with(&seal, 2)]), NOW_MS + QUIET_MS, &[]).unwrap();
+    state.follow(&segment(1, &[sealed_with(&seal, 2)]), NOW_MS + QUIET_MS).unwrap();
     assert!(state.due(i64::MAX, SILENCE_MS).is_empty(), "its own seal does not open it");
     let mut later = state.clone();
-    later.follow(&segment(2, &[call("acw", 3)]), NOW_MS + 2 * QUIET_MS, &[]).unwrap();
+    later.follow(&segment(2, &[call("acw", 3)]), NOW_MS + 2 * QUIET_MS).unwrap();
     assert_eq!(later.needed_from(), Some(2));
     assert_eq!(later.due(NOW_MS + 3 * QUIET_MS, SILENCE_MS).len(), 1, "its end is known");
     state.forget_sealed(NOW_MS + QUIET_MS + SEALED_KEPT_MS);
-    state.follow(&segment(2, &[call("acw", 3)]), NOW_MS, &[]).unwrap();
+    state.follow(&segment(2, &[call("acw", 3)]), NOW_MS).unwrap();
     assert!(state.due(NOW_MS + QUIET_MS, SILENCE_MS).is_empty(), "forgotten, so by silence");
     assert_eq!(state.due(NOW_MS + SILENCE_MS, SILENCE_MS).len(), 1);
 }
@@ -114,12 +114,12 @@ fn who_catches_up_from_nothing_reads_no_sealed_interaction_again() {
     let lines = [call("customer.start", 1), call("customer.end", 2)];
     let seal = seal(&marks(&lines)).unwrap();
     let mut state = Following::from_nothing(&log(), 3);
-    state.follow(&segment(0, &lines), NOW_MS, &[]).unwrap();
-    state.follow(&segment(2, &[sealed_with(&seal, 3)]), NOW_MS, &[]).unwrap();
+    state.follow(&segment(0, &lines), NOW_MS).unwrap();
+    state.follow(&segment(2, &[sealed_with(&seal, 3)]), NOW_MS).unwrap();
     assert_eq!(state.open(), 0);
     let mut grown = Following::from_nothing(&log(), 4);
-    grown.follow(&segment(0, &[lines.as_slice(), &[call("acw", 4)]].concat()), NOW_MS, &[]).unwrap();
-    grown.follow(&segment(3, &[sealed_with(&seal, 3)]), NOW_MS, &[]).unwrap();
+    grown.follow(&segment(0, &[lines.as_slice(), &[call("acw", 4)]].concat()), NOW_MS).unwrap();
+    grown.follow(&segment(3, &[sealed_with(&seal, 3)]), NOW_MS).unwrap();
     assert_eq!(grown.open(), 1, "the seal does not count what came before it was committed");
 }
 
@@ -127,9 +127,7 @@ fn who_catches_up_from_nothing_reads_no_sealed_interaction_again() {
 fn triggers_are_named_with_their_record_whatever_it_is() {
     let entity = Record::Entity { kind: "User".to_owned(), id: "u-1".to_owned() };
     let lines = [call("survey", 1), line(entity, "audit", 2, BTreeMap::new()), call("hold", 3)];
-    let mut state = Following::from_nothing(&log(), 0);
-    let triggers = ["survey".to_owned(), "audit".to_owned()];
-    let found = state.follow(&segment(0, &lines), NOW_MS, &triggers).unwrap();
+    let found = triggers(&segment(0, &lines), &["survey".to_owned(), "audit".to_owned()]).unwrap();
     let found: Vec<_> = found.iter().map(|one| (one.record.as_str(), one.event_type.as_str())).collect();
     assert_eq!(found, [("acme/c-1", "survey"), ("acme/User/u-1", "audit")]);
 }
