@@ -63,11 +63,9 @@ fn contested(segments: &[SegmentRow], bound: u64) -> Vec<bool> {
     let inside = |place: &usize| segments[*place].end() <= bound;
     let mut reached: Option<(u64, usize)> = None;
     for place in (0..segments.len()).filter(inside) {
-        if let Some((end, holder)) = reached {
-            if segments[place].first < end {
-                contested[place] = true;
-                contested[holder] = true;
-            }
+        if let Some((_, holder)) = reached.filter(|(end, _)| segments[place].first < *end) {
+            contested[place] = true;
+            contested[holder] = true;
         }
         if reached.is_none_or(|(end, _)| segments[place].end() > end) {
             reached = Some((segments[place].end(), place));

@@ -263,7 +263,7 @@ impl<'a, E: Evidence + ?Sized> Comparing<'a, E> {
     }
 
     /// The tree by the tiles, its unfinished leaf tile too, and that tile's stored version.
-    fn follow_tiles(&mut self) -> Result<(Spine, Option<(&'a TileRow, Vec<Hash>)>), EvidenceFault> {
+    fn follow_tiles(&mut self) -> Result<(Spine, Option<Stored<'a>>), EvidenceFault> {
         let mut by_tiles = self.by_tiles.clone().unwrap_or_else(|| self.by_entries.clone());
         if self.by_entries.open_leaves().is_empty() {
             return Ok((by_tiles, None));
@@ -277,7 +277,7 @@ impl<'a, E: Evidence + ?Sized> Comparing<'a, E> {
     }
 
     /// The widest readable version of a tile.
-    fn widest(&mut self, rows: &'a [TileRow]) -> Result<Option<(&'a TileRow, Vec<Hash>)>, EvidenceFault> {
+    fn widest(&mut self, rows: &'a [TileRow]) -> Result<Option<Stored<'a>>, EvidenceFault> {
         for row in rows.iter().rev() {
             if let Some(hashes) = self.read(row)?.and_then(|bytes| hashes_of(&bytes, row)) {
                 return Ok(Some((row, hashes)));
@@ -294,6 +294,9 @@ impl<'a, E: Evidence + ?Sized> Comparing<'a, E> {
         self.findings.push(FindingKind::TileAltered.at(row.tile.key(self.log), Some(entry), detail));
     }
 }
+
+/// A stored tile and its hashes.
+type Stored<'a> = (&'a TileRow, Vec<Hash>);
 
 /// Whom a root that somebody vouches for agrees with, and the disagreements that it settles.
 pub(crate) enum Settled {

@@ -158,8 +158,11 @@ impl Inventory {
     /// Sorts, keeps the oldest version of what is written once, and looks at locks.
     fn settle(&mut self, log: &LogId, rule: LockRule, findings: &mut Vec<Finding>) {
         let age = |row: &Row| (row.written_ms, row.is_latest);
-        self.live.sort_by_key(age);
-        self.segments.sort_by_key(|segment| (segment.first, segment.count, segment.digest, age(&segment.row)));
+        self.segments.shrink_to_fit();
+        self.tiles.shrink_to_fit();
+        self.archived.shrink_to_fit();
+        self.live.sort_unstable_by_key(age);
+        self.segments.sort_unstable_by_key(|segment| (segment.first, segment.count, segment.digest, age(&segment.row)));
         self.segments.dedup_by(|later, kept| {
             let again = (later.first, later.count, later.digest) == (kept.first, kept.count, kept.digest);
             if again {
@@ -167,7 +170,7 @@ impl Inventory {
             }
             again
         });
-        self.tiles.sort_by_key(|row| (row.tile.level(), row.tile.index(), row.tile.width(), age(&row.row)));
+        self.tiles.sort_unstable_by_key(|row| (row.tile.level(), row.tile.index(), row.tile.width(), age(&row.row)));
         self.tiles.dedup_by(|later, kept| {
             let again = later.tile.is_full() && later.tile == kept.tile;
             if again {
@@ -175,7 +178,7 @@ impl Inventory {
             }
             again
         });
-        self.archived.sort_by_key(|checkpoint| (checkpoint.size, age(&checkpoint.row)));
+        self.archived.sort_unstable_by_key(|checkpoint| (checkpoint.size, age(&checkpoint.row)));
         self.archived.dedup_by(|later, kept| {
             let again = later.size == kept.size;
             if again {

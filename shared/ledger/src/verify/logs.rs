@@ -112,6 +112,8 @@ pub(super) struct Check<'a, E: ?Sized> {
     /// Signed checkpoints that contradict the entries: key, size, root.
     pub(super) contradicting: Vec<(String, u64, Hash)>,
     pub(super) newest: Option<Checkpoint>,
+    /// No key is trusted for this log, which is said once and not of every checkpoint.
+    keyless: bool,
 }
 
 impl<'a, E: Evidence + ?Sized> Check<'a, E> {
@@ -135,6 +137,7 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
             acts: Vec::new(),
             contradicting: Vec::new(),
             newest: None,
+            keyless: false,
         }
     }
 
@@ -370,6 +373,14 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
 
     /// A note's checkpoint, if it is one of this log under an accepted key and of the size that it is named for.
     pub(super) fn accept(&mut self, key: &str, named: Option<u64>, note: &[u8]) -> Option<Checkpoint> {
+        if self.keys.are_none() {
+            if !self.keyless {
+                let detail = "no key that is trusted is named like an origin of this log";
+                self.findings.push(FindingKind::CheckpointUnsigned.at(live_key(self.scope.log), None, detail));
+            }
+            self.keyless = true;
+            return None;
+        }
         match self.keys.check(self.scope.log, note) {
             Ok(checkpoint) if named.is_none_or(|size| size == checkpoint.size()) => Some(checkpoint),
             Ok(checkpoint) => {
@@ -483,7 +494,11 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
 
     /// Whether something was written so lately that what follows it may still be on its way.
     pub(super) fn is_recent(&self, written_ms: u64) -> bool {
-        written_ms.abs_diff(self.scope.options.now_ms) < GRACE_MS
+        self.is_within(written_ms, GRACE_MS)
+    }
+
+    pub(super) fn is_within(&self, written_ms: u64, span_ms: u64) -> bool {
+        written_ms.abs_diff(self.scope.options.now_ms) < span_ms
     }
 }
 

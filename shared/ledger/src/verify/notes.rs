@@ -45,6 +45,11 @@ impl Keys {
         Ok(())
     }
 
+    /// Whether no key counts for this log.
+    pub(crate) fn are_none(&self) -> bool {
+        self.accepted.is_empty()
+    }
+
     /// Notes a key that the entry at `entry` adds.
     pub(crate) fn add(&mut self, entry: u64, text: &str) {
         if let Ok(key) = VerifyingKey::parse(text) {
@@ -77,9 +82,7 @@ impl Keys {
         };
         let unverified = UnverifiedCheckpoint::parse(note).map_err(|error| (refused(&error), error.to_string()))?;
         let origin = unverified.claimed_origin();
-        let foreign = !is_origin(log, origin)
-            || !self.accepted.is_empty() && !self.accepted.iter().any(|key| key.name() == origin);
-        if foreign {
+        if !is_origin(log, origin) || !self.accepted.iter().any(|key| key.name() == origin) {
             return Err((FindingKind::CheckpointOfAnotherLog, format!("its origin is {origin}")));
         }
         unverified.verify(&self.all).map_err(|error| {

@@ -15,11 +15,13 @@ use super::{Case, SEED, calls, entities, globex};
 type Damage = fn(&mut Ledger) -> (String, Option<u64>);
 
 pub(crate) fn all() -> Vec<Case> {
-    let rows: Vec<&[(&'static str, Damage, FindingKind, &'static [FindingKind])]> =
-        vec![LINES, SEGMENTS, ORPHANS, HEADS, TILES, CHECKPOINTS, ROWS_AND_LOCKS];
+    let rows: Vec<Rows> = vec![LINES, SEGMENTS, ORPHANS, HEADS, TILES, CHECKPOINTS, ROWS_AND_LOCKS];
     let rows = rows.into_iter().flatten();
     rows.map(|(name, damage, expect, also)| Case { name, damage: *damage, expect: *expect, also }).collect()
 }
+
+/// The ledger is verified a day after it was written.
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 type Rows = &'static [(&'static str, Damage, FindingKind, &'static [FindingKind])];
 
@@ -398,9 +400,9 @@ const ORPHANS: Rows = &[
             let lines: Vec<String> = (5_000..5_090).map(|seq| line(&calls(), seq)).collect();
             let bytes = pack(&lines);
             let key = SegmentName::of(&calls(), 686, 90, &bytes).key();
-            ledger.now_ms -= 24 * 60 * 60 * 1000;
+            ledger.now_ms -= DAY_MS;
             ledger.put(&key, bytes, true);
-            ledger.now_ms += 24 * 60 * 60 * 1000;
+            ledger.now_ms += DAY_MS;
             (key, Some(686))
         },
         SegmentFork,
@@ -413,9 +415,9 @@ const ORPHANS: Rows = &[
             lines[60] = line(&calls(), 5_000);
             let bytes = pack(&lines);
             let key = SegmentName::of(&calls(), 866, 90, &bytes).key();
-            ledger.now_ms -= 24 * 60 * 60 * 1000;
+            ledger.now_ms -= DAY_MS;
             ledger.put(&key, bytes, true);
-            ledger.now_ms += 24 * 60 * 60 * 1000;
+            ledger.now_ms += DAY_MS;
             (key, Some(866 + 60))
         },
         OrphanUncommitted,
@@ -425,9 +427,9 @@ const ORPHANS: Rows = &[
         "entries that nobody signs",
         |ledger| {
             let lines: Vec<String> = (866..900).map(|seq| line(&calls(), seq)).collect();
-            ledger.now_ms -= 24 * 60 * 60 * 1000;
+            ledger.now_ms -= DAY_MS;
             let key = ledger.commit(&calls(), &lines);
-            ledger.now_ms += 24 * 60 * 60 * 1000;
+            ledger.now_ms += DAY_MS;
             (key, Some(866))
         },
         EntriesUnsigned,
@@ -574,7 +576,9 @@ const TILES: Rows = &[
     (
         "add a tile beyond the end",
         |ledger| {
+            ledger.now_ms -= DAY_MS;
             ledger.put(&tile(0, 4, 256), vec![7; 32 * 256], true);
+            ledger.now_ms += DAY_MS;
             (tile(0, 4, 256), Some(866))
         },
         TileExtra,
@@ -720,10 +724,10 @@ const CHECKPOINTS: Rows = &[
         |ledger| {
             let vkey = builder::vkey(DEPLOYMENT, &calls(), 9);
             let added = builder::act_line(&calls(), "SIGNING_KEY_ADDED", "key", Field::Text(vkey));
-            ledger.now_ms -= 24 * 60 * 60 * 1000;
+            ledger.now_ms -= DAY_MS;
             ledger.rotate(&calls(), 9);
             ledger.append(&calls(), &[added]);
-            ledger.now_ms += 24 * 60 * 60 * 1000;
+            ledger.now_ms += DAY_MS;
             (archive_key(&calls(), 867), Some(867))
         },
         CheckpointUnsigned,

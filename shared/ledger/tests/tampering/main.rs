@@ -16,8 +16,10 @@ use std::sync::OnceLock;
 use builder::{DEPLOYMENT, Ledger, log, vkey};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::LockMode;
-use ledgerline_ledger::verify::folder::Folder;
-use ledgerline_ledger::verify::{Evidence, FindingKind, LockRule, Options, Report, Trust, verify};
+use ledgerline_ledger::verify::folder::{Folder, VERSIONS_FILE};
+use ledgerline_ledger::verify::{Evidence, EvidenceFault, FindingKind, LockRule, Options, Report, Trust, verify};
+use proptest::prelude::*;
+use proptest::sample::Index;
 
 /// The log that most cases change.
 pub(crate) fn calls() -> LogId {
@@ -149,4 +151,55 @@ fn every_kind_of_tampering_is_detected_and_named() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn a_file_that_the_list_leaves_out_is_not_passed_over() {
+    let ledger = clean();
+    let root = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("tampering").join("unlisted");
+    let _ = std::fs::remove_dir_all(&root);
+    ledger.export(&root);
+    let listed = std::fs::read_to_string(root.join(VERSIONS_FILE)).unwrap();
+    let segment = ledger.segment(&calls(), 2);
+    let folder = || Folder::open(&root).unwrap();
+    // A locked segment taken off the list has lost its lock; a file laid beside is a version over the listed one.
+    let without: String =
+        listed.lines().filter(|line| !line.contains(&segment)).map(|line| line.to_owned() + "\n").collect();
+    std::fs::write(root.join(VERSIONS_FILE), without).unwrap();
+    let found = check(&folder(), &trusting(&ledger), &options(&ledger)).findings;
+    let kinds: Vec<FindingKind> = found.iter().map(|found| found.kind).collect();
+    assert!(kinds.contains(&FindingKind::LockMissing) && found[0].key == segment, "{found:?}");
+    std::fs::write(root.join(VERSIONS_FILE), &listed).unwrap();
+    let other = root.join("versions").join(format!("{segment}@other"));
+    std::fs::create_dir_all(other.parent().unwrap()).unwrap();
+    std::fs::write(&other, b"x").unwrap();
+    let found = check(&folder(), &trusting(&ledger), &options(&ledger)).findings;
+    assert_eq!(
+        found.iter().map(|found| (found.kind, found.key.as_str())).collect::<Vec<_>>(),
+        [(FindingKind::ExtraVersion, segment.as_str())]
+    );
+    // No line of the list leads out of the folder.
+    for bad in ["ledger/../../etc/passwd", "/etc/passwd", "ledger//x", "other/key"] {
+        std::fs::write(root.join(VERSIONS_FILE), listed.replacen(&segment, bad, 1)).unwrap();
+        let refused = verify(&folder(), &trusting(&ledger), &options(&ledger), &mut |_| {});
+        assert!(matches!(refused, Err(EvidenceFault::Malformed(_))), "{bad}");
+    }
+    std::fs::remove_dir_all(&root).unwrap();
+    assert!(matches!(Folder::open(&root), Err(EvidenceFault::Malformed(_))));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    /// Whatever bit of whatever stored version: it shows.
+    #[test]
+    fn no_bit_of_any_object_can_change_unseen(object in any::<Index>(), byte in any::<Index>(), bit in 0_u8..8) {
+        let mut ledger = clean();
+        let mut versions: Vec<_> = ledger.objects.values_mut().flatten().collect();
+        let stored = object.get_mut(&mut versions);
+        let at = byte.index(stored.bytes.len());
+        stored.bytes[at] ^= 1 << bit;
+        let key = stored.version.key.clone();
+        let report = check(&ledger, &trusting(&ledger), &options(&ledger));
+        prop_assert!(report.findings.iter().any(|found| found.key == key), "{key} byte {at}: {:?}", report.findings);
+    }
 }

@@ -72,6 +72,15 @@ fn another_key_than_the_trusted_one_proves_nothing() {
 }
 
 #[test]
+fn a_log_without_a_trusted_key_is_said_to_be_so_once() {
+    let ledger = clean();
+    let mut trust = trusting(&ledger);
+    trust.keys.retain(|key| !key.contains(calls().as_str()));
+    let report = check(&ledger, &trust, &options(&ledger));
+    assert_eq!(found(&report), [(CheckpointUnsigned, None), (EntriesUnsigned, Some(0))]);
+}
+
+#[test]
 fn a_key_added_under_the_old_key_is_accepted_from_there_on() {
     let mut ledger = clean();
     let vkey = builder::vkey(DEPLOYMENT, &calls(), 9);
