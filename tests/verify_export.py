@@ -85,9 +85,10 @@ def check_tiles(folder: pathlib.Path, size: int) -> list:
     return leaves
 
 
-def check_segments(folder: pathlib.Path, leaves: list) -> int:
-    """Each leaf is the hash of a line of a segment; what is pruned is left out and counted."""
-    seen, pruned_to, bytes_read = [False] * len(leaves), 0, 0
+def check_segments(folder: pathlib.Path, leaves: list) -> tuple:
+    """Each leaf is the hash of a line of a segment; what is pruned is left out. Returns the bytes of text and what the log
+    says of its own keys: (index, verification key)."""
+    seen, pruned_to, text_bytes, added = [False] * len(leaves), 0, 0, []
     for path in sorted((folder / "segment").glob("*.jsonl.gz")):
         first, count, digest = path.name.removesuffix(".jsonl.gz").split("-")
         first, count = int(first), int(count)
@@ -98,20 +99,23 @@ def check_segments(folder: pathlib.Path, leaves: list) -> int:
         lines = text.split(b"\n")
         if lines.pop() != b"" or len(lines) != count:
             raise Broken(f"{path}: {len(lines)} lines, {count} in its name")
-        bytes_read += len(text)
+        text_bytes += len(text)
         agree = [leaf_hash(line) == leaves[first + at] for at, line in enumerate(lines) if first + at < len(leaves)]
         # A segment that a crash left behind is no part of the log: none of its lines is at its place.
         if any(agree) and not all(agree):
             raise Broken(f"{path}: line {agree.index(False)} is not entry {first + agree.index(False)} of the log")
-        if agree and all(agree):
-            seen[first : first + len(agree)] = [True] * len(agree)
-            for line in lines[: len(agree)]:
-                if b'"type":"LOG_PRUNED"' in line:
-                    pruned_to = max(pruned_to, int(json.loads(line)["fields"].get("prunedTo", 0)))
+        if not agree or not all(agree):
+            continue
+        seen[first : first + len(agree)] = [True] * len(agree)
+        for at, line in enumerate(lines[: len(agree)]):
+            if b'"type":"LOG_PRUNED"' in line:
+                pruned_to = max(pruned_to, int(json.loads(line)["fields"].get("prunedTo", 0)))
+            if b'"type":"SIGNING_KEY_ADDED"' in line:
+                added.append((first + at, json.loads(line)["fields"].get("key", "")))
     missing = [index for index, found in enumerate(seen) if not found and index >= pruned_to]
     if missing:
         raise Broken(f"{folder}: {len(missing)} entries have no segment, the first is entry {missing[0]}")
-    return bytes_read
+    return text_bytes, added
 
 
 def read_key(text: str) -> tuple:
@@ -142,19 +146,21 @@ def check_note(path: pathlib.Path, keys: list) -> tuple:
 
 
 def check_log(folder: pathlib.Path, log: str, keys: list) -> None:
-    origin, size, root = check_note(folder / "checkpoint", keys)
-    if not origin.endswith("/" + log):
-        raise Broken(f"{folder / 'checkpoint'}: signed for {origin}, found under {log}")
+    live = folder / "checkpoint"
+    size = int(live.read_bytes().split(b"\n")[1])
     leaves = check_tiles(folder, size)
-    if tree_hash(leaves) != root:
-        raise Broken(f"{folder / 'checkpoint'}: the root is not that of its {size} leaves")
-    archived = sorted((folder / "checkpoints").iterdir())
-    for path in archived:
-        its_origin, its_size, its_root = check_note(path, keys)
-        if its_origin != origin or its_size != int(path.name) or its_size > size or tree_hash(leaves[:its_size]) != its_root:
+    text_bytes, added = check_segments(folder, leaves)
+    archived, accepted = sorted((folder / "checkpoints").iterdir()), list(keys)
+    for path in [*archived, live]:
+        origin, its_size, its_root = check_note(path, accepted)
+        if not origin.endswith("/" + log):
+            raise Broken(f"{path}: signed for {origin}, found under {log}")
+        if its_size > size or (path != live and its_size != int(path.name)) or tree_hash(leaves[:its_size]) != its_root:
             raise Broken(f"{path}: it is not a checkpoint of this log")
-    text_bytes = check_segments(folder, leaves)
-    print(f"{log}  {size} entries, {text_bytes} bytes of text, {len(archived)} checkpoints, root {root.hex()}")
+        # A key counts from where the log itself names it, under a checkpoint by a key that counted before.
+        named = [read_key(key) for index, key in added if index < its_size]
+        accepted += [key for key in named if key[0] == origin and key[:2] not in [known[:2] for known in accepted]]
+    print(f"{log}  {size} entries, {text_bytes} bytes of text, {len(archived)} checkpoints, root {its_root.hex()}")
 
 
 def main() -> int:

@@ -4,9 +4,9 @@
 //! checkpoint and a partial tile the latest is. An entry is only ever returned from bytes that fit their segment's name.
 //! Left out: whether any of it holds, which is verification's to say.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use ledgerline_ledger::entry::{Entry, Record};
 use ledgerline_ledger::log::LogId;
@@ -130,19 +130,32 @@ impl Inventory {
         })
     }
 
-    /// Entries of these logs (of all, if none is named) that `wanted` takes, up to `limit`, by log and index.
+    /// Entries of these logs (of all, if none is named) that `wanted` takes, by log and index.
     pub(crate) fn find(
         &self,
         evidence: &dyn Evidence,
         context: &Context,
         logs: &[LogId],
-        limit: usize,
         wanted: &(dyn Fn(&LogId, u64, &str) -> bool + Sync),
     ) -> Result<Vec<Found>, Fault> {
         let named = |log: &LogId| logs.is_empty() || logs.contains(log);
         let segments: Vec<_> =
             self.logs.iter().filter(|(log, _)| named(log)).flat_map(|(_, objects)| objects.segments.values()).collect();
-        search(evidence, context, &segments, limit, wanted)
+        search(evidence, context, &segments, wanted)
+    }
+
+    /// As [`Inventory::find`], in these segments alone, if some are named.
+    pub(crate) fn find_in(
+        &self,
+        evidence: &dyn Evidence,
+        context: &Context,
+        segments: Option<&BTreeSet<String>>,
+        wanted: &(dyn Fn(&LogId, u64, &str) -> bool + Sync),
+    ) -> Result<Vec<Found>, Fault> {
+        let named = |key: &String| segments.is_none_or(|segments| segments.contains(key));
+        let all = self.logs.values().flat_map(|objects| &objects.segments);
+        let segments: Vec<_> = all.filter(|(key, _)| named(key)).map(|(_, segment)| segment).collect();
+        search(evidence, context, &segments, wanted)
     }
 
     /// The candidates for an index of a log.
@@ -155,7 +168,7 @@ impl Inventory {
     ) -> Result<Vec<Found>, Fault> {
         let holds = |name: &SegmentName| name.first <= index && index < name.end();
         let segments: Vec<_> = self.log(log)?.segments.values().filter(|(name, _)| holds(name)).collect();
-        search(evidence, context, &segments, usize::MAX, &|_, at, _| at == index)
+        search(evidence, context, &segments, &|_, at, _| at == index)
     }
 }
 
@@ -164,29 +177,18 @@ fn search(
     evidence: &dyn Evidence,
     context: &Context,
     segments: &[&(SegmentName, ObjectVersion)],
-    limit: usize,
     wanted: &(dyn Fn(&LogId, u64, &str) -> bool + Sync),
 ) -> Result<Vec<Found>, Fault> {
     let progress = context.progress("reading segments", Some(segments.len() as u64));
-    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let next = AtomicUsize::new(0);
     let found = Mutex::new(Vec::new());
     let work = || -> Result<(), Fault> {
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some((name, version)) = segments.get(at) else { return Ok(()) };
-            if stop.load(Ordering::Relaxed) {
-                return Ok(());
-            }
             let hits = hits(evidence, name, version, wanted)?;
             progress.inc(1);
-            if hits.is_empty() {
-                continue;
-            }
-            let mut found = found.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            found.extend(hits);
-            if found.len() >= limit {
-                stop.store(true, Ordering::Relaxed);
-            }
+            found.lock().unwrap_or_else(PoisonError::into_inner).extend(hits);
         }
     };
     let outcome = std::thread::scope(|scope| {
@@ -198,9 +200,8 @@ fn search(
     });
     progress.finish_and_clear();
     outcome?;
-    let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     found.sort_by(|one: &Found, other| (&one.log, one.index).cmp(&(&other.log, other.index)));
-    found.truncate(limit);
     Ok(found)
 }
 

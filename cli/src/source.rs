@@ -2,8 +2,11 @@
 //!
 //! Invariant: keys that come with the evidence are never taken for keys that the caller trusts; who uses them says so.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+#[cfg(feature = "aws")]
+use ledgerline_aws::evidence::StoredEvidence;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::verify::folder::Folder;
 use ledgerline_ledger::verify::{Evidence, EvidenceFault};
@@ -12,6 +15,7 @@ use crate::args::Place;
 #[cfg(feature = "aws")]
 use crate::cloud::{Cloud, Lone};
 use crate::fault::Fault;
+use crate::reading::{Found, Inventory};
 
 /// Evidence to read.
 pub(crate) struct Source {
@@ -20,6 +24,17 @@ pub(crate) struct Source {
     /// How it is called.
     pub(crate) name: String,
     held: Held,
+    #[cfg(feature = "aws")]
+    stored: Option<StoredEvidence>,
+}
+
+/// Whether a list of versions must tell their locks: in a bucket that is a call per version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Locks {
+    /// Each version's.
+    Listed,
+    /// Those of what is found, asked with [`Source::look_at`].
+    OnDemand,
 }
 
 /// What must stay open while evidence is read.
@@ -34,33 +49,33 @@ enum Held {
 impl Source {
     /// Opens what was named; with `only`, no more of it than one log.
     #[cfg_attr(not(feature = "aws"), expect(unused_variables, reason = "a folder is listed whole"))]
-    pub(crate) fn open(place: &Place, only: Option<&LogId>) -> Result<Self, Fault> {
+    pub(crate) fn open(place: &Place, only: Option<&LogId>, locks: Locks) -> Result<Self, Fault> {
         match place {
             Place::Folder(folder) => {
                 let name = folder.display().to_string();
                 let folder = Folder::open(folder).map_err(|error| folder_fault(folder, &error))?;
-                Ok(Self { evidence: Box::new(folder.clone()), name, held: Held::Folder(folder) })
+                Ok(Self {
+                    evidence: Box::new(folder.clone()),
+                    name,
+                    held: Held::Folder(folder),
+                    #[cfg(feature = "aws")]
+                    stored: None,
+                })
             }
             #[cfg(feature = "aws")]
             Place::Stack(stack) => {
                 let cloud = Cloud::open(stack)?;
-                let evidence = cloud.evidence()?;
-                let evidence = match only {
-                    Some(log) => evidence.only(log.clone()),
-                    None => evidence,
-                };
+                let evidence = narrowed(cloud.evidence()?, only, locks);
                 let name = stack.display().to_string();
-                Ok(Self { evidence: Box::new(evidence), name, held: Held::Stack(Box::new(cloud)) })
+                let stored = Some(evidence.clone());
+                Ok(Self { evidence: Box::new(evidence), name, held: Held::Stack(Box::new(cloud)), stored })
             }
             #[cfg(feature = "aws")]
             Place::Bucket(bucket) => {
                 let lone = Lone::open()?;
-                let evidence = lone.evidence(bucket);
-                let evidence = match only {
-                    Some(log) => evidence.only(log.clone()),
-                    None => evidence,
-                };
-                Ok(Self { evidence: Box::new(evidence), name: bucket.clone(), held: Held::Bucket(Box::new(lone)) })
+                let evidence = narrowed(lone.evidence(bucket), only, locks);
+                let (stored, name) = (Some(evidence.clone()), bucket.clone());
+                Ok(Self { evidence: Box::new(evidence), name, held: Held::Bucket(Box::new(lone)), stored })
             }
         }
     }
@@ -85,6 +100,49 @@ impl Source {
         }
     }
 
+    /// The locks of what was found, where the list did not tell them.
+    pub(crate) fn look_at(&self, found: &mut [Found]) -> Result<(), Fault> {
+        #[cfg(feature = "aws")]
+        if let Some(stored) = &self.stored {
+            for one in found {
+                one.version = stored.looked_at(one.version.clone()).map_err(|error| evidence_fault(&error))?;
+            }
+        }
+        #[cfg(not(feature = "aws"))]
+        let _ = found;
+        Ok(())
+    }
+
+    /// The segments that may hold entries of a record, by the index: `None` if the evidence has to be read through.
+    ///
+    /// What the index does not know yet is added from the heads. An index that knows nothing of the record is not believed.
+    #[cfg_attr(
+        not(feature = "aws"),
+        expect(clippy::unused_self, unused_variables, clippy::unnecessary_wraps, reason = "a folder is read through")
+    )]
+    pub(crate) fn segments_of(&self, record: &str, inventory: &Inventory) -> Result<Option<BTreeSet<String>>, Fault> {
+        #[cfg(feature = "aws")]
+        if let Some(cloud) = self.cloud() {
+            use ledgerline_custody::access::ReadPostings as _;
+            let table = cloud.operator.table("IndexTable").map_err(|error| crate::cloud::store_fault(&error))?;
+            let index = ledgerline_aws::reads::IndexReader::new(cloud.operator.dynamodb.clone(), table);
+            // Heads first: what they do not name as unindexed has its rows by then.
+            let heads = self.evidence.heads().map_err(|error| evidence_fault(&error))?.unwrap_or_default();
+            let mut segments = BTreeSet::new();
+            let orgs: BTreeSet<&str> = inventory.logs.keys().map(LogId::org).collect();
+            for org in orgs {
+                let rows = cloud.ask(index.postings(&format!("{org}/{record}")))?;
+                segments.extend(rows.into_iter().map(|row| row.segment));
+            }
+            if segments.is_empty() {
+                return Ok(None);
+            }
+            segments.extend(heads.into_iter().flat_map(|head| head.segments).map(|(key, _)| key));
+            return Ok(Some(segments));
+        }
+        Ok(None)
+    }
+
     /// The deployment behind the evidence, if it is one.
     #[cfg(feature = "aws")]
     pub(crate) fn cloud(&self) -> Option<&Cloud> {
@@ -93,6 +151,15 @@ impl Source {
             Held::Folder(_) | Held::Bucket(_) => None,
         }
     }
+}
+
+#[cfg(feature = "aws")]
+fn narrowed(evidence: StoredEvidence, only: Option<&LogId>, locks: Locks) -> StoredEvidence {
+    let evidence = match only {
+        Some(log) => evidence.only(log.clone()),
+        None => evidence,
+    };
+    if locks == Locks::OnDemand { evidence.without_locks() } else { evidence }
 }
 
 /// Reads a log's name.

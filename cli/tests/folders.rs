@@ -2,23 +2,19 @@
 //!
 //! The ledger in memory is the tampering matrix's own: one builder says what a good ledger is.
 
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 #[path = "../../shared/ledger/tests/tampering/builder.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    clippy::unwrap_used,
-    reason = "shared with the tampering matrix, which uses all of it"
-)]
+#[allow(dead_code, unreachable_pub, missing_docs, reason = "shared with the tampering matrix, which uses all of it")]
 mod builder;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use builder::{DEPLOYMENT, Ledger, line, log, vkey};
+use builder::{DEPLOYMENT, Ledger, act_line, line, log, vkey};
+use ledgerline_ledger::entry::Field;
 use serde_json::Value;
 
 const LOG: &str = "acme/interaction/1/0";
@@ -109,6 +105,24 @@ fn a_flipped_byte_is_named_and_the_exit_code_is_1() {
     assert_eq!(told["outcome"], "broken");
     assert_eq!(told["findings"][0]["key"], segment);
     assert!(told["findings"][0]["remedy"].is_string() && told["findings"][0]["kind"].is_string());
+}
+
+/// A ledger whose key was rotated: the old key's checkpoint covers the entry that names the new one.
+fn rotated() -> Ledger {
+    let mut ledger = ledger();
+    let log = log(LOG);
+    let new = Field::Text(vkey(DEPLOYMENT, &log, SEED + 1));
+    ledger.append(&log, &[act_line(&log, "SIGNING_KEY_ADDED", "key", new)]);
+    ledger.rotate(&log, SEED + 1);
+    ledger.append(&log, &[line(&log, 701)]);
+    ledger
+}
+
+#[test]
+fn the_first_key_vouches_for_the_next() {
+    let root = exported("rotated", &rotated());
+    let output = run(&["verify", path(&root), "--key", &key()]);
+    assert_eq!(code(&output), 0, "{}", text(&output));
 }
 
 #[test]
@@ -358,6 +372,7 @@ fn python_agrees_about_a_clean_folder_and_a_broken_one() {
     let check = |root: &Path| {
         Command::new(&python).arg(&script).arg(root).args(["--key", &key()]).output().unwrap().status.code().unwrap()
     };
+    assert_eq!(check(&exported("python-rotated", &rotated())), 0);
     let mut ledger = ledger();
     assert_eq!(check(&exported("python", &ledger)), 0);
     let segment = ledger.segment(&log(LOG), 2);
@@ -367,8 +382,7 @@ fn python_agrees_about_a_clean_folder_and_a_broken_one() {
 
 #[test]
 fn without_the_aws_feature_nothing_of_aws_is_compiled() {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let output = Command::new(cargo)
+    let output = Command::new(env!("CARGO"))
         .args([
             "tree",
             "--offline",

@@ -25,7 +25,7 @@ use crate::args::{ExportArgs, Place};
 use crate::context::{Context, moment};
 use crate::fault::Fault;
 use crate::screen::{Mark, Screen, bytes, grouped};
-use crate::source::{Source, evidence_fault, logs_of, vkeys};
+use crate::source::{Locks, Source, evidence_fault, logs_of, vkeys};
 
 /// A segment is put at most two minutes (audit-write's time-out) before its commit; the rest is for clocks that differ.
 const COMMIT_MS: u64 = 15 * 60 * 1000;
@@ -40,7 +40,7 @@ pub(super) fn run(args: &ExportArgs, context: &Context) -> Answered {
     let logs = logs_of(&args.logs)?;
     prepare(&args.out)?;
     let only = if let [log] = logs.as_slice() { Some(log) } else { None };
-    let source = Source::open(&Place::Stack(args.deployment.stack.clone()), only)?;
+    let source = Source::open(&Place::Stack(args.deployment.stack.clone()), only, Locks::Listed)?;
     let evidence = source.evidence.as_ref();
     let wanted = |log: &LogId| logs.is_empty() || logs.contains(log);
     // Heads first: what is listed afterwards holds at least what they say.

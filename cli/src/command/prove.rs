@@ -16,13 +16,13 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::reading::{Found, Inventory, is_event};
 use crate::screen::{Mark, Screen, grouped};
-use crate::source::{Source, log_of};
+use crate::source::{Locks, Source, log_of};
 use crate::tree::Tree;
 
 /// Writes the proof of an entry.
 pub(super) fn run(args: &ProveArgs, context: &Context) -> Answered {
     let log = args.log.as_deref().map(log_of).transpose()?;
-    let source = Source::open(&args.source.place(), log.as_ref())?;
+    let source = Source::open(&args.source.place(), log.as_ref(), Locks::OnDemand)?;
     let evidence = source.evidence.as_ref();
     let inventory = Inventory::of(evidence, context)?;
     let candidates = candidates(&inventory, evidence, context, &args.which, log.as_ref())?;
@@ -68,7 +68,7 @@ pub(super) fn candidates(
             }
             let event = event.to_ascii_lowercase();
             let logs: Vec<LogId> = log.into_iter().cloned().collect();
-            inventory.find(evidence, context, &logs, usize::MAX, &|_, _, line| is_event(line, &event))
+            inventory.find(evidence, context, &logs, &|_, _, line| is_event(line, &event))
         }
         (None, Some(index), Some(log)) => inventory.at(evidence, context, log, index),
         // Clap asks for one of both, and for the log with an index.

@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::reading::Inventory;
 use crate::screen::{Mark, Screen, counted, grouped};
-use crate::source::{Source, evidence_fault, logs_of};
+use crate::source::{Locks, Source, evidence_fault, logs_of};
 use crate::tree::Tree;
 
 /// Differences that a person is shown; JSON has all of them.
@@ -28,7 +28,8 @@ const SHOWN: usize = 20;
 /// Derives, compares and, if asked, writes.
 pub(super) fn run(args: &RebuildArgs, context: &Context) -> Answered {
     let logs = logs_of(&args.logs)?;
-    let source = Source::open(&args.source.place(), if let [log] = logs.as_slice() { Some(log) } else { None })?;
+    let only = if let [log] = logs.as_slice() { Some(log) } else { None };
+    let source = Source::open(&args.source.place(), only, Locks::OnDemand)?;
     let evidence = source.evidence.as_ref();
     let inventory = Inventory::of(evidence, context)?;
     let wanted = |log: &LogId| logs.is_empty() || logs.contains(log);

@@ -14,14 +14,14 @@ use crate::answer::{Answer, Answered, Outcome};
 use crate::args::RetentionArgs;
 use crate::context::{Context, moment};
 use crate::screen::{Mark, Screen, bytes, counted, grouped};
-use crate::source::{Source, evidence_fault};
+use crate::source::{Locks, Source, evidence_fault};
 
 /// Unlocked objects that a person is shown; JSON has all of them.
 const SHOWN: usize = 20;
 
 /// Reports on the evidence's retention.
 pub(super) fn run(args: &RetentionArgs, context: &Context) -> Answered {
-    let source = Source::open(&args.source.place(), None)?;
+    let source = Source::open(&args.source.place(), None, Locks::Listed)?;
     let mut report = Report { name: source.name.clone(), now_s: context.now_ms / 1000, ..Report::default() };
     let progress = context.progress("looking at locks", None);
     let listed = source.evidence.versions(&mut |version| {

@@ -17,7 +17,7 @@ use crate::context::{Context, moment};
 use crate::fault::Fault;
 use crate::reading::{Found, Inventory, is_about};
 use crate::screen::{Mark, Screen, counted, grouped};
-use crate::source::{Source, evidence_fault, log_of};
+use crate::source::{Locks, Source, evidence_fault, log_of};
 use crate::tree::Tree;
 
 /// Shows one of them.
@@ -31,10 +31,11 @@ pub(super) fn run(what: &ShowCommand, context: &Context) -> Answered {
 
 fn entry(which: &WhichEntry, source: &FolderOption, log: Option<&str>, context: &Context) -> Answered {
     let log = log.map(log_of).transpose()?;
-    let source = Source::open(&source.place(), log.as_ref())?;
+    let source = Source::open(&source.place(), log.as_ref(), Locks::OnDemand)?;
     let evidence = source.evidence.as_ref();
     let inventory = Inventory::of(evidence, context)?;
-    let candidates = candidates(&inventory, evidence, context, which, log.as_ref())?;
+    let mut candidates = candidates(&inventory, evidence, context, which, log.as_ref())?;
+    source.look_at(&mut candidates)?;
     let mut shown = Vec::new();
     for (found, standing) in standings(candidates, &inventory, evidence)? {
         // Where one of several copies is in the tree, the others are what a crash left.
@@ -49,10 +50,12 @@ fn entry(which: &WhichEntry, source: &FolderOption, log: Option<&str>, context: 
 }
 
 fn interaction(record: &str, source: &FolderOption, context: &Context) -> Answered {
-    let source = Source::open(&source.place(), None)?;
+    let source = Source::open(&source.place(), None, Locks::OnDemand)?;
     let evidence = source.evidence.as_ref();
     let inventory = Inventory::of(evidence, context)?;
-    let found = inventory.find(evidence, context, &[], usize::MAX, &|_, _, line| is_about(line, record))?;
+    let segments = source.segments_of(record, &inventory)?;
+    let mut found = inventory.find_in(evidence, context, segments.as_ref(), &|_, _, line| is_about(line, record))?;
+    source.look_at(&mut found)?;
     let entries = in_event_order(standings(found, &inventory, evidence)?)?;
     if entries.is_empty() {
         return Err(Fault::new(
@@ -112,7 +115,7 @@ pub(super) fn standings(
 
 fn heads(source: &FolderOption, log: Option<&str>, context: &Context) -> Answered {
     let log = log.map(log_of).transpose()?;
-    let source = Source::open(&source.place(), log.as_ref())?;
+    let source = Source::open(&source.place(), log.as_ref(), Locks::OnDemand)?;
     let evidence = source.evidence.as_ref();
     let inventory = Inventory::of(evidence, context)?;
     let rows = evidence.heads().map_err(|error| evidence_fault(&error))?.unwrap_or_default();

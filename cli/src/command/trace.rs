@@ -15,16 +15,19 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::reading::{Found, Inventory, has_token, is_about};
 use crate::screen::{Mark, Screen, counted, grouped};
-use crate::source::Source;
+use crate::source::{Locks, Source};
 
 /// Looks everywhere.
 pub(super) fn run(args: &TraceArgs, context: &Context) -> Answered {
-    let source = Source::open(&args.source.place(), None)?;
+    let source = Source::open(&args.source.place(), None, Locks::OnDemand)?;
     let evidence = source.evidence.as_ref();
     let inventory = Inventory::of(evidence, context)?;
     let subject = args.subject.as_str();
     let wanted = |line: &str| is_about(line, subject) || has_token(line, subject);
-    let found = inventory.find(evidence, context, &[], usize::MAX, &|_, _, line| wanted(line))?;
+    // The index knows records; a token is looked for in every segment.
+    let segments = source.segments_of(subject, &inventory)?;
+    let mut found = inventory.find_in(evidence, context, segments.as_ref(), &|_, _, line| wanted(line))?;
+    source.look_at(&mut found)?;
     let entries = in_event_order(standings(found, &inventory, evidence)?)?;
     let mut records = BTreeSet::new();
     let mut objects = BTreeSet::new();

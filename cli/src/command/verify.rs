@@ -7,6 +7,7 @@ use std::io;
 use std::path::PathBuf;
 
 use indicatif::ProgressBar;
+use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::verify::{Finding, LockRule, LogReport, Options, Progress, Report, Trust, verify};
 use serde_json::{Value, json};
 
@@ -14,9 +15,8 @@ use crate::answer::{Answer, Answered, Outcome};
 use crate::args::VerifyArgs;
 use crate::context::Context;
 use crate::fault::Fault;
-use crate::reading::Inventory;
 use crate::screen::{Mark, Screen, bytes, counted, grouped};
-use crate::source::{Source, evidence_fault, logs_of, vkeys};
+use crate::source::{Locks, Source, evidence_fault, logs_of, vkeys};
 
 /// Findings that a person is shown; JSON has all of them.
 const SHOWN: usize = 40;
@@ -26,12 +26,14 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Answered {
     let logs = logs_of(&args.logs)?;
     let mut keys = vkeys(&args.trust.keys)?;
     let witnesses = vkeys(&args.trust.witnesses)?;
-    let source = Source::open(&args.source.place(), if let [log] = logs.as_slice() { Some(log) } else { None })?;
+    let only = if let [log] = logs.as_slice() { Some(log) } else { None };
+    let source = Source::open(&args.source.place(), only, Locks::Listed)?;
     let evidence = source.evidence.as_ref();
     let mut keys_from = None;
     if keys.is_empty() {
-        let names =
-            if logs.is_empty() { Inventory::of(evidence, context)?.logs.into_keys().collect() } else { logs.clone() };
+        let heads = evidence.heads().map_err(|error| evidence_fault(&error))?.unwrap_or_default();
+        let names: Vec<LogId> =
+            if logs.is_empty() { heads.into_iter().map(|head| head.log).collect() } else { logs.clone() };
         let (own, from) = source.own_keys(&names)?;
         keys = own;
         keys_from = Some(from);

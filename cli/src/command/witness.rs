@@ -23,7 +23,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::reading::{Inventory, LogObjects};
 use crate::screen::{Mark, Screen, grouped};
-use crate::source::{Source, evidence_fault, vkeys};
+use crate::source::{Locks, Source, evidence_fault, vkeys};
 use crate::tree::{Claim, Tree};
 
 /// Looks at every log whose key is given, and cosigns what holds.
@@ -33,7 +33,7 @@ pub(super) fn run(args: &WitnessArgs, context: &Context) -> Answered {
     let signer = signer(args)?;
     let _alone = alone(&args.state)?;
     let mut state = State::read(&args.state)?;
-    let source = Source::open(&args.source.place(), None)?;
+    let source = Source::open(&args.source.place(), None, Locks::OnDemand)?;
     let inventory = Inventory::of(source.evidence.as_ref(), context)?;
     let mut seen = Vec::new();
     for key in keys.iter().filter(|key| key.kind() == KeyKind::Log) {

@@ -55,12 +55,7 @@ pub struct Tables {
 
 impl StoredEvidence {
     /// The evidence in a bucket. Without tables nothing is said about heads and postings.
-    pub fn new(
-        runtime: Handle,
-        s3: aws_sdk_s3::Client,
-        bucket: impl Into<String>,
-        tables: Option<Tables>,
-    ) -> Self {
+    pub fn new(runtime: Handle, s3: aws_sdk_s3::Client, bucket: impl Into<String>, tables: Option<Tables>) -> Self {
         Self { runtime, s3, bucket: bucket.into(), tables, log: None, locks: true, postings: true }
     }
 
@@ -79,7 +74,20 @@ impl StoredEvidence {
         Self { postings: false, ..self }
     }
 
-    /// Every version below `prefix`, with lock and hold.
+    /// Without locks and holds in the list: they cost one call per version.
+    pub fn without_locks(self) -> Self {
+        Self { locks: false, ..self }
+    }
+
+    /// A version with its lock and hold.
+    ///
+    /// # Errors
+    /// The bucket's.
+    pub fn looked_at(&self, version: ObjectVersion) -> Result<ObjectVersion, EvidenceFault> {
+        Ok(self.runtime.block_on(look(&self.s3, &self.bucket, version))?)
+    }
+
+    /// Every version below `prefix`, with lock and hold where they are asked for.
     async fn list(&self, prefix: &str, each: &mut (dyn FnMut(ObjectVersion) + '_)) -> Result<(), StoreError> {
         let what = format!("list the versions of {prefix} in {}", self.bucket);
         let (mut key, mut version) = (None, None);
@@ -121,7 +129,11 @@ impl StoredEvidence {
                 });
             }
             if self.locks {
-                self.look_at(listed, each).await?;
+                if self.locks {
+                    self.look_at(listed, each).await?;
+                } else {
+                    listed.into_iter().for_each(&mut *each);
+                }
             } else {
                 listed.into_iter().for_each(&mut *each);
             }
@@ -215,9 +227,7 @@ impl Evidence for StoredEvidence {
 async fn look(s3: &aws_sdk_s3::Client, bucket: &str, version: ObjectVersion) -> Result<ObjectVersion, StoreError> {
     let looked = s3.head_object().bucket(bucket).key(&version.key).version_id(&version.version_id).send().await;
     match looked {
-        Ok(head) => {
-            Ok(ObjectVersion { lock: lock_of(&head), legal_hold: is_held(&head), ..version })
-        }
+        Ok(head) => Ok(ObjectVersion { lock: lock_of(&head), legal_hold: is_held(&head), ..version }),
         Err(error) => match store_error(format!("look at {}", version.key), error) {
             // A partial tile may be replaced while one looks: what was listed is said as it was listed.
             StoreError::NotFound(_) => Ok(version),

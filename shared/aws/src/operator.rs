@@ -96,9 +96,9 @@ impl Deployment {
 
 fn is_loopback(endpoint: &str) -> bool {
     let host = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
-    ["127.0.0.1", "localhost", "[::1]"].iter().any(|name| {
-        host.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
-    })
+    ["127.0.0.1", "localhost", "[::1]"]
+        .iter()
+        .any(|name| host.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/'])))
 }
 
 /// A deployment and the clients to talk to it.
@@ -146,8 +146,7 @@ impl Totals {
 
     /// Whether every event is accounted for: nothing lost, nothing doubled.
     pub fn balance(&self) -> bool {
-        self.planned >= self.committed
-            && self.input == self.planned + self.filtered + self.duplicate + self.quarantined
+        self.planned >= self.committed && self.input == self.planned + self.filtered + self.duplicate + self.quarantined
     }
 }
 
@@ -344,7 +343,8 @@ impl Operator {
     /// The bucket's.
     pub async fn bucket_settings(&self, bucket: &str) -> Result<BucketSettings, StoreError> {
         let versioning = self.s3.get_bucket_versioning().bucket(bucket).send().await;
-        let versioning = versioning.map_err(|error| store_error(format!("look at the versioning of {bucket}"), error))?;
+        let versioning =
+            versioning.map_err(|error| store_error(format!("look at the versioning of {bucket}"), error))?;
         let lock = self.s3.get_object_lock_configuration().bucket(bucket).send().await;
         let lock = match lock.map_err(|error| store_error(format!("look at the Object Lock of {bucket}"), error)) {
             Ok(lock) => lock.object_lock_configuration,
