@@ -1,25 +1,25 @@
 //! The append, one straight line. Each step names what a crash after it leaves behind and who repairs it.
 //!
-//! Invariant: a message is finished only when its chunk is committed, indexed and counted, or kept as poison. Nothing is
-//! remembered between two attempts: after any error the next one begins with what the stores say.
+//! Invariant: a message is finished only when its chunk is committed, indexed and counted, or kept as poison. Nothing that
+//! is remembered decides a write: after any error the next attempt begins with what the stores say.
 
 use futures_util::future::join_all;
+use ledgerline_custody::publication::{self, EvidenceError, LogError, Memory, Publication};
 use ledgerline_lake::plan::Pointer;
-use ledgerline_lake::ports::{KeepPoison, ReadChunk};
+use ledgerline_lake::ports::{KeepPoison as _, ReadChunk as _};
 use ledgerline_lambda::disposition::Disposition;
 use ledgerline_ledger::append::{AppendPlan, fit_segment, plan_append};
 use ledgerline_ledger::chunk::{Chunk, ChunkId};
-use ledgerline_ledger::head::{Head, SegmentRef};
+use ledgerline_ledger::head::Head;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{CommitAppend, Lock, Put, ReadHead, ReadSegment, WritePostings, WriteSegment};
-use ledgerline_ledger::posting::postings;
-use ledgerline_ledger::segment::Segment;
+use ledgerline_ledger::ports::{CommitAppend as _, Put, ReadSegment as _, WriteSegment as _};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::tree::Hash;
 
 use crate::config::AppendConfig;
-use crate::error::{AppendError, EvidenceError, disposition};
-use crate::{Ports, poison};
+use crate::error::{AppendError, disposition};
+use crate::poison;
+use crate::ports::Ports;
 
 /// A message of one log's group.
 #[derive(Debug)]
@@ -41,30 +41,29 @@ impl Task {
     }
 }
 
-impl<C, L, I, R, K, Q> Ports<C, L, I, R, K, Q>
-where
-    C: ReadHead + CommitAppend,
-    L: ReadSegment + WriteSegment,
-    I: WritePostings,
-    R: ReadChunk,
-    K: KeepPoison,
-{
+/// Appends to logs, over some ports.
+#[derive(Debug)]
+pub(crate) struct Appender<'a, P> {
+    pub(crate) ports: &'a P,
+    pub(crate) config: &'a AppendConfig,
+    pub(crate) memory: &'a Memory,
+}
+
+impl<P: Ports> Appender<'_, P> {
     /// Appends the chunks of all unfinished tasks, in their order, and finishes what an earlier run left open.
-    pub(crate) async fn append(
-        &self,
-        config: &AppendConfig,
-        log: &LogId,
-        tasks: &mut [Task],
-        now_ms: i64,
-    ) -> Result<(), AppendError> {
+    pub(crate) async fn append(&self, log: &LogId, tasks: &mut [Task], now_ms: u64) -> Result<(), AppendError> {
         self.keep_messages_without_pointer(tasks).await?;
+        let publication = Publication { ports: self.ports, settings: &self.config.publication, memory: self.memory };
         loop {
-            // (1) The head, consistently. A segment that is committed but not indexed is finished first, by the same
-            // function as below, from its stored bytes: a crash after (5) or (6) is repaired here.
-            let head = self.load_head(log).await?;
-            for segment in head.unpublished() {
-                let bytes = self.ledger.segment(&segment.key, &segment.version_id).await?;
-                self.finish(log, segment, &bytes).await?;
+            // (1) The head, consistently; a process that meets the log for the first time compares it with its archive. A
+            // segment that is committed but not indexed is finished first, by the same function as below, from its stored
+            // bytes: a crash after (5) or (6) is repaired here.
+            let head = publication.load_finished(log).await?;
+
+            // A head that publication has lagged behind for so long has no room for another segment.
+            if head.unpublished().len() >= MAX_UNPUBLISHED {
+                publication.publish(log, &head, now_ms).await?;
+                continue;
             }
 
             // (2) Chunks with a marker are committed; their messages are redeliveries.
@@ -72,54 +71,33 @@ where
 
             // (3) The chunks, read and checked; a segment's bytes, leaves, edge and root. Nothing is written yet.
             let chunks = self.read_chunks(log, tasks).await?;
-            let Some(plan) = plan_append(log, &head, &chunks) else { return Ok(()) };
+            let Some(plan) = plan_append(log, &head, &chunks) else {
+                // (8), (9) Tiles and checkpoint, some ten seconds' worth of segments at once. Put off and not tried again
+                // here if a store does not answer: no chunk waits for it, and the log's next run, or sweep, repeats it.
+                if publication::is_due(&head, now_ms) {
+                    put_off_unless_final(log, publication.publish(log, &head, now_ms).await)?;
+                }
+                return Ok(());
+            };
 
             // (4) The segment. A crash now leaves an orphan: locked, named by its bytes, in no head. It is benign, as its
             // chunks are committed by the redelivery, under the same name if nothing else was appended before.
-            let version_id = self.put_segment(config, &plan, now_ms).await?;
+            let version_id = self.put_segment(&plan, now_ms).await?;
 
             // (5) The commit: head and markers in one transaction. After it the entries are in the log for good. If its
             // outcome is unknown, the next attempt settles it by (1) and (2): there, or not there.
-            let commit = plan.commit(version_id, epoch_s(now_ms) + config.marker_days * DAY_S);
-            self.control.commit(&commit).await?;
+            let commit = plan.commit(version_id, now_ms / 1000 + self.config.marker_days * DAY_S);
+            self.ports.control().commit(&commit).await?;
 
-            // (6), (9), (7) Postings, counts, head: indexed. A crash before (7) leaves the segment in `unpublished`, from
-            // where (1) repeats all three.
-            self.finish(log, &commit.segment, &plan.bytes).await?;
+            // (6), (7) Postings, counts, head: indexed. A crash before (7) leaves the segment in `unpublished` beyond
+            // `indexed`, from where (1) repeats all three.
+            publication.finish(log, &commit.segment, &plan.bytes).await?;
             for task in tasks.iter_mut() {
                 task.finished |=
                     task.open_chunk().is_some_and(|(id, _)| plan.chunks.iter().any(|(done, _)| *done == id));
             }
             tracing::info!(%log, first = plan.name.first, count = plan.name.count, "appended");
-            if tasks.iter().all(|task| task.finished) {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn load_head(&self, log: &LogId) -> Result<Head, AppendError> {
-        match self.control.head(log).await? {
-            None => Ok(Head::empty()),
-            Some(stored) => stored.verify(log).map_err(|error| AppendError::Head { log: log.to_string(), error }),
-        }
-    }
-
-    /// Postings, counts and head of a committed segment. Every step may be repeated; the order matters: counts come
-    /// before the head forgets the segment, since its row there is what a repair starts from.
-    async fn finish(&self, log: &LogId, committed: &SegmentRef, bytes: &[u8]) -> Result<(), AppendError> {
-        let evidence = |error: EvidenceError| AppendError::Evidence { key: committed.key.clone(), error };
-        let segment = Segment::read(&committed.key, bytes).map_err(|error| evidence(error.into()))?;
-        let postings = postings(&segment, &committed.version_id).map_err(|error| evidence(error.into()))?;
-        // (6) Rows that depend on the segment's bytes alone.
-        self.index.put_postings(&postings).await?;
-        // (9) Each chunk is added to its object's row once; the ordinals in the row see to that.
-        for (chunk, count) in &committed.chunks {
-            self.control.count_committed(chunk, *count).await?;
-        }
-        // (7) A conflict means that another writer has finished this very segment.
-        match self.control.mark_indexed(log, committed).await {
-            Ok(()) | Err(StoreError::Conflict(_)) => Ok(()),
-            Err(error) => Err(error.into()),
+            self.memory.keep_leaves(&commit.segment, plan.leaves);
         }
     }
 
@@ -130,7 +108,7 @@ where
         if open.is_empty() {
             return Ok(());
         }
-        let markers = self.control.markers(log, &open).await?;
+        let markers = self.ports.control().markers(log, &open).await?;
         // Committed since the head was loaded, so perhaps not indexed: begin again, lest nobody finish it.
         if markers.iter().any(|marker| marker.first >= head.size()) {
             return Err(StoreError::Conflict(Failure::new(format!("head of {log} moved"))).into());
@@ -146,7 +124,7 @@ where
     async fn read_chunks(&self, log: &LogId, tasks: &mut [Task]) -> Result<Vec<Chunk>, AppendError> {
         let reads = tasks.iter().map(|task| async {
             match task.open_chunk() {
-                Some((_, pointer)) => Some(self.plans.read_chunk(pointer).await),
+                Some((_, pointer)) => Some(self.ports.plans().read_chunk(pointer).await),
                 None => None,
             }
         });
@@ -185,23 +163,23 @@ where
 
     /// Puts the segment and returns its version. What lies there already must be the same bytes; its lock, which may be
     /// an orphan's of long ago, is made long enough.
-    async fn put_segment(&self, config: &AppendConfig, plan: &AppendPlan, now_ms: i64) -> Result<String, AppendError> {
+    async fn put_segment(&self, plan: &AppendPlan, now_ms: u64) -> Result<String, AppendError> {
         let key = plan.name.key();
-        let lock = Lock { mode: config.lock_mode, retain_until_s: epoch_s(now_ms) + config.retention_days * DAY_S };
-        let there = match self.ledger.put_segment(&key, &plan.bytes, &plan.sha256, &lock).await? {
+        let lock = self.config.publication.lock(now_ms);
+        let there = match self.ports.ledger().put_segment(&key, &plan.bytes, &plan.sha256, &lock).await? {
             Put::Written { version_id } => return Ok(version_id),
-            Put::Exists => self.ledger.segment_state(&key).await?,
+            Put::Exists => self.ports.ledger().segment_state(&key).await?,
         };
         let sha256 = match there.sha256 {
             Some(sha256) => sha256,
-            None => Hash::of_object(&self.ledger.segment(&key, &there.version_id).await?),
+            None => Hash::of_object(&self.ports.ledger().segment(&key, &there.version_id).await?),
         };
         if sha256 != plan.sha256 || there.bytes != plan.bytes.len() as u64 {
-            return Err(AppendError::Evidence { key, error: EvidenceError::OtherBytes });
+            return Err(LogError::Evidence { key, error: EvidenceError::OtherBytes }.into());
         }
         if !there.lock.is_some_and(|held| held.covers(&lock)) {
             let at_least = there.lock.map_or(lock, |held| held.stronger(&lock));
-            self.ledger.extend_lock(&key, &there.version_id, &at_least).await?;
+            self.ports.ledger().extend_lock(&key, &there.version_id, &at_least).await?;
         }
         Ok(there.version_id)
     }
@@ -219,7 +197,7 @@ where
 
     async fn keep(&self, message_id: &str, reason: &str, pointer: Option<&Pointer>) -> Result<(), AppendError> {
         tracing::error!(message_id, reason, "kept as poison");
-        Ok(self.poison.keep(poison::FUNCTION, message_id, poison::note(message_id, reason, pointer)).await?)
+        Ok(self.ports.poison().keep(poison::FUNCTION, message_id, poison::note(message_id, reason, pointer)).await?)
     }
 }
 
@@ -230,8 +208,18 @@ fn check_chunk(id: ChunkId, log: &LogId, pointer: &Pointer, bytes: Vec<u8>) -> R
     Chunk::check(id, log, pointer.count as usize, bytes).map_err(|error| error.code())
 }
 
-fn epoch_s(now_ms: i64) -> u64 {
-    u64::try_from(now_ms / 1000).unwrap_or_default()
+/// What a store does not do now is done later. What contradicts itself stops the log.
+fn put_off_unless_final<T>(log: &LogId, published: Result<T, LogError>) -> Result<(), AppendError> {
+    match published {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_transient() => {
+            tracing::warn!(%log, %error, "publication is put off");
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
+/// Segments in a head. An entry of 98 chunks is some 98 × 45 + 300 bytes, 64 of them 300 KB, of an item's 400 KB.
+const MAX_UNPUBLISHED: usize = 64;
 const DAY_S: u64 = 24 * 60 * 60;

@@ -1,5 +1,6 @@
 //! What the function reads from its environment, checked whole at cold start.
 
+use ledgerline_custody::publication::Settings;
 use ledgerline_lambda::config::{ConfigError, Env};
 use ledgerline_ledger::ports::LockMode;
 
@@ -16,17 +17,17 @@ pub struct Config {
     pub ledger_bucket: String,
     /// The queue of pointers, to which failed ones return within seconds.
     pub queue_url: String,
+    /// The KMS key that signs checkpoints.
+    pub signing_key: String,
     /// How an append locks and marks.
     pub append: AppendConfig,
 }
 
-/// How an append locks and marks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How an append locks, publishes and marks.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppendConfig {
-    /// The mode of each segment's lock.
-    pub lock_mode: LockMode,
-    /// How long each segment is locked.
-    pub retention_days: u64,
+    /// How segments are locked and logs published.
+    pub publication: Settings,
     /// How long markers are kept: as long as claims, which outlive every redelivery.
     pub marker_days: u64,
 }
@@ -48,9 +49,13 @@ impl Config {
             staged_bucket: env.text("STAGED_BUCKET"),
             ledger_bucket: env.text("LEDGER_BUCKET"),
             queue_url: env.text("LEDGER_QUEUE_URL"),
+            signing_key: env.text("SIGNING_KEY_ID"),
             append: AppendConfig {
-                lock_mode: env.choice("LOCK_MODE", &modes).unwrap_or(LockMode::Governance),
-                retention_days,
+                publication: Settings {
+                    deployment: env.text("DEPLOYMENT_ID"),
+                    lock_mode: env.choice("LOCK_MODE", &modes).unwrap_or(LockMode::Governance),
+                    retention_days,
+                },
                 marker_days: env.number("CLAIM_DAYS", DEFAULT_CLAIM_DAYS, 30..=MAX_RETENTION_DAYS),
             },
         };
@@ -73,6 +78,8 @@ mod tests {
             ("INDEX_TABLE", "index"),
             ("STAGED_BUCKET", "staged"),
             ("LEDGER_BUCKET", "ledger"),
+            ("SIGNING_KEY_ID", "key"),
+            ("DEPLOYMENT_ID", "trial"),
             ("LEDGER_QUEUE_URL", "http://localhost/q.fifo"),
             ("LOCK_MODE", "COMPLIANCE"),
             ("RETENTION_DAYS", "2555"),
@@ -87,7 +94,9 @@ mod tests {
     #[test]
     fn a_complete_environment_is_accepted() {
         let config = Config::from_env(env(("", ""))).unwrap();
-        let append = AppendConfig { lock_mode: LockMode::Compliance, retention_days: 2555, marker_days: 500 };
+        let publication =
+            Settings { deployment: "trial".to_owned(), lock_mode: LockMode::Compliance, retention_days: 2555 };
+        let append = AppendConfig { publication, marker_days: 500 };
         assert_eq!((config.append, config.ledger_bucket.as_str()), (append, "ledger"));
     }
 
@@ -99,6 +108,8 @@ mod tests {
             ("STAGED_BUCKET", ""),
             ("LEDGER_BUCKET", ""),
             ("LEDGER_QUEUE_URL", ""),
+            ("SIGNING_KEY_ID", ""),
+            ("DEPLOYMENT_ID", ""),
             ("LOCK_MODE", "COMPLY"),
             ("LOCK_MODE", ""),
             ("RETENTION_DAYS", "0"),

@@ -1,7 +1,7 @@
-//! Appends planned chunks to the ledger: one segment, one transaction, then the index.
+//! Appends planned chunks to the ledger: one segment, one transaction, then index, tiles and a signed checkpoint.
 //!
 //! Invariant: each chunk is committed exactly once, in its group's order, however often its pointer comes and wherever a
-//! run stops. Tiles, checkpoints and signatures are not here yet.
+//! run stops. What stops one log stops no other.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -9,159 +9,138 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
-use ledgerline_lake::plan::Pointer;
-use ledgerline_lake::ports::{KeepPoison, ReadChunk};
+use ledgerline_custody::publication::Memory;
+use ledgerline_lake::plan::{PlanError, Pointer};
 use ledgerline_lambda::clock::Clock;
 use ledgerline_lambda::disposition::Disposition;
 use ledgerline_lambda::sqs;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{CommitAppend, ReadHead, ReadSegment, ReleaseMessages, WritePostings, WriteSegment};
+use ledgerline_ledger::ports::ReleaseMessages as _;
 
 mod append;
 mod config;
 mod error;
 mod poison;
+mod ports;
 
-use append::Task;
+use append::{Appender, Task};
 pub use config::{AppendConfig, Config};
-pub use error::{AppendError, EvidenceError, disposition};
+pub use error::{AppendError, disposition};
+pub use ports::{Ports, Wired};
 
-/// What the function may do, capability by capability; its role in the template reads alike.
-#[derive(Debug, Clone)]
-pub struct Ports<C, L, I, R, K, Q> {
-    /// Heads, markers and counts.
-    pub control: C,
-    /// Segments.
-    pub ledger: L,
-    /// Postings.
-    pub index: I,
-    /// Chunks of plans.
-    pub plans: R,
-    /// Messages that no retry can help.
-    pub poison: K,
-    /// The queue that failed messages return to.
-    pub queue: Q,
-}
-
-/// Handles one batch of pointers. Groups (logs) go side by side, each in its own order.
-///
-/// # Errors
-/// What only an operator can mend; the other groups have been worked off by then.
-pub async fn handle<C, L, I, R, K, Q>(
-    ports: &Ports<C, L, I, R, K, Q>,
+/// Handles one batch of pointers. Groups (logs) go side by side, each in its own order; the messages of one that cannot go
+/// on come back, and the others do not notice.
+pub async fn handle(
+    ports: &impl Ports,
     config: &AppendConfig,
+    memory: &Memory,
     clock: &impl Clock,
     deadline_ms: i64,
     event: SqsEvent,
-) -> Result<SqsBatchResponse, AppendError>
-where
-    C: ReadHead + CommitAppend,
-    L: ReadSegment + WriteSegment,
-    I: WritePostings,
-    R: ReadChunk,
-    K: KeepPoison,
-    Q: ReleaseMessages,
-{
+) -> SqsBatchResponse {
     let messages = event.records;
     let mut groups = by_group(&messages);
-    let runs = groups.iter_mut().map(|(group, tasks)| async move {
-        let log = LogId::parse(group);
+    let appender = Appender { ports, config, memory };
+    let runs = groups.iter_mut().map(|group| async {
         // A panic is this group's alone: what it had finished is finished, the rest comes back.
-        let worked_off = AssertUnwindSafe(work_off(ports, config, clock, deadline_ms, log.ok(), tasks)).catch_unwind();
-        worked_off.await.unwrap_or_else(|_| {
-            tracing::error!(group, "a group made audit-write panic; its messages come back");
-            Ok(())
-        })
+        let worked_off = AssertUnwindSafe(work_off(&appender, clock, deadline_ms, group)).catch_unwind();
+        if worked_off.await.is_err() {
+            tracing::error!(group = group.name, "a group made audit-write panic; its messages come back");
+        }
     });
-    let halted = join_all(runs).await.into_iter().find_map(Result::err);
-    if let Some(error) = halted {
-        tracing::error!(%error, "halted");
-        return Err(error);
-    }
+    join_all(runs).await;
     let mut done = vec![false; messages.len()];
-    for task in groups.iter().flat_map(|(_, tasks)| tasks) {
+    for task in groups.iter().flat_map(|group| &group.tasks) {
         done[task.place] = task.finished;
     }
     let answer = sqs::fifo_answer(&messages, &done);
-    release(ports, &messages, &answer).await;
-    Ok(answer)
+    release(ports, &messages, &groups, &answer).await;
+    answer
 }
 
-/// Tries until the group is worked off or too little time is left.
-async fn work_off<C, L, I, R, K, Q>(
-    ports: &Ports<C, L, I, R, K, Q>,
-    config: &AppendConfig,
-    clock: &impl Clock,
-    deadline_ms: i64,
-    log: Option<LogId>,
-    tasks: &mut [Task],
-) -> Result<(), AppendError>
-where
-    C: ReadHead + CommitAppend,
-    L: ReadSegment + WriteSegment,
-    I: WritePostings,
-    R: ReadChunk,
-    K: KeepPoison,
-{
+/// The messages of one log, in the order of delivery.
+#[derive(Debug)]
+struct Group {
+    name: String,
+    tasks: Vec<Task>,
+    /// Whether trying again within seconds is no use: what is left comes back after the queue's visibility time-out, and
+    /// in the end lies in the dead-letter queue.
+    waits: bool,
+}
+
+/// Tries until the group is worked off, too little time is left, or its log is stopped.
+async fn work_off<P: Ports>(appender: &Appender<'_, P>, clock: &impl Clock, deadline_ms: i64, group: &mut Group) {
+    let log = LogId::parse(&group.name).ok();
     for attempt in 0.. {
         let now_ms = clock.now_ms();
-        if attempt > 0 && now_ms + RESERVE_MS > deadline_ms {
-            break;
+        if group.tasks.is_empty() || (attempt > 0 && now_ms + RESERVE_MS > deadline_ms) {
+            return;
         }
         let outcome = match &log {
-            Some(log) => ports.append(config, log, tasks, now_ms).await,
-            None => ports.keep_messages_without_pointer(tasks).await,
+            Some(log) => appender.append(log, &mut group.tasks, u64::try_from(now_ms).unwrap_or_default()).await,
+            None => appender.keep_messages_without_pointer(&mut group.tasks).await,
         };
-        let Err(error) = outcome else { break };
+        let Err(error) = outcome else { return };
         match disposition(&error) {
             Disposition::Retry => tracing::warn!(%error, attempt, "trying again"),
-            Disposition::Poison | Disposition::Halt => return Err(error),
+            Disposition::Poison | Disposition::Halt => {
+                // The template's alarm looks for this word. All of the group's messages come back, the finished ones too:
+                // a log that contradicts itself takes no new ones meanwhile.
+                tracing::error!(log = group.name, %error, "halted");
+                group.tasks.iter_mut().for_each(|task| task.finished = false);
+                group.waits = true;
+                return;
+            }
         }
         tokio::time::sleep(jittered(attempt)).await;
     }
-    Ok(())
 }
 
-/// The batch's messages by group, in the order of delivery.
-fn by_group(messages: &[SqsMessage]) -> Vec<(String, Vec<Task>)> {
-    let mut groups: Vec<(String, Vec<Task>)> = Vec::new();
+/// The batch's messages by group, in the order of delivery. A pointer that a newer writer sent is left to a newer reader,
+/// with all that comes after it in its group: during a deployment there are both.
+fn by_group(messages: &[SqsMessage]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
     for (place, message) in messages.iter().enumerate() {
-        let group = sqs::group(message);
-        let task = Task {
-            place,
-            message_id: message.message_id.clone().unwrap_or_default(),
-            pointer: read_pointer(group, message.body.as_deref().unwrap_or_default()),
-            finished: false,
-        };
-        match groups.iter_mut().find(|(known, _)| known == group) {
-            Some((_, tasks)) => tasks.push(task),
-            None => groups.push((group.to_owned(), vec![task])),
+        let name = sqs::group(message);
+        let at = groups.iter().position(|group| group.name == name).unwrap_or_else(|| {
+            groups.push(Group { name: name.to_owned(), tasks: Vec::new(), waits: false });
+            groups.len() - 1
+        });
+        let group = &mut groups[at];
+        if group.waits {
+            continue;
         }
+        let pointer = match Pointer::parse(message.body.as_deref().unwrap_or_default()) {
+            // The queue keeps order by group alone.
+            Ok(pointer) if pointer.group() == name => Ok(pointer),
+            Ok(_) => Err(poison::POINTER_OF_ANOTHER_GROUP),
+            Err(PlanError::Version(version)) => {
+                tracing::warn!(log = name, version, "a pointer of another version comes back");
+                group.waits = true;
+                continue;
+            }
+            Err(_) => Err(poison::NOT_A_POINTER),
+        };
+        let message_id = message.message_id.clone().unwrap_or_default();
+        group.tasks.push(Task { place, message_id, pointer, finished: false });
     }
     groups
 }
 
-fn read_pointer(group: &str, body: &str) -> Result<Pointer, &'static str> {
-    let pointer = Pointer::parse(body).map_err(|_| poison::NOT_A_POINTER)?;
-    // The queue keeps order by group alone.
-    if pointer.group() == group { Ok(pointer) } else { Err(poison::POINTER_OF_ANOTHER_GROUP) }
-}
-
-/// Makes what failed visible again within seconds. Should this fail, the queue's own time-out does it later.
-async fn release<C, L, I, R, K, Q: ReleaseMessages>(
-    ports: &Ports<C, L, I, R, K, Q>,
-    messages: &[SqsMessage],
-    answer: &SqsBatchResponse,
-) {
+/// Makes what failed for the moment visible again within seconds. Should this fail, the queue's own time-out does it later.
+async fn release(ports: &impl Ports, messages: &[SqsMessage], groups: &[Group], answer: &SqsBatchResponse) {
     let failed: Vec<&str> = answer.batch_item_failures.iter().map(|item| item.item_identifier.as_str()).collect();
-    let is_failed = |message: &&SqsMessage| message.message_id.as_deref().is_some_and(|id| failed.contains(&id));
+    let comes_back_soon = |message: &&SqsMessage| {
+        let waits = groups.iter().any(|group| group.waits && group.name == sqs::group(message));
+        !waits && message.message_id.as_deref().is_some_and(|id| failed.contains(&id))
+    };
     let handles: Vec<String> =
-        messages.iter().filter(is_failed).filter_map(|message| message.receipt_handle.clone()).collect();
+        messages.iter().filter(comes_back_soon).filter_map(|message| message.receipt_handle.clone()).collect();
     if handles.is_empty() {
         return;
     }
     tracing::warn!(messages = handles.len(), "returned to the queue");
-    if let Err(error) = ports.queue.release(&handles, RETURN_AFTER_S).await {
+    if let Err(error) = ports.queue().release(&handles, RETURN_AFTER_S).await {
         tracing::warn!(%error, "messages return only after their visibility time-out");
     }
 }

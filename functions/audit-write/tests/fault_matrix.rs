@@ -43,7 +43,7 @@ async fn assert_whole(world: &World, entries: u64, case: &str) {
 async fn any_write_fails_and_is_retried_inside() {
     matrix(|world, fault, nth| async move {
         let pointers = batch(&world);
-        let answer = world.run(LONG, &messages(&pointers)).await.unwrap();
+        let answer = world.run(LONG, &messages(&pointers)).await;
         assert!(returned(&answer).is_empty(), "{fault:?} at {nth}: retried until done");
         assert_whole(&world, ENTRIES, &format!("{fault:?} at {nth}")).await;
     })
@@ -55,10 +55,10 @@ async fn any_write_fails_and_the_same_messages_come_again() {
     matrix(|world, fault, nth| async move {
         let case = format!("{fault:?} at {nth}");
         let pointers = batch(&world);
-        let first = world.run(ONE_ATTEMPT, &messages(&pointers)).await.unwrap();
+        let first = world.run(ONE_ATTEMPT, &messages(&pointers)).await;
         if !returned(&first).is_empty() {
             // An hour later, so that an orphan's lock has become too short.
-            let again = world.run_at(NOW_MS + 3_600_000, ONE_ATTEMPT, &messages(&pointers)).await.unwrap();
+            let again = world.run_at(NOW_MS + 3_600_000, ONE_ATTEMPT, &messages(&pointers)).await;
             assert!(returned(&again).is_empty(), "{case}");
         }
         assert_whole(&world, ENTRIES, &case).await;
@@ -71,13 +71,13 @@ async fn any_write_fails_and_other_messages_come_first() {
     matrix(|world, fault, nth| async move {
         let case = format!("{fault:?} at {nth}");
         let pointers = batch(&world);
-        world.run(ONE_ATTEMPT, &messages(&pointers)).await.unwrap();
+        world.run(ONE_ATTEMPT, &messages(&pointers)).await;
         let other = world.plan(LOG, "c", 11);
         // The second half of the failed batch together with something new, then everything.
         let mixed = [vec![pointers[2].clone()], other.clone()].concat();
-        world.run(ONE_ATTEMPT, &messages(&mixed)).await.unwrap();
+        world.run(ONE_ATTEMPT, &messages(&mixed)).await;
         let all = [pointers, other].concat();
-        let last = world.run(ONE_ATTEMPT, &messages(&all)).await.unwrap();
+        let last = world.run(ONE_ATTEMPT, &messages(&all)).await;
         assert!(returned(&last).is_empty(), "{case}");
         assert_whole(&world, ENTRIES + 11, &case).await;
     })
@@ -92,7 +92,7 @@ async fn any_write_fails_while_two_writers_append_the_same_and_different_chunks(
         let left = messages(&[a.clone(), b.clone()].concat());
         let right = messages(&[a.clone(), c.clone()].concat());
         let (one, two) = tokio::join!(world.run(LONG, &left), world.run(LONG, &right));
-        let failed = returned(&one.unwrap()).len() + returned(&two.unwrap()).len();
+        let failed = returned(&one).len() + returned(&two).len();
         assert_eq!(failed, 0, "{case}: both retry until they are done");
         assert_whole(&world, ENTRIES + 11, &case).await;
     })
@@ -107,8 +107,6 @@ async fn two_writers_of_one_attempt_each_leave_nothing_half_done() {
         let all = messages(&pointers);
         let (one, two) = tokio::join!(world.run(ONE_ATTEMPT, &all), world.run(ONE_ATTEMPT, &all));
         // A message is gone once either writer acknowledged it; what both returned comes again.
-        let one = one.unwrap();
-        let two = two.unwrap();
         let back: Vec<Pointer> = pointers
             .iter()
             .filter(|pointer| {
@@ -118,7 +116,7 @@ async fn two_writers_of_one_attempt_each_leave_nothing_half_done() {
             .cloned()
             .collect();
         if !back.is_empty() {
-            let last = world.run(LONG, &messages(&back)).await.unwrap();
+            let last = world.run(LONG, &messages(&back)).await;
             assert!(returned(&last).is_empty(), "{case}");
         }
         assert_whole(&world, ENTRIES, &case).await;

@@ -1,17 +1,18 @@
-//! The ledger's part of the control table: heads, chunk markers, and the committed counts of OBJ rows.
+//! The ledger's part of the control table: heads, the list of logs, chunk markers, and the committed counts of OBJ rows.
 //!
 //! Invariant: a head changes only in a transaction or update whose condition names the state it was loaded in, and a
 //! marker is only ever created.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use ledgerline_ledger::append::{Commit, Marker};
 use ledgerline_ledger::chunk::ChunkId;
 use ledgerline_ledger::head::{SegmentRef, StoredHead};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{CommitAppend, ReadHead};
+use ledgerline_ledger::ports::{CommitAppend, FinishSegments, ListLogs, ReadHead, SigningTurns};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::tree::{Edge, Hash};
 
@@ -62,6 +63,10 @@ impl CommitAppend for ControlTable {
         let built = |error: BuildError| StoreError::Unknown(Failure::caused_by(&what, error));
         let head = TransactWriteItem::builder().update(self.head_update(commit).map_err(built)?).build();
         let mut writes = vec![head];
+        if commit.before.0 == 0 {
+            let listed = self.listed_put(&commit.log).map_err(built)?;
+            writes.push(TransactWriteItem::builder().put(listed).build());
+        }
         for marker in &commit.markers {
             let put = self.marker_put(commit, marker).map_err(built)?;
             writes.push(TransactWriteItem::builder().put(put).build());
@@ -69,7 +74,9 @@ impl CommitAppend for ControlTable {
         let sent = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
         sent.map(|_| ()).map_err(|error| items::transaction_error(&what, error))
     }
+}
 
+impl FinishSegments for ControlTable {
     async fn count_committed(&self, chunk: &ChunkId, count: u64) -> Result<(), StoreError> {
         let what = format!("count chunk {chunk}");
         let sent = self
@@ -94,27 +101,106 @@ impl CommitAppend for ControlTable {
     }
 
     async fn mark_indexed(&self, log: &LogId, segment: &SegmentRef) -> Result<(), StoreError> {
-        let what = format!("mark indexed {}", segment.key);
-        let sent = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(items::key(&log_partition(log), HEAD)))
-            .update_expression("SET #indexed = :end REMOVE #unpublished[0]")
-            .condition_expression("#indexed = :first AND #unpublished[0].#key = :key")
+        // What begins at `indexed` is one segment, since a head only ever grows by whole ones.
+        let update = self
+            .change_head(log)
+            .update_expression("SET #indexed = :end")
+            .condition_expression("#indexed = :first AND #size >= :end")
+            .expression_attribute_names("#indexed", "indexed")
+            .expression_attribute_names("#size", "size")
+            .expression_attribute_values(":end", number(segment.end()))
+            .expression_attribute_values(":first", number(segment.first));
+        changed(format!("mark indexed {}", segment.key), update).await
+    }
+
+    async fn mark_published(&self, log: &LogId, oldest: &[SegmentRef]) -> Result<(), StoreError> {
+        let (Some(first), Some(last)) = (oldest.first(), oldest.last()) else { return Ok(()) };
+        // DynamoDB takes all places as they were before the update; from the last to the first, nobody need know that.
+        let places: Vec<String> = (0..oldest.len()).rev().map(|place| format!("#unpublished[{place}]")).collect();
+        let update = self
+            .change_head(log)
+            .update_expression(format!("SET #published = :end REMOVE {}", places.join(", ")))
+            .condition_expression(format!(
+                "#published = :first AND #indexed >= :end AND #unpublished[{}].#key = :last",
+                oldest.len() - 1
+            ))
+            .expression_attribute_names("#published", "published")
             .expression_attribute_names("#indexed", "indexed")
             .expression_attribute_names("#unpublished", "unpublished")
             .expression_attribute_names("#key", "key")
-            .expression_attribute_values(":end", number(segment.end()))
-            .expression_attribute_values(":first", number(segment.first))
-            .expression_attribute_values(":key", text(&segment.key))
-            .send()
-            .await;
-        sent.map(|_| ()).map_err(|error| store_error(&what, error))
+            .expression_attribute_values(":end", number(last.end()))
+            .expression_attribute_values(":first", number(first.first))
+            .expression_attribute_values(":last", text(&last.key));
+        changed(format!("mark published {}", last.key), update).await
     }
 }
 
+impl SigningTurns for ControlTable {
+    async fn take_signing_turn(&self, log: &LogId, before_ms: u64, now_ms: u64) -> Result<(), StoreError> {
+        let update = self
+            .change_head(log)
+            .update_expression("SET #at = :now")
+            .condition_expression("#at = :before")
+            .expression_attribute_names("#at", "signedAt")
+            .expression_attribute_values(":now", number(now_ms))
+            .expression_attribute_values(":before", number(before_ms));
+        changed(format!("take the turn to sign {log}"), update).await
+    }
+
+    async fn mark_signed(&self, log: &LogId, size: u64) -> Result<(), StoreError> {
+        let update = self
+            .change_head(log)
+            .update_expression("SET #signed = :size")
+            .condition_expression("#signed < :size AND #published >= :size")
+            .expression_attribute_names("#signed", "signed")
+            .expression_attribute_names("#published", "published")
+            .expression_attribute_values(":size", number(size));
+        changed(format!("mark {log} signed at {size}"), update).await
+    }
+}
+
+impl ListLogs for ControlTable {
+    async fn logs(&self) -> Result<Vec<LogId>, StoreError> {
+        let (mut logs, mut after) = (Vec::new(), None);
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .consistent_read(true)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", text(LOGS))
+                .set_exclusive_start_key(after)
+                .send()
+                .await
+                .map_err(|error| store_error("list the logs", error))?;
+            for row in answer.items.unwrap_or_default() {
+                let log = LogId::parse(&items::read_text(&row, "sk")?);
+                logs.push(log.map_err(|_| corrupt("the list of logs names no log"))?);
+            }
+            after = answer.last_evaluated_key.filter(|key| !key.is_empty());
+            if after.is_none() {
+                return Ok(logs);
+            }
+        }
+    }
+}
+
+/// Sends an update of a head and maps its failure.
+async fn changed(what: String, update: UpdateItemFluentBuilder) -> Result<(), StoreError> {
+    update.send().await.map(drop).map_err(|error| store_error(what, error))
+}
+
 impl ControlTable {
+    fn change_head(&self, log: &LogId) -> UpdateItemFluentBuilder {
+        self.client.update_item().table_name(&self.table).set_key(Some(items::key(&log_partition(log), HEAD)))
+    }
+
+    /// The log's name, where whoever looks after all logs finds it.
+    fn listed_put(&self, log: &LogId) -> Result<Put, BuildError> {
+        Put::builder().table_name(&self.table).set_item(Some(items::key(LOGS, log.as_str()))).build()
+    }
+
     /// The head from the loaded to the new state; a log's first append creates it.
     fn head_update(&self, commit: &Commit) -> Result<Update, BuildError> {
         let (size, root) = commit.before;
@@ -132,11 +218,15 @@ impl ControlTable {
         let update = if size == 0 {
             update
                 .update_expression(
-                    "SET #v = :v, #size = :size, #root = :root, #edge = :edge, #unpublished = :segment, #indexed = :zero",
+                    "SET #v = :v, #size = :size, #root = :root, #edge = :edge, #unpublished = :segment, \
+                     #indexed = :zero, #published = :zero, #signed = :zero, #signedAt = :zero",
                 )
                 .condition_expression("attribute_not_exists(pk)")
                 .expression_attribute_names("#v", "v")
                 .expression_attribute_names("#indexed", "indexed")
+                .expression_attribute_names("#published", "published")
+                .expression_attribute_names("#signed", "signed")
+                .expression_attribute_names("#signedAt", "signedAt")
                 .expression_attribute_values(":v", number(VERSION))
                 .expression_attribute_values(":zero", number(0))
         } else {
@@ -212,6 +302,9 @@ fn read_head(item: &Item) -> Result<StoredHead, StoreError> {
             .map(read_segment)
             .collect::<Result<_, _>>()?,
         indexed: items::read_number(item, "indexed")?,
+        published: items::read_number(item, "published")?,
+        signed: items::read_number(item, "signed")?,
+        signed_at_ms: items::read_number(item, "signedAt")?,
     })
 }
 
@@ -252,6 +345,8 @@ fn corrupt(what: &str) -> StoreError {
 }
 
 const HEAD: &str = "HEAD";
+/// The partition that lists all logs.
+const LOGS: &str = "LOGS";
 const VERSION: u64 = 1;
 const HASH_BYTES: usize = 32;
 
@@ -280,7 +375,10 @@ mod tests {
             ("root".to_owned(), blob(&edge.root().0)),
             ("edge".to_owned(), edge_blob(&edge)),
             ("unpublished".to_owned(), AttributeValue::L(vec![segment_item(&segment())])),
-            ("indexed".to_owned(), number(0)),
+            ("indexed".to_owned(), number(3)),
+            ("published".to_owned(), number(0)),
+            ("signed".to_owned(), number(0)),
+            ("signedAt".to_owned(), number(7)),
         ])
     }
 
@@ -288,7 +386,8 @@ mod tests {
     fn a_head_reads_back_what_a_commit_writes() {
         let head = read_head(&head_item()).unwrap();
         assert_eq!(head.unpublished, [segment()]);
-        assert_eq!((head.size, head.edge.len(), head.indexed), (3, 2, 0));
+        assert_eq!((head.size, head.edge.len(), head.indexed), (3, 2, 3));
+        assert_eq!((head.published, head.signed, head.signed_at_ms), (0, 0, 7));
     }
 
     #[test]
@@ -303,6 +402,9 @@ mod tests {
             ("unpublished", None),
             ("unpublished", Some(AttributeValue::L(vec![text("x")]))),
             ("indexed", Some(number(-1))),
+            ("published", None),
+            ("signed", None),
+            ("signedAt", None),
         ] {
             let mut item = head_item();
             match value {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, KeysAndAttributes, PutRequest, WriteRequest};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use ledgerline_ledger::store::{Failure, StoreError};
 
@@ -101,6 +101,21 @@ pub(crate) async fn batch_put(client: &Client, table: &str, what: &str, items: V
         let put = put.map_err(|error| StoreError::Unknown(Failure::caused_by(what, error)))?;
         requests.push(WriteRequest::builder().put_request(put).build());
     }
+    batch_write(client, table, what, &requests).await
+}
+
+/// Deletes items, whether they are there or not, in no particular order. Keys must be distinct.
+pub(crate) async fn batch_delete(client: &Client, table: &str, what: &str, keys: Vec<Item>) -> Result<(), StoreError> {
+    let mut requests = Vec::with_capacity(keys.len());
+    for key in keys {
+        let delete = DeleteRequest::builder().set_key(Some(key)).build();
+        let delete = delete.map_err(|error| StoreError::Unknown(Failure::caused_by(what, error)))?;
+        requests.push(WriteRequest::builder().delete_request(delete).build());
+    }
+    batch_write(client, table, what, &requests).await
+}
+
+async fn batch_write(client: &Client, table: &str, what: &str, requests: &[WriteRequest]) -> Result<(), StoreError> {
     for chunk in requests.chunks(ITEMS_PER_WRITE) {
         let mut open = chunk.to_vec();
         for round in 0.. {

@@ -1,15 +1,21 @@
-//! The locked bucket: segments are put once, with checksum and lock, and read by version.
+//! The locked bucket: segments, full tiles and archived checkpoints are put once, with checksum and lock. Partial tiles and
+//! the live checkpoint follow from these; they carry no lock, and a tag.
 //!
-//! Invariant: no call here can delete, overwrite or shorten. Lock headers are set through the SDK's own fields on every
-//! put: the bucket has no default retention to fall back on.
+//! Invariant: no call here can delete or shorten, and none can overwrite what is locked. Lock headers are set through the
+//! SDK's own fields on every such put: the bucket has no default retention to fall back on.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
-use aws_sdk_s3::types::{ChecksumMode, ObjectLockMode, ObjectLockRetention, ObjectLockRetentionMode};
+use aws_sdk_s3::types::{ChecksumMode, ObjectLockMode, ObjectLockRetention, ObjectLockRetentionMode, Tag, Tagging};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ledgerline_ledger::ports::{Lock, LockMode, ObjectState, Put, ReadSegment, WriteSegment};
+use ledgerline_ledger::checkpoint::{archive_folder, archive_key, archived_size, live_key};
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::ports::{
+    ArchivedCheckpoint, Checkpoints, Lock, LockMode, ObjectState, Put, ReadSegment, Tiles, WriteSegment,
+};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::tree::Hash;
 
@@ -31,31 +37,7 @@ impl LedgerBucket {
 
 impl WriteSegment for LedgerBucket {
     async fn put_segment(&self, key: &str, bytes: &[u8], sha256: &Hash, lock: &Lock) -> Result<Put, StoreError> {
-        let what = format!("put {key}");
-        let mode = match lock.mode {
-            LockMode::Governance => ObjectLockMode::Governance,
-            LockMode::Compliance => ObjectLockMode::Compliance,
-        };
-        let sent = self
-            .client
-            .put_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .if_none_match("*")
-            .checksum_sha256(STANDARD.encode(sha256.0))
-            .object_lock_mode(mode)
-            .object_lock_retain_until_date(date(lock.retain_until_s))
-            .content_type(GZIP)
-            .body(ByteStream::from(bytes.to_vec()))
-            .send()
-            .await;
-        match sent {
-            Ok(answer) => Ok(Put::Written { version_id: version(&what, answer.version_id)? }),
-            Err(error) if error.raw_response().is_some_and(|response| response.status().as_u16() == 412) => {
-                Ok(Put::Exists)
-            }
-            Err(error) => Err(store_error(what, error)),
-        }
+        self.put_once(key, bytes, sha256, lock, GZIP).await
     }
 
     async fn segment_state(&self, key: &str) -> Result<ObjectState, StoreError> {
@@ -127,7 +109,129 @@ impl ReadSegment for LedgerBucket {
     }
 }
 
+impl Tiles for LedgerBucket {
+    async fn tile(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let get = self.client.get_object().bucket(&self.bucket).key(key);
+        found(self.read(&format!("get {key}"), get).await)
+    }
+
+    async fn put_full_tile(&self, key: &str, bytes: &[u8], lock: &Lock) -> Result<Put, StoreError> {
+        self.put_once(key, bytes, &Hash::of_object(bytes), lock, BINARY).await
+    }
+
+    async fn put_partial_tile(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let put = self.put(key, bytes, &Hash::of_object(bytes), BINARY).tagging(PARTIAL);
+        put.send().await.map(drop).map_err(|error| store_error(format!("put {key}"), error))
+    }
+
+    async fn retire_partial_tile(&self, key: &str) -> Result<(), StoreError> {
+        let what = format!("retire {key}");
+        let tag = Tag::builder().key(TAG).value(RETIRED).build();
+        let tags = tag.and_then(|tag| Tagging::builder().tag_set(tag).build());
+        let tags = tags.map_err(|error| StoreError::Unknown(Failure::caused_by(what.as_str(), error)))?;
+        let sent = self.client.put_object_tagging().bucket(&self.bucket).key(key).tagging(tags).send().await;
+        sent.map(drop).map_err(|error| store_error(what, error))
+    }
+}
+
+impl Checkpoints for LedgerBucket {
+    async fn archived(&self, log: &LogId, from: u64, limit: usize) -> Result<Vec<ArchivedCheckpoint>, StoreError> {
+        let folder = archive_folder(log);
+        let mut key_marker = from.checked_sub(1).map(|before| archive_key(log, before));
+        let mut version_marker = None;
+        let mut found = Vec::new();
+        loop {
+            let answer = self
+                .client
+                .list_object_versions()
+                .bucket(&self.bucket)
+                .prefix(&folder)
+                .set_key_marker(key_marker)
+                .set_version_id_marker(version_marker)
+                .max_keys(PAGE)
+                .send()
+                .await
+                .map_err(|error| store_error(format!("list {folder}"), error))?;
+            for version in answer.versions.unwrap_or_default() {
+                let (Some(key), Some(version_id)) = (version.key, version.version_id) else { continue };
+                // Anything else in the folder is for the verification to name.
+                if let Some(size) = archived_size(log, &key).filter(|size| *size >= from) {
+                    found.push(ArchivedCheckpoint { size, key, version_id });
+                }
+            }
+            if found.len() >= limit || !answer.is_truncated.unwrap_or_default() {
+                found.truncate(limit);
+                return Ok(found);
+            }
+            (key_marker, version_marker) = (answer.next_key_marker, answer.next_version_id_marker);
+        }
+    }
+
+    async fn checkpoint(&self, archived: &ArchivedCheckpoint) -> Result<Vec<u8>, StoreError> {
+        self.read(&format!("get {}", archived.key), self.get(&archived.key, &archived.version_id)).await
+    }
+
+    async fn put_archived(&self, log: &LogId, size: u64, note: &[u8], lock: &Lock) -> Result<Put, StoreError> {
+        self.put_once(&archive_key(log, size), note, &Hash::of_object(note), lock, NOTE).await
+    }
+
+    async fn live(&self, log: &LogId) -> Result<Option<(Vec<u8>, String)>, StoreError> {
+        let key = live_key(log);
+        let what = format!("get {key}");
+        let sent = self.client.get_object().bucket(&self.bucket).key(key).send().await;
+        let Some(answer) = found(sent.map_err(|error| store_error(&what, error)))? else { return Ok(None) };
+        let tag = answer.e_tag.ok_or_else(|| StoreError::Corrupt(Failure::new(format!("{what}: no entity tag"))))?;
+        let body = answer.body.collect().await;
+        let body = body.map_err(|error| StoreError::Unknown(Failure::caused_by(what, error)))?;
+        Ok(Some((body.to_vec(), tag)))
+    }
+
+    async fn put_live(&self, log: &LogId, note: &[u8], replaces: Option<&str>) -> Result<(), StoreError> {
+        let key = live_key(log);
+        let put = self.put(&key, note, &Hash::of_object(note), NOTE).tagging(LIVE);
+        let put = match replaces {
+            Some(tag) => put.if_match(tag),
+            None => put.if_none_match("*"),
+        };
+        put.send().await.map(drop).map_err(|error| store_error(format!("put {key}"), error))
+    }
+}
+
 impl LedgerBucket {
+    fn put(&self, key: &str, bytes: &[u8], sha256: &Hash, content_type: &str) -> PutObjectFluentBuilder {
+        self.client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .checksum_sha256(STANDARD.encode(sha256.0))
+            .content_type(content_type)
+            .body(ByteStream::from(bytes.to_vec()))
+    }
+
+    /// One put under lock, if nothing lies under the key.
+    async fn put_once(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        sha256: &Hash,
+        lock: &Lock,
+        content_type: &str,
+    ) -> Result<Put, StoreError> {
+        let what = format!("put {key}");
+        let mode = match lock.mode {
+            LockMode::Governance => ObjectLockMode::Governance,
+            LockMode::Compliance => ObjectLockMode::Compliance,
+        };
+        let put = self.put(key, bytes, sha256, content_type).if_none_match("*").object_lock_mode(mode);
+        match put.object_lock_retain_until_date(date(lock.retain_until_s)).send().await {
+            Ok(answer) => Ok(Put::Written { version_id: version(&what, answer.version_id)? }),
+            Err(error) if error.raw_response().is_some_and(|response| response.status().as_u16() == 412) => {
+                Ok(Put::Exists)
+            }
+            Err(error) => Err(store_error(what, error)),
+        }
+    }
+
     fn get(&self, key: &str, version_id: &str) -> GetObjectFluentBuilder {
         self.client.get_object().bucket(&self.bucket).key(key).version_id(version_id)
     }
@@ -136,6 +240,15 @@ impl LedgerBucket {
         let answer = request.send().await.map_err(|error| store_error(what, error))?;
         let body = answer.body.collect().await;
         body.map(|body| body.to_vec()).map_err(|error| StoreError::Unknown(Failure::caused_by(what, error)))
+    }
+}
+
+/// `None` for what is not there.
+fn found<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(StoreError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -149,3 +262,12 @@ fn version(what: &str, version_id: Option<String>) -> Result<String, StoreError>
 }
 
 const GZIP: &str = "application/gzip";
+const BINARY: &str = "application/octet-stream";
+const NOTE: &str = "text/plain; charset=utf-8";
+/// The tag by which the bucket's lifecycle knows what is no evidence; the template names the same values.
+const TAG: &str = "ledgerline";
+const PARTIAL: &str = "ledgerline=partial";
+const RETIRED: &str = "retired";
+const LIVE: &str = "ledgerline=live";
+/// Versions per page of a listing: all that is asked is whether there is one beyond a size, or a few.
+const PAGE: i32 = 10;

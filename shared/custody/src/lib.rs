@@ -6,6 +6,7 @@ pub mod answer;
 pub mod claims;
 pub mod order;
 pub mod page;
+pub mod publication;
 pub mod query;
 pub mod reconciliation;
 pub mod retention;

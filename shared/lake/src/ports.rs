@@ -27,9 +27,10 @@ pub trait ReadBody: Send {
     fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send;
 }
 
-/// Writes silver files (LakeBucket: PutObject on `silver/`).
+/// Writes silver files (LakeBucket: PutObject, GetObject on `silver/`).
 pub trait WriteSilver {
-    /// Puts the file; the same rows at the same key may be put again.
+    /// Puts the file; the same rows at the same key may be put again. Other rows replace what is there only once
+    /// whoever wrote that can no longer plan by it; before, this is a `Conflict`, and trying again later helps.
     fn put(&self, key: &str, parquet: Bytes) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 

@@ -10,8 +10,9 @@ use crate::member;
 use crate::segment::SegmentName;
 use crate::tree::{Edge, Hash, leaf_hash};
 
-/// Most chunks in one segment: a transaction has 100 items, one of which is the head.
-pub const MAX_CHUNKS: usize = 99;
+/// Most chunks in one segment: a transaction has 100 items, two of which are the head and, with a log's first append, the
+/// log's name in the list of logs.
+pub const MAX_CHUNKS: usize = 98;
 /// Most text in one segment. A usual one (10 chunks × 256 lines × 700 bytes) is 1.8 MB; text, packed chunks, bytes and
 /// the re-read for postings together stay below 4 × 64 MiB, inside 512 MB of memory.
 pub const MAX_SEGMENT_TEXT_BYTES: usize = 64 * 1024 * 1024;
@@ -31,6 +32,8 @@ pub struct AppendPlan {
     pub before: (u64, Hash),
     /// The edge after the append; its size and root are the new head's.
     pub after: Edge,
+    /// The new entries' leaf hashes, for the tiles.
+    pub leaves: Vec<Hash>,
     /// The chunks, in order, with their counts.
     pub chunks: Vec<(ChunkId, u64)>,
 }
@@ -100,9 +103,9 @@ pub fn plan_append(log: &LogId, head: &Head, chunks: &[Chunk]) -> Option<AppendP
     }
     let bytes = pack_chunks(chunks);
     let mut after = head.edge().clone();
-    for line in chunks.iter().flat_map(|chunk| chunk.text().split_terminator('\n')) {
-        after.append(leaf_hash(line.as_bytes()));
-    }
+    let lines = chunks.iter().flat_map(|chunk| chunk.text().split_terminator('\n'));
+    let leaves: Vec<Hash> = lines.map(|line| leaf_hash(line.as_bytes())).collect();
+    leaves.iter().for_each(|leaf| after.append(*leaf));
     let name = SegmentName::of(log, head.size(), after.size() - head.size(), &bytes);
     Some(AppendPlan {
         log: log.clone(),
@@ -111,6 +114,7 @@ pub fn plan_append(log: &LogId, head: &Head, chunks: &[Chunk]) -> Option<AppendP
         bytes,
         before: (head.size(), head.root()),
         after,
+        leaves,
         chunks: chunks.iter().map(|chunk| (chunk.id().clone(), chunk.count() as u64)).collect(),
     })
 }
@@ -190,6 +194,9 @@ mod tests {
             edge: plan.after.roots().to_vec(),
             unpublished: vec![],
             indexed: plan.after.size(),
+            published: plan.after.size(),
+            signed: 0,
+            signed_at_ms: 0,
         }
         .verify(&log())
         .unwrap()

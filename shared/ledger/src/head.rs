@@ -1,14 +1,15 @@
-//! The head: a log's committed size, root and right edge, and the segments whose follow-up work is not done.
+//! The head: a log's committed size, root and right edge, and how far the work after the commit has come.
 //!
 //! Invariant: storage returns a [`StoredHead`]; only [`StoredHead::verify`] makes a [`Head`], whose root follows from its
-//! edge and whose unpublished segments reach without a gap from what is indexed to its size.
+//! edge, whose unpublished segments reach without a gap from what is published to its size, and in which
+//! signed ≤ published ≤ indexed ≤ size.
 
 use crate::chunk::ChunkId;
 use crate::log::LogId;
 use crate::segment::SegmentName;
 use crate::tree::{Edge, Hash};
 
-/// A committed segment whose postings and counts may not be written yet. It carries all that this work needs.
+/// A committed segment that is not published yet; perhaps neither indexed nor counted. It carries all that this needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentRef {
     /// The index of its first entry.
@@ -41,10 +42,16 @@ pub struct StoredHead {
     pub root: Hash,
     /// The roots of the maximal full subtrees, left to right.
     pub edge: Vec<Hash>,
-    /// Committed segments that are not indexed yet, in order.
+    /// Committed segments that are not published yet, in order.
     pub unpublished: Vec<SegmentRef>,
-    /// Entries below it have postings.
+    /// Entries below it have postings and are counted.
     pub indexed: u64,
+    /// Entries below it are in the tiles.
+    pub published: u64,
+    /// The size of the last checkpoint that is known to be signed and archived.
+    pub signed: u64,
+    /// When a signature was last attempted, in epoch milliseconds; 0 if never.
+    pub signed_at_ms: u64,
 }
 
 impl StoredHead {
@@ -54,7 +61,11 @@ impl StoredHead {
         if edge.root() != self.root {
             return Err(HeadError::RootNotOfEdge);
         }
-        let mut reached = self.indexed;
+        if self.signed > self.published || self.published > self.indexed || self.indexed > self.size {
+            return Err(HeadError::OutOfOrder);
+        }
+        let mut reached = self.published;
+        let mut indexed_to_an_end = self.indexed == self.published;
         for segment in &self.unpublished {
             let name = SegmentName::parse(&segment.key).ok_or(HeadError::ForeignSegment)?;
             let agrees = name.log == *log && name.first == segment.first && name.count == segment.count;
@@ -66,11 +77,13 @@ impl StoredHead {
                 return Err(HeadError::Gap);
             }
             reached = segment.end();
+            indexed_to_an_end |= self.indexed == reached;
         }
-        if reached != self.size {
+        if reached != self.size || !indexed_to_an_end {
             return Err(HeadError::Gap);
         }
-        Ok(Head { edge, unpublished: self.unpublished, indexed: self.indexed })
+        let Self { unpublished, indexed, published, signed, signed_at_ms, .. } = self;
+        Ok(Head { edge, unpublished, indexed, published, signed, signed_at_ms })
     }
 }
 
@@ -80,6 +93,9 @@ pub struct Head {
     pub(crate) edge: Edge,
     pub(crate) unpublished: Vec<SegmentRef>,
     pub(crate) indexed: u64,
+    published: u64,
+    signed: u64,
+    signed_at_ms: u64,
 }
 
 impl Head {
@@ -103,14 +119,34 @@ impl Head {
         &self.edge
     }
 
-    /// Committed segments that are not indexed yet, in order.
+    /// Committed segments that are not published yet, in order.
     pub fn unpublished(&self) -> &[SegmentRef] {
         &self.unpublished
     }
 
-    /// Entries below it have postings.
+    /// Those of them that are not indexed yet either.
+    pub fn unindexed(&self) -> impl Iterator<Item = &SegmentRef> {
+        self.unpublished.iter().filter(|segment| segment.first >= self.indexed)
+    }
+
+    /// Entries below it have postings and are counted.
     pub fn indexed(&self) -> u64 {
         self.indexed
+    }
+
+    /// Entries below it are in the tiles.
+    pub fn published(&self) -> u64 {
+        self.published
+    }
+
+    /// The size of the last checkpoint that is known to be signed and archived.
+    pub fn signed(&self) -> u64 {
+        self.signed
+    }
+
+    /// When a signature was last attempted, in epoch milliseconds; 0 if never.
+    pub fn signed_at_ms(&self) -> u64 {
+        self.signed_at_ms
     }
 }
 
@@ -126,9 +162,12 @@ pub enum HeadError {
     /// An unpublished segment's name contradicts its row or its log.
     #[error("the head names a segment that is not its own")]
     ForeignSegment,
-    /// The unpublished segments do not reach from `indexed` to `size`.
+    /// The unpublished segments do not reach from `published` to `size`, or `indexed` lies inside one of them.
     #[error("the head's unpublished segments leave a gap")]
     Gap,
+    /// Not signed ≤ published ≤ indexed ≤ size.
+    #[error("the head is signed, published or indexed beyond what it may be")]
+    OutOfOrder,
 }
 
 #[cfg(test)]
@@ -153,13 +192,26 @@ mod tests {
             bytes: 5,
             chunks: vec![(chunk, 3)],
         };
-        StoredHead { size: 5, root: edge.root(), edge: edge.roots().to_vec(), unpublished: vec![segment], indexed: 2 }
+        StoredHead {
+            size: 5,
+            root: edge.root(),
+            edge: edge.roots().to_vec(),
+            unpublished: vec![segment],
+            indexed: 2,
+            published: 2,
+            signed: 1,
+            signed_at_ms: 7,
+        }
     }
 
     #[test]
     fn a_head_whose_parts_agree_is_accepted() {
         let head = stored().verify(&log()).unwrap();
         assert_eq!((head.size(), head.indexed(), head.unpublished().len()), (5, 2, 1));
+        assert_eq!((head.published(), head.signed(), head.signed_at_ms()), (2, 1, 7));
+        assert_eq!(head.unindexed().count(), 1);
+        let indexed = StoredHead { indexed: 5, ..stored() }.verify(&log()).unwrap();
+        assert_eq!((indexed.unpublished().len(), indexed.unindexed().count()), (1, 0));
     }
 
     #[test]
@@ -174,7 +226,11 @@ mod tests {
         assert_eq!(broken(|head| head.size = 7), HeadError::EdgeOfAnotherSize);
         assert_eq!(broken(|head| head.root.0[0] ^= 1), HeadError::RootNotOfEdge);
         assert_eq!(broken(|head| head.edge[1].0[0] ^= 1), HeadError::RootNotOfEdge);
-        assert_eq!(broken(|head| head.indexed = 1), HeadError::Gap);
+        assert_eq!(broken(|head| head.published = 1), HeadError::Gap);
+        assert_eq!(broken(|head| head.indexed = 1), HeadError::OutOfOrder);
+        assert_eq!(broken(|head| head.indexed = 3), HeadError::Gap);
+        assert_eq!(broken(|head| head.indexed = 6), HeadError::OutOfOrder);
+        assert_eq!(broken(|head| head.signed = 3), HeadError::OutOfOrder);
         assert_eq!(broken(|head| head.unpublished.clear()), HeadError::Gap);
         assert_eq!(broken(|head| head.unpublished[0].first = 3), HeadError::ForeignSegment);
         assert_eq!(broken(|head| head.unpublished[0].chunks[0].1 = 2), HeadError::ForeignSegment);

@@ -25,10 +25,38 @@ pub trait CommitAppend {
     fn markers(&self, log: &LogId, chunks: &[ChunkId]) -> impl Future<Output = Result<Vec<Marker>, StoreError>> + Send;
     /// One transaction. `Conflict`: the head has moved or a marker exists. `Unknown`: it may have happened.
     fn commit(&self, commit: &Commit) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Does what follows a commit: counts and the head's marks. Whoever appends needs it, and whoever finishes for others.
+pub trait FinishSegments {
     /// Adds a committed chunk to its bronze object's counts, once. Repeating it changes nothing.
     fn count_committed(&self, chunk: &ChunkId, count: u64) -> impl Future<Output = Result<(), StoreError>> + Send;
-    /// Moves `indexed` past the segment and takes it out of `unpublished`. `Conflict`: somebody did so before.
+    /// Moves `indexed` from the segment's first index past its end. `Conflict`: somebody did so before.
     fn mark_indexed(&self, log: &LogId, segment: &SegmentRef) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Takes these, the oldest unpublished segments, out of the head and moves `published` past them. `Conflict`:
+    /// somebody did so before, or these are not the oldest.
+    fn mark_published(&self, log: &LogId, oldest: &[SegmentRef])
+    -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Takes turns in signing a log's checkpoints.
+pub trait SigningTurns {
+    /// Sets the time of the last attempt from `before_ms`, as the head was loaded, to `now_ms`. `Conflict`: another
+    /// writer has the turn.
+    fn take_signing_turn(
+        &self,
+        log: &LogId,
+        before_ms: u64,
+        now_ms: u64,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Says that the checkpoint of this size lies in the archive. `Conflict`: one of at least this size does already.
+    fn mark_signed(&self, log: &LogId, size: u64) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Names the logs.
+pub trait ListLogs {
+    /// Every log that was ever appended to, by name.
+    fn logs(&self) -> impl Future<Output = Result<Vec<LogId>, StoreError>> + Send;
 }
 
 /// How an object is locked.
@@ -61,7 +89,7 @@ impl Lock {
     }
 }
 
-/// What came of putting a segment.
+/// What came of putting an object once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Put {
     /// It was written as this version.
@@ -119,6 +147,65 @@ pub trait ReadSegment {
         offset: u64,
         length: u64,
     ) -> impl Future<Output = Result<Vec<u8>, StoreError>> + Send;
+}
+
+/// Reads and writes hash tiles under a log's folder.
+pub trait Tiles {
+    /// The current bytes of a tile; `None` if there are none.
+    fn tile(&self, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> + Send;
+    /// Puts a full tile, once: with If-None-Match, its checksum and its lock. `Conflict` is a race (HTTP 409).
+    fn put_full_tile(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        lock: &Lock,
+    ) -> impl Future<Output = Result<Put, StoreError>> + Send;
+    /// Puts a partial tile, unlocked and tagged as such. Its name fixes its bytes, so that putting it again is harmless.
+    fn put_partial_tile(&self, key: &str, bytes: &[u8]) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Tags a partial tile that no checkpoint to come needs, so that the bucket's lifecycle takes it away.
+    fn retire_partial_tile(&self, key: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// A checkpoint in a log's archive, one of its versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArchivedCheckpoint {
+    /// The size in its name.
+    pub size: u64,
+    /// Its object key.
+    pub key: String,
+    /// The version id.
+    pub version_id: String,
+}
+
+/// Reads and writes a log's checkpoints: the archive, which is locked, and the live one.
+pub trait Checkpoints {
+    /// Up to `limit` versions of archived checkpoints whose size is at least `from`, smallest first. Those below a
+    /// delete marker count, too: a marker hides, it does not undo.
+    fn archived(
+        &self,
+        log: &LogId,
+        from: u64,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<ArchivedCheckpoint>, StoreError>> + Send;
+    /// The bytes of an archived one.
+    fn checkpoint(&self, archived: &ArchivedCheckpoint) -> impl Future<Output = Result<Vec<u8>, StoreError>> + Send;
+    /// Archives one, once: with If-None-Match, its checksum and its lock.
+    fn put_archived(
+        &self,
+        log: &LogId,
+        size: u64,
+        note: &[u8],
+        lock: &Lock,
+    ) -> impl Future<Output = Result<Put, StoreError>> + Send;
+    /// The live checkpoint and its entity tag, if there is one.
+    fn live(&self, log: &LogId) -> impl Future<Output = Result<Option<(Vec<u8>, String)>, StoreError>> + Send;
+    /// Replaces the live checkpoint that has this entity tag, or writes the first one. `Conflict`: it has changed.
+    fn put_live(
+        &self,
+        log: &LogId,
+        note: &[u8],
+        replaces: Option<&str>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// Writes the index of entries.

@@ -1,5 +1,6 @@
 //! Derives everything anew from what the stores hold, and names every contradiction: leaves, edge and root of each log
-//! from its segments, markers against plans, postings against entries, counts against markers, locks, orphans.
+//! from its segments, markers against plans, postings against entries, counts against markers, tiles and checkpoints
+//! against leaves, locks, orphans.
 //!
 //! It trusts nothing that the product computed; only the format readers of `ledgerline_ledger` and `ledgerline_lake` are
 //! shared with it.
@@ -17,9 +18,11 @@ use ledgerline_ledger::posting::{Posting, postings};
 use ledgerline_ledger::segment::{Segment, SegmentName};
 use ledgerline_ledger::tree::{Edge, leaf_hash};
 
+mod derived;
+
 use crate::fakes::control::FakeControl;
 use crate::fakes::index::FakeIndex;
-use crate::fakes::ledger::{FakeLedgerBucket, LockedVersion};
+use crate::fakes::ledger::{FakeLedgerBucket, Version};
 use crate::fakes::objects::FakeBucket;
 
 /// The stores to look at.
@@ -33,8 +36,12 @@ pub struct Stores<'a> {
     pub index: &'a FakeIndex,
     /// Plans.
     pub staged: &'a FakeBucket,
-    /// What every segment's lock must cover.
+    /// What every lock must cover.
     pub lock: Lock,
+    /// The deployment's id, with which every log's origin begins.
+    pub deployment: &'a str,
+    /// The public key that every checkpoint must verify by.
+    pub public_key: [u8; 32],
 }
 
 /// What was found where all is well.
@@ -50,6 +57,12 @@ pub struct Found {
     pub open_chunks: usize,
     /// Segments that no log has, and whose entries are all committed elsewhere.
     pub orphans: usize,
+    /// Entries that are in tiles.
+    pub published: u64,
+    /// Entries that the newest known checkpoints cover.
+    pub signed: u64,
+    /// Archived checkpoints.
+    pub checkpoints: usize,
 }
 
 /// Checks all stores against each other.
@@ -69,6 +82,7 @@ pub async fn check_everything(stores: &Stores<'_>) -> Result<Found, Vec<String>>
     check.plans(&markers);
     check.counts(&markers);
     check.orphans(&committed);
+    check.strangers();
     if check.problems.is_empty() { Ok(check.found) } else { Err(check.problems) }
 }
 
@@ -92,11 +106,13 @@ impl Check<'_> {
         let mut names: Vec<SegmentName> = names.into_iter().filter_map(SegmentName::parse).collect();
         names.sort_by_key(|name| name.first);
         let mut edge = Edge::empty();
+        let mut leaves = Vec::new();
         let mut expected_postings = Vec::new();
         for name in &names {
             self.expect(name.log == *log && name.first == edge.size(), || format!("{}: not next in {log}", name.key()));
             let Some((segment, version)) = self.segment(&name.key()) else { continue };
-            segment.lines().for_each(|line| edge.append(leaf_hash(line.as_bytes())));
+            leaves.extend(segment.lines().map(|line| leaf_hash(line.as_bytes())));
+            leaves[edge.size() as usize..].iter().for_each(|leaf| edge.append(*leaf));
             self.entries(log, &segment);
             self.markers_tile(name, markers);
             if name.end() <= head.indexed() {
@@ -106,17 +122,14 @@ impl Check<'_> {
         }
         self.expect(edge == *head.edge(), || format!("{log}: the segments' root is not the head's"));
         self.postings(log, &head, expected_postings);
+        derived::check(self, log, &head, &leaves);
         self.found.entries += edge.size();
         self.found.chunks += markers.len();
     }
 
     /// The object of a committed segment: one version, unchanged, locked long enough.
-    fn segment(&mut self, key: &str) -> Option<(Segment, LockedVersion)> {
-        let versions = self.stores.ledger.all().remove(key).unwrap_or_default();
-        self.expect(versions.len() == 1, || format!("{key}: {} versions", versions.len()));
-        let version = versions.into_iter().next()?;
-        let wanted = self.stores.lock;
-        self.expect(version.lock.covers(&wanted), || format!("{key}: locked too weakly or too shortly"));
+    fn segment(&mut self, key: &str) -> Option<(Segment, Version)> {
+        let version = self.evidence(key)?;
         match Segment::read(key, &version.bytes) {
             Ok(segment) => Some((segment, version)),
             Err(error) => {
@@ -124,6 +137,17 @@ impl Check<'_> {
                 None
             }
         }
+    }
+
+    /// A locked object: one version, no delete marker over it, locked long enough.
+    fn evidence(&mut self, key: &str) -> Option<Version> {
+        let versions = self.stores.ledger.all().remove(key).unwrap_or_default();
+        self.expect(versions.len() == 1, || format!("{key}: {} versions", versions.len()));
+        let version = versions.into_iter().next()?;
+        let wanted = self.stores.lock;
+        let locked = version.lock.is_some_and(|lock| lock.covers(&wanted));
+        self.expect(locked && version.tag.is_none(), || format!("{key}: locked too weakly or too shortly, or tagged"));
+        Some(version)
     }
 
     fn entries(&mut self, log: &LogId, segment: &Segment) {
@@ -220,7 +244,7 @@ impl Check<'_> {
     /// A segment in no log is benign only if each entry of it is committed.
     fn orphans(&mut self, committed: &BTreeSet<String>) {
         let known: BTreeSet<String> = self.lines.values().flatten().cloned().collect();
-        for (key, versions) in self.stores.ledger.all() {
+        for (key, versions) in self.stores.ledger.segments() {
             if committed.contains(&key) {
                 continue;
             }
@@ -230,6 +254,16 @@ impl Check<'_> {
             });
             self.expect(benign, || format!("{key}: an orphan with entries that no log has"));
             self.found.orphans += 1;
+        }
+    }
+
+    /// Every object is of a kind that is known, and of a log that has a head.
+    fn strangers(&mut self) {
+        let folders: Vec<String> = self.stores.control.logs().iter().map(|log| format!("ledger/{log}/")).collect();
+        for key in self.stores.ledger.all().into_keys() {
+            // An orphan may be all that there is of a log.
+            let known = SegmentName::parse(&key).is_some() || folders.iter().any(|folder| key.starts_with(folder));
+            self.expect(known, || format!("{key}: of no log"));
         }
     }
 

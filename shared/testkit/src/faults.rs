@@ -86,7 +86,7 @@ struct State {
     struck: usize,
     weather: Weather,
     dice: Dice,
-    by_kind: BTreeMap<Fault, u64>,
+    weathered: BTreeMap<(Fault, String), u64>,
 }
 
 impl Faults {
@@ -135,7 +135,7 @@ impl Faults {
             (Fault::Throttled, throttled),
             (Fault::Conflict, conflict),
         ];
-        state.draw(&odds)
+        state.draw(write, &odds)
     }
 
     /// One write by a fake: done, or struck. Whoever calls it checks all conditions before it changes anything.
@@ -157,10 +157,10 @@ impl Faults {
 
     /// Called by a fake once per batch of `rows` rows, before [`Faults::write`]. `Some` says that the store keeps this
     /// many of them only, and leaves the others unprocessed.
-    pub fn processed_of(&self, rows: usize) -> Option<usize> {
+    pub fn processed_of(&self, write: &str, rows: usize) -> Option<usize> {
         let mut state = self.lock();
         let partly = [(Fault::Partly, state.weather.partly)];
-        state.draw(&partly)?;
+        state.draw(write, &partly)?;
         Some(state.dice.below(rows.max(1) as u64) as usize)
     }
 
@@ -171,7 +171,7 @@ impl Faults {
     pub fn read(&self, read: &str) -> Result<(), StoreError> {
         let mut state = self.lock();
         let unread = [(Fault::Unread, state.weather.unread)];
-        match state.draw(&unread) {
+        match state.draw(read, &unread) {
             None => Ok(()),
             Some(_) if state.dice.below(2) == 0 => Err(StoreError::Throttled(struck(read))),
             Some(_) => Err(Self::error(read)),
@@ -193,9 +193,9 @@ impl Faults {
         self.lock().struck
     }
 
-    /// How often the weather struck, by kind.
-    pub fn weathered(&self) -> BTreeMap<Fault, u64> {
-        self.lock().by_kind.clone()
+    /// How often the weather struck, by kind and call.
+    pub fn weathered(&self) -> BTreeMap<(Fault, String), u64> {
+        self.lock().weathered.clone()
     }
 
     /// The error that a struck write reports: its outcome is unknown to the caller.
@@ -210,14 +210,14 @@ impl Faults {
 
 impl State {
     /// Rolls once per call, and not at all in fine weather: a run without weather needs no seed.
-    fn draw(&mut self, odds: &[(Fault, u64)]) -> Option<Fault> {
+    fn draw(&mut self, call: &str, odds: &[(Fault, u64)]) -> Option<Fault> {
         if self.weather == Weather::default() {
             return None;
         }
         let mut rolled = self.dice.below(1_000);
         for (fault, per_thousand) in odds {
             if rolled < *per_thousand {
-                *self.by_kind.entry(*fault).or_default() += 1;
+                *self.weathered.entry((*fault, call.to_owned())).or_default() += 1;
                 return Some(*fault);
             }
             rolled -= per_thousand;
@@ -257,7 +257,7 @@ mod tests {
                         kept += 1;
                         Ok(())
                     });
-                    let processed = faults.processed_of(25);
+                    let processed = faults.processed_of("w", 25);
                     (write.map_err(|error| error.kind()), kept, processed, faults.read("r").is_err())
                 })
                 .collect();

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use ledgerline_audit_write::{AppendConfig, AppendError, Ports, handle};
+use ledgerline_audit_write::{AppendConfig, Wired, handle};
+use ledgerline_custody::publication::{Memory, Settings};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, PlanWriter, Pointer};
 use ledgerline_lambda::clock::FixedClock;
@@ -19,9 +20,9 @@ use ledgerline_testkit::fakes::control::FakeControl;
 use ledgerline_testkit::fakes::index::FakeIndex;
 use ledgerline_testkit::fakes::ledger::FakeLedgerBucket;
 use ledgerline_testkit::fakes::objects::FakeBucket;
+use ledgerline_testkit::fakes::signer::FakeSigner;
 use ledgerline_testkit::faults::Faults;
 
-pub const CONFIG: AppendConfig = AppendConfig { lock_mode: LockMode::Governance, retention_days: 30, marker_days: 400 };
 pub const NOW_MS: i64 = 1_772_460_000_000;
 pub const LOG: &str = "acme/interaction/1/0";
 /// Enough for every retry.
@@ -29,7 +30,15 @@ pub const LONG: i64 = 600_000;
 /// One attempt and no more: what fails goes back to the queue at once.
 pub const ONE_ATTEMPT: i64 = 0;
 
-pub type FakePorts<R> = Ports<FakeControl, FakeLedgerBucket, FakeIndex, R, FakeBucket, Returned>;
+pub const RETENTION_DAYS: u64 = 30;
+
+pub type FakePorts<R> = Wired<FakeControl, FakeLedgerBucket, FakeIndex, FakeSigner, R, FakeBucket, Returned>;
+
+pub fn config() -> AppendConfig {
+    let deployment = "trial".to_owned();
+    let publication = Settings { deployment, lock_mode: LockMode::Governance, retention_days: RETENTION_DAYS };
+    AppendConfig { publication, marker_days: 400 }
+}
 
 /// Remembers which receipt handles were given back.
 #[derive(Debug, Clone, Default)]
@@ -45,27 +54,31 @@ impl ReleaseMessages for Returned {
 pub struct World {
     pub ports: FakePorts<FakeBucket>,
     pub staged: FakeBucket,
+    pub calls: Calls,
+    /// Of the one process that all runs are in, unless a test says otherwise.
+    pub memory: Memory,
 }
 
 impl World {
     pub fn new(faults: &Faults) -> Self {
         let calls = Calls::default();
         let staged = FakeBucket::new(faults.clone(), calls.clone());
-        let ports = Ports {
+        let ports = Wired {
             control: FakeControl::new(faults.clone(), calls.clone()),
             ledger: FakeLedgerBucket::new(faults.clone(), calls.clone(), NOW_MS as u64 / 1000),
-            index: FakeIndex::new(faults.clone(), calls),
+            index: FakeIndex::new(faults.clone(), calls.clone()),
+            signer: FakeSigner::new(faults.clone(), calls.clone()),
             plans: staged.clone(),
             poison: staged.clone(),
             queue: Returned::default(),
         };
-        Self { ports, staged }
+        Self { ports, staged, calls, memory: Memory::default() }
     }
 
     /// The same stores behind another reader of chunks.
     pub fn reading_through<R>(&self, plans: R) -> FakePorts<R> {
-        let Ports { control, ledger, index, poison, queue, .. } = self.ports.clone();
-        Ports { control, ledger, index, plans, poison, queue }
+        let Wired { control, ledger, index, signer, poison, queue, .. } = self.ports.clone();
+        Wired { control, ledger, index, signer, plans, poison, queue }
     }
 
     /// Stages the plan of one bronze object: so many entries of the log, spread over a few interactions.
@@ -82,27 +95,25 @@ impl World {
         pointers
     }
 
-    pub async fn run(&self, deadline_ms: i64, messages: &[SqsMessage]) -> Result<SqsBatchResponse, AppendError> {
+    pub async fn run(&self, deadline_ms: i64, messages: &[SqsMessage]) -> SqsBatchResponse {
         self.run_at(NOW_MS, deadline_ms, messages).await
     }
 
-    pub async fn run_at(
-        &self,
-        now_ms: i64,
-        deadline_ms: i64,
-        messages: &[SqsMessage],
-    ) -> Result<SqsBatchResponse, AppendError> {
-        handle(&self.ports, &CONFIG, &FixedClock(now_ms), now_ms + deadline_ms, event(messages)).await
+    pub async fn run_at(&self, now_ms: i64, deadline_ms: i64, messages: &[SqsMessage]) -> SqsBatchResponse {
+        let clock = FixedClock(now_ms);
+        handle(&self.ports, &config(), &self.memory, &clock, now_ms + deadline_ms, event(messages)).await
     }
 
     pub async fn check(&self) -> Result<Found, Vec<String>> {
-        let until = NOW_MS as u64 / 1000 + CONFIG.retention_days * 86_400;
+        let until = NOW_MS as u64 / 1000 + RETENTION_DAYS * 86_400;
         let stores = Stores {
             control: &self.ports.control,
             ledger: &self.ports.ledger,
             index: &self.ports.index,
             staged: &self.staged,
-            lock: Lock { mode: CONFIG.lock_mode, retain_until_s: until },
+            lock: Lock { mode: LockMode::Governance, retain_until_s: until },
+            deployment: "trial",
+            public_key: self.ports.signer.key(),
         };
         check_everything(&stores).await
     }
@@ -110,7 +121,7 @@ impl World {
     /// The committed lines of a log's segments, in order.
     pub fn lines(&self, log: &str) -> Vec<String> {
         let folder = ledgerline_ledger::segment::folder(&LogId::parse(log).unwrap());
-        let all = self.ports.ledger.all();
+        let all = self.ports.ledger.segments();
         let segments = all.iter().filter(|(key, _)| key.starts_with(&folder));
         segments
             .flat_map(|(key, versions)| {

@@ -18,7 +18,8 @@ use ledgerline_ledger::head::{Head, SegmentRef, StoredHead};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
 use ledgerline_ledger::ports::{
-    CommitAppend as _, Lock, LockMode, Put, ReadHead, ReadSegment, WritePostings as _, WriteSegment as _,
+    CommitAppend as _, FinishSegments as _, Lock, LockMode, Put, ReadHead, ReadSegment, WritePostings as _,
+    WriteSegment as _,
 };
 use ledgerline_ledger::posting::{Posting, postings};
 use ledgerline_ledger::segment::Segment;

@@ -5,7 +5,7 @@ use ledgerline_ledger::append::{Commit, Marker};
 use ledgerline_ledger::chunk::ChunkId;
 use ledgerline_ledger::head::{SegmentRef, StoredHead};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{CommitAppend, ReadHead};
+use ledgerline_ledger::ports::{CommitAppend, FinishSegments, ListLogs, ReadHead, SigningTurns};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::tree::Hash;
 use serde_json::{Value, json};
@@ -38,6 +38,11 @@ impl FakeControl {
         heads.filter_map(|(pk, _)| LogId::parse(pk.strip_prefix("LOG#")?).ok()).collect()
     }
 
+    /// A log's head as it is now; no call of the product's.
+    pub fn stored_head(&self, log: &LogId) -> Option<StoredHead> {
+        self.table.peek(&key(log_partition(log), HEAD)).map(|item| read_head(&item))
+    }
+
     /// All markers of a log.
     pub fn all_markers(&self, log: &LogId) -> Vec<Marker> {
         let partition = log_partition(log);
@@ -61,22 +66,25 @@ impl FakeControl {
 
 impl ReadHead for FakeControl {
     async fn head(&self, log: &LogId) -> Result<Option<StoredHead>, StoreError> {
-        Ok(self.table.get(&log_partition(log), HEAD).await.map(|item| read_head(&item)))
+        Ok(self.table.get(&log_partition(log), HEAD).await?.map(|item| read_head(&item)))
     }
 }
 
 impl CommitAppend for FakeControl {
     async fn markers(&self, log: &LogId, chunks: &[ChunkId]) -> Result<Vec<Marker>, StoreError> {
         let keys: Vec<_> = chunks.iter().map(|chunk| marker_key(log, chunk)).collect();
-        let rows = self.table.batch_get(&keys).await;
+        let rows = self.table.batch_get(&keys).await?;
         Ok(chunks.iter().zip(rows).filter_map(|(chunk, row)| Some(read_marker(chunk.clone(), &row?))).collect())
     }
 
     async fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
-        assert!(commit.markers.len() < ITEMS_PER_TRANSACTION, "a transaction of {} markers", commit.markers.len());
+        let items = commit.markers.len() + 1 + usize::from(commit.before.0 == 0);
+        assert!(items <= ITEMS_PER_TRANSACTION, "a transaction of {items} items");
         self.table.write("dynamodb:TransactWriteItems", |items| apply_commit(items, commit)).await
     }
+}
 
+impl FinishSegments for FakeControl {
     async fn count_committed(&self, chunk: &ChunkId, count: u64) -> Result<(), StoreError> {
         let at = object_key(&chunk.object);
         self.table
@@ -97,19 +105,69 @@ impl CommitAppend for FakeControl {
     }
 
     async fn mark_indexed(&self, log: &LogId, segment: &SegmentRef) -> Result<(), StoreError> {
+        self.change_head("mark indexed", log, |item| {
+            let as_loaded = number(&item["indexed"]) == segment.first && number(&item["size"]) >= segment.end();
+            as_loaded.then(|| drop(item.insert("indexed".into(), json!(segment.end()))))
+        })
+        .await
+    }
+
+    async fn mark_published(&self, log: &LogId, oldest: &[SegmentRef]) -> Result<(), StoreError> {
+        let (Some(first), Some(last)) = (oldest.first(), oldest.last()) else { return Ok(()) };
+        self.change_head("mark published", log, |item| {
+            let as_loaded = number(&item["published"]) == first.first
+                && number(&item["indexed"]) >= last.end()
+                && item["unpublished"][oldest.len() - 1]["key"] == last.key.as_str();
+            as_loaded.then(|| {
+                item.insert("published".into(), json!(last.end()));
+                if let Some(unpublished) = item.get_mut("unpublished").and_then(Value::as_array_mut) {
+                    unpublished.drain(..oldest.len());
+                }
+            })
+        })
+        .await
+    }
+}
+
+impl SigningTurns for FakeControl {
+    async fn take_signing_turn(&self, log: &LogId, before_ms: u64, now_ms: u64) -> Result<(), StoreError> {
+        self.change_head("take the turn to sign", log, |item| {
+            let as_loaded = number(&item["signedAt"]) == before_ms;
+            as_loaded.then(|| drop(item.insert("signedAt".into(), json!(now_ms))))
+        })
+        .await
+    }
+
+    async fn mark_signed(&self, log: &LogId, size: u64) -> Result<(), StoreError> {
+        self.change_head("mark signed", log, |item| {
+            let grows = number(&item["signed"]) < size && number(&item["published"]) >= size;
+            grows.then(|| drop(item.insert("signed".into(), json!(size))))
+        })
+        .await
+    }
+}
+
+impl ListLogs for FakeControl {
+    async fn logs(&self) -> Result<Vec<LogId>, StoreError> {
+        tokio::task::yield_now().await;
+        let rows = self.table.items().into_keys().filter(|(pk, _)| pk == LOGS);
+        Ok(rows.filter_map(|(_, sk)| LogId::parse(&sk).ok()).collect())
+    }
+}
+
+impl FakeControl {
+    /// One conditional update of a head; `change` says by `None` that its condition does not hold.
+    async fn change_head(
+        &self,
+        what: &'static str,
+        log: &LogId,
+        change: impl FnOnce(&mut Item) -> Option<()>,
+    ) -> Result<(), StoreError> {
         let at = key(log_partition(log), HEAD);
         self.table
             .write("dynamodb:UpdateItem", |items| {
-                let mut item = items.get(&at).cloned().unwrap_or_default();
-                let oldest_is_it =
-                    item["unpublished"].get(0).is_some_and(|oldest| oldest["key"] == segment.key.as_str());
-                if !oldest_is_it || number(&item["indexed"]) != segment.first {
-                    return Err(condition_failed("mark indexed"));
-                }
-                item.insert("indexed".into(), json!(segment.end()));
-                if let Some(unpublished) = item.get_mut("unpublished").and_then(Value::as_array_mut) {
-                    unpublished.remove(0);
-                }
+                let mut item = items.get(&at).cloned().ok_or_else(|| condition_failed(what))?;
+                change(&mut item).ok_or_else(|| condition_failed(what))?;
                 put(items, at, item);
                 Ok(())
             })
@@ -136,9 +194,15 @@ fn apply_commit(items: &mut Items, commit: &Commit) -> Result<(), StoreError> {
         ("root".into(), json!(commit.after.root().0)),
         ("edge".into(), json!(commit.after.roots().iter().map(|hash| hash.0).collect::<Vec<_>>())),
         ("unpublished".into(), unpublished.iter().map(write_segment).collect()),
-        ("indexed".into(), json!(before.map_or(0, |head| head.indexed))),
+        ("indexed".into(), json!(before.as_ref().map_or(0, |head| head.indexed))),
+        ("published".into(), json!(before.as_ref().map_or(0, |head| head.published))),
+        ("signed".into(), json!(before.as_ref().map_or(0, |head| head.signed))),
+        ("signedAt".into(), json!(before.as_ref().map_or(0, |head| head.signed_at_ms))),
     ]);
     put(items, at, head);
+    if before.is_none() {
+        put(items, key(LOGS, commit.log.as_str()), Item::new());
+    }
     for marker in &commit.markers {
         let row = Item::from([
             ("first".into(), json!(marker.first)),
@@ -158,6 +222,9 @@ fn read_head(item: &Item) -> StoredHead {
         edge: list(&item["edge"]).map(hash).collect(),
         unpublished: list(&item["unpublished"]).map(read_segment).collect(),
         indexed: number(&item["indexed"]),
+        published: number(&item["published"]),
+        signed: number(&item["signed"]),
+        signed_at_ms: number(&item["signedAt"]),
     }
 }
 
@@ -215,3 +282,5 @@ fn hash(value: &Value) -> Hash {
 }
 
 const HEAD: &str = "HEAD";
+/// The partition that lists all logs.
+const LOGS: &str = "LOGS";

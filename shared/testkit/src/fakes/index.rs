@@ -61,7 +61,7 @@ impl ClaimEvents for FakeIndex {
 impl PinLogs for FakeIndex {
     async fn logs(&self, records: &[&str]) -> Result<Vec<Option<String>>, StoreError> {
         let keys: Vec<_> = records.iter().map(|record| key(format!("INT#{record}"), "LOG")).collect();
-        let rows = self.table.batch_get(&keys).await;
+        let rows = self.table.batch_get(&keys).await?;
         Ok(rows.into_iter().map(|row| row.map(|item| text(&item["log"]))).collect())
     }
 

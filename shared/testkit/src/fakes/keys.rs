@@ -52,7 +52,7 @@ impl Subjects for FakeKeys {
         let keys: Vec<_> = pseudonyms.iter().map(|name| key(format!("ID#{name}"), "SUBJECT")).collect();
         let named =
             |item: Item| SubjectRef { subject_id: text(&item["subjectId"]), customer_ref: text(&item["customerRef"]) };
-        Ok(self.table.batch_get(&keys).await.into_iter().map(|row| row.map(named)).collect())
+        Ok(self.table.batch_get(&keys).await?.into_iter().map(|row| row.map(named)).collect())
     }
 
     async fn read(
@@ -62,7 +62,7 @@ impl Subjects for FakeKeys {
     ) -> Result<(Vec<Option<SubjectState>>, Vec<Option<Link>>), StoreError> {
         let states = subjects.iter().map(|subject| key(format!("SUB#{subject}"), "STATE"));
         let links = links.iter().map(|(subject, record)| key(format!("SUB#{subject}"), format!("INT#{record}")));
-        let mut rows = self.table.batch_get(&states.chain(links).collect::<Vec<_>>()).await;
+        let mut rows = self.table.batch_get(&states.chain(links).collect::<Vec<_>>()).await?;
         let links = rows.split_off(subjects.len());
         Ok((
             rows.into_iter().map(|row| row.as_ref().map(state)).collect(),

@@ -1,8 +1,9 @@
-//! The locked bucket, strict: versions are kept, nothing is overwritten, every put carries its checksum and a lock that
-//! lies in the future, and no lock becomes shorter or weaker. What the real bucket answers with an error and a correct
-//! caller never provokes, this one answers with a panic.
+//! The ledger's bucket, strict: versions are kept, what is locked is never overwritten, every locked put carries its
+//! checksum and a lock that lies in the future, no lock becomes shorter or weaker, and each kind of object is put as its
+//! kind must be. What the real bucket answers with an error and a correct caller never provokes, this one answers with a
+//! panic.
 //!
-//! Also the rows and objects around it that audit-write touches: postings and chunks of plans.
+//! Also the chunks of plans, which audit-write reads.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,35 +11,41 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use ledgerline_lake::plan::Pointer;
 use ledgerline_lake::ports::ReadChunk;
+use ledgerline_ledger::checkpoint::{archive_key, archived_size, live_key};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{Lock, ObjectState, Put, ReadSegment, WritePostings, WriteSegment};
-use ledgerline_ledger::posting::{Posting, PostingMember};
+use ledgerline_ledger::ports::{
+    ArchivedCheckpoint, Checkpoints, Lock, ObjectState, Put, ReadSegment, Tiles, WriteSegment,
+};
 use ledgerline_ledger::segment::SegmentName;
 use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_ledger::tile::Tile;
 use ledgerline_ledger::tree::Hash;
-use serde_json::{Value, json};
 
 use crate::fakes::calls::Calls;
-use crate::fakes::index::FakeIndex;
 use crate::fakes::objects::FakeBucket;
-use crate::fakes::table::{Item, key};
-use crate::faults::{Fault, Faults};
+use crate::faults::Faults;
 
-/// One version of a locked object.
+/// One version of an object.
 #[derive(Debug, Clone)]
-pub struct LockedVersion {
+pub struct Version {
     /// The version id.
     pub version_id: String,
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// Its lock.
-    pub lock: Lock,
+    /// Its lock, if it has one.
+    pub lock: Option<Lock>,
+    /// The value of its tag `ledgerline`, if it has one.
+    pub tag: Option<&'static str>,
+    /// Whether it is a delete marker, which holds nothing and hides what came before.
+    pub is_delete_marker: bool,
+    /// When it was written, by the bucket's clock.
+    pub written_s: u64,
 }
 
 /// Versions by key, the newest last.
 #[derive(Clone, Debug, Default)]
 pub struct FakeLedgerBucket {
-    objects: Arc<Mutex<BTreeMap<String, Vec<LockedVersion>>>>,
+    objects: Arc<Mutex<BTreeMap<String, Vec<Version>>>>,
     now_s: Arc<Mutex<u64>>,
     faults: Faults,
     calls: Calls,
@@ -50,9 +57,16 @@ impl FakeLedgerBucket {
         Self { objects: Arc::default(), now_s: Arc::new(Mutex::new(now_s)), faults, calls }
     }
 
-    /// All segments with all their versions.
-    pub fn all(&self) -> BTreeMap<String, Vec<LockedVersion>> {
+    /// All objects with all their versions.
+    pub fn all(&self) -> BTreeMap<String, Vec<Version>> {
         self.lock().clone()
+    }
+
+    /// All segments with all their versions.
+    pub fn segments(&self) -> BTreeMap<String, Vec<Version>> {
+        let mut all = self.all();
+        all.retain(|key, _| SegmentName::parse(key).is_some());
+        all
     }
 
     /// A byte of a version flipped, as nobody but an attacker with the disk could do.
@@ -62,93 +76,141 @@ impl FakeLedgerBucket {
         }
     }
 
-    /// Puts a version past every check, as a writer with other code could.
+    /// Puts a locked version past every check, as a writer with other code could.
     pub fn seed(&self, key: &str, bytes: Vec<u8>, lock: Lock) {
+        self.add(key, &bytes, Some(lock), None);
+    }
+
+    /// Puts a version without lock past every check, such as another live checkpoint.
+    pub fn seed_unlocked(&self, key: &str, bytes: Vec<u8>) {
+        self.add(key, &bytes, None, None);
+    }
+
+    /// What a plain DELETE does: a delete marker over whatever lies there.
+    pub fn delete(&self, key: &str) {
         let mut objects = self.lock();
         let versions = objects.entry(key.to_owned()).or_default();
-        let version_id = format!("seed-{}", versions.len());
-        versions.push(LockedVersion { version_id, bytes, lock });
+        let (version_id, bytes) = (format!("marker-{}", versions.len()), Vec::new());
+        let written_s = self.now_s();
+        versions.push(Version { version_id, bytes, lock: None, tag: None, is_delete_marker: true, written_s });
     }
 
-    fn put(&self, key: &str, bytes: &[u8], lock: &Lock) -> Put {
-        let mut objects = self.lock();
-        if objects.contains_key(key) {
-            return Put::Exists;
-        }
-        let version_id = format!("v-{}", objects.len());
-        let version = LockedVersion { version_id: version_id.clone(), bytes: bytes.to_vec(), lock: *lock };
-        objects.insert(key.to_owned(), vec![version]);
-        Put::Written { version_id }
+    /// Takes all versions away, as only somebody beyond the lock could.
+    pub fn erase(&self, key: &str) {
+        self.lock().remove(key);
     }
 
-    fn version(&self, key: &str, version_id: &str) -> Result<LockedVersion, StoreError> {
+    /// Moves the bucket's clock.
+    pub fn set_now_s(&self, now_s: u64) {
+        *self.now_s.lock().unwrap_or_else(PoisonError::into_inner) = now_s;
+    }
+
+    /// What a GET without a version id finds.
+    pub fn current(&self, key: &str) -> Option<Version> {
+        let newest = self.lock().get(key).and_then(|versions| versions.last().cloned());
+        newest.filter(|version| !version.is_delete_marker)
+    }
+
+    /// One version that is no delete marker, whatever lies over it; no call of the product's.
+    pub fn stored(&self, key: &str, version_id: &str) -> Option<Version> {
         let objects = self.lock();
         let versions = objects.get(key).into_iter().flatten();
-        let found = versions.rev().find(|version| version.version_id == version_id);
-        found.cloned().ok_or_else(|| StoreError::NotFound(Failure::new(format!("get {key}"))))
+        versions.rev().find(|version| version.version_id == version_id && !version.is_delete_marker).cloned()
+    }
+
+    fn now_s(&self) -> u64 {
+        *self.now_s.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, key: &str, bytes: &[u8], lock: Option<Lock>, tag: Option<&'static str>) -> String {
+        let mut objects = self.lock();
+        let count: usize = objects.values().map(Vec::len).sum();
+        let version_id = format!("v-{count}");
+        let (bytes, is_delete_marker) = (bytes.to_vec(), false);
+        let written_s = self.now_s();
+        let version = Version { version_id: version_id.clone(), bytes, lock, tag, is_delete_marker, written_s };
+        objects.entry(key.to_owned()).or_default().push(version);
+        version_id
+    }
+
+    /// A put with If-None-Match and a lock.
+    async fn put_once(&self, what: &str, key: &str, bytes: &[u8], lock: &Lock) -> Result<Put, StoreError> {
+        self.assert_lock_holds(key, lock);
+        self.write("s3:PutObject", what, || match self.current(key) {
+            Some(_) => Ok(Put::Exists),
+            None => Ok(Put::Written { version_id: self.add(key, bytes, Some(*lock), None) }),
+        })
+        .await
+    }
+
+    /// One write call, which a fault may strike.
+    async fn write<T>(
+        &self,
+        call: &'static str,
+        what: &str,
+        change: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        tokio::task::yield_now().await;
+        self.calls.add(call, 1);
+        let name = format!("{call} {what}");
+        self.faults.write(&name, change)
+    }
+
+    async fn read<T>(&self, call: &'static str, look: impl FnOnce() -> T) -> Result<T, StoreError> {
+        tokio::task::yield_now().await;
+        self.calls.add(call, 1);
+        self.faults.read(call)?;
+        Ok(look())
+    }
+
+    fn version(&self, key: &str, version_id: &str) -> Result<Version, StoreError> {
+        self.stored(key, version_id).ok_or_else(|| not_found(key))
     }
 
     fn assert_lock_holds(&self, key: &str, lock: &Lock) {
-        let now_s = *self.now_s.lock().unwrap_or_else(PoisonError::into_inner);
+        let now_s = self.now_s();
         assert!(lock.retain_until_s > now_s, "{key} would be locked until a time in the past");
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<LockedVersion>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Version>>> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl WriteSegment for FakeLedgerBucket {
     async fn put_segment(&self, key: &str, bytes: &[u8], sha256: &Hash, lock: &Lock) -> Result<Put, StoreError> {
-        tokio::task::yield_now().await;
-        self.calls.add("s3:PutObject", 1);
         assert!(SegmentName::parse(key).is_some_and(|name| name.fits(bytes)), "{key} is not the name of these bytes");
         assert_eq!(Hash::of_object(bytes), *sha256, "{key} was put with a checksum of other bytes");
-        self.assert_lock_holds(key, lock);
-        match self.faults.strike(PUT_SEGMENT) {
-            Some(Fault::Lost) => Err(Faults::error(PUT_SEGMENT)),
-            Some(Fault::PersistedButErrored) => {
-                self.put(key, bytes, lock);
-                Err(Faults::error(PUT_SEGMENT))
-            }
-            None => Ok(self.put(key, bytes, lock)),
-        }
+        self.put_once("segment", key, bytes, lock).await
     }
 
     async fn segment_state(&self, key: &str) -> Result<ObjectState, StoreError> {
-        tokio::task::yield_now().await;
-        self.calls.add("s3:HeadObject", 1);
-        let newest = self.lock().get(key).and_then(|versions| versions.last().cloned());
-        let newest = newest.ok_or_else(|| StoreError::NotFound(Failure::new(format!("look at {key}"))))?;
+        let newest = self.read("s3:HeadObject", || self.current(key)).await?.ok_or_else(|| not_found(key))?;
         Ok(ObjectState {
             bytes: newest.bytes.len() as u64,
             sha256: Some(Hash::of_object(&newest.bytes)),
-            lock: Some(newest.lock),
+            lock: newest.lock,
             version_id: newest.version_id,
         })
     }
 
     async fn extend_lock(&self, key: &str, version_id: &str, lock: &Lock) -> Result<(), StoreError> {
-        tokio::task::yield_now().await;
-        self.calls.add("s3:PutObjectRetention", 1);
-        let fault = self.faults.strike(EXTEND_LOCK);
-        if fault == Some(Fault::Lost) {
-            return Err(Faults::error(EXTEND_LOCK));
-        }
-        let before = self.version(key, version_id)?;
-        assert!(lock.covers(&before.lock), "the lock of {key} would become shorter or weaker");
-        let mut objects = self.lock();
-        let versions = objects.get_mut(key).into_iter().flatten();
-        versions.filter(|version| version.version_id == version_id).for_each(|version| version.lock = *lock);
-        if fault.is_some() { Err(Faults::error(EXTEND_LOCK)) } else { Ok(()) }
+        self.write("s3:PutObjectRetention", "", || {
+            let before = self.version(key, version_id)?.lock;
+            let weaker = before.is_some_and(|before| !lock.covers(&before));
+            assert!(!weaker, "the lock of {key} would become shorter or weaker");
+            let mut objects = self.lock();
+            let versions = objects.get_mut(key).into_iter().flatten();
+            versions.filter(|version| version.version_id == version_id).for_each(|version| version.lock = Some(*lock));
+            Ok(())
+        })
+        .await
     }
 }
 
 impl ReadSegment for FakeLedgerBucket {
     async fn segment(&self, key: &str, version_id: &str) -> Result<Vec<u8>, StoreError> {
-        tokio::task::yield_now().await;
-        self.calls.add("s3:GetObject", 1);
-        Ok(self.version(key, version_id)?.bytes)
+        Ok(self.read("s3:GetObject", || self.version(key, version_id)).await??.bytes)
     }
 
     async fn segment_range(
@@ -158,34 +220,92 @@ impl ReadSegment for FakeLedgerBucket {
         offset: u64,
         length: u64,
     ) -> Result<Vec<u8>, StoreError> {
-        tokio::task::yield_now().await;
-        self.calls.add("s3:GetObject", 1);
-        let bytes = self.version(key, version_id)?.bytes;
+        let bytes = self.read("s3:GetObject", || self.version(key, version_id)).await??.bytes;
         let range = offset as usize..(offset + length) as usize;
         bytes.get(range).map(<[u8]>::to_vec).ok_or_else(|| StoreError::Corrupt(Failure::new(format!("get {key}"))))
     }
 }
 
-impl WritePostings for FakeIndex {
-    async fn put_postings(&self, postings: &[Posting]) -> Result<(), StoreError> {
-        self.table.batch_put(postings.iter().map(posting_row).collect()).await
+impl Tiles for FakeLedgerBucket {
+    async fn tile(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.read("s3:GetObject", || self.current(key)).await?.map(|version| version.bytes))
+    }
+
+    async fn put_full_tile(&self, key: &str, bytes: &[u8], lock: &Lock) -> Result<Put, StoreError> {
+        assert!(Tile::parse_key(key).is_some_and(|(_, tile)| tile.is_full()), "{key} is no full tile's key");
+        assert_eq!(bytes.len(), 256 * 32, "{key} is not full");
+        self.put_once("tile", key, bytes, lock).await
+    }
+
+    async fn put_partial_tile(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let tile = Tile::parse_key(key).map(|(_, tile)| tile).filter(|tile| !tile.is_full());
+        assert_eq!(tile.map(|tile| tile.bytes()), Some(bytes.len()), "{key} is not the key of so many hashes");
+        self.write("s3:PutObject", "partial tile", || {
+            let before = self.current(key);
+            assert!(before.is_none_or(|before| before.bytes == bytes), "{key} would be put with other bytes");
+            self.add(key, bytes, None, Some("partial"));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn retire_partial_tile(&self, key: &str) -> Result<(), StoreError> {
+        assert!(Tile::parse_key(key).is_some_and(|(_, tile)| !tile.is_full()), "{key} is no partial tile");
+        self.write("s3:PutObjectTagging", "", || {
+            let mut objects = self.lock();
+            let newest = objects.get_mut(key).and_then(|versions| versions.last_mut());
+            let newest = newest.filter(|version| !version.is_delete_marker).ok_or_else(|| not_found(key))?;
+            newest.tag = Some("retired");
+            Ok(())
+        })
+        .await
     }
 }
 
-impl FakeIndex {
-    /// All postings of a log, by segment and record.
-    pub fn all_postings(&self, log: &LogId) -> Vec<Posting> {
-        let mut found: Vec<Posting> =
-            self.table.items().iter().filter_map(|((pk, sk), item)| read_posting(pk, sk, item)).collect();
-        found.retain(|posting| posting.log == *log);
-        found.sort_by(|left, right| (left.first, &left.record_key).cmp(&(right.first, &right.record_key)));
-        found
+impl Checkpoints for FakeLedgerBucket {
+    async fn archived(&self, log: &LogId, from: u64, limit: usize) -> Result<Vec<ArchivedCheckpoint>, StoreError> {
+        let all = self.read("s3:ListObjectVersions", || self.all()).await?;
+        let versions =
+            all.into_iter().flat_map(|(key, versions)| versions.into_iter().rev().map(move |one| (key.clone(), one)));
+        let found = versions
+            .filter(|(_, version)| !version.is_delete_marker)
+            .filter_map(|(key, version)| Some((archived_size(log, &key)?, key, version.version_id)))
+            .map(|(size, key, version_id)| ArchivedCheckpoint { size, key, version_id });
+        Ok(found.filter(|one| one.size >= from).take(limit).collect())
+    }
+
+    async fn checkpoint(&self, archived: &ArchivedCheckpoint) -> Result<Vec<u8>, StoreError> {
+        Ok(self.read("s3:GetObject", || self.version(&archived.key, &archived.version_id)).await??.bytes)
+    }
+
+    async fn put_archived(&self, log: &LogId, size: u64, note: &[u8], lock: &Lock) -> Result<Put, StoreError> {
+        self.put_once("archived checkpoint", &archive_key(log, size), note, lock).await
+    }
+
+    async fn live(&self, log: &LogId) -> Result<Option<(Vec<u8>, String)>, StoreError> {
+        let current = self.read("s3:GetObject", || self.current(&live_key(log))).await?;
+        Ok(current.map(|version| (version.bytes, version.version_id)))
+    }
+
+    async fn put_live(&self, log: &LogId, note: &[u8], replaces: Option<&str>) -> Result<(), StoreError> {
+        let key = &live_key(log);
+        self.write("s3:PutObject", "live checkpoint", || {
+            // The version id stands for the entity tag: both change with every put.
+            let current = self.current(key).map(|version| version.version_id);
+            if current.as_deref() != replaces {
+                return Err(StoreError::Conflict(Failure::new(format!("put {key}"))));
+            }
+            self.add(key, note, None, Some("live"));
+            Ok(())
+        })
+        .await
     }
 }
 
 impl ReadChunk for FakeBucket {
     async fn read_chunk(&self, pointer: &Pointer) -> Result<Bytes, StoreError> {
         tokio::task::yield_now().await;
+        self.faults().read("s3:GetObject")?;
         let failure = || Failure::new(format!("read chunk {} of {}", pointer.ordinal, pointer.plan));
         let plan = self.get(&pointer.plan).ok_or_else(|| StoreError::NotFound(failure()))?;
         let range = pointer.offset as usize..(pointer.offset + pointer.length) as usize;
@@ -196,42 +316,6 @@ impl ReadChunk for FakeBucket {
     }
 }
 
-fn posting_row(posting: &Posting) -> ((String, String), Item) {
-    let member = |member: &PostingMember| json!({ "offset": member.offset, "length": member.length, "first": member.first, "at": member.at });
-    let members: Vec<Value> = posting.members.iter().map(member).collect();
-    let item = Item::from([
-        ("segment".into(), json!(posting.segment)),
-        ("versionId".into(), json!(posting.version_id)),
-        ("from".into(), json!(posting.from)),
-        ("to".into(), json!(posting.to)),
-        ("members".into(), json!(members)),
-    ]);
-    (key(format!("INT#{}", posting.record_key), format!("POST#{}#{:020}", posting.log, posting.first)), item)
+fn not_found(key: &str) -> StoreError {
+    StoreError::NotFound(Failure::new(format!("get {key}")))
 }
-
-/// A posting row as a reader of the index has it; `None` for the index's other rows.
-pub fn read_posting(pk: &str, sk: &str, item: &Item) -> Option<Posting> {
-    let (log, first) = sk.strip_prefix("POST#")?.rsplit_once('#')?;
-    let text = |name: &str| item.get(name).and_then(Value::as_str).map(str::to_owned);
-    let member = |value: &Value| {
-        Some(PostingMember {
-            offset: value["offset"].as_u64()?,
-            length: value["length"].as_u64()?,
-            first: value["first"].as_u64()?,
-            at: value["at"].as_array()?.iter().filter_map(|at| u32::try_from(at.as_u64()?).ok()).collect(),
-        })
-    };
-    Some(Posting {
-        record_key: pk.strip_prefix("INT#")?.to_owned(),
-        log: LogId::parse(log).ok()?,
-        first: first.parse().ok()?,
-        segment: text("segment")?,
-        version_id: text("versionId")?,
-        from: text("from")?,
-        to: text("to")?,
-        members: item.get("members")?.as_array()?.iter().filter_map(member).collect(),
-    })
-}
-
-const PUT_SEGMENT: &str = "s3:PutObject segment";
-const EXTEND_LOCK: &str = "s3:PutObjectRetention";

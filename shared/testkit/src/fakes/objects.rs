@@ -1,6 +1,7 @@
-//! A bucket, strict: whatever is written twice must be written the same. Plans may not be written twice at all.
+//! A bucket, strict: whatever is written twice must be written the same. Plans may not be written twice at all; a silver
+//! file may be replaced once its writer is dead.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use ledgerline_lake::{ObjectId, keys};
 use ledgerline_ledger::store::{Failure, StoreError};
 
 use crate::fakes::calls::Calls;
-use crate::faults::{Fault, Faults};
+use crate::faults::Faults;
 
 /// Bytes that a reader gets at once: small and odd, so that lines, gzip headers and characters are cut everywhere.
 const PIECE_BYTES: usize = 1021;
@@ -18,6 +19,8 @@ const PIECE_BYTES: usize = 1021;
 #[derive(Clone, Debug, Default)]
 pub struct FakeBucket {
     objects: Arc<Mutex<BTreeMap<String, Bytes>>>,
+    /// Keys whose writers are dead.
+    old: Arc<Mutex<BTreeSet<String>>>,
     faults: Faults,
     calls: Calls,
 }
@@ -25,7 +28,7 @@ pub struct FakeBucket {
 impl FakeBucket {
     /// An empty bucket.
     pub fn new(faults: Faults, calls: Calls) -> Self {
-        Self { objects: Arc::default(), faults, calls }
+        Self { objects: Arc::default(), old: Arc::default(), faults, calls }
     }
 
     /// Puts an object as somebody else would: no fault strikes and no call is counted.
@@ -38,6 +41,12 @@ impl FakeBucket {
         self.lock().remove(key);
     }
 
+    /// Time goes by, longer than any run lasts.
+    pub fn grow_old(&self) {
+        let keys: BTreeSet<String> = self.lock().keys().cloned().collect();
+        self.old.lock().unwrap_or_else(PoisonError::into_inner).extend(keys);
+    }
+
     /// All objects under a prefix.
     pub fn under(&self, prefix: &str) -> BTreeMap<String, Bytes> {
         self.lock().iter().filter(|(key, _)| key.starts_with(prefix)).map(|(k, b)| (k.clone(), b.clone())).collect()
@@ -48,22 +57,29 @@ impl FakeBucket {
         self.lock().get(key).cloned()
     }
 
+    /// The faults of its run.
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// One read call, which may not be answered.
+    async fn read(&self, call: &'static str) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        self.calls.add(call, 1);
+        self.faults.read(call)
+    }
+
     /// One put; `true` if the key was free. A key that is taken keeps its object.
     async fn put_once(&self, key: &str, bytes: Bytes) -> Result<bool, StoreError> {
         tokio::task::yield_now().await;
         self.calls.add("s3:PutObject", 1);
         let call = format!("s3:PutObject {}", key.split('/').next().unwrap_or_default());
-        let fault = self.faults.strike(&call);
-        if fault == Some(Fault::Lost) {
-            return Err(Faults::error(&call));
-        }
-        let free = {
+        self.faults.write(&call, || {
             let mut objects = self.lock();
             let free = !objects.contains_key(key);
             objects.entry(key.to_owned()).or_insert(bytes);
-            free
-        };
-        if fault == Some(Fault::PersistedButErrored) { Err(Faults::error(&call)) } else { Ok(free) }
+            Ok(free)
+        })
     }
 
     /// A put that may be repeated, of equal bytes only.
@@ -82,8 +98,7 @@ impl ReadBronze for FakeBucket {
     type Body = FakeBody;
 
     async fn open(&self, key: &str) -> Result<FakeBody, StoreError> {
-        tokio::task::yield_now().await;
-        self.calls.add("s3:GetObject", 1);
+        self.read("s3:GetObject").await?;
         let bytes = self.get(key).ok_or_else(|| StoreError::NotFound(Failure::new(format!("read {key}"))))?;
         Ok(FakeBody { rest: bytes })
     }
@@ -105,6 +120,14 @@ impl ReadBody for FakeBody {
 impl WriteSilver for FakeBucket {
     async fn put(&self, key: &str, parquet: Bytes) -> Result<(), StoreError> {
         assert!(keys::parse_silver_events(key).is_some(), "{key} is no silver key");
+        if self.get(key).is_some_and(|there| there != parquet) {
+            if !self.old.lock().unwrap_or_else(PoisonError::into_inner).remove(key) {
+                return Err(StoreError::Conflict(Failure::new(format!(
+                    "put {key}: another run wrote other rows just now"
+                ))));
+            }
+            self.remove(key);
+        }
         self.put_same(key, parquet).await
     }
 }
@@ -128,8 +151,7 @@ impl PlanStore for FakeBucket {
     }
 
     async fn get_head(&self, object: ObjectId, limit: usize) -> Result<Option<Bytes>, StoreError> {
-        tokio::task::yield_now().await;
-        self.calls.add("s3:GetObject", 1);
+        self.read("s3:GetObject").await?;
         Ok(self.get(&keys::staged(object)).map(|plan| plan.slice(..limit.min(plan.len()))))
     }
 }

@@ -10,7 +10,7 @@ use ledgerline_lake::ports::SendPointers;
 use ledgerline_ledger::store::{Failure, StoreError};
 
 use crate::fakes::calls::Calls;
-use crate::faults::{Fault, Faults};
+use crate::faults::Faults;
 
 const MESSAGES_PER_BATCH: usize = 10;
 const MESSAGE_BYTES: usize = 1024 * 1024;
@@ -75,14 +75,7 @@ impl SendPointers for FakeQueue {
         for batch in pointers.chunks(MESSAGES_PER_BATCH) {
             tokio::task::yield_now().await;
             self.calls.add(CALL, 1);
-            let fault = self.faults.strike(CALL);
-            if fault == Some(Fault::Lost) {
-                return Err(Faults::error(CALL));
-            }
-            batch.iter().try_for_each(|pointer| self.take(pointer))?;
-            if fault == Some(Fault::PersistedButErrored) {
-                return Err(Faults::error(CALL));
-            }
+            self.faults.write(CALL, || batch.iter().try_for_each(|pointer| self.take(pointer)))?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use ledgerline_privacy::PseudonymKey;
 
 use crate::fakes::index::FakeIndex;
 use crate::fakes::keys::FakeKeys;
-use crate::fakes::ledger::read_posting;
+use crate::fakes::postings::read_posting;
 
 impl FindSubjects for FakeKeys {
     async fn subjects_of(&self, pseudonyms: &[&str]) -> Result<Vec<Option<String>>, StoreError> {

@@ -10,7 +10,7 @@ use ledgerline_ledger::store::{Failure, StoreError};
 use serde_json::Value;
 
 use crate::fakes::calls::Calls;
-use crate::faults::{Fault, Faults};
+use crate::faults::Faults;
 
 /// An item's attributes, without its key.
 pub type Item = BTreeMap<String, Value>;
@@ -39,33 +39,49 @@ impl Table {
     }
 
     /// A consistent batch read, in the order of `keys`.
-    pub async fn batch_get(&self, keys: &[(String, String)]) -> Vec<Option<Item>> {
+    ///
+    /// # Errors
+    /// The weather's.
+    pub async fn batch_get(&self, keys: &[(String, String)]) -> Result<Vec<Option<Item>>, StoreError> {
+        const CALL: &str = "dynamodb:BatchGetItem";
         tokio::task::yield_now().await;
-        self.calls.add("dynamodb:BatchGetItem", keys.len().div_ceil(KEYS_PER_READ));
+        self.calls.add(CALL, keys.len().div_ceil(KEYS_PER_READ));
         assert_distinct(keys.iter());
+        self.faults.read(CALL)?;
         let items = self.lock();
-        keys.iter().map(|key| items.get(key).cloned()).collect()
+        Ok(keys.iter().map(|key| items.get(key).cloned()).collect())
     }
 
     /// A consistent read of one item.
-    pub async fn get(&self, pk: &str, sk: &str) -> Option<Item> {
+    ///
+    /// # Errors
+    /// The weather's.
+    pub async fn get(&self, pk: &str, sk: &str) -> Result<Option<Item>, StoreError> {
+        const CALL: &str = "dynamodb:GetItem";
         tokio::task::yield_now().await;
-        self.calls.add("dynamodb:GetItem", 1);
-        self.lock().get(&(pk.to_owned(), sk.to_owned())).cloned()
+        self.calls.add(CALL, 1);
+        self.faults.read(CALL)?;
+        Ok(self.lock().get(&(pk.to_owned(), sk.to_owned())).cloned())
     }
 
     /// Unconditional puts.
     ///
     /// # Errors
-    /// An injected fault; batches before the struck one stay written, as they would.
+    /// An injected fault; batches before the struck one stay written, as they would, and so does a part of that one.
     pub async fn batch_put(&self, rows: Vec<((String, String), Item)>) -> Result<(), StoreError> {
+        const CALL: &str = "dynamodb:BatchWriteItem";
         assert_distinct(rows.iter().map(|(key, _)| key));
         for batch in rows.chunks(ITEMS_PER_WRITE) {
+            let processed = self.faults.processed_of(CALL, batch.len());
             let write = |items: &mut Items| {
-                batch.iter().for_each(|(key, item)| put(items, key.clone(), item.clone()));
-                Ok(())
+                let kept = batch.iter().take(processed.unwrap_or(batch.len()));
+                kept.for_each(|(key, item)| put(items, key.clone(), item.clone()));
+                match processed {
+                    None => Ok(()),
+                    Some(kept) => Err(unprocessed(batch.len() - kept)),
+                }
             };
-            self.write("dynamodb:BatchWriteItem", write).await?;
+            self.write(CALL, write).await?;
         }
         Ok(())
     }
@@ -81,12 +97,12 @@ impl Table {
     ) -> Result<T, StoreError> {
         tokio::task::yield_now().await;
         self.calls.add(call, 1);
-        let fault = self.faults.strike(call);
-        if fault == Some(Fault::Lost) {
-            return Err(Faults::error(call));
-        }
-        let answer = change(&mut self.lock())?;
-        if fault == Some(Fault::PersistedButErrored) { Err(Faults::error(call)) } else { Ok(answer) }
+        self.faults.write(call, || change(&mut self.lock()))
+    }
+
+    /// Puts back all items as they were at some time, as restoring a backup does.
+    pub fn restore(&self, items: Items) {
+        *self.lock() = items;
     }
 
     /// One item as it is now; no call of the product's.
@@ -119,6 +135,10 @@ pub fn put(items: &mut Items, key: (String, String), item: Item) {
 /// The error of a condition that did not hold.
 pub fn condition_failed(what: &str) -> StoreError {
     StoreError::Conflict(Failure::new(what))
+}
+
+fn unprocessed(rows: usize) -> StoreError {
+    StoreError::Throttled(Failure::new(format!("{rows} rows of a batch were not processed")))
 }
 
 /// A key as the table has it.

@@ -1,0 +1,76 @@
+//! What the scheduled verification remembers, in the control table: row `LOG#<log>`, `WATCH`.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use ledgerline_custody::watch::{WatchLogs, Watched};
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::store::{Failure, StoreError};
+
+use crate::config::store_error;
+use crate::items::{self, Item, number, text};
+
+/// The rows of the control table that verification keeps.
+#[derive(Clone, Debug)]
+pub struct WatchTable {
+    client: Client,
+    table: String,
+}
+
+impl WatchTable {
+    /// Rows in the control table named `table`.
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+}
+
+impl WatchLogs for WatchTable {
+    async fn watched(&self, log: &LogId) -> Result<Option<Watched>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(row(log)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| store_error(format!("read what was verified of {log}"), error))?;
+        answer.item.as_ref().map(read).transpose()
+    }
+
+    async fn remember(&self, log: &LogId, before: Option<&Watched>, now: &Watched) -> Result<(), StoreError> {
+        let mut item = row(log);
+        item.insert("size".to_owned(), number(now.size));
+        item.insert("verifiedAt".to_owned(), number(now.verified_at_ms));
+        item.insert("grewAt".to_owned(), number(now.grew_at_ms));
+        if let Some(checkpoint) = &now.checkpoint {
+            item.insert("checkpoint".to_owned(), text(checkpoint));
+        }
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        let put = match before {
+            None => put.condition_expression("attribute_not_exists(pk)"),
+            Some(before) => put
+                .condition_expression("verifiedAt = :before")
+                .expression_attribute_values(":before", number(before.verified_at_ms)),
+        };
+        let sent = put.send().await;
+        sent.map(|_| ()).map_err(|error| store_error(format!("remember what was verified of {log}"), error))
+    }
+}
+
+fn row(log: &LogId) -> Item {
+    items::key(&format!("LOG#{log}"), "WATCH")
+}
+
+fn read(item: &Item) -> Result<Watched, StoreError> {
+    let time = |name: &str| match item.get(name) {
+        Some(AttributeValue::N(value)) => value.parse().ok(),
+        _ => None,
+    };
+    let corrupt = || StoreError::Corrupt(Failure::new("a row of verification lacks a time"));
+    Ok(Watched {
+        size: items::read_number(item, "size")?,
+        checkpoint: items::read_text(item, "checkpoint").ok(),
+        verified_at_ms: time("verifiedAt").ok_or_else(corrupt)?,
+        grew_at_ms: time("grewAt").ok_or_else(corrupt)?,
+    })
+}
