@@ -1,6 +1,8 @@
-//! The end of one log: what was claimed and not found, what lies there and should not, and what nobody has signed.
+//! The end of one log: what was claimed and not found, what lies there and should not, what nobody has signed, and who is
+//! to blame where entries and tiles disagree.
 
 use super::LogReport;
+use super::comparing::Disagreement;
 use super::evidence::{Evidence, EvidenceFault};
 use super::findings::{Finding, FindingKind};
 use super::inventory::SegmentRow;
@@ -8,6 +10,7 @@ use super::logs::{Check, Watch};
 use super::reader::ActKind;
 use super::spine::TILE_WIDTH;
 use crate::checkpoint::{archive_key, live_key};
+use crate::segment::SegmentName;
 use crate::tile::Tile;
 use crate::tree::Edge;
 
@@ -45,6 +48,37 @@ impl<E: Evidence + ?Sized> Check<'_, E> {
             self.newest.take().map(|checkpoint| String::from_utf8_lossy(&checkpoint.note()).into_owned());
         self.findings.append(&mut self.tree.findings);
         Ok((self.report, self.findings))
+    }
+
+    pub(super) fn blame_tiles(&mut self, disagreements: Vec<Disagreement>) {
+        for Disagreement { tile, entry, .. } in disagreements {
+            let detail = format!("from entry {entry} on it holds other hashes than the entries, which were signed");
+            self.findings.push(FindingKind::TileAltered.at(tile, Some(entry), detail));
+        }
+    }
+
+    pub(super) fn blame_entries(&mut self, disagreements: Vec<Disagreement>) {
+        for Disagreement { tile, entry, kind } in disagreements {
+            let (key, copied) = self.segment_of(entry);
+            let detail = format!("its leaf hash is another one than {tile} holds");
+            self.findings.push(copied.unwrap_or(kind).at(key, Some(entry), detail));
+        }
+    }
+
+    /// The segment that an entry lies in, and whether it is a copy of another one.
+    pub(super) fn segment_of(&self, entry: u64) -> (String, Option<FindingKind>) {
+        let segments = &self.scope.inventory.segments;
+        let at = self.chain.partition_point(|place| segments[*place].end() <= entry);
+        let Some(segment) = self.chain.get(at).map(|place| &segments[*place]).filter(|found| found.first <= entry)
+        else {
+            return (self.missing_key(entry), None);
+        };
+        let elsewhere = self.scope.copies.get(&segment.digest());
+        let copied = elsewhere.map(|logs| match logs.iter().any(|log| log != self.scope.log) {
+            true => FindingKind::SegmentOfAnotherLog,
+            false => FindingKind::SegmentDuplicated,
+        });
+        (segment.name(self.scope.log).key(), copied)
     }
 
     /// Signed checkpoints that neither entries nor tiles bear out. If a larger one holds, the log is what that one says,
@@ -221,6 +255,10 @@ impl<E: Evidence + ?Sized> Check<'_, E> {
             let detail = "its root does not follow from its edge";
             self.findings.push(FindingKind::HeadInconsistent.at(self.head_key(), Some(head.size), detail));
         }
+        if let Some((key, version)) = head.segments.iter().find(|(key, version)| !self.is_listed(key, version)) {
+            let detail = format!("it names version {version} of {key}, which is not there");
+            self.findings.push(FindingKind::HeadInconsistent.at(self.head_key(), Some(head.size), detail));
+        }
         // What was archived after the head was read may be ahead of it.
         let archived = self.scope.inventory.archived.iter().rev();
         let mut ahead = archived.filter(|row| row.size > head.size && row.size <= known);
@@ -228,6 +266,16 @@ impl<E: Evidence + ?Sized> Check<'_, E> {
             let detail = format!("it has {} entries; a checkpoint of {} was signed", head.size, row.size);
             self.findings.push(FindingKind::HeadRolledBack.at(self.head_key(), Some(head.size), detail));
         }
+    }
+
+    fn is_listed(&self, key: &str, version: &str) -> bool {
+        let named = SegmentName::parse(key).filter(|name| name.log == *self.scope.log);
+        named.is_some_and(|name| {
+            let segments = &self.scope.inventory.segments;
+            let from = segments.partition_point(|segment| segment.first < name.first);
+            let mut same = segments[from..].iter().take_while(|segment| segment.first == name.first);
+            same.any(|segment| segment.row.version_id() == version && segment.name(self.scope.log) == name)
+        })
     }
 
     /// Segments outside the log: harmless only if all their entries are in it.

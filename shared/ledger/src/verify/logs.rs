@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::comparing::{Comparing, Disagreement, Settled, hashes_of};
+use super::comparing::{Comparing, Settled, hashes_of};
 use super::evidence::{Evidence, EvidenceFault, HeadRow, ObjectVersion};
 use super::findings::{Finding, FindingKind};
 use super::inventory::Inventory;
@@ -419,37 +419,6 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
             Settled::Neither => return Ok(false),
         }
         Ok(true)
-    }
-
-    pub(super) fn blame_tiles(&mut self, disagreements: Vec<Disagreement>) {
-        for Disagreement { tile, entry, .. } in disagreements {
-            let detail = format!("from entry {entry} on it holds other hashes than the entries, which were signed");
-            self.findings.push(FindingKind::TileAltered.at(tile, Some(entry), detail));
-        }
-    }
-
-    pub(super) fn blame_entries(&mut self, disagreements: Vec<Disagreement>) {
-        for Disagreement { tile, entry, kind } in disagreements {
-            let (key, copied) = self.segment_of(entry);
-            let detail = format!("its leaf hash is another one than {tile} holds");
-            self.findings.push(copied.unwrap_or(kind).at(key, Some(entry), detail));
-        }
-    }
-
-    /// The segment that an entry lies in, and whether it is a copy of another one.
-    pub(super) fn segment_of(&self, entry: u64) -> (String, Option<FindingKind>) {
-        let segments = &self.scope.inventory.segments;
-        let at = self.chain.partition_point(|place| segments[*place].end() <= entry);
-        let Some(segment) = self.chain.get(at).map(|place| &segments[*place]).filter(|found| found.first <= entry)
-        else {
-            return (self.missing_key(entry), None);
-        };
-        let elsewhere = self.scope.copies.get(&segment.digest());
-        let copied = elsewhere.map(|logs| match logs.iter().any(|log| log != self.scope.log) {
-            true => FindingKind::SegmentOfAnotherLog,
-            false => FindingKind::SegmentDuplicated,
-        });
-        (segment.name(self.scope.log).key(), copied)
     }
 
     fn trusted(&mut self, at: usize) -> Result<(), EvidenceFault> {

@@ -3,10 +3,11 @@
 //! Invariant: a spine of size n holds at most 255 hashes per level; every full tile leaves it exactly once, when its last
 //! hash arrives, so that tiles can be compared with stored ones without keeping a leaf.
 
+use crate::tile::FULL_WIDTH;
 use crate::tree::{Edge, Hash, node_hash};
 
 /// Hashes in a full tile.
-pub(crate) const TILE_WIDTH: usize = 256;
+pub(crate) const TILE_WIDTH: usize = FULL_WIDTH as usize;
 
 /// A full tile that has just been completed, or an unfinished one at the end.
 #[derive(Debug, Clone, Copy)]

@@ -147,6 +147,7 @@ impl Ledger {
         let key = SegmentName::of(log, first, lines.len() as u64, &bytes).key();
         let version_id = self.put(&key, bytes.clone(), true);
         self.postings.extend(postings(&Segment::read(&key, &bytes).unwrap(), &version_id).unwrap());
+        let segments = vec![(key.clone(), version_id)];
         self.heads.retain(|head| head.log != *log);
         self.heads.push(HeadRow {
             log: log.clone(),
@@ -154,7 +155,7 @@ impl Ledger {
             root: edge.root(),
             edge: edge.roots().to_vec(),
             indexed: size,
-            segments: vec![],
+            segments,
         });
         key
     }
@@ -251,6 +252,8 @@ impl Ledger {
             stored.bytes = bytes.clone();
         }
         self.objects.insert(name.clone(), versions);
+        let named = self.heads.iter_mut().flat_map(|head| &mut head.segments).filter(|(named, _)| named == key);
+        named.for_each(|(named, _)| name.clone_into(named));
         name
     }
 
@@ -278,6 +281,17 @@ impl Ledger {
 
     pub(crate) fn head(&mut self, log: &LogId) -> &mut HeadRow {
         self.heads.iter_mut().find(|head| head.log == *log).unwrap()
+    }
+
+    /// Sets the head back to an earlier size, in every part.
+    pub(crate) fn roll_back_head(&mut self, log: &LogId, size: u64) {
+        let lines: Vec<String> = self.segments(log).iter().flat_map(|name| self.lines_of(&name.key())).collect();
+        let mut edge = Edge::empty();
+        lines.iter().take(size as usize).for_each(|line| edge.append(leaf_hash(line.as_bytes())));
+        let head = self.head(log);
+        (head.size, head.root, head.edge) = (size, edge.root(), edge.roots().to_vec());
+        head.indexed = size;
+        head.segments.clear();
     }
 
     /// Writes tiles, heads and checkpoints anew from the segments as they are now, signed by the key of this seed: all
