@@ -12,7 +12,7 @@ use crate::checkpoint::{archive_key, live_key};
 use crate::log::LogId;
 use crate::ports::{Lock, LockMode};
 use crate::segment::SegmentName;
-use crate::tile::{LEVELS, Tile};
+use crate::tile::{FULL_WIDTH, HEIGHT, LEVELS, MAX_TREE_SIZE, Tile};
 
 /// One version, without its key.
 #[derive(Debug, Clone)]
@@ -249,10 +249,10 @@ enum Place {
 }
 
 impl Place {
+    /// Places beyond the largest tree are nobody's: below it no index or size overflows.
     fn parse(key: &str) -> Option<(LogId, Self)> {
         if let Some(name) = SegmentName::parse(key) {
-            // A count that leaves the range of indexes is no segment's.
-            name.first.checked_add(name.count)?;
+            name.first.checked_add(name.count).filter(|end| *end <= MAX_TREE_SIZE)?;
             let digest = u64::from_str_radix(&name.digest, 16).ok()?;
             return Some((name.log, Self::Segment(name.first, name.count, digest)));
         }
@@ -263,9 +263,9 @@ impl Place {
         let place = if rest == LIVE {
             Self::Live
         } else if let Some(size) = rest.strip_prefix(ARCHIVE) {
-            Self::Archived(size.parse().ok()?)
+            Self::Archived(size.parse().ok().filter(|size| *size <= MAX_TREE_SIZE)?)
         } else {
-            Self::Tile(Tile::parse_key(key).filter(|(_, tile)| tile.level() < LEVELS)?.1)
+            Self::Tile(Tile::parse_key(key).filter(|(_, tile)| is_in_a_tree(tile))?.1)
         };
         // Writing the key again catches every other spelling.
         (place.key(&log) == key).then_some((log, place))
@@ -288,6 +288,11 @@ impl Place {
             _ => None,
         }
     }
+}
+
+/// Whether a tree of the largest size has this tile.
+fn is_in_a_tree(tile: &Tile) -> bool {
+    tile.level() < LEVELS && tile.index() <= (MAX_TREE_SIZE >> (HEIGHT * tile.level())) / u64::from(FULL_WIDTH)
 }
 
 const ROOT: &str = "ledger/";
@@ -326,6 +331,10 @@ pub(crate) mod tests {
             "ledger/acme/interaction/1/0/tile/0/001.p/256",
             "ledger/acme/interaction/1/0/tile/0/001.p/0",
             "ledger/acme/interaction/1/0/tile/9/001",
+            "ledger/acme/interaction/1/0/tile/0/x281/x474/x976/x710/657",
+            "ledger/acme/interaction/1/0/tile/6/001",
+            "ledger/acme/interaction/1/0/checkpoints/18446744073709551615",
+            "ledger/acme/interaction/1/0/segment/18446744073709551000-5-0123456789abcdef.jsonl.gz",
             "ledger/acme/interaction/1/0/notes.txt",
             "ledger/acme/interaction/1/0/segment/18446744073709551615-5-0123456789abcdef.jsonl.gz",
             "ledger/acme/interaction/checkpoint",

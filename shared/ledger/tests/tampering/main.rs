@@ -14,8 +14,11 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use builder::{DEPLOYMENT, Ledger, log, vkey};
+use ledgerline_ledger::checkpoint::archive_key;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::LockMode;
+use ledgerline_ledger::segment::SegmentName;
+use ledgerline_ledger::tile::Tile;
 use ledgerline_ledger::verify::folder::{Folder, VERSIONS_FILE};
 use ledgerline_ledger::verify::{Evidence, EvidenceFault, FindingKind, LockRule, Options, Report, Trust, verify};
 use proptest::prelude::*;
@@ -201,5 +204,30 @@ proptest! {
         let key = stored.version.key.clone();
         let report = check(&ledger, &trusting(&ledger), &options(&ledger));
         prop_assert!(report.findings.iter().any(|found| found.key == key), "{key} byte {at}: {:?}", report.findings);
+    }
+
+    /// Foreign bytes under foreign names are findings, never a panic.
+    #[test]
+    fn whatever_lies_there_verification_ends(
+        object in any::<Index>(),
+        bytes in prop::collection::vec(any::<u8>(), 0..600),
+        (first, count, level, index) in (any::<u64>(), any::<u64>(), 0_u8..9, any::<u64>()),
+        place in any::<Index>(),
+    ) {
+        let mut ledger = clean();
+        let mut versions: Vec<_> = ledger.objects.values_mut().flatten().collect();
+        let stored = object.get_mut(&mut versions);
+        stored.bytes = bytes.clone();
+        let near = place.index(2_000) as u64;
+        for (first, count) in [(first, count), (near, count >> 40), (near, 300)] {
+            let digest = "0123456789abcdef".to_owned();
+            ledger.put(&SegmentName { log: calls(), first, count, digest }.key(), bytes.clone(), true);
+        }
+        for index in [index, index >> 8, near / 256] {
+            ledger.put(&Tile::new(level, index, 256).unwrap().key(&calls()), bytes.clone(), true);
+        }
+        ledger.put(&archive_key(&calls(), first), bytes.clone(), true);
+        ledger.put(&archive_key(&calls(), near), bytes, true);
+        prop_assert!(!check(&ledger, &trusting(&ledger), &options(&ledger)).holds());
     }
 }
