@@ -21,6 +21,8 @@ use crate::{emulator, paths};
 const WORK_QUEUES: [&str; 3] = ["ErrorsQueue", "BronzeQueue", "LedgerQueue"];
 /// Queues in which nothing should lie.
 const DEAD_LETTER_QUEUES: [&str; 3] = ["BronzeDeadLetterQueue", "LedgerDeadLetterQueue", "ErrorsDeadLetterQueue"];
+/// What the rows of the ledger's own acts have for a key, where those of bronze objects have the object's.
+pub(crate) const ACT_KEYS: &str = "act/";
 /// The emulator's own count of records not delivered yet (see infra/local/emulator.py).
 const PENDING_TAG: &str = "local:pending";
 const POLL: Duration = Duration::from_millis(100);
@@ -220,8 +222,11 @@ impl Stack {
             .scan()
             .table_name(table)
             .consistent_read(true)
-            .filter_expression("begins_with(pk, :object)")
+            .filter_expression("begins_with(pk, :object) AND NOT begins_with(#key, :act)")
+            .expression_attribute_names("#key", "key")
             .expression_attribute_values(":object", AttributeValue::S("OBJ#".to_owned()))
+            // The ledger's own acts have rows, too, and no source event behind them.
+            .expression_attribute_values(":act", AttributeValue::S(ACT_KEYS.to_owned()))
             .into_paginator()
             .items()
             .send();

@@ -324,12 +324,12 @@ mod tests {
             }
             due
         };
-        assert_eq!(pass(&mut state, NOW_MS), [object.clone()]);
+        assert_eq!(pass(&mut state, NOW_MS), std::slice::from_ref(&object));
         assert!(!state.judged(&object, Verdict::Wait, NOW_MS));
         assert!(!state.begin(NOW_MS + PATIENCE_MS - 1), "a pass begins every half hour");
         let mut state = Reconciling::read(&state.write().unwrap()).unwrap();
-        assert_eq!(state.open(), [object.clone()]);
-        assert_eq!(pass(&mut state, NOW_MS + PATIENCE_MS), [young.clone()]);
+        assert_eq!(state.open(), std::slice::from_ref(&object));
+        assert_eq!(pass(&mut state, NOW_MS + PATIENCE_MS), std::slice::from_ref(&young));
         assert!(!state.judged(&object, Verdict::Through, NOW_MS));
         assert!(state.open().is_empty());
         assert!(state.judged(&young, Verdict::Notify, young.written_at_ms + WINDOW_MS + 1), "given up");

@@ -11,7 +11,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::report::Tally;
 use crate::fault::Fault;
-use crate::stack::{Clients, Stack};
+use crate::stack::{ACT_KEYS, Clients, Stack};
 
 /// A stack with its clients.
 pub(super) struct Chain {
@@ -84,8 +84,10 @@ impl Chain {
         let table = self.stack.table("ControlTable")?;
         let scan = self.clients.dynamodb.scan().table_name(table).consistent_read(true);
         let mut rows = scan
-            .filter_expression("begins_with(pk, :object)")
+            .filter_expression("begins_with(pk, :object) AND NOT begins_with(#key, :act)")
+            .expression_attribute_names("#key", "key")
             .expression_attribute_values(":object", AttributeValue::S("OBJ#".to_owned()))
+            .expression_attribute_values(":act", AttributeValue::S(ACT_KEYS.to_owned()))
             .into_paginator()
             .items()
             .send();

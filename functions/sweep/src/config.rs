@@ -1,0 +1,170 @@
+//! What the function reads from its environment, checked whole at cold start.
+
+use ledgerline_custody::publication;
+use ledgerline_custody::retention::{Classes, DAYS_MAX, Triggers};
+use ledgerline_lambda::config::{ConfigError, Env};
+use ledgerline_ledger::ports::LockMode;
+
+/// The function's configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The table of heads, logs and objects' rows.
+    pub control_table: String,
+    /// The table of postings.
+    pub index_table: String,
+    /// The bucket of plans and of this function's state.
+    pub staged_bucket: String,
+    /// The bucket with Object Lock.
+    pub ledger_bucket: String,
+    /// transform's queue.
+    pub bronze_queue_url: String,
+    /// audit-write's queue.
+    pub ledger_queue_url: String,
+    /// The KMS key that signs checkpoints.
+    pub signing_key_id: String,
+    /// What decides how a run goes.
+    pub settings: Settings,
+}
+
+/// What decides how a run goes.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The bucket whose objects are notified.
+    pub bronze_bucket: String,
+    /// How checkpoints are signed and objects locked.
+    pub publication: publication::Settings,
+    /// After how long without an event an interaction is complete.
+    pub silence_ms: i64,
+    /// For how long each class of evidence is kept.
+    pub classes: Classes,
+    /// What keeps it longer.
+    pub triggers: Triggers,
+}
+
+impl Config {
+    /// Reads and checks the environment.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, at once.
+    pub fn from_env(mut env: Env) -> Result<Self, ConfigError> {
+        let modes = [("GOVERNANCE", LockMode::Governance), ("COMPLIANCE", LockMode::Compliance)];
+        let retention_days = env.number("RETENTION_DAYS", 0, 1..=DAYS_MAX);
+        if retention_days == 0 {
+            env.reject("RETENTION_DAYS", "is not set", "set how many days evidence is locked, 1 for a trial");
+        }
+        let config = Self {
+            control_table: env.text("CONTROL_TABLE"),
+            index_table: env.text("INDEX_TABLE"),
+            staged_bucket: env.text("STAGED_BUCKET"),
+            ledger_bucket: env.text("LEDGER_BUCKET"),
+            bronze_queue_url: env.text("BRONZE_QUEUE_URL"),
+            ledger_queue_url: env.text("LEDGER_QUEUE_URL"),
+            signing_key_id: env.text("SIGNING_KEY_ID"),
+            settings: Settings {
+                bronze_bucket: env.text("BRONZE_BUCKET"),
+                publication: publication::Settings {
+                    deployment: env.text("DEPLOYMENT_ID"),
+                    lock_mode: env.choice("LOCK_MODE", &modes).unwrap_or(LockMode::Governance),
+                    retention_days,
+                },
+                silence_ms: env.number("SILENCE_HOURS", DEFAULT_SILENCE_HOURS, 1..=SILENCE_HOURS_MAX) * HOUR_MS,
+                classes: classes(&mut env, retention_days),
+                triggers: triggers(&mut env),
+            },
+        };
+        env.finish().map(|()| config)
+    }
+}
+
+fn classes(env: &mut Env, otherwise: u64) -> Classes {
+    let text = env.text_or("RETENTION_CLASSES", "");
+    Classes::parse(&text, otherwise).unwrap_or_else(|error| {
+        let remedy = "set <class>=<days>,… such as interaction=2555,entity=365, or leave it empty";
+        env.reject("RETENTION_CLASSES", &format!("is {error}"), remedy);
+        Classes::uniform(otherwise)
+    })
+}
+
+fn triggers(env: &mut Env) -> Triggers {
+    let text = env.text_or("AUDIT_TRIGGERS", "");
+    let types: Vec<String> =
+        text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    let is_type = |word: &String| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'.');
+    if !types.iter().all(is_type) {
+        env.reject("AUDIT_TRIGGERS", "names no event types", "set event types such as survey,data.access");
+    }
+    let days = env.number("EXTEND_DAYS", 0, 1..=DAYS_MAX);
+    if !types.is_empty() && days == 0 {
+        env.reject("EXTEND_DAYS", "is not set", "set for how many days a trigger keeps its record's evidence");
+    }
+    Triggers { types, days }
+}
+
+/// Fills a buffer from the operating system's source.
+pub fn os_random(buffer: &mut [u8]) {
+    if let Err(error) = getrandom::fill(buffer) {
+        tracing::error!(%error, "the system gives no randomness; ending");
+        // A predictable salt would be written for good: nothing may go on without randomness.
+        std::process::abort();
+    }
+}
+
+const HOUR_MS: i64 = 60 * 60 * 1000;
+const DEFAULT_SILENCE_HOURS: i64 = 24;
+/// A year: what is silent for longer was never going to end.
+const SILENCE_HOURS_MAX: i64 = 366 * 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Changes = &'static [(&'static str, &'static str)];
+
+    fn env(changes: Changes) -> Env {
+        Env::from_lookup(move |name| {
+            let changed = changes.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+            changed.or_else(|| match name {
+                "LOCK_MODE" => Some("COMPLIANCE".to_owned()),
+                "RETENTION_DAYS" => Some("30".to_owned()),
+                "SILENCE_HOURS" | "RETENTION_CLASSES" | "AUDIT_TRIGGERS" | "EXTEND_DAYS" => None,
+                name => Some(name.to_ascii_lowercase()),
+            })
+        })
+    }
+
+    #[test]
+    fn a_whole_environment_is_read() {
+        let config = Config::from_env(env(&[
+            ("RETENTION_CLASSES", "interaction=2555"),
+            ("AUDIT_TRIGGERS", "survey, data.access"),
+            ("EXTEND_DAYS", "365"),
+        ]));
+        let settings = config.unwrap().settings;
+        let log = |text| ledgerline_ledger::log::LogId::parse(text).unwrap();
+        assert_eq!(settings.classes.days(&log("acme/interaction/1/0")), 2555);
+        assert_eq!(settings.classes.days(&log("acme/entity/1/0")), 30);
+        assert_eq!(
+            settings.triggers,
+            Triggers { types: vec!["survey".to_owned(), "data.access".to_owned()], days: 365 }
+        );
+        assert_eq!(settings.silence_ms, 24 * HOUR_MS);
+        assert_eq!(settings.publication.deployment, "deployment_id");
+    }
+
+    #[test]
+    fn each_bad_value_is_named_with_its_remedy() {
+        let cases: [(Changes, &str, &str); 7] = [
+            (&[("RETENTION_DAYS", "0")], "RETENTION_DAYS", "1 for a trial"),
+            (&[("RETENTION_CLASSES", "interaction")], "RETENTION_CLASSES", "interaction=2555"),
+            (&[("AUDIT_TRIGGERS", "Survey"), ("EXTEND_DAYS", "1")], "AUDIT_TRIGGERS", "survey"),
+            (&[("AUDIT_TRIGGERS", "survey")], "EXTEND_DAYS", "for how many days"),
+            (&[("SILENCE_HOURS", "0")], "SILENCE_HOURS", "from 1 to 8784"),
+            (&[("LOCK_MODE", "none")], "LOCK_MODE", "GOVERNANCE"),
+            (&[("SIGNING_KEY_ID", "")], "SIGNING_KEY_ID", "set it"),
+        ];
+        for (changes, name, remedy) in cases {
+            let message = Config::from_env(env(changes)).unwrap_err().to_string();
+            assert!(message.contains(name) && message.contains(remedy), "{message}");
+        }
+    }
+}

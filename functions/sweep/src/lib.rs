@@ -1,0 +1,207 @@
+//! Finishes what was left open, brings back what was forgotten, seals what is complete, prunes what has expired.
+//!
+//! Four parts, each independent of the others: one that fails does not stop the rest, and the next run, a minute later,
+//! takes it up again.
+//!
+//! 1. [`logs`]: heads that are not indexed, not published or not signed, by the same code as audit-write's.
+//! 2. [`bronze`]: objects that nobody planned, chunks that nobody committed.
+//! 3. [`follow`]: complete interactions get their seal; audit triggers lengthen locks.
+//! 4. [`prune`]: expired segments go, after an entry that a signed checkpoint covers.
+//!
+//! Invariant: everything that is written can be written again, by this run, the next one or another at the same time,
+//! without a difference. Own state is a cursor and what is open behind it; lost, it is built again from the evidence.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
+use ledgerline_custody::acts::{Act, ActStores, Recorded, record_acts};
+use ledgerline_custody::publication::{Memory, Publication};
+use ledgerline_event::instant;
+use ledgerline_lambda::clock::Clock;
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::ports::ListLogs as _;
+use ledgerline_ledger::store::StoreError;
+use serde::Serialize;
+
+pub mod bronze;
+pub mod config;
+pub mod error;
+pub mod follow;
+pub mod logs;
+pub mod ports;
+pub mod prune;
+pub mod records;
+
+use config::Settings;
+use error::SweepError;
+use ports::Ports;
+
+/// A run ends by itself after this long, so that the schedule's next one does not meet it.
+const RUN_MS: i64 = 50_000;
+/// No step begins this close to the invocation's deadline: the longest, a segment of 64 MiB read, followed and kept
+/// with a state of [`ledgerline_custody::sealing::OPEN_MAX`] interactions, takes some 5 s.
+const RESERVE_MS: i64 = 10_000;
+/// Calls under way at once: enough to hide a round trip of some 5 ms behind the others, few beside the live traffic.
+pub const CALLS_AT_ONCE: usize = 8;
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Logs looked at.
+    pub logs: u64,
+    /// Logs whose tiles were brought up to their heads.
+    pub published: u64,
+    /// Checkpoints signed.
+    pub signed: u64,
+    /// Bronze objects looked at.
+    pub objects: u64,
+    /// Notifications sent again.
+    pub notified: u64,
+    /// Pointers sent again.
+    pub resent: u64,
+    /// Bronze objects that left the window and never were through.
+    pub given_up: u64,
+    /// Segments followed.
+    pub followed: u64,
+    /// Interactions that are not sealed yet.
+    pub open: u64,
+    /// Seals written.
+    pub sealed: u64,
+    /// Retentions extended.
+    pub extended: u64,
+    /// Prunings announced.
+    pub pruned: u64,
+    /// Versions of expired segments deleted.
+    pub deleted: u64,
+    /// Parts that failed.
+    pub failures: u64,
+}
+
+/// One run: what it may use and until when.
+pub struct Run<'a, P, C> {
+    /// The stores.
+    pub ports: &'a P,
+    /// What decides how it goes.
+    pub settings: &'a Settings,
+    /// What this process has seen of logs.
+    pub memory: &'a Memory,
+    /// The time.
+    pub clock: &'a C,
+    /// When it ends.
+    pub until_ms: i64,
+}
+
+/// One run of the sweep.
+pub async fn handle<P: Ports, C: Clock>(
+    ports: &P,
+    settings: &Settings,
+    memory: &Memory,
+    clock: &C,
+    deadline_ms: i64,
+) -> Summary {
+    let until_ms = (clock.now_ms() + RUN_MS).min(deadline_ms - RESERVE_MS);
+    let run = Run { ports, settings, memory, clock, until_ms };
+    let mut summary = Summary::default();
+    let names = guarded("list", "", &mut summary, async { Ok(ports.logs().logs().await?) }).await;
+    let names = turned(names.unwrap_or_default(), clock.now_ms());
+    for log in &names {
+        let finished = guarded("logs", log.as_str(), &mut summary, run.finish(log)).await;
+        finished.into_iter().for_each(|finished| finished.add_to(&mut summary));
+    }
+    let mut reconciled = bronze::Counts::default();
+    guarded("bronze", "", &mut summary, run.reconcile(&mut reconciled)).await;
+    reconciled.add_to(&mut summary);
+    for log in &names {
+        let mut counts = follow::Counts::default();
+        guarded("follow", log.as_str(), &mut summary, run.follow(log, &mut counts)).await;
+        counts.add_to(&mut summary);
+    }
+    tracing::info!(summary = ?serde_json::to_string(&summary).unwrap_or_default(), "swept");
+    summary
+}
+
+/// Does one part; what stops it is told and counted, and no more. A panic is that part's alone, too.
+pub(crate) async fn guarded<T>(
+    part: &'static str,
+    of: &str,
+    summary: &mut Summary,
+    work: impl Future<Output = Result<T, SweepError>>,
+) -> Option<T> {
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    match outcome {
+        Ok(Ok(done)) => return Some(done),
+        Ok(Err(error)) if error.is_race() => {
+            tracing::info!(part, of, %error, "another run wrote first");
+            return None;
+        }
+        // The template's alarm looks for these words.
+        Ok(Err(error)) => tracing::error!(part, of, %error, cause = chain(&error), "a part of the sweep failed"),
+        Err(_) => tracing::error!(part, of, "a part of the sweep failed: it panicked"),
+    }
+    summary.failures += 1;
+    None
+}
+
+impl<P: Ports, C: Clock> Run<'_, P, C> {
+    /// Whether there is time for another step.
+    pub(crate) fn has_time(&self) -> bool {
+        self.clock.now_ms() < self.until_ms
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    pub(crate) fn now(&self) -> String {
+        instant::to_rfc3339(self.clock.now_ms())
+    }
+
+    pub(crate) fn publication(&self) -> Publication<'_, P> {
+        Publication { ports: self.ports, settings: &self.settings.publication, memory: self.memory }
+    }
+
+    /// Records an act under its purpose.
+    pub(crate) async fn record(&self, purpose: &str, act: Act) -> Result<Recorded, StoreError> {
+        let stores = ActStores {
+            plans: self.ports.plans(),
+            queue: self.ports.pointers(),
+            rows: self.ports.rows(),
+            random: self.ports.random(),
+        };
+        record_acts(&stores, purpose, &[act], &self.now()).await
+    }
+}
+
+/// The logs from another one on with each minute, so that one which takes all the time does not starve the others.
+fn turned(mut names: Vec<LogId>, now_ms: i64) -> Vec<LogId> {
+    if let Some(count) = i64::try_from(names.len()).ok().filter(|count| *count > 0) {
+        let turn = now_ms.div_euclid(MINUTE_MS).rem_euclid(count);
+        names.rotate_left(usize::try_from(turn).unwrap_or_default());
+    }
+    names
+}
+
+/// What lies beneath an error, told by `Display`: `Debug` of an SDK error prints a whole HTTP answer.
+fn chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(error.source(), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+const MINUTE_MS: i64 = 60_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_log_comes_first_in_its_turn() {
+        let names: Vec<LogId> = ["a", "b", "c"].map(|org| LogId::first_of(org, "entity").unwrap()).into();
+        let first = |minute: i64| turned(names.clone(), minute * MINUTE_MS)[0].org().to_owned();
+        assert_eq!([0, 1, 2, 3, -1].map(first), ["a", "b", "c", "a", "c"]);
+        assert!(turned(Vec::new(), 7).is_empty());
+    }
+}

@@ -1,0 +1,148 @@
+//! Expired segments go: announced by an entry, then covered by a signed checkpoint, then deleted.
+//!
+//! | step | stored if the run ends there | the next look |
+//! |---|---|---|
+//! | 1 `LOG_PRUNED` planned and queued | an entry that says what may go | finds it committed; the same purpose writes no second one |
+//! | 2 an archived checkpoint covers the entry | the announcement, signed | deletes |
+//! | 3 postings of a segment removed, those of its first record last | a segment that fewer postings name | removes them again; without its first record's it is no longer told from an orphan, and goes as one |
+//! | 4 the segment's version deleted | less | goes on with the next |
+//!
+//! Invariant: nothing is deleted that is not below a covered `prunedTo`, or that any lock, hold or class still keeps; S3
+//! refuses it, too. Tiles and checkpoints are never touched.
+
+use ledgerline_custody::acts::Recorded;
+use ledgerline_custody::retention::{
+    DeleteExpired as _, ForgetPostings as _, InspectVersion as _, Pruned, is_old_enough, is_unprotected, prunable_to,
+    prune_act,
+};
+use ledgerline_custody::sealing::{FindCommitted as _, Following, ListSegments as _, SegmentVersion};
+use ledgerline_lambda::clock::Clock;
+use ledgerline_ledger::head::Head;
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::ports::{Checkpoints as _, ReadSegment as _};
+use ledgerline_ledger::posting::postings;
+use ledgerline_ledger::segment::{Segment, SegmentName};
+
+use crate::Run;
+use crate::error::SweepError;
+use crate::follow::{Counts, first_record};
+use crate::ports::Ports;
+
+/// Between two looks at a log: locks are counted in days.
+const EVERY_MS: i64 = 60 * 60 * 1000;
+/// Between two announcements of a log: segments expire one by one, and an entry for each would be as many again.
+const ANNOUNCED_EVERY_MS: i64 = 24 * 60 * 60 * 1000;
+/// Versions looked at in one look, oldest first: 24,000 a day, of which one is written every few seconds at most.
+const VERSIONS_MAX: usize = 1_000;
+
+impl<P: Ports, C: Clock> Run<'_, P, C> {
+    /// Looks for expired segments every hour: announces how far the log may be pruned, deletes what was announced and
+    /// is covered.
+    pub(crate) async fn prune(
+        &self,
+        log: &LogId,
+        head: &Head,
+        state: &mut Following,
+        counts: &mut Counts,
+    ) -> Result<(), SweepError> {
+        let now_ms = self.now_ms();
+        if now_ms - state.looked_for_expired_at_ms() < EVERY_MS || !self.has_time() {
+            return Ok(());
+        }
+        let versions = self.versions_by_expiry(log).await?;
+        if versions.iter().any(|(_, expired)| *expired) {
+            let before = self.pruned(log).await?;
+            // Tiles up to a checkpoint are made of segments, and an interaction that is open will be read again.
+            let needed_from = state.needed_from().unwrap_or(u64::MAX).min(head.signed());
+            let to =
+                prunable_to(versions.iter().map(|(version, expired)| (version.key.as_str(), *expired)), needed_from);
+            counts.pruned += u64::from(self.announce(log, to, before.as_ref()).await?);
+            if let Some(pruned) = before.filter(|pruned| pruned.index < head.signed()) {
+                self.delete_below(log, &pruned, &versions, counts).await?;
+            }
+        }
+        state.looked_for_expired(now_ms);
+        Ok(())
+    }
+
+    /// The log's oldest versions up to the first that is too young, each with whether it is expired.
+    async fn versions_by_expiry(&self, log: &LogId) -> Result<Vec<(SegmentVersion, bool)>, SweepError> {
+        let now_ms = self.now_ms();
+        let days = self.settings.classes.days(log);
+        let mut found = Vec::new();
+        for version in self.ports.evidence().segments_from(log, 0, VERSIONS_MAX).await? {
+            let old_enough = is_old_enough(&version, days, now_ms);
+            let expired = old_enough && self.is_unprotected(&version).await?;
+            found.push((version, expired));
+            if !old_enough {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn is_unprotected(&self, version: &SegmentVersion) -> Result<bool, SweepError> {
+        let protection = self.ports.evidence().protection(&version.key, &version.version_id).await?;
+        Ok(protection.is_none_or(|protection| is_unprotected(&protection, self.now_ms())))
+    }
+
+    /// Announces a pruning that goes further than the last, at most one a day. `true` if it is a new one.
+    async fn announce(&self, log: &LogId, to: u64, before: Option<&Pruned>) -> Result<bool, SweepError> {
+        let further = before.is_none_or(|before| to > before.to && self.now_ms() - before.at_ms >= ANNOUNCED_EVERY_MS);
+        if to == 0 || !further {
+            return Ok(false);
+        }
+        let (purpose, act) = prune_act(log, to, &self.now());
+        Ok(matches!(self.record(&purpose, act).await?, Recorded::Now(_)))
+    }
+
+    /// Deletes the expired versions below a pruning whose entry an archived checkpoint covers.
+    async fn delete_below(
+        &self,
+        log: &LogId,
+        pruned: &Pruned,
+        versions: &[(SegmentVersion, bool)],
+        counts: &mut Counts,
+    ) -> Result<(), SweepError> {
+        let ledger = ledgerline_custody::publication::Ports::ledger(self.ports);
+        // The head says that one is archived; the archive must say so itself.
+        if ledger.archived(log, pruned.index + 1, 1).await?.is_empty() {
+            return Ok(());
+        }
+        for (version, expired) in versions {
+            let below = SegmentName::parse(&version.key).filter(|name| *expired && name.end() <= pruned.to);
+            let Some(name) = below else { continue };
+            if !self.has_time() {
+                return Ok(());
+            }
+            self.forget_postings(log, &name, version).await?;
+            self.ports.evidence().delete(&version.key, &version.version_id).await?;
+            counts.deleted += 1;
+            tracing::info!(key = version.key, "expired and deleted");
+        }
+        Ok(())
+    }
+
+    /// Removes the postings of a committed segment; an orphan has none, and rows at its place are another segment's.
+    async fn forget_postings(
+        &self,
+        log: &LogId,
+        name: &SegmentName,
+        version: &SegmentVersion,
+    ) -> Result<(), SweepError> {
+        let ledger = ledgerline_custody::publication::Ports::ledger(self.ports);
+        let bytes = ledger.segment(&version.key, &version.version_id).await?;
+        let segment = Segment::read(&version.key, &bytes);
+        let segment = segment.map_err(|error| SweepError::Segment { key: version.key.clone(), error })?;
+        let broken = |error| SweepError::Entry { key: version.key.clone(), error };
+        let first = first_record(&segment).map_err(broken)?;
+        let committed = self.ports.entries().committed(log, name.first, &first).await?;
+        if committed.is_none_or(|(key, id)| key != version.key || id != version.version_id) {
+            return Ok(());
+        }
+        let rows = postings(&segment, &version.version_id).map_err(broken)?;
+        let (last, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.record_key == first);
+        self.ports.entries().forget(&others).await?;
+        Ok(self.ports.entries().forget(&last).await?)
+    }
+}

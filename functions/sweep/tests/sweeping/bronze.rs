@@ -1,0 +1,177 @@
+//! Forgotten bronze objects are notified, missing chunks pointed at, each at most every half hour.
+
+use ledgerline_custody::reconciliation::BACKLOG_MAX;
+use ledgerline_lake::ObjectId;
+use ledgerline_lake::object_row::ObjectRows as _;
+use ledgerline_lake::plan::{Counts, Header};
+use ledgerline_lake::ports::SendPointers as _;
+use ledgerline_lambda::notification::created;
+
+use crate::logs::day;
+use crate::world::*;
+
+const NOW: &str = "2026-03-02T14:00:00.000Z";
+
+/// An object of an hour ago that nobody took up.
+async fn forgotten(world: World) -> World {
+    world.ports.bronze.seed(&day("interaction", "a b+ü"), Vec::new(), START_MS - HOUR_MS);
+    world
+}
+
+/// An object whose plan was carried out but for one pointer.
+async fn half_sent(world: World) -> World {
+    let key = day("interaction", "a");
+    world.ports.bronze.seed(&key, Vec::new(), START_MS - HOUR_MS);
+    let object = ObjectId::of(BRONZE, &key);
+    world.ports.rows.open(object, &key, NOW).await.unwrap();
+    let events: Vec<Event<'_>> = (0..300).map(|second| ("c-1", "user.start", second)).collect();
+    let pointers = world.plan(&key, &events);
+    assert_eq!(pointers.len(), 2);
+    world.ports.pointers.send(&pointers[1..]).await.unwrap();
+    let plan = world.ports.plans.get(&pointers[0].plan).unwrap();
+    world.ports.rows.planned(&Header::read(&plan).unwrap().0, NOW).await.unwrap();
+    world.append_all(true).await;
+    world.pass(HOUR_MS);
+    world
+}
+
+fn notified(world: &World) -> Vec<String> {
+    let bodies = world.ports.notices.bodies();
+    bodies.iter().flat_map(|body| created(body).unwrap()).map(|one| one.unwrap().key).collect()
+}
+
+#[tokio::test]
+async fn an_object_without_a_row_is_notified_as_s3_would() {
+    let world = forgotten(World::new()).await;
+    let summary = world.run().await;
+    assert_eq!((summary.objects, summary.notified, summary.failures), (1, 1, 0));
+    let bodies = world.ports.notices.bodies();
+    assert!(bodies[0].contains("event_type%3Dinteraction") && bodies[0].contains("a+b%2B%C3%BC.gz"), "{bodies:?}");
+    let created = created(&bodies[0]).unwrap().remove(0).unwrap();
+    assert_eq!((created.bucket.as_str(), created.key), (BRONZE, day("interaction", "a b+ü")));
+}
+
+#[tokio::test]
+async fn a_turn_comes_at_most_every_half_hour_and_less_often_each_time() {
+    let world = forgotten(World::new()).await;
+    let mut at = Vec::new();
+    for minute in 0..=(8 * 60) {
+        if world.run().await.notified > 0 {
+            at.push(minute);
+        }
+        world.pass(MINUTE_MS);
+    }
+    assert_eq!(at, [0, 30, 90, 210, 450]);
+}
+
+#[tokio::test]
+async fn what_transform_took_up_meanwhile_is_left_alone() {
+    let world = forgotten(World::new()).await;
+    let key = day("interaction", "a b+ü");
+    let opened = world.ports.rows.open(ObjectId::of(BRONZE, &key), &key, NOW).await.unwrap();
+    assert!(!opened.again);
+    assert_eq!(world.run().await.notified, 0);
+    let header = Header {
+        v: 1,
+        object: ObjectId::of(BRONZE, &key),
+        key: key.clone(),
+        policy_version: "1".to_owned(),
+        counts: Counts::default(),
+        chunks: Vec::new(),
+    };
+    world.ports.rows.planned(&header, NOW).await.unwrap();
+    world.pass(DAY_MS);
+    assert_eq!(world.run().await.notified, 0);
+    assert_eq!(world.run().await.objects, 0, "through, and never looked at again");
+}
+
+/// The row that a turn leaves must not look to transform like a plan that is under way.
+#[tokio::test]
+async fn transform_takes_up_an_object_that_had_a_turn() {
+    let world = forgotten(World::new()).await;
+    world.run().await;
+    let key = day("interaction", "a b+ü");
+    let opened = world.ports.rows.open(ObjectId::of(BRONZE, &key), &key, NOW).await.unwrap();
+    assert_eq!((opened.planned, opened.started_at.as_str()), (false, NOW));
+}
+
+#[tokio::test]
+async fn every_write_of_a_notification_may_fail() {
+    matrix(3, forgotten, |world, case| async move {
+        // Struck after the turn was taken, the object waits for its next one.
+        world.pass(HOUR_MS);
+        world.run().await;
+        assert!(!notified(&world).is_empty() && notified(&world).len() <= 2, "{case}: {:?}", notified(&world));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_the_missing_chunks_are_pointed_at_again() {
+    let world = half_sent(World::new()).await;
+    let before = world.ports.pointers.messages().len();
+    let summary = world.run().await;
+    assert_eq!((summary.resent, summary.notified, summary.failures), (1, 0, 0));
+    let sent = world.ports.pointers.messages();
+    assert_eq!(sent.len(), before + 1);
+    assert!(sent[before].deduplication_id.ends_with("-0"));
+    world.settle().await;
+    let found = world.check().await.unwrap();
+    assert_eq!((found.entries, found.open_chunks), (300, 0));
+}
+
+#[tokio::test]
+async fn every_write_of_a_resending_may_fail() {
+    matrix(3, half_sent, |world, case| async move {
+        world.pass(HOUR_MS);
+        world.run().await;
+        world.settle().await;
+        let found = world.check().await.unwrap_or_else(|problems| panic!("{case}: {problems:?}"));
+        assert_eq!((found.entries, found.open_chunks), (300, 0), "{case}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_sweeps_at_once_send_one_notification() {
+    let world = forgotten(World::new()).await;
+    let (one, two) = tokio::join!(world.run(), world.run());
+    assert_eq!((one.notified + two.notified, one.failures + two.failures), (1, 0));
+    assert_eq!(notified(&world).len(), 1);
+}
+
+#[tokio::test]
+async fn nothing_is_added_to_a_long_queue() {
+    let world = forgotten(World::new()).await;
+    world.ports.notices.set_backlog(BACKLOG_MAX);
+    assert_eq!(world.run().await.notified, 0);
+    world.ports.notices.set_backlog(BACKLOG_MAX - 1);
+    world.pass(30 * MINUTE_MS);
+    assert_eq!(world.run().await.notified, 1);
+}
+
+#[tokio::test]
+async fn what_is_never_through_is_given_up_after_four_days_and_told() {
+    let world = forgotten(World::new()).await;
+    let mut given_up = 0;
+    for _ in 0..120 {
+        given_up += world.run().await.given_up;
+        world.pass(HOUR_MS);
+    }
+    assert_eq!(given_up, 1);
+    assert_eq!(notified(&world).len(), 11);
+}
+
+#[tokio::test]
+async fn late_and_young_objects_and_those_of_other_days_are_told_apart() {
+    let world = World::new();
+    world.ports.bronze.seed(&day("late", "a"), Vec::new(), START_MS - 3 * DAY_MS);
+    world.ports.bronze.seed(&day("entity", "b"), Vec::new(), START_MS - 29 * MINUTE_MS);
+    let old = "bronze/event_type=interaction/year=2026/month=02/day=20/hour=13/c.gz";
+    world.ports.bronze.seed(old, Vec::new(), START_MS - DAY_MS);
+    assert_eq!(world.run().await.notified, 1);
+    world.pass(30 * MINUTE_MS);
+    world.run().await;
+    assert_eq!(notified(&world).iter().filter(|key| key.ends_with("b.gz")).count(), 1);
+    assert!(notified(&world).iter().all(|key| key != old));
+}

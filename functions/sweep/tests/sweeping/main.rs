@@ -1,0 +1,8 @@
+//! Runs of the sweep over strict stores, with every write failing once, and two runs at once.
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test fails by panicking, and its modules are its own")]
+
+mod bronze;
+mod logs;
+mod pruning;
+mod sealing;
+mod world;

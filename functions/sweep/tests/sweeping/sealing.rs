@@ -1,0 +1,218 @@
+//! Complete interactions get one seal, whatever fails, comes again or is lost; triggers lengthen locks.
+
+use ledgerline_custody::acts::{Act, ActKind, ActStores, record_acts, record_of_log};
+use ledgerline_ledger::log::LogId;
+use ledgerline_sweep::follow::state_key;
+
+use crate::world::*;
+
+const SEAL: &str = "INTERACTION_SEALED";
+const CALL: [Event<'_>; 3] = [("c-1", "customer.start", 0), ("c-1", "user.start", 1), ("c-1", "customer.end", 2)];
+
+fn log() -> LogId {
+    LogId::parse(LOG).unwrap()
+}
+
+async fn complete_call(world: World) -> World {
+    world.events("bronze/a", &CALL).await;
+    world.append_all(true).await;
+    world.run().await;
+    world.pass(5 * MINUTE_MS);
+    world
+}
+
+async fn assert_one_seal(world: &World, case: &str) {
+    world.settle().await;
+    world.pass(2 * DAY_MS);
+    world.settle().await;
+    let seals = world.entries_of(SEAL).await;
+    assert_eq!(seals.len(), 1, "{case}");
+    assert_eq!((number(&seals[0], "count"), number(&seals[0], "late")), (Some(3), None), "{case}");
+    world.check().await.unwrap_or_else(|problems| panic!("{case}: {problems:?}"));
+}
+
+#[tokio::test]
+async fn a_complete_interaction_is_sealed_after_five_quiet_minutes_and_never_again() {
+    let world = World::new();
+    world.events("bronze/a", &CALL).await;
+    world.append_all(true).await;
+    let summary = world.run().await;
+    assert_eq!((summary.followed, summary.open, summary.sealed, summary.failures), (1, 1, 0, 0));
+    world.pass(5 * MINUTE_MS);
+    assert_eq!(world.run().await.sealed, 1);
+    assert_one_seal(&world, "plain").await;
+    let seal = &world.entries_of(SEAL).await[0];
+    assert_eq!(seal.interaction_id.as_deref(), Some("c-1"));
+    assert_eq!(seal.fields["completion"], "final");
+    assert_eq!(seal.fields["firstOccurredAt"], "2026-03-02T13:00:00.000Z");
+    assert_eq!(seal.fields["lastOccurredAt"], "2026-03-02T13:00:02.000Z");
+}
+
+#[tokio::test]
+async fn every_write_of_a_sealing_run_may_fail() {
+    matrix(5, complete_call, |world, case| async move { assert_one_seal(&world, &case).await }).await;
+}
+
+#[tokio::test]
+async fn two_sweeps_at_once_write_one_seal() {
+    let world = complete_call(World::new()).await;
+    let (one, two) = tokio::join!(world.run(), world.run());
+    assert_eq!(one.failures + two.failures, 0);
+    assert_one_seal(&world, "two at once").await;
+}
+
+#[tokio::test]
+async fn state_that_is_lost_or_damaged_is_built_again() {
+    for damage in [false, true] {
+        let world = complete_call(World::new()).await;
+        world.run().await;
+        let key = state_key(&log());
+        if damage {
+            world.ports.states.damage(&key)
+        } else {
+            world.ports.states.lose(Some(&key))
+        }
+        // Before the seal is in the log, and after.
+        world.run().await;
+        world.append_all(true).await;
+        if damage {
+            world.ports.states.damage(&key)
+        } else {
+            world.ports.states.lose(Some(&key))
+        }
+        assert_one_seal(&world, "lost").await;
+    }
+}
+
+#[tokio::test]
+async fn an_interaction_that_falls_silent_is_sealed_after_a_day() {
+    let world = World::new();
+    world.events("bronze/a", &CALL[..2]).await;
+    world.append_all(true).await;
+    world.run().await;
+    world.pass(DAY_MS - 1);
+    assert_eq!(world.run().await.sealed, 0);
+    world.pass(1);
+    assert_eq!(world.run().await.sealed, 1);
+    world.settle().await;
+    assert_eq!(world.entries_of(SEAL).await[0].fields["completion"], "silent");
+}
+
+#[tokio::test]
+async fn what_comes_later_is_sealed_anew_and_counted_as_late() {
+    let world = complete_call(World::new()).await;
+    world.settle().await;
+    world.events("bronze/b", &[("c-1", "acw", 9), ("c-1", "wrapup", 10)]).await;
+    world.append_all(true).await;
+    world.run().await;
+    world.pass(5 * MINUTE_MS);
+    world.settle().await;
+    let seals = world.entries_of(SEAL).await;
+    let said: Vec<_> = seals.iter().map(|seal| (number(seal, "count"), number(seal, "late"))).collect();
+    assert_eq!(said, [(Some(3), None), (Some(5), Some(2))]);
+    assert_ne!(seals[0].fields["digest"], seals[1].fields["digest"]);
+}
+
+#[tokio::test]
+async fn an_orphan_beside_a_committed_segment_is_not_followed() {
+    let world = World::new();
+    world.orphan("bronze/lost", &[("c-9", "customer.end", 0)]).await;
+    world.orphan("bronze/same-record", &[("c-1", "customer.end", 7)]).await;
+    let world = complete_call(world).await;
+    world.settle().await;
+    let sealed = world.entries_of(SEAL).await;
+    assert_eq!(sealed.len(), 1);
+    assert_eq!((sealed[0].interaction_id.as_deref(), number(&sealed[0], "count")), (Some("c-1"), Some(3)));
+}
+
+#[tokio::test]
+async fn a_segment_that_is_gone_is_told_and_what_was_reached_is_kept() {
+    let world = complete_call(World::new()).await;
+    world.events("bronze/b", &[("c-2", "customer.start", 0)]).await;
+    world.append_all(true).await;
+    world.ports.ledger.erase(&world.segments()[&3].0.clone());
+    let summary = world.run().await;
+    // Tiles need it, too.
+    assert_eq!((summary.failures, summary.followed, summary.sealed), (2, 0, 1));
+    assert_eq!(world.run().await.failures, 2, "and told again until somebody has looked");
+}
+
+#[tokio::test]
+async fn a_trigger_lengthens_all_of_its_records_locks_and_says_so_once() {
+    let world = World::new();
+    world.events("bronze/a", &CALL[..1]).await;
+    world.events("bronze/other", &[("c-2", "customer.start", 0)]).await;
+    world.events("bronze/b", &[("c-1", "survey", 3)]).await;
+    world.append_all(true).await;
+    let summary = world.run().await;
+    assert_eq!((summary.extended, summary.failures), (1, 0));
+    let until_s = ((START_MS - HOUR_MS + 3_000) / 1000) as u64 + 400 * 86_400;
+    let locks = |world: &World| -> Vec<bool> {
+        world.segments().values().map(|(key, _)| world.lock_of(key).retain_until_s == until_s).collect()
+    };
+    assert_eq!(locks(&world), [true, false, true]);
+    // What comes after it is kept as long, from the next seal on.
+    world.events("bronze/c", &[("c-1", "customer.end", 9)]).await;
+    world.append_all(true).await;
+    world.run().await;
+    world.pass(5 * MINUTE_MS);
+    world.settle().await;
+    let extended = world.entries_of("RETENTION_EXTENDED").await;
+    assert_eq!(extended.len(), 1);
+    assert_eq!(extended[0].fields["until"], "2027-04-06T13:00:03.000Z");
+    assert_eq!(extended[0].fields["trigger"], "survey");
+    let kept = world.segments().values().filter(|(key, _)| world.lock_of(key).retain_until_s == until_s).count();
+    assert_eq!(kept, 4, "both segments before it, the extension's own, and the end's");
+}
+
+#[tokio::test]
+async fn every_write_of_an_extension_may_fail() {
+    let prepare = |world: World| async {
+        world.events("bronze/a", &CALL[..1]).await;
+        world.events("bronze/b", &[("c-1", "survey", 3)]).await;
+        world.append_all(true).await;
+        world
+    };
+    matrix(7, prepare, |world, case| async move {
+        world.settle().await;
+        assert_eq!(world.entries_of("RETENTION_EXTENDED").await.len(), 1, "{case}");
+        let longest = world.start_until_days(400);
+        assert!(world.segments().range(..2).all(|(_, (key, _))| world.lock_of(key).retain_until_s > longest), "{case}");
+        world.check().await.unwrap_or_else(|problems| panic!("{case}: {problems:?}"));
+    })
+    .await;
+}
+
+/// Whoever records an act and fails anywhere calls again with the same purpose, perhaps with other words.
+#[tokio::test]
+async fn an_act_is_in_the_log_once_whatever_write_of_it_fails() {
+    use ledgerline_testkit::faults::ALL_FAULTS;
+    for fault in ALL_FAULTS {
+        for nth in 0.. {
+            let world = World::new();
+            world.faults.plan(nth, fault);
+            let ports = &world.ports;
+            let stores =
+                ActStores { plans: &ports.plans, queue: &ports.pointers, rows: &ports.rows, random: &*ports.random };
+            let act = |occurred_at: &str| Act {
+                log: log(),
+                kind: ActKind::SigningKeyAdded,
+                record: record_of_log(&log()),
+                occurred_at: occurred_at.to_owned(),
+                fields: [].into(),
+            };
+            let first = act("2026-03-02T14:00:00.000Z");
+            let failed = record_acts(&stores, "key/2", &[first], "2026-03-02T14:00:00.000Z").await.is_err();
+            if world.faults.struck() == 0 {
+                assert_eq!(nth, 4, "row, plan, pointer, planned");
+                break;
+            }
+            let again = act("2026-03-02T15:00:00.000Z");
+            record_acts(&stores, "key/2", &[again], "2026-03-02T15:00:00.000Z").await.unwrap();
+            world.append_all(true).await;
+            assert!(failed, "{fault:?} at {nth}");
+            assert_eq!(world.entries().await.len(), 1, "{fault:?} at {nth}");
+            world.check().await.unwrap();
+        }
+    }
+}
