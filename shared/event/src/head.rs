@@ -93,10 +93,14 @@ impl<'a> Head<'a> {
 
     /// When it happened, epoch milliseconds.
     pub fn occurred_at_ms(&self) -> Option<i64> {
-        let level =
-            self.times.iter().find(|level| level.several || level.plain().and_then(instant::parse).is_some())?;
-        // Where the best of several is no time, it is the adapter's to try the others.
-        level.plain().and_then(instant::parse)
+        for level in &self.times {
+            let read = level.plain().and_then(instant::parse);
+            // Where the best of several is no time, it is the adapter's to try the others.
+            if read.is_some() || level.several {
+                return read;
+            }
+        }
+        None
     }
 
     /// The lineage token that the source sent.

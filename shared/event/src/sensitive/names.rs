@@ -110,7 +110,8 @@ const SUFFIXES: [(&str, SensitiveKind); 6] = [
 /// counts, of a name of several words the last word.
 pub fn kind_of_key(key: &[u8]) -> Option<SensitiveKind> {
     let last = key.rsplit(|byte| *byte == b'.').next().unwrap_or(key);
-    listed(key).or_else(|| listed(last)).or_else(|| ends_in_word(last))
+    let of_path = || if last.len() < key.len() { listed(last) } else { None };
+    listed(key).or_else(of_path).or_else(|| ends_in_word(last))
 }
 
 /// Whether one of [`SUFFIXES`] is the last word of a name: in camel case or after a sign, so that `shipping` is none.
