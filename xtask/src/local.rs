@@ -14,7 +14,7 @@ use crate::stack::Stack;
 use crate::tools::{self, Venv, say};
 
 /// The functions: each is a binary, and a directory below `functions/`.
-pub const FUNCTIONS: [&str; 6] = ["ingest", "transform", "audit-write", "dsar", "redrive", "sweep"];
+pub const FUNCTIONS: [&str; 7] = ["ingest", "transform", "audit-write", "dsar", "redrive", "sweep", "verify"];
 
 /// Brings the local stack up to the state of the working tree.
 ///

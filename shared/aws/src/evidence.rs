@@ -74,11 +74,6 @@ impl StoredEvidence {
         Self { postings: false, ..self }
     }
 
-    /// Without locks and holds in the list: they cost one call per version.
-    pub fn without_locks(self) -> Self {
-        Self { locks: false, ..self }
-    }
-
     /// A version with its lock and hold.
     ///
     /// # Errors
@@ -129,11 +124,7 @@ impl StoredEvidence {
                 });
             }
             if self.locks {
-                if self.locks {
-                    self.look_at(listed, each).await?;
-                } else {
-                    listed.into_iter().for_each(&mut *each);
-                }
+                self.look_at(listed, each).await?;
             } else {
                 listed.into_iter().for_each(&mut *each);
             }

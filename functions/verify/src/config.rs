@@ -1,0 +1,101 @@
+//! What the function reads from its environment, checked whole at cold start.
+
+use ledgerline_lambda::config::{ConfigError, Env};
+use ledgerline_ledger::ports::LockMode;
+
+/// The function's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The table of heads, and of what the last good run left.
+    pub control_table: String,
+    /// The table of postings.
+    pub index_table: String,
+    /// The bucket with Object Lock.
+    pub ledger_bucket: String,
+    /// The key that signs checkpoints.
+    pub signing_key_id: String,
+    /// How to judge.
+    pub rules: Rules,
+}
+
+/// What evidence is held against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// The deployment's id: a log's origin is `<deployment id>/<log>`.
+    pub deployment: String,
+    /// The mode that locks must have at least.
+    pub lock_mode: LockMode,
+    /// How many days locks must last at least, from writing.
+    pub retention_days: u32,
+    /// After how long without a new entry a log counts as fallen silent, in milliseconds.
+    pub quiet_after_ms: i64,
+}
+
+impl Config {
+    /// Reads and checks the environment.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, at once.
+    pub fn from_env(mut env: Env) -> Result<Self, ConfigError> {
+        let modes = [("GOVERNANCE", LockMode::Governance), ("COMPLIANCE", LockMode::Compliance)];
+        let config = Self {
+            control_table: env.text("CONTROL_TABLE"),
+            index_table: env.text("INDEX_TABLE"),
+            ledger_bucket: env.text("LEDGER_BUCKET"),
+            signing_key_id: env.text("SIGNING_KEY_ID"),
+            rules: Rules {
+                deployment: env.text("DEPLOYMENT_ID"),
+                lock_mode: env.choice("LOCK_MODE", &modes).unwrap_or(LockMode::Governance),
+                retention_days: env.number("RETENTION_DAYS", 1, 1..=MAX_RETENTION_DAYS),
+                quiet_after_ms: env.number("QUIET_HOURS", DEFAULT_QUIET_HOURS, 1..=MAX_QUIET_HOURS) * HOUR_MS,
+            },
+        };
+        env.finish().map(|()| config)
+    }
+}
+
+const HOUR_MS: i64 = 3_600_000;
+/// Object Lock takes up to 100 years.
+const MAX_RETENTION_DAYS: u32 = 36_500;
+/// A weekend without a call is usual for many centres; a third day is worth a look.
+const DEFAULT_QUIET_HOURS: i64 = 72;
+/// A year.
+const MAX_QUIET_HOURS: i64 = 8_760;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(change: (&'static str, &'static str)) -> Env {
+        let known = [
+            ("CONTROL_TABLE", "control"),
+            ("INDEX_TABLE", "index"),
+            ("LEDGER_BUCKET", "ledger"),
+            ("SIGNING_KEY_ID", "key"),
+            ("DEPLOYMENT_ID", "trial"),
+            ("LOCK_MODE", "COMPLIANCE"),
+            ("RETENTION_DAYS", "2555"),
+        ];
+        Env::from_lookup(move |name| {
+            let value = (change.0 == name).then_some(change.1);
+            value.or(known.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)).map(str::to_owned)
+        })
+    }
+
+    #[test]
+    fn a_complete_environment_is_accepted() {
+        let config = Config::from_env(env(("QUIET_HOURS", "24"))).unwrap();
+        assert_eq!((config.rules.lock_mode, config.rules.retention_days), (LockMode::Compliance, 2555));
+        assert_eq!(config.rules.quiet_after_ms, 24 * HOUR_MS);
+    }
+
+    #[test]
+    fn a_bad_value_is_named() {
+        for (name, value) in
+            [("LOCK_MODE", "SOFT"), ("QUIET_HOURS", "0"), ("RETENTION_DAYS", "x"), ("SIGNING_KEY_ID", "")]
+        {
+            let error = Config::from_env(env((name, value))).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+}
