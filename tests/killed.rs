@@ -4,11 +4,11 @@
 //! left behind. The test plays Lambda and the queues: what is not acknowledged comes again, and some of what is, too.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use ledgerline_tests::host::{Moment, Outcome, Strike};
 use ledgerline_tests::siege::{Siege, Step};
 use ledgerline_tests::stack::Stack;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
+use xtask::host::{Moment, Outcome, Strike};
 
 /// What the issue asks for at least.
 const KILLS: u32 = 200;

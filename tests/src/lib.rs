@@ -4,7 +4,6 @@
 //! exactly. Nothing here sleeps for luck: every wait is for a condition, with a deadline that names it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-pub mod host;
 pub mod org;
 pub mod scan;
 pub mod siege;

@@ -15,8 +15,8 @@ use ledgerline_ledger::tree::{Edge, leaf_hash};
 use serde_json::{Value, json};
 use xtask::r#gen::{GenArgs, generate};
 
-use crate::host::{Function, Outcome, Run, Strike};
 use crate::stack::{Item, Stack, number, text};
+use xtask::host::{Function, Outcome, Run, Strike};
 
 /// Interactions of the traffic: some hundred events.
 const INTERACTIONS: u32 = 30;

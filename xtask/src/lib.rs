@@ -8,6 +8,7 @@ pub mod demo;
 mod emulator;
 pub mod fault;
 pub mod r#gen;
+pub mod host;
 pub mod local;
 pub mod paths;
 pub mod send;

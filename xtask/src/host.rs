@@ -3,6 +3,7 @@
 //!
 //! Invariant: a strike falls exactly between two AWS calls or between a call and its answer, by SIGKILL: the process
 //! runs nothing of its own any more. What the emulator did by then stays done.
+#![expect(clippy::unwrap_used, reason = "only tests stand on it, and a test fails by panicking")]
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
