@@ -93,7 +93,12 @@ impl Lone {
         let runtime = runtime()?;
         let s3 = {
             let _entered = runtime.enter();
-            ledgerline_aws::config::s3(&ledgerline_aws::config::load())
+            let config = ledgerline_aws::config::load();
+            if config.region().is_none() {
+                let remedy = "export AWS_REGION=<the bucket's region>, and credentials that may read it";
+                return Err(Fault::new("the environment names no region for the bucket", remedy));
+            }
+            ledgerline_aws::config::s3(&config)
         };
         Ok(Self { runtime, s3 })
     }

@@ -3,6 +3,7 @@
 //! Invariant: without a terminal, or with NO_COLOR, what is written is plain text without a single escape; nothing is
 //! said by colour alone.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use console::{Style, measure_text_width};
@@ -12,12 +13,14 @@ pub(crate) struct Screen<'a> {
     out: &'a mut dyn Write,
     width: usize,
     colours: bool,
+    /// The last line written was empty: one is enough.
+    blank: bool,
 }
 
 impl<'a> Screen<'a> {
     /// A screen of a given width.
     pub(crate) fn new(out: &'a mut dyn Write, width: usize, colours: bool) -> Self {
-        Self { out, width: width.clamp(WIDTH_MIN, WIDTH_MAX), colours }
+        Self { out, width: width.clamp(WIDTH_MIN, WIDTH_MAX), colours, blank: false }
     }
 
     /// Bytes as they are.
@@ -27,7 +30,9 @@ impl<'a> Screen<'a> {
 
     /// The first line: what was done, to what.
     pub(crate) fn title(&mut self, text: &str, of: &str) -> io::Result<()> {
-        writeln!(self.out, "\n  {}  {}", self.style(Tone::Strong).apply_to(text), self.style(Tone::Soft).apply_to(of))?;
+        self.gap()?;
+        let (strong, soft) = (self.style(Tone::Strong), self.style(Tone::Soft));
+        self.line(format_args!("  {}  {}", strong.apply_to(text), soft.apply_to(of)))?;
         self.gap()
     }
 
@@ -36,13 +41,15 @@ impl<'a> Screen<'a> {
         let head = format!("── {title} ");
         let rule = "─".repeat(self.width.saturating_sub(measure_text_width(&head) + 4));
         let (strong, soft) = (self.style(Tone::Strong), self.style(Tone::Soft));
-        writeln!(self.out, "\n  {}{}\n", strong.apply_to(head), soft.apply_to(rule))
+        self.gap()?;
+        self.line(format_args!("  {}{}", strong.apply_to(head), soft.apply_to(rule)))?;
+        self.gap()
     }
 
     /// A paragraph, wrapped.
     pub(crate) fn say(&mut self, text: &str) -> io::Result<()> {
         for line in wrap(text, self.width - 4) {
-            writeln!(self.out, "  {line}")?;
+            self.line(format_args!("  {line}"))?;
         }
         Ok(())
     }
@@ -51,17 +58,17 @@ impl<'a> Screen<'a> {
     pub(crate) fn fact(&mut self, name: &str, value: &str) -> io::Result<()> {
         for (number, line) in wrap(value, self.width.saturating_sub(NAME_WIDTH + 4)).iter().enumerate() {
             let left = if number == 0 { name } else { "" };
-            writeln!(self.out, "  {}  {line}", self.style(Tone::Soft).apply_to(format!("{left:<NAME_WIDTH$}")))?;
+            self.line(format_args!("  {}  {line}", self.style(Tone::Soft).apply_to(format!("{left:<NAME_WIDTH$}"))))?;
         }
         Ok(())
     }
 
     /// Something that holds, does not, or deserves a look; and what was seen.
     pub(crate) fn check(&mut self, mark: Mark, what: &str, detail: &str) -> io::Result<()> {
-        writeln!(self.out, "  {} {what}", self.style(mark.tone()).apply_to(mark.sign()))?;
+        self.line(format_args!("  {} {what}", self.style(mark.tone()).apply_to(mark.sign())))?;
         if !detail.is_empty() {
             for line in wrap(detail, self.width - 6) {
-                writeln!(self.out, "    {}", self.style(Tone::Soft).apply_to(line))?;
+                self.line(format_args!("    {}", self.style(Tone::Soft).apply_to(line)))?;
             }
         }
         Ok(())
@@ -85,9 +92,9 @@ impl<'a> Screen<'a> {
             });
             padded.collect::<Vec<_>>().join("   ").trim_end().to_owned()
         };
-        writeln!(self.out, "  {}", self.style(Tone::Soft).apply_to(line(&mut headings.iter().copied())))?;
+        self.line(format_args!("  {}", self.style(Tone::Soft).apply_to(line(&mut headings.iter().copied()))))?;
         for row in rows {
-            writeln!(self.out, "  {}", line(&mut row.iter().map(String::as_str)))?;
+            self.line(format_args!("  {}", line(&mut row.iter().map(String::as_str))))?;
         }
         Ok(())
     }
@@ -95,12 +102,24 @@ impl<'a> Screen<'a> {
     /// The last line: the verdict.
     pub(crate) fn verdict(&mut self, mark: Mark, text: &str) -> io::Result<()> {
         let style = self.style(mark.tone());
-        writeln!(self.out, "\n  {} {}\n", style.apply_to(mark.sign()), self.style(Tone::Strong).apply_to(text))
+        let strong = self.style(Tone::Strong);
+        self.gap()?;
+        self.line(format_args!("  {} {}", style.apply_to(mark.sign()), strong.apply_to(text)))?;
+        self.gap()
     }
 
-    /// An empty line.
+    /// An empty line, unless the last one was.
     pub(crate) fn gap(&mut self) -> io::Result<()> {
+        if self.blank {
+            return Ok(());
+        }
+        self.blank = true;
         writeln!(self.out)
+    }
+
+    fn line(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        self.blank = false;
+        writeln!(self.out, "{text}")
     }
 
     fn style(&self, tone: Tone) -> Style {

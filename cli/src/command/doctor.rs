@@ -21,15 +21,26 @@ const QUEUES: [(&str, &str); 3] = [
     ("ErrorsQueue", "ErrorsDeadLetterQueue"),
 ];
 /// Functions and the variables that each must have. What each does with them is in its README.
-const FUNCTIONS: [(&str, &[&str]); 5] = [
-    ("IngestFunction", &["DEFAULT_ORG"]),
+const FUNCTIONS: [(&str, &[&str]); 7] = [
+    ("IngestFunction", &["DEFAULT_ORG", "LATE_AFTER_HOURS"]),
     (
         "TransformFunction",
-        &["DEPLOYMENT_ID", "CONTROL_TABLE", "INDEX_TABLE", "KEYS_TABLE", "BRONZE_BUCKET", "LEDGER_QUEUE_URL"],
+        &[
+            "DEPLOYMENT_ID",
+            "CONTROL_TABLE",
+            "INDEX_TABLE",
+            "KEYS_TABLE",
+            "BRONZE_BUCKET",
+            "LAKE_BUCKET",
+            "STAGED_BUCKET",
+            "LEDGER_QUEUE_URL",
+            "DATA_KEY_ID",
+        ],
     ),
     (
         "AuditWriteFunction",
         &[
+            "DEPLOYMENT_ID",
             "CONTROL_TABLE",
             "INDEX_TABLE",
             "STAGED_BUCKET",
@@ -39,14 +50,44 @@ const FUNCTIONS: [(&str, &[&str]); 5] = [
             "SIGNING_KEY_ID",
         ],
     ),
-    ("DsarFunction", &["DEPLOYMENT_ID", "CONTROL_TABLE", "INDEX_TABLE", "KEYS_TABLE", "LEDGER_BUCKET"]),
+    (
+        "SweepFunction",
+        &[
+            "DEPLOYMENT_ID",
+            "CONTROL_TABLE",
+            "INDEX_TABLE",
+            "BRONZE_BUCKET",
+            "STAGED_BUCKET",
+            "LEDGER_BUCKET",
+            "LOCK_MODE",
+            "RETENTION_DAYS",
+            "SIGNING_KEY_ID",
+        ],
+    ),
+    (
+        "VerifyFunction",
+        &[
+            "DEPLOYMENT_ID",
+            "CONTROL_TABLE",
+            "INDEX_TABLE",
+            "LEDGER_BUCKET",
+            "LOCK_MODE",
+            "RETENTION_DAYS",
+            "SIGNING_KEY_ID",
+        ],
+    ),
+    ("DsarFunction", &["DEPLOYMENT_ID", "CONTROL_TABLE", "INDEX_TABLE", "KEYS_TABLE", "LEDGER_BUCKET", "DATA_KEY_ID"]),
     ("RedriveFunction", &["STREAM_NAME"]),
 ];
+/// What whoever writes and whoever checks evidence must be told alike.
+const SHARED: [&str; 4] = ["DEPLOYMENT_ID", "SIGNING_KEY_ID", "LOCK_MODE", "RETENTION_DAYS"];
+const SHARING: [&str; 3] = ["AuditWriteFunction", "SweepFunction", "VerifyFunction"];
 /// What the ledger bucket's policy must say, by the ids of its statements.
-const STATEMENTS: [(&str, &str); 4] = [
+const STATEMENTS: [(&str, &str); 5] = [
     ("TlsOnly", "requests without TLS are not refused"),
-    ("SegmentsAreLocked", "a segment could be put without a lock"),
-    ("SegmentsAreWrittenOnce", "a segment could be put over another"),
+    ("EvidenceIsLocked", "evidence could be put without a lock"),
+    ("EvidenceIsLockedLongEnough", "evidence could be put with a lock that ends too early"),
+    ("EvidenceIsWrittenOnce", "evidence could be put over other evidence"),
     ("LocksAreNotBypassed", "an administrator could lift a GOVERNANCE lock"),
 ];
 /// Fourteen days: dead letters must outlive a holiday.
@@ -171,21 +212,36 @@ fn queues(cloud: &Cloud) -> Vec<Check> {
 
 fn functions(cloud: &Cloud) -> Vec<Check> {
     let mut checks = Vec::new();
+    let mut sharing = Vec::new();
     for (logical, wanted) in FUNCTIONS {
         let Some(name) = cloud.operator.deployment.functions.get(logical) else {
-            checks.push(Check::of(
-                false,
-                &format!("the deployment has {logical}"),
-                "deploy infra/template.yaml, then write stack.json anew",
-            ));
+            let remedy = "deploy infra/template.yaml, then write stack.json anew";
+            checks.push(Check::of(false, &format!("the deployment has {logical}"), remedy));
             continue;
         };
         match cloud.ask(cloud.operator.function_settings(name)) {
-            Ok(settings) => checks.push(function_check(name, &settings, wanted)),
+            Ok(settings) => {
+                checks.push(function_check(name, &settings, wanted));
+                if SHARING.contains(&logical) {
+                    sharing.push(settings);
+                }
+            }
             Err(fault) => checks.push(Check::open(name, &fault)),
         }
     }
+    checks.push(sharing_check(&sharing));
     checks
+}
+
+/// Another lock or key in one of them: what one writes, the other would call broken.
+fn sharing_check(sharing: &[FunctionSettings]) -> Check {
+    let differs = |variable: &&str| {
+        let mut values = sharing.iter().map(|settings| settings.variables.get(*variable));
+        values.next().is_some_and(|first| values.any(|other| other != first))
+    };
+    let different: Vec<&str> = SHARED.into_iter().filter(|variable| differs(&variable)).collect();
+    let remedy = format!("{} differ: {TEMPLATE}", different.join(", "));
+    Check::of(different.is_empty(), "audit-write, sweep and verify are told the same", &remedy)
 }
 
 fn function_check(name: &str, settings: &FunctionSettings, wanted: &[&str]) -> Check {
@@ -317,10 +373,40 @@ impl Answer for Examined {
 mod tests {
     use super::*;
 
+    /// What doctor asks for, the template sets: an id or a variable that is renamed there must be renamed here.
+    #[test]
+    fn the_template_has_what_is_asked_for() {
+        let template = include_str!("../../../infra/template.yaml");
+        for (id, _) in STATEMENTS {
+            assert!(template.contains(&format!("Sid: {id}\n")), "{id}");
+        }
+        for (function, variables) in FUNCTIONS {
+            let from = template.find(&format!("\n  {function}:\n")).unwrap_or_else(|| panic!("{function}"));
+            let function = &template[from + 1..];
+            let end = function.find("\n      Events:").unwrap_or(function.len());
+            for variable in variables {
+                assert!(function[..end].contains(&format!(" {variable}: ")), "{variable}");
+            }
+        }
+        for (queue, dead) in QUEUES {
+            assert!(template.contains(&format!("deadLetterTargetArn: !GetAtt {dead}.Arn")), "{queue}");
+        }
+    }
+
+    #[test]
+    fn functions_that_are_told_different_keys_are_found_out() {
+        let told = |key: &str| {
+            let mut settings = FunctionSettings::default();
+            settings.variables.insert("SIGNING_KEY_ID".to_owned(), key.to_owned());
+            settings
+        };
+        assert_eq!(sharing_check(&[told("k1"), told("k1")]).state, State::Good);
+        assert!(sharing_check(&[told("k1"), told("k2")]).detail.contains("SIGNING_KEY_ID"));
+    }
+
     #[test]
     fn a_policy_counts_only_for_what_it_denies() {
-        let policy =
-            r#"{"Statement":[{"Sid":"TlsOnly","Effect":"Deny"},{"Sid":"SegmentsAreLocked","Effect":"Allow"}]}"#;
+        let policy = r#"{"Statement":[{"Sid":"TlsOnly","Effect":"Deny"},{"Sid":"EvidenceIsLocked","Effect":"Allow"}]}"#;
         assert_eq!(statement_ids(policy), ["TlsOnly"]);
         let settings = BucketSettings {
             versioned: true,
@@ -329,7 +415,7 @@ mod tests {
             policy: Some(policy.to_owned()),
         };
         let bad = bucket_checks(&settings).into_iter().filter(|check| check.state == State::Bad).count();
-        assert_eq!(bad, 3);
+        assert_eq!(bad, 4);
     }
 
     #[test]

@@ -47,15 +47,16 @@ pub(super) fn run(args: &ExportArgs, context: &Context) -> Answered {
     let heads = evidence.heads().map_err(|error| evidence_fault(&error))?.unwrap_or_default();
     let heads: BTreeMap<LogId, HeadRow> =
         heads.into_iter().filter(|head| wanted(&head.log)).map(|head| (head.log.clone(), head)).collect();
+    // Before anything is copied: an export without keys is of no use.
+    let logs: Vec<LogId> = heads.keys().cloned().collect();
+    let (mut keys, _) = source.own_keys(&logs)?;
+    keys.extend(vkeys(&args.keys)?);
     let versions = snapshot(list(evidence, context, &wanted)?, &heads, evidence, context.now_ms)?;
     let mut summary = Summary { out: args.out.clone(), at_s: context.now_ms / 1000, ..Summary::default() };
     let gone = copy(evidence, context, &args.out, &versions, &mut summary)?;
     let versions: Vec<ObjectVersion> =
         versions.into_iter().filter(|version| !gone.contains(&identity(version))).collect();
     write_lists(evidence, &args.out, &heads, &versions, &wanted)?;
-    let logs: Vec<LogId> = heads.keys().cloned().collect();
-    let (mut keys, _) = source.own_keys(&logs)?;
-    keys.extend(vkeys(&args.keys)?);
     write_keys(&args.out, &keys)?;
     write_file(&args.out.join("verify_export.py"), CHECKER.as_bytes())?;
     write_file(&args.out.join("README.md"), guide(&heads, context.now_ms / 1000).as_bytes())?;

@@ -82,7 +82,9 @@ impl Answer for Announced {
         screen.say(
             "1. Wait until `ledgerline status` shows nothing left to sign: the old key then vouches for the new one.",
         )?;
-        screen.say("2. Put the new key into the template (SIGNING_KEY_ID of audit-write and sweep) and deploy it.")?;
+        screen.say(
+            "2. Put the new key into the template (SIGNING_KEY_ID of audit-write, sweep and verify) and deploy it.",
+        )?;
         screen.say("3. Hand the new .vkey to those who verify. Keep the old key's: earlier checkpoints need it.")?;
         screen.verdict(Mark::Good, "Announced in every log.")
     }
