@@ -73,6 +73,8 @@ pub fn down() -> Result<(), Fault> {
 pub fn build(venv: &Venv) -> Result<(), Fault> {
     let mut cargo = Command::new("cargo");
     cargo.args(["lambda", "build", "--release"]);
+    // By package: what else is in the workspace must not decide over the features of what is deployed.
+    cargo.args(FUNCTIONS.iter().flat_map(|function| ["--package".to_owned(), format!("ledgerline-{function}")]));
     cargo.args(FUNCTIONS.iter().flat_map(|function| ["--bin", function]));
     cargo.current_dir(paths::root()).env("PATH", paths::path_with(venv.bin()));
     if !functions_directory().join(FUNCTIONS[0]).join("bootstrap").exists() {
