@@ -239,7 +239,7 @@ fn sharing_check(sharing: &[FunctionSettings]) -> Check {
         let mut values = sharing.iter().map(|settings| settings.variables.get(*variable));
         values.next().is_some_and(|first| values.any(|other| other != first))
     };
-    let different: Vec<&str> = SHARED.into_iter().filter(|variable| differs(&variable)).collect();
+    let different: Vec<&str> = SHARED.into_iter().filter(|variable| differs(variable)).collect();
     let remedy = format!("{} differ: {TEMPLATE}", different.join(", "));
     Check::of(different.is_empty(), "audit-write, sweep and verify are told the same", &remedy)
 }
