@@ -363,6 +363,10 @@ async fn check_everything_finds_what_was_changed() {
         ("root", "head row"),
         ("no plan", "plan"),
         ("orphan", "stray segment"),
+        ("does not follow", "tile"),
+        ("no such tile", "missing tile"),
+        ("signature", "archived checkpoint"),
+        ("is not an archived", "live checkpoint"),
     ];
     for (word, damaged) in cases {
         let world = World::new(&Faults::none());
@@ -383,6 +387,10 @@ async fn damage(world: &World, what: &str) {
         "marker row" => tamper(control, |items| items.retain(|(_, sk), _| !sk.ends_with("#000001"))).await,
         "count row" => tamper(control, |items| items.retain(|(_, sk), _| sk != "OBJ")).await,
         "head row" => tamper(control, |items| set_head(items, "root", serde_json::json!(vec![0; 32]))).await,
+        "tile" => world.ports.ledger.tamper(&format!("ledger/{LOG}/tile/0/000"), 40),
+        "missing tile" => world.ports.ledger.erase(&format!("ledger/{LOG}/tile/0/001.p/44")),
+        "archived checkpoint" => world.ports.ledger.tamper(&format!("ledger/{LOG}/checkpoints/{:020}", 300), 1),
+        "live checkpoint" => world.ports.ledger.tamper(&format!("ledger/{LOG}/checkpoint"), 1),
         "plan" => world.staged.remove(&world.staged.under("staged/").into_keys().next().unwrap()),
         "stray segment" => {
             let bytes = member::pack(b"{}\n");

@@ -8,8 +8,9 @@ use ledgerline_lake::plan::Pointer;
 use ledgerline_testkit::faults::{ALL_FAULTS, Fault, Faults};
 use world::*;
 
-/// The writes of an append of three chunks to one log: segment, transaction, postings, three counts, head.
-const WRITES: usize = 7;
+/// The writes of an append of three chunks to one log: segment, transaction, postings, three counts, head: indexed; three
+/// tiles, head: published; turn, signature, archive, live checkpoint, head: signed.
+const WRITES: usize = 16;
 const ENTRIES: u64 = 300 + 7;
 
 fn batch(world: &World) -> Vec<Pointer> {
@@ -34,7 +35,18 @@ async fn matrix<F: Future<Output = ()>>(scenario: impl Fn(World, Fault, usize) -
 
 async fn assert_whole(world: &World, entries: u64, case: &str) {
     match world.check().await {
-        Ok(found) => assert_eq!((found.entries, found.open_chunks), (entries, 0), "{case}"),
+        Ok(found) => {
+            assert_eq!((found.entries, found.open_chunks), (entries, 0), "{case}");
+            // Whatever failed, the log's next messages a little later publish and sign all that there is. Two, since the
+            // fault may strike the first.
+            let later = messages(&world.plan(LOG, "later", 3));
+            for seconds in [60, 120] {
+                let answer = world.run_at(NOW_MS + seconds * 1_000, LONG, &later).await;
+                assert!(returned(&answer).is_empty(), "{case}");
+            }
+            let found = world.check().await.unwrap_or_else(|problems| panic!("{case}, later: {problems:?}"));
+            assert_eq!((found.published, found.signed), (entries + 3, entries + 3), "{case}");
+        }
         Err(problems) => panic!("{case}: {problems:?}"),
     }
 }

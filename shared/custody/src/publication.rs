@@ -149,7 +149,7 @@ impl<P: Ports> Publication<'_, P> {
         let postings = postings(&segment, &committed.version_id).map_err(|error| evidence(error.into()))?;
         // (6) Rows that depend on the segment's bytes alone.
         self.ports.index().put_postings(&postings).await?;
-        // (9) Each chunk is added to its object's row once; the ordinals in the row see to that.
+        // Counts: each chunk is added to its object's row once; the ordinals in the row see to that.
         for (chunk, count) in &committed.chunks {
             self.ports.control().count_committed(chunk, *count).await?;
         }
@@ -182,9 +182,11 @@ impl<P: Ports> Publication<'_, P> {
                 Err(error) => return Err(error.into()),
             }
             self.memory.drop_leaves(head.unpublished());
-            // What a crash leaves unretired stays for good: some kilobytes, and harmless.
+            // What a crash or an error leaves unretired stays for good: some kilobytes, and harmless.
             for key in retired {
-                self.ports.ledger().retire_partial_tile(&key).await?;
+                if let Err(error) = self.ports.ledger().retire_partial_tile(&key).await {
+                    tracing::warn!(key, %error, "a former partial tile stays");
+                }
             }
         }
         let due = head.signed() < head.size() && may_sign(head, now_ms);
