@@ -1,0 +1,151 @@
+//! The operator's and the auditor's command on the local stack: what it says of sound evidence, and of a changed byte.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use ledgerline_tests::org::Org;
+use ledgerline_tests::stack::{Stack, number};
+use serde_json::Value;
+
+/// What an exported folder carries to check itself with Python's hashlib and `cryptography` alone.
+const CHECKER: &str = "verify_export.py";
+const SENDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recompute_root.py");
+/// Entries in the log under test.
+const ENTRIES: u64 = 300;
+
+/// `ledgerline`, as the tests of the workspace built it, without anything of this process's environment.
+fn ledgerline(stack: Option<&Stack>, arguments: &[&str]) -> Output {
+    let binary = xtask::paths::target().join("debug/ledgerline");
+    assert!(binary.exists(), "no {}; run: cargo build --package ledgerline-cli", binary.display());
+    let mut command = Command::new(binary);
+    command.env_clear().args(arguments);
+    if let Some(stack) = stack {
+        command.arg("--stack").arg(xtask::paths::stack_json());
+        command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+        command.env("AWS_REGION", &stack.description().region);
+    }
+    command.output().unwrap()
+}
+
+/// The JSON answer of a command that ended with `code`.
+fn answer(output: &Output, code: i32) -> Value {
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(code), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_str(&said).unwrap()
+}
+
+fn python(arguments: &[&str]) -> Output {
+    let venv = xtask::tools::Venv::stack().unwrap_or_else(|fault| panic!("{fault}"));
+    venv.command("python").args(arguments).output().unwrap()
+}
+
+/// An org whose interaction log is committed and signed whole, and that log's name.
+fn signed<'a>(stack: &'a Stack, what: &str) -> (Org<'a>, String) {
+    let org = Org::new(stack, what);
+    let sent = python(&[
+        SENDER,
+        xtask::paths::stack_json().to_str().unwrap(),
+        "--org",
+        &org.name,
+        "--send",
+        &ENTRIES.to_string(),
+    ]);
+    assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
+    let log = format!("{}/interaction/1/0", org.name);
+    // The next append signs, or the sweep within a minute: the template's schedule is part of what is tested.
+    stack.wait_for("a checkpoint of every entry", || {
+        let head = stack.item("ControlTable", &format!("LOG#{log}"), "HEAD").unwrap_or_default();
+        let seen = (number(&head, "signed"), number(&head, "size"));
+        if seen == (ENTRIES, ENTRIES) { Ok(()) } else { Err(format!("signed {} of {}", seen.0, seen.1)) }
+    });
+    (org, log)
+}
+
+fn exported(stack: &Stack, log: &str) -> PathBuf {
+    let folder = xtask::paths::target().join("tmp").join(format!("export-{}", log.replace('/', "_")));
+    let _ = std::fs::remove_dir_all(&folder);
+    let output = ledgerline(Some(stack), &["export", "--json", "--log", log, "--out", folder.to_str().unwrap()]);
+    answer(&output, 0);
+    folder
+}
+
+fn vkey(folder: &Path) -> String {
+    let key = std::fs::read_dir(folder.join("keys")).unwrap().next().unwrap().unwrap().path();
+    std::fs::read_to_string(key).unwrap().trim().to_owned()
+}
+
+#[test]
+fn an_export_verifies_offline_here_and_in_python_and_one_flipped_byte_is_named() {
+    let Some(stack) = Stack::running() else { return };
+    let (org, log) = signed(&stack, "export");
+    let folder = exported(&stack, &log);
+    let (path, key) = (folder.to_str().unwrap(), vkey(&folder));
+
+    let verified = answer(&ledgerline(None, &["verify", "--json", path, "--key", &key]), 0);
+    assert_eq!(verified["logs"][0]["entries"], ENTRIES);
+    assert_eq!(verified["logs"][0]["signed"], ENTRIES);
+    let by_hand = python(&[folder.join(CHECKER).to_str().unwrap(), path]);
+    assert!(by_hand.status.success(), "{}", String::from_utf8_lossy(&by_hand.stderr));
+    let said = String::from_utf8_lossy(&by_hand.stdout).into_owned();
+    assert!(said.contains(verified["logs"][0]["root"].as_str().unwrap()), "another root: {said}");
+
+    let proofs = folder.join("proofs");
+    let proved =
+        ["prove", "--json", "--index", "257", "--log", &log, "--folder", path, "--out", proofs.to_str().unwrap()];
+    answer(&ledgerline(None, &proved), 0);
+    let mut files = std::fs::read_dir(&proofs).unwrap().map(|file| file.unwrap().path());
+    let proof = files.find(|file| file.extension().is_some_and(|extension| extension == "tlog-proof")).unwrap();
+    answer(&ledgerline(None, &["check-proof", "--json", proof.to_str().unwrap(), "--key", &key]), 0);
+
+    let segment = stack.keys("LedgerBucket", &format!("ledger/{}/interaction/1/0/segment/", org.name)).remove(0);
+    let mut bytes = std::fs::read(folder.join(&segment)).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(folder.join(&segment), bytes).unwrap();
+    let broken = answer(&ledgerline(None, &["verify", "--json", path, "--key", &key]), 1);
+    assert!(broken["findings"].as_array().unwrap().iter().any(|finding| finding["key"] == segment), "{broken}");
+    assert!(!python(&[folder.join(CHECKER).to_str().unwrap(), path]).status.success());
+}
+
+#[test]
+fn the_stack_itself_verifies_and_its_index_is_what_the_segments_say() {
+    let Some(stack) = Stack::running() else { return };
+    let (_, log) = signed(&stack, "operator");
+    let verified = answer(&ledgerline(Some(&stack), &["verify", "--json", "--log", &log]), 0);
+    assert_eq!(verified["logs"][0]["entries"], ENTRIES);
+    answer(&ledgerline(Some(&stack), &["rebuild-postings", "--json", "--log", &log]), 0);
+}
+
+#[test]
+fn a_hold_locks_every_segment_of_a_record_and_is_an_entry_until_it_is_lifted() {
+    let Some(stack) = Stack::running() else { return };
+    let (org, log) = signed(&stack, "hold");
+    let entry = org.entries().remove(0);
+    let record = entry["interactionId"].as_str().unwrap().to_owned();
+    let named = ["--org", &org.name, "--hold", "matter-7", record.as_str()];
+    let place =
+        ["hold", "place", "--json", "--purpose", "litigation", "--basis", "legal-claims", "--review", "2027-01-31"];
+    for _ in 0..2 {
+        // Placing it twice changes nothing.
+        answer(&ledgerline(Some(&stack), &[&place[..], &named[..]].concat()), 0);
+    }
+    let held = |stack: &Stack| {
+        let segment = stack.keys("LedgerBucket", &format!("ledger/{log}/segment/")).remove(0);
+        let ask = stack.s3.get_object_legal_hold().bucket(stack.bucket("LedgerBucket")).key(segment);
+        let status = stack.block(ask.send()).ok().and_then(|answer| answer.legal_hold?.status);
+        status == Some(aws_sdk_s3::types::ObjectLockLegalHoldStatus::On)
+    };
+    assert!(held(&stack), "the segment is not held");
+    let entries_of = |kind: &str| org.entries().iter().filter(|entry| entry["type"] == kind).count();
+    let committed = |kind: &str| {
+        stack.wait_for(kind, || match entries_of(kind) {
+            1 => Ok(()),
+            other => Err(format!("{other} entries")),
+        });
+    };
+    committed("HOLD_PLACED");
+    answer(&ledgerline(Some(&stack), &[&["hold", "lift", "--json"], &named[..]].concat()), 0);
+    assert!(!held(&stack), "the segment is still held");
+    committed("HOLD_LIFTED");
+}
