@@ -1,7 +1,7 @@
 //! What a command found, for a person or for a program.
 //!
 //! Invariant: both forms say the same, and the exit code follows from the outcome alone: 0 it holds, 1 it does not. What
-//! could not be checked is a [`Fault`](crate::fault::Fault), exit code 2.
+//! could not be checked is a [`Fault`], exit code 2.
 
 use std::io;
 

@@ -1,6 +1,7 @@
 //! What the command line says.
 //!
 //! Invariant: an option that a build cannot serve is not in its help: without the `aws` feature there is no `--stack`.
+#![allow(rustdoc::invalid_html_tags, reason = "doc comments are the help's text here, and <x> is its placeholder")]
 
 use std::path::PathBuf;
 

@@ -267,7 +267,8 @@ mod tests {
         assert_eq!(run(1).0, outcomes);
         assert_ne!(run(2).0, outcomes);
         assert_eq!(weathered.len(), 6, "{weathered:?}");
-        for seen in [(Ok(()), 1), (Err("unknown"), 0), (Err("unknown"), 1), (Err("throttled"), 0), (Err("conflict"), 0)] {
+        for seen in [(Ok(()), 1), (Err("unknown"), 0), (Err("unknown"), 1), (Err("throttled"), 0), (Err("conflict"), 0)]
+        {
             assert!(outcomes.iter().any(|(write, kept, ..)| (*write, *kept) == seen), "{seen:?}");
         }
     }
