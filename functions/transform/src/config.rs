@@ -190,4 +190,24 @@ mod tests {
             assert!(message.contains(name) && message.contains(remedy), "{message}");
         }
     }
+
+    #[test]
+    fn a_default_org_is_what_the_ledger_takes_for_a_logs_name() {
+        let long: &'static str = Box::leak("o".repeat(65).into_boxed_str());
+        for (org, good) in [
+            ("acme", true),
+            ("A.b_c-9", true),
+            (&long[1..], true),
+            (".", false),
+            ("..", false),
+            ("a b", false),
+            (long, false),
+        ] {
+            assert_eq!(ledgerline_ledger::log::LogId::first_of(org, "interaction").is_ok(), good, "{org}");
+            let config = Config::from_env(env(("DEFAULT_ORG", org)));
+            assert_eq!(config.is_ok(), good, "{org}");
+            let told = config.map_or_else(|error| error.to_string(), |_| String::new());
+            assert!(good || told.contains("DEFAULT_ORG is no organisation's name: set 1 to 64 of"), "{told}");
+        }
+    }
 }

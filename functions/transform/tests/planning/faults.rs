@@ -77,6 +77,75 @@ async fn every_write_lost_or_persisted_but_errored_and_retried_in_every_way() {
     }
 }
 
+/// The customers that silver names.
+fn names(world: &World) -> usize {
+    world.everything_but_bronze().matches("customer_ref: \"c_").count()
+}
+
+#[tokio::test]
+async fn silver_of_a_run_that_died_without_a_plan_is_replaced_once_it_is_surely_dead() {
+    let world = World::new();
+    seed(&world);
+    let a = key("a.gz");
+    let plan = writes().await.iter().position(|write| write.ends_with(" staged")).unwrap();
+    world.faults.plan(plan, Fault::Lost);
+    assert_eq!(world.deliver(&[&a]).await, ["m0"]);
+    let before = world.lake.under("silver/");
+    assert!(!before.is_empty() && names(&world) > 0);
+    // Every caller is being erased now: this run's rows name nobody.
+    for (pk, sk) in world.keys.table.items().into_keys() {
+        if let (Some(subject), "STATE") = (pk.strip_prefix("SUB#"), sk.as_str()) {
+            world.keys.set_state(subject, "erasing").await.unwrap();
+        }
+    }
+    // The run that wrote the file may be about to plan: this one waits, and plans nothing beside it.
+    assert_eq!(world.deliver(&[&a]).await, ["m0"]);
+    assert_eq!(world.lake.under("silver/"), before);
+    assert!(world.staged.under("staged/").is_empty());
+    world.lake.grow_old();
+    world.settle(&[&a]).await;
+    assert_eq!(names(&world), 0);
+    world.bronze.remove(&key("b"));
+    world.check();
+}
+
+#[tokio::test]
+async fn of_two_runs_with_different_rows_silver_keeps_those_of_the_one_that_planned() {
+    let a = key("a.gz");
+    let one = [a.as_str()];
+    let mut won = [0, 0];
+    // The second run names nobody, and begins later and later, until it begins after the first has planned.
+    for later in 0..200 {
+        let world = World::new();
+        seed(&world);
+        world.bronze.remove(&key("b"));
+        let mut nameless = world.clone();
+        nameless.fan_out_cap = 0;
+        let second = async {
+            for _ in 0..later {
+                tokio::task::yield_now().await;
+            }
+            nameless.deliver(&one).await
+        };
+        let (first, second) = tokio::join!(world.deliver(&one), second);
+        let named = names(&world) > 0;
+        match (first.is_empty(), second.is_empty()) {
+            (true, false) => assert!(named, "{later}: the other's rows beside the first's plan"),
+            (false, true) => assert!(!named, "{later}: the other's rows beside the second's plan"),
+            (true, true) => {}
+            (false, false) => panic!("{later}: neither planned"),
+        }
+        won[usize::from(named)] += 1;
+        let silver = world.lake.under("silver/");
+        world.lake.grow_old();
+        world.settle(&one).await;
+        nameless.settle(&one).await;
+        assert_eq!(world.lake.under("silver/"), silver, "{later}: silver changed after the plan");
+        world.check();
+    }
+    assert!(won[0] > 0 && won[1] > 0, "{won:?}: each run won once");
+}
+
 #[tokio::test]
 async fn two_faults_in_a_row() {
     let writes = writes().await.len();
