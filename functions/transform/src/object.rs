@@ -2,7 +2,10 @@
 //!
 //! Invariant: once a plan exists it is carried out as it is, whatever the code of the day would compute. Everything that
 //! is written before it can be written again without a difference: claims answer the same, links only widen, rows and
-//! silver files are functions of the object, of the claims and of the time at which the object was first taken up.
+//! silver files are functions of the object, of the claims and of the time at which the object was first taken up. Where a
+//! silver file comes out otherwise all the same (a customer was erased in between, other code), [`WriteSilver`] decides.
+//!
+//! [`WriteSilver`]: ledgerline_lake::ports::WriteSilver
 
 use std::collections::{BTreeMap, HashSet};
 
