@@ -5,6 +5,7 @@
 
 mod cold_start;
 mod pair;
+mod prove;
 
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};
@@ -17,9 +18,13 @@ use flate2::{Compression, GzBuilder};
 use hmac::{KeyInit as _, Mac as _};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, Plan};
+use ledgerline_ledger::append::plan_append;
 use ledgerline_ledger::chunk::{Chunk, ChunkId};
-use ledgerline_ledger::head::Head;
+use ledgerline_ledger::head::{Head, StoredHead};
 use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::posting::postings;
+use ledgerline_ledger::publish::{plan_publication, tiles_needed};
+use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::tree::leaf_hash;
 use ledgerline_privacy::{CallingCode, EventKey, KeyRing, Policy, PseudonymKey};
 use ledgerline_transform::config::Settings;
@@ -44,6 +49,8 @@ pub enum Subject {
     Transform,
     /// Chunks to a segment and the tree
     Append,
+    /// Bytes and tiles read per proof
+    Prove,
     /// The zipped functions
     Size,
     /// From process start to the first request for work
@@ -84,6 +91,13 @@ pub fn run(subject: Subject) -> Result<(), Fault> {
         if wants(Subject::Append) {
             measure_append(&transformed(&settings, object, &bronze)?.1)?;
         }
+    }
+    if wants(Subject::Prove) {
+        let lines = prove::measure().map_err(|error| Fault::new(format!("no proof made: {error}"), "report this"))?;
+        say(&format!(
+            "prove: tlog-proof files with a checkpoint, each verified, over synthetic tiles\n{}",
+            lines.join("\n")
+        ));
     }
     if wants(Subject::Size) || wants(Subject::ColdStart) {
         local::build(&Venv::stack()?)?;
@@ -290,20 +304,50 @@ fn measure_append(plan: &Plan) -> Result<(), Fault> {
             }
         },
         || {
-            // Ten chunks are a batch of the queue: unpacked, checked line by line, hashed, and made a segment.
-            for batch in packed.chunks(10) {
-                let log = &batch[0].1;
-                let chunks: Vec<Chunk> = batch
-                    .iter()
-                    .filter(|(_, other, ..)| other == log)
-                    .filter_map(|(id, log, count, bytes)| Chunk::check(id.clone(), log, *count, bytes.clone()).ok())
-                    .collect();
-                black_box(ledgerline_ledger::append::plan_append(log, &Head::empty(), &chunks));
+            // Ten chunks are a batch of the queue, all of one log: read, appended, indexed and published.
+            for log_chunks in packed.chunk_by(|one, next| one.1 == next.1) {
+                black_box(append_log(&log_chunks[0].1, log_chunks));
             }
         },
     );
     say(&format!("append: floor = SHA-256 of the leaves and gzip of the lines\n{pair}"));
     Ok(())
+}
+
+/// A log's chunks as the queue hands them over: id, log, count, gzip member.
+type Packed = (ChunkId, LogId, usize, Vec<u8>);
+
+/// The whole pure path of an append, batch by batch: the segment and the commit, the postings read from its bytes, and the
+/// tiles up to its end. The signature is KMS's.
+fn append_log(log: &LogId, packed: &[Packed]) -> Option<u64> {
+    let mut head = Head::empty();
+    let mut partial = Vec::new();
+    for batch in packed.chunks(10) {
+        let chunks: Vec<Chunk> = batch
+            .iter()
+            .filter_map(|(id, log, count, bytes)| Chunk::check(id.clone(), log, *count, bytes.clone()).ok())
+            .collect();
+        let plan = plan_append(log, &head, &chunks)?;
+        let segment = Segment::read(&plan.name.key(), &plan.bytes).ok()?;
+        black_box(postings(&segment, "version").ok()?);
+        let publication = plan_publication(head.size(), &partial, &plan.leaves, &plan.after.root()).ok()?;
+        partial = publication.tiles.into_iter().filter(|(tile, _)| !tile.is_full()).chain(partial).collect();
+        let needed = tiles_needed(publication.size).ok()?;
+        partial.retain(|(tile, _)| needed.contains(tile));
+        let size = plan.after.size();
+        let stored = StoredHead {
+            size,
+            root: plan.after.root(),
+            edge: plan.after.roots().to_vec(),
+            unpublished: Vec::new(),
+            indexed: size,
+            published: size,
+            signed: size,
+            signed_at_ms: 0,
+        };
+        head = stored.verify(log).ok()?;
+    }
+    Some(head.size())
 }
 
 // ------------------------------------------------------------------------------------------------- size and cold start
