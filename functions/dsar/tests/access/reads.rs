@@ -154,7 +154,7 @@ async fn a_head_that_contradicts_itself_is_named() {
     world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
     let at = (format!("LOG#{}", log()), "HEAD".to_owned());
     let spoil = |items: &mut ledgerline_testkit::fakes::table::Items| {
-        items.get_mut(&at).unwrap().insert("indexed".to_owned(), json!(0));
+        items.get_mut(&at).unwrap().insert("indexed".to_owned(), json!(7));
         Ok(())
     };
     world.control.table.write("test:Spoil", spoil).await.unwrap();
