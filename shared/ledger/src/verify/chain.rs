@@ -1,7 +1,8 @@
 //! Which segments make up the log, by their names: a chain without overlaps, and what stands outside it.
 //!
 //! Invariant: a segment that overlaps no other is in the chain. Between overlapping ones those win whose entries the
-//! tiles know, then those that cover more: a crash leaves at most what another segment's entries repeat.
+//! tiles know, then those that cover more, then those that postings name: a crash leaves at most what another segment's
+//! entries repeat, and where it repeats them at their own places, nothing but the index tells which one was committed.
 
 use super::inventory::SegmentRow;
 
@@ -12,24 +13,35 @@ pub(crate) struct Chain {
     pub(crate) outside: Vec<usize>,
 }
 
-/// Arranges segments that are sorted by first index. Those that end beyond `bound` stand outside. `known(place)` says how
-/// many of a segment's entries are known to belong where it puts them; it is asked about overlapping ones alone.
+/// What speaks for a contested segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Claim {
+    /// How many of its entries are known to belong where it puts them.
+    pub(crate) known: u64,
+    /// Whether any posting is about it.
+    pub(crate) named: bool,
+}
+
+/// Arranges segments that are sorted by first index. Those that end beyond `bound` stand outside. `claim(place)` is asked
+/// about overlapping ones alone.
 pub(crate) fn arrange<E>(
     segments: &[SegmentRow],
     bound: u64,
-    mut known: impl FnMut(usize) -> Result<u64, E>,
+    mut claim: impl FnMut(usize) -> Result<Claim, E>,
 ) -> Result<Chain, E> {
     let contested = contested(segments, bound);
     let mut order: Vec<usize> = (0..segments.len()).filter(|place| segments[*place].end() <= bound).collect();
     order.sort_by_key(|place| (segments[*place].end(), segments[*place].first));
     // Weighted interval scheduling: best[n] is the best choice among the first n by end.
-    let mut best: Vec<(u64, u64)> = vec![(0, 0)];
+    let mut best: Vec<(u64, u64, u64)> = vec![(0, 0, 0)];
     let mut taken: Vec<Option<usize>> = vec![None];
     for (n, place) in order.iter().enumerate() {
         let segment = &segments[*place];
-        let known = if contested[*place] { known(*place)? } else { 0 };
+        let claim = if contested[*place] { claim(*place)? } else { Claim::default() };
+        let named = if claim.named { segment.count } else { 0 };
         let before = order[..n].partition_point(|earlier| segments[*earlier].end() <= segment.first);
-        let with = (best[before].0 + known, best[before].1 + segment.count);
+        let (known, covered, by_index) = best[before];
+        let with = (known + claim.known, covered + segment.count, by_index + named);
         if with > best[n] {
             best.push(with);
             taken.push(Some(before));
@@ -83,7 +95,18 @@ mod tests {
     fn of(ranges: &[(u64, u64)], bound: u64, known: &[u64]) -> Chain {
         let mut segments: Vec<SegmentRow> = ranges.iter().map(|(first, end)| segment(*first, end - first)).collect();
         segments.sort_by_key(|segment| segment.first);
-        arrange::<Infallible>(&segments, bound, |place| Ok(known.get(place).copied().unwrap_or(0))).unwrap()
+        let claim = |place: usize| Claim { known: known.get(place).copied().unwrap_or(0), named: false };
+        arrange::<Infallible>(&segments, bound, |place| Ok(claim(place))).unwrap()
+    }
+
+    #[test]
+    fn of_segments_with_the_same_entries_those_win_that_postings_name() {
+        // A writer died with two chunks in one segment; they were committed in two.
+        let segments = [segment(0, 5), segment(5, 3), segment(5, 5), segment(8, 2)];
+        for (named, outside) in [(vec![1, 3], vec![2]), (vec![2], vec![1, 3])] {
+            let claim = |place: usize| Claim { known: segments[place].count, named: named.contains(&place) };
+            assert_eq!(arrange::<Infallible>(&segments, 10, |place| Ok(claim(place))).unwrap().outside, outside);
+        }
     }
 
     #[test]

@@ -157,7 +157,8 @@ impl Inventory {
 
     /// Sorts, keeps the oldest version of what is written once, and looks at locks.
     fn settle(&mut self, log: &LogId, rule: LockRule, findings: &mut Vec<Finding>) {
-        let age = |row: &Row| (row.written_ms, row.is_latest);
+        // The latest is the youngest, whatever a clock that was set back says.
+        let age = |row: &Row| (row.is_latest, row.written_ms);
         self.segments.shrink_to_fit();
         self.tiles.shrink_to_fit();
         self.archived.shrink_to_fit();

@@ -63,7 +63,7 @@ pub(super) fn check<E: Evidence + ?Sized>(
 ) -> Result<(LogReport, Vec<Finding>), EvidenceFault> {
     let mut check = Check::new(scope, keys);
     check.read_live()?;
-    check.arrange()?;
+    check.arrange(postings.as_ref())?;
     check.begin()?;
     let jobs = jobs::plan(scope.inventory, &check.chain, check.start, check.claimed_end());
     if let Some(stored) = postings {
@@ -165,12 +165,12 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
     }
 
     /// Which segments are the log, where they leave gaps, and which stand outside.
-    fn arrange(&mut self) -> Result<(), EvidenceFault> {
+    fn arrange(&mut self, postings: Option<&Stored>) -> Result<(), EvidenceFault> {
         let scope = self.scope;
         let inventory = scope.inventory;
         // A head says where the log ends; what lies beyond it was not committed, unless something else vouches for it.
         let bound = if scope.head.is_some() { self.claimed_end() } else { u64::MAX };
-        let arranged = chain::arrange(&inventory.segments, bound, |place| self.known(place))?;
+        let arranged = chain::arrange(&inventory.segments, bound, |place| self.claim(place, postings))?;
         self.chain = arranged.inside;
         let segments = self.chain.iter().map(|place| &inventory.segments[*place]);
         let mut reached = None;
@@ -197,13 +197,18 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
         Ok(())
     }
 
+    /// What speaks for a contested segment.
+    fn claim(&self, place: usize, postings: Option<&Stored>) -> Result<chain::Claim, EvidenceFault> {
+        let key = self.scope.inventory.segments[place].name(self.scope.log).key();
+        Ok(chain::Claim { known: self.known(place, &key)?, named: postings.is_some_and(|stored| stored.names(&key)) })
+    }
+
     /// How many of a contested segment's entries are known to belong where it puts them: the tiles have their leaves, and
     /// contradict none, or the head names it.
-    fn known(&self, place: usize) -> Result<u64, EvidenceFault> {
+    fn known(&self, place: usize, key: &str) -> Result<u64, EvidenceFault> {
         let (scope, inventory) = (self.scope, self.scope.inventory);
         let segment = &inventory.segments[place];
-        let key = segment.name(scope.log).key();
-        if scope.head.is_some_and(|head| head.segments.iter().any(|(named, _)| *named == key)) {
+        if scope.head.is_some_and(|head| head.segments.iter().any(|(named, _)| named == key)) {
             return Ok(segment.count);
         }
         let reader = SegmentReader { evidence: scope.evidence, log: scope.log, hasher: None };

@@ -152,6 +152,11 @@ impl Stored {
         Arc::clone(&self.hasher)
     }
 
+    /// Whether any posting is about this segment.
+    pub(crate) fn names(&self, segment: &str) -> bool {
+        self.sums.contains_key(&self.hasher.group(segment))
+    }
+
     /// Compares one segment; whether its postings must be looked at row by row. `optional`: rows may be missing yet.
     pub(crate) fn settle(&mut self, segment: &str, derived: PostingSum, optional: bool) -> bool {
         let group = self.hasher.group(segment);
