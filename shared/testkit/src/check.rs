@@ -141,7 +141,7 @@ impl Check<'_> {
 
     /// A locked object: one version, no delete marker over it, locked long enough.
     fn evidence(&mut self, key: &str) -> Option<Version> {
-        let versions = self.stores.ledger.all().remove(key).unwrap_or_default();
+        let versions = self.stores.ledger.versions(key);
         self.expect(versions.len() == 1, || format!("{key}: {} versions", versions.len()));
         let version = versions.into_iter().next()?;
         let wanted = self.stores.lock;
@@ -260,7 +260,7 @@ impl Check<'_> {
     /// Every object is of a kind that is known, and of a log that has a head.
     fn strangers(&mut self) {
         let folders: Vec<String> = self.stores.control.logs().iter().map(|log| format!("ledger/{log}/")).collect();
-        for key in self.stores.ledger.all().into_keys() {
+        for key in self.stores.ledger.keys("") {
             // An orphan may be all that there is of a log.
             let known = SegmentName::parse(&key).is_some() || folders.iter().any(|folder| key.starts_with(folder));
             self.expect(known, || format!("{key}: of no log"));

@@ -30,7 +30,7 @@ fn tiles(check: &mut Check<'_>, log: &LogId, head: &Head, leaves: &[Hash]) {
         let hashes = levels.get(usize::from(tile.level()))?.get(from..from + usize::from(tile.width()))?;
         Some(hashes.iter().flat_map(|hash| hash.0).collect())
     };
-    for key in check.stores.ledger.all().into_keys().filter(|key| key.starts_with(&folder(log))) {
+    for key in check.stores.ledger.keys(&folder(log)) {
         let Some((_, tile)) = Tile::parse_key(&key) else {
             check.problem(format!("{key}: not a tile's name"));
             continue;
@@ -53,7 +53,7 @@ fn tiles(check: &mut Check<'_>, log: &LogId, head: &Head, leaves: &[Hash]) {
 
 /// A partial tile: no lock, a tag, and the same bytes whenever it was put.
 fn partial(check: &mut Check<'_>, key: &str) -> Option<crate::fakes::ledger::Version> {
-    let versions = check.stores.ledger.all().remove(key).unwrap_or_default();
+    let versions = check.stores.ledger.versions(key);
     let unlocked = versions.iter().all(|version| version.lock.is_none() && version.tag.is_some());
     check.expect(unlocked, || format!("{key}: a partial tile is locked or has no tag"));
     let same = versions.windows(2).all(|pair| pair[0].bytes == pair[1].bytes);
@@ -64,7 +64,7 @@ fn partial(check: &mut Check<'_>, key: &str) -> Option<crate::fakes::ledger::Ver
 /// The archived notes by size, each verified, and of a tree that the log had.
 fn archive(check: &mut Check<'_>, log: &LogId, head: &Head, leaves: &[Hash]) -> BTreeMap<u64, Vec<u8>> {
     let mut archived = BTreeMap::new();
-    for key in check.stores.ledger.all().into_keys().filter(|key| key.starts_with(&archive_folder(log))) {
+    for key in check.stores.ledger.keys(&archive_folder(log)) {
         let Some((size, version)) = archived_size(log, &key).zip(check.evidence(&key)) else {
             check.problem(format!("{key}: not an archived checkpoint's name"));
             continue;
@@ -89,7 +89,7 @@ fn archive(check: &mut Check<'_>, log: &LogId, head: &Head, leaves: &[Hash]) -> 
 /// The live checkpoint is an archived one, not older than what the head calls signed, and never went back.
 fn live(check: &mut Check<'_>, log: &LogId, head: &Head, archived: &BTreeMap<u64, Vec<u8>>) {
     let key = live_key(log);
-    let versions = check.stores.ledger.all().remove(&key).unwrap_or_default();
+    let versions = check.stores.ledger.versions(&key);
     let mut before = 0;
     for version in &versions {
         check.expect(version.lock.is_none() && version.tag == Some("live"), || format!("{key}: locked, or not tagged"));

@@ -34,8 +34,10 @@ impl FakeControl {
 
     /// The names of all logs that have a head.
     pub fn logs(&self) -> Vec<LogId> {
-        let heads = self.table.items().into_keys().filter(|(_, sk)| sk == HEAD);
-        heads.filter_map(|(pk, _)| LogId::parse(pk.strip_prefix("LOG#")?).ok()).collect()
+        self.table.look(|items| {
+            let heads = items.keys().filter(|(_, sk)| sk == HEAD);
+            heads.filter_map(|(pk, _)| LogId::parse(pk.strip_prefix("LOG#")?).ok()).collect()
+        })
     }
 
     /// A log's head as it is now; no call of the product's.
@@ -46,21 +48,24 @@ impl FakeControl {
     /// All markers of a log.
     pub fn all_markers(&self, log: &LogId) -> Vec<Marker> {
         let partition = log_partition(log);
-        let rows = self.table.items().into_iter().filter(|((pk, _), _)| *pk == partition);
-        rows.filter_map(|((_, sk), item)| Some(read_marker(ChunkId::parse(sk.strip_prefix("CHUNK#")?)?, &item)))
-            .collect()
+        self.table.look(|items| {
+            let rows = items.iter().filter(|((pk, _), _)| *pk == partition);
+            rows.filter_map(|((_, sk), item)| Some(read_marker(ChunkId::parse(sk.strip_prefix("CHUNK#")?)?, item)))
+                .collect()
+        })
     }
 
     /// What is counted as committed for a bronze object: the number of entries, and the ordinals of its chunks.
     pub fn counted(&self, object: &str) -> (u64, Vec<u32>) {
-        let row = self.table.items().remove(&object_key(object)).unwrap_or_default();
+        let row = self.table.peek(&object_key(object)).unwrap_or_default();
         let done = row.get("done").and_then(Value::as_array).cloned().unwrap_or_default();
         (row.get("committed").map_or(0, number), done.iter().map(|ordinal| number(ordinal) as u32).collect())
     }
 
     /// All bronze objects that have a row.
     pub fn objects(&self) -> Vec<String> {
-        self.table.items().into_keys().filter_map(|(pk, _)| pk.strip_prefix("OBJ#").map(str::to_owned)).collect()
+        let object = |(pk, _): &(String, String)| pk.strip_prefix("OBJ#").map(str::to_owned);
+        self.table.look(|items| items.keys().filter_map(object).collect())
     }
 }
 
@@ -150,8 +155,10 @@ impl SigningTurns for FakeControl {
 impl ListLogs for FakeControl {
     async fn logs(&self) -> Result<Vec<LogId>, StoreError> {
         tokio::task::yield_now().await;
-        let rows = self.table.items().into_keys().filter(|(pk, _)| pk == LOGS);
-        Ok(rows.filter_map(|(_, sk)| LogId::parse(&sk).ok()).collect())
+        Ok(self.table.look(|items| {
+            let rows = items.keys().filter(|(pk, _)| pk == LOGS);
+            rows.filter_map(|(_, sk)| LogId::parse(sk).ok()).collect()
+        }))
     }
 }
 

@@ -64,9 +64,19 @@ impl FakeLedgerBucket {
 
     /// All segments with all their versions.
     pub fn segments(&self) -> BTreeMap<String, Vec<Version>> {
-        let mut all = self.all();
-        all.retain(|key, _| SegmentName::parse(key).is_some());
-        all
+        let objects = self.lock();
+        let segments = objects.iter().filter(|(key, _)| SegmentName::parse(key).is_some());
+        segments.map(|(key, versions)| (key.clone(), versions.clone())).collect()
+    }
+
+    /// The keys that begin with `prefix`.
+    pub fn keys(&self, prefix: &str) -> Vec<String> {
+        self.lock().keys().filter(|key| key.starts_with(prefix)).cloned().collect()
+    }
+
+    /// All versions of one object, the newest last.
+    pub fn versions(&self, key: &str) -> Vec<Version> {
+        self.lock().get(key).cloned().unwrap_or_default()
     }
 
     /// A byte of a version flipped, as nobody but an attacker with the disk could do.

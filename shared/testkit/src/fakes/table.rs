@@ -110,6 +110,11 @@ impl Table {
         self.lock().get(key).cloned()
     }
 
+    /// Looks at all items as they are now.
+    pub fn look<T>(&self, look: impl FnOnce(&Items) -> T) -> T {
+        look(&self.lock())
+    }
+
     /// All items as they are now.
     pub fn items(&self) -> Items {
         self.lock().clone()
