@@ -3,6 +3,7 @@
 //! Invariant: each chunk is committed exactly once, in its group's order, however often its pointer comes and wherever a
 //! run stops. What stops one log stops no other.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -92,7 +93,7 @@ async fn work_off<P: Ports>(appender: &Appender<'_, P>, clock: &impl Clock, dead
                 return;
             }
         }
-        tokio::time::sleep(jittered(attempt)).await;
+        tokio::time::sleep(jittered(attempt, deadline_ms, &group.name)).await;
     }
 }
 
@@ -145,11 +146,13 @@ async fn release(ports: &impl Ports, messages: &[SqsMessage], groups: &[Group], 
     }
 }
 
-/// A random part of a wait that doubles from 100 ms to 6.4 s, so that writers which failed together do not meet again.
-fn jittered(attempt: u32) -> Duration {
+/// A part of a wait that doubles from 100 ms to 6.4 s. Which part follows from the run's deadline, so that writers which
+/// failed together do not meet again, and the same run can be had again.
+fn jittered(attempt: u32, deadline_ms: i64, group: &str) -> Duration {
     let longest_ms = 100 << attempt.min(6);
-    let random = getrandom::u64().unwrap_or(longest_ms);
-    Duration::from_millis(random % longest_ms + 1)
+    let mut hasher = DefaultHasher::new();
+    (attempt, deadline_ms, group).hash(&mut hasher);
+    Duration::from_millis(hasher.finish() % longest_ms + 1)
 }
 
 /// No attempt begins with less time than this: one takes some 0.5 s, and 10 s with the SDK's own retries.
