@@ -1,0 +1,255 @@
+//! The stores, the processes and the clock of one episode, and what a run of the product is: whole, or dropped after some of
+//! its calls.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::panic;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::Poll;
+use std::thread;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
+use ledgerline_audit_write::handle;
+use ledgerline_custody::publication::{LogError, Memory, Publication, Settings};
+use ledgerline_lake::plan::Pointer;
+use ledgerline_lambda::clock::Clock;
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::ports::{ListLogs, Lock, LockMode};
+use ledgerline_ledger::signing::{KeyKind, VerifyingKey};
+use ledgerline_ledger::verify::{LockRule, Options, Trust, verify};
+use ledgerline_testkit::check::{Found, Stores, check_everything};
+use ledgerline_testkit::evidence::FakeEvidence;
+use ledgerline_testkit::faults::Faults;
+use tokio::time::Instant;
+
+use crate::world::{NOW_MS, RETENTION_DAYS, World, config, event};
+
+/// What went wrong, in words.
+pub(crate) type Problem = String;
+
+/// A clock that moves with the runtime's, and jumps when it is told to.
+#[derive(Debug, Clone)]
+pub(crate) struct JumpingClock {
+    offset_ms: Arc<AtomicI64>,
+    since: Instant,
+}
+
+impl JumpingClock {
+    fn new() -> Self {
+        Self { offset_ms: Arc::new(AtomicI64::new(NOW_MS)), since: Instant::now() }
+    }
+
+    pub(crate) fn jump(&self, by_ms: i64) {
+        self.offset_ms.fetch_add(by_ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for JumpingClock {
+    fn now_ms(&self) -> i64 {
+        self.offset_ms.load(Ordering::SeqCst) + self.since.elapsed().as_millis() as i64
+    }
+}
+
+/// One delivery of messages to one process.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) messages: Vec<SqsMessage>,
+    /// What they point at, in the same order.
+    pub(crate) pointers: Vec<Pointer>,
+    /// The process that it meets.
+    pub(crate) process: usize,
+    /// How long it may take.
+    pub(crate) deadline_ms: i64,
+    /// After how many steps the process dies, if it does.
+    pub(crate) dies_after: Option<u64>,
+}
+
+pub(crate) struct Stage {
+    pub(crate) world: World,
+    pub(crate) faults: Faults,
+    pub(crate) clock: JumpingClock,
+    processes: Vec<Memory>,
+    settings: Settings,
+    earliest_ms: i64,
+    latest_ms: i64,
+}
+
+impl Stage {
+    pub(crate) fn new(seed: u64, processes: usize) -> Self {
+        let faults = Faults::seeded(seed);
+        Self {
+            world: World::new(&faults),
+            faults,
+            clock: JumpingClock::new(),
+            processes: (0..processes).map(|_| Memory::default()).collect(),
+            settings: config().publication,
+            earliest_ms: NOW_MS,
+            latest_ms: NOW_MS,
+        }
+    }
+
+    /// The bucket's clock is the processes' own, to the second.
+    pub(crate) fn set_clocks(&mut self) {
+        let now_ms = self.clock.now_ms();
+        self.earliest_ms = self.earliest_ms.min(now_ms);
+        self.latest_ms = self.latest_ms.max(now_ms);
+        self.world.ports.ledger.set_now_s(now_ms as u64 / 1000);
+    }
+
+    /// How many versions lie in the folders of these logs.
+    pub(crate) fn versions_of(&self, logs: &[LogId]) -> usize {
+        let folders: Vec<String> = logs.iter().map(|log| format!("ledger/{log}/")).collect();
+        let all = self.world.ports.ledger.all();
+        let inside = all.iter().filter(|(key, _)| folders.iter().any(|folder| key.starts_with(folder)));
+        inside.map(|(_, versions)| versions.len()).sum()
+    }
+
+    pub(crate) fn logs(&self) -> Vec<LogId> {
+        self.world.ports.control.logs()
+    }
+
+    /// The answer, or nothing if the process died. A process that died is followed by one that remembers nothing.
+    pub(crate) async fn deliver(&mut self, delivery: &Delivery) -> Option<SqsBatchResponse> {
+        let answer = self.delivered(delivery).await;
+        if answer.is_none() {
+            self.restart(delivery.process);
+        }
+        answer
+    }
+
+    /// Two deliveries at once.
+    pub(crate) async fn deliver_both(&mut self, twins: &[Delivery; 2]) -> [Option<SqsBatchResponse>; 2] {
+        let (left, right) = tokio::join!(self.delivered(&twins[0]), self.delivered(&twins[1]));
+        let answers = [left, right];
+        for (twin, answer) in twins.iter().zip(&answers) {
+            if answer.is_none() {
+                self.restart(twin.process);
+            }
+        }
+        answers
+    }
+
+    async fn delivered(&self, delivery: &Delivery) -> Option<SqsBatchResponse> {
+        let (config, deadline_ms) = (config(), self.clock.now_ms() + delivery.deadline_ms);
+        let memory = &self.processes[delivery.process];
+        let run = handle(&self.world.ports, &config, memory, &self.clock, deadline_ms, event(&delivery.messages));
+        until_death(run, delivery.dies_after).await
+    }
+
+    /// What sweep does to every log, or to these; the errors.
+    pub(crate) async fn sweep(
+        &mut self,
+        only: Option<Vec<LogId>>,
+        process: usize,
+        dies_after: Option<u64>,
+    ) -> Option<Vec<(LogId, LogError)>> {
+        let publication =
+            Publication { ports: &self.world.ports, settings: &self.settings, memory: &self.processes[process] };
+        let run = async {
+            let mut errors = Vec::new();
+            let logs = match only {
+                Some(logs) => logs,
+                None => ListLogs::logs(&self.world.ports.control).await.unwrap_or_default(),
+            };
+            for log in logs {
+                let now_ms = self.clock.now_ms() as u64;
+                if let Err(error) = publication.catch_up(&log, now_ms).await {
+                    errors.push((log, error));
+                }
+            }
+            errors
+        };
+        let outcome = until_death(run, dies_after).await;
+        if outcome.is_none() {
+            self.restart(process);
+        }
+        outcome
+    }
+
+    pub(crate) fn restart(&mut self, process: usize) {
+        self.processes[process] = Memory::default();
+    }
+
+    /// The handles that the product gave back to the queue since this was last asked.
+    pub(crate) fn take_released(&self) -> BTreeSet<String> {
+        std::mem::take(&mut *self.world.ports.queue.0.lock().unwrap()).into_iter().collect()
+    }
+
+    /// Derives everything anew, by the testkit and by the product's own verification.
+    pub(crate) async fn check(&self, oldest: Vec<String>, newest: Vec<String>) -> Result<Found, Problem> {
+        let World { ports, staged, .. } = &self.world;
+        let until = self.earliest_ms as u64 / 1000 + RETENTION_DAYS * 86_400;
+        let stores = Stores {
+            control: &ports.control,
+            ledger: &ports.ledger,
+            index: &ports.index,
+            staged,
+            lock: Lock { mode: LockMode::Governance, retain_until_s: until },
+            deployment: &self.settings.deployment,
+            public_key: ports.signer.key(),
+        };
+        let found = check_everything(&stores).await.map_err(|problems| problems.join("\n"))?;
+        self.verify(oldest, false)?;
+        self.verify(newest, true)?;
+        Ok(found)
+    }
+
+    fn verify(&self, checkpoints: Vec<String>, incremental: bool) -> Result<(), Problem> {
+        let ports = &self.world.ports;
+        let evidence = FakeEvidence::new(&ports.ledger, &ports.control, &ports.index);
+        let vkey = |log: &LogId| {
+            VerifyingKey::new(&self.settings.origin(log), KeyKind::Log, &ports.signer.key()).map(|key| key.vkey())
+        };
+        let keys = self.logs().iter().map(vkey).collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+        let trust = Trust { keys, checkpoints, ..Trust::default() };
+        let options = Options {
+            logs: Vec::new(),
+            threads: 1,
+            // Nothing is on its way any more.
+            now_ms: self.latest_ms as u64 + 7_200_000,
+            locks: LockRule::AtLeast { mode: LockMode::Governance, days: RETENTION_DAYS as u32 },
+            incremental,
+        };
+        let report = verify(&evidence, &trust, &options, &mut |_| ()).map_err(|fault| format!("verify: {fault}"))?;
+        let problems: Vec<String> = report.findings.iter().map(|finding| format!("verify: {finding:?}")).collect();
+        if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
+    }
+}
+
+/// A process, or its death: it is not polled again, and dropped. Every call of a fake yields once, so that a death between
+/// any two calls can occur, and one within a call cannot: a store does what it does whole.
+async fn until_death<F: Future>(run: F, dies_after: Option<u64>) -> Option<F::Output> {
+    let Some(mut left) = dies_after else { return Some(run.await) };
+    let mut run = pin!(run);
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        run.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+thread_local! {
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Remembers panics by thread. audit-write survives one of a group's, and a strict fake's only word is a panic.
+pub(crate) fn remember_panics() {
+    panic::set_hook(Box::new(|info| {
+        PANIC.with(|last| *last.borrow_mut() = Some(info.to_string()));
+        // The threads of episodes have no names; what a test itself asserts is told at once.
+        if let Some(test) = thread::current().name() {
+            eprintln!("{test}: {info}");
+        }
+    }));
+}
+
+/// What this thread panicked with since this was last asked.
+pub(crate) fn take_panic() -> Option<String> {
+    PANIC.with(|last| last.borrow_mut().take())
+}
