@@ -14,7 +14,7 @@ use ledgerline_ledger::ports::{ListLogs, Sign};
 use ledgerline_ledger::signing::{KeyError, KeyKind, VerifyingKey};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::verify::{
-    Evidence, EvidenceFault, Finding, LockRule, LogReport, Options, Report, Trust, verify,
+    Evidence, EvidenceFault, Finding, FindingKind, LockRule, LogReport, Options, Report, Trust, verify,
 };
 use serde::{Deserialize, Serialize};
 
@@ -130,12 +130,17 @@ where
     report.findings.iter().for_each(tell_finding);
     for (log, before) in &watched {
         let Some(seen) = report.logs.iter().find(|seen| seen.log == log.as_str()) else { continue };
-        match tell_growth(log, before.as_ref(), seen, now_ms, rules) {
+        let growth = tell_growth(log, before.as_ref(), seen, now_ms, rules);
+        match growth {
             Growth::Delivered { entries } => summary.delivered += entries,
             Growth::Quiet { .. } => summary.quiet += 1,
             Growth::Nothing { .. } => {}
+            Growth::Shrunk { .. } => {
+                summary.findings += 1;
+                summary.holds = false;
+            }
         }
-        if is_good(&report, log) {
+        if is_good(&report, log) && !matches!(growth, Growth::Shrunk { .. }) {
             let now = watch::after(before.as_ref(), seen.size, seen.checkpoint.as_deref(), now_ms);
             match ports.watch.remember(log, before.as_ref(), &now).await {
                 // Another run has moved it; both were good.
@@ -190,6 +195,12 @@ fn tell_growth(log: &LogId, before: Option<&Watched>, seen: &LogReport, now_ms: 
         Growth::Quiet { for_ms } => {
             tracing::error!(%log, minutes = for_ms / MINUTE_MS, size = seen.size, root = seen.root, "fallen silent");
         }
+        Growth::Shrunk { by } => tell_finding(&Finding {
+            kind: FindingKind::LogShrunk,
+            key: log.to_string(),
+            entry: Some(seen.size),
+            detail: format!("{by} entries that were verified before are not in the log any more"),
+        }),
     }
     growth
 }

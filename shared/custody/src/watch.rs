@@ -52,6 +52,11 @@ pub enum Growth {
         /// Milliseconds.
         for_ms: i64,
     },
+    /// The log is shorter than it was found before. A checkpoint would tell, too, but its tail may not have had one.
+    Shrunk {
+        /// How many entries fewer.
+        by: u64,
+    },
 }
 
 /// Compares a log's size with what is remembered of it.
@@ -59,6 +64,9 @@ pub fn growth(before: Option<&Watched>, size: u64, now_ms: i64, patience_ms: i64
     let Some(before) = before else { return Growth::Delivered { entries: size } };
     if size > before.size {
         return Growth::Delivered { entries: size - before.size };
+    }
+    if size < before.size {
+        return Growth::Shrunk { by: before.size - size };
     }
     let for_ms = (now_ms - before.grew_at_ms).max(0);
     if for_ms > patience_ms { Growth::Quiet { for_ms } } else { Growth::Nothing { for_ms } }
@@ -91,6 +99,7 @@ mod tests {
         assert_eq!(growth(Some(&seen(7, 0)), 9, HOUR, HOUR), Growth::Delivered { entries: 2 });
         assert_eq!(growth(Some(&seen(7, 0)), 7, HOUR, HOUR), Growth::Nothing { for_ms: HOUR });
         assert_eq!(growth(Some(&seen(7, 0)), 7, HOUR + 1, HOUR), Growth::Quiet { for_ms: HOUR + 1 });
+        assert_eq!(growth(Some(&seen(7, 0)), 5, HOUR, HOUR), Growth::Shrunk { by: 2 });
         // A clock that was set back is no silence.
         assert_eq!(growth(Some(&seen(7, HOUR)), 7, 0, HOUR), Growth::Nothing { for_ms: 0 });
     }

@@ -157,12 +157,14 @@ impl Inventory {
 
     /// Sorts, keeps the oldest version of what is written once, and looks at locks.
     fn settle(&mut self, log: &LogId, rule: LockRule, findings: &mut Vec<Finding>) {
-        // The latest is the youngest, whatever a clock that was set back says.
-        let age = |row: &Row| (row.is_latest, row.written_ms);
+        // Of what is written once the oldest counts; a file that no list dates is younger than all.
+        let age = |row: &Row| (row.written_ms, u64::from(row.is_latest));
+        // Of what is replaced the latest is the youngest, whatever a clock that was set back says.
+        let turn = |row: &Row| (u64::from(row.is_latest), row.written_ms);
         self.segments.shrink_to_fit();
         self.tiles.shrink_to_fit();
         self.archived.shrink_to_fit();
-        self.live.sort_unstable_by_key(age);
+        self.live.sort_unstable_by_key(turn);
         self.segments.sort_unstable_by_key(|segment| (segment.first, segment.count, segment.digest, age(&segment.row)));
         self.segments.dedup_by(|later, kept| {
             let again = (later.first, later.count, later.digest) == (kept.first, kept.count, kept.digest);
@@ -171,7 +173,10 @@ impl Inventory {
             }
             again
         });
-        self.tiles.sort_unstable_by_key(|row| (row.tile.level(), row.tile.index(), row.tile.width(), age(&row.row)));
+        self.tiles.sort_unstable_by_key(|row| {
+            let order = if row.tile.is_full() { age(&row.row) } else { turn(&row.row) };
+            (row.tile.level(), row.tile.index(), row.tile.width(), order)
+        });
         self.tiles.dedup_by(|later, kept| {
             let again = later.tile.is_full() && later.tile == kept.tile;
             if again {

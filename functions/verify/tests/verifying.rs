@@ -1,0 +1,173 @@
+//! Scheduled runs over a ledger that the product's own code wrote into strict fakes: what they find, what they read, and what
+//! they remember.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod world;
+
+use ledgerline_testkit::faults::{Fault, Weather};
+use ledgerline_verify::{Look, VerifyError};
+use world::*;
+
+#[tokio::test]
+async fn a_clean_ledger_holds_and_the_memory_moves() {
+    let world = World::new();
+    world.append(CALLS, 5).await;
+    world.append(AUDITS, 2).await;
+    let found = world.run(Look::New).await.unwrap();
+    assert_eq!((found.holds, found.findings, found.logs), (true, 0, 2));
+    assert_eq!((found.entries, found.delivered, found.quiet), (7, 7, 0));
+    let memory = world.memory(CALLS).unwrap();
+    assert_eq!((memory.size, memory.verified_at_ms, memory.grew_at_ms), (5, world.now_ms(), world.now_ms()));
+    assert!(memory.checkpoint.unwrap().starts_with(&format!("trial/{CALLS}\n5\n")));
+    let found = world.run(Look::Everything).await.unwrap();
+    assert_eq!((found.holds, found.entries, found.delivered), (true, 7, 0));
+}
+
+#[tokio::test]
+async fn no_log_yet_is_no_finding() {
+    let world = World::new();
+    let found = world.run(Look::Everything).await.unwrap();
+    assert_eq!((found.holds, found.logs, found.entries), (true, 0, 0));
+}
+
+#[tokio::test]
+async fn a_run_for_what_is_new_reads_no_old_segment_and_one_for_everything_reads_all() {
+    let world = World::new();
+    let old = world.append(CALLS, 5).await;
+    world.run(Look::New).await.unwrap();
+    let new = world.append(CALLS, 3).await;
+    world.take_read();
+    let found = world.run(Look::New).await.unwrap();
+    assert_eq!((found.holds, found.entries, found.delivered), (true, 3, 3));
+    let read = world.take_read();
+    assert!(read.contains(&new) && !read.contains(&old), "{read:?}");
+    assert_eq!(world.memory(CALLS).unwrap().size, 8);
+    assert_eq!(world.run(Look::New).await.unwrap().entries, 0);
+    world.take_read();
+    assert_eq!(world.run(Look::Everything).await.unwrap().entries, 8);
+    let read = world.take_read();
+    assert!(read.contains(&new) && read.contains(&old), "{read:?}");
+}
+
+#[tokio::test]
+async fn an_altered_segment_is_told_again_until_it_is_mended_and_stops_no_other_log() {
+    let world = World::new();
+    world.append(CALLS, 5).await;
+    world.run(Look::New).await.unwrap();
+    let altered = world.append(CALLS, 3).await;
+    world.append(AUDITS, 2).await;
+    world.ports.ledger.tamper(&altered, 20);
+    for _ in 0..2 {
+        let found = world.run(Look::New).await.unwrap();
+        assert!(!found.holds && found.findings > 0, "{found:?}");
+        assert_eq!(world.memory(CALLS).unwrap().size, 5, "the memory stays before what is wrong");
+        assert_eq!(world.memory(AUDITS).unwrap().size, 2, "the other log is good");
+    }
+    world.ports.ledger.tamper(&altered, 20);
+    assert!(world.run(Look::New).await.unwrap().holds);
+    assert_eq!(world.memory(CALLS).unwrap().size, 8);
+}
+
+#[tokio::test]
+async fn what_was_altered_long_ago_is_found_by_the_run_over_everything() {
+    let world = World::new();
+    let old = world.append(CALLS, 5).await;
+    world.run(Look::New).await.unwrap();
+    world.append(CALLS, 3).await;
+    world.ports.ledger.tamper(&old, 20);
+    assert!(world.run(Look::New).await.unwrap().holds, "it reads what is new");
+    let memory = world.memory(CALLS);
+    assert!(!world.run(Look::Everything).await.unwrap().holds);
+    assert_eq!(world.memory(CALLS), memory);
+}
+
+#[tokio::test]
+async fn a_head_that_was_rolled_back_is_found_by_either_run() {
+    let world = World::new();
+    world.append(CALLS, 5).await;
+    let yesterday = world.ports.control.table.items();
+    world.append(CALLS, 3).await;
+    world.run(Look::New).await.unwrap();
+    let memory = world.memory(CALLS);
+    world.ports.control.table.restore(yesterday);
+    for look in [Look::New, Look::Everything] {
+        let found = world.run(look).await.unwrap();
+        assert!(!found.holds, "{look:?}: {found:?}");
+        assert_eq!(world.memory(CALLS), memory, "{look:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_posting_that_is_gone_is_found_by_the_run_over_everything() {
+    let world = World::new();
+    world.append(CALLS, 5).await;
+    let mut items = world.ports.index.table.items();
+    items.pop_first();
+    world.ports.index.table.restore(items);
+    assert!(world.run(Look::New).await.unwrap().holds, "postings are not part of it");
+    assert!(!world.run(Look::Everything).await.unwrap().holds);
+}
+
+#[tokio::test]
+async fn silence_is_told_from_too_much_of_it() {
+    const HOUR: i64 = 3_600_000;
+    let world = World::new();
+    world.append(CALLS, 5).await;
+    world.run(Look::New).await.unwrap();
+    let grew_at_ms = world.now_ms();
+    world.pass(QUIET_AFTER_MS);
+    let found = world.run(Look::New).await.unwrap();
+    assert_eq!((found.holds, found.delivered, found.quiet), (true, 0, 0));
+    world.pass(HOUR);
+    world.append(AUDITS, 2).await;
+    let found = world.run(Look::New).await.unwrap();
+    assert_eq!((found.holds, found.delivered, found.quiet), (true, 2, 1), "a silence is no finding");
+    assert_eq!(world.memory(CALLS).unwrap().grew_at_ms, grew_at_ms);
+    world.append(CALLS, 1).await;
+    let found = world.run(Look::New).await.unwrap();
+    assert_eq!((found.delivered, found.quiet), (1, 0));
+}
+
+#[tokio::test]
+async fn two_runs_at_once_say_the_same_and_remember_once() {
+    let world = World::new();
+    world.append(CALLS, 5).await;
+    let (one, other) = tokio::join!(world.run(Look::New), world.run(Look::Everything));
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert!(one.holds && other.holds);
+    assert_eq!((one.delivered, other.delivered), (5, 5));
+    assert_eq!(world.memory(CALLS).unwrap().size, 5);
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_an_error_and_no_finding() {
+    let world = World::new();
+    world.append(CALLS, 5).await;
+    world.run(Look::New).await.unwrap();
+    let memory = world.memory(CALLS);
+    world.append(CALLS, 3).await;
+    world.evidence.set_available(false);
+    for look in [Look::New, Look::Everything] {
+        assert!(matches!(world.run(look).await, Err(VerifyError::Evidence(_))), "{look:?}");
+    }
+    world.evidence.set_available(true);
+    world.faults.set_weather(Weather { unread: 1_000, ..Weather::default() });
+    assert!(matches!(world.run(Look::New).await, Err(VerifyError::Store(_))));
+    world.faults.set_weather(Weather::default());
+    assert_eq!(world.memory(CALLS), memory);
+    assert!(world.run(Look::New).await.unwrap().holds);
+}
+
+#[tokio::test]
+async fn a_memory_that_was_not_written_is_an_error_and_the_next_run_repeats_it() {
+    for fault in [Fault::Lost, Fault::PersistedButErrored] {
+        let world = World::new();
+        world.append(CALLS, 5).await;
+        world.faults.plan(world.faults.writes(), fault);
+        assert!(matches!(world.run(Look::New).await, Err(VerifyError::Store(_))), "{fault:?}");
+        assert_eq!(world.faults.struck(), 1, "{fault:?}");
+        let found = world.run(Look::New).await.unwrap();
+        assert!(found.holds, "{fault:?}");
+        assert_eq!(world.memory(CALLS).unwrap().size, 5, "{fault:?}");
+    }
+}
