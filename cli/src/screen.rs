@@ -32,7 +32,7 @@ impl<'a> Screen<'a> {
     pub(crate) fn title(&mut self, text: &str, of: &str) -> io::Result<()> {
         self.gap()?;
         let (strong, soft) = (self.style(Tone::Strong), self.style(Tone::Soft));
-        self.line(format_args!("  {}  {}", strong.apply_to(text), soft.apply_to(of)))?;
+        self.line(format_args!("  {}  {}", strong.apply_to(text), soft.apply_to(plain(of))))?;
         self.gap()
     }
 
@@ -65,7 +65,7 @@ impl<'a> Screen<'a> {
 
     /// Something that holds, does not, or deserves a look; and what was seen.
     pub(crate) fn check(&mut self, mark: Mark, what: &str, detail: &str) -> io::Result<()> {
-        self.line(format_args!("  {} {what}", self.style(mark.tone()).apply_to(mark.sign())))?;
+        self.line(format_args!("  {} {}", self.style(mark.tone()).apply_to(mark.sign()), plain(what)))?;
         if !detail.is_empty() {
             for line in wrap(detail, self.width - 6) {
                 self.line(format_args!("    {}", self.style(Tone::Soft).apply_to(line)))?;
@@ -76,6 +76,7 @@ impl<'a> Screen<'a> {
 
     /// Rows under headings; numbers to the right.
     pub(crate) fn table(&mut self, headings: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+        let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| plain(cell)).collect()).collect();
         let widths: Vec<usize> = (0..headings.len())
             .map(|column| {
                 let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| measure_text_width(cell));
@@ -93,7 +94,7 @@ impl<'a> Screen<'a> {
             padded.collect::<Vec<_>>().join("   ").trim_end().to_owned()
         };
         self.line(format_args!("  {}", self.style(Tone::Soft).apply_to(line(&mut headings.iter().copied()))))?;
-        for row in rows {
+        for row in &rows {
             self.line(format_args!("  {}", line(&mut row.iter().map(String::as_str))))?;
         }
         Ok(())
@@ -211,7 +212,13 @@ fn is_number(cell: &str) -> bool {
 }
 
 /// Lines of at most `width` columns, broken at spaces; what has none is left whole.
+/// Names and notes may be an attacker's: what would steer the terminal is shown as a mark.
+fn plain(text: &str) -> String {
+    text.chars().map(|sign| if sign.is_control() { '\u{fffd}' } else { sign }).collect()
+}
+
 fn wrap(text: &str, width: usize) -> Vec<String> {
+    let text = &plain(text);
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let Some(line) = lines.last_mut() else { break };
@@ -240,6 +247,16 @@ mod tests {
         let mut bytes = Vec::new();
         draw(&mut Screen::new(&mut bytes, 80, colours));
         String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_name_cannot_steer_the_terminal() {
+        let mut out = Vec::new();
+        let mut screen = Screen::new(&mut out, 80, false);
+        screen.title("VERIFY", "a\u{1b}[2J").unwrap();
+        screen.check(Mark::Bad, "b\u{7}", "c\u{1b}[1A").unwrap();
+        screen.table(&["log"], &[vec!["d\u{1b}c".to_owned()]]).unwrap();
+        assert!(!out.iter().any(|byte| matches!(byte, 0x1b | 0x07)), "{}", String::from_utf8_lossy(&out));
     }
 
     #[test]

@@ -73,13 +73,42 @@ fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
+/// A folder's times are its maker's word: invented entries "of this very hour" and not one signature are no evidence.
+#[test]
+fn a_folder_that_nobody_signed_does_not_hold_however_young_it_says_it_is() {
+    let root = exported("unsigned", &ledger());
+    let now_ms = fs::metadata(&root).unwrap().modified().unwrap().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let listed = fs::read_to_string(root.join("versions.jsonl")).unwrap();
+    let young: String = listed
+        .lines()
+        .filter(|line| line.contains("/segment/"))
+        .map(|line| {
+            let mut version: Value = serde_json::from_str(line).unwrap();
+            version["lastModifiedMs"] = (now_ms.as_millis() as u64).into();
+            format!("{version}\n")
+        })
+        .collect();
+    fs::write(root.join("versions.jsonl"), young).unwrap();
+    for gone in ["heads.jsonl", "postings.jsonl", "ledger/acme/interaction/1/0/checkpoint"] {
+        fs::remove_file(root.join(gone)).unwrap();
+    }
+    for gone in ["checkpoints", "tile", "../../../../../versions"] {
+        let _ = fs::remove_dir_all(root.join("ledger/acme/interaction/1/0").join(gone));
+    }
+    let output = run(&["verify", path(&root), "--key", &key(), "--json"]);
+    assert_eq!(code(&output), 1, "{}", text(&output));
+    let told = json(&output);
+    let kinds: Vec<&Value> = told["findings"].as_array().unwrap().iter().map(|finding| &finding["kind"]).collect();
+    assert!(kinds.contains(&&Value::from("entries_unsigned")), "{kinds:?}");
+}
+
 #[test]
 fn a_clean_folder_holds_and_says_whose_key_it_took() {
     let root = exported("clean", &ledger());
     let output = run(&["verify", path(&root)]);
     assert_eq!(code(&output), 0, "{}{}", text(&output), String::from_utf8_lossy(&output.stderr));
     let said = text(&output);
-    assert!(said.contains("It holds: 700 entries in 1 log") && said.contains("the folder's own"), "{said}");
+    assert!(said.contains("It holds: 700 signed entries in 1 log") && said.contains("the folder's own"), "{said}");
     assert!(!said.contains('\u{1b}'), "escapes without a terminal");
 
     let output = run(&["verify", path(&root), "--key", &key(), "--json"]);

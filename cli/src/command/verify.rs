@@ -148,9 +148,15 @@ impl Answer for Verified {
             screen.check(Mark::Look, from, advice)?;
         }
         if self.report.holds() {
-            let entries: u64 = self.report.logs.iter().map(|log| log.size).sum();
+            let signed: u64 = self.report.logs.iter().map(|log| log.signed.min(log.size)).sum();
+            let unsigned = self.report.logs.iter().map(|log| log.size).sum::<u64>() - signed;
+            if unsigned > 0 {
+                screen.gap()?;
+                let what = format!("{} beyond the last signature", counted(unsigned, "entry", "entries"));
+                screen.check(Mark::Look, &what, "they agree with the rest, and nobody has vouched for them yet")?;
+            }
             let logs = counted(self.report.logs.len() as u64, "log", "logs");
-            let entries = counted(entries, "entry", "entries");
+            let entries = counted(signed, "signed entry", "signed entries");
             return screen.verdict(Mark::Good, &format!("It holds: {entries} in {logs}, none removed, none changed."));
         }
         let count = self.report.findings.len();

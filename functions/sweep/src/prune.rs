@@ -110,8 +110,11 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
             return Ok(());
         }
         for (version, expired) in versions {
-            let below = SegmentName::parse(&version.key).filter(|name| *expired && name.end() <= pruned.to);
-            let Some(name) = below else { continue };
+            // Held, or extended, since it was announced: it keeps all that follows it.
+            if !expired {
+                return Ok(());
+            }
+            let Some(name) = SegmentName::parse(&version.key).filter(|name| name.end() <= pruned.to) else { continue };
             if !self.has_time() {
                 return Ok(());
             }

@@ -172,7 +172,9 @@ impl<E: Evidence + ?Sized> Check<'_, E> {
         }
         let segments = self.chain.iter().map(|place| &self.scope.inventory.segments[*place]);
         let mut open = segments.filter(|segment| segment.end() > signed);
-        if let Some(segment) = open.find(|segment| !self.is_recent(segment.row.written_ms)) {
+        // A folder's times are its maker's word: without a single signature nothing in it counts as under way.
+        let waits = signed > 0 || self.scope.evidence.is_live();
+        if let Some(segment) = open.find(|segment| !(waits && self.is_recent(segment.row.written_ms))) {
             let first = segment.first.max(signed);
             let detail = format!("no checkpoint that holds reaches beyond entry {signed}");
             let finding = FindingKind::EntriesUnsigned.at(segment.name(self.scope.log).key(), Some(first), detail);
@@ -286,7 +288,7 @@ impl<E: Evidence + ?Sized> Check<'_, E> {
             let whole = leaves.len() as u64 == segment.count;
             if stray.is_none() && whole {
                 self.report.orphans += 1;
-            } else if self.is_recent(segment.row.written_ms) {
+            } else if self.scope.evidence.is_live() && self.is_recent(segment.row.written_ms) {
                 self.report.in_flight += 1;
             } else {
                 let entry = segment.first + stray.unwrap_or(leaves.len()) as u64;

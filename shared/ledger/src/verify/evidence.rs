@@ -40,6 +40,11 @@ pub struct ObjectVersion {
 pub trait Evidence: Sync {
     /// Calls `each` for every version and every delete marker under `ledger/`, in any order.
     fn versions(&self, each: &mut dyn FnMut(ObjectVersion)) -> Result<(), EvidenceFault>;
+    /// Whether the store itself says when its versions were written. A folder only repeats what its maker wrote: nothing in
+    /// it is under way.
+    fn is_live(&self) -> bool {
+        true
+    }
     /// The bytes of one version.
     fn read(&self, version: &ObjectVersion) -> Result<Vec<u8>, EvidenceFault>;
     /// The heads of all logs; `None` if heads are not part of this evidence.

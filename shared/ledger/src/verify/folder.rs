@@ -110,6 +110,10 @@ impl Folder {
 }
 
 impl Evidence for Folder {
+    fn is_live(&self) -> bool {
+        false
+    }
+
     fn versions(&self, each: &mut dyn FnMut(ObjectVersion)) -> Result<(), EvidenceFault> {
         let mut listed = HashSet::new();
         self.lines(VERSIONS_FILE, &mut |line| {
