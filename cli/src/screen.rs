@@ -211,12 +211,12 @@ fn is_number(cell: &str) -> bool {
     }
 }
 
-/// Lines of at most `width` columns, broken at spaces; what has none is left whole.
 /// Names and notes may be an attacker's: what would steer the terminal is shown as a mark.
 fn plain(text: &str) -> String {
     text.chars().map(|sign| if sign.is_control() { '\u{fffd}' } else { sign }).collect()
 }
 
+/// Lines of at most `width` columns, broken at spaces; what has none is left whole.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let text = &plain(text);
     let mut lines = vec![String::new()];
