@@ -13,12 +13,10 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledgerline_custody::claims::{BronzeRow, ClaimEvents as _, NoteBronze as _, PinLogs};
 use ledgerline_custody::subjects::{Link, WantedLink};
 use ledgerline_event::instant;
-use ledgerline_lake::ObjectId;
 use ledgerline_lake::object_row::ObjectRows as _;
-use ledgerline_lake::plan::{Counts, HEADER_READ_BYTES, Header};
-use ledgerline_lake::ports::{
-    PlanStore, Put, Quarantine as _, ReadBody as _, ReadBronze, SendPointers as _, WriteSilver as _,
-};
+use ledgerline_lake::plan::Counts;
+use ledgerline_lake::ports::{Quarantine as _, ReadBody as _, ReadBronze, WriteSilver as _};
+use ledgerline_lake::{ObjectId, delivery};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::{Failure, StoreError};
 
@@ -59,8 +57,8 @@ pub async fn transform(
     if opened.planned {
         return Ok(Outcome::AlreadyPlanned);
     }
-    let stored = if opened.again { stored_plan(ports.staged(), object).await? } else { None };
-    let (header, header_bytes) = match stored {
+    let stored = if opened.again { delivery::find(ports.staged(), object).await? } else { None };
+    let plan = match stored {
         // Somebody came as far as step 4 before: from here on it is the same for everybody.
         Some(plan) => plan,
         None => {
@@ -90,29 +88,14 @@ pub async fn transform(
                 ports.lake().put(&file.key, file.parquet).await?;
             }
             let plan = output::plan(object, key, &owned, &logs, read.counts(owned.len()))?;
-            match ports.staged().put_if_absent(object, plan.bytes.into()).await? {
-                Put::Created => (plan.header, plan.header_bytes),
-                Put::Exists => {
-                    let stored = stored_plan(ports.staged(), object).await?;
-                    stored.ok_or_else(|| corrupt("a plan that exists cannot be read"))?
-                }
-            }
+            delivery::keep(ports.staged(), plan).await?
         }
     };
 
-    // 5. Send one pointer per chunk. A crash after some or all of them sends all again: the queue drops what it saw in
-    //    the last minutes, and audit-write's markers drop the rest.
-    ports.queue().send(&header.pointers(header_bytes)).await?;
-
-    // 6. Mark the object planned, with the plan's own counts. After it, the message is acknowledged unread.
-    ports.rows().planned(&header, now).await?;
-    Ok(Outcome::Planned(header.counts))
-}
-
-/// The plan that is there, if one is.
-async fn stored_plan(plans: &impl PlanStore, object: ObjectId) -> Result<Option<(Header, u64)>, TransformError> {
-    let Some(head) = plans.get_head(object, HEADER_READ_BYTES).await? else { return Ok(None) };
-    Ok(Some(Header::read(&head)?))
+    // 5. Send one pointer per chunk, and mark the object planned, with the plan's own counts. A crash in between sends
+    //    all pointers again. After it, the message is acknowledged unread.
+    delivery::carry_out(ports.queue(), ports.rows(), &plan, now).await?;
+    Ok(Outcome::Planned(plan.header.counts))
 }
 
 /// Reads the object piece by piece; only what the policy lets through, and pseudonyms, stay in memory.
