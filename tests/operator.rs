@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use ledgerline_tests::org::Org;
-use ledgerline_tests::stack::{Stack, number};
+use ledgerline_tests::stack::{Stack, number, text};
 use serde_json::Value;
 
 /// What an exported folder carries to check itself with Python's hashlib and `cryptography` alone.
@@ -43,23 +43,22 @@ fn python(arguments: &[&str]) -> Output {
 /// An org whose interaction log is committed and signed whole, and that log's name.
 fn signed<'a>(stack: &'a Stack, what: &str) -> (Org<'a>, String) {
     let org = Org::new(stack, what);
-    let sent = python(&[
-        SENDER,
-        xtask::paths::stack_json().to_str().unwrap(),
-        "--org",
-        &org.name,
-        "--send",
-        &ENTRIES.to_string(),
-    ]);
-    assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
     let log = format!("{}/interaction/1/0", org.name);
+    grow(&org, &log, ENTRIES, ENTRIES);
+    (org, log)
+}
+
+/// Sends events of one more conversation, and waits until a checkpoint covers all `size` entries of the log.
+fn grow(org: &Org<'_>, log: &str, events: u64, size: u64) {
+    let (stack, description) = (org.stack, xtask::paths::stack_json());
+    let sent = python(&[SENDER, description.to_str().unwrap(), "--org", &org.name, "--send", &events.to_string()]);
+    assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
     // The next append signs, or the sweep within a minute: the template's schedule is part of what is tested.
     stack.wait_for("a checkpoint of every entry", || {
         let head = stack.item("ControlTable", &format!("LOG#{log}"), "HEAD").unwrap_or_default();
         let seen = (number(&head, "signed"), number(&head, "size"));
-        if seen == (ENTRIES, ENTRIES) { Ok(()) } else { Err(format!("signed {} of {}", seen.0, seen.1)) }
+        if seen == (size, size) { Ok(()) } else { Err(format!("signed {} of {}", seen.0, seen.1)) }
     });
-    (org, log)
 }
 
 fn exported(stack: &Stack, log: &str) -> PathBuf {
@@ -115,6 +114,71 @@ fn the_stack_itself_verifies_and_its_index_is_what_the_segments_say() {
     let verified = answer(&ledgerline(Some(&stack), &["verify", "--json", "--log", &log]), 0);
     assert_eq!(verified["logs"][0]["entries"], ENTRIES);
     answer(&ledgerline(Some(&stack), &["rebuild-postings", "--json", "--log", &log]), 0);
+}
+
+#[test]
+fn postings_that_were_removed_or_altered_are_named_and_written_again_as_they_were() {
+    let Some(stack) = Stack::running() else { return };
+    let (org, log) = signed(&stack, "rebuild");
+    // Another conversation, later: at least two rows.
+    grow(&org, &log, 20, ENTRIES + 20);
+    let partition = format!("INT#{}/", org.name);
+    let postings = || {
+        let mut rows = stack.items("IndexTable", &partition);
+        rows.retain(|row| text(row, "sk").starts_with("POST#"));
+        rows.sort_by_key(|row| (text(row, "pk"), text(row, "sk")));
+        rows
+    };
+    let before = postings();
+    let (removed, altered) = (&before[0], before.last().unwrap());
+    let table = stack.description().table("IndexTable").unwrap();
+    let delete = stack.dynamodb.delete_item().table_name(table).key("pk", removed["pk"].clone());
+    stack.block(delete.key("sk", removed["sk"].clone()).send()).unwrap();
+    let mut other = altered.clone();
+    other.insert("members".to_owned(), aws_sdk_dynamodb::types::AttributeValue::L(Vec::new()));
+    stack.block(stack.dynamodb.put_item().table_name(table).set_item(Some(other)).send()).unwrap();
+
+    let command = ["rebuild-postings", "--json", "--log", &log];
+    let named = answer(&ledgerline(Some(&stack), &command), 1);
+    assert_eq!(
+        (named["missing"].as_array().unwrap().len(), named["differs"].as_array().unwrap().len()),
+        (1, 1),
+        "{named}"
+    );
+    assert_ne!(postings(), before, "it was only to look");
+    let written = answer(&ledgerline(Some(&stack), &[&command[..], &["--write"]].concat()), 0);
+    assert_eq!(written["written"], 2, "{written}");
+    assert_eq!(postings(), before, "the rows are not what they were");
+}
+
+#[test]
+fn a_witness_cosigns_what_only_grew_and_nothing_that_shrank() {
+    let Some(stack) = Stack::running() else { return };
+    let (org, log) = signed(&stack, "witness");
+    let folder = exported(&stack, &log);
+    let (key, desk) = (vkey(&folder), folder.with_extension("witness"));
+    let path = |name: &str| desk.join(name).to_str().unwrap().to_owned();
+    let (secret, state, out) = (path("key"), path("state.json"), path(""));
+    std::fs::create_dir_all(&desk).unwrap();
+    let witness = ["witness", "--json", "--name", "witness.example.com/w1", "--key", &key];
+    let desk = ["--key-file", &secret, "--state", &state, "--out", &out];
+    let witness = [&witness[..], &desk[..]].concat();
+
+    let first = answer(&ledgerline(Some(&stack), &witness), 0);
+    assert_eq!(first["logs"][0]["size"], ENTRIES);
+    let (eye, note) = (first["witness"].as_str().unwrap(), first["logs"][0]["cosigned"].as_str().unwrap());
+    let verify = ["verify", "--json", "--log", &log, "--key", &key, "--witness", eye];
+    answer(&ledgerline(Some(&stack), &verify), 1);
+    let verified = answer(&ledgerline(Some(&stack), &[&verify[..], &["--cosigned", note]].concat()), 0);
+    assert_eq!(verified["logs"][0]["witnessed"], ENTRIES);
+
+    grow(&org, &log, 20, ENTRIES + 20);
+    assert_eq!(answer(&ledgerline(Some(&stack), &witness), 0)["logs"][0]["size"], ENTRIES + 20);
+    let (seen, cosigned) = (std::fs::read(&state).unwrap(), std::fs::read(note).unwrap());
+    let exported = folder.to_str().unwrap();
+    let shrunk = answer(&ledgerline(None, &[&witness[..], &[exported]].concat()), 1);
+    assert!(shrunk["logs"][0]["problem"].as_str().unwrap().contains("shrank"), "{shrunk}");
+    assert_eq!((std::fs::read(&state).unwrap(), std::fs::read(note).unwrap()), (seen, cosigned));
 }
 
 #[test]

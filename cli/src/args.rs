@@ -420,7 +420,7 @@ pub(crate) struct WitnessArgs {
     /// What the witness remembers: the last checkpoint of each log
     #[arg(long, value_name = "FILE")]
     pub(crate) state: PathBuf,
-    /// The folder for cosignatures: <origin with / as _>.cosignature
+    /// The folder for cosignatures: <origin with / as _>.cosigned
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// A log's public key: a vkey, or a file that holds one. A witness trusts nothing that the log says of itself
