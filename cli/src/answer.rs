@@ -1,7 +1,7 @@
 //! What a command found, for a person or for a program.
 //!
-//! Invariant: both forms say the same, and the exit code follows from the outcome alone: 0 it holds, 1 it does not. What
-//! could not be checked is a [`Fault`], exit code 2.
+//! Invariant: both forms say the same, and the exit code follows from the outcome alone: 0 it holds, 1 it does not, 2 it
+//! could not be checked, or not all of it and the rest holds. What could not be begun is a [`Fault`], exit code 2, too.
 
 use std::io;
 
@@ -17,6 +17,8 @@ pub(crate) enum Outcome {
     Holds,
     /// It does not.
     Broken,
+    /// Some of it could not be checked, and what could be holds.
+    Unchecked,
 }
 
 impl Outcome {
@@ -29,6 +31,7 @@ impl Outcome {
         match self {
             Self::Holds => "holds",
             Self::Broken => "broken",
+            Self::Unchecked => COULD_NOT_CHECK,
         }
     }
 }
@@ -54,7 +57,7 @@ pub(crate) type Answered = Result<Box<dyn Answer>, Fault>;
 pub(crate) fn document(command: &str, answered: &Answered) -> Value {
     let (outcome, members) = match answered {
         Ok(answer) => (answer.outcome().name(), answer.json()),
-        Err(fault) => ("could_not_check", json!({ "error": fault })),
+        Err(fault) => (COULD_NOT_CHECK, json!({ "error": fault })),
     };
     let mut document = json!({ "command": command, "outcome": outcome });
     if let (Some(document), Value::Object(members)) = (document.as_object_mut(), members) {
@@ -62,6 +65,9 @@ pub(crate) fn document(command: &str, answered: &Answered) -> Value {
     }
     document
 }
+
+/// The outcome of whatever leaves it open whether the evidence holds.
+const COULD_NOT_CHECK: &str = "could_not_check";
 
 /// Text that is written as it is: completions, the manual page.
 pub(crate) struct Raw(pub(crate) Vec<u8>);

@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         _ => match answered.map(|answer| answer.outcome()) {
             Ok(Outcome::Holds) => ExitCode::SUCCESS,
             Ok(Outcome::Broken) => ExitCode::FAILURE,
-            Err(_) => ExitCode::from(COULD_NOT_CHECK),
+            Ok(Outcome::Unchecked) | Err(_) => ExitCode::from(COULD_NOT_CHECK),
         },
     }
 }

@@ -103,6 +103,32 @@ fn a_folder_that_nobody_signed_does_not_hold_however_young_it_says_it_is() {
 }
 
 #[test]
+fn a_log_that_cannot_be_read_is_not_said_to_hold() {
+    let mut ledger = ledger();
+    let other = log("acme/entity/1/0");
+    ledger.open(&other, DEPLOYMENT, SEED);
+    ledger.append(&other, &[line(&other, 0), line(&other, 1)]);
+    let root = exported("unreadable", &ledger);
+    let segment = root.join(ledger.segment(&other, 0));
+    fs::remove_file(&segment).unwrap();
+    fs::create_dir(&segment).unwrap();
+    let entity_key = vkey(DEPLOYMENT, &other, SEED);
+    let verify = || run(&["verify", path(&root), "--key", &key(), "--key", &entity_key, "--without-locks", "--json"]);
+    let output = verify();
+    let told = json(&output);
+    assert_eq!((code(&output), told["outcome"].as_str()), (2, Some("could_not_check")), "{told}");
+    assert_eq!((&told["unchecked"][0]["log"], &told["logs"][0]["log"]), (&"acme/entity/1/0".into(), &LOG.into()));
+    assert!(told["unchecked"][0]["fault"].as_str().unwrap().contains("segment/"), "{told}");
+    let output = run(&["verify", path(&root), "--key", &key(), "--key", &entity_key]);
+    assert_eq!(code(&output), 2);
+    let said = text(&output);
+    assert!(said.contains("could not be checked: 1 log") && !said.contains("It holds"), "{said}");
+    // A contradiction that was found outweighs what could not be looked at.
+    fs::remove_file(root.join("ledger").join(LOG).join("checkpoint")).unwrap();
+    assert_eq!((code(&verify()), json(&verify())["outcome"].as_str()), (1, Some("broken")));
+}
+
+#[test]
 fn a_clean_folder_holds_and_says_whose_key_it_took() {
     let root = exported("clean", &ledger());
     let output = run(&["verify", path(&root)]);

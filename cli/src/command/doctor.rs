@@ -364,7 +364,9 @@ impl Answer for Examined {
         }
         match self.outcome() {
             Outcome::Holds => screen.verdict(Mark::Good, "Everything is set as it must be."),
-            Outcome::Broken => screen.verdict(Mark::Bad, "Some of it is not; the remedies stand above."),
+            Outcome::Broken | Outcome::Unchecked => {
+                screen.verdict(Mark::Bad, "Some of it is not; the remedies stand above.")
+            }
         }
     }
 }

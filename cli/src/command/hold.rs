@@ -343,7 +343,9 @@ impl Answer for Holds {
         }
         match self.outcome() {
             Outcome::Holds => screen.verdict(Mark::Good, "Every segment that a hold needs is held."),
-            Outcome::Broken => screen.verdict(Mark::Bad, "A hold does not cover all of its evidence."),
+            Outcome::Broken | Outcome::Unchecked => {
+                screen.verdict(Mark::Bad, "A hold does not cover all of its evidence.")
+            }
         }
     }
 }

@@ -187,7 +187,7 @@ impl Answer for Compared {
                 screen.verdict(Mark::Good, "The index is what the segments say, now.")
             }
             Outcome::Holds => screen.verdict(Mark::Good, "The index is what the segments say."),
-            Outcome::Broken => screen.verdict(
+            Outcome::Broken | Outcome::Unchecked => screen.verdict(
                 Mark::Bad,
                 "The index is not what the segments say. With --write, missing and differing rows are put right.",
             ),

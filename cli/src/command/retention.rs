@@ -174,7 +174,7 @@ impl Answer for Report {
         }
         match self.outcome() {
             Outcome::Holds => screen.verdict(Mark::Good, "Everything that must be locked is."),
-            Outcome::Broken => screen.verdict(Mark::Bad, "Evidence lacks its lock."),
+            Outcome::Broken | Outcome::Unchecked => screen.verdict(Mark::Bad, "Evidence lacks its lock."),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `verify`: everything that the evidence says is derived anew and compared, and what is wrong is named.
 //!
-//! Invariant: keys that come with the evidence are used only if the caller gives none, and then the answer says so.
+//! Invariant: "it holds" is said of evidence that was read to its end, all of it. Keys that come with the evidence are used only if the caller gives none, and then the answer says so.
 
 use std::fs;
 use std::io;
@@ -62,7 +62,7 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Answered {
     let verified = verify(evidence, &trust, &options, &mut |progress| show(&bar, &progress));
     bar.finish_and_clear();
     let report = verified.map_err(|error| evidence_fault(&error))?;
-    if report.logs.is_empty() && report.findings.is_empty() {
+    if report.logs.is_empty() && report.findings.is_empty() && report.unchecked.is_empty() {
         return Err(Fault::new(
             format!("{} holds no log", source.name),
             "name another place, or wait for the first entry",
@@ -109,16 +109,50 @@ impl Verified {
         }
         row
     }
+
+    fn draw_what_holds(&self, screen: &mut Screen<'_>) -> io::Result<()> {
+        let signed: u64 = self.report.logs.iter().map(|log| log.signed.min(log.size)).sum();
+        let unsigned = self.report.logs.iter().map(|log| log.size).sum::<u64>() - signed;
+        if unsigned > 0 {
+            screen.gap()?;
+            let what = format!("{} beyond the last signature", counted(unsigned, "entry", "entries"));
+            screen.check(Mark::Look, &what, "they agree with the rest, and nobody has vouched for them yet")?;
+        }
+        let logs = counted(self.report.logs.len() as u64, "log", "logs");
+        let entries = counted(signed, "signed entry", "signed entries");
+        screen.verdict(Mark::Good, &format!("It holds: {entries} in {logs}, none removed, none changed."))
+    }
+
+    fn draw_findings(&self, screen: &mut Screen<'_>) -> io::Result<()> {
+        let count = self.report.findings.len();
+        screen.section("what is wrong")?;
+        for finding in self.report.findings.iter().take(SHOWN) {
+            let entry = finding.entry.map(|entry| format!(", entry\u{a0}{}", grouped(entry))).unwrap_or_default();
+            screen.check(Mark::Bad, finding.kind.meaning(), &format!("{}{entry}", finding.key))?;
+            screen.fact("    seen", &finding.detail)?;
+            screen.fact("    to do", finding.kind.remedy())?;
+        }
+        if count > SHOWN {
+            screen.say(&format!("and {} more; --json names them all", grouped((count - SHOWN) as u64)))?;
+        }
+        let findings = counted(count as u64, "contradiction", "contradictions");
+        screen.verdict(Mark::Bad, &format!("The evidence is broken: {findings}."))
+    }
 }
 
 impl Answer for Verified {
     fn outcome(&self) -> Outcome {
+        if self.report.findings.is_empty() && !self.report.unchecked.is_empty() {
+            return Outcome::Unchecked;
+        }
         Outcome::of(self.report.holds())
     }
 
     fn json(&self) -> Value {
         let findings: Vec<Value> = self.report.findings.iter().map(finding).collect();
-        json!({ "logs": self.report.logs, "findings": findings, "keysFrom": self.keys_from.unwrap_or("the caller") })
+        let Report { logs, unchecked, .. } = &self.report;
+        let keys_from = self.keys_from.unwrap_or("the caller");
+        json!({ "logs": logs, "findings": findings, "unchecked": unchecked, "keysFrom": keys_from })
     }
 
     fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
@@ -147,31 +181,21 @@ impl Answer for Verified {
             let advice = "name the key that you have from elsewhere with --key, to know who signed";
             screen.check(Mark::Look, from, advice)?;
         }
-        if self.report.holds() {
-            let signed: u64 = self.report.logs.iter().map(|log| log.signed.min(log.size)).sum();
-            let unsigned = self.report.logs.iter().map(|log| log.size).sum::<u64>() - signed;
-            if unsigned > 0 {
-                screen.gap()?;
-                let what = format!("{} beyond the last signature", counted(unsigned, "entry", "entries"));
-                screen.check(Mark::Look, &what, "they agree with the rest, and nobody has vouched for them yet")?;
+        if !self.report.unchecked.is_empty() {
+            screen.section("what could not be checked")?;
+            for log in &self.report.unchecked {
+                screen.check(Mark::Look, &log.log, &log.fault.to_string())?;
             }
-            let logs = counted(self.report.logs.len() as u64, "log", "logs");
-            let entries = counted(signed, "signed entry", "signed entries");
-            return screen.verdict(Mark::Good, &format!("It holds: {entries} in {logs}, none removed, none changed."));
         }
-        let count = self.report.findings.len();
-        screen.section("what is wrong")?;
-        for finding in self.report.findings.iter().take(SHOWN) {
-            let entry = finding.entry.map(|entry| format!(", entry\u{a0}{}", grouped(entry))).unwrap_or_default();
-            screen.check(Mark::Bad, finding.kind.meaning(), &format!("{}{entry}", finding.key))?;
-            screen.fact("    seen", &finding.detail)?;
-            screen.fact("    to do", finding.kind.remedy())?;
+        match self.outcome() {
+            Outcome::Holds => self.draw_what_holds(screen),
+            Outcome::Broken => self.draw_findings(screen),
+            Outcome::Unchecked => {
+                let unchecked = counted(self.report.unchecked.len() as u64, "log", "logs");
+                let verdict = format!("It could not be checked: {unchecked}. What could be read holds.");
+                screen.verdict(Mark::Look, &verdict)
+            }
         }
-        if count > SHOWN {
-            screen.say(&format!("and {} more; --json names them all", grouped((count - SHOWN) as u64)))?;
-        }
-        let findings = counted(count as u64, "contradiction", "contradictions");
-        screen.verdict(Mark::Bad, &format!("The evidence is broken: {findings}."))
     }
 }
 

@@ -291,7 +291,9 @@ impl Answer for Witnessed {
         }
         match self.outcome() {
             Outcome::Holds => screen.verdict(Mark::Good, "Every log only grew. Cosigned."),
-            Outcome::Broken => screen.verdict(Mark::Bad, "Not cosigned: a log is not what it was."),
+            Outcome::Broken | Outcome::Unchecked => {
+                screen.verdict(Mark::Bad, "Not cosigned: a log is not what it was.")
+            }
         }
     }
 }

@@ -84,6 +84,9 @@ pub enum VerifyError {
     /// The signing key is none.
     #[error("the signing key cannot be used: {0}; set SIGNING_KEY_ID to an ECC_NIST_EDWARDS25519 key")]
     Key(#[from] KeyError),
+    /// Some logs could not be looked at; the others were, and what was found in them is told and remembered.
+    #[error("{0} logs could not be verified; the log lines say which and why")]
+    Unchecked(usize),
     /// The verification itself broke.
     #[error("verification ended early; its log line says where")]
     Broken,
@@ -149,10 +152,16 @@ where
             }
         }
     }
+    for log in &report.unchecked {
+        tracing::error!(log = log.log, fault = %log.fault, "not verified");
+    }
     // The template's metrics are read from this line.
     let Summary { findings, logs, entries, delivered, quiet, .. } = summary;
     tracing::info!(look = ?request.look, findings, logs, entries, delivered, quiet, "verified");
-    Ok(summary)
+    match report.unchecked.len() {
+        0 => Ok(summary),
+        unchecked => Err(VerifyError::Unchecked(unchecked)),
+    }
 }
 
 fn trust(rules: &Rules, public_key: &[u8; 32], watched: &[(LogId, Option<Watched>)]) -> Result<Trust, KeyError> {

@@ -15,6 +15,7 @@ use ledgerline_lake::delivery;
 use ledgerline_lake::object_row::ObjectRows;
 use ledgerline_lake::plan::{Counts, Plan, PlanWriter};
 use ledgerline_lake::ports::{PlanStore, SendPointers};
+use ledgerline_ledger::acts as types;
 use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::StoreError;
@@ -59,12 +60,12 @@ impl ActKind {
     /// The entry's type, which is its activity, too.
     pub fn name(self) -> &'static str {
         match self {
-            Self::InteractionSealed => "INTERACTION_SEALED",
-            Self::HoldPlaced => "HOLD_PLACED",
-            Self::HoldLifted => "HOLD_LIFTED",
-            Self::RetentionExtended => "RETENTION_EXTENDED",
-            Self::LogPruned => "LOG_PRUNED",
-            Self::SigningKeyAdded => "SIGNING_KEY_ADDED",
+            Self::InteractionSealed => types::INTERACTION_SEALED,
+            Self::HoldPlaced => types::HOLD_PLACED,
+            Self::HoldLifted => types::HOLD_LIFTED,
+            Self::RetentionExtended => types::RETENTION_EXTENDED,
+            Self::LogPruned => types::LOG_PRUNED,
+            Self::SigningKeyAdded => types::SIGNING_KEY_ADDED,
         }
     }
 
@@ -252,6 +253,11 @@ mod tests {
             assert_eq!(ledgerline_event::rank_of(kind.name()), u8::MAX, "an adapter could make a {}", kind.name());
         }
         assert_eq!(ActKind::of("customer.end"), None);
+    }
+
+    #[test]
+    fn verification_knows_the_same_acts() {
+        assert_eq!(ActKind::ALL.map(ActKind::name), types::TYPES);
     }
 
     const KNOWN: &str = "e1e49d1b7114c08cd07ca98501f1e128";

@@ -1,5 +1,6 @@
 //! Entries, segments, the Merkle tree and the append plan: no AWS, no tokio, no clock.
 
+pub mod acts;
 pub mod append;
 pub mod canonical;
 pub mod checkpoint;

@@ -20,7 +20,7 @@ mod workers;
 
 use std::collections::{BTreeSet, HashMap};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 pub use evidence::{Evidence, EvidenceFault, Given, HeadRow, ObjectVersion};
 pub use findings::{Finding, FindingKind};
@@ -29,11 +29,12 @@ use crate::checkpoint::Checkpoint;
 use crate::log::LogId;
 use crate::ports::LockMode;
 use inventory::Inventory;
-use logs::Scope;
+use logs::{Found, Scope};
 use notes::Keys;
 use postings::Stored;
 
-/// Verifies evidence. `Err` means that it could not be looked at, never that it is wrong.
+/// Verifies evidence. `Err` means that none of it could be looked at, never that it is wrong; a single log that could not
+/// be is named in [`Report::unchecked`], and the others are verified all the same.
 ///
 /// Heads are read first, then the listing, then postings: of a bucket that is being written, each later part has at least
 /// what an earlier one speaks of.
@@ -48,47 +49,59 @@ pub fn verify<E: Evidence + ?Sized>(
     let wanted = |log: &LogId| options.logs.is_empty() || options.logs.contains(log);
     let heads: HashMap<LogId, HeadRow> =
         heads.into_iter().flatten().filter(|row| wanted(&row.log)).map(|row| (row.log.clone(), row)).collect();
-    let (inventories, mut findings) = inventory::list(evidence, options)?;
+    let (inventories, findings) = inventory::list(evidence, options)?;
     let mut stored = Stored::read(evidence, wanted)?;
     let copies = copies(inventories.iter());
     let handed_over = trust.checkpoints.iter().filter_map(|note| notes::log_of(note)).filter(|log| wanted(log));
     let names: BTreeSet<LogId> = inventories.keys().cloned().chain(heads.keys().cloned()).chain(handed_over).collect();
     let none = Inventory::default();
     let mut report = Report::default();
-    let mut differing = Vec::new();
+    let mut found = Found { findings, differing: Vec::new() };
     // What lies before it was not read, and what lies behind it is still being written.
     let mut ranges: HashMap<LogId, std::ops::Range<u64>> = HashMap::new();
     for log in &names {
         let inventory = inventories.get(log).unwrap_or(&none);
         let keys = Keys::of(log, trust)?;
-        let scope = Scope {
-            evidence,
-            log,
-            inventory,
-            options,
-            head: heads.get(log),
-            heads_are_given,
-            trusted: trusted(log, trust, &keys)?,
-            cosigned: trust
-                .cosigned
-                .iter()
-                .map(String::as_str)
-                .filter(|note| notes::is_claimed_by(log, note))
-                .collect(),
-            copies: &copies,
+        let differed = found.differing.len();
+        let looked = trusted(log, trust, &keys).and_then(|trusted| {
+            let cosigned = trust.cosigned.iter().map(String::as_str);
+            let scope = Scope {
+                evidence,
+                log,
+                inventory,
+                options,
+                head: heads.get(log),
+                heads_are_given,
+                trusted,
+                cosigned: cosigned.filter(|note| notes::is_claimed_by(log, note)).collect(),
+                copies: &copies,
+            };
+            logs::check(&scope, keys, &mut stored, &mut found, progress)
+        });
+        let range = match looked {
+            Ok(seen) => {
+                let newest_ms = inventory.segments.last().map_or(0, |segment| segment.row.written_ms);
+                let growing = newest_ms.abs_diff(options.now_ms) < logs::GRACE_MS;
+                let range = seen.from..if growing { seen.size } else { u64::MAX };
+                report.logs.push(seen);
+                range
+            }
+            Err(fault) => {
+                // Its postings were compared in part: nothing is said of them.
+                found.differing.truncate(differed);
+                report.unchecked.push(Unchecked { log: log.to_string(), fault });
+                0..0
+            }
         };
-        let (seen, found) = logs::check(&scope, keys, &mut stored, &mut differing, progress)?;
-        let newest_ms = inventory.segments.last().map_or(0, |segment| segment.row.written_ms);
-        let growing = newest_ms.abs_diff(options.now_ms) < logs::GRACE_MS;
-        ranges.insert(log.clone(), seen.from..if growing { seen.size } else { u64::MAX });
-        report.logs.push(seen);
-        findings.extend(found);
+        ranges.insert(log.clone(), range);
     }
     if let Some(stored) = stored {
         let in_range = |log: &LogId, first: u64| ranges.get(log).is_none_or(|range| range.contains(&first));
-        stored.findings(evidence, &differing, in_range, &mut findings)?;
+        stored.findings(evidence, &found.differing, in_range, &mut found.findings, &mut report.unchecked)?;
+        let unchecked = &report.unchecked;
+        report.logs.retain(|seen| unchecked.iter().all(|log| log.log != seen.log));
     }
-    report.findings = findings;
+    report.findings = found.findings;
     Ok(report)
 }
 
@@ -162,18 +175,35 @@ pub enum LockRule {
 }
 
 /// What verification found.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Report {
     /// What was seen of each log, by name.
     pub logs: Vec<LogReport>,
     /// All contradictions, by log in the order in which they were met.
     pub findings: Vec<Finding>,
+    /// Logs that could not be looked at to the end. None of them is among `logs`; what was found in one before that is
+    /// among the findings.
+    pub unchecked: Vec<Unchecked>,
+}
+
+/// A log that could not be looked at to the end, which says nothing of whether it holds.
+#[derive(Debug, Serialize)]
+pub struct Unchecked {
+    /// The log.
+    pub log: String,
+    /// Why.
+    #[serde(serialize_with = "as_text")]
+    pub fault: EvidenceFault,
+}
+
+fn as_text<S: Serializer>(fault: &EvidenceFault, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(fault)
 }
 
 impl Report {
-    /// Whether the evidence holds.
+    /// Whether the evidence holds: all of it was looked at, and nothing contradicts anything.
     pub fn holds(&self) -> bool {
-        self.findings.is_empty()
+        self.findings.is_empty() && self.unchecked.is_empty()
     }
 }
 
@@ -195,6 +225,9 @@ pub struct LogReport {
     pub from: u64,
     /// Entries read and hashed in this run.
     pub entries: u64,
+    /// The index of the newest entry read in this run that is no act of the ledger's own ([`crate::acts`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest_event: Option<u64>,
     /// Bytes of segments read in this run.
     pub bytes: u64,
     /// Segments of the log.
@@ -226,6 +259,7 @@ impl LogReport {
             witnessed: 0,
             from: 0,
             entries: 0,
+            newest_event: None,
             bytes: 0,
             segments: 0,
             tiles: 0,

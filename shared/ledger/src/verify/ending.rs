@@ -1,10 +1,9 @@
 //! The end of one log: what was claimed and not found, what lies there and should not, what nobody has signed, and who is
 //! to blame where entries and tiles disagree.
 
-use super::LogReport;
 use super::comparing::Disagreement;
 use super::evidence::{Evidence, EvidenceFault};
-use super::findings::{Finding, FindingKind};
+use super::findings::FindingKind;
 use super::inventory::SegmentRow;
 use super::logs::{Check, Watch};
 use super::reader::ActKind;
@@ -15,7 +14,7 @@ use crate::tile::Tile;
 use crate::tree::Edge;
 
 impl<E: Evidence + ?Sized> Check<'_, E> {
-    pub(super) fn finish(mut self) -> Result<(LogReport, Vec<Finding>), EvidenceFault> {
+    pub(super) fn finish(&mut self) -> Result<(), EvidenceFault> {
         if !self.blind {
             self.tree.finish()?;
         }
@@ -46,8 +45,7 @@ impl<E: Evidence + ?Sized> Check<'_, E> {
         self.report.keys = self.keys.texts();
         self.report.checkpoint =
             self.newest.take().map(|checkpoint| String::from_utf8_lossy(&checkpoint.note()).into_owned());
-        self.findings.append(&mut self.tree.findings);
-        Ok((self.report, self.findings))
+        Ok(())
     }
 
     pub(super) fn blame_tiles(&mut self, disagreements: Vec<Disagreement>) {

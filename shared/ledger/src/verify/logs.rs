@@ -58,10 +58,31 @@ pub(super) fn check<E: Evidence + ?Sized>(
     scope: &Scope<'_, E>,
     keys: Keys,
     postings: &mut Option<Stored>,
+    found: &mut Found,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<LogReport, EvidenceFault> {
+    let mut check = Check::new(scope, keys);
+    let looked = look_through(&mut check, postings, &mut found.differing, progress);
+    // What was found before a fault stays found.
+    found.findings.append(&mut check.findings);
+    found.findings.append(&mut check.tree.findings);
+    looked.map(|()| check.report)
+}
+
+/// What the logs gave together.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) findings: Vec<Finding>,
+    pub(super) differing: Vec<Differing>,
+}
+
+fn look_through<E: Evidence + ?Sized>(
+    check: &mut Check<'_, E>,
+    postings: &mut Option<Stored>,
     differing: &mut Vec<Differing>,
     progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<(LogReport, Vec<Finding>), EvidenceFault> {
-    let mut check = Check::new(scope, keys);
+) -> Result<(), EvidenceFault> {
+    let scope = check.scope;
     check.read_live()?;
     check.arrange(postings.as_ref())?;
     check.begin()?;
@@ -289,6 +310,9 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
         if let Some(place) = job.segment {
             self.report.entries += done.own;
             self.report.bytes += done.read.bytes;
+            // Of a segment that has more lines than its name says, the rest is no part of the log.
+            let event = done.read.newest_event.filter(|entry| *entry < job.to);
+            self.report.newest_event = event.or(self.report.newest_event);
             self.note_acts(std::mem::take(&mut done.read.acts));
             if let Some(stored) = postings {
                 differing.extend(self.compare_postings(place, &done, stored));
@@ -336,7 +360,8 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
             None => self.is_recent(segment.row.written_ms),
         };
         let differs = stored.settle(&key, done.read.postings, optional);
-        differs.then(|| Differing { version: segment.row.version(key), optional })
+        let (log, version) = (self.scope.log.clone(), segment.row.version(key));
+        differs.then_some(Differing { log, version, optional })
     }
 
     /// Compares with everything that is to be compared at this size.

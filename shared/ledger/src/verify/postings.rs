@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, Hash as _, Hasher};
 use std::sync::Arc;
 
+use super::Unchecked;
 use super::evidence::{Evidence, EvidenceFault, Given};
 use super::findings::{Finding, FindingKind};
 use super::reader::read_listed;
@@ -181,6 +182,7 @@ impl Stored {
         differing: &[Differing],
         wanted: impl Fn(&LogId, u64) -> bool,
         findings: &mut Vec<Finding>,
+        unchecked: &mut Vec<Unchecked>,
     ) -> Result<(), EvidenceFault> {
         self.differing.extend(self.sums.keys());
         if self.differing.is_empty() {
@@ -200,7 +202,15 @@ impl Stored {
         })?;
         for segment in differing {
             // A segment that cannot be read has findings of its own.
-            let Some(bytes) = read_listed(evidence, &segment.version, None, &mut Vec::new())? else { continue };
+            let bytes = match read_listed(evidence, &segment.version, None, &mut Vec::new()) {
+                Ok(bytes) => bytes,
+                Err(fault) => {
+                    stored.retain(|_, row| row.segment != segment.version.key);
+                    unchecked.push(Unchecked { log: segment.log.to_string(), fault });
+                    continue;
+                }
+            };
+            let Some(bytes) = bytes else { continue };
             let Ok(read) = Segment::read(&segment.version.key, &bytes) else { continue };
             for derived in postings(&read, &segment.version.version_id).unwrap_or_default() {
                 let place = (derived.log.clone(), derived.first, derived.record_key.clone());
@@ -222,6 +232,7 @@ impl Stored {
 /// A segment whose postings differ.
 #[derive(Debug)]
 pub(crate) struct Differing {
+    pub(crate) log: LogId,
     pub(crate) version: super::evidence::ObjectVersion,
     pub(crate) optional: bool,
 }

@@ -11,6 +11,7 @@ use super::evidence::{Evidence, EvidenceFault, ObjectVersion};
 use super::findings::{Finding, FindingKind};
 use super::inventory::SegmentRow;
 use super::postings::{Common, Deriving, PostingHasher, PostingSum};
+use crate::acts;
 use crate::entry::scan::{self, RecordRef, Scanned};
 use crate::entry::{Entry, EntryError};
 use crate::log::LogId;
@@ -23,6 +24,8 @@ pub(crate) struct SegmentRead {
     pub(crate) leaves: Vec<Hash>,
     pub(crate) bytes: u64,
     pub(crate) acts: Vec<Act>,
+    /// The index of the last entry that a source's event is behind.
+    pub(crate) newest_event: Option<u64>,
     pub(crate) postings: PostingSum,
     pub(crate) findings: Vec<Finding>,
 }
@@ -159,15 +162,19 @@ impl Reading<'_> {
             let (log, hasher) = (self.log, self.hasher);
             let mut act = None;
             let mut foreign = false;
+            let mut own = false;
             let seen = scan::check(line, |entry| {
                 foreign = entry.org != log.org();
+                own = acts::is_act(entry.event_type);
                 act = act_of(log, line, &entry);
                 if let Some(hasher) = hasher {
                     deriving.add(hasher, member, at, entry);
                 }
             });
-            if let Err(error) = seen {
-                self.malformed(index, error);
+            match seen {
+                Ok(()) if !own => self.read.newest_event = Some(index),
+                Ok(()) => {}
+                Err(error) => self.malformed(index, error),
             }
             if foreign {
                 self.finding(FindingKind::EntryOfAnotherOrg, index, "the entry names another org than the log");
@@ -191,20 +198,18 @@ fn unpack(bytes: &[u8], text: &mut Vec<u8>) -> Option<usize> {
 
 /// An act about the whole log. No source event can have such a type and such a record.
 fn act_of(log: &LogId, line: &str, entry: &Scanned<'_>) -> Option<ActKind> {
-    if !matches!(entry.event_type, KEY_ADDED | PRUNED) {
+    if !matches!(entry.event_type, acts::SIGNING_KEY_ADDED | acts::LOG_PRUNED) {
         return None;
     }
     let about_the_log =
         matches!(entry.record, RecordRef::Entity { kind: "log", id } if id.replace(':', "/") == log.as_str());
     let read = about_the_log.then(|| Entry::read(line.as_bytes()).ok()).flatten()?;
     match entry.event_type {
-        KEY_ADDED => Some(ActKind::KeyAdded(read.fields.get(super::KEY_FIELD)?.as_str()?.to_owned())),
+        acts::SIGNING_KEY_ADDED => Some(ActKind::KeyAdded(read.fields.get(super::KEY_FIELD)?.as_str()?.to_owned())),
         _ => Some(ActKind::PrunedTo(read.fields.get(super::PRUNED_TO_FIELD)?.as_u64()?)),
     }
 }
 
-const KEY_ADDED: &str = "SIGNING_KEY_ADDED";
-const PRUNED: &str = "LOG_PRUNED";
 /// As in [`crate::segment`]: a member is one chunk or several small ones packed together.
 const MAX_MEMBER_TEXT_BYTES: usize = 2 * member::MAX_TEXT_BYTES;
 /// A name's count is only a claim; a segment has at most 99 chunks of 256 lines.

@@ -8,6 +8,7 @@
 mod builder;
 mod cases;
 mod trust;
+mod unchecked;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

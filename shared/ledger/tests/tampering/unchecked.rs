@@ -1,0 +1,124 @@
+//! Evidence that cannot be read: the other logs are verified all the same, and "could not check" is never "holds".
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Mutex;
+
+use ledgerline_ledger::acts;
+use ledgerline_ledger::entry::Field;
+use ledgerline_ledger::posting::Posting;
+use ledgerline_ledger::verify::FindingKind::*;
+use ledgerline_ledger::verify::{Evidence, EvidenceFault, Given, HeadRow, ObjectVersion, Options, Report, Trust};
+
+use super::builder::{self, Ledger, act_line, line};
+use super::{calls, check, clean, globex, options, trusting};
+
+/// A ledger with one object that cannot be read: at all, or more than once.
+struct Failing<'a> {
+    ledger: &'a Ledger,
+    key: String,
+    reads: Mutex<u32>,
+}
+
+fn failing(ledger: &Ledger, key: String, good_reads: u32) -> Failing<'_> {
+    Failing { ledger, key, reads: Mutex::new(good_reads) }
+}
+
+impl Evidence for Failing<'_> {
+    fn versions(&self, each: &mut dyn FnMut(ObjectVersion)) -> Result<(), EvidenceFault> {
+        self.ledger.versions(each)
+    }
+
+    fn read(&self, version: &ObjectVersion) -> Result<Vec<u8>, EvidenceFault> {
+        let mut reads = self.reads.lock().unwrap();
+        if version.key == self.key && *reads == 0 {
+            let source = io::Error::other("the store is away");
+            return Err(EvidenceFault::Unavailable(format!("read {}", version.key), Box::new(source)));
+        }
+        *reads -= u32::from(version.key == self.key);
+        self.ledger.read(version)
+    }
+
+    fn heads(&self) -> Result<Option<Vec<HeadRow>>, EvidenceFault> {
+        self.ledger.heads()
+    }
+
+    fn postings(&self, each: &mut dyn FnMut(Posting)) -> Result<Given, EvidenceFault> {
+        self.ledger.postings(each)
+    }
+}
+
+/// The logs that were verified, and those that could not be.
+fn logs(report: &Report) -> (BTreeSet<&str>, Vec<&str>) {
+    let seen = report.logs.iter().map(|log| log.log.as_str()).collect();
+    (seen, report.unchecked.iter().map(|log| log.log.as_str()).collect())
+}
+
+#[test]
+fn a_log_that_cannot_be_read_keeps_none_of_the_others_from_being_verified() {
+    let mut ledger = clean();
+    let unreadable = ledger.segment(&globex(), 1);
+    let report = check(&failing(&ledger, unreadable.clone(), 0), &trusting(&ledger), &options(&ledger));
+    let others = BTreeSet::from(["acme/entity/1/0", "acme/interaction/1/0", "acme/interaction/2/0"]);
+    assert_eq!(logs(&report), (others.clone(), vec![globex().as_str()]));
+    assert_eq!(report.findings, [], "and of its index nothing is said");
+    assert!(!report.holds(), "what could not be looked at does not hold");
+    let told = serde_json::to_value(&report).unwrap();
+    assert_eq!(told["unchecked"][0]["fault"], format!("cannot read {unreadable}: the store is away"));
+
+    let key = ledger.segment(&calls(), 2);
+    let renamed = ledger.rewrite(&key, |lines| lines.swap(130, 140));
+    let report = check(&failing(&ledger, unreadable, 0), &trusting(&ledger), &options(&ledger));
+    assert_eq!(logs(&report), (others, vec![globex().as_str()]));
+    let found: Vec<_> = report.findings.iter().map(|found| (found.kind, found.key.as_str())).collect();
+    assert_eq!(found, [(EntryReordered, renamed.as_str())]);
+}
+
+#[test]
+fn what_was_found_before_the_fault_stays_found() {
+    let mut ledger = clean();
+    let (damaged, unreadable) = (ledger.segment(&calls(), 0), ledger.segment(&calls(), 5));
+    ledger.change(&damaged, |bytes| bytes.push(0));
+    let report = check(&failing(&ledger, unreadable, 0), &trusting(&ledger), &options(&ledger));
+    assert_eq!(logs(&report).1, [calls().as_str()]);
+    assert!(report.findings.iter().any(|found| (found.kind, &found.key) == (SegmentAltered, &damaged)));
+}
+
+#[test]
+fn a_segment_that_is_gone_when_its_postings_are_compared_leaves_its_log_unchecked() {
+    let mut ledger = clean();
+    let segment = ledger.segment(&calls(), 3);
+    let row = ledger.postings.iter_mut().find(|row| row.segment == segment).unwrap();
+    row.from = "2026-01-01T00:00:00.000Z".to_owned();
+    let report = check(&failing(&ledger, segment, 1), &trusting(&ledger), &options(&ledger));
+    assert_eq!(logs(&report).1, [calls().as_str()]);
+    assert!(!logs(&report).0.contains(calls().as_str()));
+    assert_eq!(report.findings, []);
+}
+
+#[test]
+fn the_ledgers_own_entries_are_no_events() {
+    let mut ledger = clean();
+    let note = String::from_utf8(ledger.bytes(&ledgerline_ledger::checkpoint::live_key(&calls()))).unwrap();
+    let newest = |report: &Report| {
+        let seen = report.logs.iter().find(|seen| seen.log == calls().as_str()).unwrap();
+        (seen.newest_event, seen.entries)
+    };
+    let whole = |ledger: &Ledger| newest(&check(ledger, &trusting(ledger), &options(ledger)));
+    assert_eq!(whole(&ledger), (Some(865), 866));
+    for (count, kind) in (1..).zip(acts::TYPES) {
+        ledger.append(&calls(), &[act_line(&calls(), kind, "note", Field::Int(count))]);
+    }
+    assert_eq!(whole(&ledger), (Some(865), 872));
+    let trust = Trust { checkpoints: vec![note], ..trusting(&ledger) };
+    let since = |ledger: &Ledger| newest(&check(ledger, &trust, &Options { incremental: true, ..options(ledger) }));
+    assert_eq!(since(&ledger), (None, 6), "of this run, none");
+    let lines = [line(&calls(), 900), act_line(&calls(), acts::HOLD_PLACED, "note", Field::Int(7))];
+    ledger.append(&calls(), &lines);
+    assert_eq!(since(&ledger), (Some(872), 8));
+    // A type alone makes an act, whatever the entry is about.
+    let mut entry = builder::entry(&calls(), 901);
+    entry.event_type = acts::INTERACTION_SEALED.to_owned();
+    ledger.append(&calls(), &[entry.to_line().unwrap().into_text()]);
+    assert_eq!(since(&ledger), (Some(872), 9));
+}
