@@ -144,7 +144,7 @@ where
             }
         }
         if is_good(&report, log) && !matches!(growth, Growth::Shrunk { .. }) {
-            let now = watch::after(before.as_ref(), seen.size, seen.checkpoint.as_deref(), now_ms);
+            let now = watch::after(before.as_ref(), &seen.into(), now_ms);
             match ports.watch.remember(log, before.as_ref(), &now).await {
                 // Another run has moved it; both were good.
                 Ok(()) | Err(StoreError::Conflict(_)) => {}
@@ -164,12 +164,20 @@ where
     }
 }
 
+/// Of a log that is remembered, the keys that counted for it then: others count once an entry under these announces them,
+/// and not because they are deployed. Of a log that is not, the deployment's current key.
 fn trust(rules: &Rules, public_key: &[u8; 32], watched: &[(LogId, Option<Watched>)]) -> Result<Trust, KeyError> {
-    let keys = watched
-        .iter()
-        .map(|(log, _)| Ok(VerifyingKey::new(&origin(&rules.deployment, log), KeyKind::Log, public_key)?.vkey()));
+    let mut keys = Vec::new();
+    for (log, before) in watched {
+        match before {
+            Some(before) => keys.extend(before.keys.iter().cloned()),
+            None => {
+                keys.push(VerifyingKey::new(&origin(&rules.deployment, log), KeyKind::Log, public_key)?.vkey());
+            }
+        }
+    }
     Ok(Trust {
-        keys: keys.collect::<Result<_, KeyError>>()?,
+        keys,
         checkpoints: watched.iter().filter_map(|(_, before)| before.as_ref()?.checkpoint.clone()).collect(),
         ..Trust::default()
     })

@@ -174,3 +174,48 @@ async fn a_memory_that_was_not_written_is_an_error_and_the_next_run_repeats_it()
         assert_eq!(world.memory(CALLS).unwrap().size, 5, "{fault:?}");
     }
 }
+
+#[tokio::test]
+async fn a_key_that_an_entry_announced_is_remembered_and_counts_for_what_it_signs() {
+    let mut world = World::new();
+    let (old, new) = (world.vkey(CALLS, 7), world.vkey(CALLS, 8));
+    world.append(CALLS, 5).await;
+    assert!(world.run(Look::New).await.unwrap().holds);
+    assert_eq!(world.memory(CALLS).unwrap().keys, [old.clone()]);
+    world.announce(CALLS, 8).await;
+    assert!(world.run(Look::New).await.unwrap().holds);
+    assert_eq!(world.memory(CALLS).unwrap().keys, [old.clone(), new.clone()]);
+    world.deploy_key(8);
+    world.append(CALLS, 3).await;
+    for look in [Look::New, Look::Everything] {
+        assert!(world.run(look).await.unwrap().holds, "{look:?}");
+        assert_eq!(world.memory(CALLS).unwrap().keys, [old.clone(), new.clone()], "{look:?}");
+    }
+    assert_eq!(world.memory(CALLS).unwrap().size, 9);
+}
+
+#[tokio::test]
+async fn a_rotation_between_two_runs_is_followed() {
+    let mut world = World::new();
+    world.append(CALLS, 5).await;
+    world.run(Look::New).await.unwrap();
+    world.announce(CALLS, 8).await;
+    world.deploy_key(8);
+    world.append(CALLS, 3).await;
+    assert!(world.run(Look::New).await.unwrap().holds);
+    assert_eq!(world.memory(CALLS).unwrap().size, 9);
+}
+
+#[tokio::test]
+async fn a_key_that_is_deployed_but_was_never_announced_does_not_count() {
+    let mut world = World::new();
+    world.append(CALLS, 5).await;
+    world.run(Look::New).await.unwrap();
+    let memory = world.memory(CALLS);
+    world.deploy_key(8);
+    world.append(CALLS, 3).await;
+    for look in [Look::New, Look::Everything] {
+        assert!(!world.run(look).await.unwrap().holds, "{look:?}");
+        assert_eq!(world.memory(CALLS), memory, "{look:?}");
+    }
+}

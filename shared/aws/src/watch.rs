@@ -1,4 +1,5 @@
-//! What the scheduled verification remembers, in the control table: row `LOG#<log>`, `WATCH`.
+//! What the scheduled verification remembers, in the control table: row `WATCH#<log>`, `WATCH`. Its partition is
+//! its own, so that a role can be allowed to write it and no head.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -40,6 +41,7 @@ impl WatchLogs for WatchTable {
     async fn remember(&self, log: &LogId, before: Option<&Watched>, now: &Watched) -> Result<(), StoreError> {
         let mut item = row(log);
         item.insert("size".to_owned(), number(now.size));
+        item.insert("keys".to_owned(), AttributeValue::L(now.keys.iter().map(text).collect()));
         item.insert("verifiedAt".to_owned(), number(now.verified_at_ms));
         item.insert("grewAt".to_owned(), number(now.grew_at_ms));
         if let Some(checkpoint) = &now.checkpoint {
@@ -58,7 +60,7 @@ impl WatchLogs for WatchTable {
 }
 
 fn row(log: &LogId) -> Item {
-    items::key(&format!("LOG#{log}"), "WATCH")
+    items::key(&format!("WATCH#{log}"), "WATCH")
 }
 
 fn read(item: &Item) -> Result<Watched, StoreError> {
@@ -67,9 +69,16 @@ fn read(item: &Item) -> Result<Watched, StoreError> {
         _ => None,
     };
     let corrupt = || StoreError::Corrupt(Failure::new("a row of verification lacks a time"));
+    let keys = match item.get("keys") {
+        Some(AttributeValue::L(keys)) => keys.iter().map(|key| key.as_s().ok().cloned()).collect::<Option<Vec<_>>>(),
+        _ => None,
+    };
+    // Without keys nothing of it could be checked; that is no reason to trust others.
+    let keyless = || StoreError::Corrupt(Failure::new("a row of verification has no list of keys"));
     Ok(Watched {
         size: items::read_number(item, "size")?,
         checkpoint: items::read_text(item, "checkpoint").ok(),
+        keys: keys.filter(|keys| !keys.is_empty()).ok_or_else(keyless)?,
         verified_at_ms: time("verifiedAt").ok_or_else(corrupt)?,
         grew_at_ms: time("grewAt").ok_or_else(corrupt)?,
     })

@@ -7,14 +7,17 @@ use std::future::Future;
 
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::StoreError;
+use ledgerline_ledger::verify::LogReport;
 
-/// A log as the last good run left it. Row `LOG#<log>`, `WATCH` of the control table.
+/// A log as the last good run left it. Row `WATCH#<log>`, `WATCH` of the control table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watched {
     /// Entries that were verified.
     pub size: u64,
     /// The signed checkpoint that the next run begins at, as it was stored.
     pub checkpoint: Option<String>,
+    /// The verification keys that counted for the log then: what the next run trusts, and nothing besides. Never empty.
+    pub keys: Vec<String>,
     /// When this was found, in epoch milliseconds.
     pub verified_at_ms: i64,
     /// When the log was last seen larger than before, in epoch milliseconds.
@@ -72,12 +75,30 @@ pub fn growth(before: Option<&Watched>, size: u64, now_ms: i64, patience_ms: i64
     if for_ms > patience_ms { Growth::Quiet { for_ms } } else { Growth::Nothing { for_ms } }
 }
 
+/// What a run saw of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen<'a> {
+    /// Entries of the log.
+    pub size: u64,
+    /// Its newest good checkpoint, as stored.
+    pub checkpoint: Option<&'a str>,
+    /// The verification keys that count for it now.
+    pub keys: &'a [String],
+}
+
+impl<'a> From<&'a LogReport> for Seen<'a> {
+    fn from(report: &'a LogReport) -> Self {
+        Self { size: report.size, checkpoint: report.checkpoint.as_deref(), keys: &report.keys }
+    }
+}
+
 /// What to remember after a run without findings.
-pub fn after(before: Option<&Watched>, size: u64, checkpoint: Option<&str>, now_ms: i64) -> Watched {
-    let grew = before.is_none_or(|before| size > before.size);
+pub fn after(before: Option<&Watched>, seen: &Seen<'_>, now_ms: i64) -> Watched {
+    let grew = before.is_none_or(|before| seen.size > before.size);
     Watched {
-        size,
-        checkpoint: checkpoint.map(str::to_owned).or_else(|| before.and_then(|before| before.checkpoint.clone())),
+        size: seen.size,
+        checkpoint: seen.checkpoint.map(str::to_owned).or_else(|| before?.checkpoint.clone()),
+        keys: seen.keys.to_vec(),
         verified_at_ms: now_ms,
         grew_at_ms: before.filter(|_| !grew).map_or(now_ms, |before| before.grew_at_ms),
     }
@@ -90,7 +111,12 @@ mod tests {
     const HOUR: i64 = 3_600_000;
 
     fn seen(size: u64, grew_at_ms: i64) -> Watched {
-        Watched { size, checkpoint: Some("note".to_owned()), verified_at_ms: grew_at_ms, grew_at_ms }
+        let (checkpoint, keys) = (Some("note".to_owned()), vec!["old key".to_owned()]);
+        Watched { size, checkpoint, keys, verified_at_ms: grew_at_ms, grew_at_ms }
+    }
+
+    fn keys(keys: &[&str]) -> Vec<String> {
+        keys.iter().map(|key| (*key).to_owned()).collect()
     }
 
     #[test]
@@ -106,11 +132,13 @@ mod tests {
 
     #[test]
     fn the_time_of_growth_outlives_runs_without_any() {
-        let first = after(None, 7, Some("note at 7"), 10);
-        let second = after(Some(&first), 7, None, 20);
+        let (old, both) = (keys(&["old key"]), keys(&["old key", "new key"]));
+        let first = after(None, &Seen { size: 7, checkpoint: Some("note at 7"), keys: &old }, 10);
+        let second = after(Some(&first), &Seen { size: 7, checkpoint: None, keys: &old }, 20);
         assert_eq!((second.verified_at_ms, second.grew_at_ms), (20, 10));
         assert_eq!(second.checkpoint.as_deref(), Some("note at 7"));
-        let third = after(Some(&second), 8, Some("note at 8"), 30);
+        let third = after(Some(&second), &Seen { size: 8, checkpoint: Some("note at 8"), keys: &both }, 30);
+        assert_eq!((first.keys, second.keys, third.keys), (old.clone(), old, both));
         assert_eq!((third.grew_at_ms, third.checkpoint.as_deref()), (30, Some("note at 8")));
     }
 }

@@ -5,14 +5,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use ledgerline_custody::acts::{ActKind, record_of_log};
 use ledgerline_custody::publication::{self, Memory, Publication, Settings};
 use ledgerline_custody::watch::Watched;
 use ledgerline_ledger::append::plan_append;
+use ledgerline_ledger::checkpoint::origin;
 use ledgerline_ledger::chunk::{Chunk, ChunkId};
-use ledgerline_ledger::entry::{PendingEntry, Record, Source};
+use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
 use ledgerline_ledger::ports::{CommitAppend as _, LockMode, Put, WriteSegment as _};
+use ledgerline_ledger::signing::{KeyKind, VerifyingKey};
+use ledgerline_ledger::verify::KEY_FIELD;
 use ledgerline_testkit::evidence::FakeEvidence;
 use ledgerline_testkit::fakes::calls::Calls;
 use ledgerline_testkit::fakes::control::FakeControl;
@@ -96,27 +100,55 @@ impl World {
         self.ports.ledger.set_now_s(now_ms as u64 / 1000);
     }
 
-    /// Appends a chunk, publishes it and signs it; the segment's key.
+    /// Appends source events as a chunk, publishes it and signs it; the segment's key.
     pub async fn append(&self, log: &str, entries: u64) -> String {
+        let log = LogId::parse(log).unwrap();
+        self.append_chunk(&log, (0..entries).map(|line| entry(&log, line)).collect()).await
+    }
+
+    /// The same with one act of the ledger's own, about the log.
+    pub async fn act(&self, log: &str, kind: ActKind, fields: &[(&str, Field)]) -> String {
+        let log = LogId::parse(log).unwrap();
+        let mut act = entry(&log, 0);
+        act.event_type = kind.name().to_owned();
+        act.activity = kind.name().to_owned();
+        act.record = record_of_log(&log);
+        act.fields = fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        self.append_chunk(&log, vec![act]).await
+    }
+
+    /// Announces the key of a seed in a log.
+    pub async fn announce(&self, log: &str, seed: u8) {
+        let key = Field::Text(vkey(log, &signer(seed)));
+        self.act(log, ActKind::SigningKeyAdded, &[(KEY_FIELD, key)]).await;
+    }
+
+    /// Deploys the key of a seed.
+    pub fn deploy_key(&mut self, seed: u8) {
+        self.ports.signer = signer(seed);
+    }
+
+    async fn append_chunk(&self, log: &LogId, entries: Vec<PendingEntry>) -> String {
         self.pass(STEP_MS);
-        let (log, now_ms) = (LogId::parse(log).unwrap(), self.now_ms() as u64);
+        let now_ms = self.now_ms() as u64;
         let settings = Settings {
             deployment: "trial".to_owned(),
             lock_mode: LockMode::Governance,
             retention_days: u64::from(RETENTION_DAYS),
         };
         let publication = Publication { ports: &self.ports, settings: &settings, memory: &Memory::default() };
-        let head = publication.load_finished(&log).await.unwrap();
+        let head = publication.load_finished(log).await.unwrap();
         let object = format!("{:032x}", self.objects.fetch_add(1, Ordering::SeqCst));
-        let text: String = (0..entries).map(|line| entry(&log, &object, line)).collect();
+        let lines = entries.len();
+        let text: String = entries.into_iter().map(|entry| line_of(entry, &object)).collect();
         let id = ChunkId { object, ordinal: 0 };
-        let chunk = Chunk::check(id, &log, entries as usize, member::pack(text.as_bytes())).unwrap();
-        let plan = plan_append(&log, &head, &[chunk]).unwrap();
+        let chunk = Chunk::check(id, log, lines, member::pack(text.as_bytes())).unwrap();
+        let plan = plan_append(log, &head, &[chunk]).unwrap();
         let (key, lock) = (plan.name.key(), settings.lock(now_ms));
         let put = self.ports.ledger.put_segment(&key, &plan.bytes, &plan.sha256, &lock).await.unwrap();
         let Put::Written { version_id } = put else { panic!("{key} was there") };
         self.ports.control.commit(&plan.commit(version_id, now_ms / 1000)).await.unwrap();
-        publication.catch_up(&log, now_ms).await.unwrap();
+        publication.catch_up(log, now_ms).await.unwrap();
         key
     }
 
@@ -141,15 +173,30 @@ impl World {
         self.watch.now(&LogId::parse(log).unwrap())
     }
 
+    /// The verification key of a seed for a log.
+    pub fn vkey(&self, log: &str, seed: u8) -> String {
+        vkey(log, &signer(seed))
+    }
+
     /// The keys that runs read since this was last asked.
     pub fn take_read(&self) -> Vec<String> {
         self.evidence.take_read()
     }
 }
 
-fn entry(log: &LogId, object: &str, line: u64) -> String {
-    let pending = PendingEntry {
-        event_id: format!("{}{line:08x}", &object[8..]),
+/// The key of a seed; the deployment begins with 7.
+fn signer(seed: u8) -> FakeSigner {
+    FakeSigner::with_seed([seed; 32], Faults::none(), Calls::default())
+}
+
+fn vkey(log: &str, signer: &FakeSigner) -> String {
+    let origin = origin("trial", &LogId::parse(log).unwrap());
+    VerifyingKey::new(&origin, KeyKind::Log, &signer.key()).unwrap().vkey()
+}
+
+fn entry(log: &LogId, line: u64) -> PendingEntry {
+    PendingEntry {
+        event_id: String::new(),
         org: log.org().to_owned(),
         event_type: "user.start".to_owned(),
         activity: "Agent connected".to_owned(),
@@ -161,8 +208,13 @@ fn entry(log: &LogId, object: &str, line: u64) -> String {
         lineage_token: "6f1c1e0e-7a3f-5a53-9a38-7e3f5f8f0b11".to_owned(),
         schema_version: "genesys/1".to_owned(),
         policy_version: "1".to_owned(),
-        source: Source { object: object.to_owned(), line },
+        source: Source { object: String::new(), line },
         salt: [line as u8; 16],
-    };
-    format!("{}\n", pending.to_line().unwrap().as_str())
+    }
+}
+
+fn line_of(mut entry: PendingEntry, object: &str) -> String {
+    entry.event_id = format!("{}{:08x}", &object[8..], entry.source.line);
+    entry.source.object = object.to_owned();
+    format!("{}\n", entry.to_line().unwrap().as_str())
 }
