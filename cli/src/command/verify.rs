@@ -53,6 +53,7 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Answered {
     };
     let options = Options {
         logs,
+        first: Vec::new(),
         threads: context.threads,
         now_ms: context.now_ms,
         locks: if args.without_locks { LockRule::Ignore } else { LockRule::Present },

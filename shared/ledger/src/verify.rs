@@ -59,7 +59,8 @@ pub fn verify<E: Evidence + ?Sized>(
     let mut found = Found { findings, differing: Vec::new() };
     // What lies before it was not read, and what lies behind it is still being written.
     let mut ranges: HashMap<LogId, std::ops::Range<u64>> = HashMap::new();
-    for log in &names {
+    let first = options.first.iter().filter(|log| names.contains(log));
+    for log in first.chain(names.iter().filter(|log| !options.first.contains(log))) {
         let inventory = inventories.get(log).unwrap_or(&none);
         let keys = Keys::of(log, trust)?;
         let differed = found.differing.len();
@@ -89,6 +90,8 @@ pub fn verify<E: Evidence + ?Sized>(
             Err(fault) => {
                 // Its postings were compared in part: nothing is said of them.
                 found.differing.truncate(differed);
+                let segments = inventory.segments.iter().map(|segment| segment.name(log).key());
+                stored.iter_mut().for_each(|stored| segments.clone().for_each(|key| stored.skip(&key)));
                 report.unchecked.push(Unchecked { log: log.to_string(), fault });
                 0..0
             }
@@ -97,7 +100,15 @@ pub fn verify<E: Evidence + ?Sized>(
     }
     if let Some(stored) = stored {
         let in_range = |log: &LogId, first: u64| ranges.get(log).is_none_or(|range| range.contains(&first));
-        stored.findings(evidence, &found.differing, in_range, &mut found.findings, &mut report.unchecked)?;
+        let Found { differing, findings } = &mut found;
+        if let Err(fault) = stored.findings(evidence, differing, in_range, findings, &mut report.unchecked) {
+            // Whose rows are wrong was not seen: no log's can be vouched for. What else was found stays found.
+            let unseen = |seen: LogReport| {
+                let fault = EvidenceFault::Unavailable("list the postings again".to_owned(), fault.to_string().into());
+                Unchecked { log: seen.log, fault }
+            };
+            report.unchecked.extend(report.logs.drain(..).map(unseen));
+        }
         let unchecked = &report.unchecked;
         report.logs.retain(|seen| unchecked.iter().all(|log| log.log != seen.log));
     }
@@ -148,6 +159,8 @@ pub struct Trust {
 pub struct Options {
     /// These logs only; all, if there is none.
     pub logs: Vec<LogId>,
+    /// These logs before the others, in this order, for whoever may not come to all; the others follow by name.
+    pub first: Vec<LogId>,
     /// Threads that read and hash.
     pub threads: usize,
     /// Now, in epoch milliseconds: what was written in the last hour may still be on its way.
@@ -177,7 +190,7 @@ pub enum LockRule {
 /// What verification found.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
-    /// What was seen of each log, by name.
+    /// What was seen of each log, in the order in which they were looked at.
     pub logs: Vec<LogReport>,
     /// All contradictions, by log in the order in which they were met.
     pub findings: Vec<Finding>,
@@ -282,6 +295,8 @@ pub struct Progress<'a> {
     pub done: u64,
     /// Entries of it in all.
     pub total: u64,
+    /// Entries of it read so far that are no acts of the ledger's own ([`crate::acts`]).
+    pub events: u64,
 }
 
 /// The field of a `SIGNING_KEY_ADDED` entry that holds the new verification key.

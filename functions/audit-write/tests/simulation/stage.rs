@@ -207,6 +207,7 @@ impl Stage {
         let trust = Trust { keys, checkpoints, ..Trust::default() };
         let options = Options {
             logs: Vec::new(),
+            first: Vec::new(),
             threads: 1,
             // Nothing is on its way any more.
             now_ms: self.latest_ms as u64 + 7_200_000,

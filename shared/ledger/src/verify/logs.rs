@@ -99,7 +99,7 @@ fn look_through<E: Evidence + ?Sized>(
         |scratch: &mut Scratch, job| jobs::run(&reader, scope.inventory, scratch, job),
         |job, done| {
             check.take(job, done, postings, differing)?;
-            progress(Progress { log: scope.log, done: job.to, total });
+            progress(Progress { log: scope.log, done: job.to, total, events: check.events });
             Ok(())
         },
     )?;
@@ -133,6 +133,8 @@ pub(super) struct Check<'a, E: ?Sized> {
     /// Signed checkpoints that contradict the entries: key, size, root.
     pub(super) contradicting: Vec<(String, u64, Hash)>,
     pub(super) newest: Option<Checkpoint>,
+    /// Entries read so far that source events are behind.
+    events: u64,
     /// No key is trusted for this log, which is said once and not of every checkpoint.
     keyless: bool,
 }
@@ -158,6 +160,7 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
             acts: Vec::new(),
             contradicting: Vec::new(),
             newest: None,
+            events: 0,
             keyless: false,
         }
     }
@@ -313,6 +316,7 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
             // Of a segment that has more lines than its name says, the rest is no part of the log.
             let event = done.read.newest_event.filter(|entry| *entry < job.to);
             self.report.newest_event = event.or(self.report.newest_event);
+            self.events += done.read.events;
             self.note_acts(std::mem::take(&mut done.read.acts));
             if let Some(stored) = postings {
                 differing.extend(self.compare_postings(place, &done, stored));

@@ -26,6 +26,8 @@ pub(crate) struct SegmentRead {
     pub(crate) acts: Vec<Act>,
     /// The index of the last entry that a source's event is behind.
     pub(crate) newest_event: Option<u64>,
+    /// How many entries source events are behind.
+    pub(crate) events: u64,
     pub(crate) postings: PostingSum,
     pub(crate) findings: Vec<Finding>,
 }
@@ -172,7 +174,10 @@ impl Reading<'_> {
                 }
             });
             match seen {
-                Ok(()) if !own => self.read.newest_event = Some(index),
+                Ok(()) if !own => {
+                    self.read.newest_event = Some(index);
+                    self.read.events += 1;
+                }
                 Ok(()) => {}
                 Err(error) => self.malformed(index, error),
             }

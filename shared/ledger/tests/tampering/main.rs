@@ -73,6 +73,7 @@ pub(crate) fn trusting(ledger: &Ledger) -> Trust {
 pub(crate) fn options(ledger: &Ledger) -> Options {
     Options {
         logs: vec![],
+        first: vec![],
         threads: 3,
         now_ms: ledger.now_ms,
         locks: LockRule::AtLeast { mode: LockMode::Compliance, days: 365 },

@@ -122,3 +122,70 @@ fn the_ledgers_own_entries_are_no_events() {
     ledger.append(&calls(), &[entry.to_line().unwrap().into_text()]);
     assert_eq!(since(&ledger), (Some(872), 9));
 }
+
+/// Evidence whose postings can be listed so many times.
+struct Listing<'a, E> {
+    evidence: &'a E,
+    left: Mutex<u32>,
+}
+
+fn listed_once<E>(evidence: &E) -> Listing<'_, E> {
+    Listing { evidence, left: Mutex::new(1) }
+}
+
+impl<E: Evidence> Evidence for Listing<'_, E> {
+    fn versions(&self, each: &mut dyn FnMut(ObjectVersion)) -> Result<(), EvidenceFault> {
+        self.evidence.versions(each)
+    }
+
+    fn read(&self, version: &ObjectVersion) -> Result<Vec<u8>, EvidenceFault> {
+        self.evidence.read(version)
+    }
+
+    fn heads(&self) -> Result<Option<Vec<HeadRow>>, EvidenceFault> {
+        self.evidence.heads()
+    }
+
+    fn postings(&self, each: &mut dyn FnMut(Posting)) -> Result<Given, EvidenceFault> {
+        let mut left = self.left.lock().unwrap();
+        if *left == 0 {
+            let source = io::Error::other("the index is away");
+            return Err(EvidenceFault::Unavailable("list the postings".to_owned(), Box::new(source)));
+        }
+        *left -= 1;
+        self.evidence.postings(each)
+    }
+}
+
+#[test]
+fn postings_that_cannot_be_listed_again_leave_every_log_unchecked_and_every_finding_told() {
+    let mut ledger = clean();
+    let clean = check(&listed_once(&ledger), &trusting(&ledger), &options(&ledger));
+    assert!(clean.holds(), "where nothing differs, once is enough");
+    let key = ledger.segment(&calls(), 2);
+    let renamed = ledger.rewrite(&key, |lines| lines.swap(130, 140));
+    ledger.postings.pop();
+    let report = check(&listed_once(&ledger), &trusting(&ledger), &options(&ledger));
+    assert_eq!(report.findings.iter().map(|found| found.key.as_str()).collect::<Vec<_>>(), [renamed.as_str()]);
+    assert!(report.logs.is_empty() && report.unchecked.len() == 4, "{:?}", report.unchecked);
+    assert!(report.unchecked[0].fault.to_string().contains("the index is away"), "{}", report.unchecked[0].fault);
+}
+
+#[test]
+fn a_log_that_was_not_read_needs_no_second_look_at_the_postings() {
+    let ledger = clean();
+    let unreadable = failing(&ledger, ledger.segment(&globex(), 0), 0);
+    let report = check(&listed_once(&unreadable), &trusting(&ledger), &options(&ledger));
+    assert_eq!((report.logs.len(), report.unchecked.len()), (3, 1));
+}
+
+#[test]
+fn the_logs_named_first_are_looked_at_first() {
+    let ledger = clean();
+    let first = Options { first: vec![globex(), calls()], ..options(&ledger) };
+    let report = check(&ledger, &trusting(&ledger), &first);
+    assert!(report.holds());
+    let names: Vec<&str> = report.logs.iter().map(|log| log.log.as_str()).collect();
+    assert_eq!(names[..2], [globex().as_str(), calls().as_str()]);
+    assert_eq!(names.len(), 4);
+}
