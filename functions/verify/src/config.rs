@@ -3,6 +3,8 @@
 use ledgerline_lambda::config::{ConfigError, Env};
 use ledgerline_ledger::ports::LockMode;
 
+use crate::patience::Patience;
+
 /// The function's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -27,8 +29,8 @@ pub struct Rules {
     pub lock_mode: LockMode,
     /// How many days locks must last at least, from writing.
     pub retention_days: u32,
-    /// After how long without a new entry a log counts as fallen silent, in milliseconds.
-    pub quiet_after_ms: i64,
+    /// For how long each log may be silent.
+    pub patience: Patience,
 }
 
 impl Config {
@@ -37,6 +39,11 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it, at once.
     pub fn from_env(mut env: Env) -> Result<Self, ConfigError> {
+        let patience = Patience::parse(&env.text_or("QUIET_HOURS", DEFAULT_QUIET_HOURS));
+        if let Err(problem) = &patience {
+            let remedy = "set hours, as 72, or with others by class or org, as 72,entity=720,acme/interaction=24";
+            env.reject("QUIET_HOURS", problem, remedy);
+        }
         let modes = [("GOVERNANCE", LockMode::Governance), ("COMPLIANCE", LockMode::Compliance)];
         let config = Self {
             control_table: env.text("CONTROL_TABLE"),
@@ -47,20 +54,17 @@ impl Config {
                 deployment: env.text("DEPLOYMENT_ID"),
                 lock_mode: env.choice("LOCK_MODE", &modes).unwrap_or(LockMode::Governance),
                 retention_days: env.number("RETENTION_DAYS", 1, 1..=MAX_RETENTION_DAYS),
-                quiet_after_ms: env.number("QUIET_HOURS", DEFAULT_QUIET_HOURS, 1..=MAX_QUIET_HOURS) * HOUR_MS,
+                patience: patience.unwrap_or_default(),
             },
         };
         env.finish().map(|()| config)
     }
 }
 
-const HOUR_MS: i64 = 3_600_000;
 /// Object Lock takes up to 100 years.
 const MAX_RETENTION_DAYS: u32 = 36_500;
 /// A weekend without a call is usual for many centres; a third day is worth a look.
-const DEFAULT_QUIET_HOURS: i64 = 72;
-/// A year.
-const MAX_QUIET_HOURS: i64 = 8_760;
+const DEFAULT_QUIET_HOURS: &str = "72";
 
 #[cfg(test)]
 mod tests {
@@ -84,9 +88,19 @@ mod tests {
 
     #[test]
     fn a_complete_environment_is_accepted() {
-        let config = Config::from_env(env(("QUIET_HOURS", "24"))).unwrap();
+        let config = Config::from_env(env(("QUIET_HOURS", "24,entity=720"))).unwrap();
         assert_eq!((config.rules.lock_mode, config.rules.retention_days), (LockMode::Compliance, 2555));
-        assert_eq!(config.rules.quiet_after_ms, 24 * HOUR_MS);
+        assert_eq!(config.rules.patience, Patience::parse("24,entity=720").unwrap());
+        assert_eq!(Config::from_env(env(("", ""))).unwrap().rules.patience, Patience::parse("72").unwrap());
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_hours_is_said() {
+        let error = Config::from_env(env(("QUIET_HOURS", "72,entity=soon"))).unwrap_err().to_string();
+        assert!(
+            error.contains("QUIET_HOURS has \"soon\" where a whole number of hours from 1 to 8760 is expected: set "),
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,24 +1,32 @@
 //! Verifies the ledger on a schedule: what is new each hour, everything once a day.
 //!
 //! Invariant: a run either says that the evidence holds, or names what does not, or fails; it never writes to the
-//! evidence. A log's memory moves on only past what was found good ([`ledgerline_custody::watch`]).
+//! evidence. A log's memory moves on only past what was found good ([`ledgerline_custody::watch`]). What is wrong with one log,
+//! or keeps it from being read, stops no other; of each log that was not verified the run says so, and why.
 
+mod blame;
 pub mod config;
+pub mod patience;
+mod recall;
+mod telling;
+mod within;
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use ledgerline_custody::watch::{self, Growth, WatchLogs, Watched};
-use ledgerline_ledger::checkpoint::origin;
+use ledgerline_custody::watch::{self, Growth, Seen, WatchLogs, Watched};
+use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{ListLogs, Sign};
-use ledgerline_ledger::signing::{KeyError, KeyKind, VerifyingKey};
+use ledgerline_ledger::ports::{ListLogs, ReadHead, Sign};
 use ledgerline_ledger::store::StoreError;
-use ledgerline_ledger::verify::{
-    Evidence, EvidenceFault, Finding, FindingKind, LockRule, LogReport, Options, Report, Trust, verify,
-};
+use ledgerline_ledger::verify::{Evidence, EvidenceFault, LockRule, LogReport, Options, Report, Trust, verify};
 use serde::{Deserialize, Serialize};
 
 pub use config::{Config, Rules};
+pub use patience::Patience;
+use recall::{Known, recall};
+use within::{OutOfTime, Within};
 
 /// What a run looks at. The schedules' input; anything else in it is ignored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -47,13 +55,17 @@ pub struct Summary {
     pub holds: bool,
     /// Contradictions.
     pub findings: usize,
-    /// Logs.
+    /// Logs that were verified.
     pub logs: usize,
+    /// Logs that were not.
+    pub unchecked: usize,
+    /// Logs that were verified and could not be remembered.
+    pub forgotten: usize,
     /// Entries read and hashed.
     pub entries: u64,
-    /// Entries that came since the last good run.
+    /// Entries of sources that came since the last good run; the ledger's own acts are none.
     pub delivered: u64,
-    /// Logs to which nothing came for longer than they may be silent.
+    /// Logs to which no source's entry came for longer than they may be silent.
     pub quiet: usize,
 }
 
@@ -64,7 +76,7 @@ pub struct Ports<E, C, W, S> {
     pub entries: Arc<E>,
     /// The evidence, whole.
     pub everything: Arc<E>,
-    /// The names of the logs.
+    /// The names of the logs, and their heads.
     pub logs: C,
     /// What the last good run left.
     pub watch: W,
@@ -72,165 +84,215 @@ pub struct Ports<E, C, W, S> {
     pub signer: S,
 }
 
-/// Why a run could not tell. The invocation fails, and its alarm says so.
+/// Why a run could not tell, or not of every log. The invocation fails, and its alarm says so.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
-    /// A store did not answer.
-    #[error("the ledger could not be verified: {0}")]
+    /// The names of the logs could not be read.
+    #[error("nothing could be verified: {0}")]
     Store(#[from] StoreError),
-    /// The evidence could not be read.
-    #[error("the ledger could not be verified: {0}")]
+    /// The evidence could not be read, none of it.
+    #[error("nothing could be verified: {0}")]
     Evidence(#[from] EvidenceFault),
-    /// The signing key is none.
-    #[error("the signing key cannot be used: {0}; set SIGNING_KEY_ID to an ECC_NIST_EDWARDS25519 key")]
-    Key(#[from] KeyError),
-    /// Some logs could not be looked at; the others were, and what was found in them is told and remembered.
-    #[error("{0} logs could not be verified; the log lines say which and why")]
-    Unchecked(usize),
+    /// Some logs were not verified, or not remembered; all that was found of the others is told and remembered.
+    #[error("{unchecked} logs were not verified, {forgotten} could not be remembered; the log lines say which and why")]
+    Partly {
+        /// Not verified.
+        unchecked: usize,
+        /// Not remembered.
+        forgotten: usize,
+    },
     /// The verification itself broke.
     #[error("verification ended early; its log line says where")]
     Broken,
 }
 
-/// Verifies, reports, remembers.
+/// Verifies, reports, remembers; until shortly before `deadline_ms`, in epoch milliseconds.
 ///
 /// # Errors
-/// Whatever kept it from telling; findings are no error.
-pub async fn handle<E, C, W, S>(
+/// Whatever kept it from telling, of one log or of all; findings are no error.
+pub async fn handle<E, C, W, S, K>(
     ports: &Ports<E, C, W, S>,
     rules: &Rules,
-    now_ms: i64,
+    clock: &K,
+    deadline_ms: i64,
     request: Request,
 ) -> Result<Summary, VerifyError>
 where
     E: Evidence + Send + 'static,
-    C: ListLogs,
+    C: ListLogs + ReadHead,
     W: WatchLogs,
     S: Sign,
+    K: Clock + Clone + 'static,
 {
-    let logs = ports.logs.logs().await?;
-    let mut watched = Vec::with_capacity(logs.len());
-    for log in logs {
-        let before = ports.watch.watched(&log).await?;
-        watched.push((log, before));
+    let now_ms = clock.now_ms();
+    let mut run = Run { look: request.look, now_ms, events: HashMap::new(), summary: Summary::default() };
+    let (mut known, mut left_out) = (Vec::new(), HashSet::new());
+    for log in ports.logs.logs().await? {
+        match recall(&ports.logs, &ports.watch, &ports.signer, &rules.deployment, &log).await {
+            Ok(remembered) => known.push(remembered),
+            Err(fault) => {
+                run.not_verified(log.as_str(), &fault);
+                left_out.insert(log);
+            }
+        }
     }
-    let trust = trust(rules, &ports.signer.public_key().await?, &watched)?;
+    let known = watch::order(known, |known| known.before.as_ref(), run.is_whole(), now_ms);
     let evidence = match request.look {
         Look::New => Arc::clone(&ports.entries),
         Look::Everything => Arc::clone(&ports.everything),
     };
-    let options = options(rules, now_ms, request.look);
-    // Verification reads by blocking calls, from threads that are not the runtime's own.
-    let run = tokio::task::spawn_blocking(move || verify(evidence.as_ref(), &trust, &options, &mut |_| ()));
-    let report = run.await.map_err(|_| VerifyError::Broken)??;
-    let mut summary = Summary {
-        holds: report.holds(),
-        findings: report.findings.len(),
-        logs: report.logs.len(),
-        entries: report.logs.iter().map(|log| log.entries).sum(),
-        ..Summary::default()
+    let heads = known.iter().filter_map(|known| known.head.clone()).collect();
+    let within = Within { evidence, clock: clock.clone(), until_ms: deadline_ms - RESERVE_MS, heads, left_out };
+    let report = match run.look_at(within, rules, &known, deadline_ms - LAST_WORD_MS - now_ms).await {
+        Ok(report) => report,
+        Err(VerifyError::Evidence(fault)) => {
+            known.iter().for_each(|known| run.not_verified(known.log.as_str(), &fault));
+            return Err(fault.into());
+        }
+        Err(error) => return Err(error),
     };
-    report.findings.iter().for_each(tell_finding);
-    for (log, before) in &watched {
-        let Some(seen) = report.logs.iter().find(|seen| seen.log == log.as_str()) else { continue };
-        let growth = tell_growth(log, before.as_ref(), seen, now_ms, rules);
-        match growth {
-            Growth::Delivered { entries } => summary.delivered += entries,
-            Growth::Quiet { .. } => summary.quiet += 1,
-            Growth::Nothing { .. } => {}
-            Growth::Shrunk { .. } => {
-                summary.findings += 1;
-                summary.holds = false;
-            }
+    run.conclude(&ports.watch, rules, &known, &report).await;
+    run.summary.holds = run.summary.findings == 0 && run.summary.unchecked == 0;
+    let Summary { unchecked, forgotten, .. } = run.summary;
+    telling::verified(request.look, &run.summary);
+    if unchecked + forgotten > 0 { Err(VerifyError::Partly { unchecked, forgotten }) } else { Ok(run.summary) }
+}
+
+/// One run.
+struct Run {
+    look: Look,
+    now_ms: i64,
+    /// Entries of sources that came since each log was last good.
+    events: HashMap<LogId, u64>,
+    summary: Summary,
+}
+
+impl Run {
+    fn is_whole(&self) -> bool {
+        self.look == Look::Everything
+    }
+
+    fn not_verified(&mut self, log: &str, fault: &dyn std::error::Error) {
+        telling::not_verified(log, fault);
+        self.summary.unchecked += 1;
+    }
+
+    /// Verification reads by blocking calls, from threads that are not the runtime's own. One that hangs in such a call, or
+    /// in a listing that has no end, is waited for no longer than `patience_ms`.
+    async fn look_at<E, K>(
+        &mut self,
+        evidence: Within<E, K>,
+        rules: &Rules,
+        known: &[Known],
+        patience_ms: i64,
+    ) -> Result<Report, VerifyError>
+    where
+        E: Evidence + Send + 'static,
+        K: Clock + 'static,
+    {
+        let trust = Trust {
+            keys: known.iter().flat_map(|known| known.keys.iter().cloned()).collect(),
+            checkpoints: known.iter().filter_map(|known| known.before.as_ref()?.checkpoint.clone()).collect(),
+            ..Trust::default()
+        };
+        let options = self.options(rules, known);
+        let sizes: HashMap<LogId, u64> = known
+            .iter()
+            .map(|known| (known.log.clone(), known.before.as_ref().map_or(0, |before| before.size)))
+            .collect();
+        let verified = tokio::task::spawn_blocking(move || {
+            let mut counts: HashMap<LogId, (u64, u64)> = HashMap::new();
+            let report = verify(&evidence, &trust, &options, &mut |progress| {
+                let (old, all) = counts.entry(progress.log.clone()).or_default();
+                *all = progress.events;
+                // A run may read a little of what was read before.
+                if sizes.get(progress.log).is_some_and(|size| progress.done <= *size) {
+                    *old = progress.events;
+                }
+            });
+            (report, counts)
+        });
+        let patience = Duration::from_millis(u64::try_from(patience_ms).unwrap_or_default());
+        let ended = tokio::time::timeout(patience, verified).await.map_err(|_| OutOfTime::fault())?;
+        let (report, counts) = ended.map_err(|_| VerifyError::Broken)?;
+        self.events = counts.into_iter().map(|(log, (old, all))| (log, all - old)).collect();
+        Ok(report?)
+    }
+
+    fn options(&self, rules: &Rules, known: &[Known]) -> Options {
+        Options {
+            logs: Vec::new(),
+            first: known.iter().map(|known| known.log.clone()).collect(),
+            threads: THREADS,
+            now_ms: u64::try_from(self.now_ms).unwrap_or_default(),
+            locks: match self.look {
+                Look::New => LockRule::Ignore,
+                Look::Everything => LockRule::AtLeast { mode: rules.lock_mode, days: rules.retention_days },
+            },
+            incremental: self.look == Look::New,
         }
-        if is_good(&report, log) && !matches!(growth, Growth::Shrunk { .. }) {
-            let now = watch::after(before.as_ref(), &seen.into(), now_ms);
-            match ports.watch.remember(log, before.as_ref(), &now).await {
-                // Another run has moved it; both were good.
+    }
+
+    /// Tells what was found, and remembers each log by itself.
+    async fn conclude<W: WatchLogs>(&mut self, watch: &W, rules: &Rules, known: &[Known], report: &Report) {
+        self.summary.findings = report.findings.len();
+        self.summary.logs = report.logs.len();
+        self.summary.entries = report.logs.iter().map(|log| log.entries).sum();
+        report.findings.iter().for_each(telling::broken);
+        for log in &report.unchecked {
+            self.not_verified(&log.log, &log.fault);
+        }
+        // Logs are read one after the other: the first that ended for want of time was begun, the others were not.
+        let cut = report.unchecked.iter().find(|log| OutOfTime::is(&log.fault)).map(|log| log.log.as_str());
+        for Known { log, before, .. } in known {
+            let seen = report.logs.iter().find(|seen| seen.log == log.as_str());
+            let good = seen.and_then(|seen| {
+                let growth = self.tell_growth(log, before.as_ref(), seen, rules);
+                let is_good = blame::is_good(&report.findings, log) && !matches!(growth, Growth::Shrunk { .. });
+                is_good.then(|| watch::after(before.as_ref(), &Seen::of(seen, self.is_whole()), self.now_ms))
+            });
+            let now = match (good, before) {
+                (Some(good), _) => good,
+                (None, Some(before)) if seen.is_some() || cut == Some(log.as_str()) => {
+                    Watched { tried_at_ms: Some(self.now_ms), ..before.clone() }
+                }
+                _ => continue,
+            };
+            match watch.remember(log, before.as_ref(), &now).await {
+                // Another run has moved it, by what it found itself.
                 Ok(()) | Err(StoreError::Conflict(_)) => {}
-                Err(error) => return Err(error.into()),
+                Err(fault) => {
+                    telling::not_remembered(log, &fault);
+                    self.summary.forgotten += 1;
+                }
             }
         }
     }
-    for log in &report.unchecked {
-        tracing::error!(log = log.log, fault = %log.fault, "not verified");
-    }
-    // The template's metrics are read from this line.
-    let Summary { findings, logs, entries, delivered, quiet, .. } = summary;
-    tracing::info!(look = ?request.look, findings, logs, entries, delivered, quiet, "verified");
-    match report.unchecked.len() {
-        0 => Ok(summary),
-        unchecked => Err(VerifyError::Unchecked(unchecked)),
-    }
-}
 
-/// Of a log that is remembered, the keys that counted for it then: others count once an entry under these announces them,
-/// and not because they are deployed. Of a log that is not, the deployment's current key.
-fn trust(rules: &Rules, public_key: &[u8; 32], watched: &[(LogId, Option<Watched>)]) -> Result<Trust, KeyError> {
-    let mut keys = Vec::new();
-    for (log, before) in watched {
-        match before {
-            Some(before) => keys.extend(before.keys.iter().cloned()),
-            None => {
-                keys.push(VerifyingKey::new(&origin(&rules.deployment, log), KeyKind::Log, public_key)?.vkey());
+    fn tell_growth(&mut self, log: &LogId, before: Option<&Watched>, report: &LogReport, rules: &Rules) -> Growth {
+        let seen = Seen::of(report, self.is_whole());
+        let growth = watch::growth(before, &seen, self.now_ms, rules.patience.of_ms(log));
+        let acts = before.map_or(seen.size, |before| seen.size.saturating_sub(before.size));
+        match growth {
+            Growth::Delivered => self.summary.delivered += self.events.get(log).copied().unwrap_or_default(),
+            Growth::Nothing { for_ms } => telling::nothing(for_ms, acts, report),
+            Growth::Quiet { for_ms } => {
+                telling::silent(for_ms, acts, report);
+                self.summary.quiet += 1;
+            }
+            Growth::Shrunk { by } => {
+                telling::shrunk(log, seen.size, by);
+                self.summary.findings += 1;
             }
         }
+        growth
     }
-    Ok(Trust {
-        keys,
-        checkpoints: watched.iter().filter_map(|(_, before)| before.as_ref()?.checkpoint.clone()).collect(),
-        ..Trust::default()
-    })
-}
-
-fn options(rules: &Rules, now_ms: i64, look: Look) -> Options {
-    Options {
-        logs: Vec::new(),
-        threads: THREADS,
-        now_ms: u64::try_from(now_ms).unwrap_or_default(),
-        locks: match look {
-            Look::New => LockRule::Ignore,
-            Look::Everything => LockRule::AtLeast { mode: rules.lock_mode, days: rules.retention_days },
-        },
-        incremental: look == Look::New,
-    }
-}
-
-/// The template's alarm looks for these words. A finding holds keys, indexes and digests, no content.
-fn tell_finding(finding: &Finding) {
-    let Finding { kind, key, entry, detail } = finding;
-    tracing::error!(kind = kind.code(), key, entry, detail, remedy = kind.remedy(), "evidence broken");
-}
-
-fn tell_growth(log: &LogId, before: Option<&Watched>, seen: &LogReport, now_ms: i64, rules: &Rules) -> Growth {
-    let growth = watch::growth(before, seen.size, now_ms, rules.quiet_after_ms);
-    match growth {
-        Growth::Delivered { .. } => {}
-        Growth::Nothing { for_ms } => {
-            tracing::info!(%log, minutes = for_ms / MINUTE_MS, size = seen.size, root = seen.root, "nothing was delivered");
-        }
-        Growth::Quiet { for_ms } => {
-            tracing::error!(%log, minutes = for_ms / MINUTE_MS, size = seen.size, root = seen.root, "fallen silent");
-        }
-        Growth::Shrunk { by } => tell_finding(&Finding {
-            kind: FindingKind::LogShrunk,
-            key: log.to_string(),
-            entry: Some(seen.size),
-            detail: format!("{by} entries that were verified before are not in the log any more"),
-        }),
-    }
-    growth
-}
-
-/// Whether no finding is about this log. One that names no log's object is about all of them.
-fn is_good(report: &Report, log: &LogId) -> bool {
-    let names = |finding: &Finding, log: &str| finding.key.contains(&format!("{log}/")) || finding.key.ends_with(log);
-    report
-        .findings
-        .iter()
-        .all(|finding| !names(finding, log.as_str()) && report.logs.iter().any(|other| names(finding, &other.log)))
 }
 
 /// As many as the function has processors at its memory size.
 const THREADS: usize = 2;
-const MINUTE_MS: i64 = 60_000;
+/// Nothing is read any more this close to the deadline. What is under way then, a segment of at most 64 MiB on each thread,
+/// takes some 5 s; a row for each of some hundred logs takes 2 s.
+const RESERVE_MS: i64 = 30_000;
+/// What is left to say which logs were not verified when even that did not end.
+const LAST_WORD_MS: i64 = 10_000;

@@ -8,7 +8,7 @@ use ledgerline_aws::control::ControlTable;
 use ledgerline_aws::evidence::{StoredEvidence, Tables};
 use ledgerline_aws::signing::KmsSigner;
 use ledgerline_aws::watch::WatchTable;
-use ledgerline_lambda::clock::{Clock as _, SystemClock};
+use ledgerline_lambda::clock::SystemClock;
 use ledgerline_lambda::config::Env;
 use ledgerline_lambda::telemetry;
 use ledgerline_verify::{Config, Ports, Request, handle};
@@ -34,7 +34,8 @@ async fn main() -> Result<(), Error> {
         signer: KmsSigner::new(&sdk, &settings.signing_key_id),
     };
     run(service_fn(async |event: LambdaEvent<Request>| {
-        handle(&ports, &settings.rules, SystemClock.now_ms(), event.payload).await.map_err(Error::from)
+        let deadline_ms = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
+        handle(&ports, &settings.rules, &SystemClock, deadline_ms, event.payload).await.map_err(Error::from)
     }))
     .await
 }

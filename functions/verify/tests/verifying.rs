@@ -78,9 +78,9 @@ async fn what_was_altered_long_ago_is_found_by_the_run_over_everything() {
     world.append(CALLS, 3).await;
     world.ports.ledger.tamper(&old, 20);
     assert!(world.run(Look::New).await.unwrap().holds, "it reads what is new");
-    let memory = world.memory(CALLS);
+    let memory = world.evidence_memory(CALLS);
     assert!(!world.run(Look::Everything).await.unwrap().holds);
-    assert_eq!(world.memory(CALLS), memory);
+    assert_eq!(world.evidence_memory(CALLS), memory);
 }
 
 #[tokio::test]
@@ -90,14 +90,14 @@ async fn a_head_that_was_rolled_back_is_found_by_either_run() {
     let yesterday = world.ports.control.table.items();
     world.append(CALLS, 3).await;
     world.run(Look::New).await.unwrap();
-    let memory = world.memory(CALLS);
+    let memory = world.evidence_memory(CALLS);
     world.ports.control.table.restore(yesterday);
     // A checkpoint of this very hour may have been signed after the head was read.
     world.pass(2 * HOUR_MS);
     for look in [Look::New, Look::Everything] {
         let found = world.run(look).await.unwrap();
         assert!(!found.holds, "{look:?}: {found:?}");
-        assert_eq!(world.memory(CALLS), memory, "{look:?}");
+        assert_eq!(world.evidence_memory(CALLS), memory, "{look:?}");
     }
 }
 
@@ -155,7 +155,7 @@ async fn a_store_that_does_not_answer_is_an_error_and_no_finding() {
     }
     world.evidence.set_available(true);
     world.faults.set_weather(Weather { unread: 1_000, ..Weather::default() });
-    assert!(matches!(world.run(Look::New).await, Err(VerifyError::Store(_))));
+    assert!(matches!(world.run(Look::New).await, Err(VerifyError::Partly { unchecked: 1, forgotten: 0 })));
     world.faults.set_weather(Weather::default());
     assert_eq!(world.memory(CALLS), memory);
     assert!(world.run(Look::New).await.unwrap().holds);
@@ -167,7 +167,8 @@ async fn a_memory_that_was_not_written_is_an_error_and_the_next_run_repeats_it()
         let world = World::new();
         world.append(CALLS, 5).await;
         world.faults.plan(world.faults.writes(), fault);
-        assert!(matches!(world.run(Look::New).await, Err(VerifyError::Store(_))), "{fault:?}");
+        let run = world.run(Look::New).await;
+        assert!(matches!(run, Err(VerifyError::Partly { unchecked: 0, forgotten: 1 })), "{fault:?}: {run:?}");
         assert_eq!(world.faults.struck(), 1, "{fault:?}");
         let found = world.run(Look::New).await.unwrap();
         assert!(found.holds, "{fault:?}");
@@ -181,7 +182,7 @@ async fn a_key_that_an_entry_announced_is_remembered_and_counts_for_what_it_sign
     let (old, new) = (world.vkey(CALLS, 7), world.vkey(CALLS, 8));
     world.append(CALLS, 5).await;
     assert!(world.run(Look::New).await.unwrap().holds);
-    assert_eq!(world.memory(CALLS).unwrap().keys, [old.clone()]);
+    assert_eq!(world.memory(CALLS).unwrap().keys, std::slice::from_ref(&old));
     world.announce(CALLS, 8).await;
     assert!(world.run(Look::New).await.unwrap().holds);
     assert_eq!(world.memory(CALLS).unwrap().keys, [old.clone(), new.clone()]);
@@ -211,11 +212,11 @@ async fn a_key_that_is_deployed_but_was_never_announced_does_not_count() {
     let mut world = World::new();
     world.append(CALLS, 5).await;
     world.run(Look::New).await.unwrap();
-    let memory = world.memory(CALLS);
+    let memory = world.evidence_memory(CALLS);
     world.deploy_key(8);
     world.append(CALLS, 3).await;
     for look in [Look::New, Look::Everything] {
         assert!(!world.run(look).await.unwrap().holds, "{look:?}");
-        assert_eq!(world.memory(CALLS), memory, "{look:?}");
+        assert_eq!(world.evidence_memory(CALLS), memory, "{look:?}");
     }
 }

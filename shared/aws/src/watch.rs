@@ -44,6 +44,9 @@ impl WatchLogs for WatchTable {
         item.insert("keys".to_owned(), AttributeValue::L(now.keys.iter().map(text).collect()));
         item.insert("verifiedAt".to_owned(), number(now.verified_at_ms));
         item.insert("grewAt".to_owned(), number(now.grew_at_ms));
+        for (name, at_ms) in [("wholeAt", now.whole_at_ms), ("triedAt", now.tried_at_ms)] {
+            item.extend(at_ms.map(|at_ms| (name.to_owned(), number(at_ms))));
+        }
         if let Some(checkpoint) = &now.checkpoint {
             item.insert("checkpoint".to_owned(), text(checkpoint));
         }
@@ -81,5 +84,7 @@ fn read(item: &Item) -> Result<Watched, StoreError> {
         keys: keys.filter(|keys| !keys.is_empty()).ok_or_else(keyless)?,
         verified_at_ms: time("verifiedAt").ok_or_else(corrupt)?,
         grew_at_ms: time("grewAt").ok_or_else(corrupt)?,
+        whole_at_ms: time("wholeAt"),
+        tried_at_ms: time("triedAt"),
     })
 }

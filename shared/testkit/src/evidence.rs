@@ -26,6 +26,7 @@ pub struct FakeEvidence {
 #[derive(Debug, Default)]
 struct Watching {
     unavailable: bool,
+    unreadable: Option<String>,
     read: Vec<String>,
 }
 
@@ -44,6 +45,16 @@ impl FakeEvidence {
     /// Whether the store answers from now on.
     pub fn set_available(&self, available: bool) {
         self.watching().unavailable = !available;
+    }
+
+    /// Nothing below this folder can be read from now on; `None`: everything can.
+    pub fn set_unreadable(&self, folder: Option<&str>) {
+        self.watching().unreadable = folder.map(str::to_owned);
+    }
+
+    /// Whether bytes of anything below a folder were read since [`Self::take_read`].
+    pub fn has_read(&self, folder: &str) -> bool {
+        self.watching().read.iter().any(|key| key.starts_with(folder))
     }
 
     /// The keys whose bytes were read since this was last asked, sorted.
@@ -89,6 +100,9 @@ impl Evidence for FakeEvidence {
     fn read(&self, version: &ObjectVersion) -> Result<Vec<u8>, EvidenceFault> {
         self.answer()?;
         self.watching().read.push(version.key.clone());
+        if self.watching().unreadable.as_ref().is_some_and(|folder| version.key.starts_with(folder)) {
+            return Err(StoreError::Throttled(Failure::new("read the evidence (injected fault)")).into());
+        }
         let found = self.ledger.stored(&version.key, &version.version_id);
         found.map(|found| found.bytes).ok_or_else(|| EvidenceFault::Missing(version.key.clone()))
     }

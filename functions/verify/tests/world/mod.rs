@@ -1,5 +1,5 @@
 //! A small ledger in strict fakes, written by the product's own plan, commit and publication; and scheduled runs over it.
-#![allow(unreachable_pub, reason = "a test's module")]
+#![allow(unreachable_pub, dead_code, reason = "a test's module, of which each file uses a part")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,14 +8,17 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use ledgerline_custody::acts::{ActKind, record_of_log};
 use ledgerline_custody::publication::{self, Memory, Publication, Settings};
 use ledgerline_custody::watch::Watched;
+use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::append::plan_append;
 use ledgerline_ledger::checkpoint::origin;
 use ledgerline_ledger::chunk::{Chunk, ChunkId};
 use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
+use ledgerline_ledger::head::StoredHead;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
-use ledgerline_ledger::ports::{CommitAppend as _, LockMode, Put, WriteSegment as _};
+use ledgerline_ledger::ports::{CommitAppend as _, ListLogs, LockMode, Put, ReadHead, WriteSegment as _};
 use ledgerline_ledger::signing::{KeyKind, VerifyingKey};
+use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::verify::KEY_FIELD;
 use ledgerline_testkit::evidence::FakeEvidence;
 use ledgerline_testkit::fakes::calls::Calls;
@@ -25,12 +28,15 @@ use ledgerline_testkit::fakes::ledger::FakeLedgerBucket;
 use ledgerline_testkit::fakes::signer::FakeSigner;
 use ledgerline_testkit::fakes::watch::FakeWatch;
 use ledgerline_testkit::faults::Faults;
-use ledgerline_verify::{Look, Ports, Request, Rules, Summary, VerifyError, handle};
+use ledgerline_verify::{Look, Patience, Ports, Request, Rules, Summary, VerifyError, handle};
 
 pub const CALLS: &str = "acme/interaction/1/0";
 pub const AUDITS: &str = "acme/entity/1/0";
+pub const GLOBEX: &str = "globex/interaction/1/0";
 pub const QUIET_AFTER_MS: i64 = 72 * 3_600_000;
 const START_MS: i64 = 1_772_460_000_000;
+/// As the template has it.
+const RUN_MS: i64 = 900_000;
 const RETENTION_DAYS: u32 = 30;
 /// More than between two signatures.
 const STEP_MS: i64 = 11_000;
@@ -71,7 +77,11 @@ pub struct World {
     pub evidence: FakeEvidence,
     /// Of what the function itself reads and writes.
     pub faults: Faults,
-    watch: FakeWatch,
+    pub watch: FakeWatch,
+    /// The log whose head cannot be read.
+    pub unreadable_head: Option<&'static str>,
+    /// What runs are told, and for how long each log may be silent.
+    pub quiet_hours: &'static str,
     now_ms: AtomicI64,
     objects: AtomicU64,
 }
@@ -88,7 +98,8 @@ impl World {
         let evidence = FakeEvidence::new(&ports.ledger, &ports.control, &ports.index);
         let faults = Faults::none();
         let watch = FakeWatch::new(faults.clone());
-        Self { ports, evidence, faults, watch, now_ms: AtomicI64::new(START_MS), objects: AtomicU64::new(0) }
+        let (now_ms, objects) = (AtomicI64::new(START_MS), AtomicU64::new(0));
+        Self { ports, evidence, faults, watch, unreadable_head: None, quiet_hours: "72", now_ms, objects }
     }
 
     pub fn now_ms(&self) -> i64 {
@@ -153,10 +164,23 @@ impl World {
     }
 
     pub async fn run(&self, look: Look) -> Result<Summary, VerifyError> {
+        self.run_for(look, RUN_MS, None).await
+    }
+
+    /// A run whose time is over as soon as anything of this log is read.
+    pub async fn run_up_to(&self, look: Look, log: &str) -> Result<Summary, VerifyError> {
+        self.take_read();
+        self.run_for(look, RUN_MS, Some(log)).await
+    }
+
+    /// A run of so many milliseconds.
+    pub async fn run_for(&self, look: Look, for_ms: i64, last: Option<&str>) -> Result<Summary, VerifyError> {
+        let (evidence, folder) = (self.evidence.clone(), last.map(|log| format!("ledger/{log}/")));
+        let clock = RunClock { now_ms: self.now_ms(), for_ms, folder, evidence };
         let ports = Ports {
             entries: Arc::new(self.evidence.clone().without_postings()),
             everything: Arc::new(self.evidence.clone()),
-            logs: self.ports.control.clone(),
+            logs: Logs { control: &self.ports.control, unreadable: self.unreadable_head },
             watch: self.watch.clone(),
             signer: self.ports.signer.clone(),
         };
@@ -164,13 +188,18 @@ impl World {
             deployment: "trial".to_owned(),
             lock_mode: LockMode::Governance,
             retention_days: RETENTION_DAYS,
-            quiet_after_ms: QUIET_AFTER_MS,
+            patience: Patience::parse(self.quiet_hours).unwrap(),
         };
-        handle(&ports, &rules, self.now_ms(), Request { look }).await
+        handle(&ports, &rules, &clock, self.now_ms() + for_ms, Request { look }).await
     }
 
     pub fn memory(&self, log: &str) -> Option<Watched> {
         self.watch.now(&LogId::parse(log).unwrap())
+    }
+
+    /// What is remembered of a log's evidence, whoever came by without finding it good.
+    pub fn evidence_memory(&self, log: &str) -> Option<Watched> {
+        self.memory(log).map(|memory| Watched { tried_at_ms: None, ..memory })
     }
 
     /// The verification key of a seed for a log.
@@ -181,6 +210,43 @@ impl World {
     /// The keys that runs read since this was last asked.
     pub fn take_read(&self) -> Vec<String> {
         self.evidence.take_read()
+    }
+}
+
+/// The control table's logs, of which one head may be unreadable.
+struct Logs<'a> {
+    control: &'a FakeControl,
+    unreadable: Option<&'a str>,
+}
+
+impl ListLogs for Logs<'_> {
+    async fn logs(&self) -> Result<Vec<LogId>, StoreError> {
+        ListLogs::logs(self.control).await
+    }
+}
+
+impl ReadHead for Logs<'_> {
+    async fn head(&self, log: &LogId) -> Result<Option<StoredHead>, StoreError> {
+        if self.unreadable == Some(log.as_str()) {
+            return Err(StoreError::Corrupt(Failure::new("a head has another format")));
+        }
+        self.control.head(log).await
+    }
+}
+
+/// A clock that stands still until a log is read, and then jumps to the deadline.
+#[derive(Clone)]
+struct RunClock {
+    now_ms: i64,
+    for_ms: i64,
+    folder: Option<String>,
+    evidence: FakeEvidence,
+}
+
+impl Clock for RunClock {
+    fn now_ms(&self) -> i64 {
+        let late = self.folder.as_ref().is_some_and(|folder| self.evidence.has_read(folder));
+        self.now_ms + if late { self.for_ms } else { 0 }
     }
 }
 

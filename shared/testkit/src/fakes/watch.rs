@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ledgerline_custody::watch::{WatchLogs, Watched};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::store::StoreError;
+use ledgerline_ledger::store::{Failure, StoreError};
 
 use crate::fakes::table::condition_failed;
 use crate::faults::Faults;
@@ -14,13 +14,24 @@ use crate::faults::Faults;
 #[derive(Clone, Debug, Default)]
 pub struct FakeWatch {
     rows: Arc<Mutex<BTreeMap<LogId, Watched>>>,
+    unreadable: Arc<Mutex<Option<LogId>>>,
     faults: Faults,
 }
 
 impl FakeWatch {
     /// Nothing is remembered yet.
     pub fn new(faults: Faults) -> Self {
-        Self { rows: Arc::default(), faults }
+        Self { rows: Arc::default(), unreadable: Arc::default(), faults }
+    }
+
+    /// This log's memory cannot be read from now on; `None`: all can.
+    pub fn set_unreadable(&self, log: Option<LogId>) {
+        *self.unreadable.lock().unwrap_or_else(PoisonError::into_inner) = log;
+    }
+
+    /// Somebody else's hand.
+    pub fn overwrite(&self, log: &LogId, row: Watched) {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner).insert(log.clone(), row);
     }
 
     /// What is remembered now.
@@ -33,6 +44,9 @@ impl WatchLogs for FakeWatch {
     async fn watched(&self, log: &LogId) -> Result<Option<Watched>, StoreError> {
         tokio::task::yield_now().await;
         self.faults.read("dynamodb:GetItem")?;
+        if self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(log) {
+            return Err(StoreError::Corrupt(Failure::new("a row of verification lacks a time")));
+        }
         Ok(self.now(log))
     }
 
