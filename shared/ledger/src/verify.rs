@@ -3,6 +3,7 @@
 //! Invariant: nothing is trusted but the keys and checkpoints that the caller hands over. No AWS, no clock, plain threads;
 //! memory grows with the number of objects in a listing, never with the number of entries.
 
+mod acts;
 mod chain;
 mod comparing;
 mod ending;
@@ -142,7 +143,9 @@ fn copies<'a>(inventories: impl Iterator<Item = (&'a LogId, &'a Inventory)>) -> 
 /// What the caller believes without proof.
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
-    /// Verification keys (`<origin>+<hash>+<base64>`): a log accepts those whose name is its origin.
+    /// Verification keys (`<origin>+<hash>+<base64>`): a log accepts those whose name is its origin. Of one log the oldest
+    /// first: once a later one has signed, an earlier one does not count for what is larger. Those that entries add come
+    /// after these by themselves.
     pub keys: Vec<String>,
     /// Checkpoints that were verified or seen before, as signed notes: their logs must contain them.
     pub checkpoints: Vec<String>,
@@ -255,7 +258,7 @@ pub struct LogReport {
     pub orphans: u64,
     /// Segments outside the log, written in the last hour: their commit may still come.
     pub in_flight: u64,
-    /// The keys that count for this log now, those that its entries added included: what to trust next time.
+    /// The keys that count for this log, oldest first, those that its entries added included: what to trust next time.
     pub keys: Vec<String>,
     /// The newest good checkpoint, as stored: what to trust next time.
     #[serde(skip_serializing_if = "Option::is_none")]

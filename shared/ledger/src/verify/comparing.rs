@@ -257,6 +257,14 @@ impl<'a, E: Evidence + ?Sized> Comparing<'a, E> {
         Ok(Settled::Tiles(std::mem::take(&mut self.disagreements)))
     }
 
+    /// The leaf that the stored tiles have at a place, if they reach there.
+    pub(crate) fn leaf_by_tiles(&mut self, entry: u64) -> Result<Option<Hash>, EvidenceFault> {
+        let inventory = self.inventory;
+        let stored = self.widest(inventory.tile_rows(0, entry / TILE_WIDTH as u64))?;
+        let at = (entry % TILE_WIDTH as u64) as usize;
+        Ok(stored.and_then(|(_, hashes)| hashes.get(at).copied()))
+    }
+
     /// The root that the stored tiles give.
     pub(crate) fn root_by_tiles(&mut self) -> Result<Hash, EvidenceFault> {
         Ok(self.follow_tiles()?.0.root())

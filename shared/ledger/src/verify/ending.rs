@@ -111,7 +111,9 @@ impl<E: Evidence + ?Sized> Check<'_, E> {
                 }
                 Watch::Live(at) => {
                     let note = std::mem::take(&mut self.live[at].1);
-                    self.accept(&live_key(self.scope.log), None, &note).is_some()
+                    let accepted = self.accept(&live_key(self.scope.log), None, &note).is_some();
+                    self.live[at].1 = note;
+                    accepted
                 }
                 Watch::Cosigned(at) => {
                     let note = self.scope.cosigned[at];

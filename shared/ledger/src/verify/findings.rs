@@ -177,6 +177,10 @@ finding_kinds! {
     CheckpointUnsigned, "checkpoint_unsigned",
         "A checkpoint carries no signature of a key that is trusted for this log.",
         "If the key was rotated, the new key must stand in an entry under the old one; otherwise somebody else signed this.";
+    /// A key that a later one has replaced signed a checkpoint after that.
+    CheckpointRetiredKey, "checkpoint_retired_key",
+        "A checkpoint is signed under a retired key alone: a later key had signed a smaller one before.",
+        "Keep it as evidence and disable the old key: whoever can use it signed this. If you named several keys, name the oldest first.";
     /// A trusted key's signature does not fit the checkpoint.
     CheckpointBadSignature, "checkpoint_bad_signature",
         "A checkpoint's text or signature was changed after it was signed.",

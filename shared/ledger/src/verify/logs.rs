@@ -12,7 +12,7 @@ use super::inventory::Inventory;
 use super::jobs::{self, Done, Job};
 use super::notes::{Keys, claimed_size};
 use super::postings::{Differing, Stored};
-use super::reader::{Act, ActKind, Scratch, SegmentReader, read_listed};
+use super::reader::{Act, Scratch, SegmentReader, read_listed};
 use super::{LogReport, Options, Progress, chain, workers};
 use crate::checkpoint::{Checkpoint, archive_key, live_key};
 use crate::log::LogId;
@@ -130,6 +130,8 @@ pub(super) struct Check<'a, E: ?Sized> {
     /// The tree cannot be followed: leaves are missing that no tile has.
     pub(super) blind: bool,
     pub(super) acts: Vec<Act>,
+    /// The size of the last root that somebody vouched for.
+    pub(super) settled: u64,
     /// Signed checkpoints that contradict the entries: key, size, root.
     pub(super) contradicting: Vec<(String, u64, Hash)>,
     pub(super) newest: Option<Checkpoint>,
@@ -158,6 +160,7 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
             archived: HashMap::new(),
             blind: false,
             acts: Vec::new(),
+            settled: 0,
             contradicting: Vec::new(),
             newest: None,
             events: 0,
@@ -207,6 +210,7 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
         }
         self.end = reached.unwrap_or(0);
         self.report.segments = self.chain.len() as u64;
+        self.keys.begin_at(self.chain.first().map_or(0, |place| inventory.segments[*place].first));
         self.start_at();
         let reader = SegmentReader { evidence: scope.evidence, log: scope.log, hasher: None };
         for place in arranged.outside {
@@ -317,7 +321,6 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
             let event = done.read.newest_event.filter(|entry| *entry < job.to);
             self.report.newest_event = event.or(self.report.newest_event);
             self.events += done.read.events;
-            self.note_acts(std::mem::take(&mut done.read.acts));
             if let Some(stored) = postings {
                 differing.extend(self.compare_postings(place, &done, stored));
             }
@@ -325,10 +328,17 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
         if self.blind || self.tree.size() != job.from {
             self.blind = !self.tree.restart(job.from)?;
             self.skip_watches_below(job.from);
+            // The tree stands on the tiles now: of what was read before, only what they have is in it.
+            self.forget_acts(|leaf, stored| stored == Some(*leaf))?;
+            if !self.blind {
+                self.look()?;
+            }
         }
         if self.blind {
+            // Nor are its acts believed: what they stand in is compared with nothing.
             return Ok(());
         }
+        self.note_acts(std::mem::take(&mut done.read.acts));
         for leaf in &done.leaves {
             if !self.strays.is_empty() {
                 self.strays.remove(leaf);
@@ -340,15 +350,6 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
         }
         self.blind = self.tree.size() < job.to;
         Ok(())
-    }
-
-    fn note_acts(&mut self, acts: Vec<Act>) {
-        for act in acts {
-            if let ActKind::KeyAdded(key) = &act.what {
-                self.keys.add(act.entry, key);
-            }
-            self.acts.push(act);
-        }
     }
 
     fn compare_postings(&self, place: usize, done: &Done, stored: &mut Stored) -> Option<Differing> {
@@ -415,18 +416,19 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
             self.keyless = true;
             return None;
         }
-        match self.keys.check(self.scope.log, note) {
-            Ok(checkpoint) if named.is_none_or(|size| size == checkpoint.size()) => Some(checkpoint),
-            Ok(checkpoint) => {
-                let detail = format!("it is for a log of {} entries", checkpoint.size());
-                self.findings.push(FindingKind::CheckpointMisnamed.at(key, named, detail));
-                None
+        let (kind, detail) = match self.keys.check(self.scope.log, note) {
+            Ok(checkpoint) if named.is_some_and(|size| size != checkpoint.size()) => {
+                (FindingKind::CheckpointMisnamed, format!("it is for a log of {} entries", checkpoint.size()))
             }
-            Err((kind, detail)) => {
-                self.findings.push(kind.at(key, named, detail));
-                None
-            }
-        }
+            // Before its root is looked at: what a retired key says of the log is nothing to compare entries with.
+            Ok(checkpoint) => match self.keys.retired(&checkpoint) {
+                None => return Some(checkpoint),
+                Some(detail) => (FindingKind::CheckpointRetiredKey, detail),
+            },
+            Err(refused) => refused,
+        };
+        self.findings.push(kind.at(key, named, detail));
+        None
     }
 
     fn note(&mut self, key: String, named: Option<u64>, note: &[u8]) -> Result<(), EvidenceFault> {
@@ -437,6 +439,7 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
         }
         self.report.checkpoints += u64::from(named.is_some());
         self.report.signed = self.report.signed.max(checkpoint.size());
+        self.keys.signed(&checkpoint);
         self.keys.cover(checkpoint.size())?;
         if self.keys.is_witnessed(&checkpoint) {
             self.report.witnessed = self.report.witnessed.max(checkpoint.size());
@@ -449,9 +452,14 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
     fn vouched(&mut self, root: &Hash) -> Result<bool, EvidenceFault> {
         match self.tree.settle(root)? {
             Settled::Entries(disagreements) => self.blame_tiles(disagreements),
-            Settled::Tiles(disagreements) => self.blame_entries(disagreements),
+            Settled::Tiles(disagreements) => {
+                self.blame_entries(disagreements);
+                // Where no tile is, the entry itself is what was signed.
+                self.forget_acts(|leaf, stored| stored.is_none_or(|stored| stored == *leaf))?;
+            }
             Settled::Neither => return Ok(false),
         }
+        self.settled = self.tree.size();
         Ok(true)
     }
 
@@ -460,6 +468,8 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
         if !self.vouched(&root)? {
             let detail = format!("the trusted root of {size} entries is {root}, the log's is {}", self.tree.root());
             self.findings.push(FindingKind::LogForked.at(live_key(self.scope.log), Some(size), detail));
+        } else {
+            self.keys.signed(&self.scope.trusted[at]);
         }
         Ok(())
     }

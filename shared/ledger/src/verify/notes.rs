@@ -1,7 +1,8 @@
 //! Which keys count for a log, and what they say of a note.
 //!
 //! Invariant: a key is accepted because the caller trusts it, or because an entry below a checkpoint of an accepted key
-//! added it; never because a note carries it. A key is for one log: its name is the log's origin.
+//! added it; never because a note carries it. A key is for one log: its name is the log's origin. Keys come one after the
+//! other: once a later one has signed, an earlier one signs no larger checkpoint.
 
 use super::Trust;
 use super::evidence::EvidenceFault;
@@ -9,27 +10,49 @@ use super::findings::FindingKind;
 use crate::checkpoint::{Checkpoint, CheckpointError, UnverifiedCheckpoint};
 use crate::log::LogId;
 use crate::signing::{KeyKind, VerifyingKey, VerifyingKeys};
+use crate::tree::Hash;
+
+/// When a key's time begins: those that the caller handed over in their order, then those that entries added, by index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    HandedOver(usize),
+    Added(u64),
+}
+
+/// A key that an entry adds, until a checkpoint covers the entry.
+#[derive(Debug, Clone)]
+struct Added {
+    entry: u64,
+    leaf: Hash,
+    key: VerifyingKey,
+}
 
 /// The keys that count for one log.
 #[derive(Debug, Clone)]
 pub(crate) struct Keys {
-    accepted: Vec<VerifyingKey>,
+    accepted: Vec<(Turn, VerifyingKey)>,
+    /// The latest key that a good checkpoint is signed by, and the size of the first such checkpoint.
+    latest: Option<(Turn, u64)>,
+    /// Entries below it are pruned, and with them what they said of keys.
+    known_from: u64,
     witnesses: Vec<VerifyingKey>,
     quorum: usize,
     /// The accepted ones and the witnesses', to verify with.
     all: VerifyingKeys,
     /// Added by entries that no accepted checkpoint covers yet.
-    added: Vec<(u64, VerifyingKey)>,
+    added: Vec<Added>,
 }
 
 impl Keys {
     /// Those of the caller's keys that are named like an origin of this log.
     pub(crate) fn of(log: &LogId, trust: &Trust) -> Result<Self, EvidenceFault> {
-        let mut accepted = parse(&trust.keys, KeyKind::Log)?;
-        accepted.retain(|key| is_origin(log, key.name()));
+        let of_log = parse(&trust.keys, KeyKind::Log)?.into_iter().filter(|key| is_origin(log, key.name()));
+        let accepted = of_log.enumerate().map(|(place, key)| (Turn::HandedOver(place), key)).collect();
         let witnesses = parse(&trust.witnesses, KeyKind::Witness)?;
         let mut keys = Self {
             accepted,
+            latest: None,
+            known_from: 0,
             witnesses,
             quorum: trust.witness_quorum,
             all: VerifyingKeys::default(),
@@ -40,7 +63,7 @@ impl Keys {
     }
 
     fn gather(&mut self) -> Result<(), EvidenceFault> {
-        let all = VerifyingKeys::new(self.accepted.iter().chain(&self.witnesses).cloned());
+        let all = VerifyingKeys::new(self.accepted.iter().map(|(_, key)| key).chain(&self.witnesses).cloned());
         self.all = all.map_err(|error| EvidenceFault::Malformed(error.to_string()))?;
         Ok(())
     }
@@ -50,27 +73,78 @@ impl Keys {
         self.accepted.is_empty()
     }
 
-    /// Notes a key that the entry at `entry` adds.
-    pub(crate) fn add(&mut self, entry: u64, text: &str) {
+    /// Notes a key that the entry at `entry` adds, whose hash is `leaf`.
+    pub(crate) fn add(&mut self, entry: u64, leaf: Hash, text: &str) {
         if let Ok(key) = VerifyingKey::parse(text) {
-            self.added.push((entry, key));
+            self.added.push(Added { entry, leaf, key });
         }
+    }
+
+    /// Forgets keys that entries add which are not the committed ones.
+    pub(crate) fn keep_added<E>(
+        &mut self,
+        mut is_committed: impl FnMut(u64, &Hash) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        let mut kept = Vec::new();
+        for added in std::mem::take(&mut self.added) {
+            if is_committed(added.entry, &added.leaf)? {
+                kept.push(added);
+            }
+        }
+        self.added = kept;
+        Ok(())
     }
 
     /// A checkpoint of an accepted key covers all entries below `size`: the keys that they add are accepted, if they are
     /// for an origin that the accepted keys are for.
     pub(crate) fn cover(&mut self, size: u64) -> Result<(), EvidenceFault> {
         let (covered, open): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.added).into_iter().partition(|(entry, _)| *entry < size);
+            std::mem::take(&mut self.added).into_iter().partition(|added| added.entry < size);
         self.added = open;
-        for (_, key) in covered {
-            let named = self.accepted.iter().any(|known| known.name() == key.name());
-            if named && key.kind() == KeyKind::Log && !self.accepted.contains(&key) {
-                self.accepted.push(key);
-                self.gather()?;
+        for Added { entry, key, .. } in covered {
+            let named = self.accepted.iter().any(|(_, known)| known.name() == key.name());
+            if !named || key.kind() != KeyKind::Log {
+                continue;
             }
+            match self.accepted.iter_mut().find(|(_, known)| *known == key) {
+                // Handed over, or added before: its time begins anew.
+                Some((turn, _)) => *turn = Turn::Added(entry),
+                None => self.accepted.push((Turn::Added(entry), key)),
+            }
+            self.accepted.sort_by_key(|(turn, _)| *turn);
+            self.gather()?;
         }
         Ok(())
+    }
+
+    /// The latest of the keys that signed a checkpoint.
+    fn turn_of(&self, checkpoint: &Checkpoint) -> Option<Turn> {
+        let signed = self
+            .accepted
+            .iter()
+            .rev()
+            .find(|(_, key)| key.name() == checkpoint.origin() && checkpoint.keys().contains(&key.id()));
+        signed.map(|(turn, _)| *turn)
+    }
+
+    /// Says that entries below this index are not there to be read: who signed for them in turn cannot be told.
+    pub(crate) fn begin_at(&mut self, first: u64) {
+        self.known_from = first;
+    }
+
+    /// Why a checkpoint does not count, if the keys that signed it were retired at a smaller size.
+    pub(crate) fn retired(&self, checkpoint: &Checkpoint) -> Option<String> {
+        let (latest, size) = self.latest?;
+        let is_retired = checkpoint.size() > size && self.turn_of(checkpoint)? < latest;
+        is_retired.then(|| format!("it is of {} entries; at {size} a later key had signed", checkpoint.size()))
+    }
+
+    /// Notes who signed a checkpoint that was found good.
+    pub(crate) fn signed(&mut self, checkpoint: &Checkpoint) {
+        let Some(turn) = self.turn_of(checkpoint).filter(|_| checkpoint.size() > self.known_from) else { return };
+        if self.latest.is_none_or(|(latest, _)| latest < turn) {
+            self.latest = Some((turn, checkpoint.size()));
+        }
     }
 
     /// A note's checkpoint, or the finding that it makes.
@@ -82,7 +156,7 @@ impl Keys {
         };
         let unverified = UnverifiedCheckpoint::parse(note).map_err(|error| (refused(&error), error.to_string()))?;
         let origin = unverified.claimed_origin();
-        if !is_origin(log, origin) || !self.accepted.iter().any(|key| key.name() == origin) {
+        if !is_origin(log, origin) || !self.accepted.iter().any(|(_, key)| key.name() == origin) {
             return Err((FindingKind::CheckpointOfAnotherLog, format!("its origin is {origin}")));
         }
         unverified.verify(&self.all).map_err(|error| {
@@ -105,9 +179,9 @@ impl Keys {
         self.quorum > 0
     }
 
-    /// The accepted keys as text, for the next run.
+    /// The accepted keys as text, for the next run, oldest first.
     pub(crate) fn texts(&self) -> Vec<String> {
-        self.accepted.iter().map(VerifyingKey::vkey).collect()
+        self.accepted.iter().map(|(_, key)| key.vkey()).collect()
     }
 }
 

@@ -36,6 +36,8 @@ pub(crate) struct SegmentRead {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Act {
     pub(crate) entry: u64,
+    /// The entry's hash.
+    pub(crate) leaf: Hash,
     pub(crate) what: ActKind,
 }
 
@@ -160,7 +162,8 @@ impl Reading<'_> {
     fn lines(&mut self, deriving: &mut Deriving, member: [u64; 3], body: &str) {
         for (at, line) in (0_u32..).zip(body.split('\n')) {
             let index = member[2] + u64::from(at);
-            self.read.leaves.push(leaf_hash(line.as_bytes()));
+            let leaf = leaf_hash(line.as_bytes());
+            self.read.leaves.push(leaf);
             let (log, hasher) = (self.log, self.hasher);
             let mut act = None;
             let mut foreign = false;
@@ -184,7 +187,7 @@ impl Reading<'_> {
             if foreign {
                 self.finding(FindingKind::EntryOfAnotherOrg, index, "the entry names another org than the log");
             }
-            self.read.acts.extend(act.map(|what| Act { entry: index, what }));
+            self.read.acts.extend(act.map(|what| Act { entry: index, leaf, what }));
         }
     }
 

@@ -7,7 +7,7 @@ use ledgerline_ledger::tile::Tile;
 use ledgerline_ledger::tree::{Edge, Hash, leaf_hash};
 use ledgerline_ledger::verify::FindingKind::*;
 
-use super::super::builder::{self, DEPLOYMENT, line, note, pack};
+use super::super::builder::{self, DEPLOYMENT, Ledger, line, note, pack};
 use super::super::{SEED, calls, globex};
 use super::{AT, DAY_MS, Rows, posting_key, third};
 
@@ -312,7 +312,45 @@ pub(super) const CHECKPOINTS: Rows = &[
         CheckpointUnsigned,
         &[EntriesUnsigned],
     ),
+    (
+        "go on signing with a retired key",
+        |ledger| {
+            rotate(ledger);
+            ledger.now_ms -= DAY_MS;
+            ledger.rotate(&calls(), SEED);
+            ledger.append(&calls(), &[line(&calls(), 901)]);
+            ledger.now_ms += DAY_MS;
+            (archive_key(&calls(), 869), Some(869))
+        },
+        CheckpointRetiredKey,
+        &[EntriesUnsigned],
+    ),
+    (
+        "sign another history with a retired key",
+        |ledger| {
+            rotate(ledger);
+            ledger.now_ms -= DAY_MS;
+            let forged = note(DEPLOYMENT, &calls(), SEED, 868 + 30, Hash([7; 32]));
+            ledger.put(&archive_key(&calls(), 868 + 30), forged.clone(), true);
+            ledger.put(&live_key(&calls()), forged, false);
+            ledger.now_ms += DAY_MS;
+            (live_key(&calls()), None)
+        },
+        CheckpointRetiredKey,
+        &[],
+    ),
 ];
+
+/// Announces another key, and signs with it.
+fn rotate(ledger: &mut Ledger) {
+    let vkey = builder::vkey(DEPLOYMENT, &calls(), 9);
+    let added = builder::act_line(&calls(), "SIGNING_KEY_ADDED", "key", Field::Text(vkey));
+    ledger.now_ms -= DAY_MS;
+    ledger.append(&calls(), &[added]);
+    ledger.rotate(&calls(), 9);
+    ledger.append(&calls(), &[line(&calls(), 900)]);
+    ledger.now_ms += DAY_MS;
+}
 
 pub(super) const ROWS_AND_LOCKS: Rows = &[
     (
