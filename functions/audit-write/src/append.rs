@@ -90,8 +90,8 @@ impl<P: Ports> Appender<'_, P> {
             self.ports.control().commit(&commit).await?;
 
             // (6), (7) Postings, counts, head: indexed. A crash before (7) leaves the segment in `unpublished` beyond
-            // `indexed`, from where (1) repeats all three.
-            publication.finish(log, &commit.segment, &plan.bytes).await?;
+            // `indexed`, from where (1) repeats all three. The stored bytes are the plan's, and so is their summary.
+            publication.finish(log, &commit.segment, &plan.summary).await?;
             for task in tasks.iter_mut() {
                 task.finished |=
                     task.open_chunk().is_some_and(|(id, _)| plan.chunks.iter().any(|(done, _)| *done == id));

@@ -10,9 +10,9 @@ use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::{
     Checkpoints, FinishSegments, Lock, LockMode, ReadHead, ReadSegment, Sign, SigningTurns, Tiles, WritePostings,
 };
-use ledgerline_ledger::posting::postings;
 use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::store::StoreError;
+use ledgerline_ledger::summary::Summary;
 
 mod archive;
 mod error;
@@ -136,19 +136,20 @@ impl<P: Ports> Publication<'_, P> {
         let head = self.load_head(log).await?;
         for segment in head.unindexed() {
             let bytes = self.ports.ledger().segment(&segment.key, &segment.version_id).await?;
-            self.finish(log, segment, &bytes).await?;
+            let evidence = |error: EvidenceError| LogError::Evidence { key: segment.key.clone(), error };
+            let stored = Segment::read(&segment.key, &bytes).map_err(|error| evidence(error.into()))?;
+            let summary = Summary::of(&stored).map_err(|error| evidence(error.into()))?;
+            self.finish(log, segment, &summary).await?;
         }
         Ok(head)
     }
 
-    /// Postings, counts and head of a committed segment. Every step may be repeated; the order matters: the head says
-    /// "indexed" last, since what it does not call so is what a repair begins with.
-    pub async fn finish(&self, log: &LogId, committed: &SegmentRef, bytes: &[u8]) -> Result<(), LogError> {
-        let evidence = |error: EvidenceError| LogError::Evidence { key: committed.key.clone(), error };
-        let segment = Segment::read(&committed.key, bytes).map_err(|error| evidence(error.into()))?;
-        let postings = postings(&segment, &committed.version_id).map_err(|error| evidence(error.into()))?;
+    /// Postings, counts and head of a committed segment, from the summary of its bytes: who has just put them has it at
+    /// hand. Every step may be repeated; the order matters: the head says "indexed" last, since what it does not call so is
+    /// what a repair begins with.
+    pub async fn finish(&self, log: &LogId, committed: &SegmentRef, summary: &Summary) -> Result<(), LogError> {
         // (6) Rows that depend on the segment's bytes alone.
-        self.ports.index().put_postings(&postings).await?;
+        self.ports.index().put_postings(&summary.postings(&committed.version_id)).await?;
         // Counts: each chunk is added to its object's row once; the ordinals in the row see to that.
         for (chunk, count) in &committed.chunks {
             self.ports.control().count_committed(chunk, *count).await?;

@@ -8,13 +8,14 @@ use crate::head::{Head, SegmentRef};
 use crate::log::LogId;
 use crate::member;
 use crate::segment::SegmentName;
-use crate::tree::{Edge, Hash, leaf_hash};
+use crate::summary::{LineSummaries, MemberSummary, Summary};
+use crate::tree::{Edge, Hash};
 
 /// Most chunks in one segment: a transaction has 100 items, two of which are the head and, with a log's first append, the
 /// log's name in the list of logs.
 pub const MAX_CHUNKS: usize = 98;
 /// Most text in one segment. A usual one (10 chunks × 256 lines × 700 bytes) is 1.8 MB; text, packed chunks, bytes and
-/// the re-read for postings together stay below 4 × 64 MiB, inside 512 MB of memory.
+/// summaries together stay below 4 × 64 MiB, inside 512 MB of memory.
 pub const MAX_SEGMENT_TEXT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Everything that an append writes, decided before anything is written.
@@ -34,6 +35,8 @@ pub struct AppendPlan {
     pub after: Edge,
     /// The new entries' leaf hashes, for the tiles.
     pub leaves: Vec<Hash>,
+    /// What the index needs of the segment: the same as is read from its bytes.
+    pub summary: Summary,
     /// The chunks, in order, with their counts.
     pub chunks: Vec<(ChunkId, u64)>,
 }
@@ -101,17 +104,18 @@ pub fn plan_append(log: &LogId, head: &Head, chunks: &[Chunk]) -> Option<AppendP
     if chunks.is_empty() {
         return None;
     }
-    let bytes = pack_chunks(chunks);
+    let (bytes, members) = pack_chunks(head.size(), chunks);
     let mut after = head.edge().clone();
-    let lines = chunks.iter().flat_map(|chunk| chunk.text().split_terminator('\n'));
-    let leaves: Vec<Hash> = lines.map(|line| leaf_hash(line.as_bytes())).collect();
+    let leaves: Vec<Hash> = chunks.iter().flat_map(Chunk::leaves).copied().collect();
     leaves.iter().for_each(|leaf| after.append(*leaf));
-    let name = SegmentName::of(log, head.size(), after.size() - head.size(), &bytes);
+    let sha256 = Hash::of_object(&bytes);
+    let name = SegmentName::of_hash(log, head.size(), after.size() - head.size(), &sha256);
     Some(AppendPlan {
         log: log.clone(),
+        summary: Summary::new(name.clone(), members),
         name,
-        sha256: Hash::of_object(&bytes),
         bytes,
+        sha256,
         before: (head.size(), head.root()),
         after,
         leaves,
@@ -129,45 +133,63 @@ pub fn fit_segment(chunk_text_bytes: impl IntoIterator<Item = usize>) -> usize {
     fitting.count().max(1)
 }
 
-/// The segment's bytes. A chunk of at least half a member keeps its bytes as they are in the plan (its lines were read
-/// from them, so nothing else can be in them); smaller neighbours are packed together, which compresses better and
-/// keeps the number of members, and so of ranged reads, small.
-fn pack_chunks(chunks: &[Chunk]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(chunks.iter().map(|chunk| chunk.packed().len()).sum());
+/// The segment's bytes, and what its members are about. A chunk of at least half a member keeps its bytes as they are in
+/// the plan (its lines were read from them, so nothing else can be in them); smaller neighbours are packed together, which
+/// compresses better and keeps the number of members, and so of ranged reads, small.
+fn pack_chunks(first: u64, chunks: &[Chunk]) -> (Vec<u8>, Vec<MemberSummary>) {
+    let bytes = Vec::with_capacity(chunks.iter().map(|chunk| chunk.packed().len()).sum());
+    let mut packing = Packing { bytes, members: Vec::new(), next: first };
     let mut gathered = Gathered::default();
     for chunk in chunks {
         if chunk.count() >= MIN_KEPT_LINES && member::has_plain_header(chunk.packed()) {
-            gathered.flush_into(&mut bytes);
-            bytes.extend_from_slice(chunk.packed());
+            gathered.flush_into(&mut packing);
+            packing.push(chunk.packed(), chunk.lines().clone());
         } else {
             if !gathered.has_room_for(chunk) {
-                gathered.flush_into(&mut bytes);
+                gathered.flush_into(&mut packing);
             }
             gathered.text.push_str(chunk.text());
-            gathered.lines += chunk.count();
+            gathered.lines.append(chunk.lines());
         }
     }
-    gathered.flush_into(&mut bytes);
-    bytes
+    gathered.flush_into(&mut packing);
+    (packing.bytes, packing.members)
+}
+
+/// A segment on its way.
+struct Packing {
+    bytes: Vec<u8>,
+    members: Vec<MemberSummary>,
+    /// The log's index of the next member's first line.
+    next: u64,
+}
+
+impl Packing {
+    fn push(&mut self, packed: &[u8], lines: LineSummaries) {
+        let (offset, first) = (self.bytes.len() as u64, self.next);
+        self.bytes.extend_from_slice(packed);
+        self.next += lines.len() as u64;
+        self.members.push(MemberSummary { offset, length: packed.len() as u64, first, lines });
+    }
 }
 
 /// Small chunks on their way into one member.
 #[derive(Default)]
 struct Gathered {
     text: String,
-    lines: usize,
+    lines: LineSummaries,
 }
 
 impl Gathered {
     fn has_room_for(&self, chunk: &Chunk) -> bool {
-        self.lines + chunk.count() <= member::MAX_LINES
+        self.lines.len() + chunk.count() <= member::MAX_LINES
             && self.text.len() + chunk.text().len() <= member::MAX_TEXT_BYTES
     }
 
-    fn flush_into(&mut self, bytes: &mut Vec<u8>) {
-        if self.lines > 0 {
-            bytes.extend(member::pack(self.text.as_bytes()));
-            *self = Self::default();
+    fn flush_into(&mut self, packing: &mut Packing) {
+        if self.lines.len() > 0 {
+            let Self { text, lines } = std::mem::take(self);
+            packing.push(&member::pack(text.as_bytes()), lines);
         }
     }
 }
@@ -181,6 +203,7 @@ mod tests {
     use crate::chunk::tests::{chunk, text_of};
     use crate::head::StoredHead;
     use crate::segment::Segment;
+    use crate::tree::leaf_hash;
     use proptest::prelude::*;
 
     fn log() -> LogId {

@@ -5,9 +5,12 @@
 
 use std::fmt;
 
-use crate::entry::{EntryError, check_text};
+use crate::entry::EntryError;
+use crate::entry::scan;
 use crate::log::LogId;
 use crate::member::{self, MemberError};
+use crate::summary::LineSummaries;
+use crate::tree::{Hash, leaf_hash};
 
 /// Names a chunk: the bronze object whose plan it is of, and its ordinal in that plan.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,7 +41,8 @@ pub struct Chunk {
     id: ChunkId,
     packed: Vec<u8>,
     text: String,
-    count: usize,
+    leaves: Vec<Hash>,
+    lines: LineSummaries,
 }
 
 impl Chunk {
@@ -52,16 +56,22 @@ impl Chunk {
         if lines.len() != count || count > member::MAX_LINES {
             return Err(ChunkError::WrongCount);
         }
+        let mut leaves = Vec::with_capacity(count);
+        let mut summaries = LineSummaries::with_capacity(count);
         for line in lines {
-            let header = check_text(line)?;
-            if header.org != log.org() {
+            let (same_org, same_object) = scan::check(line, |entry| {
+                summaries.push(&entry);
+                (entry.org == log.org(), entry.object == id.object)
+            })?;
+            if !same_org {
                 return Err(ChunkError::WrongLog);
             }
-            if header.object != id.object {
+            if !same_object {
                 return Err(ChunkError::WrongObject);
             }
+            leaves.push(leaf_hash(line.as_bytes()));
         }
-        Ok(Self { id, packed, text, count })
+        Ok(Self { id, packed, text, leaves, lines: summaries })
     }
 
     /// Which chunk it is.
@@ -71,12 +81,22 @@ impl Chunk {
 
     /// How many lines it has.
     pub fn count(&self) -> usize {
-        self.count
+        self.leaves.len()
     }
 
     /// Its lines, each with its newline.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Its lines' leaf hashes, in order.
+    pub fn leaves(&self) -> &[Hash] {
+        &self.leaves
+    }
+
+    /// What its lines are about.
+    pub(crate) fn lines(&self) -> &LineSummaries {
+        &self.lines
     }
 
     /// Its one gzip member, as it lies in the plan.
@@ -130,6 +150,8 @@ impl ChunkError {
 pub(crate) mod tests {
     use super::*;
     use crate::entry::tests::pending;
+    use crate::entry::{Entry, Field, Record, check_text};
+    use proptest::prelude::*;
 
     pub(crate) fn text_of(range: std::ops::Range<u64>) -> String {
         range
@@ -175,5 +197,104 @@ pub(crate) mod tests {
         assert_eq!(check(0, 4, packed(&blank)).unwrap_err().code(), "line_not_an_entry");
         let many = text_of(0..257);
         assert_eq!(check(0, 257, packed(&many)).unwrap_err(), ChunkError::WrongCount);
+    }
+
+    /// The whole check of one line by the full parser, which knows nothing of the quick reader.
+    fn check_in_full(line: &str) -> Result<(), ChunkError> {
+        let header = check_text(line)?;
+        Entry::read(line.as_bytes())?;
+        if header.org != "acme" {
+            return Err(ChunkError::WrongLog);
+        }
+        if header.object != "0123456789abcdef0123456789abcdef" {
+            return Err(ChunkError::WrongObject);
+        }
+        Ok(())
+    }
+
+    fn check_line(line: &str) -> Result<(), ChunkError> {
+        check(0, 1, member::pack(format!("{line}\n").as_bytes())).map(drop)
+    }
+
+    #[test]
+    fn lines_made_to_deceive_are_judged_as_by_the_full_parser() {
+        let line = pending("acme", "c-1", 3).to_line().unwrap().into_text();
+        let mut refused = 0;
+        for (from, to) in [
+            ("\"v\":1", "\"v\":1,\"v\":1"),
+            ("\"v\":1", "\"v\":1.0"),
+            ("\"v\":1", "\"v\":1,\"z\":1e0"),
+            ("\"v\":1", "\"v\":1,\"z\":9007199254740993"),
+            ("\"v\":1", "\"v\":1,\"z\":[1,2.50]"),
+            ("\"v\":1", "\"v\":1,\"z\":\"\\u0061\""),
+            ("\"v\":1", "\"v\":1,\"z\":\"\u{7f}\u{2028}\u{1f600}\""),
+            ("\"v\":1", "\"v\":1,\"\u{fb33}\":1,\"\u{1f600}\":2"),
+            ("\"v\":1", "\"v\":1,\"\u{1f600}\":1,\"\u{fb33}\":2"),
+            ("\"v\":1", "\"v\":\"1\""),
+            ("\"v\":1", "\"v\":01"),
+            ("\"v\":1}", "\"v\":1} "),
+            ("\"v\":1}", "\"v\":1,}"),
+            ("{\"activity\"", "\u{feff}{\"activity\""),
+            ("\"keyIds\"", "\"interactionId\":\"c-2\",\"keyIds\""),
+            ("\"eventId\"", "\"entity\":{\"id\":\"u-1\",\"type\":\"User\"},\"eventId\""),
+            ("\"interactionId\":\"c-1\"", "\"interactionId\":null"),
+            ("\"interactionId\":\"c-1\"", "\"interactionId\":\"c/1\""),
+            ("\"line\":3", "\"line\":3.5"),
+            ("\"line\":3", "\"line\":-3"),
+            ("\"masked\":[\"ani\"]", "\"masked\":[1]"),
+            ("\"masked\":[\"ani\"]", "\"masked\":{}"),
+            ("\"keyIds\":[]", "\"keyIds\":[],\"late\":false"),
+            ("\"keyIds\":[]", "\"keyIds\":[],\"late\":1"),
+            ("\"activity\":\"Customer connected\",", ""),
+            ("\"salt\":\"BwcHBwcHBwcHBwcHBwcHBw\",", ""),
+            ("\"org\":\"acme\"", "\"org\":\"acm\""),
+            ("\"object\":\"0", "\"object\":\"1"),
+            ("\"object\":\"0", "\"object\":\"g"),
+            ("14:00:03.350Z", "14:00:03,350Z"),
+        ] {
+            let changed = line.replacen(from, to, 1);
+            assert_ne!(changed, line, "{from}");
+            assert_eq!(check_line(&changed), check_in_full(&changed), "{from} → {to}");
+            refused += u32::from(check_line(&changed).is_err());
+        }
+        assert_eq!(refused, 26);
+        // What the index could not read is refused before it is committed, not found out afterwards.
+        let without_activity = line.replacen("\"activity\":\"Customer connected\",", "", 1);
+        assert!(check_text(&without_activity).is_ok());
+        assert_eq!(check_line(&without_activity), Err(ChunkError::Entry(EntryError::NotJson)));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        /// Edits of a line: the same answer, for the same reason, as from the full parser.
+        #[test]
+        fn every_line_is_judged_as_by_the_full_parser(
+            edits in prop::collection::vec(
+                (any::<prop::sample::Index>(), 0_usize..3, prop_oneof![
+                    Just(String::new()), "[0-9\"\\\\{}\\[\\],:. a-zA-Z-]{1,3}", any::<char>().prop_map(String::from),
+                ]),
+                0..3,
+            ),
+            text in any::<String>(),
+            number in prop_oneof![any::<f64>().prop_map(Field::Float), any::<i64>().prop_map(Field::Int)],
+            entity in any::<bool>(),
+        ) {
+            let mut entry = pending("acme", "c-1", 3);
+            entry.fields.insert("text".to_owned(), Field::Text(text));
+            entry.fields.insert("number".to_owned(), number);
+            if entity {
+                entry.record = Record::Entity { kind: "User".to_owned(), id: "u-9".to_owned() };
+            }
+            let mut line = entry.to_line().unwrap().into_text();
+            for (at, drop, insert) in edits {
+                let mut from = at.index(line.len());
+                let mut to = (from + drop).min(line.len());
+                while !line.is_char_boundary(from) { from -= 1; }
+                while !line.is_char_boundary(to) { to += 1; }
+                line.replace_range(from..to, &insert);
+            }
+            prop_assume!(!line.contains('\n'));
+            prop_assert_eq!(check_line(&line), check_in_full(&line));
+        }
     }
 }

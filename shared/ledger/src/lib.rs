@@ -16,6 +16,7 @@ pub mod publish;
 pub mod segment;
 pub mod signing;
 pub mod store;
+pub mod summary;
 pub mod tile;
 pub mod tree;
 pub mod verify;

@@ -3,11 +3,10 @@
 //! Invariant: over all postings of a segment each of its entries is named exactly once, so the index can be rebuilt from
 //! the segments at any time and compared with what is stored.
 
-use std::collections::BTreeMap;
-
-use crate::entry::{Entry, EntryError};
+use crate::entry::EntryError;
 use crate::log::LogId;
-use crate::segment::{Member, Segment};
+use crate::segment::Segment;
+use crate::summary::Summary;
 
 /// Where one record's entries of one segment lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,53 +42,12 @@ pub struct PostingMember {
     pub at: Vec<u32>,
 }
 
-/// The postings of a segment, sorted by record key.
+/// The postings of a stored segment, sorted by record key.
+///
+/// # Errors
+/// A line that is no entry.
 pub fn postings(segment: &Segment, version_id: &str) -> Result<Vec<Posting>, EntryError> {
-    let mut by_record = BTreeMap::new();
-    for member in segment.members() {
-        for (at, line) in (0..).zip(member.lines()) {
-            let entry = Entry::read(line.as_bytes())?;
-            let record = entry.record().ok_or(EntryError::Invalid("interactionId or entity"))?;
-            let posting = by_record
-                .entry(record.key(&entry.org))
-                .or_insert_with_key(|record_key| empty_posting(record_key, segment, version_id, &entry.occurred_at));
-            posting.add(member, at, entry.occurred_at);
-        }
-    }
-    Ok(by_record.into_values().collect())
-}
-
-fn empty_posting(record_key: &str, segment: &Segment, version_id: &str, occurred_at: &str) -> Posting {
-    Posting {
-        record_key: record_key.to_owned(),
-        log: segment.name().log.clone(),
-        first: segment.name().first,
-        segment: segment.name().key(),
-        version_id: version_id.to_owned(),
-        from: occurred_at.to_owned(),
-        to: occurred_at.to_owned(),
-        members: Vec::new(),
-    }
-}
-
-impl Posting {
-    fn add(&mut self, member: &Member, at: u32, occurred_at: String) {
-        match self.members.last_mut() {
-            Some(last) if last.offset == member.offset => last.at.push(at),
-            _ => self.members.push(PostingMember {
-                offset: member.offset,
-                length: member.length,
-                first: member.first,
-                at: vec![at],
-            }),
-        }
-        // The stored form of a time sorts as time does.
-        if occurred_at < self.from {
-            self.from = occurred_at;
-        } else if occurred_at > self.to {
-            self.to = occurred_at;
-        }
-    }
+    Ok(Summary::of(segment)?.postings(version_id))
 }
 
 #[cfg(test)]

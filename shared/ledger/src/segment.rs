@@ -25,7 +25,12 @@ pub struct SegmentName {
 impl SegmentName {
     /// The name of these bytes at this place of a log.
     pub fn of(log: &LogId, first: u64, count: u64, bytes: &[u8]) -> Self {
-        let mut digest = Hash::of_object(bytes).hex();
+        Self::of_hash(log, first, count, &Hash::of_object(bytes))
+    }
+
+    /// The name of bytes with this SHA-256.
+    pub(crate) fn of_hash(log: &LogId, first: u64, count: u64, sha256: &Hash) -> Self {
+        let mut digest = sha256.hex();
         digest.truncate(DIGEST_CHARS);
         Self { log: log.clone(), first, count, digest }
     }

@@ -7,9 +7,7 @@ use ledgerline_ledger::append::plan_append;
 use ledgerline_ledger::chunk::{Chunk, ChunkId};
 use ledgerline_ledger::head::{Head, StoredHead};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::posting::postings;
 use ledgerline_ledger::publish::{plan_publication, tiles_needed};
-use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::tree::leaf_hash;
 
 use super::pair;
@@ -34,7 +32,14 @@ pub(super) fn measure(plan: &Plan) -> Result<(), Fault> {
             chunk.map(|chunk| chunk.text().to_owned()).map_err(|error| broken(&error))
         })
         .collect::<Result<_, _>>()?;
-    let entries = texts.iter().map(|text| text.lines().count()).sum();
+    let entries: usize = texts.iter().map(|text| text.lines().count()).sum();
+    // Ten chunks are a batch of the queue, all of one log: read, appended, indexed and published.
+    let append_all = || -> Option<u64> {
+        packed.chunk_by(|one, next| one.1 == next.1).map(|chunks| append_log(&chunks[0].1, chunks)).sum()
+    };
+    if append_all() != Some(entries as u64) {
+        return Err(Fault::new("the ledger did not take every entry of the day", "report this"));
+    }
     let pair = pair::time_pair(
         entries,
         || {
@@ -46,21 +51,21 @@ pub(super) fn measure(plan: &Plan) -> Result<(), Fault> {
             }
         },
         || {
-            // Ten chunks are a batch of the queue, all of one log: read, appended, indexed and published.
-            for log_chunks in packed.chunk_by(|one, next| one.1 == next.1) {
-                black_box(append_log(&log_chunks[0].1, log_chunks));
-            }
+            black_box(append_all());
         },
     );
-    say(&format!("append: floor = SHA-256 of the leaves and gzip of the lines\n{pair}"));
+    say(&format!(
+        "append: floor = SHA-256 of the leaves and gzip of the lines; ours unpacks and checks the plan's gzip members and keeps \
+         the larger ones as they are\n{pair}"
+    ));
     Ok(())
 }
 
 /// A log's chunks as the queue hands them over: id, log, count, gzip member.
 type Packed = (ChunkId, LogId, usize, Vec<u8>);
 
-/// The whole pure path of an append, batch by batch: the segment and the commit, the postings read from its bytes, and the
-/// tiles up to its end. The signature is KMS's.
+/// The whole pure path of an append, batch by batch: the segment and the commit, the postings, and the tiles up to its end.
+/// The signature is KMS's.
 fn append_log(log: &LogId, packed: &[Packed]) -> Option<u64> {
     let mut head = Head::empty();
     let mut partial = Vec::new();
@@ -70,8 +75,7 @@ fn append_log(log: &LogId, packed: &[Packed]) -> Option<u64> {
             .filter_map(|(id, log, count, bytes)| Chunk::check(id.clone(), log, *count, bytes.clone()).ok())
             .collect();
         let plan = plan_append(log, &head, &chunks)?;
-        let segment = Segment::read(&plan.name.key(), &plan.bytes).ok()?;
-        black_box(postings(&segment, "version").ok()?);
+        black_box(plan.summary.postings("version"));
         let publication = plan_publication(head.size(), &partial, &plan.leaves, &plan.after.root()).ok()?;
         partial = publication.tiles.into_iter().filter(|(tile, _)| !tile.is_full()).chain(partial).collect();
         let needed = tiles_needed(publication.size).ok()?;

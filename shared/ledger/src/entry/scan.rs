@@ -3,7 +3,7 @@
 //! Invariant: it says yes only to what [`check_text`] accepts, with the same header; whatever it is not certain of (an
 //! escape, a fraction, a name beyond ASCII) is `None` and goes to [`check_text`], which alone says no.
 
-use super::{EntryError, MAX_LINE_BYTES, Record, check_text, is_hex_id, is_instant, is_record_part};
+use super::{Entry, EntryError, MAX_LINE_BYTES, Record, check_text, is_hex_id, is_instant, is_record_part};
 use crate::log::{MAX_ORG_CHARS, is_name};
 
 /// What a verifier reads of an entry, borrowed from the line.
@@ -13,6 +13,7 @@ pub(crate) struct Scanned<'a> {
     pub(crate) record: RecordRef<'a>,
     pub(crate) occurred_at: &'a str,
     pub(crate) event_type: &'a str,
+    pub(crate) object: &'a str,
 }
 
 /// A record id, borrowed.
@@ -26,29 +27,55 @@ impl RecordRef<'_> {
     /// Appends the record's key, as [`Record::key`] makes it.
     pub(crate) fn write_key(&self, org: &str, key: &mut String) {
         key.push_str(org);
-        let parts = match self {
-            Self::Interaction(id) => [*id, ""],
-            Self::Entity { kind, id } => [*kind, *id],
+        key.push('/');
+        let id = match self {
+            Self::Interaction(id) => id,
+            Self::Entity { kind, id } => {
+                key.push_str(kind);
+                key.push('/');
+                id
+            }
         };
-        for part in parts.into_iter().filter(|part| !part.is_empty()) {
-            key.push('/');
-            key.push_str(part);
+        key.push_str(id);
+    }
+}
+
+impl<'a> From<&'a Record> for RecordRef<'a> {
+    fn from(record: &'a Record) -> Self {
+        match record {
+            Record::Interaction(id) => Self::Interaction(id),
+            Record::Entity { kind, id } => Self::Entity { kind, id },
         }
     }
 }
 
-/// Checks a line as [`check_text`] does and hands what it read to `seen`.
+/// Checks a line as [`check_text`] does, and that [`Entry::read`] reads it, too; hands what it read to `seen`.
 pub(crate) fn check<T>(line: &str, seen: impl FnOnce(Scanned<'_>) -> T) -> Result<T, EntryError> {
     if let Some(scanned) = scan(line) {
         return Ok(seen(scanned));
     }
-    let header = check_text(line)?;
-    let entry = super::Entry::read(line.as_bytes())?;
-    let record = match &header.record {
-        Record::Interaction(id) => RecordRef::Interaction(id),
-        Record::Entity { kind, id } => RecordRef::Entity { kind, id },
-    };
-    Ok(seen(Scanned { org: &header.org, record, occurred_at: &header.occurred_at, event_type: &entry.event_type }))
+    check_text(line)?;
+    read_in_full(line, seen)
+}
+
+/// Reads a stored line as [`Entry::read`] does, whatever its form, and hands what it read to `seen`.
+pub(crate) fn read<T>(line: &str, seen: impl FnOnce(Scanned<'_>) -> T) -> Result<T, EntryError> {
+    match scan(line) {
+        Some(scanned) => Ok(seen(scanned)),
+        None => read_in_full(line, seen),
+    }
+}
+
+fn read_in_full<T>(line: &str, seen: impl FnOnce(Scanned<'_>) -> T) -> Result<T, EntryError> {
+    let entry = Entry::read(line.as_bytes())?;
+    let record = entry.record().ok_or(EntryError::Invalid("interactionId or entity"))?;
+    Ok(seen(Scanned {
+        org: &entry.org,
+        record: RecordRef::from(&record),
+        occurred_at: &entry.occurred_at,
+        event_type: &entry.event_type,
+        object: &entry.source.object,
+    }))
 }
 
 /// `None`: not certain.
@@ -116,14 +143,14 @@ impl<'a> Found<'a> {
             (None, Some((kind, id))) if is_record_part(kind) && is_record_part(id) => RecordRef::Entity { kind, id },
             _ => return None,
         };
-        let (org, occurred_at) = (self.org?, self.occurred_at?);
+        let (org, occurred_at, object) = (self.org?, self.occurred_at?, self.object?);
         let fits = self.version_1
             && self.others == OTHER_MEMBERS
             && is_hex_id(self.event_id?)
-            && is_hex_id(self.object?)
+            && is_hex_id(object)
             && is_name(org, MAX_ORG_CHARS)
             && is_instant(occurred_at);
-        fits.then_some(Scanned { org, record, occurred_at, event_type: self.event_type? })
+        fits.then_some(Scanned { org, record, occurred_at, event_type: self.event_type?, object })
     }
 }
 
@@ -301,17 +328,17 @@ mod tests {
     use proptest::prelude::*;
 
     /// What the slow reader makes of the same line.
-    fn slow(line: &str) -> Option<(String, String, String)> {
+    fn slow(line: &str) -> Option<[String; 4]> {
         let header = check_text(line).ok()?;
         let entry = super::super::Entry::read(line.as_bytes()).ok()?;
-        Some((header.record.key(&header.org), header.occurred_at, entry.event_type))
+        Some([header.record.key(&header.org), header.occurred_at, entry.event_type, header.object])
     }
 
-    fn quick(line: &str) -> Option<(String, String, String)> {
+    fn quick(line: &str) -> Option<[String; 4]> {
         let scanned = scan(line)?;
         let mut key = String::new();
         scanned.record.write_key(scanned.org, &mut key);
-        Some((key, scanned.occurred_at.to_owned(), scanned.event_type.to_owned()))
+        Some([key, scanned.occurred_at.to_owned(), scanned.event_type.to_owned(), scanned.object.to_owned()])
     }
 
     #[test]
@@ -323,7 +350,7 @@ mod tests {
         entry.record = Record::Entity { kind: "User".to_owned(), id: "u-9".to_owned() };
         entry.late = true;
         let line = entry.to_line().unwrap().into_text();
-        assert_eq!(quick(&line).unwrap().0, "acme/User/u-9");
+        assert_eq!(quick(&line).unwrap()[0], "acme/User/u-9");
         assert_eq!(quick(&line), slow(&line));
     }
 
