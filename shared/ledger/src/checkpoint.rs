@@ -286,7 +286,7 @@ fn note_bytes(text: &str, signatures: &[Signature]) -> Vec<u8> {
     bytes
 }
 
-/// A checkpoint with sixteen post-quantum signatures has some 110 kB.
-const MAX_NOTE_BYTES: usize = 256 * 1024;
+/// The largest note that is read: a checkpoint with sixteen post-quantum signatures has some 110 kB.
+pub const MAX_NOTE_BYTES: usize = 256 * 1024;
 /// C2SP tlog-cosignature: a timestamp does not exceed 2⁶³ - 1.
 const MAX_TIME_S: u64 = i64::MAX as u64;

@@ -4,6 +4,7 @@
 //! [`Segment::read`] yields nothing from bytes that do not fit their name. Any gunzip reads the object whole; a ranged
 //! read of one member's bytes reads that member.
 
+use crate::append::{MAX_CHUNKS, MAX_SEGMENT_TEXT_BYTES};
 use crate::entry::SequencedEntry;
 use crate::log::LogId;
 use crate::member::{self, MemberError};
@@ -53,7 +54,9 @@ impl SegmentName {
         };
         // Writing it again catches every other spelling: signs, missing zeros, surplus parts, upper case digits.
         let hex = digest.len() == DIGEST_CHARS && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        (hex && name.count > 0 && name.key() == key).then_some(name)
+        // A foreign name may claim what no log can have; its end must still be a number.
+        let ends = name.first.checked_add(name.count).is_some();
+        (hex && ends && name.count > 0 && name.key() == key).then_some(name)
     }
 
     /// The index after its last entry.
@@ -102,20 +105,31 @@ impl Segment {
     /// Reads a whole object.
     pub fn read(key: &str, bytes: &[u8]) -> Result<Self, SegmentError> {
         let name = SegmentName::parse(key).ok_or(SegmentError::NotAName)?;
+        if bytes.len() > MAX_BYTES {
+            return Err(SegmentError::TooLarge);
+        }
         if !name.fits(bytes) {
             return Err(SegmentError::NotItsBytes);
         }
         let mut members = Vec::new();
-        let (mut offset, mut first) = (0, name.first);
+        let (mut offset, mut first, mut text_bytes) = (0, name.first, 0);
         while offset < bytes.len() {
             let (text, length) = member::unpack(&bytes[offset..], MAX_MEMBER_TEXT_BYTES)?;
             let count = member::lines(&text)?.len();
             if count > member::MAX_LINES {
                 return Err(SegmentError::WrongCount);
             }
+            text_bytes += text.len();
+            if text_bytes > MAX_TEXT_BYTES {
+                return Err(SegmentError::TooLarge);
+            }
             members.push(Member { offset: offset as u64, length: length as u64, first, text });
             offset += length;
             first += count as u64;
+            // A few bytes can unpack to thousands of lines: no more of them than were named.
+            if first > name.end() {
+                return Err(SegmentError::WrongCount);
+            }
         }
         if first != name.end() {
             return Err(SegmentError::WrongCount);
@@ -162,6 +176,9 @@ pub fn read_member(bytes: &[u8], first: u64) -> Result<Vec<SequencedEntry>, Segm
 /// Why bytes are no segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SegmentError {
+    /// Larger than a segment may be, packed or unpacked.
+    #[error("the segment is larger than any that is written")]
+    TooLarge,
     /// The key is no segment's.
     #[error("the key is not a segment's name")]
     NotAName,
@@ -180,6 +197,12 @@ const ROOT: &str = "ledger/";
 const FOLDER: &str = "/segment/";
 const SUFFIX: &str = ".jsonl.gz";
 const DIGEST_CHARS: usize = 16;
+/// What a segment may unpack to: what the writer fills it up to, or one chunk, and the lines that it adds to either.
+const MAX_TEXT_BYTES: usize = MAX_SEGMENT_TEXT_BYTES + MAX_MEMBER_TEXT_BYTES;
+/// The largest segment that is read, in bytes as stored: text that cannot be packed at all, and what packing adds.
+pub const MAX_BYTES: usize = MAX_TEXT_BYTES + MAX_TEXT_BYTES / 64;
+/// Most lines of a segment: those of its chunks, and a chunk's worth to spare.
+pub(crate) const MAX_SEGMENT_LINES: usize = (MAX_CHUNKS + 1) * member::MAX_LINES;
 /// A member is one chunk or several small ones packed together: at most two chunks' worth of text.
 const MAX_MEMBER_TEXT_BYTES: usize = 2 * member::MAX_TEXT_BYTES;
 

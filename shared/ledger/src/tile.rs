@@ -21,6 +21,9 @@ pub struct Tile {
 }
 
 impl Tile {
+    /// How many bytes a full one has.
+    pub const MAX_BYTES: usize = FULL_WIDTH as usize * HASH_BYTES;
+
     /// A tile at a level (0 to 63) and index, 1 to 256 hashes wide.
     pub fn new(level: u8, index: u64, width: u16) -> Option<Self> {
         (level < MAX_LEVELS && (1..=FULL_WIDTH).contains(&width)).then_some(Self { level, index, width })

@@ -3,18 +3,22 @@
 //! `ledger/<log>/…` holds the version of each key that is in force, `versions/<key>@<version id>` all others,
 //! `versions.jsonl` every version and delete marker, `heads.jsonl` and `postings.jsonl` the rows, where they were
 //! exported. Invariant: a file below `ledger/` or `versions/` that the list leaves out is reported as an unlocked version,
-//! never passed over; no line of a list can make a reader leave the folder.
+//! never passed over; no line of a list can make a reader leave the folder; and nothing in the folder, which may be made by
+//! an attacker, makes a reader wait or take more memory than an object, a line or a few keys need.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Evidence, EvidenceFault, Given, HeadRow, ObjectVersion};
+use crate::checkpoint::MAX_NOTE_BYTES;
 use crate::log::LogId;
 use crate::posting::{Posting, PostingMember};
+use crate::segment;
+use crate::tile::Tile;
 use crate::tree::Hash;
 
 /// The list of versions.
@@ -47,33 +51,46 @@ impl Folder {
     pub fn keys(&self) -> Result<Vec<String>, EvidenceFault> {
         let folder = self.root.join(KEYS_FOLDER);
         let mut keys = Vec::new();
+        let mut room = MAX_KEYS_BYTES;
         files_below(&folder, &mut |path| {
             if path.extension().is_some_and(|extension| extension == "vkey") {
-                let text = fs::read_to_string(&path).map_err(|error| fault(&path, error))?;
+                let bytes = read_at_most(&path, room).map_err(|error| fault(&path, error))?;
+                room = room.checked_sub(bytes.len()).ok_or_else(|| {
+                    EvidenceFault::Malformed(format!("{KEYS_FOLDER}/ holds more than {MAX_KEYS_BYTES} bytes of keys"))
+                })?;
+                let text = String::from_utf8(bytes).map_err(|_| {
+                    EvidenceFault::Malformed(format!("{} holds no text, and so no key", path.display()))
+                })?;
                 keys.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
             }
             Ok(())
         })?;
         keys.sort();
+        keys.dedup();
         Ok(keys)
     }
 
     /// Calls `each` for every line of a list; `false` if there is no such file.
     fn lines(&self, name: &str, each: &mut dyn FnMut(&str) -> Option<()>) -> Result<bool, EvidenceFault> {
         let path = self.root.join(name);
-        let file = match File::open(&path) {
+        let file = match open_file(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(fault(&path, error)),
         };
         let mut reader = BufReader::new(file);
-        let mut line = String::new();
+        let mut line = Vec::new();
         for number in 1_u64.. {
             line.clear();
-            if reader.read_line(&mut line).map_err(|error| fault(&path, error))? == 0 {
+            // One byte more than any line has tells a longer one, and no more of it is taken.
+            let some = reader.by_ref().take(MAX_LIST_LINE_BYTES + 1).read_until(b'\n', &mut line);
+            if some.map_err(|error| fault(&path, error))? == 0 {
                 break;
             }
-            if each(line.trim_end_matches('\n')).is_none() {
+            let text = Some(line.strip_suffix(b"\n").unwrap_or(&line))
+                .filter(|text| text.len() as u64 <= MAX_LIST_LINE_BYTES)
+                .and_then(|text| std::str::from_utf8(text).ok());
+            if text.and_then(&mut *each).is_none() {
                 return Err(EvidenceFault::Malformed(format!(
                     "{name}, line {number}, is not in the form of an export"
                 )));
@@ -97,7 +114,8 @@ impl Folder {
                     version_id: version_id.to_owned(),
                     is_latest: other.is_none(),
                     is_delete_marker: false,
-                    bytes: fs::metadata(&path).map_err(|error| fault(&path, error))?.len(),
+                    // Of the link, if it is one: it may lead nowhere.
+                    bytes: fs::symlink_metadata(&path).map_err(|error| fault(&path, error))?.len(),
                     lock: None,
                     legal_hold: false,
                     last_modified_ms: u64::MAX,
@@ -128,12 +146,13 @@ impl Evidence for Folder {
         self.unlisted(&listed, each)
     }
 
+    /// Of a file that is larger than any object of its kind, a little more than the largest: enough to be refused.
     fn read(&self, version: &ObjectVersion) -> Result<Vec<u8>, EvidenceFault> {
         let Some(relative) = object_path(version) else {
             return Err(EvidenceFault::Malformed(format!("{:?} is not a key", version.key)));
         };
         let path = self.root.join(&relative);
-        fs::read(&path).map_err(|error| match error.kind() {
+        read_at_most(&path, most_bytes(&version.key)).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => EvidenceFault::Missing(relative),
             _ => fault(&path, error),
         })
@@ -283,6 +302,34 @@ fn files_below(folder: &Path, each: &mut dyn FnMut(PathBuf) -> Result<(), Eviden
     Ok(())
 }
 
+/// Opens a file of bytes. A pipe or a device is none: whoever opens one may wait for ever, or read without end.
+fn open_file(path: &Path) -> io::Result<File> {
+    let kind = fs::metadata(path)?.file_type();
+    // Reading a folder fails at once, and says so.
+    if kind.is_file() || kind.is_dir() {
+        File::open(path)
+    } else {
+        Err(io::Error::new(io::ErrorKind::NotFound, "it is no file of bytes"))
+    }
+}
+
+/// A file's bytes; of a larger file one byte more than `most`.
+fn read_at_most(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    let file = open_file(path)?;
+    let mut bytes = Vec::new();
+    file.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The size of the largest object of a key's kind, as its readers accept it.
+fn most_bytes(key: &str) -> usize {
+    match key.splitn(6, '/').nth(5) {
+        Some(path) if path.starts_with("tile/") => Tile::MAX_BYTES,
+        Some(path) if path.starts_with("checkpoint") => MAX_NOTE_BYTES,
+        _ => segment::MAX_BYTES,
+    }
+}
+
 /// A path below the root with slashes, as keys have them.
 fn relative_text(root: &Path, path: &Path) -> Option<String> {
     let parts = path.strip_prefix(root).ok()?.components();
@@ -303,3 +350,7 @@ const LEDGER: &str = "ledger";
 const OTHER_VERSIONS: &str = "versions";
 /// The version id of a file that the list leaves out.
 const UNLISTED: &str = "unlisted";
+/// A posting's row has at most 400 KB in the table, a head's row, too; as JSON it is not ten times that.
+const MAX_LIST_LINE_BYTES: u64 = 4 * 1024 * 1024;
+/// Some ten thousand keys, rotated ones included.
+const MAX_KEYS_BYTES: usize = 1024 * 1024;

@@ -12,10 +12,11 @@ use super::findings::{Finding, FindingKind};
 use super::inventory::SegmentRow;
 use super::postings::{Common, Deriving, PostingHasher, PostingSum};
 use crate::acts;
+use crate::entry::Entry;
 use crate::entry::scan::{self, RecordRef, Scanned};
-use crate::entry::{Entry, EntryError};
 use crate::log::LogId;
 use crate::member;
+use crate::segment::{MAX_BYTES, MAX_SEGMENT_LINES};
 use crate::tree::{Hash, leaf_hash};
 
 /// What a segment's bytes gave.
@@ -68,17 +69,26 @@ impl<E: Evidence + ?Sized> SegmentReader<'_, E> {
     /// Reads and checks one segment.
     pub(crate) fn read(&self, scratch: &mut Scratch, segment: &SegmentRow) -> Result<SegmentRead, EvidenceFault> {
         let version = segment.row.version(segment.name(self.log).key());
-        let mut reading =
-            Reading { log: self.log, key: &version.key, hasher: self.hasher, read: SegmentRead::default() };
+        let mut reading = Reading {
+            log: self.log,
+            key: &version.key,
+            hasher: self.hasher,
+            read: SegmentRead::default(),
+            line_findings: 0,
+        };
         let Some(bytes) = read_listed(self.evidence, &version, Some(segment.first), &mut reading.read.findings)? else {
             return Ok(reading.read);
         };
         reading.read.bytes = bytes.len() as u64;
+        if bytes.len() > MAX_BYTES {
+            reading.finding(FindingKind::SegmentUnreadable, segment.first, "it is larger than any that is written");
+            return Ok(reading.read);
+        }
         if first_eight(&Hash::of_object(&bytes)) != segment.digest() {
             reading.finding(FindingKind::SegmentAltered, segment.first, "its SHA-256 is another one");
         }
         scratch.deriving.clear();
-        reading.read.leaves.reserve(usize::try_from(segment.count).unwrap_or(0).min(MAX_RESERVED_LEAVES));
+        reading.read.leaves.reserve(usize::try_from(segment.count).unwrap_or(0).min(MAX_SEGMENT_LINES));
         reading.members(scratch, segment, &bytes);
         if let Some(hasher) = self.hasher {
             let common =
@@ -117,6 +127,7 @@ struct Reading<'a> {
     key: &'a str,
     hasher: Option<&'a PostingHasher>,
     read: SegmentRead,
+    line_findings: u32,
 }
 
 impl Reading<'_> {
@@ -145,6 +156,10 @@ impl Reading<'_> {
             let before = self.read.leaves.len();
             let member = [offset as u64, length as u64, next];
             self.lines(&mut scratch.deriving, member, body);
+            if self.read.leaves.len() > MAX_SEGMENT_LINES {
+                let detail = format!("it has more than {MAX_SEGMENT_LINES} lines, which no segment has");
+                return self.finding(FindingKind::SegmentUnreadable, next, detail);
+            }
             if self.read.leaves.len() - before > member::MAX_LINES {
                 let detail = format!("the gzip member at byte {offset} has more than {} lines", member::MAX_LINES);
                 self.finding(FindingKind::SegmentRepacked, next, detail);
@@ -160,7 +175,9 @@ impl Reading<'_> {
     }
 
     fn lines(&mut self, deriving: &mut Deriving, member: [u64; 3], body: &str) {
-        for (at, line) in (0_u32..).zip(body.split('\n')) {
+        // Thirty kilobytes can unpack to thirty million lines: one too many is enough to say so.
+        let room = (MAX_SEGMENT_LINES + 1).saturating_sub(self.read.leaves.len());
+        for (at, line) in (0_u32..).zip(body.split('\n').take(room)) {
             let index = member[2] + u64::from(at);
             let leaf = leaf_hash(line.as_bytes());
             self.read.leaves.push(leaf);
@@ -182,17 +199,23 @@ impl Reading<'_> {
                     self.read.events += 1;
                 }
                 Ok(()) => {}
-                Err(error) => self.malformed(index, error),
+                Err(error) => self.line_finding(FindingKind::EntryMalformed, index, error.to_string()),
             }
             if foreign {
-                self.finding(FindingKind::EntryOfAnotherOrg, index, "the entry names another org than the log");
+                self.line_finding(FindingKind::EntryOfAnotherOrg, index, "the entry names another org than the log");
             }
             self.read.acts.extend(act.map(|what| Act { entry: index, leaf, what }));
         }
     }
 
-    fn malformed(&mut self, index: u64, error: EntryError) {
-        self.finding(FindingKind::EntryMalformed, index, error.to_string());
+    /// Of a segment full of such lines the first ones are named: one that was made to be so must not fill the memory.
+    fn line_finding(&mut self, kind: FindingKind, index: u64, detail: impl Into<String>) {
+        self.line_findings += 1;
+        match self.line_findings {
+            1..=MAX_LINE_FINDINGS => self.finding(kind, index, detail),
+            BEYOND_LINE_FINDINGS => self.finding(kind, index, "and what follows it: no more lines of it are named"),
+            _ => {}
+        }
     }
 }
 
@@ -220,5 +243,6 @@ fn act_of(log: &LogId, line: &str, entry: &Scanned<'_>) -> Option<ActKind> {
 
 /// As in [`crate::segment`]: a member is one chunk or several small ones packed together.
 const MAX_MEMBER_TEXT_BYTES: usize = 2 * member::MAX_TEXT_BYTES;
-/// A name's count is only a claim; a segment has at most 99 chunks of 256 lines.
-const MAX_RESERVED_LEAVES: usize = 99 * member::MAX_LINES;
+/// Findings about single lines of one segment: a member's worth of lines would hide all others on a screen.
+const MAX_LINE_FINDINGS: u32 = 64;
+const BEYOND_LINE_FINDINGS: u32 = MAX_LINE_FINDINGS + 1;

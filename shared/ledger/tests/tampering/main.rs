@@ -7,6 +7,7 @@
 
 mod builder;
 mod cases;
+mod hostile;
 mod rotation;
 mod trust;
 mod unchecked;
