@@ -159,8 +159,8 @@ pub(crate) struct TrustArgs {
     #[arg(long = "witness", value_name = "VKEY|FILE")]
     pub(crate) witnesses: Vec<String>,
     /// How many of the witnesses must have cosigned; all of them unless told
-    #[arg(long, value_name = "N", requires = "witnesses")]
-    pub(crate) quorum: Option<usize>,
+    #[arg(long, value_name = "N", requires = "witnesses", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) quorum: Option<u16>,
 }
 
 /// `verify`
@@ -232,6 +232,9 @@ pub(crate) struct ProveArgs {
     /// The entry's log
     #[arg(long, value_name = "LOG")]
     pub(crate) log: Option<String>,
+    /// The log's public key: a vkey, or a file that holds one. Without it the proof is checked by the evidence's own keys
+    #[arg(long = "key", value_name = "VKEY|FILE")]
+    pub(crate) keys: Vec<String>,
     /// The folder for <event id>.tlog-proof and <event id>.json
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) out: PathBuf,
@@ -253,8 +256,8 @@ pub(crate) struct CheckProofArgs {
     #[arg(long = "witness", value_name = "VKEY|FILE")]
     pub(crate) witnesses: Vec<String>,
     /// How many of the witnesses must have cosigned; all of them unless told
-    #[arg(long, value_name = "N", requires = "witnesses")]
-    pub(crate) quorum: Option<usize>,
+    #[arg(long, value_name = "N", requires = "witnesses", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) quorum: Option<u16>,
 }
 
 /// `show`

@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::screen::plain;
+
 /// A command that could not do its work.
 #[derive(Debug, Serialize)]
 pub(crate) struct Fault {
@@ -44,11 +46,12 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.what)?;
+        // Names of foreign objects stand in them.
+        write!(f, "{}", plain(&self.what))?;
         for cause in &self.because {
-            write!(f, "\n  because: {cause}")?;
+            write!(f, "\n  because: {}", plain(cause))?;
         }
-        write!(f, "\n  to do: {}", self.remedy)
+        write!(f, "\n  to do: {}", plain(&self.remedy))
     }
 }
 
@@ -62,6 +65,8 @@ mod tests {
     fn says_what_why_and_what_to_do() {
         let cause = std::io::Error::other("the disk is full");
         let fault = Fault::caused_by("cannot write report", &cause, "make room");
+        let steering = Fault::new("no log \u{1b}[2J", "name\none of: \u{202e}");
+        assert_eq!(steering.to_string(), "no log \u{fffd}[2J\n  to do: name\u{fffd}one of: \u{fffd}");
         assert_eq!(fault.to_string(), "cannot write report\n  because: the disk is full\n  to do: make room");
     }
 }

@@ -24,6 +24,7 @@ use clap::Parser as _;
 use crate::answer::{Answered, Outcome};
 use crate::args::Arguments;
 use crate::context::Context;
+use crate::fault::Fault;
 use crate::screen::Screen;
 
 /// What could not be checked; clap's own code for a wrong command line, too.
@@ -32,24 +33,52 @@ const COULD_NOT_CHECK: u8 = 2;
 const DEFAULT_WIDTH: usize = 100;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refused(&error),
+    };
     let context = Context {
         now_ms: now_ms(),
         threads: std::thread::available_parallelism().map_or(2, usize::from),
-        progress: !arguments.json && io::stderr().is_terminal(),
+        progress: !arguments.json && io::stderr().is_terminal() && !is_dumb(),
     };
     let name = command::name(&arguments.command);
     let answered = command::run(arguments.command, &context);
     let written = if arguments.json { write_json(name, &answered) } else { write_text(&answered) };
     match written {
         // `ledgerline … | head` is no failure.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(COULD_NOT_CHECK),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "error: cannot write the answer: {error}\n  to do: see where it goes to");
+            ExitCode::from(COULD_NOT_CHECK)
+        }
         _ => match answered.map(|answer| answer.outcome()) {
             Ok(Outcome::Holds) => ExitCode::SUCCESS,
             Ok(Outcome::Broken) => ExitCode::FAILURE,
             Ok(Outcome::Unchecked) | Err(_) => ExitCode::from(COULD_NOT_CHECK),
         },
     }
+}
+
+/// A command line that asks for help or for nothing that there is. Whoever wants JSON gets JSON for this, too.
+fn refused(error: &clap::Error) -> ExitCode {
+    let json = std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
+    if !(error.use_stderr() && json) {
+        error.exit();
+    }
+    let text = error.to_string();
+    let (what, usage) = text.split_once("Usage:").unwrap_or((&text, ""));
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let what = one_line(what.trim_start_matches("error: "));
+    let remedy = one_line(&format!("Usage: {usage}"));
+    // Somebody who went away has no use for an error either.
+    let _ = write_json("ledgerline", &Err(Fault::new(what, remedy)));
+    ExitCode::from(COULD_NOT_CHECK)
+}
+
+/// Whether the terminal can only write one line after the other.
+#[expect(clippy::disallowed_methods, reason = "main asks what the terminal can do, once")]
+fn is_dumb() -> bool {
+    std::env::var("TERM").is_ok_and(|term| term == "dumb")
 }
 
 fn write_json(name: &str, answered: &Answered) -> io::Result<()> {

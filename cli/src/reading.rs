@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use ledgerline_ledger::checkpoint::archived_size;
 use ledgerline_ledger::entry::{Entry, Record};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::segment::{Segment, SegmentName};
-use ledgerline_ledger::tile::Tile;
+use ledgerline_ledger::tile::{MAX_TREE_SIZE, Tile};
 use ledgerline_ledger::tree::{Hash, leaf_hash};
 use ledgerline_ledger::verify::{Evidence, ObjectVersion};
 
@@ -92,7 +93,7 @@ impl Inventory {
             self.logs.entry(log).or_default();
             return;
         }
-        let objects = self.logs.entry(log).or_default();
+        let objects = self.logs.entry(log.clone()).or_default();
         if let Some(name) = SegmentName::parse(&version.key) {
             match objects.segments.get_mut(&version.key) {
                 Some((_, other)) => keep_older(other, version),
@@ -102,7 +103,7 @@ impl Inventory {
             if version.is_latest || objects.live.is_none() {
                 objects.live = Some(version);
             }
-        } else if let Some(size) = path.strip_prefix("checkpoints/").and_then(|size| size.parse().ok()) {
+        } else if let Some(size) = archived_size(&log, &version.key).filter(|size| *size <= MAX_TREE_SIZE) {
             match objects.checkpoints.get_mut(&size) {
                 Some(other) => keep_older(other, version),
                 None => drop(objects.checkpoints.insert(size, version)),
@@ -235,13 +236,13 @@ fn hits(
 
 /// Whether a line is the entry of this event. The text is looked for first: reading JSON costs a hundred times that.
 pub(crate) fn is_event(line: &str, event: &str) -> bool {
-    line.contains(event) && Entry::read(line.as_bytes()).is_ok_and(|entry| entry.event_id == event)
+    may_hold(line, event) && Entry::read(line.as_bytes()).is_ok_and(|entry| entry.event_id == event)
 }
 
 /// Whether a line is about this record: an interaction id, or `<type>/<id>`.
 pub(crate) fn is_about(line: &str, record: &str) -> bool {
     let id = record.rsplit_once('/').map_or(record, |(_, id)| id);
-    line.contains(id)
+    may_hold(line, id)
         && Entry::read(line.as_bytes()).ok().and_then(|entry| entry.record()).is_some_and(|of| match of {
             Record::Interaction(id) => id == record,
             Record::Entity { kind, id } => record.split_once('/') == Some((kind.as_str(), id.as_str())),
@@ -250,7 +251,13 @@ pub(crate) fn is_about(line: &str, record: &str) -> bool {
 
 /// Whether a line carries this lineage token.
 pub(crate) fn has_token(line: &str, token: &str) -> bool {
-    line.contains(token) && Entry::read(line.as_bytes()).is_ok_and(|entry| entry.lineage_token == token)
+    may_hold(line, token) && Entry::read(line.as_bytes()).is_ok_and(|entry| entry.lineage_token == token)
+}
+
+/// Whether a line may hold a text: for certain not, or reading it will tell. JSON writes quotation marks, backslashes and
+/// control characters otherwise.
+fn may_hold(line: &str, text: &str) -> bool {
+    text.contains(|sign: char| sign.is_control() || matches!(sign, '"' | '\\')) || line.contains(text)
 }
 
 /// The log of a key, and what follows it.
@@ -297,6 +304,12 @@ mod tests {
         assert_eq!(log.checkpoints[&7].last_modified_ms, 5);
         assert_eq!(log.tiles[&Tile::parse("tile/0/000").unwrap()].last_modified_ms, 5);
         assert_eq!(log.tiles[&Tile::parse("tile/0/001.p/7").unwrap()].last_modified_ms, 9);
+    }
+
+    #[test]
+    fn a_name_with_a_mark_that_json_writes_otherwise_may_be_in_any_line() {
+        assert!(may_hold(r#"{"lineageToken":"a\"b"}"#, "a\"b") && may_hold("{}", "a\\b"));
+        assert!(may_hold(r#"{"lineageToken":"ab"}"#, "ab") && !may_hold("{}", "ab"));
     }
 
     #[test]

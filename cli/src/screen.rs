@@ -56,8 +56,10 @@ impl<'a> Screen<'a> {
 
     /// A name and its value.
     pub(crate) fn fact(&mut self, name: &str, value: &str) -> io::Result<()> {
+        // Names of an entry's fields are foreign, too.
+        let name = plain(name);
         for (number, line) in wrap(value, self.width.saturating_sub(NAME_WIDTH + 4)).iter().enumerate() {
-            let left = if number == 0 { name } else { "" };
+            let left = if number == 0 { name.as_str() } else { "" };
             self.line(format_args!("  {}  {line}", self.style(Tone::Soft).apply_to(format!("{left:<NAME_WIDTH$}"))))?;
         }
         Ok(())
@@ -65,7 +67,10 @@ impl<'a> Screen<'a> {
 
     /// Something that holds, does not, or deserves a look; and what was seen.
     pub(crate) fn check(&mut self, mark: Mark, what: &str, detail: &str) -> io::Result<()> {
-        self.line(format_args!("  {} {}", self.style(mark.tone()).apply_to(mark.sign()), plain(what)))?;
+        for (number, line) in wrap(what, self.width - 4).iter().enumerate() {
+            let sign = if number == 0 { mark.sign() } else { " " };
+            self.line(format_args!("  {} {line}", self.style(mark.tone()).apply_to(sign)))?;
+        }
         if !detail.is_empty() {
             for line in wrap(detail, self.width - 6) {
                 self.line(format_args!("    {}", self.style(Tone::Soft).apply_to(line)))?;
@@ -74,7 +79,7 @@ impl<'a> Screen<'a> {
         Ok(())
     }
 
-    /// Rows under headings; numbers to the right.
+    /// Rows under headings; numbers to the right. Where they are wider than the screen, each row becomes a list.
     pub(crate) fn table(&mut self, headings: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
         let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| plain(cell)).collect()).collect();
         let widths: Vec<usize> = (0..headings.len())
@@ -83,6 +88,9 @@ impl<'a> Screen<'a> {
                 cells.chain([measure_text_width(headings[column])]).max().unwrap_or(0)
             })
             .collect();
+        if 2 + widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1) > self.width {
+            return self.stacked(headings, &rows);
+        }
         let numeric: Vec<bool> = (0..headings.len())
             .map(|column| rows.iter().filter_map(|row| row.get(column)).all(|cell| is_number(cell)))
             .collect();
@@ -91,11 +99,25 @@ impl<'a> Screen<'a> {
                 let missing = " ".repeat(widths[column].saturating_sub(measure_text_width(cell)));
                 if numeric[column] { format!("{missing}{cell}") } else { format!("{cell}{missing}") }
             });
-            padded.collect::<Vec<_>>().join("   ").trim_end().to_owned()
+            padded.collect::<Vec<_>>().join(GAP).trim_end().to_owned()
         };
         self.line(format_args!("  {}", self.style(Tone::Soft).apply_to(line(&mut headings.iter().copied()))))?;
         for row in &rows {
             self.line(format_args!("  {}", line(&mut row.iter().map(String::as_str))))?;
+        }
+        Ok(())
+    }
+
+    /// A row's first cell over the others, each beside its heading.
+    fn stacked(&mut self, headings: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+        for (number, row) in rows.iter().enumerate() {
+            if number > 0 {
+                self.gap()?;
+            }
+            self.line(format_args!("  {}", row.first().map_or("", String::as_str)))?;
+            for (heading, cell) in headings.iter().zip(row).skip(1) {
+                self.fact(&format!("  {heading}"), cell)?;
+            }
         }
         Ok(())
     }
@@ -105,7 +127,10 @@ impl<'a> Screen<'a> {
         let style = self.style(mark.tone());
         let strong = self.style(Tone::Strong);
         self.gap()?;
-        self.line(format_args!("  {} {}", style.apply_to(mark.sign()), strong.apply_to(text)))?;
+        for (number, line) in wrap(text, self.width.saturating_sub(4)).into_iter().enumerate() {
+            let sign = if number == 0 { mark.sign() } else { " " };
+            self.line(format_args!("  {} {}", style.apply_to(sign), strong.apply_to(line)))?;
+        }
         self.gap()
     }
 
@@ -211,9 +236,16 @@ fn is_number(cell: &str) -> bool {
     }
 }
 
-/// Names and notes may be an attacker's: what would steer the terminal is shown as a mark.
-fn plain(text: &str) -> String {
-    text.chars().map(|sign| if sign.is_control() { '\u{fffd}' } else { sign }).collect()
+/// Names and notes may be an attacker's: what would steer the terminal, or show letters in another order than they stand
+/// in, or not at all, is shown as a mark.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().map(|sign| if sign.is_control() || is_unseen(sign) { '\u{fffd}' } else { sign }).collect()
+}
+
+/// Directions, joiners, separators and tags: signs that change how others are seen.
+fn is_unseen(sign: char) -> bool {
+    matches!(sign, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Lines of at most `width` columns, broken at spaces; what has none is left whole.
@@ -236,7 +268,9 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 
 /// Room for the names of facts.
 const NAME_WIDTH: usize = 18;
-const WIDTH_MIN: usize = 60;
+/// Between two columns of a table.
+const GAP: &str = "   ";
+const WIDTH_MIN: usize = 40;
 const WIDTH_MAX: usize = 116;
 
 #[cfg(test)]
@@ -256,7 +290,10 @@ mod tests {
         screen.title("VERIFY", "a\u{1b}[2J").unwrap();
         screen.check(Mark::Bad, "b\u{7}", "c\u{1b}[1A").unwrap();
         screen.table(&["log"], &[vec!["d\u{1b}c".to_owned()]]).unwrap();
-        assert!(!out.iter().any(|byte| matches!(byte, 0x1b | 0x07)), "{}", String::from_utf8_lossy(&out));
+        screen.fact("e\u{1b}[31m", "f\u{9b}1A").unwrap();
+        screen.verdict(Mark::Bad, "g\u{202e}sdloh tI").unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.chars().all(|sign| sign == '\n' || !sign.is_control() && !is_unseen(sign)), "{text:?}");
     }
 
     #[test]
@@ -277,6 +314,18 @@ mod tests {
         let rows = [vec!["a".to_owned(), "1".to_owned()], vec!["bb".to_owned(), "1,000".to_owned()]];
         let text = drawn(false, |screen| screen.table(&["log", "entries"], &rows).unwrap());
         assert_eq!(text, "  log   entries\n  a           1\n  bb      1,000\n");
+    }
+
+    #[test]
+    fn what_is_too_wide_for_a_table_is_a_list_and_no_line_is_wider_than_the_screen() {
+        let rows = [vec!["acme/interaction/1/0".to_owned(), "1,000".to_owned(), "2026-03-02T14:00:00Z".to_owned()]];
+        let mut bytes = Vec::new();
+        let mut screen = Screen::new(&mut bytes, 40, false);
+        screen.table(&["log", "entries", "earliest end"], &rows).unwrap();
+        screen.verdict(Mark::Good, "It holds: 1,000 signed entries in 1 log, none removed, none changed.").unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.lines().all(|line| measure_text_width(line) <= 44), "{text}");
+        assert!(text.contains("    entries           1,000\n"), "{text}");
     }
 
     #[test]

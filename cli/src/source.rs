@@ -3,11 +3,14 @@
 //! Invariant: keys that come with the evidence are never taken for keys that the caller trusts; who uses them says so.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 #[cfg(feature = "aws")]
 use ledgerline_aws::evidence::StoredEvidence;
 use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::signing::{KeyKind, VerifyingKey, VerifyingKeys};
 use ledgerline_ledger::verify::folder::Folder;
 use ledgerline_ledger::verify::{Evidence, EvidenceFault};
 
@@ -100,6 +103,13 @@ impl Source {
         }
     }
 
+    /// The evidence's own keys for these logs, to say of what is shown whether it is signed; those that can be had.
+    pub(crate) fn showing_keys(&self, logs: &[LogId]) -> VerifyingKeys {
+        let keys = self.own_keys(logs).map(|(keys, _)| keys).unwrap_or_default();
+        let keys = keys.iter().filter_map(|key| VerifyingKey::parse(key).ok());
+        VerifyingKeys::new(keys.filter(|key| key.kind() == KeyKind::Log)).unwrap_or_default()
+    }
+
     /// The locks of what was found, where the list did not tell them.
     pub(crate) fn look_at(&self, found: &mut [Found]) -> Result<(), Fault> {
         #[cfg(feature = "aws")]
@@ -178,35 +188,104 @@ pub(crate) fn logs_of(texts: &[String]) -> Result<Vec<LogId>, Fault> {
     texts.iter().map(|text| log_of(text)).collect()
 }
 
-/// Verification keys as given: each a vkey, or a file that holds some.
+/// The log that an origin, and so a key's name, is of: its last four parts.
+pub(crate) fn log_of_origin(origin: &str) -> Option<LogId> {
+    let (at, _) = origin.rmatch_indices('/').nth(3).filter(|(at, _)| *at > 0)?;
+    LogId::parse(&origin[at + 1..]).ok()
+}
+
+/// Logs' verification keys as given: each a vkey, or a file that holds some.
 pub(crate) fn vkeys(given: &[String]) -> Result<Vec<String>, Fault> {
-    let mut keys = Vec::new();
+    let keys = keys_of(given, KeyKind::Log)?;
+    let nobodys = keys.iter().find(|key| key.split('+').next().and_then(log_of_origin).is_none());
+    nobodys.map_or(Ok(keys.clone()), |key| {
+        Err(Fault::new(
+            format!("the key {} is no log's", brief(key)),
+            "name a log's key: its name is the log's origin, <deployment>/<org>/<class>/<generation>/<shard>",
+        ))
+    })
+}
+
+/// Witnesses' verification keys as given, and how many witnesses must have cosigned: all, unless told.
+pub(crate) fn witnesses(given: &[String], quorum: Option<u16>) -> Result<(Vec<String>, usize), Fault> {
+    let keys = keys_of(given, KeyKind::Witness)?;
+    // Two keys of one witness are one witness.
+    let names: BTreeSet<&str> = keys.iter().filter_map(|key| key.split('+').next()).collect();
+    let quorum = quorum.map_or(names.len(), usize::from);
+    if quorum > names.len() {
+        return Err(Fault::new(
+            format!("{quorum} witnesses must have cosigned, and {} are named", names.len()),
+            "name more of them with --witness, or a smaller --quorum; two keys of one name are one witness",
+        ));
+    }
+    Ok((keys, quorum))
+}
+
+fn keys_of(given: &[String], kind: KeyKind) -> Result<Vec<String>, Fault> {
+    let mut keys: Vec<String> = Vec::new();
     for given in given {
         let path = Path::new(given);
-        if !path.is_file() {
-            keys.push(given.trim().to_owned());
-            continue;
+        let text = if path.exists() && !path.is_dir() {
+            read_text(path, "name a file that holds a vkey, or the vkey itself")?
+        } else {
+            given.clone()
+        };
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        if lines.is_empty() {
+            return Err(Fault::new(format!("there is no key in {given:?}"), "name a vkey, or a file that holds one"));
         }
-        let text = read_text(path, "name a file that holds a vkey, or the vkey itself")?;
-        keys.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
-    }
-    for key in &keys {
-        ledgerline_ledger::signing::check_vkey(key).map_err(|error| {
-            Fault::caused_by(
-                format!("{key:?} is neither a verification key nor a file that holds one"),
-                &error,
-                "a verification key reads <name>+<8 hex digits>+<base64>; an export has them in keys/*.vkey",
-            )
-        })?;
+        for line in lines {
+            let key = VerifyingKey::parse(line).map_err(|error| {
+                Fault::caused_by(
+                    format!("{} is neither a verification key nor a file that holds one", brief(line)),
+                    &error,
+                    "a verification key reads <name>+<8 hex digits>+<base64>; an export has them in keys/*.vkey",
+                )
+            })?;
+            if key.kind() != kind {
+                let (what, option) = match kind {
+                    KeyKind::Log => ("a witness's", "--witness"),
+                    KeyKind::Witness => ("a log's", "--key"),
+                };
+                let remedy = format!("hand it over with {option}: a key is believed for what it was made for");
+                return Err(Fault::new(format!("the key {} is {what}", brief(line)), remedy));
+            }
+            if !keys.iter().any(|known| known == line) {
+                keys.push(line.to_owned());
+            }
+        }
     }
     Ok(keys)
 }
 
-/// A file's text.
-pub(crate) fn read_text(path: &Path, remedy: &str) -> Result<String, Fault> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Fault::caused_by(format!("cannot read {}", path.display()), &error, remedy))
+/// A text that may be anything, quoted, no longer than a key.
+fn brief(text: &str) -> String {
+    let some: String = text.chars().take(MAX_SHOWN_CHARS).collect();
+    if some.len() == text.len() { format!("{text:?}") } else { format!("{some:?}…") }
 }
+
+/// A file's text, of a size that keys and checkpoints have.
+pub(crate) fn read_text(path: &Path, remedy: &str) -> Result<String, Fault> {
+    String::from_utf8(read_file(path, remedy)?)
+        .map_err(|error| Fault::caused_by(format!("{} holds no text", path.display()), &error, remedy))
+}
+
+/// A file's bytes, if it has the size of keys, checkpoints and proofs: whatever was named is not read for ever.
+pub(crate) fn read_file(path: &Path, remedy: &str) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
+    read.map_err(|error| Fault::caused_by(format!("cannot read {}", path.display()), &error, remedy))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        let what = format!("{} has more than {MAX_FILE_BYTES} bytes, as no such file has", path.display());
+        return Err(Fault::new(what, remedy));
+    }
+    Ok(bytes)
+}
+
+/// Some thousand keys, or the largest proof that is read.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+/// A vkey has some 100 characters.
+const MAX_SHOWN_CHARS: usize = 160;
 
 /// Why evidence could not be read.
 pub(crate) fn evidence_fault(error: &EvidenceFault) -> Fault {
@@ -221,4 +300,43 @@ pub(crate) fn evidence_fault(error: &EvidenceFault) -> Fault {
 fn folder_fault(folder: &Path, error: &EvidenceFault) -> Fault {
     let remedy = "name a folder that `ledgerline export` made; its versions.jsonl lists what belongs to it";
     Fault::caused_by(format!("{} is no exported ledger", folder.display()), error, remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledgerline_ledger::signing::LocalSigner;
+
+    fn key(name: &str, seed: u8, kind: KeyKind) -> String {
+        LocalSigner::from_seed(name, &[seed; 32]).unwrap().verifying_key(kind).vkey()
+    }
+
+    #[test]
+    fn a_key_counts_only_as_what_it_is() {
+        let log = key("dep-1/acme/interaction/1/0", 1, KeyKind::Log);
+        let witness = key("witness.example/w1", 2, KeyKind::Witness);
+        assert_eq!(vkeys(&[log.clone(), log.clone()]).unwrap(), [log.as_str()]);
+        assert!(vkeys(std::slice::from_ref(&witness)).unwrap_err().to_string().contains("--witness"));
+        assert!(witnesses(&[log], None).unwrap_err().to_string().contains("--key"));
+        assert!(vkeys(&[key("somebody", 1, KeyKind::Log)]).is_err(), "no log is called that");
+        assert!(vkeys(&["".to_owned()]).is_err());
+        let fault = vkeys(&["x".repeat(100_000)]).unwrap_err().to_string();
+        assert!(fault.len() < 1_000, "{}", fault.len());
+    }
+
+    #[test]
+    fn a_quorum_that_nobody_can_reach_is_refused() {
+        let [one, again, other] =
+            [("w1", 2), ("w1", 3), ("w2", 4)].map(|(name, seed)| key(name, seed, KeyKind::Witness));
+        assert_eq!(witnesses(&[one.clone(), one.clone()], None).unwrap().1, 1);
+        assert_eq!(witnesses(&[one.clone(), again.clone(), other], None).unwrap().1, 2);
+        assert!(witnesses(&[one, again], Some(2)).is_err());
+    }
+
+    #[test]
+    fn an_origin_is_a_deployment_and_a_log() {
+        assert_eq!(log_of_origin("dep-1/acme/entity/1/0").unwrap().as_str(), "acme/entity/1/0");
+        assert_eq!(log_of_origin("a/b/acme/entity/1/0").unwrap().as_str(), "acme/entity/1/0");
+        assert!(log_of_origin("acme/entity/1/0").is_none() && log_of_origin("/acme/entity/1/0").is_none());
+    }
 }

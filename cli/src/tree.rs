@@ -5,9 +5,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ledgerline_ledger::checkpoint::UnverifiedCheckpoint;
+use ledgerline_ledger::checkpoint::{CheckpointError, UnverifiedCheckpoint};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::proof::{self, ProveError, ReadTile, TlogProof};
+use ledgerline_ledger::signing::VerifyingKeys;
 use ledgerline_ledger::tile::{FULL_WIDTH, Tile};
 use ledgerline_ledger::tree::Hash;
 use ledgerline_ledger::verify::{Evidence, EvidenceFault};
@@ -37,6 +38,39 @@ impl Claim {
         let size = lines.next()?.parse().ok()?;
         let root = Hash::from_slice(&STANDARD.decode(lines.next()?).ok()?)?;
         Some(Self { note: note.to_owned(), origin, size, root })
+    }
+}
+
+/// What the signature of a claim is worth to whoever is shown it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signature {
+    /// A key that comes with the evidence signed it.
+    Good,
+    /// None of the keys at hand did.
+    Unknown,
+    /// It says that such a key did, and that is false.
+    False,
+}
+
+impl Claim {
+    /// What the claim is worth by these keys.
+    pub(crate) fn signature(&self, keys: &VerifyingKeys) -> Signature {
+        match UnverifiedCheckpoint::parse(&self.note).and_then(|note| note.verify(keys)) {
+            Ok(_) => Signature::Good,
+            Err(CheckpointError::NotSigned) => Signature::Unknown,
+            Err(CheckpointError::Malformed(_) | CheckpointError::BadSignature { .. }) => Signature::False,
+        }
+    }
+}
+
+impl Signature {
+    /// One word, for programs.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Unknown => "unknown",
+            Self::False => "false",
+        }
     }
 }
 

@@ -2,11 +2,10 @@
 //!
 //! Invariant: no network, no folder, no trust in anything but the keys given.
 
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use ledgerline_ledger::entry::Line;
+use ledgerline_ledger::entry::{Header, Line};
 use ledgerline_ledger::proof::{Proven, TlogProof};
 use ledgerline_ledger::signing::VerifyingKeys;
 use serde_json::{Value, json};
@@ -16,17 +15,18 @@ use crate::args::CheckProofArgs;
 use crate::context::moment;
 use crate::fault::Fault;
 use crate::screen::{Mark, Screen, counted, grouped};
-use crate::source::vkeys;
+use crate::source::{read_file, vkeys, witnesses};
 
 /// Checks a proof.
 pub(super) fn run(args: &CheckProofArgs) -> Answered {
     let entry_path = args.entry.clone().unwrap_or_else(|| args.proof.with_extension("json"));
-    let proof = read(&args.proof)?;
-    let line = read(&entry_path)?;
+    let remedy = "name the .tlog-proof, and with --entry the line's file; `ledgerline prove` wrote both";
+    let proof = read_file(&args.proof, remedy)?;
+    let line = read_file(&entry_path, remedy)?;
     // The newline ends the line; it is no part of the entry.
     let line = line.strip_suffix(b"\n").unwrap_or(&line);
-    let witnesses = vkeys(&args.witnesses)?;
-    let given = [vkeys(&args.keys)?, witnesses.clone()].concat();
+    let (witnesses, quorum) = witnesses(&args.witnesses, args.quorum)?;
+    let given = [vkeys(&args.keys)?, witnesses].concat();
     let keys = VerifyingKeys::parse(&given)
         .map_err(|error| Fault::caused_by("the keys given cannot be used together", &error, "give each key once"))?;
     let parsed = TlogProof::parse(&proof).map_err(|error| {
@@ -37,14 +37,13 @@ pub(super) fn run(args: &CheckProofArgs) -> Answered {
         )
     })?;
     let origin = parsed.checkpoint.claimed_origin().to_owned();
-    let quorum = args.quorum.unwrap_or(witnesses.len());
     let problem = match parsed.check(line, &keys) {
         Err(error) => Err(error.to_string()),
         Ok(proven) if witnessed(&proven) < quorum => {
             Err(format!("{} of the witnesses cosigned, {quorum} must have", witnessed(&proven)))
         }
         Ok(proven) => match str::from_utf8(line).map(Line::check) {
-            Ok(Ok(_)) => Ok(proven),
+            Ok(Ok(line)) => Ok((proven, line.header().clone())),
             Ok(Err(error)) => Err(format!("the line is in the log, and is no entry: {error}")),
             Err(_) => Err("the line is in the log, and is no text".to_owned()),
         },
@@ -59,17 +58,10 @@ fn witnessed(proven: &Proven) -> usize {
     names.len()
 }
 
-fn read(path: &PathBuf) -> Result<Vec<u8>, Fault> {
-    fs::read(path).map_err(|error| {
-        let remedy = "name the .tlog-proof, and with --entry the line's file; `ledgerline prove` wrote both";
-        Fault::caused_by(format!("cannot read {}", path.display()), &error, remedy)
-    })
-}
-
 struct Checked {
     proof: PathBuf,
     origin: String,
-    problem: Result<Proven, String>,
+    problem: Result<(Proven, Header), String>,
 }
 
 impl Answer for Checked {
@@ -79,7 +71,8 @@ impl Answer for Checked {
 
     fn json(&self) -> Value {
         match &self.problem {
-            Ok(proven) => json!({
+            Ok((proven, header)) => json!({
+                "eventId": header.event_id, "record": header.record.key(&header.org), "occurredAt": header.occurred_at,
                 "origin": self.origin, "index": proven.index, "size": proven.checkpoint.size(),
                 "root": proven.checkpoint.root().hex(),
                 "cosignatures": proven.checkpoint.cosignatures().iter()
@@ -93,8 +86,11 @@ impl Answer for Checked {
         screen.title("CHECK-PROOF", &self.proof.display().to_string())?;
         screen.fact("log", &self.origin)?;
         match &self.problem {
-            Ok(proven) => {
+            Ok((proven, header)) => {
                 screen.fact("entry", &grouped(proven.index))?;
+                screen.fact("event", &header.event_id)?;
+                screen.fact("about", &header.record.key(&header.org))?;
+                screen.fact("occurred at", &header.occurred_at)?;
                 screen.fact("signed at", &counted(proven.checkpoint.size(), "entry", "entries"))?;
                 for one in proven.checkpoint.cosignatures() {
                     screen.fact("witness", &format!("{} at {}", one.witness, moment(one.time_s)))?;

@@ -1,10 +1,12 @@
 //! `prove`: one entry is in its log, as a C2SP tlog-proof and the entry's line, to be checked by anybody, offline.
 //!
-//! Invariant: what is written has passed the check that `check-proof` makes, by the evidence's own keys.
+//! Invariant: what is written has passed the check that `check-proof` makes, by the keys given or the evidence's own; and it
+//! is written below `--out` and nowhere else.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use ledgerline_ledger::entry::Line;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::signing::VerifyingKeys;
 use ledgerline_ledger::verify::Evidence;
@@ -16,12 +18,13 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::reading::{Found, Inventory, is_event};
 use crate::screen::{Mark, Screen, grouped};
-use crate::source::{Locks, Source, log_of};
+use crate::source::{Locks, Source, log_of, vkeys};
 use crate::tree::Tree;
 
 /// Writes the proof of an entry.
 pub(super) fn run(args: &ProveArgs, context: &Context) -> Answered {
     let log = args.log.as_deref().map(log_of).transpose()?;
+    let mut keys = vkeys(&args.keys)?;
     let source = Source::open(&args.source.place(), log.as_ref(), Locks::OnDemand)?;
     let evidence = source.evidence.as_ref();
     let inventory = Inventory::of(evidence, context)?;
@@ -32,9 +35,14 @@ pub(super) fn run(args: &ProveArgs, context: &Context) -> Answered {
     let claim = tree.covering(first.index)?;
     let same_place: Vec<Found> = candidates.iter().filter(|found| found.log == log).cloned().collect();
     let (found, proof) = tree.prove(&same_place, &claim)?.ok_or_else(|| not_in_tree(first))?;
-    let (keys, _) = source.own_keys(std::slice::from_ref(&log))?;
+    if keys.is_empty() {
+        (keys, _) = source.own_keys(std::slice::from_ref(&log))?;
+    }
+    if keys.is_empty() {
+        return Err(Fault::new(format!("no key is known for {}", source.name), "name the log's public key with --key"));
+    }
     let keys = VerifyingKeys::parse(&keys).map_err(|error| {
-        Fault::caused_by("the evidence's own keys cannot be used", &error, "export the ledger anew")
+        Fault::caused_by("the keys cannot be used", &error, "name the log's public key with --key, once")
     })?;
     let bytes = proof.to_bytes();
     proof.check(found.line.as_bytes(), &keys).map_err(|error| {
@@ -42,10 +50,15 @@ pub(super) fn run(args: &ProveArgs, context: &Context) -> Answered {
         Fault::caused_by(
             what,
             &error,
-            "run `ledgerline verify`: the checkpoint was altered, or its key is not in the evidence",
+            "run `ledgerline verify`: the checkpoint was altered, or another key signed it: name that one with --key",
         )
     })?;
-    let event = found.entry()?.event_id;
+    // Checked whole: the id becomes a file's name, and a line that is no entry may have any.
+    let line = Line::check(&found.line).map_err(|error| {
+        let what = format!("what stands at {} of {log} is no entry", found.index);
+        Fault::caused_by(what, &error, "run `ledgerline verify` to see what else is wrong")
+    })?;
+    let event = &line.header().event_id;
     let (proof, entry) = (args.out.join(format!("{event}.tlog-proof")), args.out.join(format!("{event}.json")));
     write(&proof, &bytes)?;
     write(&entry, format!("{}\n", found.line).as_bytes())?;

@@ -32,13 +32,16 @@ pub(super) fn run(args: &RebuildArgs, context: &Context) -> Answered {
     let source = Source::open(&args.source.place(), only, Locks::OnDemand)?;
     let evidence = source.evidence.as_ref();
     let inventory = Inventory::of(evidence, context)?;
+    // A log that is not there has nothing that differs: that must not read as if it were well.
+    logs.iter().try_for_each(|log| inventory.log(log).map(drop))?;
     let wanted = |log: &LogId| logs.is_empty() || logs.contains(log);
     // Heads first, rows after: whatever a head calls indexed has rows by then.
     let indexed = indexed(evidence)?;
     let mut stored = BTreeMap::new();
+    let mut twice = Vec::new();
     let given = evidence.postings(&mut |posting| {
         if wanted(&posting.log) {
-            stored.insert(key(&posting), posting);
+            twice.extend(stored.insert(key(&posting), posting));
         }
     });
     if given.map_err(|error| evidence_fault(&error))? == Given::NotPartOfIt {
@@ -78,7 +81,8 @@ pub(super) fn run(args: &RebuildArgs, context: &Context) -> Answered {
         }
     }
     progress.finish_and_clear();
-    let leftover: BTreeSet<_> = stored.into_keys().collect();
+    // A table has one row of a key; a folder's list can have several.
+    let leftover: BTreeSet<_> = stored.into_keys().chain(twice.iter().map(key)).collect();
     answer.surplus = leftover.into_iter().map(|(record, log, first)| format!("{record}, {log} from {first}")).collect();
     write(args, &source, &to_write, &mut answer)?;
     Ok(Box::new(answer))
@@ -189,7 +193,7 @@ impl Answer for Compared {
             Outcome::Holds => screen.verdict(Mark::Good, "The index is what the segments say."),
             Outcome::Broken | Outcome::Unchecked => screen.verdict(
                 Mark::Bad,
-                "The index is not what the segments say. With --write, missing and differing rows are put right.",
+                "The index is not what the segments say. In a deployment, --write puts missing and differing rows right.",
             ),
         }
     }

@@ -27,13 +27,22 @@ fn write_manual(text: &mut Vec<u8>) -> std::io::Result<()> {
     // Gives each subcommand its whole name.
     command.build();
     clap_mangen::Man::new(command.clone()).render(text)?;
+    sections(&command, "LEDGERLINE", text)
+}
+
+/// One section per command below, and those below it.
+fn sections(command: &clap::Command, above: &str, text: &mut Vec<u8>) -> std::io::Result<()> {
     for subcommand in command.get_subcommands() {
-        let name = subcommand.get_name().to_uppercase();
-        text.extend(format!(".SH \"LEDGERLINE {name}\"\n").bytes());
+        let name = format!("{above} {}", subcommand.get_name().to_uppercase());
+        text.extend(format!(".SH \"{name}\"\n").bytes());
         let man = clap_mangen::Man::new(subcommand.clone());
-        man.render_description_section(text)?;
-        man.render_synopsis_section(text)?;
-        man.render_options_section(text)?;
+        let mut parts = Vec::new();
+        man.render_description_section(&mut parts)?;
+        man.render_synopsis_section(&mut parts)?;
+        man.render_options_section(&mut parts)?;
+        // They are parts of this section, not sections beside it.
+        text.extend(String::from_utf8_lossy(&parts).replace(".SH ", ".SS ").bytes());
+        sections(subcommand, &name, text)?;
     }
     Ok(())
 }

@@ -3,11 +3,12 @@
 //! Invariant: an entry is shown with its place and with what was checked about it; its line is shown byte for byte in JSON
 //! and spread over lines for a person.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use ledgerline_event::rank_of;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::verify::Evidence;
+use ledgerline_ledger::tree::Hash;
 use serde_json::{Value, json};
 
 use super::prove::{candidates, not_found};
@@ -18,7 +19,7 @@ use crate::fault::Fault;
 use crate::reading::{Found, Inventory, is_about};
 use crate::screen::{Mark, Screen, counted, grouped};
 use crate::source::{Locks, Source, evidence_fault, log_of};
-use crate::tree::Tree;
+use crate::tree::{Signature, Tree};
 
 /// Shows one of them.
 pub(super) fn run(what: &ShowCommand, context: &Context) -> Answered {
@@ -36,13 +37,12 @@ fn entry(which: &WhichEntry, source: &FolderOption, log: Option<&str>, context: 
     let inventory = Inventory::of(evidence, context)?;
     let mut candidates = candidates(&inventory, evidence, context, which, log.as_ref())?;
     source.look_at(&mut candidates)?;
-    let mut shown = Vec::new();
-    for (found, standing) in standings(candidates, &inventory, evidence)? {
-        // Where one of several copies is in the tree, the others are what a crash left.
-        if standing != Standing::Elsewhere {
-            shown.push((found, standing));
-        }
+    let mut shown = standings(candidates, &inventory, &source)?;
+    // Of several lines at one place the tree has one; a crash leaves copies whose entries stand at other places.
+    if which.index.is_some() && shown.iter().any(|(_, standing)| *standing != Standing::Elsewhere) {
+        shown.retain(|(_, standing)| *standing != Standing::Elsewhere);
     }
+    let shown = without_copies(shown);
     if shown.is_empty() {
         return Err(not_found(which));
     }
@@ -56,7 +56,7 @@ fn interaction(record: &str, source: &FolderOption, context: &Context) -> Answer
     let segments = source.segments_of(record, &inventory)?;
     let mut found = inventory.find_in(evidence, context, segments.as_ref(), &|_, _, line| is_about(line, record))?;
     source.look_at(&mut found)?;
-    let entries = in_event_order(standings(found, &inventory, evidence)?)?;
+    let entries = in_event_order(standings(found, &inventory, &source)?)?;
     if entries.is_empty() {
         return Err(Fault::new(
             format!("no entry is about {record:?}"),
@@ -68,8 +68,9 @@ fn interaction(record: &str, source: &FolderOption, context: &Context) -> Answer
 
 /// Entries as they occurred: by time, by the kind's rank, by place.
 pub(super) fn in_event_order(entries: Vec<(Found, Standing)>) -> Result<Vec<(Found, Standing)>, Fault> {
+    let entries = without_copies(entries);
     let mut keyed = Vec::with_capacity(entries.len());
-    for (found, standing) in entries.into_iter().filter(|(_, standing)| *standing != Standing::Elsewhere) {
+    for (found, standing) in entries {
         let entry = found.entry()?;
         keyed.push(((entry.occurred_at, rank_of(&entry.event_type), found.index), (found, standing)));
     }
@@ -77,34 +78,72 @@ pub(super) fn in_event_order(entries: Vec<(Found, Standing)>) -> Result<Vec<(Fou
     Ok(keyed.into_iter().map(|(_, entry)| entry).collect())
 }
 
+/// Leaves out what a crash left: a line that is not in the tree at its place, and stands elsewhere word for word. Any other
+/// such line stays: something took its place, and whoever asks must see that.
+fn without_copies(mut entries: Vec<(Found, Standing)>) -> Vec<(Found, Standing)> {
+    let kept = entries.iter().filter(|(_, standing)| *standing != Standing::Elsewhere);
+    let kept: BTreeSet<Hash> = kept.map(|(found, _)| found.leaf()).collect();
+    entries.retain(|(found, standing)| *standing != Standing::Elsewhere || !kept.contains(&found.leaf()));
+    entries
+}
+
 /// How an entry stands to its log's newest checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It is in the signed tree of this size.
-    InTree(u64),
+    /// It is in the tree of this size, whose checkpoint is signed thus.
+    InTree(u64, Signature),
     /// It lies beyond the newest checkpoint.
     NotSignedYet,
     /// Another line has its place in the tree: a copy that a crash left, its entry being committed elsewhere, or a forgery.
     Elsewhere,
 }
 
+impl Standing {
+    /// Whether it is what an untouched ledger has.
+    pub(super) fn holds(self) -> bool {
+        !matches!(self, Self::Elsewhere | Self::InTree(_, Signature::False))
+    }
+
+    /// For a person.
+    pub(super) fn told(self) -> (Mark, String) {
+        match self {
+            Self::InTree(size, Signature::Good) => (Mark::Good, format!("in the signed tree of {}", grouped(size))),
+            Self::InTree(size, Signature::Unknown) => {
+                (Mark::Look, format!("in the tree of {}, signed by no key known here", grouped(size)))
+            }
+            Self::InTree(size, Signature::False) => {
+                (Mark::Bad, format!("in the tree of {}, whose signature is false", grouped(size)))
+            }
+            Self::NotSignedYet => (Mark::Look, "beyond the newest checkpoint".to_owned()),
+            Self::Elsewhere => {
+                (Mark::Bad, "not in the tree: another line has its place; run `ledgerline verify`".to_owned())
+            }
+        }
+    }
+}
+
 /// Sets each entry against its log's tree.
 pub(super) fn standings(
     found: Vec<Found>,
     inventory: &Inventory,
-    evidence: &dyn Evidence,
+    source: &Source,
 ) -> Result<Vec<(Found, Standing)>, Fault> {
-    let mut claims = std::collections::BTreeMap::new();
+    let evidence = source.evidence.as_ref();
+    let logs: BTreeSet<LogId> = found.iter().map(|found| found.log.clone()).collect();
+    let keys = source.showing_keys(&logs.into_iter().collect::<Vec<_>>());
+    let mut claims = BTreeMap::new();
     let mut standings = Vec::with_capacity(found.len());
     for found in found {
         let tree = Tree::of(&found.log, inventory.log(&found.log)?, evidence);
         if !claims.contains_key(&found.log) {
-            claims.insert(found.log.clone(), tree.newest()?);
+            let claim = tree.newest()?;
+            let signature = claim.as_ref().map_or(Signature::Unknown, |claim| claim.signature(&keys));
+            claims.insert(found.log.clone(), claim.map(|claim| (claim, signature)));
         }
         let standing = match claims.get(&found.log).and_then(Option::as_ref) {
-            Some(claim) if claim.size > found.index => {
+            Some((claim, signature)) if claim.size > found.index => {
                 let proven = tree.prove(std::slice::from_ref(&found), claim)?.is_some();
-                if proven { Standing::InTree(claim.size) } else { Standing::Elsewhere }
+                if proven { Standing::InTree(claim.size, *signature) } else { Standing::Elsewhere }
             }
             _ => Standing::NotSignedYet,
         };
@@ -123,6 +162,7 @@ fn heads(source: &FolderOption, log: Option<&str>, context: &Context) -> Answere
     names.sort();
     names.dedup();
     names.retain(|name| log.as_ref().is_none_or(|log| log == name));
+    let keys = source.showing_keys(&names);
     let mut heads = Vec::new();
     for name in names {
         let row = rows.iter().find(|row| row.log == name);
@@ -130,6 +170,7 @@ fn heads(source: &FolderOption, log: Option<&str>, context: &Context) -> Answere
         let claim = objects.map(|objects| Tree::of(&name, objects, evidence).newest()).transpose()?.flatten();
         heads.push(Head {
             head: row.map(|row| (row.size, row.root.hex())),
+            signature: claim.as_ref().map(|claim| claim.signature(&keys)),
             signed: claim.map(|claim| (claim.size, claim.root.hex())),
             segments: objects.map_or(0, |objects| objects.segments.len() as u64),
             checkpoints: objects.map_or(0, |objects| objects.checkpoints.len() as u64),
@@ -156,7 +197,14 @@ pub(super) fn place(found: &Found, standing: Standing) -> Value {
         "log": found.log.as_str(), "index": found.index, "segment": found.segment,
         "versionId": found.version.version_id, "member": { "offset": found.member.0, "length": found.member.1 },
         "leafHash": found.leaf().hex(),
-        "signedSize": if let Standing::InTree(size) = standing { Some(size) } else { None },
+        "signedSize": if let Standing::InTree(size, Signature::Good) = standing { Some(size) } else { None },
+        "treeSize": if let Standing::InTree(size, _) = standing { Some(size) } else { None },
+        "signature": if let Standing::InTree(_, signature) = standing { Some(signature.name()) } else { None },
+        "inTree": match standing {
+            Standing::InTree(..) => Some(true),
+            Standing::Elsewhere => Some(false),
+            Standing::NotSignedYet => None,
+        },
         "retainUntil": found.version.lock.map(|lock| moment(lock.retain_until_s)),
         "legalHold": found.version.legal_hold,
     })
@@ -164,7 +212,7 @@ pub(super) fn place(found: &Found, standing: Standing) -> Value {
 
 impl Answer for Entries {
     fn outcome(&self) -> Outcome {
-        Outcome::of(self.entries.iter().all(|(_, standing)| *standing != Standing::Elsewhere))
+        Outcome::of(self.entries.iter().all(|(_, standing)| standing.holds()))
     }
 
     fn json(&self) -> Value {
@@ -187,11 +235,7 @@ impl Answer for Entries {
         }
         for (found, standing) in &self.entries {
             let Ok(entry) = found.entry() else { continue };
-            let (mark, said) = match standing {
-                Standing::InTree(size) => (Mark::Good, format!("in the signed tree of {}", grouped(*size))),
-                Standing::NotSignedYet => (Mark::Look, "beyond the newest checkpoint".to_owned()),
-                Standing::Elsewhere => (Mark::Bad, "not in the signed tree".to_owned()),
-            };
+            let (mark, said) = standing.told();
             screen.check(mark, &format!("{}  {}", entry.occurred_at, entry.event_type), "")?;
             screen.fact("  place", &format!("{} #{}, {said}", found.log, grouped(found.index)))?;
             screen.fact("  segment", &found.segment)?;
@@ -221,17 +265,24 @@ struct Head {
     log: LogId,
     head: Option<(u64, String)>,
     signed: Option<(u64, String)>,
+    /// What the newest checkpoint's signature is worth.
+    signature: Option<Signature>,
     segments: u64,
     checkpoints: u64,
 }
 
 impl Answer for Heads {
+    fn outcome(&self) -> Outcome {
+        Outcome::of(self.heads.iter().all(|head| head.signature != Some(Signature::False)))
+    }
+
     fn json(&self) -> Value {
         let part =
             |part: &Option<(u64, String)>| part.as_ref().map(|(size, root)| json!({ "size": size, "root": root }));
         let heads = self.heads.iter().map(|head| {
             json!({
                 "log": head.log.as_str(), "head": part(&head.head), "signed": part(&head.signed),
+                "signature": head.signature.map(Signature::name),
                 "segments": head.segments, "checkpoints": head.checkpoints,
             })
         });
@@ -261,6 +312,15 @@ impl Answer for Heads {
             })
             .collect();
         screen.table(&["log", "committed", "signed", "segments", "checkpoints", "root"], &rows)?;
+        screen.gap()?;
+        for head in &self.heads {
+            let (mark, said) = match head.signature {
+                Some(Signature::Good) | None => continue,
+                Some(Signature::Unknown) => (Mark::Look, "no key known here signed its newest checkpoint"),
+                Some(Signature::False) => (Mark::Bad, "the signature of its newest checkpoint is false"),
+            };
+            screen.check(mark, head.log.as_str(), said)?;
+        }
         screen.gap()
     }
 }

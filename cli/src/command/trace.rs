@@ -9,7 +9,7 @@ use std::io;
 use serde_json::{Value, json};
 
 use super::show::{Standing, in_event_order, place, standings};
-use crate::answer::{Answer, Answered};
+use crate::answer::{Answer, Answered, Outcome};
 use crate::args::TraceArgs;
 use crate::context::Context;
 use crate::fault::Fault;
@@ -28,7 +28,7 @@ pub(super) fn run(args: &TraceArgs, context: &Context) -> Answered {
     let segments = source.segments_of(subject, &inventory)?;
     let mut found = inventory.find_in(evidence, context, segments.as_ref(), &|_, _, line| wanted(line))?;
     source.look_at(&mut found)?;
-    let entries = in_event_order(standings(found, &inventory, evidence)?)?;
+    let entries = in_event_order(standings(found, &inventory, &source)?)?;
     let mut records = BTreeSet::new();
     let mut objects = BTreeSet::new();
     for (found, _) in &entries {
@@ -144,6 +144,10 @@ struct Trace {
 }
 
 impl Answer for Trace {
+    fn outcome(&self) -> Outcome {
+        Outcome::of(self.entries.iter().all(|(_, standing)| standing.holds()))
+    }
+
     fn json(&self) -> Value {
         let places = |places: &[Elsewhere]| -> Vec<Value> {
             places.iter().map(|one| json!({ "key": one.key, "lines": one.lines, "there": one.there })).collect()
@@ -192,7 +196,7 @@ impl Answer for Trace {
                 segment = &found.segment;
                 screen.say(segment)?;
             }
-            let mark = if matches!(standing, Standing::InTree(_)) { Mark::Good } else { Mark::Look };
+            let (mark, said) = standing.told();
             let what = format!(
                 "#{}  {}  {}  member at {}",
                 grouped(found.index),
@@ -200,7 +204,11 @@ impl Answer for Trace {
                 entry.event_type,
                 grouped(found.member.0)
             );
-            screen.check(mark, &what, &format!("bronze object {}, line {}", entry.source.object, entry.source.line))?;
+            screen.check(
+                mark,
+                &what,
+                &format!("{said}; bronze object {}, line {}", entry.source.object, entry.source.line),
+            )?;
         }
         places(screen, "silver", &self.silver)?;
         screen.gap()

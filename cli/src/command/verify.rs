@@ -1,14 +1,17 @@
 //! `verify`: everything that the evidence says is derived anew and compared, and what is wrong is named.
 //!
-//! Invariant: "it holds" is said of evidence that was read to its end, all of it. Keys that come with the evidence are used only if the caller gives none, and then the answer says so.
+//! Invariant: "it holds" is said of evidence that was read to its end, all of it. Keys that come with the evidence are used
+//! only if the caller gives none, and then the answer says so.
 
-use std::fs;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
 use indicatif::ProgressBar;
+use ledgerline_ledger::checkpoint::{UnverifiedCheckpoint, live_key};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::verify::{Finding, LockRule, LogReport, Options, Progress, Report, Trust, verify};
+use ledgerline_ledger::signing::VerifyingKeys;
+use ledgerline_ledger::verify::{Finding, FindingKind, LockRule, LogReport, Options, Progress, Report, Trust, verify};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Answered, Outcome};
@@ -16,7 +19,7 @@ use crate::args::VerifyArgs;
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::screen::{Mark, Screen, bytes, counted, grouped};
-use crate::source::{Locks, Source, evidence_fault, logs_of, vkeys};
+use crate::source::{Locks, Source, evidence_fault, log_of_origin, logs_of, read_text, vkeys, witnesses};
 
 /// Findings that a person is shown; JSON has all of them.
 const SHOWN: usize = 40;
@@ -25,7 +28,10 @@ const SHOWN: usize = 40;
 pub(super) fn run(args: &VerifyArgs, context: &Context) -> Answered {
     let logs = logs_of(&args.logs)?;
     let mut keys = vkeys(&args.trust.keys)?;
-    let witnesses = vkeys(&args.trust.witnesses)?;
+    let (witnesses, witness_quorum) = witnesses(&args.trust.witnesses, args.trust.quorum)?;
+    // Before anything is read: what is handed over and cannot be used must not be passed over.
+    let checkpoints = handed_over(&args.checkpoints, &logs)?;
+    let cosigned = handed_over(&args.cosigned, &logs)?;
     let only = if let [log] = logs.as_slice() { Some(log) } else { None };
     let source = Source::open(&args.source.place(), only, Locks::Listed)?;
     let evidence = source.evidence.as_ref();
@@ -44,32 +50,64 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Answered {
             ));
         }
     }
+    let by_keys = VerifyingKeys::parse(&keys)
+        .map_err(|error| Fault::caused_by("the keys cannot be used together", &error, "give each key once"))?;
     let trust = Trust {
         keys,
-        checkpoints: notes(&args.checkpoints)?,
-        cosigned: notes(&args.cosigned)?,
-        witness_quorum: args.trust.quorum.unwrap_or(witnesses.len()),
+        checkpoints: checkpoints.into_iter().map(|given| relied_on(given, &by_keys)).collect::<Result<_, _>>()?,
+        cosigned: cosigned.into_iter().map(|given| given.note).collect(),
+        witness_quorum,
         witnesses,
     };
     let options = Options {
-        logs,
+        logs: logs.clone(),
         first: Vec::new(),
         threads: context.threads,
         now_ms: context.now_ms,
         locks: if args.without_locks { LockRule::Ignore } else { LockRule::Present },
         incremental: false,
     };
-    let bar = context.progress("reading entries", None);
+    let bar = context.progress("reading entries", Some(0));
     let verified = verify(evidence, &trust, &options, &mut |progress| show(&bar, &progress));
     bar.finish_and_clear();
-    let report = verified.map_err(|error| evidence_fault(&error))?;
+    let mut report = verified.map_err(|error| evidence_fault(&error))?;
     if report.logs.is_empty() && report.findings.is_empty() && report.unchecked.is_empty() {
         return Err(Fault::new(
             format!("{} holds no log", source.name),
             "name another place, or wait for the first entry",
         ));
     }
-    Ok(Box::new(Verified { name: source.name.clone(), report, keys_from, witnessed: trust.witness_quorum }))
+    let looked_at = report.logs.iter().map(|log| &log.log).chain(report.unchecked.iter().map(|log| &log.log));
+    let seen: BTreeSet<&str> = looked_at.map(String::as_str).collect();
+    if let Some(log) = logs.iter().find(|log| !seen.contains(log.as_str())) {
+        let known: Vec<&str> = seen.into_iter().take(8).collect();
+        let remedy = format!("name logs that are there with --log; of those named, there are: {}", known.join(", "));
+        return Err(Fault::new(format!("{} holds no log {log}", source.name), remedy));
+    }
+    if keys_from.is_none() {
+        let missing = absent(&by_keys, &logs, &seen);
+        report.findings.extend(missing);
+    }
+    Ok(Box::new(Verified {
+        name: source.name.clone(),
+        report,
+        keys_from,
+        witnessed: trust.witness_quorum,
+        without_locks: args.without_locks,
+    }))
+}
+
+/// Logs whose keys were given, and of which there is nothing: whoever removes a whole log leaves no trace of it.
+fn absent(keys: &VerifyingKeys, asked: &[LogId], seen: &BTreeSet<&str>) -> Vec<Finding> {
+    let logs: BTreeSet<LogId> = keys.iter().filter_map(|key| log_of_origin(key.name())).collect();
+    let missing = logs.iter().filter(|log| !seen.contains(log.as_str()) && (asked.is_empty() || asked.contains(log)));
+    let finding = |log: &LogId| Finding {
+        kind: FindingKind::CheckpointMissing,
+        key: live_key(log),
+        entry: None,
+        detail: "the log's key was given, and there is nothing of the log; --log names those that are meant".to_owned(),
+    };
+    missing.map(finding).collect()
 }
 
 fn show(bar: &ProgressBar, progress: &Progress<'_>) {
@@ -78,14 +116,46 @@ fn show(bar: &ProgressBar, progress: &Progress<'_>) {
     bar.set_message(progress.log.to_string());
 }
 
-fn notes(paths: &[PathBuf]) -> Result<Vec<String>, Fault> {
+/// A checkpoint from the caller's hand.
+struct HandedOver {
+    path: PathBuf,
+    note: String,
+}
+
+/// Reads checkpoints that the caller hands over. One that no log of the run would ever look at is refused.
+fn handed_over(paths: &[PathBuf], logs: &[LogId]) -> Result<Vec<HandedOver>, Fault> {
+    let remedy = "name a file that holds a checkpoint: a signed note, as ledger/<log>/checkpoint is one";
     let read = |path: &PathBuf| {
-        fs::read_to_string(path).map_err(|error| {
-            let remedy = "name a file that holds a checkpoint: a signed note, as ledger/<log>/checkpoint is one";
-            Fault::caused_by(format!("cannot read {}", path.display()), &error, remedy)
-        })
+        let note = read_text(path, remedy)?;
+        let parsed = UnverifiedCheckpoint::parse(note.as_bytes())
+            .map_err(|error| Fault::caused_by(format!("{} holds no checkpoint", path.display()), &error, remedy))?;
+        let log = log_of_origin(parsed.claimed_origin()).ok_or_else(|| {
+            Fault::new(
+                format!("{} is the checkpoint of {}, which is no log", path.display(), parsed.claimed_origin()),
+                remedy,
+            )
+        })?;
+        if !logs.is_empty() && !logs.contains(&log) {
+            return Err(Fault::new(
+                format!("{} is a checkpoint of {log}, which is not looked at", path.display()),
+                "name its log with --log, too, or leave the checkpoint out",
+            ));
+        }
+        Ok(HandedOver { path: path.clone(), note })
     };
     paths.iter().map(read).collect()
+}
+
+/// A checkpoint that was handed over is believed if a key that is believed signed it.
+fn relied_on(given: HandedOver, keys: &VerifyingKeys) -> Result<String, Fault> {
+    let verified = UnverifiedCheckpoint::parse(given.note.as_bytes()).and_then(|parsed| parsed.verify(keys));
+    verified.map(|_| given.note).map_err(|error| {
+        Fault::caused_by(
+            format!("the checkpoint in {} cannot be relied on", given.path.display()),
+            &error,
+            "name the key that signed it with --key, too; or another copy of the checkpoint",
+        )
+    })
 }
 
 struct Verified {
@@ -93,6 +163,7 @@ struct Verified {
     report: Report,
     keys_from: Option<&'static str>,
     witnessed: usize,
+    without_locks: bool,
 }
 
 impl Verified {
@@ -152,8 +223,11 @@ impl Answer for Verified {
     fn json(&self) -> Value {
         let findings: Vec<Value> = self.report.findings.iter().map(finding).collect();
         let Report { logs, unchecked, .. } = &self.report;
-        let keys_from = self.keys_from.unwrap_or("the caller");
-        json!({ "logs": logs, "findings": findings, "unchecked": unchecked, "keysFrom": keys_from })
+        json!({
+            "logs": logs, "findings": findings, "unchecked": unchecked,
+            "keysFrom": self.keys_from.unwrap_or("the caller"),
+            "locksChecked": !self.without_locks, "witnessesAsked": self.witnessed,
+        })
     }
 
     fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
@@ -181,6 +255,10 @@ impl Answer for Verified {
             screen.gap()?;
             let advice = "name the key that you have from elsewhere with --key, to know who signed";
             screen.check(Mark::Look, from, advice)?;
+        }
+        if self.without_locks {
+            screen.gap()?;
+            screen.check(Mark::Look, "locks were not looked at", "leave --without-locks out to ask for them")?;
         }
         if !self.report.unchecked.is_empty() {
             screen.section("what could not be checked")?;

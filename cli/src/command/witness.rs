@@ -23,22 +23,23 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::reading::{Inventory, LogObjects};
 use crate::screen::{Mark, Screen, grouped};
-use crate::source::{Locks, Source, evidence_fault, vkeys};
+use crate::source::{Locks, Source, evidence_fault, log_of_origin, vkeys};
 use crate::tree::{Claim, Tree};
 
 /// Looks at every log whose key is given, and cosigns what holds.
 pub(super) fn run(args: &WitnessArgs, context: &Context) -> Answered {
     let keys = VerifyingKeys::parse(vkeys(&args.keys)?)
         .map_err(|error| Fault::caused_by("the keys given cannot be used together", &error, "give each key once"))?;
-    let signer = signer(args)?;
+    // Before the key is looked for: two that make it at once would sign by a key that nobody keeps.
     let _alone = alone(&args.state)?;
+    let signer = signer(args)?;
     let mut state = State::read(&args.state)?;
     let source = Source::open(&args.source.place(), None, Locks::OnDemand)?;
     let inventory = Inventory::of(source.evidence.as_ref(), context)?;
     let mut seen = Vec::new();
     for key in keys.iter().filter(|key| key.kind() == KeyKind::Log) {
         // The origin is <deployment>/<log>, and the key's name.
-        let log = key.name().split_once('/').and_then(|(_, log)| LogId::parse(log).ok());
+        let log = log_of_origin(key.name());
         if seen.iter().any(|one: &Seen| one.origin == key.name()) {
             continue;
         }
