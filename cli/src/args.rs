@@ -308,15 +308,15 @@ pub(crate) enum HoldCommand {
     /// Keep an interaction's evidence beyond its retention
     Place(HoldPlaceArgs),
     /// End a hold; what its retention still covers stays locked
-    Lift(HoldLiftArgs),
+    Lift(WhichHold),
     /// The holds of the logs, and whether each segment they name is held
     List(DeploymentArgs),
 }
 
-/// `hold place`
+/// Which hold, of which record.
 #[cfg(feature = "aws")]
 #[derive(Debug, Args)]
-pub(crate) struct HoldPlaceArgs {
+pub(crate) struct WhichHold {
     /// An interaction id, or <entity type>/<entity id>
     #[arg(value_name = "ID")]
     pub(crate) record: String,
@@ -325,9 +325,17 @@ pub(crate) struct HoldPlaceArgs {
     /// The org that the record belongs to
     #[arg(long)]
     pub(crate) org: String,
-    /// A name for the hold, such as a matter's number: placing it twice changes nothing
+    /// The hold's name, such as a matter's number: placing it twice changes nothing
     #[arg(long, value_name = "NAME")]
     pub(crate) hold: String,
+}
+
+/// `hold place`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct HoldPlaceArgs {
+    #[command(flatten)]
+    pub(crate) which: WhichHold,
     /// Why it is kept; a closed list, as it stands in the ledger for ever
     #[arg(long, value_enum)]
     pub(crate) purpose: HoldPurpose,
@@ -358,23 +366,6 @@ pub(crate) enum HoldBasis {
     LegalObligation,
     PublicInterest,
     LegitimateInterest,
-}
-
-/// `hold lift`
-#[cfg(feature = "aws")]
-#[derive(Debug, Args)]
-pub(crate) struct HoldLiftArgs {
-    /// An interaction id, or <entity type>/<entity id>
-    #[arg(value_name = "ID")]
-    pub(crate) record: String,
-    #[command(flatten)]
-    pub(crate) deployment: DeploymentArgs,
-    /// The org that the record belongs to
-    #[arg(long)]
-    pub(crate) org: String,
-    /// The hold's name
-    #[arg(long, value_name = "NAME")]
-    pub(crate) hold: String,
 }
 
 /// `retention`

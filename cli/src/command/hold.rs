@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 use super::acts::Recorder;
 use crate::answer::{Answer, Answered, Outcome};
-use crate::args::{DeploymentArgs, HoldCommand, HoldLiftArgs, HoldPlaceArgs};
+use crate::args::{DeploymentArgs, HoldCommand, HoldPlaceArgs, WhichHold};
 use crate::cloud::{Cloud, store_fault};
 use crate::context::Context;
 use crate::fault::Fault;
@@ -50,13 +50,14 @@ pub(super) fn run(what: &HoldCommand, context: &Context) -> Answered {
 }
 
 fn put(args: &HoldPlaceArgs, context: &Context) -> Answered {
-    check_name(&args.hold)?;
+    let which = &args.which;
+    check_name(&which.hold)?;
     check_date(&args.review)?;
-    let cloud = Cloud::open(&args.deployment.stack)?;
-    let key = format!("{}/{}", args.org, args.record);
+    let cloud = Cloud::open(&which.deployment.stack)?;
+    let key = format!("{}/{}", which.org, which.record);
     let log = log_of(&cloud, &key)?;
     let wanted = HoldRow {
-        hold: args.hold.clone(),
+        hold: which.hold.clone(),
         record_key: key.clone(),
         log: log.clone(),
         purpose: word(args.purpose),
@@ -69,7 +70,7 @@ fn put(args: &HoldPlaceArgs, context: &Context) -> Answered {
     let row = cloud.ask(cloud.operator.note_hold(&wanted))?;
     if let Some(at) = &row.lifted_at {
         return Err(Fault::new(
-            format!("hold {} of {key} was lifted at {at}", args.hold),
+            format!("hold {} of {key} was lifted at {at}", which.hold),
             "a hold that is lifted stays so: place another one under a new name",
         ));
     }
@@ -101,7 +102,7 @@ fn put(args: &HoldPlaceArgs, context: &Context) -> Answered {
     Ok(Box::new(Placed { row, segments: held.into_iter().collect(), own_held, lifted: false, kept: 0 }))
 }
 
-fn lift(args: &HoldLiftArgs, context: &Context) -> Answered {
+fn lift(args: &WhichHold, context: &Context) -> Answered {
     let cloud = Cloud::open(&args.deployment.stack)?;
     let key = format!("{}/{}", args.org, args.record);
     let row = cloud.ask(cloud.operator.hold(&args.hold, &key))?.ok_or_else(|| {
