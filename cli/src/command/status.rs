@@ -252,6 +252,7 @@ mod tests {
             published: 5,
             signed,
             signed_at_ms,
+            signing_keys: vec![],
         }
     }
 

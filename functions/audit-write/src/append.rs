@@ -4,7 +4,7 @@
 //! is remembered decides a write: after any error the next attempt begins with what the stores say.
 
 use futures_util::future::join_all;
-use ledgerline_custody::publication::{self, EvidenceError, LogError, Memory, Publication};
+use ledgerline_custody::publication::{EvidenceError, LogError, Memory, Publication};
 use ledgerline_lake::plan::Pointer;
 use ledgerline_lake::ports::{KeepPoison as _, ReadChunk as _};
 use ledgerline_lambda::disposition::Disposition;
@@ -74,7 +74,7 @@ impl<P: Ports> Appender<'_, P> {
             let Some(plan) = plan_append(log, &head, &chunks) else {
                 // (8), (9) Tiles and checkpoint, some ten seconds' worth of segments at once. Put off and not tried again
                 // here if a store does not answer: no chunk waits for it, and the log's next run, or sweep, repeats it.
-                if publication::is_due(&head, now_ms) {
+                if publication.is_due(log, &head, now_ms) {
                     put_off_unless_final(log, publication.publish(log, &head, now_ms).await)?;
                 }
                 return Ok(());

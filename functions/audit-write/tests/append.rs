@@ -11,7 +11,7 @@ use ledgerline_lake::ports::ReadChunk;
 use ledgerline_lambda::clock::{Clock, FixedClock};
 use ledgerline_ledger::append::{Commit, Marker};
 use ledgerline_ledger::chunk::ChunkId;
-use ledgerline_ledger::head::{SegmentRef, StoredHead};
+use ledgerline_ledger::head::{SegmentRef, SigningTurn, StoredHead};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
 use ledgerline_ledger::ports::{CommitAppend, FinishSegments, ReadHead, SigningTurns};
@@ -268,8 +268,8 @@ impl FinishSegments for Rivalled<'_> {
 }
 
 impl SigningTurns for Rivalled<'_> {
-    async fn take_signing_turn(&self, log: &LogId, before_ms: u64, now_ms: u64) -> Result<(), StoreError> {
-        self.world.ports.control.take_signing_turn(log, before_ms, now_ms).await
+    async fn take_signing_turn(&self, log: &LogId, turn: &SigningTurn) -> Result<(), StoreError> {
+        self.world.ports.control.take_signing_turn(log, turn).await
     }
 
     async fn mark_signed(&self, log: &LogId, size: u64) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@
 mod world;
 
 use aws_lambda_events::sqs::SqsMessage;
-use ledgerline_audit_write::{Wired, handle};
+use ledgerline_audit_write::handle;
 use ledgerline_custody::publication::Memory;
 use ledgerline_lambda::clock::FixedClock;
 use ledgerline_ledger::checkpoint::{CheckpointBody, live_key, origin};
@@ -88,8 +88,7 @@ impl Sign for Disabled {
 #[tokio::test(start_paused = true)]
 async fn a_signing_outage_stops_no_commit_and_is_made_up_for() {
     let world = World::new(&Faults::none());
-    let Wired { control, ledger, index, plans, poison, queue, .. } = world.ports.clone();
-    let ports = Wired { control, ledger, index, signer: Disabled, plans, poison, queue };
+    let ports = world.signing_with(Disabled);
     for (nth, name) in (0..).zip(["a", "b", "c"]) {
         let batch = messages(&world.plan(LOG, name, 5));
         let clock = FixedClock(NOW_MS + nth * LATER);

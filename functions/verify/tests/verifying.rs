@@ -213,8 +213,27 @@ async fn a_key_that_is_deployed_but_was_never_announced_does_not_count() {
     world.append(CALLS, 5).await;
     world.run(Look::New).await.unwrap();
     let memory = world.evidence_memory(CALLS);
+    world.smuggle_key(CALLS, 8).await;
     world.deploy_key(8);
     world.append(CALLS, 3).await;
+    for look in [Look::New, Look::Everything] {
+        assert!(!world.run(look).await.unwrap().holds, "{look:?}");
+        assert_eq!(world.evidence_memory(CALLS), memory, "{look:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_retired_key_does_not_count_again() {
+    let mut world = World::new();
+    world.append(CALLS, 5).await;
+    world.announce(CALLS, 8).await;
+    world.deploy_key(8);
+    world.append(CALLS, 3).await;
+    assert!(world.run(Look::New).await.unwrap().holds);
+    let memory = world.evidence_memory(CALLS);
+    world.smuggle_key(CALLS, 7).await;
+    world.deploy_key(7);
+    world.append(CALLS, 2).await;
     for look in [Look::New, Look::Everything] {
         assert!(!world.run(look).await.unwrap().holds, "{look:?}");
         assert_eq!(world.evidence_memory(CALLS), memory, "{look:?}");

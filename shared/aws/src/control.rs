@@ -10,9 +10,9 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use ledgerline_ledger::append::{Commit, Marker};
 use ledgerline_ledger::chunk::ChunkId;
-use ledgerline_ledger::head::{SegmentRef, StoredHead};
+use ledgerline_ledger::head::{SegmentRef, SigningTurn, StoredHead};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{CommitAppend, FinishSegments, ListLogs, ReadHead, SigningTurns};
+use ledgerline_ledger::ports::{AllowKeys, CommitAppend, FinishSegments, ListLogs, ReadHead, SigningTurns};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::tree::{Edge, Hash};
 
@@ -136,14 +136,13 @@ impl FinishSegments for ControlTable {
 }
 
 impl SigningTurns for ControlTable {
-    async fn take_signing_turn(&self, log: &LogId, before_ms: u64, now_ms: u64) -> Result<(), StoreError> {
+    async fn take_signing_turn(&self, log: &LogId, turn: &SigningTurn) -> Result<(), StoreError> {
         let update = self
-            .change_head(log)
-            .update_expression("SET #at = :now")
-            .condition_expression("#at = :before")
+            .change_keys(log, &turn.keys_before, &turn.keys, "#at = :before AND ")
+            .update_expression("SET #at = :now, #keys = :keys")
             .expression_attribute_names("#at", "signedAt")
-            .expression_attribute_values(":now", number(now_ms))
-            .expression_attribute_values(":before", number(before_ms));
+            .expression_attribute_values(":now", number(turn.now_ms))
+            .expression_attribute_values(":before", number(turn.before_ms));
         changed(format!("take the turn to sign {log}"), update).await
     }
 
@@ -156,6 +155,13 @@ impl SigningTurns for ControlTable {
             .expression_attribute_names("#published", "published")
             .expression_attribute_values(":size", number(size));
         changed(format!("mark {log} signed at {size}"), update).await
+    }
+}
+
+impl AllowKeys for ControlTable {
+    async fn allow_signing_keys(&self, log: &LogId, before: &[String], after: &[String]) -> Result<(), StoreError> {
+        let update = self.change_keys(log, before, after, "attribute_exists(pk) AND ");
+        changed(format!("allow a signing key of {log}"), update.update_expression("SET #keys = :keys")).await
     }
 }
 
@@ -194,6 +200,20 @@ async fn changed(what: String, update: UpdateItemFluentBuilder) -> Result<(), St
 impl ControlTable {
     fn change_head(&self, log: &LogId) -> UpdateItemFluentBuilder {
         self.client.update_item().table_name(&self.table).set_key(Some(items::key(&log_partition(log), HEAD)))
+    }
+
+    /// An update of the keys that may sign, under the condition that they are as loaded.
+    fn change_keys(&self, log: &LogId, before: &[String], after: &[String], and: &str) -> UpdateItemFluentBuilder {
+        let update = self
+            .change_head(log)
+            .expression_attribute_names("#keys", "signingKeys")
+            .expression_attribute_values(":keys", texts(after));
+        if before.is_empty() {
+            return update.condition_expression(format!("{and}attribute_not_exists(#keys)"));
+        }
+        update
+            .condition_expression(format!("{and}#keys = :keys_before"))
+            .expression_attribute_values(":keys_before", texts(before))
     }
 
     /// The log's name, where whoever looks after all logs finds it.
@@ -264,6 +284,10 @@ fn marker_sort_key(chunk: &ChunkId) -> String {
     format!("CHUNK#{chunk}")
 }
 
+fn texts(values: &[String]) -> AttributeValue {
+    AttributeValue::L(values.iter().map(text).collect())
+}
+
 fn blob(bytes: &[u8]) -> AttributeValue {
     AttributeValue::B(Blob::new(bytes))
 }
@@ -305,7 +329,16 @@ fn read_head(item: &Item) -> Result<StoredHead, StoreError> {
         published: items::read_number(item, "published")?,
         signed: items::read_number(item, "signed")?,
         signed_at_ms: items::read_number(item, "signedAt")?,
+        signing_keys: read_keys(item)?,
     })
+}
+
+/// Heads that were written when there was no such list have none.
+fn read_keys(item: &Item) -> Result<Vec<String>, StoreError> {
+    let Some(keys) = item.get("signingKeys") else { return Ok(Vec::new()) };
+    let keys = keys.as_l().map_err(|_| corrupt("a head's signing keys are no list"))?;
+    let text = |key: &AttributeValue| key.as_s().cloned().map_err(|_| corrupt("a head's signing key is no text"));
+    keys.iter().map(text).collect()
 }
 
 fn read_segment(value: &AttributeValue) -> Result<SegmentRef, StoreError> {
@@ -388,6 +421,10 @@ mod tests {
         assert_eq!(head.unpublished, [segment()]);
         assert_eq!((head.size, head.edge.len(), head.indexed), (3, 2, 3));
         assert_eq!((head.published, head.signed, head.signed_at_ms), (0, 0, 7));
+        assert!(head.signing_keys.is_empty(), "as before the list of keys came in");
+        let mut item = head_item();
+        item.insert("signingKeys".to_owned(), texts(&["old".to_owned(), "new".to_owned()]));
+        assert_eq!(read_head(&item).unwrap().signing_keys, ["old", "new"]);
     }
 
     #[test]
@@ -405,6 +442,8 @@ mod tests {
             ("published", None),
             ("signed", None),
             ("signedAt", None),
+            ("signingKeys", Some(text("old"))),
+            ("signingKeys", Some(AttributeValue::L(vec![number(1)]))),
         ] {
             let mut item = head_item();
             match value {

@@ -10,6 +10,7 @@ pub mod publication;
 pub mod query;
 pub mod reconciliation;
 pub mod retention;
+pub mod rotation;
 pub mod sealing;
 pub mod state;
 pub mod subjects;

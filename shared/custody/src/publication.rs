@@ -19,7 +19,7 @@ mod error;
 mod memory;
 mod tiles;
 
-pub use error::{ArchiveError, EvidenceError, LogError};
+pub use error::{ArchiveError, EvidenceError, LogError, SigningError};
 pub use memory::Memory;
 
 /// What publication needs; a function's role in the template reads alike.
@@ -96,20 +96,8 @@ pub enum Checkpointed {
     ByAnother,
     /// It was signed, archived and made the live one.
     Signed,
-    /// The key did not sign. It is logged, tried again in ten seconds, and stops nothing.
+    /// The key did not sign, or may not. It is logged, tried again in ten seconds, and stops nothing.
     Failed,
-}
-
-/// Whether there is anything to publish at this time.
-pub fn is_due(head: &Head, now_ms: u64) -> bool {
-    let has_unpublished = !head.unpublished().is_empty();
-    (has_unpublished && head.unpublished().len() >= SEGMENTS_AT_ONCE)
-        || ((has_unpublished || head.signed() < head.size()) && may_sign(head, now_ms))
-}
-
-/// A clock that went back must not keep a log from being signed: what counts is the distance.
-fn may_sign(head: &Head, now_ms: u64) -> bool {
-    head.signed_at_ms().abs_diff(now_ms) >= SIGN_EVERY_MS
 }
 
 impl<P: Ports> Publication<'_, P> {
@@ -121,6 +109,20 @@ impl<P: Ports> Publication<'_, P> {
             self.memory.note(log);
         }
         Ok(head)
+    }
+
+    /// Whether there is anything to publish at this time.
+    pub fn is_due(&self, log: &LogId, head: &Head, now_ms: u64) -> bool {
+        let has_unpublished = !head.unpublished().is_empty();
+        (has_unpublished && head.unpublished().len() >= SEGMENTS_AT_ONCE)
+            || ((has_unpublished || head.signed() < head.size()) && self.may_sign(log, head, now_ms))
+    }
+
+    /// A clock that went back must not keep a log from being signed: what counts is the distance. A process whose key was
+    /// refused takes no turn from others, and keeps the same distance from its own attempts.
+    fn may_sign(&self, log: &LogId, head: &Head, now_ms: u64) -> bool {
+        let refused = self.memory.refused_at(log);
+        [Some(head.signed_at_ms()), refused].into_iter().flatten().all(|at| at.abs_diff(now_ms) >= SIGN_EVERY_MS)
     }
 
     async fn read_head(&self, log: &LogId) -> Result<Head, LogError> {
@@ -161,7 +163,7 @@ impl<P: Ports> Publication<'_, P> {
     /// Whatever is left to do for a log: what a function does that appends nothing itself.
     pub async fn catch_up(&self, log: &LogId, now_ms: u64) -> Result<Option<Published>, LogError> {
         let head = self.load_finished(log).await?;
-        if !is_due(&head, now_ms) {
+        if !self.is_due(log, &head, now_ms) {
             return Ok(None);
         }
         self.publish(log, &head, now_ms).await.map(Some)
@@ -190,7 +192,7 @@ impl<P: Ports> Publication<'_, P> {
                 }
             }
         }
-        let due = head.signed() < head.size() && may_sign(head, now_ms);
+        let due = head.signed() < head.size() && self.may_sign(log, head, now_ms);
         let checkpoint = if due { self.checkpoint(log, head, now_ms).await? } else { Checkpointed::NotDue };
         Ok(Published { tiles, checkpoint })
     }

@@ -220,6 +220,7 @@ mod tests {
             published: plan.after.size(),
             signed: 0,
             signed_at_ms: 0,
+            signing_keys: vec![],
         }
         .verify(&log())
         .unwrap()

@@ -52,6 +52,9 @@ pub struct StoredHead {
     pub signed: u64,
     /// When a signature was last attempted, in epoch milliseconds; 0 if never.
     pub signed_at_ms: u64,
+    /// The verification keys of those who may sign now, oldest first; none before the first signature, and in heads that
+    /// were written when there was no such list.
+    pub signing_keys: Vec<String>,
 }
 
 impl StoredHead {
@@ -82,8 +85,8 @@ impl StoredHead {
         if reached != self.size || !indexed_to_an_end {
             return Err(HeadError::Gap);
         }
-        let Self { unpublished, indexed, published, signed, signed_at_ms, .. } = self;
-        Ok(Head { edge, unpublished, indexed, published, signed, signed_at_ms })
+        let Self { unpublished, indexed, published, signed, signed_at_ms, signing_keys, .. } = self;
+        Ok(Head { edge, unpublished, indexed, published, signed, signed_at_ms, signing_keys })
     }
 }
 
@@ -96,6 +99,7 @@ pub struct Head {
     published: u64,
     signed: u64,
     signed_at_ms: u64,
+    signing_keys: Vec<String>,
 }
 
 impl Head {
@@ -147,6 +151,41 @@ impl Head {
     /// When a signature was last attempted, in epoch milliseconds; 0 if never.
     pub fn signed_at_ms(&self) -> u64 {
         self.signed_at_ms
+    }
+
+    /// The verification keys of those who may sign now, oldest first; none before the first signature.
+    pub fn signing_keys(&self) -> &[String] {
+        &self.signing_keys
+    }
+
+    /// The turn in signing that a key would take; `None` if it may not sign. The first key to sign a log is the log's.
+    pub fn turn(&self, key: &str, now_ms: u64) -> Option<SigningTurn> {
+        let keys = match self.signing_keys.iter().position(|known| known == key) {
+            Some(place) => self.signing_keys[place..].to_vec(),
+            None if self.signing_keys.is_empty() => vec![key.to_owned()],
+            None => return None,
+        };
+        Some(SigningTurn { before_ms: self.signed_at_ms, now_ms, keys_before: self.signing_keys.clone(), keys })
+    }
+}
+
+/// A turn in signing a log, as it is asked for: all of it follows from the head as it was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningTurn {
+    /// When a signature was last attempted, as the head was loaded.
+    pub before_ms: u64,
+    /// Now, in epoch milliseconds.
+    pub now_ms: u64,
+    /// Who might sign, as the head was loaded.
+    pub keys_before: Vec<String>,
+    /// Who may sign from now on: the one whose turn it is, and those after it.
+    pub keys: Vec<String>,
+}
+
+impl SigningTurn {
+    /// Whether keys that could sign before cannot any more.
+    pub fn retires(&self) -> bool {
+        self.keys.len() < self.keys_before.len()
     }
 }
 
@@ -201,7 +240,22 @@ mod tests {
             published: 2,
             signed: 1,
             signed_at_ms: 7,
+            signing_keys: vec!["old".to_owned(), "new".to_owned()],
         }
+    }
+
+    #[test]
+    fn a_turn_is_for_a_key_of_the_list_and_retires_those_before_it() {
+        let head = stored().verify(&log()).unwrap();
+        let old = head.turn("old", 9).unwrap();
+        assert_eq!((old.before_ms, old.now_ms, old.retires()), (7, 9, false));
+        assert_eq!((&old.keys_before, &old.keys), (&stored().signing_keys, &stored().signing_keys));
+        let new = head.turn("new", 9).unwrap();
+        assert_eq!((new.retires(), new.keys), (true, vec!["new".to_owned()]));
+        assert_eq!(head.turn("another", 9), None);
+        // The first one to sign a log, or one whose head is older than the list.
+        let first = StoredHead { signing_keys: vec![], ..stored() }.verify(&log()).unwrap().turn("any", 9).unwrap();
+        assert_eq!((first.retires(), first.keys_before, first.keys), (false, vec![], vec!["any".to_owned()]));
     }
 
     #[test]

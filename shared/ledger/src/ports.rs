@@ -7,7 +7,7 @@ use std::future::Future;
 
 use crate::append::{Commit, Marker};
 use crate::chunk::ChunkId;
-use crate::head::{SegmentRef, StoredHead};
+use crate::head::{SegmentRef, SigningTurn, StoredHead};
 use crate::log::LogId;
 use crate::posting::Posting;
 use crate::store::StoreError;
@@ -41,16 +41,24 @@ pub trait FinishSegments {
 
 /// Takes turns in signing a log's checkpoints.
 pub trait SigningTurns {
-    /// Sets the time of the last attempt from `before_ms`, as the head was loaded, to `now_ms`. `Conflict`: another
-    /// writer has the turn.
-    fn take_signing_turn(
-        &self,
-        log: &LogId,
-        before_ms: u64,
-        now_ms: u64,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Sets the time of the last attempt and the keys that may sign, from what the head had when it was loaded. `Conflict`:
+    /// another writer has the turn, or the keys have changed.
+    fn take_signing_turn(&self, log: &LogId, turn: &SigningTurn)
+    -> impl Future<Output = Result<(), StoreError>> + Send;
     /// Says that the checkpoint of this size lies in the archive. `Conflict`: one of at least this size does already.
     fn mark_signed(&self, log: &LogId, size: u64) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Says who may sign a log's checkpoints.
+pub trait AllowKeys {
+    /// Puts the keys `after` in the place of `before`, which is empty where the head has no list. `Conflict`: they are
+    /// others by now.
+    fn allow_signing_keys(
+        &self,
+        log: &LogId,
+        before: &[String],
+        after: &[String],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// Names the logs.

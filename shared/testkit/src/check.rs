@@ -40,8 +40,8 @@ pub struct Stores<'a> {
     pub lock: Lock,
     /// The deployment's id, with which every log's origin begins.
     pub deployment: &'a str,
-    /// The public key that every checkpoint must verify by.
-    pub public_key: [u8; 32],
+    /// The public keys that checkpoints must verify by, oldest first: a later size is never signed by an earlier one.
+    pub public_keys: &'a [[u8; 32]],
 }
 
 /// What was found where all is well.

@@ -90,6 +90,7 @@ fn append_log(log: &LogId, packed: &[Packed]) -> Option<u64> {
             published: size,
             signed: size,
             signed_at_ms: 0,
+            signing_keys: vec![],
         };
         head = stored.verify(log).ok()?;
     }

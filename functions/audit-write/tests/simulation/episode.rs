@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
+use ledgerline_custody::acts::{ActKind, record_of_log};
 use ledgerline_custody::publication::LogError;
+use ledgerline_custody::rotation::Step;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, PlanWriter, Pointer};
 use ledgerline_lambda::clock::Clock as _;
 use ledgerline_ledger::checkpoint::archived_size;
-use ledgerline_ledger::entry::{PendingEntry, Record, Source};
+use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::tile::Tile;
+use ledgerline_ledger::verify::KEY_FIELD;
 use ledgerline_testkit::fakes::table::Items;
 use ledgerline_testkit::faults::{Dice, Weather};
 
@@ -33,6 +36,12 @@ enum Op {
     Twins([Delivery; 2]),
     /// Whoever appends nothing finishes all logs.
     Sweep { process: usize, dies_after: Option<u64> },
+    /// The next signing key is announced in every log.
+    AnnounceKey,
+    /// It may sign, where a checkpoint covers its announcement.
+    AllowKey,
+    /// A process comes back with another key: the newest, or any.
+    DeployKey { process: usize, key: usize },
     /// All clocks jump.
     ClockJump { by_ms: i64 },
     /// The table is put back to what it was before something was signed; then it is put right.
@@ -47,13 +56,17 @@ impl Op {
             Self::Crash(_) => "crash",
             Self::Twins(_) => "twins",
             Self::Sweep { .. } => "sweep",
+            Self::AnnounceKey => "announce key",
+            Self::AllowKey => "allow key",
+            Self::DeployKey { .. } => "deploy key",
             Self::ClockJump { .. } => "clock jump",
             Self::Restore { .. } => "restore",
         }
     }
 }
 
-const OPS: [&str; 7] = ["plan", "deliver", "crash", "twins", "sweep", "clock jump", "restore"];
+const OPS: [&str; 10] =
+    ["plan", "deliver", "crash", "twins", "sweep", "announce key", "allow key", "deploy key", "clock jump", "restore"];
 
 /// What happened, by name.
 #[derive(Debug, Default)]
@@ -88,7 +101,7 @@ impl Tally {
 }
 
 /// What must occur in a run of full length: each kind of fault, at the calls where it matters, and what follows from it.
-const EVENTS: [&str; 24] = [
+const EVENTS: [&str; 26] = [
     "message",
     "message again",
     "message twice in a batch",
@@ -96,6 +109,8 @@ const EVENTS: [&str; 24] = [
     "death of a process",
     "clock back",
     "log halted by its archive",
+    "key allowed",
+    "log signed by several keys",
     "orphan",
     "full tile",
     "checkpoint",
@@ -226,12 +241,19 @@ impl Episode {
                 other.process = (one.process + 1) % PROCESSES;
                 Op::Twins([one, other])
             }
-            81..=88 => {
+            81..=86 => {
                 let process = self.dice.below(PROCESSES as u64) as usize;
                 let dies_after = (self.dice.below(3) == 0).then(|| self.dice.below(DEATH_WITHIN));
                 Op::Sweep { process, dies_after }
             }
-            89..=96 => Op::ClockJump { by_ms: self.draw_jump() },
+            87 => Op::AnnounceKey,
+            88..=89 => Op::AllowKey,
+            90 => {
+                let (process, keys) = (self.dice.below(PROCESSES as u64) as usize, self.stage.signers.len() as u64);
+                let key = if self.dice.below(3) == 0 { self.dice.below(keys) } else { keys - 1 };
+                Op::DeployKey { process, key: key as usize }
+            }
+            91..=96 => Op::ClockJump { by_ms: self.draw_jump() },
             _ if self.snapshots.is_empty() => Op::ClockJump { by_ms: self.draw_jump() },
             _ => Op::Restore { snapshot: self.dice.below(self.snapshots.len() as u64) as usize },
         }
@@ -318,6 +340,15 @@ impl Episode {
                 let stopped = errors.iter().find(|(_, error)| !error.is_transient());
                 stopped.map_or(Ok(()), |(log, error)| Err(format!("a sweep stopped {log}: {error}")))
             }
+            Op::AnnounceKey => {
+                self.announce_key();
+                Ok(())
+            }
+            Op::AllowKey => self.allow_key().await,
+            Op::DeployKey { process, key } => {
+                self.stage.deploy_key(process, key);
+                Ok(())
+            }
             Op::ClockJump { by_ms } => {
                 self.tally.count("clock back", u64::from(by_ms < 0));
                 self.stage.clock.jump(by_ms);
@@ -331,23 +362,55 @@ impl Episode {
         self.objects += 1;
         let key = format!("{}-{}", self.seed, self.objects);
         let object = ObjectId::of("bronze", &key);
-        let mut writer = PlanWriter::new(object, &key, "1");
-        let mut lines: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        let mut line = 0;
-        for (log, entries) in chunks {
-            let log = LogId::parse(LOGS[*log]).unwrap();
-            for _ in 0..*entries {
-                let text = entry(&log, object, line).to_line().unwrap().as_str().to_owned();
-                writer.push(&log, text.as_bytes()).unwrap();
-                lines.entry(LOGS.iter().find(|name| **name == log.as_str()).unwrap()).or_default().push(text);
-                line += 1;
+        let logs = chunks.iter().flat_map(|(log, entries)| (0..*entries).map(|_| LogId::parse(LOGS[*log]).unwrap()));
+        let entries = logs.zip(0..).map(|(log, line)| (log.clone(), entry(&log, object, line))).collect();
+        self.stage_plan(&key, object, entries);
+    }
+
+    /// The next key: an entry in each log that there is.
+    fn announce_key(&mut self) {
+        let logs = self.stage.logs();
+        if logs.is_empty() {
+            return;
+        }
+        let key = self.stage.add_signer();
+        let object = ObjectId::of_act(&format!("key/{}/{key}", self.seed));
+        let announcement = |log: &LogId, line| PendingEntry {
+            event_type: ActKind::SigningKeyAdded.name().to_owned(),
+            record: record_of_log(log),
+            fields: BTreeMap::from([(KEY_FIELD.to_owned(), Field::Text(self.stage.vkey(log, key)))]),
+            ..entry(log, object, line)
+        };
+        let entries = logs.iter().zip(0..).map(|(log, line)| (log.clone(), announcement(log, line))).collect();
+        self.stage_plan(&format!("act/key/{key}"), object, entries);
+    }
+
+    async fn allow_key(&mut self) -> Result<(), Problem> {
+        for log in self.stage.logs() {
+            match self.stage.allow_newest_key(&log).await {
+                Ok(Step::Allowed) => self.tally.count("key allowed", 1),
+                Ok(Step::NotInTheLog | Step::NotSigned { .. }) => {}
+                Err(error) if error.is_transient() => {}
+                Err(error) => return Err(format!("a key of {log}: {error}")),
             }
         }
-        let plan = writer.finish(Counts { input: line, ..Counts::default() }).unwrap();
+        Ok(())
+    }
+
+    fn stage_plan(&mut self, key: &str, object: ObjectId, entries: Vec<(LogId, PendingEntry)>) {
+        let mut writer = PlanWriter::new(object, key, "1");
+        let mut lines: BTreeMap<LogId, Vec<String>> = BTreeMap::new();
+        let input = entries.len() as u64;
+        for (log, entry) in entries {
+            let text = entry.to_line().unwrap().as_str().to_owned();
+            writer.push(&log, text.as_bytes()).unwrap();
+            lines.entry(log).or_default().push(text);
+        }
+        let plan = writer.finish(Counts { input, ..Counts::default() }).unwrap();
         let pointers = plan.header.pointers(plan.header_bytes);
         self.stage.world.staged.seed(&pointers[0].plan, plan.bytes);
         for pointer in pointers {
-            self.model.plan(&pointer, lines.remove(pointer.log.as_str()).unwrap());
+            self.model.plan(&pointer, lines.remove(&LogId::parse(&pointer.log).unwrap()).unwrap());
             self.queue.entry(pointer.log.clone()).or_default().push(pointer);
         }
     }
@@ -440,11 +503,17 @@ impl Episode {
         for _ in 0..3 {
             self.stage.clock.jump(SIGN_EVERY_MS);
             self.stage.set_clocks();
-            let errors = self.stage.sweep(None, 2, None).await.unwrap_or_default();
-            if let Some((log, error)) = errors.first() {
-                return Err(format!("a sweep in fine weather: {log}: {error}"));
+            for log in self.stage.logs() {
+                // By a key that may sign it, as the operator would see to.
+                self.stage.deploy_key(2, self.stage.key_for(&log));
+                let errors = self.stage.sweep(Some(vec![log]), 2, None).await.unwrap_or_default();
+                if let Some((log, error)) = errors.first() {
+                    return Err(format!("a sweep in fine weather: {log}: {error}"));
+                }
             }
         }
+        let several = self.stage.logs().iter().filter(|log| self.stage.signers_of(log).len() > 1).count();
+        self.tally.count("log signed by several keys", several as u64);
         self.model.look(&self.stage)?;
         let entries = self.model.all_is_committed()?;
         let found = self.stage.check(self.model.notes(true), self.model.notes(false)).await?;
@@ -482,7 +551,7 @@ fn tell(op: &Op) -> String {
     match op {
         Op::Deliver(delivery) | Op::Crash(delivery) => format!("{} {}", op.name(), told(delivery)),
         Op::Twins([one, other]) => format!("twins {} | {}", told(one), told(other)),
-        Op::Plan(_) | Op::Sweep { .. } | Op::ClockJump { .. } | Op::Restore { .. } => format!("{op:?}"),
+        _ => format!("{op:?}"),
     }
 }
 

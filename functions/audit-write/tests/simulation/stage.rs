@@ -14,14 +14,17 @@ use std::thread;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use ledgerline_audit_write::handle;
 use ledgerline_custody::publication::{LogError, Memory, Publication, Settings};
+use ledgerline_custody::rotation::{self, RotationError, Step};
 use ledgerline_lake::plan::Pointer;
 use ledgerline_lambda::clock::Clock;
+use ledgerline_ledger::checkpoint::{UnverifiedCheckpoint, archive_folder, archive_key};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::{ListLogs, Lock, LockMode};
-use ledgerline_ledger::signing::{KeyKind, VerifyingKey};
+use ledgerline_ledger::signing::{VerifyingKey, VerifyingKeys, vkey};
 use ledgerline_ledger::verify::{LockRule, Options, Trust, verify};
 use ledgerline_testkit::check::{Found, Stores, check_everything};
 use ledgerline_testkit::evidence::FakeEvidence;
+use ledgerline_testkit::fakes::signer::FakeSigner;
 use ledgerline_testkit::faults::Faults;
 use tokio::time::Instant;
 
@@ -67,11 +70,20 @@ pub(crate) struct Delivery {
     pub(crate) dies_after: Option<u64>,
 }
 
+/// What a process remembers, and the key that it was told.
+#[derive(Debug, Default)]
+struct Process {
+    memory: Memory,
+    key: usize,
+}
+
 pub(crate) struct Stage {
     pub(crate) world: World,
     pub(crate) faults: Faults,
     pub(crate) clock: JumpingClock,
-    processes: Vec<Memory>,
+    processes: Vec<Process>,
+    /// Every key that was ever made, oldest first.
+    pub(crate) signers: Vec<FakeSigner>,
     settings: Settings,
     earliest_ms: i64,
     latest_ms: i64,
@@ -80,11 +92,13 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn new(seed: u64, processes: usize) -> Self {
         let faults = Faults::seeded(seed);
+        let world = World::new(&faults);
         Self {
-            world: World::new(&faults),
+            signers: vec![world.ports.signer.clone()],
+            world,
             faults,
             clock: JumpingClock::new(),
-            processes: (0..processes).map(|_| Memory::default()).collect(),
+            processes: (0..processes).map(|_| Process::default()).collect(),
             settings: config().publication,
             earliest_ms: NOW_MS,
             latest_ms: NOW_MS,
@@ -134,8 +148,9 @@ impl Stage {
 
     async fn delivered(&self, delivery: &Delivery) -> Option<SqsBatchResponse> {
         let (config, deadline_ms) = (config(), self.clock.now_ms() + delivery.deadline_ms);
-        let memory = &self.processes[delivery.process];
-        let run = handle(&self.world.ports, &config, memory, &self.clock, deadline_ms, event(&delivery.messages));
+        let Process { memory, key } = &self.processes[delivery.process];
+        let ports = self.world.signing_with(self.signers[*key].clone());
+        let run = handle(&ports, &config, memory, &self.clock, deadline_ms, event(&delivery.messages));
         until_death(run, delivery.dies_after).await
     }
 
@@ -146,8 +161,9 @@ impl Stage {
         process: usize,
         dies_after: Option<u64>,
     ) -> Option<Vec<(LogId, LogError)>> {
-        let publication =
-            Publication { ports: &self.world.ports, settings: &self.settings, memory: &self.processes[process] };
+        let Process { memory, key } = &self.processes[process];
+        let ports = self.world.signing_with(self.signers[*key].clone());
+        let publication = Publication { ports: &ports, settings: &self.settings, memory };
         let run = async {
             let mut errors = Vec::new();
             let logs = match only {
@@ -170,7 +186,58 @@ impl Stage {
     }
 
     pub(crate) fn restart(&mut self, process: usize) {
-        self.processes[process] = Memory::default();
+        self.processes[process].memory = Memory::default();
+    }
+
+    /// A process of a new deployment.
+    pub(crate) fn deploy_key(&mut self, process: usize, key: usize) {
+        self.processes[process] = Process { memory: Memory::default(), key };
+    }
+
+    /// Makes the next key.
+    pub(crate) fn add_signer(&mut self) -> usize {
+        let seed = [100 + self.signers.len() as u8; 32];
+        self.signers.push(FakeSigner::with_seed(seed, self.faults.clone(), self.world.calls.clone()));
+        self.signers.len() - 1
+    }
+
+    pub(crate) fn vkey(&self, log: &LogId, key: usize) -> String {
+        vkey(&self.settings.origin(log), &self.signers[key].key())
+    }
+
+    /// What `ledgerline rotate-key` does once the announcement is on its way.
+    pub(crate) async fn allow_newest_key(&self, log: &LogId) -> Result<Step, RotationError> {
+        let World { ports, .. } = &self.world;
+        let stores = rotation::Stores { control: &ports.control, ledger: &ports.ledger, index: &ports.index };
+        let mut keys: Vec<VerifyingKey> =
+            (0..self.signers.len()).filter_map(|key| VerifyingKey::parse(&self.vkey(log, key)).ok()).collect();
+        match keys.pop() {
+            Some(newest) => rotation::advance(&stores, log, &newest, &keys).await,
+            None => Ok(Step::NotInTheLog),
+        }
+    }
+
+    /// The newest key that may sign a log.
+    pub(crate) fn key_for(&self, log: &LogId) -> usize {
+        let allowed = self.world.ports.control.stored_head(log).map(|head| head.signing_keys).unwrap_or_default();
+        (0..self.signers.len()).rfind(|key| allowed.contains(&self.vkey(log, *key))).unwrap_or_default()
+    }
+
+    /// The keys that signed a log's archived checkpoints, in the order of their first ones.
+    pub(crate) fn signers_of(&self, log: &LogId) -> Vec<String> {
+        let keys: Vec<String> = (0..self.signers.len()).map(|key| self.vkey(log, key)).collect();
+        let mut signers: Vec<String> = Vec::new();
+        for (_, versions) in self.world.ports.ledger.all().range(archive_folder(log)..archive_key(log, u64::MAX)) {
+            let verifies = |key: &&String| {
+                let keys = VerifyingKeys::parse([key]).unwrap();
+                UnverifiedCheckpoint::parse(&versions[0].bytes).is_ok_and(|note| note.verify(&keys).is_ok())
+            };
+            let signer = keys.iter().find(verifies).cloned().unwrap_or_default();
+            if !signers.contains(&signer) {
+                signers.push(signer);
+            }
+        }
+        signers
     }
 
     /// The handles that the product gave back to the queue since this was last asked.
@@ -189,21 +256,21 @@ impl Stage {
             staged,
             lock: Lock { mode: LockMode::Governance, retain_until_s: until },
             deployment: &self.settings.deployment,
-            public_key: ports.signer.key(),
+            public_keys: &self.signers.iter().map(FakeSigner::key).collect::<Vec<_>>(),
         };
         let found = check_everything(&stores).await.map_err(|problems| problems.join("\n"))?;
-        self.verify(oldest, false)?;
-        self.verify(newest, true)?;
+        // From the key that signed first, which vouches for all others; then as one who remembers keys and checkpoints.
+        let first = self.logs().iter().filter_map(|log| self.signers_of(log).into_iter().next()).collect();
+        let keys = self.verify(first, Vec::new(), false)?;
+        self.verify(keys.clone(), oldest, false)?;
+        self.verify(keys, newest, true)?;
         Ok(found)
     }
 
-    fn verify(&self, checkpoints: Vec<String>, incremental: bool) -> Result<(), Problem> {
+    /// Verifies, and gives the keys that count.
+    fn verify(&self, keys: Vec<String>, checkpoints: Vec<String>, incremental: bool) -> Result<Vec<String>, Problem> {
         let ports = &self.world.ports;
         let evidence = FakeEvidence::new(&ports.ledger, &ports.control, &ports.index);
-        let vkey = |log: &LogId| {
-            VerifyingKey::new(&self.settings.origin(log), KeyKind::Log, &ports.signer.key()).map(|key| key.vkey())
-        };
-        let keys = self.logs().iter().map(vkey).collect::<Result<_, _>>().map_err(|error| error.to_string())?;
         let trust = Trust { keys, checkpoints, ..Trust::default() };
         let options = Options {
             logs: Vec::new(),
@@ -216,7 +283,11 @@ impl Stage {
         };
         let report = verify(&evidence, &trust, &options, &mut |_| ()).map_err(|fault| format!("verify: {fault}"))?;
         let problems: Vec<String> = report.findings.iter().map(|finding| format!("verify: {finding:?}")).collect();
-        if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
+        if problems.is_empty() {
+            Ok(report.logs.into_iter().flat_map(|log| log.keys).collect())
+        } else {
+            Err(problems.join("\n"))
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use ledgerline_audit_write::{AppendConfig, Wired, handle};
+use ledgerline_custody::acts::{ActKind, record_of_log};
 use ledgerline_custody::publication::{Memory, Settings};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, PlanWriter, Pointer};
@@ -14,6 +15,7 @@ use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::{Lock, LockMode, ReleaseMessages};
 use ledgerline_ledger::store::StoreError;
+use ledgerline_ledger::verify::KEY_FIELD;
 use ledgerline_testkit::check::{Found, Stores, check_everything};
 use ledgerline_testkit::fakes::calls::Calls;
 use ledgerline_testkit::fakes::control::FakeControl;
@@ -95,6 +97,24 @@ impl World {
         pointers
     }
 
+    /// Stages the plan of an act that announces a signing key.
+    pub fn announcement(&self, log: &str, vkey: &str) -> Vec<Pointer> {
+        let id = ObjectId::of_act(&format!("key/{log}/{vkey}"));
+        let log = LogId::parse(log).unwrap();
+        let act = PendingEntry {
+            event_type: ActKind::SigningKeyAdded.name().to_owned(),
+            record: record_of_log(&log),
+            fields: [(KEY_FIELD.to_owned(), Field::Text(vkey.to_owned()))].into(),
+            ..entry(&log, id, 0)
+        };
+        let mut writer = PlanWriter::new(id, "act", "1");
+        writer.push(&log, act.to_line().unwrap().as_str().as_bytes()).unwrap();
+        let plan = writer.finish(Counts { input: 1, ..Counts::default() }).unwrap();
+        let pointers = plan.header.pointers(plan.header_bytes);
+        self.staged.seed(&pointers[0].plan, plan.bytes);
+        pointers
+    }
+
     pub async fn run(&self, deadline_ms: i64, messages: &[SqsMessage]) -> SqsBatchResponse {
         self.run_at(NOW_MS, deadline_ms, messages).await
     }
@@ -104,7 +124,21 @@ impl World {
         handle(&self.ports, &config(), &self.memory, &clock, now_ms + deadline_ms, event(messages)).await
     }
 
+    /// The same stores with another signing key.
+    pub fn signing_with<S>(
+        &self,
+        signer: S,
+    ) -> Wired<FakeControl, FakeLedgerBucket, FakeIndex, S, FakeBucket, FakeBucket, Returned> {
+        let Wired { control, ledger, index, plans, poison, queue, .. } = self.ports.clone();
+        Wired { control, ledger, index, signer, plans, poison, queue }
+    }
+
     pub async fn check(&self) -> Result<Found, Vec<String>> {
+        self.check_by(&[self.ports.signer.key()]).await
+    }
+
+    /// Checks a ledger that was signed by these keys in turn.
+    pub async fn check_by(&self, public_keys: &[[u8; 32]]) -> Result<Found, Vec<String>> {
         let until = NOW_MS as u64 / 1000 + RETENTION_DAYS * 86_400;
         let stores = Stores {
             control: &self.ports.control,
@@ -113,7 +147,7 @@ impl World {
             staged: &self.staged,
             lock: Lock { mode: LockMode::Governance, retain_until_s: until },
             deployment: "trial",
-            public_key: self.ports.signer.key(),
+            public_keys,
         };
         check_everything(&stores).await
     }

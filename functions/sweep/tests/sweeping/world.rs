@@ -262,7 +262,7 @@ impl World {
             staged: &self.ports.plans,
             lock: Lock { mode: LockMode::Governance, retain_until_s: until_s },
             deployment: DEPLOYMENT,
-            public_key: self.ports.signer.key(),
+            public_keys: &[self.ports.signer.key()],
         })
         .await
     }

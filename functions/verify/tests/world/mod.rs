@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use ledgerline_custody::acts::{ActKind, record_of_log};
 use ledgerline_custody::publication::{self, Memory, Publication, Settings};
+use ledgerline_custody::rotation;
 use ledgerline_custody::watch::Watched;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::append::plan_append;
@@ -16,7 +17,9 @@ use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
 use ledgerline_ledger::head::StoredHead;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
-use ledgerline_ledger::ports::{CommitAppend as _, ListLogs, LockMode, Put, ReadHead, WriteSegment as _};
+use ledgerline_ledger::ports::{
+    AllowKeys as _, CommitAppend as _, ListLogs, LockMode, Put, ReadHead, WriteSegment as _,
+};
 use ledgerline_ledger::signing::{KeyKind, VerifyingKey};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::verify::KEY_FIELD;
@@ -128,10 +131,25 @@ impl World {
         self.append_chunk(&log, vec![act]).await
     }
 
-    /// Announces the key of a seed in a log.
+    /// Announces the key of a seed in a log; it may sign from then on.
     pub async fn announce(&self, log: &str, seed: u8) {
-        let key = Field::Text(vkey(log, &signer(seed)));
+        let key = Field::Text(self.vkey(log, seed));
         self.act(log, ActKind::SigningKeyAdded, &[(KEY_FIELD, key)]).await;
+        let Stores { control, ledger, index, signer } = &self.ports;
+        let key = |vkey: &str| VerifyingKey::parse(vkey).unwrap();
+        let known = [key(&vkey(log, signer))];
+        let stores = rotation::Stores { control, ledger, index };
+        let log_id = LogId::parse(log).unwrap();
+        let step = rotation::advance(&stores, &log_id, &key(&self.vkey(log, seed)), &known).await;
+        assert_eq!(step.unwrap(), rotation::Step::Allowed);
+    }
+
+    /// What somebody with the table alone could do: lets a key sign that no entry announces now.
+    pub async fn smuggle_key(&self, log: &str, seed: u8) {
+        let log_id = LogId::parse(log).unwrap();
+        let before = self.ports.control.stored_head(&log_id).unwrap().signing_keys;
+        let after = [before.clone(), vec![self.vkey(log, seed)]].concat();
+        self.ports.control.allow_signing_keys(&log_id, &before, &after).await.unwrap();
     }
 
     /// Deploys the key of a seed.

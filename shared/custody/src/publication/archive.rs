@@ -4,13 +4,13 @@
 //! comes later takes its bytes, and signs nothing.
 
 use ledgerline_ledger::checkpoint::{CheckpointBody, UnverifiedCheckpoint};
-use ledgerline_ledger::head::Head;
+use ledgerline_ledger::head::{Head, SigningTurn};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::{Checkpoints as _, Put, Sign as _, SigningTurns as _};
 use ledgerline_ledger::signing::{KeyKind, VerifyingKey, VerifyingKeys};
 use ledgerline_ledger::store::{Failure, StoreError};
 
-use super::{ArchiveError, Checkpointed, LogError, Ports, Publication, unless_conflict};
+use super::{ArchiveError, Checkpointed, LogError, Ports, Publication, SigningError, unless_conflict};
 
 /// What the archive says of a tree.
 enum Archive {
@@ -63,8 +63,16 @@ impl<P: Ports> Publication<'_, P> {
 
     /// (8b) Signs the tree of the head, whose tiles are published, and archives it.
     pub(super) async fn checkpoint(&self, log: &LogId, head: &Head, now_ms: u64) -> Result<Checkpointed, LogError> {
-        // A crash after this turn was taken signs nothing for ten seconds; then the turn is anybody's again.
-        match self.ports.control().take_signing_turn(log, head.signed_at_ms(), now_ms).await {
+        let (key, turn) = match self.turn(log, head, now_ms).await {
+            Ok(turn) => turn,
+            Err(error) => {
+                self.memory.note_refusal(log, now_ms);
+                return Ok(failed(log, &error));
+            }
+        };
+        // A crash after this turn was taken signs nothing for ten seconds; then the turn is anybody's again. Keys before
+        // this one are retired with it: whoever still has one, or a head from before, does not meet the condition.
+        match self.ports.control().take_signing_turn(log, &turn).await {
             Ok(()) => {}
             Err(StoreError::Conflict(_)) => return Ok(Checkpointed::ByAnother),
             Err(error) => return Err(error.into()),
@@ -72,14 +80,13 @@ impl<P: Ports> Publication<'_, P> {
         // Nothing is signed that contradicts what was signed. A crash after the archive's put is repaired here, too: the
         // archived note is the note.
         let archive = self.archive(log, head).await?;
-        let (key, note) = match self.signed(log, head, archive).await {
-            Ok(Some(signed)) => signed,
-            Ok(None) => return Ok(Checkpointed::ByAnother),
-            Err(error) => {
-                // The template's alarm looks for these words.
-                tracing::error!(%log, %error, "signing failed");
-                return Ok(Checkpointed::Failed);
-            }
+        let note = match archive {
+            Archive::Ahead => return Ok(Checkpointed::ByAnother),
+            Archive::Has(bytes) => SignedNote { bytes, is_new: false },
+            Archive::Behind => match self.sign(log, head, &key).await {
+                Ok(bytes) => SignedNote { bytes, is_new: true },
+                Err(error) => return Ok(failed(log, &error.into())),
+            },
         };
         let lock = self.settings.lock(now_ms);
         if note.is_new && self.ports.ledger().put_archived(log, head.size(), &note.bytes, &lock).await? == Put::Exists {
@@ -87,7 +94,7 @@ impl<P: Ports> Publication<'_, P> {
             return Ok(Checkpointed::ByAnother);
         }
         // A crash before the live checkpoint, or before the mark, is repaired by the next turn as above.
-        self.put_live(log, head.size(), &note.bytes, key).await?;
+        self.put_live(log, head, &note.bytes, key).await?;
         unless_conflict(self.ports.control().mark_signed(log, head.size()).await)?;
         tracing::info!(%log, size = head.size(), "checkpoint");
         Ok(Checkpointed::Signed)
@@ -98,43 +105,43 @@ impl<P: Ports> Publication<'_, P> {
             .map_err(|error| corrupt(format!("write the checkpoint of {log}"), error))
     }
 
-    /// The key, and the note by it or by whoever archived one; nothing if a larger tree is archived. Whatever fails here is
-    /// the key's doing.
-    async fn signed(
-        &self,
-        log: &LogId,
-        head: &Head,
-        archive: Archive,
-    ) -> Result<Option<(VerifyingKey, SignedNote)>, StoreError> {
-        let origin = self.settings.origin(log);
+    /// The key, and the turn that it may ask for.
+    async fn turn(&self, log: &LogId, head: &Head, now_ms: u64) -> Result<(VerifyingKey, SigningTurn), SigningError> {
         let public_key = self.ports.signer().public_key().await?;
-        let key = VerifyingKey::new(&origin, KeyKind::Log, &public_key);
+        let key = VerifyingKey::new(&self.settings.origin(log), KeyKind::Log, &public_key);
         let key = key.map_err(|error| corrupt(format!("name the key of {log}"), error))?;
-        match archive {
-            Archive::Ahead => Ok(None),
-            Archive::Has(bytes) => Ok(Some((key, SignedNote { bytes, is_new: false }))),
-            Archive::Behind => {
-                let body = self.body(log, head)?;
-                let signature = self.ports.signer().sign(body.text().as_bytes()).await?;
-                let signed = body.signed(&key, &signature);
-                let signed = signed.map_err(|error| corrupt(format!("sign {log}"), error))?;
-                Ok(Some((key, SignedNote { bytes: signed.note(), is_new: true })))
-            }
+        let Some(turn) = head.turn(&key.vkey(), now_ms) else {
+            return Err(SigningError::NotAllowed { key: key.vkey(), allowed: head.signing_keys().to_vec() });
+        };
+        if turn.retires() {
+            // Once, and thrown away: a key that cannot sign, for want of a permission perhaps, must not retire one that can.
+            self.sign(log, head, &key).await?;
         }
+        Ok((key, turn))
     }
 
-    /// Makes a note the live one, unless that is of a larger tree already. What lies there and is no checkpoint by this key
-    /// (it carries no lock: anybody could have put it; or the key is new) gives way.
-    async fn put_live(&self, log: &LogId, size: u64, note: &[u8], key: VerifyingKey) -> Result<(), LogError> {
+    /// The head's checkpoint by this key. Whatever fails here is the key's doing.
+    async fn sign(&self, log: &LogId, head: &Head, key: &VerifyingKey) -> Result<Vec<u8>, StoreError> {
+        let body = self.body(log, head)?;
+        let signature = self.ports.signer().sign(body.text().as_bytes()).await?;
+        let signed = body.signed(key, &signature);
+        signed.map(|signed| signed.note()).map_err(|error| corrupt(format!("sign {log}"), error))
+    }
+
+    /// Makes a note the live one, unless that is of a larger tree already. What lies there and is no checkpoint by a key
+    /// that may sign (it carries no lock: anybody could have put it) gives way.
+    async fn put_live(&self, log: &LogId, head: &Head, note: &[u8], key: VerifyingKey) -> Result<(), LogError> {
         let there = self.ports.ledger().live(log).await?;
         if there.as_ref().is_some_and(|(there, _)| there == note) {
             return Ok(());
         }
         if let Some((there, _)) = &there {
-            let keys = VerifyingKeys::new([key]);
+            // A turn that took long may meet the next one's, which is another key's while keys change.
+            let allowed = head.signing_keys().iter().filter_map(|key| VerifyingKey::parse(key).ok());
+            let keys = VerifyingKeys::new(allowed.chain([key]));
             let keys = keys.map_err(|error| corrupt(format!("name the key of {log}"), error))?;
             let live = UnverifiedCheckpoint::parse(there).and_then(|there| there.verify(&keys));
-            if live.is_ok_and(|live| live.origin() == self.settings.origin(log) && live.size() > size) {
+            if live.is_ok_and(|live| live.origin() == self.settings.origin(log) && live.size() > head.size()) {
                 return Ok(());
             }
         }
@@ -142,6 +149,12 @@ impl<P: Ports> Publication<'_, P> {
         // A conflict is another writer with another note; the next turn looks again.
         Ok(self.ports.ledger().put_live(log, note, replaces).await?)
     }
+}
+
+/// The template's alarm looks for these words.
+fn failed(log: &LogId, error: &SigningError) -> Checkpointed {
+    tracing::error!(%log, %error, "signing failed");
+    Checkpointed::Failed
 }
 
 fn corrupt(what: String, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {

@@ -52,6 +52,26 @@ impl LogError {
     }
 }
 
+/// Why a key does not sign. It stops no log.
+#[derive(Debug, thiserror::Error)]
+pub enum SigningError {
+    /// The key does not answer, or not with what a key answers.
+    #[error(transparent)]
+    Key(#[from] StoreError),
+    /// No entry of the log announced the key, or a later one has taken its place.
+    #[error(
+        "{key} may not sign this log, {} may; announce it with `ledgerline rotate-key`, and until that says that it may \
+         sign, deploy the former key",
+        allowed.join(", ")
+    )]
+    NotAllowed {
+        /// The key's vkey.
+        key: String,
+        /// Those that may.
+        allowed: Vec<String>,
+    },
+}
+
 /// What contradicts a log's archive of checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ArchiveError {

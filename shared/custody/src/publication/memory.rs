@@ -1,10 +1,10 @@
-//! What a process remembers between two runs: which logs it has compared with their archives, and the leaf hashes of what
-//! it appended itself, so that they need not be read and hashed again for the tiles.
+//! What a process remembers between two runs: which logs it has compared with their archives, when its key was refused,
+//! and the leaf hashes of what it appended itself, so that they need not be read and hashed again for the tiles.
 //!
 //! Invariant: leaves stand under their segment's key and version, which fix them, and tiles made of them must give the
 //! head's root all the same. Forgetting anything costs a read.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ledgerline_ledger::head::SegmentRef;
@@ -20,6 +20,7 @@ pub struct Memory {
 #[derive(Debug, Default)]
 struct State {
     compared: BTreeSet<LogId>,
+    refused_ms: BTreeMap<LogId, u64>,
     appended: VecDeque<Appended>,
     leaves: usize,
 }
@@ -66,6 +67,16 @@ impl Memory {
     /// Notes that the log was compared with its archive.
     pub(super) fn note(&self, log: &LogId) {
         self.lock().compared.insert(log.clone());
+    }
+
+    /// When this process last found that its key cannot sign the log, or may not.
+    pub(super) fn refused_at(&self, log: &LogId) -> Option<u64> {
+        self.lock().refused_ms.get(log).copied()
+    }
+
+    /// Notes that its key was refused.
+    pub(super) fn note_refusal(&self, log: &LogId, now_ms: u64) {
+        self.lock().refused_ms.insert(log.clone(), now_ms);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

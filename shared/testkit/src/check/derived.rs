@@ -64,6 +64,7 @@ fn partial(check: &mut Check<'_>, key: &str) -> Option<crate::fakes::ledger::Ver
 /// The archived notes by size, each verified, and of a tree that the log had.
 fn archive(check: &mut Check<'_>, log: &LogId, head: &Head, leaves: &[Hash]) -> BTreeMap<u64, Vec<u8>> {
     let mut archived = BTreeMap::new();
+    let mut signer = 0;
     for key in check.stores.ledger.keys(&archive_folder(log)) {
         let Some((size, version)) = archived_size(log, &key).zip(check.evidence(&key)) else {
             check.problem(format!("{key}: not an archived checkpoint's name"));
@@ -75,7 +76,10 @@ fn archive(check: &mut Check<'_>, log: &LogId, head: &Head, leaves: &[Hash]) -> 
             leaves.iter().for_each(|leaf| edge.append(*leaf));
             edge.root()
         });
+        let (of, by) = of.map_or((None, signer), |(of, by)| (Some(of), by));
         check.expect(of.is_some(), || format!("{key}: its signature does not verify"));
+        check.expect(by >= signer, || format!("{key}: is signed by a key that a later one has replaced"));
+        signer = by;
         check.expect(of.is_none() || of == Some(size).zip(root), || format!("{key}: the log never had this tree"));
         check.expect(size <= head.published(), || format!("{key}: signed before its tiles were published"));
         archived.insert(size, version.bytes);
@@ -93,7 +97,7 @@ fn live(check: &mut Check<'_>, log: &LogId, head: &Head, archived: &BTreeMap<u64
     let mut before = 0;
     for version in &versions {
         check.expect(version.lock.is_none() && version.tag == Some("live"), || format!("{key}: locked, or not tagged"));
-        let size = verified(check, log, &version.bytes).map_or(0, |(size, _)| size);
+        let size = verified(check, log, &version.bytes).map_or(0, |((size, _), _)| size);
         check.expect(archived.get(&size) == Some(&version.bytes), || format!("{key}: is not an archived checkpoint"));
         check.expect(size > before, || format!("{key}: went back, or was put again unchanged"));
         before = size;
@@ -101,12 +105,14 @@ fn live(check: &mut Check<'_>, log: &LogId, head: &Head, archived: &BTreeMap<u64
     check.expect(before >= head.signed(), || format!("{key}: is older than what the head calls signed"));
 }
 
-fn verified(check: &Check<'_>, log: &LogId, note: &[u8]) -> Option<(u64, Hash)> {
+/// A note's size and root, and which of the keys signed it.
+fn verified(check: &Check<'_>, log: &LogId, note: &[u8]) -> Option<((u64, Hash), usize)> {
     let origin = origin(check.stores.deployment, log);
-    let key = VerifyingKey::new(&origin, KeyKind::Log, &check.stores.public_key).ok()?;
-    let keys = VerifyingKeys::new([key]).ok()?;
-    let checkpoint = UnverifiedCheckpoint::parse(note).ok()?.verify(&keys).ok()?;
-    (checkpoint.origin() == origin).then(|| (checkpoint.size(), *checkpoint.root()))
+    let keys = check.stores.public_keys.iter().map(|key| VerifyingKey::new(&origin, KeyKind::Log, key));
+    let keys: Vec<VerifyingKey> = keys.collect::<Result<_, _>>().ok()?;
+    let checkpoint = UnverifiedCheckpoint::parse(note).ok()?.verify(&VerifyingKeys::new(keys.clone()).ok()?).ok()?;
+    let by = keys.iter().rposition(|key| checkpoint.keys().contains(&key.id()))?;
+    (checkpoint.origin() == origin).then(|| ((checkpoint.size(), *checkpoint.root()), by))
 }
 
 /// The hashes of each level of tiles: the leaves, the roots of 256 of them, and so on.

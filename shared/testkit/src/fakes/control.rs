@@ -3,9 +3,9 @@
 
 use ledgerline_ledger::append::{Commit, Marker};
 use ledgerline_ledger::chunk::ChunkId;
-use ledgerline_ledger::head::{SegmentRef, StoredHead};
+use ledgerline_ledger::head::{SegmentRef, SigningTurn, StoredHead};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{CommitAppend, FinishSegments, ListLogs, ReadHead, SigningTurns};
+use ledgerline_ledger::ports::{AllowKeys, CommitAppend, FinishSegments, ListLogs, ReadHead, SigningTurns};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::tree::Hash;
 use serde_json::{Value, json};
@@ -135,10 +135,16 @@ impl FinishSegments for FakeControl {
 }
 
 impl SigningTurns for FakeControl {
-    async fn take_signing_turn(&self, log: &LogId, before_ms: u64, now_ms: u64) -> Result<(), StoreError> {
+    async fn take_signing_turn(&self, log: &LogId, turn: &SigningTurn) -> Result<(), StoreError> {
+        let (before, keys) = (&turn.keys_before, &turn.keys);
+        let first = before.is_empty() && keys.len() == 1;
+        assert!(first || (!keys.is_empty() && before.ends_with(keys)), "{log}: a turn of a key that may not sign");
         self.change_head("take the turn to sign", log, |item| {
-            let as_loaded = number(&item["signedAt"]) == before_ms;
-            as_loaded.then(|| drop(item.insert("signedAt".into(), json!(now_ms))))
+            let as_loaded = number(&item["signedAt"]) == turn.before_ms && keys_of(item) == *before;
+            as_loaded.then(|| {
+                item.insert("signedAt".into(), json!(turn.now_ms));
+                item.insert(KEYS.into(), json!(keys));
+            })
         })
         .await
     }
@@ -147,6 +153,16 @@ impl SigningTurns for FakeControl {
         self.change_head("mark signed", log, |item| {
             let grows = number(&item["signed"]) < size && number(&item["published"]) >= size;
             grows.then(|| drop(item.insert("signed".into(), json!(size))))
+        })
+        .await
+    }
+}
+
+impl AllowKeys for FakeControl {
+    async fn allow_signing_keys(&self, log: &LogId, before: &[String], after: &[String]) -> Result<(), StoreError> {
+        assert!(after.len() > before.len() && after.starts_with(before), "{log}: keys are only ever added at the end");
+        self.change_head("allow a signing key", log, |item| {
+            (keys_of(item) == before).then(|| drop(item.insert(KEYS.into(), json!(after))))
         })
         .await
     }
@@ -195,7 +211,7 @@ fn apply_commit(items: &mut Items, commit: &Commit) -> Result<(), StoreError> {
     assert!(commit.after.size() > size, "a log only grows");
     let mut unpublished = before.as_ref().map_or_else(Vec::new, |head| head.unpublished.clone());
     unpublished.push(commit.segment.clone());
-    let head = Item::from([
+    let mut head = Item::from([
         ("v".into(), json!(1)),
         ("size".into(), json!(commit.after.size())),
         ("root".into(), json!(commit.after.root().0)),
@@ -206,6 +222,9 @@ fn apply_commit(items: &mut Items, commit: &Commit) -> Result<(), StoreError> {
         ("signed".into(), json!(before.as_ref().map_or(0, |head| head.signed))),
         ("signedAt".into(), json!(before.as_ref().map_or(0, |head| head.signed_at_ms))),
     ]);
+    if let Some(keys) = items.get(&at).and_then(|item| item.get(KEYS)) {
+        head.insert(KEYS.into(), keys.clone());
+    }
     put(items, at, head);
     if before.is_none() {
         put(items, key(LOGS, commit.log.as_str()), Item::new());
@@ -232,7 +251,12 @@ fn read_head(item: &Item) -> StoredHead {
         published: number(&item["published"]),
         signed: number(&item["signed"]),
         signed_at_ms: number(&item["signedAt"]),
+        signing_keys: keys_of(item),
     }
+}
+
+fn keys_of(item: &Item) -> Vec<String> {
+    item.get(KEYS).map_or_else(Vec::new, |keys| list(keys).map(text).collect())
 }
 
 fn write_segment(segment: &SegmentRef) -> Value {
@@ -289,5 +313,6 @@ fn hash(value: &Value) -> Hash {
 }
 
 const HEAD: &str = "HEAD";
+const KEYS: &str = "signingKeys";
 /// The partition that lists all logs.
 const LOGS: &str = "LOGS";
