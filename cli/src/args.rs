@@ -152,7 +152,7 @@ fn place(folder: Option<&PathBuf>, stack: Option<&PathBuf>, bucket: Option<&Stri
 /// Whom to believe.
 #[derive(Debug, Args)]
 pub(crate) struct TrustArgs {
-    /// A log's public key: a vkey, or a file that holds one. Without it the evidence's own keys are taken, and the answer says so
+    /// A log's public key: a vkey, or a file that holds one; of several of one log, the oldest first. Without it the evidence's own keys are taken, and the answer says so
     #[arg(long = "key", value_name = "VKEY|FILE")]
     pub(crate) keys: Vec<String>,
     /// A witness whose cosignature must be there: a vkey, or a file that holds one
@@ -205,7 +205,7 @@ pub(crate) struct ExportArgs {
     /// Only this log; may be repeated
     #[arg(long = "log", value_name = "LOG")]
     pub(crate) logs: Vec<String>,
-    /// A key to put beside the current one: the one that signed before a rotation
+    /// A key to put before the deployment's own: one that signed before a rotation, where verification has not seen it
     #[arg(long = "key", value_name = "VKEY|FILE")]
     pub(crate) keys: Vec<String>,
 }
@@ -398,6 +398,12 @@ pub(crate) struct RotateKeyArgs {
     /// The new KMS key: id, alias or ARN of an ECC_NIST_EDWARDS25519 signing key
     #[arg(long, value_name = "KEY")]
     pub(crate) new_key: String,
+    /// The key before it, where the deployment uses the new one already: signs what logs that lack the new one need
+    #[arg(long, value_name = "KEY")]
+    pub(crate) old: Option<String>,
+    /// How long to wait for the checkpoints that cover the announcements, in minutes
+    #[arg(long, value_name = "MINUTES", default_value_t = 10)]
+    pub(crate) timeout: u64,
 }
 
 /// `witness`
@@ -417,7 +423,7 @@ pub(crate) struct WitnessArgs {
     /// The folder for cosignatures: <origin with / as _>.cosigned
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// A log's public key: a vkey, or a file that holds one. A witness trusts nothing that the log says of itself
+    /// A log's public key: a vkey, or a file that holds one; after a rotation both, the oldest first. A witness trusts nothing that the log says of itself
     #[arg(long = "key", value_name = "VKEY|FILE", required = true)]
     pub(crate) keys: Vec<String>,
 }

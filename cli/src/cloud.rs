@@ -4,10 +4,15 @@
 //! Invariant: every failure of the account becomes a [`Fault`] that names what was attempted and what to do.
 
 use std::path::Path;
+use std::time::Duration;
 
 use ledgerline_aws::evidence::{StoredEvidence, Tables};
-use ledgerline_aws::operator::{Deployment, Operator};
-use ledgerline_ledger::signing::public_key_of_spki;
+use ledgerline_aws::operator::{Deployment, FunctionSettings, Operator};
+use ledgerline_aws::watch::WatchTable;
+use ledgerline_custody::watch::WatchLogs as _;
+use ledgerline_ledger::checkpoint::origin;
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::signing::{public_key_of_spki, vkey};
 use ledgerline_ledger::store::StoreError;
 use tokio::runtime::{Builder, Runtime};
 
@@ -47,6 +52,22 @@ impl Cloud {
         self.runtime.block_on(answer).map_err(|error| store_fault(&error))
     }
 
+    /// Waits for an answer whose failure the caller knows how to read.
+    pub(crate) fn wait_for<T, E>(&self, answer: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        self.runtime.block_on(answer)
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pause(&self, time: Duration) {
+        self.runtime.block_on(tokio::time::sleep(time));
+    }
+
+    /// Makes a client: clients look for the runtime that they sleep on when they are made.
+    pub(crate) fn entered<T>(&self, make: impl FnOnce() -> T) -> T {
+        let _entered = self.runtime.enter();
+        make()
+    }
+
     /// The ledger as evidence, heads and postings included.
     pub(crate) fn evidence(&self) -> Result<StoredEvidence, Fault> {
         let bucket = self.operator.bucket("LedgerBucket").map_err(|error| store_fault(&error))?;
@@ -54,17 +75,42 @@ impl Cloud {
         Ok(StoredEvidence::new(self.runtime.handle().clone(), self.operator.s3.clone(), bucket, Some(tables)))
     }
 
+    /// What audit-write is told.
+    pub(crate) fn audit_write(&self) -> Result<FunctionSettings, Fault> {
+        let name = Deployment::named(&self.operator.deployment.functions, "AuditWriteFunction");
+        self.ask(self.operator.function_settings(name.map_err(|error| store_fault(&error))?))
+    }
+
     /// The id of the key that signs, as audit-write is told.
     pub(crate) fn signing_key_id(&self) -> Result<String, Fault> {
-        let name = Deployment::named(&self.operator.deployment.functions, "AuditWriteFunction");
-        let name = name.map_err(|error| store_fault(&error))?;
-        let settings = self.ask(self.operator.function_settings(name))?;
-        settings.variables.get("SIGNING_KEY_ID").cloned().ok_or_else(|| {
+        self.audit_write()?.variables.get("SIGNING_KEY_ID").cloned().ok_or_else(|| {
             Fault::new(
-                format!("{name} has no SIGNING_KEY_ID: this deployment signs nothing"),
+                "audit-write has no SIGNING_KEY_ID: this deployment signs nothing",
                 "deploy the current template, or name the log's public key with --key",
             )
         })
+    }
+
+    /// The verification keys of logs, each log's oldest first: those that counted when the scheduled verification last found
+    /// it good, or the one that signs now where it never did.
+    pub(crate) fn keys_of(&self, logs: &[LogId]) -> Result<Vec<String>, Fault> {
+        let named = |name: Result<&str, _>| name.map(str::to_owned).map_err(|error| store_fault(&error));
+        let deployment = named(self.operator.deployment.id())?;
+        let watch = WatchTable::new(self.operator.dynamodb.clone(), named(self.operator.table("ControlTable"))?);
+        let (mut keys, mut current) = (Vec::new(), None);
+        for log in logs {
+            if let Some(watched) = self.ask(watch.watched(log))? {
+                keys.extend(watched.keys);
+                continue;
+            }
+            let key = match current {
+                Some(key) => key,
+                None => self.public_key(&self.signing_key_id()?)?,
+            };
+            current = Some(key);
+            keys.push(vkey(&origin(&deployment, log), &key));
+        }
+        Ok(keys)
     }
 
     /// The Ed25519 public key of a KMS key.

@@ -93,10 +93,8 @@ impl Source {
             }
             #[cfg(feature = "aws")]
             Held::Stack(cloud) => {
-                let id = cloud.operator.deployment.id().map_err(|error| crate::cloud::store_fault(&error))?;
-                let key = cloud.public_key(&cloud.signing_key_id()?)?;
-                let keys = logs.iter().map(|log| ledgerline_ledger::signing::vkey(&format!("{id}/{log}"), &key));
-                Ok((keys.collect(), "the keys are the account's own, as KMS gives them"))
+                let keys = cloud.keys_of(logs)?;
+                Ok((keys, "the keys are the account's own, as its verification remembers them or KMS gives them"))
             }
             #[cfg(feature = "aws")]
             Held::Bucket(_) => Ok((Vec::new(), "no key came with the bucket")),

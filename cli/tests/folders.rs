@@ -181,6 +181,19 @@ fn the_first_key_vouches_for_the_next() {
 }
 
 #[test]
+fn a_retired_key_is_not_believed_again() {
+    let mut ledger = rotated();
+    ledger.rotate(&log(LOG), SEED);
+    ledger.append(&log(LOG), &[line(&log(LOG), 800)]);
+    let root = exported("retired", &ledger);
+    let told = json(&run(&["verify", path(&root), "--key", &key(), "--json"]));
+    assert_eq!(
+        (told["outcome"].as_str(), told["findings"][0]["kind"].as_str()),
+        (Some("broken"), Some("checkpoint_retired_key"))
+    );
+}
+
+#[test]
 fn another_ledgers_key_is_not_believed() {
     let root = exported("foreign-key", &ledger());
     let other = vkey(DEPLOYMENT, &log(LOG), SEED + 1);
@@ -371,6 +384,35 @@ fn a_witness_cosigns_growth_and_refuses_a_shrunk_or_forked_log() {
     let output = look(&forked);
     assert_eq!(code(&output), 1);
     assert!(json(&output)["logs"][0]["problem"].as_str().unwrap().contains("fork"), "{}", text(&output));
+}
+
+#[test]
+fn a_witness_follows_a_rotation_that_it_was_told_of_and_no_way_back() {
+    let place = folder("witness-rotated");
+    let (key_file, state, out) = (place.join("w.key"), place.join("state.json"), place.join("out"));
+    let new = vkey(DEPLOYMENT, &log(LOG), SEED + 1);
+    let look = |root: &Path, keys: &[&str]| {
+        let arguments = ["witness", path(root), "--name", "witness.example/w1", "--key-file", path(&key_file)];
+        let more = ["--state", path(&state), "--out", path(&out), "--json"];
+        let keys: Vec<&str> = keys.iter().flat_map(|key| ["--key", key]).collect();
+        run(&[arguments.as_slice(), more.as_slice(), keys.as_slice()].concat())
+    };
+    let problem = |output: &Output| json(output)["logs"][0]["problem"].as_str().unwrap().to_owned();
+    assert_eq!(code(&look(&exported("witness-before", &ledger()), &[&key()])), 0);
+
+    let mut ledger = rotated();
+    let after = exported("witness-after", &ledger);
+    let untold = look(&after, &[&key()]);
+    assert_eq!(code(&untold), 1);
+    assert!(problem(&untold).contains("rotation"), "{}", text(&untold));
+    let told = look(&after, &[&key(), &new]);
+    assert_eq!((code(&told), json(&told)["logs"][0]["size"].as_u64()), (0, Some(702)), "{}", text(&told));
+
+    ledger.rotate(&log(LOG), SEED);
+    ledger.append(&log(LOG), &[line(&log(LOG), 800)]);
+    let back = look(&exported("witness-back", &ledger), &[&key(), &new]);
+    assert_eq!(code(&back), 1);
+    assert!(problem(&back).contains("a later one had replaced"), "{}", text(&back));
 }
 
 #[cfg(unix)]

@@ -49,8 +49,8 @@ pub(super) fn run(args: &ExportArgs, context: &Context) -> Answered {
         heads.into_iter().filter(|head| wanted(&head.log)).map(|head| (head.log.clone(), head)).collect();
     // Before anything is copied: an export without keys is of no use.
     let logs: Vec<LogId> = heads.keys().cloned().collect();
-    let (mut keys, _) = source.own_keys(&logs)?;
-    keys.extend(vkeys(&args.keys)?);
+    let mut keys = vkeys(&args.keys)?;
+    keys.extend(source.own_keys(&logs)?.0);
     let versions = snapshot(list(evidence, context, &wanted)?, &heads, evidence, context.now_ms)?;
     let mut summary = Summary { out: args.out.clone(), at_s: context.now_ms / 1000, ..Summary::default() };
     let gone = copy(evidence, context, &args.out, &versions, &mut summary)?;
@@ -226,18 +226,25 @@ fn write_lists(
     written.map_err(|error| cannot_write(&path, &error))
 }
 
-/// One file per origin; a log whose key was rotated has several keys.
 fn write_keys(out: &Path, keys: &[String]) -> Result<(), Fault> {
-    let mut by_origin: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-    for key in keys {
-        let origin = key.split('+').next().unwrap_or_default().replace('/', "_");
-        by_origin.entry(origin).or_default().insert(key);
-    }
-    for (origin, keys) in by_origin {
+    for (origin, keys) in by_origin(keys) {
         let lines: String = keys.into_iter().map(|key| format!("{key}\n")).collect();
         write_file(&out.join(KEYS_FOLDER).join(format!("{origin}.vkey")), lines.as_bytes())?;
     }
     Ok(())
+}
+
+/// One file per origin; a log whose key was rotated has several keys, each once, oldest first as they came.
+fn by_origin(keys: &[String]) -> BTreeMap<String, Vec<&str>> {
+    let mut by_origin: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for key in keys {
+        let origin = key.split('+').next().unwrap_or_default().replace('/', "_");
+        let of_log = by_origin.entry(origin).or_default();
+        if !of_log.contains(&key.as_str()) {
+            of_log.push(key);
+        }
+    }
+    by_origin
 }
 
 fn guide(heads: &BTreeMap<LogId, HeadRow>, at_s: u64) -> String {
@@ -313,6 +320,15 @@ mod tests {
     fn a_key_is_its_logs() {
         assert_eq!(log_of("ledger/acme/entity/1/0/tile/0/000").unwrap().as_str(), "acme/entity/1/0");
         assert!(log_of("ledger/acme/entity").is_none());
+    }
+
+    #[test]
+    fn a_logs_keys_stand_in_one_file_once_and_in_their_order() {
+        let keys = ["d/acme/entity/1/0+2+b", "d/acme/entity/1/0+1+a", "d/b+1+a", "d/acme/entity/1/0+2+b"];
+        let keys: Vec<String> = keys.map(str::to_owned).to_vec();
+        let files = by_origin(&keys);
+        assert_eq!(files["d_acme_entity_1_0"], [&keys[0], &keys[1]]);
+        assert_eq!((files.len(), files["d_b"].len()), (2, 1));
     }
 
     #[test]

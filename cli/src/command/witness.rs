@@ -9,7 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use ledgerline_ledger::checkpoint::{Checkpoint, UnverifiedCheckpoint};
+use ledgerline_ledger::checkpoint::{Checkpoint, CheckpointError, UnverifiedCheckpoint};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::proof::{ProveError, verify_consistency};
 use ledgerline_ledger::signing::{KeyKind, LocalSigner, VerifyingKeys};
@@ -88,9 +88,16 @@ fn look(
     let checkpoint = match UnverifiedCheckpoint::parse(&claim.note).and_then(|note| note.verify(keys)) {
         Ok(checkpoint) if checkpoint.origin() == origin => checkpoint,
         Ok(checkpoint) => return Ok(Err(format!("its checkpoint is signed for {}", checkpoint.origin()))),
+        Err(CheckpointError::NotSigned) => {
+            let hint = "; after a key rotation, verify an export from the key that you have, and name the new one, too";
+            return Ok(Err(format!("{}{hint}", CheckpointError::NotSigned)));
+        }
         Err(error) => return Ok(Err(error.to_string())),
     };
     let Some(last) = last else { return Ok(Ok(checkpoint)) };
+    if is_retired(&checkpoint, &last, keys) {
+        return Ok(Err("it is signed by a key that a later one had replaced when it was last seen".to_owned()));
+    }
     if claim.size < last.size {
         return Ok(Err(format!("it shrank from {} to {}", last.size, claim.size)));
     }
@@ -106,6 +113,17 @@ fn look(
         }
         Err(error) => Ok(Err(format!("it does not show that it grew from {} to {}: {error}", last.size, claim.size))),
     }
+}
+
+/// Whether the keys given say that a later one than this checkpoint's signed what was seen before.
+fn is_retired(checkpoint: &Checkpoint, last: &Claim, keys: &VerifyingKeys) -> bool {
+    let place = |signed: &Checkpoint| {
+        let signers = keys.iter().enumerate();
+        let signers = signers.filter(|(_, key)| key.name() == signed.origin() && signed.keys().contains(&key.id()));
+        signers.map(|(place, _)| place).max()
+    };
+    let last = UnverifiedCheckpoint::parse(&last.note).and_then(|note| note.verify(keys));
+    last.is_ok_and(|last| last.size() < checkpoint.size() && place(checkpoint) < place(&last))
 }
 
 /// The live checkpoint: what the log shows the world. The archive, if it is larger, since nothing larger may be hidden.
