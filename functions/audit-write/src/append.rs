@@ -12,7 +12,7 @@ use ledgerline_ledger::append::{AppendPlan, fit_segment, plan_append};
 use ledgerline_ledger::chunk::{Chunk, ChunkId};
 use ledgerline_ledger::head::Head;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{CommitAppend as _, Put, ReadSegment as _, WriteSegment as _};
+use ledgerline_ledger::ports::{CommitAppend as _, MarkPoison as _, Put, ReadSegment as _, WriteSegment as _};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::tree::Hash;
 
@@ -197,7 +197,14 @@ impl<P: Ports> Appender<'_, P> {
 
     async fn keep(&self, message_id: &str, reason: &str, pointer: Option<&Pointer>) -> Result<(), AppendError> {
         tracing::error!(message_id, reason, "kept as poison");
-        Ok(self.ports.poison().keep(poison::FUNCTION, message_id, poison::note(message_id, reason, pointer)).await?)
+        self.ports.poison().keep(poison::FUNCTION, message_id, poison::note(message_id, reason, pointer)).await?;
+        // A crash before this keeps it again. The row tells sweep not to send the pointer again, and operators what is in
+        // flight for good.
+        if let Some(pointer) = pointer {
+            let chunk = ChunkId { object: pointer.object.to_string(), ordinal: pointer.ordinal };
+            self.ports.control().mark_poison(&chunk, pointer.count.into()).await?;
+        }
+        Ok(())
     }
 }
 

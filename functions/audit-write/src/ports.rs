@@ -3,12 +3,12 @@
 use ledgerline_custody::publication;
 use ledgerline_lake::ports::{KeepPoison, ReadChunk};
 use ledgerline_ledger::ports::{
-    Checkpoints, CommitAppend, FinishSegments, ReadHead, ReadSegment, ReleaseMessages, Sign, SigningTurns, Tiles,
-    WritePostings, WriteSegment,
+    Checkpoints, CommitAppend, FinishSegments, MarkPoison, ReadHead, ReadSegment, ReleaseMessages, Sign, SigningTurns,
+    Tiles, WritePostings, WriteSegment,
 };
 
 /// The stores: those of publication, which here also take commits and segments, and those that pointers come from.
-pub trait Ports: publication::Ports<Control: CommitAppend, Ledger: WriteSegment> {
+pub trait Ports: publication::Ports<Control: CommitAppend + MarkPoison, Ledger: WriteSegment> {
     /// The bucket of plans.
     type Plans: ReadChunk + Sync;
     /// Where messages are kept that no retry can help.
@@ -77,7 +77,7 @@ where
 
 impl<C, L, I, S, R, K, Q> Ports for Wired<C, L, I, S, R, K, Q>
 where
-    C: ReadHead + CommitAppend + FinishSegments + SigningTurns + Sync,
+    C: ReadHead + CommitAppend + FinishSegments + MarkPoison + SigningTurns + Sync,
     L: ReadSegment + WriteSegment + Tiles + Checkpoints + Sync,
     I: WritePostings + Sync,
     S: Sign + Sync,

@@ -14,7 +14,7 @@ use ledgerline_ledger::chunk::ChunkId;
 use ledgerline_ledger::head::{SegmentRef, SigningTurn, StoredHead};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
-use ledgerline_ledger::ports::{CommitAppend, FinishSegments, ReadHead, SigningTurns};
+use ledgerline_ledger::ports::{CommitAppend, FinishSegments, MarkPoison, ReadHead, SigningTurns};
 use ledgerline_ledger::segment::SegmentName;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_testkit::fakes::objects::FakeBucket;
@@ -183,6 +183,7 @@ async fn poison_is_kept_with_its_reason_and_the_group_goes_on() {
             (note["reason"].as_str().unwrap(), note["pointer"]["plan"].as_str().unwrap()),
             (reason, pointer.plan.as_str())
         );
+        assert_eq!(world.ports.control.poisoned(&pointer.object.to_string()), u64::from(pointer.count), "{reason}");
     }
     assert_eq!(kept["garbage"]["reason"], "not_a_pointer");
     assert_eq!(kept["stray"]["reason"], "pointer_of_another_group");
@@ -199,6 +200,33 @@ async fn poison_that_could_not_be_kept_is_not_acknowledged() {
         assert!(returned(&world.run(ONE_ATTEMPT, &batch).await).is_empty());
         assert_eq!(world.poison().len(), 1);
     }
+}
+
+/// Write 0 is the note, write 1 the mark in the object's row.
+#[tokio::test(start_paused = true)]
+async fn poison_that_could_not_be_marked_is_not_acknowledged() {
+    for fault in [Fault::Lost, Fault::PersistedButErrored] {
+        let world = World::new(&Faults::at(1, fault));
+        let missing = world.plan(LOG, "missing", 2).remove(0);
+        world.staged.remove(&missing.plan);
+        assert_eq!(returned(&world.run(ONE_ATTEMPT, &[message(&missing)]).await).len(), 1);
+        assert!(returned(&world.run(ONE_ATTEMPT, &[message(&missing)]).await).is_empty());
+        assert_eq!(world.ports.control.poisoned(&missing.object.to_string()), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn poison_that_is_repaired_counts_as_committed() {
+    let world = World::new(&Faults::none());
+    let pointer = world.plan(LOG, "a", 2).remove(0);
+    let plan = world.staged.get(&pointer.plan).unwrap();
+    world.staged.remove(&pointer.plan);
+    world.run(LONG, &[message(&pointer)]).await;
+    let object = pointer.object.to_string();
+    assert_eq!((world.ports.control.poisoned(&object), world.ports.control.counted(&object).0), (2, 0));
+    world.staged.seed(&pointer.plan, plan);
+    world.run(LONG, &[message(&pointer)]).await;
+    assert_eq!((world.ports.control.poisoned(&object), world.ports.control.counted(&object).0), (0, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -264,6 +292,12 @@ impl FinishSegments for Rivalled<'_> {
 
     async fn mark_published(&self, log: &LogId, oldest: &[SegmentRef]) -> Result<(), StoreError> {
         self.world.ports.control.mark_published(log, oldest).await
+    }
+}
+
+impl MarkPoison for Rivalled<'_> {
+    async fn mark_poison(&self, chunk: &ChunkId, count: u64) -> Result<(), StoreError> {
+        self.world.ports.control.mark_poison(chunk, count).await
     }
 }
 

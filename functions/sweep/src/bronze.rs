@@ -1,11 +1,15 @@
-//! Bronze objects that nobody planned are notified again; chunks that nobody committed are pointed at again.
+//! Bronze objects that nobody planned are notified again; chunks that nobody committed are pointed at again, those of the
+//! ledger's own acts with them.
 //!
 //! Invariant: an object gets a turn at most every half hour, whoever sweeps: the turn is noted in its row, on condition,
-//! before anything is sent. A crash in between costs that turn.
+//! before anything is sent. A crash in between costs that turn. However many objects are open, a run looks at as many as its
+//! time allows and notes where it stopped; the next run goes on there.
 
+use futures_util::future::join_all;
+use ledgerline_custody::acts::KEY_PREFIX;
 use ledgerline_custody::reconciliation::{
-    BACKLOG_MAX, BronzeObject, ListBronze as _, NotifyBronze as _, PAGE, PointerBacklog as _, Progress, Reconciling,
-    SweepRows as _, Verdict, judge,
+    BACKLOG_MAX, BronzeObject, ListActs as _, ListBronze as _, NotifyBronze as _, Place, PointerBacklog as _, Progress,
+    Reconciling, SweepRows as _, Verdict, judge, object_id,
 };
 use ledgerline_custody::state::KeepState as _;
 use ledgerline_lake::ObjectId;
@@ -15,10 +19,12 @@ use ledgerline_lambda::clock::Clock;
 
 use crate::error::SweepError;
 use crate::ports::Ports;
-use crate::{Run, Summary};
+use crate::{CALLS_AT_ONCE, Run, Summary};
 
 /// The state's key.
 pub const STATE_KEY: &str = "sweep/bronze.json";
+/// Rows read at once: one call of DynamoDB's.
+const ROWS_AT_ONCE: usize = 100;
 
 /// What was brought back.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,106 +51,171 @@ struct Room {
     pointers: bool,
 }
 
+/// What one object's turn came to.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sent {
+    notified: u64,
+    resent: u64,
+    /// There is nothing to bring back.
+    nothing_there: bool,
+}
+
 impl<P: Ports, C: Clock> Run<'_, P, C> {
-    /// Begins a pass over bronze every half hour, and goes on with one that is not at its end.
+    /// Begins a pass over bronze and acts every half hour, and goes on with one that is not at its end.
     pub(crate) async fn reconcile(&self, counts: &mut Counts) -> Result<(), SweepError> {
         let loaded = self.ports.states().load(STATE_KEY).await?;
         let now_ms = self.now_ms();
         let read = loaded.as_ref().and_then(|loaded| Reconciling::read(&loaded.bytes));
         let mut state = read.unwrap_or_else(|| Reconciling::from_nothing(now_ms));
-        let begins = state.begin(now_ms);
-        if !begins && state.next_page().is_none() {
+        if !state.begin(now_ms, self.settings.late_after_ms) {
             return Ok(());
         }
         let room = Room {
             notices: self.ports.notices().backlog().await? < BACKLOG_MAX,
             pointers: self.ports.pointers().backlog().await? < BACKLOG_MAX,
         };
-        if begins {
-            for open in state.open().chunks(PAGE) {
-                self.look_at(&mut state, open, room, counts).await?;
-            }
-        }
-        while self.has_time() {
-            let Some((prefix, after)) = state.next_page() else { break };
-            let page = self.ports.bronze().page(&prefix, after).await?;
-            let due = state.took_page(&page);
-            self.look_at(&mut state, &due, room, counts).await?;
+        if self.look_at_open(&mut state, room, counts).await? {
+            while self.look_at_page(&mut state, room, counts).await? {}
         }
         // A crash before this repeats the run's pages; the turns in the rows keep it from sending anything twice.
         let tag = loaded.map(|loaded| loaded.tag);
         Ok(self.ports.states().store(STATE_KEY, state.write()?, tag.as_deref()).await?)
     }
 
-    /// Looks at the rows of these objects and does what each needs.
+    /// Looks at what was open when the pass began; `true` once that is done.
+    async fn look_at_open(&self, state: &mut Reconciling, room: Room, counts: &mut Counts) -> Result<bool, SweepError> {
+        while self.has_time() {
+            let open = state.next_open(ROWS_AT_ONCE);
+            if open.is_empty() {
+                state.looked_at_open(None);
+                return Ok(true);
+            }
+            let looked_at = self.look_at(state, &open, room, counts).await?;
+            if let Some(last) = open[..looked_at].last() {
+                state.looked_at_open(Some(last));
+            }
+        }
+        Ok(false)
+    }
+
+    /// Looks at what is due of the next page; `true` if there may be another.
+    async fn look_at_page(&self, state: &mut Reconciling, room: Room, counts: &mut Counts) -> Result<bool, SweepError> {
+        let Some((place, after)) = state.next_page().filter(|_| self.has_time()) else { return Ok(false) };
+        let page = match &place {
+            Place::Bronze(prefix) => self.ports.bronze().page(prefix, after).await?,
+            Place::Acts(hour) => self.ports.rows().acts(hour, after).await?,
+        };
+        let due = state.due(&page);
+        let mut looked_at = 0;
+        while looked_at < due.len() {
+            let next = &due[looked_at..due.len().min(looked_at + ROWS_AT_ONCE)];
+            let done = self.look_at(state, next, room, counts).await?;
+            looked_at += done;
+            if done < next.len() {
+                if let Some(last) = due[..looked_at].last() {
+                    state.stopped_behind(last);
+                }
+                return Ok(false);
+            }
+        }
+        state.took_page(&page);
+        Ok(true)
+    }
+
+    /// Looks at the rows of these objects and does what each needs, as far as there is time; returns how many it looked at.
     async fn look_at(
         &self,
         state: &mut Reconciling,
         objects: &[BronzeObject],
         room: Room,
         counts: &mut Counts,
-    ) -> Result<(), SweepError> {
-        if objects.is_empty() {
-            return Ok(());
-        }
-        let ids: Vec<ObjectId> =
-            objects.iter().map(|object| ObjectId::of(&self.settings.bronze_bucket, &object.key)).collect();
-        let rows = self.ports.rows().progress(&ids).await?;
-        for ((object, id), row) in objects.iter().zip(ids).zip(rows) {
-            let verdict = judge(row.as_ref(), self.now_ms());
-            counts.objects += 1;
-            let sent = match verdict {
-                Verdict::Notify if room.notices => self.notify(id, object, row.as_ref(), counts).await,
-                Verdict::Resend if room.pointers => self.resend(id, object, row.as_ref(), counts).await,
-                Verdict::Notify | Verdict::Resend | Verdict::Wait | Verdict::Through => Ok(()),
-            };
-            if let Err(error) = sent {
-                // This object's alone; it stays open and has its next turn.
-                tracing::warn!(object = %id, %error, "not brought back");
+    ) -> Result<usize, SweepError> {
+        let id = |object: &BronzeObject| object_id(&self.settings.bronze_bucket, &object.key);
+        let rows = self.ports.rows().progress(&objects.iter().map(id).collect::<Vec<_>>()).await?;
+        let mut looked_at = 0;
+        for (objects, rows) in objects.chunks(CALLS_AT_ONCE).zip(rows.chunks(CALLS_AT_ONCE)) {
+            if !self.has_time() {
+                break;
             }
-            if state.judged(object, verdict, self.now_ms()) {
-                counts.given_up += 1;
-                // The template's alarm looks for these words.
-                tracing::error!(object = %id, "given up: never through in four days");
+            let judged = objects.iter().zip(rows).map(|(object, row)| async move {
+                let verdict = judge(row.as_ref(), self.now_ms());
+                (object, verdict, self.bring_back(id(object), object, row.as_ref(), verdict, room).await)
+            });
+            for (object, verdict, sent) in join_all(judged).await {
+                let sent = sent.unwrap_or_else(|error| {
+                    // This object's alone; it stays open and has its next turn.
+                    tracing::warn!(object = %id(object), %error, "not brought back");
+                    Sent::default()
+                });
+                counts.objects += 1;
+                counts.notified += sent.notified;
+                counts.resent += sent.resent;
+                let verdict = if sent.nothing_there { Verdict::Through } else { verdict };
+                if state.judged(object, verdict, self.now_ms()) {
+                    counts.given_up += 1;
+                    // The template's alarm looks for these words.
+                    tracing::error!(object = %id(object), "given up: never through in four days");
+                }
             }
+            looked_at += objects.len();
         }
-        Ok(())
+        Ok(looked_at)
     }
 
-    async fn notify(
+    async fn bring_back(
         &self,
         id: ObjectId,
         object: &BronzeObject,
         row: Option<&Progress>,
-        counts: &mut Counts,
-    ) -> Result<(), SweepError> {
-        if self.has_turn(id, object, row).await? {
-            self.ports.notices().notify(&self.settings.bronze_bucket, &object.key).await?;
-            counts.notified += 1;
+        verdict: Verdict,
+        room: Room,
+    ) -> Result<Sent, SweepError> {
+        match verdict {
+            Verdict::Notify if object.key.starts_with(KEY_PREFIX) => match room.pointers {
+                true => self.carry_out(id, object, row).await,
+                false => Ok(Sent::default()),
+            },
+            Verdict::Notify if room.notices => self.notify(id, object, row).await,
+            Verdict::Resend if room.pointers => self.resend(id, object, row).await,
+            Verdict::Notify | Verdict::Resend | Verdict::Wait | Verdict::Through | Verdict::Poisoned => {
+                Ok(Sent::default())
+            }
         }
-        Ok(())
     }
 
-    async fn resend(
-        &self,
-        id: ObjectId,
-        object: &BronzeObject,
-        row: Option<&Progress>,
-        counts: &mut Counts,
-    ) -> Result<(), SweepError> {
-        let Some(row) = row else { return Ok(()) };
+    async fn notify(&self, id: ObjectId, object: &BronzeObject, row: Option<&Progress>) -> Result<Sent, SweepError> {
+        if !self.has_turn(id, object, row).await? {
+            return Ok(Sent::default());
+        }
+        self.ports.notices().notify(&self.settings.bronze_bucket, &object.key).await?;
+        Ok(Sent { notified: 1, ..Sent::default() })
+    }
+
+    /// Carries out an act's plan that whoever kept it did not. An act without a plan is its caller's to record again.
+    async fn carry_out(&self, id: ObjectId, object: &BronzeObject, row: Option<&Progress>) -> Result<Sent, SweepError> {
+        let Some(plan) = delivery::find(self.ports.plans(), id).await? else {
+            return Ok(Sent { nothing_there: true, ..Sent::default() });
+        };
+        if !self.has_turn(id, object, row).await? {
+            return Ok(Sent::default());
+        }
+        delivery::carry_out(self.ports.pointers(), self.ports.rows(), &plan, &self.now()).await?;
+        Ok(Sent { resent: plan.header.chunks.len() as u64, ..Sent::default() })
+    }
+
+    async fn resend(&self, id: ObjectId, object: &BronzeObject, row: Option<&Progress>) -> Result<Sent, SweepError> {
+        let Some(row) = row else { return Ok(Sent::default()) };
         if !self.has_turn(id, object, Some(row)).await? {
-            return Ok(());
+            return Ok(Sent::default());
         }
         let Some(plan) = delivery::find(self.ports.plans(), id).await? else {
             tracing::error!(object = %id, "its plan is gone, and not all of it is committed");
-            return Ok(());
+            return Ok(Sent::default());
         };
         let mut pointers = plan.header.pointers(plan.header_bytes);
-        pointers.retain(|pointer| !row.done.contains(&pointer.ordinal));
+        pointers.retain(|pointer| row.is_missing(pointer.ordinal));
         self.ports.pointers().send(&pointers).await?;
-        counts.resent += pointers.len() as u64;
-        Ok(())
+        Ok(Sent { resent: pointers.len() as u64, ..Sent::default() })
     }
 
     async fn has_turn(&self, id: ObjectId, object: &BronzeObject, row: Option<&Progress>) -> Result<bool, SweepError> {

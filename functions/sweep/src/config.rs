@@ -1,6 +1,7 @@
 //! What the function reads from its environment, checked whole at cold start.
 
 use ledgerline_custody::publication;
+use ledgerline_custody::reconciliation::LATE_AFTER_HOURS_MAX;
 use ledgerline_custody::retention::{Classes, DAYS_MAX, Triggers};
 use ledgerline_lambda::config::{ConfigError, Env};
 use ledgerline_ledger::ports::LockMode;
@@ -39,6 +40,8 @@ pub struct Settings {
     pub classes: Classes,
     /// What keeps it longer.
     pub triggers: Triggers,
+    /// How late ingest puts an event into the partition of its occurrence.
+    pub late_after_ms: i64,
 }
 
 impl Config {
@@ -70,6 +73,8 @@ impl Config {
                 silence_ms: env.number("SILENCE_HOURS", DEFAULT_SILENCE_HOURS, 1..=SILENCE_HOURS_MAX) * HOUR_MS,
                 classes: classes(&mut env, retention_days),
                 triggers: triggers(&mut env),
+                late_after_ms: env.number("LATE_AFTER_HOURS", DEFAULT_LATE_AFTER_HOURS, 1..=LATE_AFTER_HOURS_MAX)
+                    * HOUR_MS,
             },
         };
         env.finish().map(|()| config)
@@ -111,6 +116,8 @@ pub fn os_random(buffer: &mut [u8]) {
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DEFAULT_SILENCE_HOURS: i64 = 24;
+/// ingest's own default.
+const DEFAULT_LATE_AFTER_HOURS: i64 = 48;
 /// A year: what is silent for longer was never going to end.
 const SILENCE_HOURS_MAX: i64 = 366 * 24;
 
@@ -126,7 +133,7 @@ mod tests {
             changed.or_else(|| match name {
                 "LOCK_MODE" => Some("COMPLIANCE".to_owned()),
                 "RETENTION_DAYS" => Some("30".to_owned()),
-                "SILENCE_HOURS" | "RETENTION_CLASSES" | "AUDIT_TRIGGERS" | "EXTEND_DAYS" => None,
+                "SILENCE_HOURS" | "RETENTION_CLASSES" | "AUDIT_TRIGGERS" | "EXTEND_DAYS" | "LATE_AFTER_HOURS" => None,
                 name => Some(name.to_ascii_lowercase()),
             })
         })
@@ -147,13 +154,14 @@ mod tests {
             settings.triggers,
             Triggers { types: vec!["survey".to_owned(), "data.access".to_owned()], days: 365 }
         );
-        assert_eq!(settings.silence_ms, 24 * HOUR_MS);
+        assert_eq!((settings.silence_ms, settings.late_after_ms), (24 * HOUR_MS, 48 * HOUR_MS));
         assert_eq!(settings.publication.deployment, "deployment_id");
     }
 
     #[test]
     fn each_bad_value_is_named_with_its_remedy() {
-        let cases: [(Changes, &str, &str); 7] = [
+        let cases: [(Changes, &str, &str); 8] = [
+            (&[("LATE_AFTER_HOURS", "201")], "LATE_AFTER_HOURS", "from 1 to 200"),
             (&[("RETENTION_DAYS", "0")], "RETENTION_DAYS", "1 for a trial"),
             (&[("RETENTION_CLASSES", "interaction")], "RETENTION_CLASSES", "interaction=2555"),
             (&[("AUDIT_TRIGGERS", "Survey"), ("EXTEND_DAYS", "1")], "AUDIT_TRIGGERS", "survey"),

@@ -22,7 +22,7 @@ use ledgerline_ledger::segment::{Segment, SegmentName};
 
 use crate::error::SweepError;
 use crate::ports::Ports;
-use crate::{CALLS_AT_ONCE, Run, Summary};
+use crate::{ADVANCING_ENDS_AT, CALLS_AT_ONCE, Run, SEALING_ENDS_AT, Summary};
 
 /// Versions asked for at once: a page of S3's.
 const PAGE: usize = 1_000;
@@ -68,8 +68,9 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
         let read = loaded.as_ref().and_then(|loaded| Following::read(log, &loaded.bytes));
         let mut state = read.unwrap_or_else(|| Following::from_nothing(log, head.indexed()));
         // What stops the follower does not stop what it has reached from being sealed and kept.
-        let advanced = self.advance(log, &head, &mut state, counts).await;
-        self.seal_due(log, &mut state, counts).await;
+        let (advancing, sealing) = (self.part(ADVANCING_ENDS_AT), self.part(SEALING_ENDS_AT));
+        let advanced = advancing.advance(log, &head, &mut state, counts).await;
+        sealing.seal_due(log, &mut state, counts).await;
         state.forget_sealed(self.now_ms());
         let pruned = if advanced.is_ok() && state.cursor() == head.indexed() {
             self.prune(log, &head, &mut state, counts).await

@@ -39,6 +39,15 @@ use ports::Ports;
 
 /// A run ends by itself after this long, so that the schedule's next one does not meet it.
 const RUN_MS: i64 = 50_000;
+/// What share of a run, in percent from its start, the parts before it may have used up when each must end: signing comes
+/// first, and neither it nor a long list of open objects may keep interactions from being sealed. What a part does not
+/// reach is the next run's.
+const LOGS_END_AT: i64 = 40;
+const BRONZE_ENDS_AT: i64 = 65;
+/// The same within a log that is followed: catching up may not keep what is due from being sealed, nor seals the expired
+/// from being pruned.
+pub(crate) const ADVANCING_ENDS_AT: i64 = 60;
+pub(crate) const SEALING_ENDS_AT: i64 = 85;
 /// No step begins this close to the invocation's deadline: the longest, a segment of 64 MiB read, followed and kept
 /// with a state of [`ledgerline_custody::sealing::OPEN_MAX`] interactions, takes some 5 s.
 const RESERVE_MS: i64 = 10_000;
@@ -106,12 +115,13 @@ pub async fn handle<P: Ports, C: Clock>(
     let mut summary = Summary::default();
     let names = guarded("list", "", &mut summary, async { Ok(ports.logs().logs().await?) }).await;
     let names = turned(names.unwrap_or_default(), clock.now_ms());
+    let (logs, bronze) = (run.part(LOGS_END_AT), run.part(BRONZE_ENDS_AT));
     for log in &names {
-        let finished = guarded("logs", log.as_str(), &mut summary, run.finish(log)).await;
+        let finished = guarded("logs", log.as_str(), &mut summary, logs.finish(log)).await;
         finished.into_iter().for_each(|finished| finished.add_to(&mut summary));
     }
     let mut reconciled = bronze::Counts::default();
-    guarded("bronze", "", &mut summary, run.reconcile(&mut reconciled)).await;
+    guarded("bronze", "", &mut summary, bronze.reconcile(&mut reconciled)).await;
     reconciled.add_to(&mut summary);
     for log in &names {
         let mut counts = follow::Counts::default();
@@ -144,7 +154,15 @@ pub(crate) async fn guarded<T>(
     None
 }
 
-impl<P: Ports, C: Clock> Run<'_, P, C> {
+impl<'a, P: Ports, C: Clock> Run<'a, P, C> {
+    /// This run, ending once so much of what is left of it is over.
+    pub(crate) fn part(&self, percent: i64) -> Run<'a, P, C> {
+        let now_ms = self.clock.now_ms();
+        let left_ms = (self.until_ms - now_ms).max(0);
+        let Self { ports, settings, memory, clock, .. } = *self;
+        Run { ports, settings, memory, clock, until_ms: self.until_ms.min(now_ms + left_ms * percent / 100) }
+    }
+
     /// Whether there is time for another step.
     pub(crate) fn has_time(&self) -> bool {
         self.clock.now_ms() < self.until_ms

@@ -1,9 +1,9 @@
 //! What sweep may do, capability by capability; its role in the template reads alike.
 
 use ledgerline_custody::access::ReadPostings;
-use ledgerline_custody::acts::Random;
+use ledgerline_custody::acts::{NoteAct, Random};
 use ledgerline_custody::publication;
-use ledgerline_custody::reconciliation::{ListBronze, NotifyBronze, PointerBacklog, SweepRows};
+use ledgerline_custody::reconciliation::{ListActs, ListBronze, NotifyBronze, PointerBacklog, SweepRows};
 use ledgerline_custody::retention::{DeleteExpired, ForgetPostings, InspectVersion, LengthenLock};
 use ledgerline_custody::sealing::{FindCommitted, ListSegments};
 use ledgerline_custody::state::KeepState;
@@ -18,7 +18,7 @@ pub trait Ports: publication::Ports {
     /// The control table's list of logs.
     type Logs: ListLogs + Sync;
     /// The control table's rows of bronze objects and acts.
-    type Rows: ObjectRows + SweepRows + Sync;
+    type Rows: ObjectRows + NoteAct + ListActs + SweepRows + Sync;
     /// The ledger's bucket, beyond publication: what lies in it, what protects it, what may go.
     type Evidence: ListSegments + InspectVersion + LengthenLock + DeleteExpired + Sync;
     /// The index table's postings, to read and to remove.
@@ -122,7 +122,7 @@ where
 impl<C, R, L, V, I, E, P, S, B, N, Q, K> Ports for Wired<C, R, L, V, I, E, P, S, B, N, Q, K>
 where
     C: ReadHead + FinishSegments + SigningTurns + ListLogs + Sync,
-    R: ObjectRows + SweepRows + Sync,
+    R: ObjectRows + NoteAct + ListActs + SweepRows + Sync,
     L: ReadSegment + Tiles + Checkpoints + Sync,
     V: ListSegments + InspectVersion + LengthenLock + DeleteExpired + Sync,
     I: WritePostings + Sync,

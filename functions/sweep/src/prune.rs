@@ -11,6 +11,7 @@
 //! refuses it, too. Tiles and checkpoints are never touched.
 
 use ledgerline_custody::acts::Recorded;
+use ledgerline_custody::publication;
 use ledgerline_custody::retention::{
     DeleteExpired as _, ForgetPostings as _, InspectVersion as _, Pruned, is_old_enough, is_unprotected, prunable_to,
     prune_act,
@@ -19,8 +20,8 @@ use ledgerline_custody::sealing::{FindCommitted as _, Following, ListSegments as
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::head::Head;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{Checkpoints as _, ReadSegment as _};
-use ledgerline_ledger::posting::postings;
+use ledgerline_ledger::ports::{Checkpoints as _, ReadSegment as _, WritePostings as _};
+use ledgerline_ledger::posting::{Posting, postings};
 use ledgerline_ledger::segment::{Segment, SegmentName};
 
 use crate::Run;
@@ -104,7 +105,7 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
         versions: &[(SegmentVersion, bool)],
         counts: &mut Counts,
     ) -> Result<(), SweepError> {
-        let ledger = ledgerline_custody::publication::Ports::ledger(self.ports);
+        let ledger = publication::Ports::ledger(self.ports);
         // The head says that one is archived; the archive must say so itself.
         if ledger.archived(log, pruned.index + 1, 1).await?.is_empty() {
             return Ok(());
@@ -118,22 +119,48 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
             if !self.has_time() {
                 return Ok(());
             }
-            self.forget_postings(log, &name, version).await?;
-            self.ports.evidence().delete(&version.key, &version.version_id).await?;
+            // Held, or extended, since it was looked at: its postings must stay.
+            if !self.is_unprotected(version).await? {
+                return Ok(());
+            }
+            if !self.delete(log, &name, version).await? {
+                return Ok(());
+            }
             counts.deleted += 1;
             tracing::info!(key = version.key, "expired and deleted");
         }
         Ok(())
     }
 
-    /// Removes the postings of a committed segment; an orphan has none, and rows at its place are another segment's.
+    /// Deletes a version and the postings that lead to it. `false`: it is held or locked after all, and stays as it was.
+    async fn delete(&self, log: &LogId, name: &SegmentName, version: &SegmentVersion) -> Result<bool, SweepError> {
+        let forgotten = self.forget_postings(log, name, version).await?;
+        match self.ports.evidence().delete(&version.key, &version.version_id).await {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                // Gone after all: then so are its postings.
+                let protection = self.ports.evidence().protection(&version.key, &version.version_id).await?;
+                let Some(protection) = protection else { return Err(error.into()) };
+                // A crash before this leaves them to `rebuild-postings`, if it is held by the next look.
+                publication::Ports::index(self.ports).put_postings(&forgotten).await?;
+                if is_unprotected(&protection, self.now_ms()) {
+                    return Err(error.into());
+                }
+                tracing::warn!(key = version.key, "held or locked meanwhile: it stays, and so do its postings");
+                Ok(false)
+            }
+        }
+    }
+
+    /// Removes the postings of a committed segment and says which; an orphan has none, and rows at its place are another
+    /// segment's.
     async fn forget_postings(
         &self,
         log: &LogId,
         name: &SegmentName,
         version: &SegmentVersion,
-    ) -> Result<(), SweepError> {
-        let ledger = ledgerline_custody::publication::Ports::ledger(self.ports);
+    ) -> Result<Vec<Posting>, SweepError> {
+        let ledger = publication::Ports::ledger(self.ports);
         let bytes = ledger.segment(&version.key, &version.version_id).await?;
         let segment = Segment::read(&version.key, &bytes);
         let segment = segment.map_err(|error| SweepError::Segment { key: version.key.clone(), error })?;
@@ -141,11 +168,12 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
         let first = first_record(&segment).map_err(broken)?;
         let committed = self.ports.entries().committed(log, name.first, &first).await?;
         if committed.is_none_or(|(key, id)| key != version.key || id != version.version_id) {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let rows = postings(&segment, &version.version_id).map_err(broken)?;
-        let (last, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.record_key == first);
+        let (last, others): (Vec<_>, Vec<_>) = rows.iter().cloned().partition(|row| row.record_key == first);
         self.ports.entries().forget(&others).await?;
-        Ok(self.ports.entries().forget(&last).await?)
+        self.ports.entries().forget(&last).await?;
+        Ok(rows)
     }
 }

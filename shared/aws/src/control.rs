@@ -12,7 +12,7 @@ use ledgerline_ledger::append::{Commit, Marker};
 use ledgerline_ledger::chunk::ChunkId;
 use ledgerline_ledger::head::{SegmentRef, SigningTurn, StoredHead};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{AllowKeys, CommitAppend, FinishSegments, ListLogs, ReadHead, SigningTurns};
+use ledgerline_ledger::ports::{AllowKeys, CommitAppend, FinishSegments, ListLogs, MarkPoison, ReadHead, SigningTurns};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::tree::{Edge, Hash};
 
@@ -84,10 +84,12 @@ impl FinishSegments for ControlTable {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(items::key(&format!("OBJ#{}", chunk.object), "OBJ")))
-            .update_expression("ADD #committed :count, #done :ordinals")
+            // What was poison and is committed after all was repaired.
+            .update_expression("ADD #committed :count, #done :ordinals REMOVE #poison")
             .condition_expression("attribute_not_exists(#done) OR NOT contains(#done, :ordinal)")
             .expression_attribute_names("#committed", "committed")
             .expression_attribute_names("#done", "done")
+            .expression_attribute_names("#poison", format!("{POISON}{}", chunk.ordinal))
             .expression_attribute_values(":count", number(count))
             .expression_attribute_values(":ordinals", AttributeValue::Ns(vec![chunk.ordinal.to_string()]))
             .expression_attribute_values(":ordinal", number(chunk.ordinal))
@@ -164,6 +166,30 @@ impl AllowKeys for ControlTable {
         changed(format!("allow a signing key of {log}"), update.update_expression("SET #keys = :keys")).await
     }
 }
+
+impl MarkPoison for ControlTable {
+    async fn mark_poison(&self, chunk: &ChunkId, count: u64) -> Result<(), StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(items::key(&format!("OBJ#{}", chunk.object), "OBJ")))
+            .update_expression("SET #poison = :count")
+            .condition_expression("attribute_not_exists(#done) OR NOT contains(#done, :ordinal)")
+            .expression_attribute_names("#poison", format!("{POISON}{}", chunk.ordinal))
+            .expression_attribute_names("#done", "done")
+            .expression_attribute_values(":count", number(count))
+            .expression_attribute_values(":ordinal", number(chunk.ordinal));
+        match update.send().await.map_err(|error| store_error(format!("mark chunk {chunk} as poison"), error)) {
+            // Committed after all, by another writer.
+            Ok(_) | Err(StoreError::Conflict(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The attribute of an object's row, before the ordinal, that holds how many entries of a chunk were kept as poison.
+pub(crate) const POISON: &str = "poison#";
 
 impl ListLogs for ControlTable {
     async fn logs(&self) -> Result<Vec<LogId>, StoreError> {

@@ -24,6 +24,7 @@ use crate::control::ControlTable;
 use crate::items::{Item, read_text, text};
 use crate::ledger::LedgerBucket;
 use crate::reads::posting;
+use crate::versions::VersionPages;
 
 /// Where the ledger's objects lie.
 const ROOT: &str = "ledger/";
@@ -84,19 +85,8 @@ impl StoredEvidence {
 
     /// Every version below `prefix`, with lock and hold where they are asked for.
     async fn list(&self, prefix: &str, each: &mut (dyn FnMut(ObjectVersion) + '_)) -> Result<(), StoreError> {
-        let what = format!("list the versions of {prefix} in {}", self.bucket);
-        let (mut key, mut version) = (None, None);
-        loop {
-            let page = self
-                .s3
-                .list_object_versions()
-                .bucket(&self.bucket)
-                .prefix(prefix)
-                .set_key_marker(key.take())
-                .set_version_id_marker(version.take())
-                .send()
-                .await
-                .map_err(|error| store_error(&what, error))?;
+        let mut pages = VersionPages::below(&self.s3, &self.bucket, prefix);
+        while let Some(page) = pages.next().await? {
             let mut listed = Vec::new();
             for object in page.versions() {
                 listed.push(ObjectVersion {
@@ -128,15 +118,8 @@ impl StoredEvidence {
             } else {
                 listed.into_iter().for_each(&mut *each);
             }
-            if !page.is_truncated().unwrap_or(false) {
-                return Ok(());
-            }
-            key = page.next_key_marker;
-            version = page.next_version_id_marker;
-            if key.is_none() {
-                return Err(StoreError::Corrupt(Failure::new(format!("{what}: a cut list names no next key"))));
-            }
         }
+        Ok(())
     }
 
     /// Adds each version's lock and hold.

@@ -20,6 +20,7 @@ use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::tree::Hash;
 
 use crate::config::store_error;
+use crate::versions::VersionPages;
 
 /// The bucket with Object Lock.
 #[derive(Clone, Debug)]
@@ -137,34 +138,23 @@ impl Tiles for LedgerBucket {
 impl Checkpoints for LedgerBucket {
     async fn archived(&self, log: &LogId, from: u64, limit: usize) -> Result<Vec<ArchivedCheckpoint>, StoreError> {
         let folder = archive_folder(log);
-        let mut key_marker = from.checked_sub(1).map(|before| archive_key(log, before));
-        let mut version_marker = None;
+        let pages = VersionPages::below(&self.client, &self.bucket, &folder).in_pages_of(PAGE);
+        let mut pages = pages.behind(from.checked_sub(1).map(|before| archive_key(log, before)));
         let mut found = Vec::new();
-        loop {
-            let answer = self
-                .client
-                .list_object_versions()
-                .bucket(&self.bucket)
-                .prefix(&folder)
-                .set_key_marker(key_marker)
-                .set_version_id_marker(version_marker)
-                .max_keys(PAGE)
-                .send()
-                .await
-                .map_err(|error| store_error(format!("list {folder}"), error))?;
-            for version in answer.versions.unwrap_or_default() {
+        while let Some(page) = pages.next().await? {
+            for version in page.versions.unwrap_or_default() {
                 let (Some(key), Some(version_id)) = (version.key, version.version_id) else { continue };
                 // Anything else in the folder is for the verification to name.
                 if let Some(size) = archived_size(log, &key).filter(|size| *size >= from) {
                     found.push(ArchivedCheckpoint { size, key, version_id });
                 }
             }
-            if found.len() >= limit || !answer.is_truncated.unwrap_or_default() {
+            if found.len() >= limit {
                 found.truncate(limit);
-                return Ok(found);
+                break;
             }
-            (key_marker, version_marker) = (answer.next_key_marker, answer.next_version_id_marker);
         }
+        Ok(found)
     }
 
     async fn checkpoint(&self, archived: &ArchivedCheckpoint) -> Result<Vec<u8>, StoreError> {
@@ -270,4 +260,4 @@ const PARTIAL: &str = "ledgerline=partial";
 const RETIRED: &str = "retired";
 const LIVE: &str = "ledgerline=live";
 /// Versions per page of a listing: all that is asked is whether there is one beyond a size, or a few.
-const PAGE: i32 = 10;
+const PAGE: usize = 10;

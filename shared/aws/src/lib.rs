@@ -20,4 +20,5 @@ pub mod release;
 pub mod signing;
 pub mod stream;
 pub mod sweep;
+mod versions;
 pub mod watch;

@@ -1,9 +1,13 @@
 //! The bronze objects' rows in the control table, as transform writes them.
 //!
+//! Acts of the ledger's own have such rows, too, and a note by the hour, since no object in bronze tells of them.
+//!
 //! Both transform and audit-write update the row, in either order; neither touches the other's attributes.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use ledgerline_custody::acts::{ACT_HOUR_CHARS, NoteAct};
+use ledgerline_event::instant;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::object_row::{ObjectRows, Opened};
 use ledgerline_lake::plan::Header;
@@ -87,3 +91,33 @@ impl ObjectRows for ObjectRowTable {
         sent.map(drop).map_err(|error| store_error(what, error))
     }
 }
+
+impl NoteAct for ObjectRowTable {
+    async fn note(&self, object: ObjectId, key: &str, now: &str) -> Result<(), StoreError> {
+        let hour = now.get(..ACT_HOUR_CHARS).unwrap_or(now);
+        let expires_s = instant::parse(now).unwrap_or_default() / 1000 + NOTE_KEPT_S;
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(items::key(&act_partition(hour), &object.to_hex())))
+            .update_expression("SET #key=:key, #at=if_not_exists(#at,:at), #ttl=:ttl")
+            .expression_attribute_names("#key", "key")
+            .expression_attribute_names("#at", NOTED_AT)
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":key", text(key))
+            .expression_attribute_values(":at", text(now))
+            .expression_attribute_values(":ttl", number(u64::try_from(expires_s).unwrap_or_default()));
+        update.send().await.map(drop).map_err(|error| store_error(format!("note {key}"), error))
+    }
+}
+
+/// The partition of the acts that were noted in an hour.
+pub(crate) fn act_partition(hour: &str) -> String {
+    format!("ACTS#{hour}")
+}
+
+/// When an act was noted.
+pub(crate) const NOTED_AT: &str = "at";
+/// A fortnight: longer than anybody looks for an act.
+const NOTE_KEPT_S: i64 = 14 * 24 * 60 * 60;

@@ -10,8 +10,10 @@ use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{ChecksumMode, ObjectLockLegalHoldStatus, ObjectLockMode};
 use aws_sdk_sqs::types::QueueAttributeName;
 use ledgerline_custody::access::ReadPostings;
+use ledgerline_custody::acts::NoteAct;
 use ledgerline_custody::reconciliation::{
-    BronzeObject, ListBronze, NotifyBronze, PAGE, PointerBacklog, Progress, SweepRows, notification,
+    BronzeObject, ListActs, ListBronze, NotifyBronze, PAGE, PointerBacklog, Progress, SweepRows, notification,
+    object_id,
 };
 use ledgerline_custody::retention::{DeleteExpired, ForgetPostings, InspectVersion, LengthenLock, Protection};
 use ledgerline_custody::sealing::{FindCommitted, ListSegments, SegmentVersion};
@@ -28,11 +30,13 @@ use ledgerline_ledger::segment::{SegmentName, folder};
 use ledgerline_ledger::store::{Failure, StoreError};
 
 use crate::config::store_error;
+use crate::control::POISON;
 use crate::items::{self, Item, number, text};
 use crate::ledger::LedgerBucket;
-use crate::obj_rows::ObjectRowTable;
+use crate::obj_rows::{NOTED_AT, ObjectRowTable, act_partition};
 use crate::queue::PointerQueue;
 use crate::reads::IndexReader;
+use crate::versions::VersionPages;
 
 /// Rows of bronze objects and of acts in the control table.
 #[derive(Clone, Debug)]
@@ -56,6 +60,45 @@ impl ObjectRows for SweptRows {
 
     async fn planned(&self, plan: &Header, now: &str) -> Result<(), StoreError> {
         self.rows.planned(plan, now).await
+    }
+}
+
+impl NoteAct for SweptRows {
+    async fn note(&self, object: ObjectId, key: &str, now: &str) -> Result<(), StoreError> {
+        self.rows.note(object, key, now).await
+    }
+}
+
+impl ListActs for SweptRows {
+    async fn acts(&self, hour: &str, after: &str) -> Result<Vec<BronzeObject>, StoreError> {
+        let what = format!("list the acts of {hour}");
+        // An act's id follows from its key alone.
+        let after = Some(after).filter(|after| !after.is_empty()).map(|after| object_id("", after).to_hex());
+        let mut start = after.map(|after| items::key(&act_partition(hour), &after));
+        let mut found = Vec::new();
+        loop {
+            let page = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .consistent_read(true)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", text(act_partition(hour)))
+                .set_exclusive_start_key(start.take())
+                .limit(i32::try_from(PAGE - found.len()).unwrap_or(i32::MAX))
+                .send()
+                .await
+                .map_err(|error| store_error(&what, error))?;
+            for row in page.items() {
+                let written_at_ms =
+                    instant::parse(&items::read_text(row, NOTED_AT)?).ok_or_else(|| unreadable(&what))?;
+                found.push(BronzeObject { key: items::read_text(row, "key")?, written_at_ms });
+            }
+            start = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if found.len() >= PAGE || start.is_none() {
+                return Ok(found);
+            }
+        }
     }
 }
 
@@ -117,6 +160,8 @@ fn progress(row: &Item) -> Result<Progress, StoreError> {
         planned_at_ms: time("plannedAt")?,
         planned: count("planned")?,
         committed: count("committed")?,
+        chunks: count("chunks")?,
+        poisoned: row.keys().filter_map(|name| name.strip_prefix(POISON)?.parse().ok()).collect(),
         done: done.ok_or_else(|| malformed("done"))?,
         swept_at_ms: time(SWEPT_AT)?,
         turns: u32::try_from(count(TURNS)?).unwrap_or(u32::MAX),
@@ -141,38 +186,26 @@ impl EvidenceKeeper {
 impl ListSegments for EvidenceKeeper {
     async fn segments_from(&self, log: &LogId, first: u64, limit: usize) -> Result<Vec<SegmentVersion>, StoreError> {
         let folder = folder(log);
-        let what = format!("list {folder}");
         // `/` comes after `-` and before digits, so this stands behind all that begins before `first` and before the rest.
-        let mut key_marker = first.checked_sub(1).map(|before| format!("{folder}{before:020}/"));
-        let mut version_marker = None;
+        let behind = first.checked_sub(1).map(|before| format!("{folder}{before:020}/"));
+        let pages = VersionPages::below(&self.client, &self.bucket, &folder).behind(behind);
+        let mut pages = pages.in_pages_of(limit.min(PAGE));
         let mut found = Vec::new();
-        loop {
-            let answer = self
-                .client
-                .list_object_versions()
-                .bucket(&self.bucket)
-                .prefix(&folder)
-                .set_key_marker(key_marker)
-                .set_version_id_marker(version_marker)
-                .max_keys(i32::try_from(limit.min(PAGE)).unwrap_or(i32::MAX))
-                .send()
-                .await
-                .map_err(|error| store_error(&what, error))?;
-            for version in answer.versions.unwrap_or_default() {
+        while let Some(page) = pages.next().await? {
+            for version in page.versions.unwrap_or_default() {
                 let (Some(key), Some(version_id)) = (version.key, version.version_id) else { continue };
                 // Anything else in the folder is for the verification to name.
                 let is_wanted = SegmentName::parse(&key).is_some_and(|name| name.first >= first);
-                let written_at_ms =
-                    version.last_modified.as_ref().map(ms).transpose().map_err(|_| unreadable(&what))?;
-                let written_at_ms = written_at_ms.ok_or_else(|| unreadable(&what))?;
+                let written_at_ms = version.last_modified.as_ref().and_then(|date| ms(date).ok());
+                let written_at_ms = written_at_ms.ok_or_else(|| unreadable(&format!("list {folder}")))?;
                 found.extend(is_wanted.then_some(SegmentVersion { key, version_id, written_at_ms }));
             }
-            if found.len() >= limit || !answer.is_truncated.unwrap_or_default() {
+            if found.len() >= limit {
                 found.truncate(limit);
-                return Ok(found);
+                break;
             }
-            (key_marker, version_marker) = (answer.next_key_marker, answer.next_version_id_marker);
         }
+        Ok(found)
     }
 }
 
@@ -436,11 +469,13 @@ mod tests {
             ("done".to_owned(), AttributeValue::Ns(vec!["0".to_owned(), "2".to_owned()])),
             (SWEPT_AT.to_owned(), at("1970-01-01T00:00:03.000Z")),
             (TURNS.to_owned(), number(1)),
+            ("chunks".to_owned(), number(4)),
+            (format!("{POISON}3"), number(2)),
         ]);
         let read = progress(&row).unwrap();
         assert_eq!((read.started_at_ms, read.planned_at_ms, read.swept_at_ms), (Some(1000), Some(2000), Some(3000)));
         assert_eq!((read.planned, read.committed, read.turns), (5, 3, 1));
-        assert_eq!(read.done, BTreeSet::from([0, 2]));
+        assert_eq!((read.done, read.poisoned, read.chunks), (BTreeSet::from([0, 2]), BTreeSet::from([3]), 4));
         assert_eq!(progress(&Item::new()).unwrap(), Progress::default());
         for (name, value) in
             [("plannedAt", text("x")), ("planned", text("5")), ("done", number(0)), (SWEPT_AT, number(0))]

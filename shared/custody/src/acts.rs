@@ -8,6 +8,7 @@
 //! person. Its type is one of [`ActKind`], which no adapter gives to a source event.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 
 use ledgerline_event::lineage::derived_token;
 use ledgerline_lake::ObjectId;
@@ -28,6 +29,16 @@ use crate::access::corrupt;
 pub const SCHEMA_VERSION: &str = "ledgerline/1";
 /// What an act's row has for a key, before its purpose id.
 pub const KEY_PREFIX: &str = "act/";
+
+/// Characters of an RFC 3339 time that name its hour: `2026-03-02T14`.
+pub const ACT_HOUR_CHARS: usize = 13;
+
+/// Notes acts where whoever brings back what was forgotten finds them (ControlTable: UpdateItem on `ACTS#`): an act has no
+/// object in bronze that could be listed.
+pub trait NoteAct {
+    /// Notes under the hour of `now` that the act with this key is about to be planned. Noting it again changes nothing.
+    fn note(&self, object: ObjectId, key: &str, now: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
 
 /// What the ledger does itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -115,7 +126,7 @@ pub struct ActStores<'a, P, Q, R> {
 pub enum Recorded {
     /// They are on their way now.
     Now(ObjectId),
-    /// This purpose was carried out before.
+    /// This purpose was carried out before. Should its pointer have died since, sweep sends it again.
     Before(ObjectId),
 }
 
@@ -133,7 +144,7 @@ impl Recorded {
 ///
 /// # Errors
 /// The stores', and `Corrupt` for an act that is no valid entry.
-pub async fn record_acts<P: PlanStore, Q: SendPointers, R: ObjectRows>(
+pub async fn record_acts<P: PlanStore, Q: SendPointers, R: ObjectRows + NoteAct>(
     stores: &ActStores<'_, P, Q, R>,
     purpose: &str,
     acts: &[Act],
@@ -146,13 +157,16 @@ pub async fn record_acts<P: PlanStore, Q: SendPointers, R: ObjectRows>(
     if opened.planned {
         return Ok(Recorded::Before(object));
     }
-    // 2. The plan that is there, or this one. A crash after it leaves a plan without pointers.
+    // 2. Note it. A crash after it leaves a note of an act without a plan, which is passed over.
+    stores.rows.note(object, &key, now).await?;
+    // 3. The plan that is there, or this one. A crash after it leaves a plan without pointers: sweep sends them, if nobody
+    // calls again.
     let found = if opened.again { delivery::find(stores.plans, object).await? } else { None };
     let kept = match found {
         Some(kept) => kept,
         None => delivery::keep(stores.plans, plan(object, &key, acts, stores.random)?).await?,
     };
-    // 3. Pointers and "planned", as for every plan.
+    // 4. Pointers and "planned", as for every plan.
     delivery::carry_out(stores.queue, stores.rows, &kept, now).await?;
     Ok(Recorded::Now(object))
 }

@@ -1,8 +1,9 @@
-//! Bronze against the rows: which objects were forgotten, and what brings them back.
+//! Bronze and the ledger's own acts against the rows: what was forgotten, and what brings it back.
 //!
 //! A notification or a pointer can be lost for good only in ways that nobody saw; this finds what is left of it. Each
-//! bronze object is looked at once, half an hour after it was written; one that is not through by then stays on a list
-//! and is looked at again every half hour, until it is through or leaves the window.
+//! bronze object, and each act that was noted, is looked at once, half an hour after it was written; one that is not
+//! through by then stays on a list and is looked at again every half hour, until it is through, known as poison, or out of
+//! the window.
 //!
 //! Invariant: what is sent is what was or should have been sent before: a notification of the object, or pointers of its
 //! plan. Sending it once too often changes nothing, so the turns below only keep it cheap. Left out: objects that are gone. A
@@ -11,30 +12,42 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::ops::Bound;
 
+use ledgerline_event::instant;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::keys::BRONZE;
 use ledgerline_ledger::store::StoreError;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::acts::{ACT_HOUR_CHARS, KEY_PREFIX};
+
 /// An object that is younger, or was taken up or swept more recently, is left alone: its message may still be under
 /// way. As long as a failed notification stays invisible.
 pub const PATIENCE_MS: i64 = 30 * 60 * 1000;
-/// Objects older than this are not looked for: events are at most 48 hours late in their partitions, and what failed for
-/// four days is in a dead-letter queue.
+/// Objects written before this are not looked for: what failed for four days is in a dead-letter queue.
 pub const WINDOW_MS: i64 = 4 * DAY_MS;
+/// An object's partition is by its events' occurrence, at most so many hours before their arrival: Firehose has room for
+/// no more partitions.
+pub const LATE_AFTER_HOURS_MAX: i64 = 200;
+/// How long after its partition was chosen an object may be written: the stream gathers for a quarter of an hour, and tries
+/// again for a day.
+const WRITTEN_AFTER_MS: i64 = DAY_MS;
 /// Messages in a queue from which on nothing is added to it: what is missing is most likely among them.
 pub const BACKLOG_MAX: u64 = 1_000;
 /// The pause before an object's next turn doubles from [`PATIENCE_MS`] up to 16 hours: what no retry helps gets
 /// eleven of them within the window, not 192.
 const DOUBLINGS_MAX: u32 = 5;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-const VERSION: u32 = 1;
-/// The partitions' families; `late` is by day of arrival.
-const FAMILIES: [&str; 3] = ["interaction", "entity", "late"];
+const HOUR_MS: i64 = 60 * 60 * 1000;
+const VERSION: u32 = 2;
+/// The partitions' families by occurrence.
+const FAMILIES: [&str; 2] = ["interaction", "entity"];
+/// The family by arrival.
+const LATE: &str = "late";
 
-/// An object in bronze.
+/// An object in bronze, or an act, whose key begins with [`KEY_PREFIX`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BronzeObject {
     /// Its key.
@@ -48,6 +61,13 @@ pub trait ListBronze {
     /// Up to a page of objects under the prefix, behind the key `after`, in the order of their keys. Fewer than
     /// [`PAGE`] are the last.
     fn page(&self, prefix: &str, after: &str) -> impl Future<Output = Result<Vec<BronzeObject>, StoreError>> + Send;
+}
+
+/// Lists acts that were noted (ControlTable: Query on `ACTS#`).
+pub trait ListActs {
+    /// Up to a page of the acts noted in an hour such as `2026-03-02T14`, behind the act with the key `after`, by object id.
+    /// Fewer than [`PAGE`] are the last.
+    fn acts(&self, hour: &str, after: &str) -> impl Future<Output = Result<Vec<BronzeObject>, StoreError>> + Send;
 }
 
 /// Objects in one page: S3's most.
@@ -64,8 +84,12 @@ pub struct Progress {
     pub planned: u64,
     /// Entries committed.
     pub committed: u64,
+    /// Chunks planned.
+    pub chunks: u64,
     /// Ordinals of committed chunks.
     pub done: BTreeSet<u32>,
+    /// Ordinals of chunks that were kept as poison.
+    pub poisoned: BTreeSet<u32>,
     /// The last turn that was taken for it.
     pub swept_at_ms: Option<i64>,
     /// How many turns were taken.
@@ -136,6 +160,19 @@ pub enum Verdict {
     Notify,
     /// The pointers of chunks that are not committed.
     Resend,
+    /// A person: what is not committed of it was kept as poison, and no retry helps.
+    Poisoned,
+}
+
+impl Progress {
+    /// Whether a chunk's pointer may still do something.
+    pub fn is_missing(&self, ordinal: u32) -> bool {
+        !self.done.contains(&ordinal) && !self.poisoned.contains(&ordinal)
+    }
+
+    fn is_poisoned(&self) -> bool {
+        !self.poisoned.is_empty() && self.done.union(&self.poisoned).count() as u64 >= self.chunks
+    }
 }
 
 /// What an object needs that was written long enough ago.
@@ -145,6 +182,7 @@ pub fn judge(row: Option<&Progress>, now_ms: i64) -> Verdict {
     let pause_ms = PATIENCE_MS << row.turns.saturating_sub(1).min(DOUBLINGS_MAX);
     let verdict = match row.planned_at_ms {
         Some(_) if row.committed >= row.planned => return Verdict::Through,
+        Some(_) if row.is_poisoned() => return Verdict::Poisoned,
         Some(_) => Verdict::Resend,
         None => Verdict::Notify,
     };
@@ -152,7 +190,16 @@ pub fn judge(row: Option<&Progress>, now_ms: i64) -> Verdict {
     if recently(newest_step, PATIENCE_MS) || recently(row.swept_at_ms, pause_ms) { Verdict::Wait } else { verdict }
 }
 
-/// How far bronze was looked through.
+/// Where objects are listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A day of bronze, by its prefix.
+    Bronze(String),
+    /// An hour in which acts were noted.
+    Acts(String),
+}
+
+/// How far bronze and acts were looked through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reconciling {
@@ -161,7 +208,11 @@ pub struct Reconciling {
     looked_to_ms: i64,
     /// When the newest pass began.
     pass_began_ms: i64,
-    /// Where it stands: the prefix's number and the last key; `None` between two passes.
+    /// How late events are put into the partition of their occurrence, as the pass began.
+    late_after_ms: i64,
+    /// The last open object that the pass looked at; `None` once it looked at all of them.
+    open_behind: Option<String>,
+    /// Where it stands: the place's number and the last key; `None` between two passes.
     at: Option<(usize, String)>,
     /// Objects that are not through: key → when written.
     open: BTreeMap<String, i64>,
@@ -170,10 +221,18 @@ pub struct Reconciling {
 impl Reconciling {
     /// Nothing looked at yet.
     pub fn from_nothing(now_ms: i64) -> Self {
-        Self { v: VERSION, looked_to_ms: now_ms - WINDOW_MS, pass_began_ms: 0, at: None, open: BTreeMap::new() }
+        Self {
+            v: VERSION,
+            looked_to_ms: now_ms - WINDOW_MS,
+            pass_began_ms: 0,
+            late_after_ms: 0,
+            open_behind: None,
+            at: None,
+            open: BTreeMap::new(),
+        }
     }
 
-    /// Reads what [`Reconciling::write`] wrote; `None` for anything else.
+    /// Reads what [`Reconciling::write`] wrote; `None` for anything else, from which the caller begins from nothing.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok().filter(|state: &Self| state.v == VERSION)
     }
@@ -186,67 +245,104 @@ impl Reconciling {
         serde_json::to_vec(self)
     }
 
-    /// Begins a pass if it is time. Returns whether one begins, in which the open objects are to be looked at first.
-    pub fn begin(&mut self, now_ms: i64) -> bool {
-        let begins = self.at.is_none() && now_ms - self.pass_began_ms >= PATIENCE_MS;
-        if begins {
+    /// Begins a pass if it is time. Returns whether one is under way: the open objects are to be looked at first, then
+    /// the pages.
+    pub fn begin(&mut self, now_ms: i64, late_after_ms: i64) -> bool {
+        if self.at.is_none() && now_ms - self.pass_began_ms >= PATIENCE_MS {
             self.pass_began_ms = now_ms;
+            self.late_after_ms = late_after_ms;
+            self.open_behind = Some(String::new());
             self.at = Some((0, String::new()));
         }
-        begins
+        self.at.is_some()
     }
 
-    /// The prefix and the key behind which the next page begins; `None` outside a pass.
-    pub fn next_page(&self) -> Option<(String, &str)> {
-        let (prefix, after) = self.at.as_ref()?;
-        Some((prefixes(self.pass_began_ms).get(*prefix)?.clone(), after))
+    /// The next open objects that the pass has not looked at, at most so many.
+    pub fn next_open(&self, most: usize) -> Vec<BronzeObject> {
+        let Some(behind) = &self.open_behind else { return Vec::new() };
+        let object = |(key, at_ms): (&String, &i64)| BronzeObject { key: key.clone(), written_at_ms: *at_ms };
+        let next = self.open.range::<String, _>((Bound::Excluded(behind), Bound::Unbounded));
+        next.take(most).map(object).collect()
     }
 
-    /// Notes a page: returns those of its objects that no pass looked at and that are old enough to be looked at.
-    pub fn took_page(&mut self, page: &[BronzeObject]) -> Vec<BronzeObject> {
+    /// Notes that the open objects up to this one were looked at; with none, that all were.
+    pub fn looked_at_open(&mut self, last: Option<&BronzeObject>) {
+        self.open_behind = last.map(|last| last.key.clone());
+    }
+
+    /// Where the next page lies and the key behind which it begins; `None` outside a pass.
+    pub fn next_page(&self) -> Option<(Place, &str)> {
+        let (place, after) = self.at.as_ref()?;
+        Some((self.places().get(*place)?.clone(), after))
+    }
+
+    /// Those of a page's objects that no pass looked at and that are old enough to be looked at.
+    pub fn due(&self, page: &[BronzeObject]) -> Vec<BronzeObject> {
         let span = self.looked_to_ms..self.pass_began_ms - PATIENCE_MS;
         let due = page.iter().filter(|one| span.contains(&one.written_at_ms) && !self.open.contains_key(&one.key));
-        let due = due.cloned().collect();
-        if let Some((prefix, after)) = &mut self.at {
-            match page.last().filter(|_| page.len() >= PAGE) {
-                Some(last) => after.clone_from(&last.key),
-                None => (*prefix, *after) = (*prefix + 1, String::new()),
-            }
-            if *prefix >= prefixes(self.pass_began_ms).len() {
-                self.at = None;
-                self.looked_to_ms = self.looked_to_ms.max(self.pass_began_ms - PATIENCE_MS);
-            }
+        due.cloned().collect()
+    }
+
+    /// Notes that the page was looked at as far as this object and no further.
+    pub fn stopped_behind(&mut self, last: &BronzeObject) {
+        if let Some((_, after)) = &mut self.at {
+            after.clone_from(&last.key);
         }
-        due
     }
 
-    /// Objects that were not through when they were looked at last.
-    pub fn open(&self) -> Vec<BronzeObject> {
-        let object = |(key, at_ms): (&String, &i64)| BronzeObject { key: key.clone(), written_at_ms: *at_ms };
-        self.open.iter().map(object).collect()
+    /// Notes that all that is due of a page was looked at.
+    pub fn took_page(&mut self, page: &[BronzeObject]) {
+        let places = self.places().len();
+        let Some((place, after)) = &mut self.at else { return };
+        match page.last().filter(|_| page.len() >= PAGE) {
+            Some(last) => after.clone_from(&last.key),
+            None => (*place, *after) = (*place + 1, String::new()),
+        }
+        if *place >= places {
+            self.at = None;
+            self.looked_to_ms = self.looked_to_ms.max(self.pass_began_ms - PATIENCE_MS);
+        }
     }
 
-    /// Notes what became of an object; `true` if it leaves the window and was never through.
+    /// Notes what became of an object; `true` if it leaves the window and was never through. What is poison is told by
+    /// who kept it.
     pub fn judged(&mut self, object: &BronzeObject, verdict: Verdict, now_ms: i64) -> bool {
-        let given_up = verdict != Verdict::Through && now_ms - object.written_at_ms > WINDOW_MS;
-        if verdict == Verdict::Through || given_up {
+        let settled = matches!(verdict, Verdict::Through | Verdict::Poisoned);
+        let given_up = !settled && now_ms - object.written_at_ms > WINDOW_MS;
+        if settled || given_up {
             self.open.remove(&object.key);
         } else {
             self.open.insert(object.key.clone(), object.written_at_ms);
         }
         given_up
     }
+
+    /// All places that can hold what the pass looks for: each family's days, today's first, then the hours of acts.
+    fn places(&self) -> Vec<Place> {
+        let began_ms = self.pass_began_ms;
+        let days =
+            |window_ms: i64| (0..=(window_ms + DAY_MS - 1) / DAY_MS).map(move |days_ago| began_ms - days_ago * DAY_MS);
+        let by_occurrence = days(WINDOW_MS + WRITTEN_AFTER_MS + self.late_after_ms);
+        let by_occurrence = by_occurrence.flat_map(|at_ms| FAMILIES.map(|family| prefix(family, at_ms)));
+        let by_arrival = days(WINDOW_MS + WRITTEN_AFTER_MS).map(|at_ms| prefix(LATE, at_ms));
+        let hours = self.looked_to_ms.div_euclid(HOUR_MS)..=began_ms.div_euclid(HOUR_MS);
+        let hours = hours.map(|hour| Place::Acts(instant::to_rfc3339(hour * HOUR_MS)[..ACT_HOUR_CHARS].to_owned()));
+        by_occurrence.chain(by_arrival).map(Place::Bronze).chain(hours).collect()
+    }
 }
 
-/// The prefixes that can hold objects of the window: each family's days, today's first.
-fn prefixes(now_ms: i64) -> Vec<String> {
-    let days = (0..=WINDOW_MS / DAY_MS).map(|days_ago| now_ms - days_ago * DAY_MS);
-    let prefix = |(family, at_ms)| {
-        let day = ledgerline_event::instant::to_rfc3339(at_ms);
-        let (year, month, day) = (&day[..4], &day[5..7], &day[8..10]);
-        format!("{BRONZE}event_type={family}/year={year}/month={month}/day={day}/")
-    };
-    days.flat_map(|at_ms| FAMILIES.map(|family| (family, at_ms))).map(prefix).collect()
+fn prefix(family: &str, at_ms: i64) -> String {
+    let day = instant::to_rfc3339(at_ms);
+    let (year, month, day) = (&day[..4], &day[5..7], &day[8..10]);
+    format!("{BRONZE}event_type={family}/year={year}/month={month}/day={day}/")
+}
+
+/// The object id behind a key: an act's, or that of an object in the bronze bucket.
+pub fn object_id(bronze_bucket: &str, key: &str) -> ObjectId {
+    match key.strip_prefix(KEY_PREFIX) {
+        Some(purpose) => ObjectId::of_act(purpose),
+        None => ObjectId::of(bronze_bucket, key),
+    }
 }
 
 #[cfg(test)]
@@ -260,7 +356,14 @@ mod tests {
     }
 
     fn planned() -> Progress {
-        Progress { planned_at_ms: Some(NOW_MS - PATIENCE_MS), planned: 3, committed: 2, ..row() }
+        Progress {
+            planned_at_ms: Some(NOW_MS - PATIENCE_MS),
+            planned: 3,
+            committed: 2,
+            chunks: 2,
+            done: [0].into(),
+            ..row()
+        }
     }
 
     #[test]
@@ -271,6 +374,9 @@ mod tests {
             (Some(Progress { started_at_ms: Some(NOW_MS - PATIENCE_MS + 1), ..row() }), Verdict::Wait),
             (Some(Progress { started_at_ms: None, ..row() }), Verdict::Notify),
             (Some(planned()), Verdict::Resend),
+            (Some(Progress { poisoned: [1].into(), ..planned() }), Verdict::Poisoned),
+            (Some(Progress { poisoned: [1].into(), chunks: 3, ..planned() }), Verdict::Resend),
+            (Some(Progress { poisoned: [0].into(), ..planned() }), Verdict::Resend),
             (Some(Progress { planned_at_ms: Some(NOW_MS - 1), ..planned() }), Verdict::Wait),
             (Some(Progress { committed: 3, planned_at_ms: Some(NOW_MS), ..planned() }), Verdict::Through),
             (Some(Progress { planned: 0, committed: 0, ..planned() }), Verdict::Through),
@@ -298,12 +404,43 @@ mod tests {
         assert_eq!(pauses, [30, 60, 120, 240, 480, 960, 960, 960]);
     }
 
+    const LATE_AFTER_MS: i64 = 48 * HOUR_MS;
+
+    fn prefixes(late_after_ms: i64) -> Vec<String> {
+        let mut state = Reconciling::from_nothing(NOW_MS);
+        state.begin(NOW_MS, late_after_ms);
+        let places = state.places().into_iter();
+        places.filter_map(|place| if let Place::Bronze(prefix) = place { Some(prefix) } else { None }).collect()
+    }
+
     #[test]
-    fn every_day_of_the_window_is_looked_through_in_each_family() {
-        let prefixes = prefixes(NOW_MS);
-        assert_eq!(prefixes.len(), 15);
-        assert_eq!(prefixes[0], "bronze/event_type=interaction/year=2026/month=03/day=02/");
-        assert_eq!(prefixes[14], "bronze/event_type=late/year=2026/month=02/day=26/");
+    fn every_partition_that_an_event_of_the_window_can_lie_in_is_looked_through() {
+        // Eight days and the one before them: four of the window, two that it may be late, one that it may be written after.
+        let prefixes_ = prefixes(LATE_AFTER_MS);
+        assert_eq!(prefixes_.len(), 2 * 8 + 6);
+        assert_eq!(prefixes_[0], "bronze/event_type=interaction/year=2026/month=03/day=02/");
+        assert_eq!(prefixes_[15], "bronze/event_type=entity/year=2026/month=02/day=23/");
+        assert_eq!(prefixes_[21], "bronze/event_type=late/year=2026/month=02/day=25/");
+        // The latest event of the oldest object of the window, at the longest that the template takes.
+        let oldest = prefix("entity", NOW_MS - WINDOW_MS - LATE_AFTER_HOURS_MAX * HOUR_MS);
+        assert!(prefixes(LATE_AFTER_HOURS_MAX * HOUR_MS).contains(&oldest));
+        assert!(!prefixes(LATE_AFTER_MS).contains(&oldest));
+    }
+
+    #[test]
+    fn acts_are_looked_for_in_the_hours_that_no_pass_looked_at() {
+        let mut state = Reconciling::from_nothing(NOW_MS);
+        let hours = |state: &Reconciling| {
+            let places = state.places().into_iter();
+            places.filter_map(|place| if let Place::Acts(hour) = place { Some(hour) } else { None }).collect::<Vec<_>>()
+        };
+        state.begin(NOW_MS, LATE_AFTER_MS);
+        assert_eq!(hours(&state).len(), 97, "four days at first");
+        while state.next_page().is_some() {
+            state.took_page(&[]);
+        }
+        state.begin(NOW_MS + PATIENCE_MS, LATE_AFTER_MS);
+        assert_eq!(hours(&state), ["2026-03-02T13", "2026-03-02T14"], "from half an hour before the last pass on");
     }
 
     #[test]
@@ -312,39 +449,63 @@ mod tests {
         let object = BronzeObject { key: "bronze/a".to_owned(), written_at_ms: NOW_MS - PATIENCE_MS - 1 };
         let young = BronzeObject { key: "bronze/b".to_owned(), written_at_ms: NOW_MS - PATIENCE_MS };
         let pass = |state: &mut Reconciling, now_ms| {
-            assert!(state.begin(now_ms) && !state.begin(now_ms));
-            let mut due = Vec::new();
-            while let Some((prefix, _)) = state.next_page() {
-                let page = if prefix.contains("interaction/year=2026/month=03/day=02") {
-                    vec![object.clone(), young.clone()]
-                } else {
-                    vec![]
-                };
-                due.extend(state.took_page(&page));
+            assert!(state.begin(now_ms, LATE_AFTER_MS));
+            let mut due = state.next_open(10);
+            state.looked_at_open(None);
+            let today = Place::Bronze("bronze/event_type=interaction/year=2026/month=03/day=02/".to_owned());
+            while let Some((place, _)) = state.next_page() {
+                let page = if place == today { vec![object.clone(), young.clone()] } else { vec![] };
+                due.extend(state.due(&page));
+                state.took_page(&page);
             }
             due
         };
         assert_eq!(pass(&mut state, NOW_MS), std::slice::from_ref(&object));
         assert!(!state.judged(&object, Verdict::Wait, NOW_MS));
-        assert!(!state.begin(NOW_MS + PATIENCE_MS - 1), "a pass begins every half hour");
+        assert!(!state.begin(NOW_MS + PATIENCE_MS - 1, LATE_AFTER_MS), "a pass begins every half hour");
         let mut state = Reconciling::read(&state.write().unwrap()).unwrap();
-        assert_eq!(state.open(), std::slice::from_ref(&object));
-        assert_eq!(pass(&mut state, NOW_MS + PATIENCE_MS), std::slice::from_ref(&young));
+        assert_eq!(pass(&mut state, NOW_MS + PATIENCE_MS), [object.clone(), young.clone()]);
         assert!(!state.judged(&object, Verdict::Through, NOW_MS));
-        assert!(state.open().is_empty());
+        assert!(!state.judged(&young, Verdict::Poisoned, young.written_at_ms + WINDOW_MS + 1), "told by who kept it");
+        assert!(state.open.is_empty());
         assert!(state.judged(&young, Verdict::Notify, young.written_at_ms + WINDOW_MS + 1), "given up");
-        assert!(state.open().is_empty());
+        assert!(state.open.is_empty());
+    }
+
+    #[test]
+    fn a_pass_that_is_interrupted_goes_on_where_it_stopped() {
+        let mut state = Reconciling::from_nothing(NOW_MS);
+        let object = |at: usize| BronzeObject { key: format!("bronze/{at:04}"), written_at_ms: NOW_MS - HOUR_MS };
+        for at in 0..5 {
+            state.judged(&object(at), Verdict::Wait, NOW_MS);
+        }
+        assert!(state.next_open(9).is_empty(), "no pass is under way");
+        state.begin(NOW_MS, LATE_AFTER_MS);
+        assert_eq!(state.next_open(2), [object(0), object(1)]);
+        state.looked_at_open(Some(&object(1)));
+        let mut state = Reconciling::read(&state.write().unwrap()).unwrap();
+        assert!(state.begin(NOW_MS + 60_000, LATE_AFTER_MS), "the same pass");
+        assert_eq!(state.next_open(9), [object(2), object(3), object(4)]);
+        state.looked_at_open(None);
+        assert!(state.next_open(9).is_empty());
+        let page = [object(5), object(6)];
+        assert_eq!(state.due(&page), page);
+        state.judged(&object(5), Verdict::Wait, NOW_MS);
+        state.stopped_behind(&object(5));
+        assert_eq!(state.next_page().unwrap().1, "bronze/0005");
+        assert_eq!(state.due(&page), [object(6)]);
     }
 
     #[test]
     fn a_full_page_goes_on_behind_its_last_key() {
         let mut state = Reconciling::from_nothing(NOW_MS);
         assert_eq!(state.next_page(), None);
-        state.begin(NOW_MS);
+        state.begin(NOW_MS, LATE_AFTER_MS);
         let object = |at: usize| BronzeObject { key: format!("bronze/{at:04}"), written_at_ms: 0 };
         let page: Vec<BronzeObject> = (0..PAGE).map(object).collect();
         let first = state.next_page().unwrap().0;
-        assert!(state.took_page(&page).is_empty());
+        assert!(state.due(&page).is_empty());
+        state.took_page(&page);
         assert_eq!(state.next_page(), Some((first.clone(), "bronze/0999")));
         state.took_page(&page[..1]);
         assert_ne!(state.next_page().unwrap().0, first);
@@ -353,7 +514,7 @@ mod tests {
     #[test]
     fn state_of_another_version_is_no_state() {
         let bytes = Reconciling::from_nothing(0).write().unwrap();
-        let other = String::from_utf8(bytes).unwrap().replace("\"v\":1", "\"v\":2");
+        let other = String::from_utf8(bytes).unwrap().replace("\"v\":2", "\"v\":1");
         assert_eq!(Reconciling::read(other.as_bytes()), None);
         assert_eq!(Reconciling::read(b""), None);
     }

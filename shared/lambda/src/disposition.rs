@@ -7,6 +7,7 @@ pub enum Disposition {
     Retry,
     /// It can never succeed: kept durably with a masked reason, and only then acknowledged.
     Poison,
-    /// Nothing can succeed until an operator acts: the invocation fails as a whole.
+    /// Nothing of this can succeed until an operator acts: what it concerns stops and comes back. Where messages have groups,
+    /// that is the group alone; where nothing else could succeed either, the invocation fails as a whole.
     Halt,
 }

@@ -39,6 +39,13 @@ pub trait FinishSegments {
     -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
+/// Says of chunks that they can never be read (ControlTable: UpdateItem on `OBJ#`).
+pub trait MarkPoison {
+    /// Notes in its object's row that a chunk of so many entries was kept as poison, unless it is committed. Repeating it
+    /// changes nothing; [`FinishSegments::count_committed`] takes it back.
+    fn mark_poison(&self, chunk: &ChunkId, count: u64) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
 /// Takes turns in signing a log's checkpoints.
 pub trait SigningTurns {
     /// Sets the time of the last attempt and the keys that may sign, from what the head had when it was loaded. `Conflict`:

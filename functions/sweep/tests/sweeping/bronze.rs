@@ -1,11 +1,15 @@
 //! Forgotten bronze objects are notified, missing chunks pointed at, each at most every half hour.
 
+use ledgerline_custody::acts::{Act, ActKind, ActStores, record_acts, record_of_log};
 use ledgerline_custody::reconciliation::BACKLOG_MAX;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::object_row::ObjectRows as _;
 use ledgerline_lake::plan::{Counts, Header};
 use ledgerline_lake::ports::SendPointers as _;
 use ledgerline_lambda::notification::created;
+use ledgerline_ledger::chunk::ChunkId;
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::ports::MarkPoison as _;
 
 use crate::logs::day;
 use crate::world::*;
@@ -174,4 +178,125 @@ async fn late_and_young_objects_and_those_of_other_days_are_told_apart() {
     world.run().await;
     assert_eq!(notified(&world).iter().filter(|key| key.ends_with("b.gz")).count(), 1);
     assert!(notified(&world).iter().all(|key| key != old));
+}
+
+/// What Firehose wrote four days ago may have occurred as long before as ingest puts events into their own partition.
+#[tokio::test]
+async fn an_object_of_late_events_is_found_as_late_as_ingest_is_told() {
+    let key = "bronze/event_type=entity/year=2026/month=02/day=20/hour=13/c.gz";
+    for (late_after_hours, notified) in [(48, 0), (200, 1)] {
+        let mut world = World::new();
+        world.settings.late_after_ms = late_after_hours * HOUR_MS;
+        world.ports.bronze.seed(key, Vec::new(), START_MS - 3 * DAY_MS);
+        assert_eq!(world.run().await.notified, notified, "{late_after_hours}");
+    }
+}
+
+/// Open objects beyond what a run can look at: it stops in its share of the time, goes on in the next run, and both seal.
+#[tokio::test]
+async fn a_long_list_of_open_objects_keeps_nobody_from_being_sealed() {
+    const OBJECTS: usize = 400;
+    let world = World::new();
+    world.events("bronze/call", &[("c-1", "customer.end", 0)]).await;
+    world.append_all(true).await;
+    for at in 0..OBJECTS {
+        world.ports.bronze.seed(&day("interaction", &format!("{at:03}")), Vec::new(), START_MS - HOUR_MS);
+    }
+    world.run().await;
+    assert_eq!(notified(&world).len(), OBJECTS);
+    world.pass(30 * MINUTE_MS);
+    let first = world.run_of_slow_steps(500).await;
+    assert!(first.notified > 0 && first.notified < OBJECTS as u64, "{first:?}");
+    assert_eq!((first.sealed, first.failures), (1, 0), "{first:?}");
+    let mut again = first.notified;
+    for _ in 0..100 {
+        world.pass(MINUTE_MS);
+        let run = world.run_of_slow_steps(500).await;
+        again += run.notified;
+        if again == OBJECTS as u64 {
+            break;
+        }
+        assert!(run.notified > 0, "goes on where it stopped");
+    }
+    assert_eq!((again, notified(&world).len()), (OBJECTS as u64, 2 * OBJECTS), "each once more");
+}
+
+fn hold() -> (&'static str, Act) {
+    let log = LogId::parse(LOG).unwrap();
+    let act = Act {
+        kind: ActKind::HoldPlaced,
+        record: record_of_log(&log),
+        occurred_at: NOW.to_owned(),
+        fields: [].into(),
+        log,
+    };
+    ("hold/1", act)
+}
+
+/// Records an act, with a fault in its write number `nth`, if there is one.
+async fn act_recorded(world: &World, fault: Option<(usize, ledgerline_testkit::faults::Fault)>) {
+    if let Some((nth, fault)) = fault {
+        world.faults.plan(world.faults.writes() + nth, fault);
+    }
+    let ports = &world.ports;
+    let stores = ActStores { plans: &ports.plans, queue: &ports.pointers, rows: &ports.rows, random: &*ports.random };
+    let (purpose, act) = hold();
+    let recorded = record_acts(&stores, purpose, &[act], NOW).await;
+    assert_eq!(recorded.is_err(), fault.is_some());
+}
+
+#[tokio::test]
+async fn an_act_whose_pointer_died_is_pointed_at_again() {
+    let world = World::new();
+    act_recorded(&world, None).await;
+    world.ports.pointers.lose_all();
+    assert_eq!(world.run().await.resent, 0, "its pointer may still be under way");
+    world.pass(HOUR_MS);
+    let summary = world.run().await;
+    assert_eq!((summary.resent, summary.notified, summary.failures), (1, 0, 0));
+    world.settle().await;
+    assert_eq!(world.entries_of("HOLD_PLACED").await.len(), 1);
+    world.pass(HOUR_MS);
+    assert_eq!(world.run().await.objects, 1, "through, and looked at for the last time");
+    world.pass(HOUR_MS);
+    assert_eq!(world.run().await.objects, 0);
+}
+
+/// Nobody calls again: an act that came as far as its plan is finished, one that did not is nobody's.
+#[tokio::test]
+async fn an_act_whose_recorder_died_is_carried_out_from_its_plan_on() {
+    use ledgerline_testkit::faults::Fault;
+    // Row, note, plan, pointer, planned.
+    for (nth, entries) in [(0, 0), (1, 0), (2, 0), (3, 1), (4, 1)] {
+        let world = World::new();
+        act_recorded(&world, Some((nth, Fault::Lost))).await;
+        for _ in 0..3 {
+            world.pass(HOUR_MS);
+            world.settle().await;
+        }
+        assert_eq!(world.entries_of("HOLD_PLACED").await.len(), entries, "{nth}");
+        world.check().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_was_kept_as_poison_is_not_sent_again() {
+    let world = half_sent(World::new()).await;
+    let object = ObjectId::of(BRONZE, &day("interaction", "a"));
+    let chunk = ChunkId { object: object.to_string(), ordinal: 0 };
+    world.ports.control.mark_poison(&chunk, 256).await.unwrap();
+    for _ in 0..6 {
+        let summary = world.run().await;
+        assert_eq!((summary.resent, summary.given_up, summary.failures), (0, 0, 0));
+        // The seal of what is there, a day later.
+        world.append_all(true).await;
+        world.pass(DAY_MS);
+    }
+    // Repaired by hand, it counts like any other.
+    let pointers = ledgerline_lake::delivery::find(&world.ports.plans, object).await.unwrap().unwrap();
+    world.ports.pointers.send(&pointers.header.pointers(pointers.header_bytes)[..1]).await.unwrap();
+    world.settle().await;
+    assert_eq!(world.check().await.unwrap().open_chunks, 0);
+    let control = &world.ports.control;
+    assert_eq!((control.counted(&object.to_string()).0, control.poisoned(&object.to_string())), (300, 0));
 }

@@ -171,3 +171,40 @@ async fn a_follower_that_begins_from_nothing_begins_behind_what_is_pruned() {
     let last = world.entries_of("INTERACTION_SEALED").await.pop().unwrap();
     assert_eq!((last.interaction_id.as_deref(), number(&last, "count")), (Some("c-1"), Some(1)), "of what is left");
 }
+
+/// Announced, committed, covered by a checkpoint: the next look deletes.
+async fn announced(world: World) -> World {
+    let world = one_expired(world).await;
+    world.run().await;
+    world.append_all(true).await;
+    world.pass(11_000);
+    world.run().await;
+    assert_eq!(world.entries_of(PRUNED).await.len(), 1);
+    world.pass(HOUR_MS);
+    world
+}
+
+#[tokio::test]
+async fn a_hold_between_announcement_and_deletion_keeps_segment_and_postings() {
+    for at_deletion in [false, true] {
+        let world = announced(World::new()).await;
+        let (key, version_id) = world.segments()[&0].clone();
+        let postings = world.ports.entries.postings("acme/c-1").await.unwrap();
+        if at_deletion {
+            world.ports.evidence.hold_at_deletion(&key, &version_id);
+        } else {
+            world.ports.evidence.hold(&key, &version_id);
+        }
+        for _ in 0..3 {
+            let summary = world.run().await;
+            assert_eq!((summary.deleted, summary.failures), (0, 0), "{at_deletion}");
+            world.pass(HOUR_MS);
+        }
+        assert!(world.ports.evidence.deleted().is_empty(), "it keeps all that follows it");
+        assert_eq!(world.ports.entries.postings("acme/c-1").await.unwrap(), postings, "{at_deletion}");
+        assert!(!world.ports.entries.postings("acme/c-2").await.unwrap().is_empty(), "{at_deletion}");
+        // Lifted, all of it goes.
+        world.ports.evidence.release_all();
+        assert_pruned(&world, "lifted").await;
+    }
+}

@@ -204,7 +204,7 @@ async fn an_act_is_in_the_log_once_whatever_write_of_it_fails() {
             let first = act("2026-03-02T14:00:00.000Z");
             let failed = record_acts(&stores, "key/2", &[first], "2026-03-02T14:00:00.000Z").await.is_err();
             if world.faults.struck() == 0 {
-                assert_eq!(nth, 4, "row, plan, pointer, planned");
+                assert_eq!(nth, 5, "row, note, plan, pointer, planned");
                 break;
             }
             let again = act("2026-03-02T15:00:00.000Z");

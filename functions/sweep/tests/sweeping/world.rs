@@ -8,7 +8,7 @@ use ledgerline_custody::retention::{Classes, Triggers};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, PlanWriter, Pointer};
 use ledgerline_lake::ports::{ReadChunk as _, SendPointers as _};
-use ledgerline_lambda::clock::FixedClock;
+use ledgerline_lambda::clock::{Clock, FixedClock};
 use ledgerline_ledger::append::plan_append;
 use ledgerline_ledger::chunk::{Chunk, ChunkId};
 use ledgerline_ledger::entry::{Entry, Field, PendingEntry, Record, Source};
@@ -105,6 +105,7 @@ impl World {
             silence_ms: DAY_MS,
             classes: Classes::uniform(KEPT_DAYS),
             triggers: Triggers { types: vec!["survey".to_owned()], days: 400 },
+            late_after_ms: 48 * HOUR_MS,
         };
         Self { ports, settings, faults, calls, now_ms: AtomicI64::new(START_MS), start_s }
     }
@@ -200,6 +201,12 @@ impl World {
         handle(&self.ports, &self.settings, &Memory::default(), &clock, self.now_ms() + ms).await
     }
 
+    /// One run of which every look at the clock takes so long: its time goes by with its steps.
+    pub async fn run_of_slow_steps(&self, ms_per_look: i64) -> Summary {
+        let clock = SlowClock { now_ms: AtomicI64::new(self.now_ms()), ms_per_look };
+        handle(&self.ports, &self.settings, &Memory::default(), &clock, self.now_ms() + LONG_MS).await
+    }
+
     /// Runs until nothing is written any more, appending what was queued, ten seconds apart so that signing keeps up.
     pub async fn settle(&self) -> Summary {
         for _ in 0..12 {
@@ -285,6 +292,18 @@ fn entry(object: ObjectId, line: u64, (record, event_type, second): Event<'_>) -
         policy_version: "1".to_owned(),
         source: Source { object, line },
         salt: [line as u8; 16],
+    }
+}
+
+/// A clock that goes on with every look at it.
+struct SlowClock {
+    now_ms: AtomicI64,
+    ms_per_look: i64,
+}
+
+impl Clock for SlowClock {
+    fn now_ms(&self) -> i64 {
+        self.now_ms.fetch_add(self.ms_per_look, Ordering::SeqCst)
     }
 }
 

@@ -5,7 +5,7 @@ use ledgerline_ledger::append::{Commit, Marker};
 use ledgerline_ledger::chunk::ChunkId;
 use ledgerline_ledger::head::{SegmentRef, SigningTurn, StoredHead};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{AllowKeys, CommitAppend, FinishSegments, ListLogs, ReadHead, SigningTurns};
+use ledgerline_ledger::ports::{AllowKeys, CommitAppend, FinishSegments, ListLogs, MarkPoison, ReadHead, SigningTurns};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::tree::Hash;
 use serde_json::{Value, json};
@@ -62,6 +62,12 @@ impl FakeControl {
         (row.get("committed").map_or(0, number), done.iter().map(|ordinal| number(ordinal) as u32).collect())
     }
 
+    /// Entries of an object's chunks that were kept as poison.
+    pub fn poisoned(&self, object: &str) -> u64 {
+        let row = self.table.peek(&object_key(object)).unwrap_or_default();
+        row.iter().filter(|(name, _)| name.starts_with("poison#")).map(|(_, count)| number(count)).sum()
+    }
+
     /// All bronze objects that have a row.
     pub fn objects(&self) -> Vec<String> {
         let object = |(pk, _): &(String, String)| pk.strip_prefix("OBJ#").map(str::to_owned);
@@ -89,6 +95,23 @@ impl CommitAppend for FakeControl {
     }
 }
 
+impl MarkPoison for FakeControl {
+    async fn mark_poison(&self, chunk: &ChunkId, count: u64) -> Result<(), StoreError> {
+        let at = object_key(&chunk.object);
+        self.table
+            .write("dynamodb:UpdateItem", |items| {
+                let mut item = items.get(&at).cloned().unwrap_or_default();
+                let done = item.get("done").and_then(Value::as_array).cloned().unwrap_or_default();
+                if !done.contains(&json!(chunk.ordinal)) {
+                    item.insert(format!("poison#{}", chunk.ordinal), json!(count));
+                    put(items, at, item);
+                }
+                Ok(())
+            })
+            .await
+    }
+}
+
 impl FinishSegments for FakeControl {
     async fn count_committed(&self, chunk: &ChunkId, count: u64) -> Result<(), StoreError> {
         let at = object_key(&chunk.object);
@@ -103,6 +126,7 @@ impl FinishSegments for FakeControl {
                 let committed = item.get("committed").map_or(0, number) + count;
                 item.insert("committed".into(), json!(committed));
                 item.insert("done".into(), Value::Array(done));
+                item.remove(&format!("poison#{}", chunk.ordinal));
                 put(items, at, item);
                 Ok(())
             })

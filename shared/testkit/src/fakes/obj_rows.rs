@@ -1,5 +1,6 @@
 //! Bronze objects' rows, strict: what was first written of a start or a count never changes.
 
+use ledgerline_custody::acts::{ACT_HOUR_CHARS, NoteAct};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::object_row::{ObjectRows, Opened};
 use ledgerline_lake::plan::Header;
@@ -66,6 +67,21 @@ impl ObjectRows for FakeObjectRows {
                 row.insert("key".into(), json!(plan.key));
                 row.entry("plannedAt".into()).or_insert_with(|| json!(now));
                 put(items, at(plan.object), row);
+                Ok(())
+            })
+            .await
+    }
+}
+
+impl NoteAct for FakeObjectRows {
+    async fn note(&self, object: ObjectId, act_key: &str, now: &str) -> Result<(), StoreError> {
+        self.table
+            .write("dynamodb:UpdateItem", |items| {
+                let at = key(format!("ACTS#{}", &now[..ACT_HOUR_CHARS]), object.to_hex());
+                let mut row = items.get(&at).cloned().unwrap_or_default();
+                row.insert("key".into(), json!(act_key));
+                row.entry("at".into()).or_insert_with(|| json!(now));
+                put(items, at, row);
                 Ok(())
             })
             .await

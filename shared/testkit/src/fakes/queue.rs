@@ -1,7 +1,7 @@
 //! The FIFO queue of pointers, strict: batches of ten, messages of at most 1 MiB, one body per deduplication id.
 //!
 //! It forgets nothing, as if every message were sent after the real queue's five minutes of deduplication: what was
-//! sent twice lies here twice.
+//! sent twice lies here twice, unless a test loses it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -45,6 +45,11 @@ impl FakeQueue {
     /// What was sent, in order.
     pub fn messages(&self) -> Vec<Message> {
         self.lock().clone()
+    }
+
+    /// Loses all messages, as if none had come.
+    pub fn lose_all(&self) {
+        self.lock().clear();
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Message>> {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ledgerline_custody::reconciliation::{
-    BronzeObject, ListBronze, NotifyBronze, PAGE, PointerBacklog, Progress, SweepRows, notification,
+    BronzeObject, ListActs, ListBronze, NotifyBronze, PAGE, PointerBacklog, Progress, SweepRows, notification,
+    object_id,
 };
 use ledgerline_custody::retention::{DeleteExpired, ForgetPostings, InspectVersion, LengthenLock, Protection};
 use ledgerline_custody::sealing::{FindCommitted, ListSegments, SegmentVersion};
@@ -68,6 +69,8 @@ struct EvidenceState {
     written_at_ms: BTreeMap<(String, String), i64>,
     held: BTreeSet<(String, String)>,
     deleted: BTreeMap<String, Vec<u8>>,
+    /// A version that somebody holds as soon as its deletion is asked for.
+    held_at_deletion: Option<(String, String)>,
 }
 
 impl FakeEvidence {
@@ -91,6 +94,16 @@ impl FakeEvidence {
     /// Lays a legal hold on a version.
     pub fn hold(&self, key: &str, version_id: &str) {
         self.lock().held.insert((key.to_owned(), version_id.to_owned()));
+    }
+
+    /// Lays a legal hold on a version in the moment in which its deletion is asked for.
+    pub fn hold_at_deletion(&self, key: &str, version_id: &str) {
+        self.lock().held_at_deletion = Some((key.to_owned(), version_id.to_owned()));
+    }
+
+    /// Releases every hold.
+    pub fn release_all(&self) {
+        self.lock().held.clear();
     }
 
     /// What was deleted, by key.
@@ -147,6 +160,10 @@ impl LengthenLock for FakeEvidence {
 impl DeleteExpired for FakeEvidence {
     async fn delete(&self, key: &str, version_id: &str) -> Result<(), StoreError> {
         assert!(SegmentName::parse(key).is_some(), "{key} is no segment: nothing else is ever deleted");
+        let at = (key.to_owned(), version_id.to_owned());
+        if self.lock().held_at_deletion.take_if(|held| *held == at).is_some() {
+            self.hold(key, version_id);
+        }
         self.wire
             .write("s3:DeleteObject", || {
                 let Some(protection) = self.protection_of(key, version_id) else { return Ok(()) };
@@ -203,6 +220,8 @@ impl SweepRows for FakeObjectRows {
                 planned_at_ms: time("plannedAt"),
                 planned: count("planned"),
                 committed: count("committed"),
+                chunks: count("chunks"),
+                poisoned: row.keys().filter_map(|name| name.strip_prefix("poison#")?.parse().ok()).collect(),
                 done: done.filter_map(|ordinal| u32::try_from(ordinal.as_u64()?).ok()).collect(),
                 swept_at_ms: time("sweptAt"),
                 turns: count("turns") as u32,
@@ -235,6 +254,21 @@ impl SweepRows for FakeObjectRows {
             Err(StoreError::Conflict(_)) => Ok(false),
             other => other,
         }
+    }
+}
+
+impl ListActs for FakeObjectRows {
+    async fn acts(&self, hour: &str, after: &str) -> Result<Vec<BronzeObject>, StoreError> {
+        tokio::task::yield_now().await;
+        let after = Some(after).filter(|after| !after.is_empty()).map(|after| object_id("", after).to_hex());
+        let (first, pk) = (after.unwrap_or_default(), format!("ACTS#{hour}"));
+        let noted = self.table.items().into_iter().filter(|((at, id), _)| *at == pk && *id > first);
+        let text = |row: &BTreeMap<String, Value>, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        let act = |row: BTreeMap<String, Value>| BronzeObject {
+            key: text(&row, "key"),
+            written_at_ms: instant::parse(&text(&row, "at")).unwrap_or_default(),
+        };
+        Ok(noted.take(PAGE).map(|(_, row)| act(row)).collect())
     }
 }
 
