@@ -62,6 +62,7 @@ const FUNCTIONS: [(&str, &[&str]); 7] = [
             "LOCK_MODE",
             "RETENTION_DAYS",
             "SIGNING_KEY_ID",
+            "LATE_AFTER_HOURS",
         ],
     ),
     (

@@ -5,11 +5,7 @@
 
 use std::io;
 
-use ledgerline_aws::control::ControlTable;
 use ledgerline_aws::operator::{Depth, Totals};
-use ledgerline_ledger::head::StoredHead;
-use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{ListLogs as _, ReadHead as _};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Answered, Outcome};
@@ -18,6 +14,10 @@ use crate::cloud::{Cloud, store_fault};
 use crate::context::{Context, moment};
 use crate::fault::Fault;
 use crate::screen::{Mark, Screen, counted, grouped};
+
+mod logs;
+
+use logs::LogState;
 
 /// The stages, upstream first: their queues and where their dead letters go.
 const STAGES: [(&str, &str, &str); 3] = [
@@ -29,8 +29,6 @@ const STAGES: [(&str, &str, &str); 3] = [
 const RULE_DEAD_LETTERS: &str = "RuleDeadLetterQueue";
 /// Quarantined objects counted at most: the number then reads "at least".
 const QUARANTINE_LIMIT: u64 = 10_000;
-/// A log that grew is signed within seconds, at most a minute if the sweep must do it; twice that is late.
-const LATE_MS: u64 = 2 * 60 * 1000;
 
 /// Looks at everything once.
 pub(super) fn run(args: &DeploymentArgs, context: &Context) -> Answered {
@@ -50,7 +48,7 @@ pub(super) fn run(args: &DeploymentArgs, context: &Context) -> Answered {
     status.totals = cloud.ask(cloud.operator.totals())?;
     status.quarantined = count(&cloud, "BronzeBucket", "quarantine/")?;
     status.poison = count(&cloud, "StagedBucket", "poison/")?;
-    status.logs = logs(&cloud)?;
+    status.logs = logs::look(&cloud)?;
     progress.finish_and_clear();
     Ok(Box::new(status))
 }
@@ -58,18 +56,6 @@ pub(super) fn run(args: &DeploymentArgs, context: &Context) -> Answered {
 fn count(cloud: &Cloud, bucket: &str, prefix: &str) -> Result<u64, Fault> {
     let bucket = cloud.operator.bucket(bucket).map_err(|error| store_fault(&error))?;
     cloud.ask(cloud.operator.count_objects(bucket, prefix, QUARANTINE_LIMIT))
-}
-
-fn logs(cloud: &Cloud) -> Result<Vec<(LogId, StoredHead)>, Fault> {
-    let table = cloud.operator.table("ControlTable").map_err(|error| store_fault(&error))?;
-    let control = ControlTable::new(cloud.operator.dynamodb.clone(), table);
-    let mut logs = Vec::new();
-    for log in cloud.ask(control.logs())? {
-        if let Some(head) = cloud.ask(control.head(&log))? {
-            logs.push((log, head));
-        }
-    }
-    Ok(logs)
 }
 
 #[derive(Debug, Default)]
@@ -81,7 +67,7 @@ struct Status {
     totals: Totals,
     quarantined: u64,
     poison: u64,
-    logs: Vec<(LogId, StoredHead)>,
+    logs: Vec<LogState>,
 }
 
 #[derive(Debug)]
@@ -118,6 +104,15 @@ impl Status {
                     .to_owned(),
             ));
         }
+        if self.totals.poisoned > 0 {
+            let entries = counted(self.totals.poisoned, "entry", "entries");
+            concerns.push((
+                format!("{entries} in flight are in quarantine: their chunks cannot be read"),
+                "see poison/audit-write/ for the chunks and the reasons; repaired and pointed at again they are counted \
+                 as committed"
+                    .to_owned(),
+            ));
+        }
         if !self.totals.balance() {
             concerns.push((
                 "the counts do not add up".to_owned(),
@@ -125,18 +120,8 @@ impl Status {
                     .to_owned(),
             ));
         }
-        for (log, head) in self.logs.iter().filter(|(_, head)| self.is_late(head)) {
-            concerns.push((
-                format!("{log} is signed up to {} of {}", grouped(head.signed), grouped(head.size)),
-                "see the sweep's and audit-write's logs for `signing failed`, and run `ledgerline doctor`".to_owned(),
-            ));
-        }
+        concerns.extend(self.logs.iter().flat_map(|log| log.concerns(self.now_ms)));
         concerns
-    }
-
-    /// The last attempt to sign is minutes ago, and there is something to sign.
-    fn is_late(&self, head: &StoredHead) -> bool {
-        head.signed < head.size && head.signed_at_ms > 0 && head.signed_at_ms + LATE_MS < self.now_ms
     }
 }
 
@@ -153,16 +138,7 @@ impl Answer for Status {
                 json!({ "stage": stage.name, "waiting": stage.depth.waiting, "inWork": stage.depth.in_work, "dead": stage.dead })
             })
             .collect();
-        let logs: Vec<Value> = self
-            .logs
-            .iter()
-            .map(|(log, head)| {
-                json!({
-                    "log": log.as_str(), "size": head.size, "indexed": head.indexed, "published": head.published,
-                    "signed": head.signed, "signedAtMs": head.signed_at_ms, "late": self.is_late(head),
-                })
-            })
-            .collect();
+        let logs: Vec<Value> = self.logs.iter().map(|log| log.json(self.now_ms)).collect();
         let totals = &self.totals;
         let concerns: Vec<Value> =
             self.concerns().into_iter().map(|(what, remedy)| json!({ "what": what, "remedy": remedy })).collect();
@@ -172,7 +148,7 @@ impl Answer for Status {
             "counts": {
                 "objects": totals.objects, "unplanned": totals.unplanned, "in": totals.input,
                 "committed": totals.committed, "filtered": totals.filtered, "duplicate": totals.duplicate,
-                "quarantined": totals.quarantined, "inFlight": totals.in_flight(), "balance": totals.balance(),
+                "quarantined": totals.quarantined, "inFlight": totals.in_flight(), "poisoned": totals.poisoned, "balance": totals.balance(),
             },
             "quarantineObjects": self.quarantined,
             "poison": self.poison,
@@ -193,18 +169,11 @@ impl Answer for Status {
             .collect();
         screen.table(&["stage", "waiting", "in work", "dead letters"], &rows)?;
         screen.gap()?;
-        let rows: Vec<Vec<String>> = self
-            .logs
-            .iter()
-            .map(|(log, head)| {
-                let lags = [head.indexed, head.published, head.signed].map(|to| grouped(head.size.saturating_sub(to)));
-                [vec![log.to_string(), grouped(head.size)], lags.to_vec()].concat()
-            })
-            .collect();
+        let rows: Vec<Vec<String>> = self.logs.iter().map(LogState::row).collect();
         if rows.is_empty() {
             screen.say("No log has an entry yet.")?;
         } else {
-            screen.table(&["log", "entries", "to index", "to publish", "to sign"], &rows)?;
+            screen.table(&logs::HEADINGS, &rows)?;
         }
         screen.gap()?;
         let totals = &self.totals;
@@ -218,6 +187,9 @@ impl Answer for Status {
             grouped(totals.quarantined),
             grouped(totals.in_flight())
         ))?;
+        if totals.poisoned > 0 {
+            screen.say(&format!("{} of those in flight are kept as poison", grouped(totals.poisoned)))?;
+        }
         let least = if self.quarantined == QUARANTINE_LIMIT { "at least " } else { "" };
         screen.say(&format!(
             "{} read; {} not planned yet; {least}{} in quarantine",
@@ -240,32 +212,24 @@ impl Answer for Status {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ledgerline_ledger::tree::Edge;
-
-    fn head(signed: u64, signed_at_ms: u64) -> StoredHead {
-        StoredHead {
-            size: 5,
-            root: Edge::empty().root(),
-            edge: Vec::new(),
-            unpublished: Vec::new(),
-            indexed: 5,
-            published: 5,
-            signed,
-            signed_at_ms,
-            signing_keys: vec![],
-        }
-    }
+    use logs::UNCOVERED_MAX_MS;
+    use logs::tests::{NOW_MS, state};
 
     #[test]
     fn work_under_way_is_no_concern_and_a_dead_letter_is() {
-        let log = LogId::parse("acme/interaction/1/0").unwrap();
-        let mut status = Status { now_ms: 1_000_000, logs: vec![(log, head(3, 990_000))], ..Status::default() };
+        let mut status = Status { now_ms: NOW_MS, logs: vec![state()], ..Status::default() };
         let depth = Depth { waiting: 9, in_work: 1 };
         status.stages.push(Stage { name: "transform", depth, dead: 0 });
         assert_eq!(status.outcome(), Outcome::Holds);
-        status.logs[0].1 = head(3, 100_000);
+        status.logs[0].uncovered_since_ms = Some(NOW_MS - UNCOVERED_MAX_MS - 1);
         status.stages[0].dead = 1;
         status.totals.input = 1;
         assert_eq!(status.concerns().len(), 3);
+        status.totals = Totals { input: 5, planned: 5, committed: 3, poisoned: 2, ..Totals::default() };
+        let concerns = status.concerns();
+        assert!(
+            concerns.iter().any(|(what, _)| what.starts_with("2 entries in flight are in quarantine")),
+            "{concerns:?}"
+        );
     }
 }

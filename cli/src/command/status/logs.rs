@@ -1,0 +1,221 @@
+//! How far each log's checkpoints are behind its entries, and since when.
+//!
+//! Invariant: the head's word is held against the archive's: a head knows when somebody last tried to sign, the archive
+//! what was signed. The time since which entries are not covered is that at which the first of them was written.
+
+use ledgerline_aws::control::ControlTable;
+use ledgerline_aws::ledger::LedgerBucket;
+use ledgerline_aws::sweep::EvidenceKeeper;
+use ledgerline_custody::sealing::{ListSegments as _, SegmentVersion};
+use ledgerline_ledger::head::StoredHead;
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::ports::{Checkpoints as _, ListLogs as _, ReadHead as _};
+use ledgerline_ledger::segment::SegmentName;
+use serde_json::{Value, json};
+
+use crate::cloud::{Cloud, store_fault};
+use crate::context::moment;
+use crate::fault::Fault;
+use crate::screen::{counted, grouped};
+
+/// Longest that an entry may wait for a checkpoint: a log that grew is signed within ten seconds, or by the sweep, which
+/// comes by every minute; twice that is late.
+pub(super) const UNCOVERED_MAX_MS: u64 = 2 * 60 * 1000;
+/// Archived checkpoints looked at from the head's on: one, or a few that were signed meanwhile.
+const ARCHIVED_MAX: usize = 20;
+/// Versions that may begin at one index: the committed segment and orphans beside it.
+const VERSIONS_MAX: usize = 20;
+
+/// A log that was ever appended to.
+#[derive(Debug)]
+pub(super) struct LogState {
+    pub(super) log: LogId,
+    /// `None`: the list of logs names it, and its head is gone.
+    pub(super) head: Option<StoredHead>,
+    /// Sizes of the archived checkpoints from the one on that the head names as its newest.
+    pub(super) archived: Vec<u64>,
+    /// When the first entry that no checkpoint covers was written, if its segment is there.
+    pub(super) uncovered_since_ms: Option<u64>,
+}
+
+/// Looks at every log's head and at what the bucket says of it.
+pub(super) fn look(cloud: &Cloud) -> Result<Vec<LogState>, Fault> {
+    let table = cloud.operator.table("ControlTable").map_err(|error| store_fault(&error))?;
+    let bucket = cloud.operator.bucket("LedgerBucket").map_err(|error| store_fault(&error))?;
+    let control = ControlTable::new(cloud.operator.dynamodb.clone(), table);
+    let archive = LedgerBucket::new(cloud.operator.s3.clone(), bucket);
+    let segments = EvidenceKeeper::new(cloud.operator.s3.clone(), bucket);
+    let mut states = Vec::new();
+    for log in cloud.ask(control.logs())? {
+        let mut head = cloud.ask(control.head(&log))?;
+        let from = head.as_ref().map_or(0, |head| head.signed);
+        let found = cloud.ask(archive.archived(&log, from, ARCHIVED_MAX))?;
+        let archived: Vec<u64> = found.into_iter().map(|one| one.size).collect();
+        if head.as_ref().is_some_and(|head| archived.iter().any(|size| *size > head.size)) {
+            // It may have grown and been signed meanwhile: what the head says after the list decides.
+            head = cloud.ask(control.head(&log))?;
+        }
+        let mut state = LogState { log, head, archived, uncovered_since_ms: None };
+        if state.uncovered() > 0 {
+            let first = state.covered();
+            let versions = cloud.ask(segments.segments_from(&state.log, first, VERSIONS_MAX))?;
+            state.uncovered_since_ms = written_ms(&versions, first);
+        }
+        states.push(state);
+    }
+    Ok(states)
+}
+
+/// When the segment that begins there was written. Of several the newest: the others are orphans, from before its commit.
+fn written_ms(versions: &[SegmentVersion], first: u64) -> Option<u64> {
+    let begins = |version: &&SegmentVersion| SegmentName::parse(&version.key).is_some_and(|name| name.first == first);
+    let newest = versions.iter().filter(begins).map(|version| version.written_at_ms).max()?;
+    u64::try_from(newest).ok()
+}
+
+impl LogState {
+    /// The size of the largest checkpoint of this very head or of one before it.
+    fn covered(&self) -> u64 {
+        let Some(head) = &self.head else { return 0 };
+        self.archived.iter().copied().filter(|size| *size <= head.size).max().unwrap_or(head.signed)
+    }
+
+    /// Entries that no checkpoint covers yet.
+    pub(super) fn uncovered(&self) -> u64 {
+        self.head.as_ref().map_or(0, |head| head.size.saturating_sub(self.covered()))
+    }
+
+    /// Whether an entry waits for a checkpoint for longer than any should. One whose segment is gone will not get any.
+    pub(super) fn is_late(&self, now_ms: u64) -> bool {
+        self.uncovered() > 0 && self.uncovered_since_ms.is_none_or(|since_ms| since_ms + UNCOVERED_MAX_MS < now_ms)
+    }
+
+    /// What of it needs a person, and what to do.
+    pub(super) fn concerns(&self, now_ms: u64) -> Vec<(String, String)> {
+        let log = &self.log;
+        let restore = "put the control table back to a moment at which it had one (point-in-time recovery): until then \
+                       the log takes no entries; `ledgerline verify --stack` says what its bucket holds";
+        let Some(head) = &self.head else { return vec![(format!("the head of {log} is gone"), restore.to_owned())] };
+        let mut concerns = Vec::new();
+        if let Some(size) = self.archived.iter().find(|size| **size > head.size) {
+            let what = format!(
+                "the head of {log} ends at {}, an archived checkpoint at {}",
+                grouped(head.size),
+                grouped(*size)
+            );
+            concerns.push((what, restore.to_owned()));
+        }
+        if head.signed > 0 && !self.archived.contains(&head.signed) {
+            let what = format!("the checkpoint of {log} at {} is not in its archive", grouped(head.signed));
+            let remedy = "run `ledgerline verify --stack`: it says what else is gone; look for who deleted it";
+            concerns.push((what, remedy.to_owned()));
+        }
+        if self.is_late(now_ms) {
+            let since = self.uncovered_since_ms.map_or_else(
+                || "their first segment is gone".to_owned(),
+                |since_ms| format!("the first since {}", moment(since_ms / 1000)),
+            );
+            let entries = counted(self.uncovered(), "entry", "entries");
+            let what = format!("no checkpoint covers {entries} of {log}, {since}");
+            let remedy = "see the sweep's and audit-write's logs for `signing failed`, and run `ledgerline doctor`";
+            concerns.push((what, remedy.to_owned()));
+        }
+        concerns
+    }
+
+    pub(super) fn json(&self, now_ms: u64) -> Value {
+        let Some(head) = &self.head else { return json!({ "log": self.log.as_str(), "head": false }) };
+        json!({
+            "log": self.log.as_str(), "head": true, "size": head.size, "indexed": head.indexed,
+            "published": head.published, "signed": head.signed, "signedAtMs": head.signed_at_ms,
+            "unpublishedSegments": head.unpublished.len(), "newestCheckpoint": self.archived.iter().max(),
+            "uncovered": self.uncovered(), "uncoveredSinceMs": self.uncovered_since_ms, "late": self.is_late(now_ms),
+        })
+    }
+
+    /// The log's row on the screen, below [`HEADINGS`].
+    pub(super) fn row(&self) -> Vec<String> {
+        let Some(head) = &self.head else {
+            return [self.log.as_str(), "no head", "", "", "", ""].map(str::to_owned).to_vec();
+        };
+        let lags = [head.indexed, head.published].map(|to| grouped(head.size.saturating_sub(to)));
+        let since = self.uncovered_since_ms.map_or_else(|| "-".to_owned(), |since_ms| moment(since_ms / 1000));
+        let [to_index, to_publish] = lags;
+        vec![self.log.to_string(), grouped(head.size), to_index, to_publish, grouped(self.uncovered()), since]
+    }
+}
+
+/// The table's headings.
+pub(super) const HEADINGS: [&str; 6] = ["log", "entries", "to index", "to publish", "not covered", "since"];
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use ledgerline_ledger::tree::Edge;
+
+    pub(in crate::command::status) const NOW_MS: u64 = 1_772_460_000_000;
+
+    /// A log of five entries whose head says that the first three are signed, and that somebody tried just now.
+    pub(in crate::command::status) fn state() -> LogState {
+        let head = StoredHead {
+            size: 5,
+            root: Edge::empty().root(),
+            edge: Vec::new(),
+            unpublished: Vec::new(),
+            indexed: 5,
+            published: 5,
+            signed: 3,
+            signed_at_ms: NOW_MS,
+        };
+        LogState {
+            log: LogId::parse("acme/interaction/1/0").unwrap(),
+            head: Some(head),
+            archived: vec![3],
+            uncovered_since_ms: Some(NOW_MS - UNCOVERED_MAX_MS),
+        }
+    }
+
+    fn only_concern(state: &LogState) -> String {
+        let concerns = state.concerns(NOW_MS);
+        assert_eq!(concerns.len(), 1, "{concerns:?}");
+        concerns[0].0.clone()
+    }
+
+    #[test]
+    fn entries_wait_for_a_checkpoint_for_two_minutes_whoever_tried_meanwhile() {
+        let mut state = state();
+        assert!(state.concerns(NOW_MS).is_empty());
+        state.uncovered_since_ms = Some(NOW_MS - UNCOVERED_MAX_MS - 1);
+        assert!(only_concern(&state).contains("covers 2 entries of acme/interaction/1/0, the first since 2026-03-02"));
+        assert_eq!(state.json(NOW_MS)["late"], true);
+        // A crash between the archive and the head leaves a checkpoint that the head does not know of: it covers.
+        state.archived.push(5);
+        assert_eq!((state.uncovered(), state.concerns(NOW_MS).len()), (0, 0));
+    }
+
+    #[test]
+    fn a_log_without_a_head_a_checkpoint_or_a_segment_is_named() {
+        let gone = LogState { head: None, ..state() };
+        assert!(only_concern(&gone).contains("the head of acme/interaction/1/0 is gone"));
+        assert_eq!(gone.json(NOW_MS)["head"], false);
+        assert_eq!(gone.row().len(), HEADINGS.len());
+        let unarchived = LogState { archived: Vec::new(), ..state() };
+        assert!(only_concern(&unarchived).contains("is not in its archive"));
+        let rolled_back = LogState { archived: vec![3, 9], ..state() };
+        assert!(only_concern(&rolled_back).contains("ends at 5, an archived checkpoint at 9"));
+        let missing = LogState { uncovered_since_ms: None, ..state() };
+        assert!(only_concern(&missing).contains("their first segment is gone"));
+    }
+
+    #[test]
+    fn of_several_versions_at_a_place_the_newest_is_the_committed_one() {
+        let log = state().log;
+        let version = |first, written_at_ms: i64| SegmentVersion {
+            key: SegmentName::of(&log, first, 2, &written_at_ms.to_string().into_bytes()).key(),
+            version_id: "v".to_owned(),
+            written_at_ms,
+        };
+        assert_eq!(written_ms(&[version(3, 10), version(3, 20), version(5, 30)], 3), Some(20));
+        assert_eq!(written_ms(&[version(5, 30)], 3), None);
+    }
+}
