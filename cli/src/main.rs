@@ -10,6 +10,7 @@ mod cloud;
 mod command;
 mod context;
 mod fault;
+mod private;
 mod reading;
 mod screen;
 mod source;

@@ -243,6 +243,11 @@ fn a_proof_checks_offline_by_the_key_alone_and_nothing_else_does() {
     let told = json(&proved);
     let proof = told["proof"].as_str().unwrap();
     assert_eq!((told["index"].as_u64(), told["size"].as_u64()), (Some(513), Some(700)));
+    #[cfg(unix)]
+    for file in [proof, told["entry"].as_str().unwrap()] {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600, "{file}");
+    }
     fs::remove_dir_all(&root).unwrap();
 
     let good = run(&["check-proof", proof, "--key", &key()]);

@@ -5,7 +5,7 @@
 //! last; a folder without it is refused by every reader.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -24,6 +24,7 @@ use crate::answer::{Answer, Answered};
 use crate::args::{ExportArgs, Place};
 use crate::context::{Context, moment};
 use crate::fault::Fault;
+use crate::private;
 use crate::screen::{Mark, Screen, bytes, grouped};
 use crate::source::{Locks, Source, evidence_fault, logs_of, vkeys};
 
@@ -70,7 +71,7 @@ pub(super) fn run(args: &ExportArgs, context: &Context) -> Answered {
 /// An empty folder.
 fn prepare(out: &Path) -> Result<(), Fault> {
     let remedy = "name a folder that is not there yet, on a disk with room";
-    fs::create_dir_all(out)
+    private::make_folder(out)
         .map_err(|error| Fault::caused_by(format!("cannot make {}", out.display()), &error, remedy))?;
     let mut entries = fs::read_dir(out)
         .map_err(|error| Fault::caused_by(format!("cannot look into {}", out.display()), &error, remedy))?;
@@ -213,7 +214,7 @@ fn write_lists(
     write_file(&out.join(HEADS_FILE), lines.as_bytes())?;
     let kept: BTreeSet<&str> = versions.iter().map(|version| version.key.as_str()).collect();
     let path = out.join(POSTINGS_FILE);
-    let mut file = BufWriter::new(File::create(&path).map_err(|error| cannot_write(&path, &error))?);
+    let mut file = BufWriter::new(private::make_file(&path).map_err(|error| cannot_write(&path, &error))?);
     let mut failed = None;
     let given = evidence.postings(&mut |posting| {
         let before = heads.get(&posting.log).is_none_or(|head| posting.first < head.size);
@@ -263,13 +264,7 @@ fn log_of(key: &str) -> Option<LogId> {
 }
 
 fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
-    let write = || -> io::Result<()> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        fs::write(path, bytes)
-    };
-    write().map_err(|error| cannot_write(path, &error))
+    private::write_file(path, bytes).map_err(|error| cannot_write(path, &error))
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Fault {
@@ -320,6 +315,20 @@ mod tests {
     fn a_key_is_its_logs() {
         assert_eq!(log_of("ledger/acme/entity/1/0/tile/0/000").unwrap().as_str(), "acme/entity/1/0");
         assert!(log_of("ledger/acme/entity").is_none());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_is_its_makers_alone_with_all_that_is_in_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let out = std::env::temp_dir().join(format!("ledgerline-export-{}", std::process::id()));
+        prepare(&out).unwrap();
+        write_keys(&out, &["dep/acme+0+k".to_owned()]).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let keys = out.join(KEYS_FOLDER);
+        assert_eq!([mode(&out), mode(&keys), mode(&keys.join("dep_acme.vkey"))], [0o700, 0o700, 0o600]);
+        assert!(prepare(&out).is_err(), "not empty any more");
+        fs::remove_dir_all(&out).unwrap();
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::answer::{Answer, Answered};
 use crate::args::{ProveArgs, WhichEntry};
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::private;
 use crate::reading::{Found, Inventory, is_event};
 use crate::screen::{Mark, Screen, grouped};
 use crate::source::{Locks, Source, log_of, vkeys};
@@ -106,8 +107,7 @@ fn not_in_tree(found: &Found) -> Fault {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
-    let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(path, bytes));
-    written.map_err(|error| {
+    private::write_file(path, bytes).map_err(|error| {
         Fault::caused_by(format!("cannot write {}", path.display()), &error, "name another folder with --out")
     })
 }
