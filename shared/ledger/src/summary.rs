@@ -184,9 +184,19 @@ mod tests {
         (0..size).for_each(|index| edge.append(crate::tree::leaf_hash(&index.to_be_bytes())));
         let (root, edge) = (edge.root(), edge.roots().to_vec());
         let (unpublished, indexed, published) = (vec![], size, size);
-        StoredHead { size, root, edge, unpublished, indexed, published, signed: 0, signed_at_ms: 0 }
-            .verify(&log())
-            .unwrap()
+        StoredHead {
+            size,
+            root,
+            edge,
+            unpublished,
+            indexed,
+            published,
+            signed: 0,
+            signed_at_ms: 0,
+            signing_keys: vec![],
+        }
+        .verify(&log())
+        .unwrap()
     }
 
     /// Postings by the full parser, line by line.

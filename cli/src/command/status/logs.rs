@@ -166,6 +166,7 @@ pub(super) mod tests {
             published: 5,
             signed: 3,
             signed_at_ms: NOW_MS,
+            signing_keys: vec![],
         };
         LogState {
             log: LogId::parse("acme/interaction/1/0").unwrap(),

@@ -159,7 +159,7 @@ impl World {
             let commit = plan.commit(version_id, 0);
             self.ports.control.commit(&commit).await.unwrap();
             if finish {
-                self.publication(&Memory::default()).finish(&log, &commit.segment, &plan.bytes).await.unwrap();
+                self.publication(&Memory::default()).finish(&log, &commit.segment, &plan.summary).await.unwrap();
             }
         }
         self.ports.evidence.set_now_ms(self.now_ms());
