@@ -166,13 +166,13 @@ async fn processes_with_both_keys_at_once_never_sign_backwards() {
     for nth in 1..6 {
         let batch = |name: &str| messages(&world.plan(LOG, &format!("{name}{nth}"), 3));
         let (now_ms, left, right) = (NOW_MS + nth * LATER, batch("left"), batch("right"));
-        let old = run_with(&world, world.ports.signer.clone(), &memories[0], now_ms, &left);
-        let new = run_with(&world, new.clone(), &memories[1], now_ms, &right);
+        let by_old = run_with(&world, world.ports.signer.clone(), &memories[0], now_ms, &left);
+        let by_new = run_with(&world, new.clone(), &memories[1], now_ms, &right);
         // Whoever is first has the better chance of the turn.
         let (one, two) = if nth % 2 == 1 {
-            tokio::join!(old, new)
+            tokio::join!(by_old, by_new)
         } else {
-            let (two, one) = tokio::join!(new, old);
+            let (two, one) = tokio::join!(by_new, by_old);
             (one, two)
         };
         assert!(returned(&one).is_empty() && returned(&two).is_empty(), "{nth}");
