@@ -1,11 +1,12 @@
 //! Fault injection: the n-th write of a run is lost, or persisted and still reported as an error; or, by a seed, any call
-//! of a run may fail in any way that a store knows ([`Weather`]).
+//! of a run may fail in any way that a store knows ([`Weather`]). Calls may also take their time, for measuring.
 //!
 //! Every strict fake asks [`Faults::strike`] once per write, before it touches its state. A run without faults counts
 //! the writes; the fault matrix then repeats the run once per write and kind of fault.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ledgerline_ledger::store::{Failure, StoreError};
 
@@ -85,6 +86,7 @@ struct State {
     log: Vec<String>,
     struck: usize,
     weather: Weather,
+    latency: Duration,
     dice: Dice,
     weathered: BTreeMap<(Fault, String), u64>,
 }
@@ -117,6 +119,17 @@ impl Faults {
     /// Changes the weather.
     pub fn set_weather(&self, weather: Weather) {
         self.lock().weather = weather;
+    }
+
+    /// Makes every call take so long; with tokio's paused time that costs none.
+    pub fn set_latency(&self, latency: Duration) {
+        self.lock().latency = latency;
+    }
+
+    /// Called by a fake at the beginning of each call: others get their turn, or the call takes its time.
+    pub async fn latency(&self) {
+        let latency = self.lock().latency;
+        if latency.is_zero() { tokio::task::yield_now().await } else { tokio::time::sleep(latency).await }
     }
 
     /// Called by a fake once per write, with the write's name. `Some` says what to do to it.
@@ -242,6 +255,16 @@ mod tests {
         assert_eq!(faults.strike("c"), None);
         assert_eq!((faults.writes(), faults.struck()), (3, 1));
         assert_eq!(faults.log(), ["a", "b", "c"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_takes_its_time_and_no_longer() {
+        let (faults, began) = (Faults::none(), tokio::time::Instant::now());
+        faults.latency().await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        faults.set_latency(Duration::from_millis(50));
+        faults.latency().await;
+        assert_eq!(began.elapsed(), Duration::from_millis(50));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use ledgerline_lake::plan::Pointer;
 use ledgerline_lake::ports::ReadChunk;
-use ledgerline_ledger::checkpoint::{archive_key, archived_size, live_key};
+use ledgerline_ledger::checkpoint::{archive_folder, archive_key, archived_size, live_key};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::{
     ArchivedCheckpoint, Checkpoints, Lock, ObjectState, Put, ReadSegment, Tiles, WriteSegment,
@@ -160,14 +160,14 @@ impl FakeLedgerBucket {
         what: &str,
         change: impl FnOnce() -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        tokio::task::yield_now().await;
+        self.faults.latency().await;
         self.calls.add(call, 1);
         let name = format!("{call} {what}");
         self.faults.write(&name, change)
     }
 
     async fn read<T>(&self, call: &'static str, look: impl FnOnce() -> T) -> Result<T, StoreError> {
-        tokio::task::yield_now().await;
+        self.faults.latency().await;
         self.calls.add(call, 1);
         self.faults.read(call)?;
         Ok(look())
@@ -274,14 +274,18 @@ impl Tiles for FakeLedgerBucket {
 
 impl Checkpoints for FakeLedgerBucket {
     async fn archived(&self, log: &LogId, from: u64, limit: usize) -> Result<Vec<ArchivedCheckpoint>, StoreError> {
-        let all = self.read("s3:ListObjectVersions", || self.all()).await?;
-        let versions =
-            all.into_iter().flat_map(|(key, versions)| versions.into_iter().rev().map(move |one| (key.clone(), one)));
-        let found = versions
-            .filter(|(_, version)| !version.is_delete_marker)
-            .filter_map(|(key, version)| Some((archived_size(log, &key)?, key, version.version_id)))
-            .map(|(size, key, version_id)| ArchivedCheckpoint { size, key, version_id });
-        Ok(found.filter(|one| one.size >= from).take(limit).collect())
+        self.read("s3:ListObjectVersions", || {
+            let objects = self.lock();
+            let folder = archive_folder(log);
+            let inside = objects.range(archive_key(log, from)..).take_while(|(key, _)| key.starts_with(&folder));
+            let sized = inside.filter_map(|(key, versions)| Some((archived_size(log, key)?, key, versions)));
+            let found = sized.flat_map(|(size, key, versions)| {
+                let newest_first = versions.iter().rev().filter(|version| !version.is_delete_marker);
+                newest_first.map(move |version| (size, key.clone(), version.version_id.clone()))
+            });
+            found.take(limit).map(|(size, key, version_id)| ArchivedCheckpoint { size, key, version_id }).collect()
+        })
+        .await
     }
 
     async fn checkpoint(&self, archived: &ArchivedCheckpoint) -> Result<Vec<u8>, StoreError> {
@@ -314,8 +318,7 @@ impl Checkpoints for FakeLedgerBucket {
 
 impl ReadChunk for FakeBucket {
     async fn read_chunk(&self, pointer: &Pointer) -> Result<Bytes, StoreError> {
-        tokio::task::yield_now().await;
-        self.faults().read("s3:GetObject")?;
+        self.read("s3:GetObject").await?;
         let failure = || Failure::new(format!("read chunk {} of {}", pointer.ordinal, pointer.plan));
         let plan = self.get(&pointer.plan).ok_or_else(|| StoreError::NotFound(failure()))?;
         let range = pointer.offset as usize..(pointer.offset + pointer.length) as usize;

@@ -57,21 +57,16 @@ impl FakeBucket {
         self.lock().get(key).cloned()
     }
 
-    /// The faults of its run.
-    pub(crate) fn faults(&self) -> &Faults {
-        &self.faults
-    }
-
     /// One read call, which may not be answered.
-    async fn read(&self, call: &'static str) -> Result<(), StoreError> {
-        tokio::task::yield_now().await;
+    pub(crate) async fn read(&self, call: &'static str) -> Result<(), StoreError> {
+        self.faults.latency().await;
         self.calls.add(call, 1);
         self.faults.read(call)
     }
 
     /// One put; `true` if the key was free. A key that is taken keeps its object.
     async fn put_once(&self, key: &str, bytes: Bytes) -> Result<bool, StoreError> {
-        tokio::task::yield_now().await;
+        self.faults.latency().await;
         self.calls.add("s3:PutObject", 1);
         let call = format!("s3:PutObject {}", key.split('/').next().unwrap_or_default());
         self.faults.write(&call, || {

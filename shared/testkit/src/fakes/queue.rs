@@ -78,7 +78,7 @@ impl SendPointers for FakeQueue {
     async fn send(&self, pointers: &[Pointer]) -> Result<(), StoreError> {
         const CALL: &str = "sqs:SendMessageBatch";
         for batch in pointers.chunks(MESSAGES_PER_BATCH) {
-            tokio::task::yield_now().await;
+            self.faults.latency().await;
             self.calls.add(CALL, 1);
             self.faults.write(CALL, || batch.iter().try_for_each(|pointer| self.take(pointer)))?;
         }

@@ -44,7 +44,7 @@ impl Sign for FakeSigner {
 
     async fn sign(&self, message: &[u8]) -> Result<[u8; 64], StoreError> {
         const CALL: &str = "kms:Sign";
-        tokio::task::yield_now().await;
+        self.faults.latency().await;
         self.calls.add(CALL, 1);
         // To its caller a signature that was lost on its way is one that was never made.
         if self.faults.strike(CALL).is_some() {

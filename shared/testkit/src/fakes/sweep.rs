@@ -43,13 +43,13 @@ impl Wire {
         call: &'static str,
         change: impl FnOnce() -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        tokio::task::yield_now().await;
+        self.faults.latency().await;
         self.calls.add(call, 1);
         self.faults.write(call, change)
     }
 
     async fn read<T>(&self, call: &'static str, look: impl FnOnce() -> T) -> T {
-        tokio::task::yield_now().await;
+        self.faults.latency().await;
         self.calls.add(call, 1);
         look()
     }

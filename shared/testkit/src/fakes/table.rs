@@ -44,7 +44,7 @@ impl Table {
     /// The weather's.
     pub async fn batch_get(&self, keys: &[(String, String)]) -> Result<Vec<Option<Item>>, StoreError> {
         const CALL: &str = "dynamodb:BatchGetItem";
-        tokio::task::yield_now().await;
+        self.faults.latency().await;
         self.calls.add(CALL, keys.len().div_ceil(KEYS_PER_READ));
         assert_distinct(keys.iter());
         self.faults.read(CALL)?;
@@ -58,7 +58,7 @@ impl Table {
     /// The weather's.
     pub async fn get(&self, pk: &str, sk: &str) -> Result<Option<Item>, StoreError> {
         const CALL: &str = "dynamodb:GetItem";
-        tokio::task::yield_now().await;
+        self.faults.latency().await;
         self.calls.add(CALL, 1);
         self.faults.read(CALL)?;
         Ok(self.lock().get(&(pk.to_owned(), sk.to_owned())).cloned())
@@ -95,7 +95,7 @@ impl Table {
         call: &'static str,
         change: impl FnOnce(&mut Items) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        tokio::task::yield_now().await;
+        self.faults.latency().await;
         self.calls.add(call, 1);
         self.faults.write(call, || change(&mut self.lock()))
     }

@@ -42,7 +42,7 @@ impl FakeWatch {
 
 impl WatchLogs for FakeWatch {
     async fn watched(&self, log: &LogId) -> Result<Option<Watched>, StoreError> {
-        tokio::task::yield_now().await;
+        self.faults.latency().await;
         self.faults.read("dynamodb:GetItem")?;
         if self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(log) {
             return Err(StoreError::Corrupt(Failure::new("a row of verification lacks a time")));
@@ -51,7 +51,7 @@ impl WatchLogs for FakeWatch {
     }
 
     async fn remember(&self, log: &LogId, before: Option<&Watched>, now: &Watched) -> Result<(), StoreError> {
-        tokio::task::yield_now().await;
+        self.faults.latency().await;
         self.faults.write("dynamodb:PutItem", || {
             let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
             if rows.get(log) != before {
