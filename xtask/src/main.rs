@@ -45,6 +45,15 @@ enum Task {
         /// What to measure
         #[arg(value_enum, default_value = "all")]
         subject: bench::Subject,
+        /// The largest ledger that verify reads; 10000000 takes some 3 GB of disk and minutes to make, once
+        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+        entries: u64,
+    },
+    /// Verify a folder of `bench verify`, which starts this
+    #[command(hide = true)]
+    VerifyFolder {
+        /// The folder
+        folder: PathBuf,
     },
     /// Run every test, those on the local stack included
     Test,
@@ -69,7 +78,13 @@ fn run(task: Task) -> Result<bool, Fault> {
         Task::Send { files, wait } => block(send_files(&files, wait))?.map(|()| true),
         Task::Gen(arguments) => generate(&arguments).map(|()| true),
         Task::Check => check::run(),
-        Task::Bench { subject } => bench::run(subject).map(|()| true),
+        Task::Bench { subject, entries } => bench::run(subject, entries).map(|()| true),
+        Task::VerifyFolder { folder } => {
+            let verified = bench::verify_folder(&folder)?;
+            writeln!(io::stdout(), "{verified}")
+                .map(|()| true)
+                .map_err(|error| Fault::caused_by("cannot write the answer", error, "leave standard output open"))
+        }
         Task::Test => suite::run(),
     }
 }

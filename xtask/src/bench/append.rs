@@ -1,5 +1,11 @@
 //! The pure path of an append, from a plan's chunks to the tiles, beside the hashes and the gzip that no append can do without.
 
+pub(super) mod cost;
+pub(super) mod latency;
+
+mod capacity;
+mod world;
+
 use std::hint::black_box;
 
 use ledgerline_lake::plan::Plan;

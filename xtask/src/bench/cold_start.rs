@@ -10,16 +10,94 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::{DAY, SEED};
+use crate::fault::Fault;
+use crate::r#gen::{GenArgs, generate};
+use crate::local::{self, FUNCTIONS, functions_directory};
+use crate::paths;
+use crate::tools::{self, say};
+
 /// Starts of each binary. Odd, so that the median is one of them.
 const STARTS: usize = 15;
 /// Longer than any start that is worth measuring.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Every function's start beside an empty one's.
+pub(super) fn measure() -> Result<(), Fault> {
+    let mut build = Command::new("cargo");
+    build
+        .args(["build", "--release", "--package", "ledgerline-lambda", "--example", "empty"])
+        .current_dir(paths::root());
+    tools::run(&mut build, || "repair what the compiler names".to_owned())?;
+    let failed =
+        |cause: String| Fault::new(format!("no cold start measured: {cause}"), "start the stack: cargo xtask up");
+    let empty = start(&paths::target().join("release/examples/empty"), &[]).map_err(failed)?;
+    say(&format!(
+        "cold start: process start to the first request for work, medians\n  {:12} {:7.2} ms",
+        "empty", empty
+    ));
+    let environment = environment()?;
+    make_data_keys()?;
+    for function in FUNCTIONS {
+        let took = start(&functions_directory().join(function).join("bootstrap"), &environment).map_err(failed)?;
+        say(&format!("  {function:12} {took:7.2} ms, {:.1} times the empty one", took / empty));
+    }
+    Ok(())
+}
+
+/// One event through the stack: transform's first start makes the data keys, every later one, as measured, unwraps them.
+fn make_data_keys() -> Result<(), Fault> {
+    let stack = local::up()?;
+    let records = generate(&GenArgs::calm(1, SEED, DAY)).records;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|error| Fault::caused_by("cannot start", error, "free some memory or file handles"))?;
+    runtime.block_on(async {
+        crate::send::put(&stack, &records).await?;
+        stack.wait_until_drained(std::time::Duration::from_secs(60)).await.map(drop)
+    })
+}
+
+fn start(binary: &Path, environment: &[(String, String)]) -> Result<f64, String> {
+    median_start(binary, environment).map(|took| took.as_secs_f64() * 1e3)
+}
+
+/// What every function of the running stack is told, together: transform opens its keys before it asks for work.
+fn environment() -> Result<Vec<(String, String)>, Fault> {
+    let stack = local::up()?;
+    let mut all = vec![
+        ("AWS_ENDPOINT_URL".to_owned(), stack.endpoint.clone()),
+        ("AWS_REGION".to_owned(), stack.region.clone()),
+        ("AWS_ACCESS_KEY_ID".to_owned(), "test".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY".to_owned(), "test".to_owned()),
+        ("LOCK_MODE".to_owned(), "GOVERNANCE".to_owned()),
+        ("RETENTION_DAYS".to_owned(), "1".to_owned()),
+        ("DEPLOYMENT_ID".to_owned(), "local".to_owned()),
+        ("DEFAULT_ORG".to_owned(), "default".to_owned()),
+        ("DATA_KEY_ID".to_owned(), "alias/unused".to_owned()),
+        ("SIGNING_KEY_ID".to_owned(), "alias/unused".to_owned()),
+        ("STREAM_NAME".to_owned(), stack.stream("EventStream")?.to_owned()),
+        ("BRONZE_QUEUE_URL".to_owned(), stack.queue("BronzeQueue")?.to_owned()),
+        ("LEDGER_QUEUE_URL".to_owned(), stack.queue("LedgerQueue")?.to_owned()),
+    ];
+    for (variable, logical) in
+        [("CONTROL_TABLE", "ControlTable"), ("INDEX_TABLE", "IndexTable"), ("KEYS_TABLE", "KeysTable")]
+    {
+        all.push((variable.to_owned(), stack.table(logical)?.to_owned()));
+    }
+    for (variable, logical) in [
+        ("BRONZE_BUCKET", "BronzeBucket"),
+        ("LAKE_BUCKET", "LakeBucket"),
+        ("STAGED_BUCKET", "StagedBucket"),
+        ("LEDGER_BUCKET", "LedgerBucket"),
+    ] {
+        all.push((variable.to_owned(), stack.bucket(logical)?.to_owned()));
+    }
+    Ok(all)
+}
+
 /// Median wall time from spawn to the first request for work, over [`STARTS`] starts of `binary`.
-///
-/// # Errors
-/// What kept the process from asking for work.
-pub(super) fn median_start(binary: &Path, environment: &[(String, String)]) -> Result<Duration, String> {
+fn median_start(binary: &Path, environment: &[(String, String)]) -> Result<Duration, String> {
     let mut times = Vec::with_capacity(STARTS);
     for _ in 0..STARTS {
         times.push(one_start(binary, environment)?);

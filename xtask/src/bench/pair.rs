@@ -11,15 +11,15 @@ use rustix::time::{ClockId, clock_gettime};
 /// Turns of each side. Odd, so that the median is one of them.
 const TURNS: usize = 9;
 
-/// CPU times of two sides over the same turns.
-#[derive(Debug)]
+/// Times of two sides over the same turns.
+#[derive(Debug, Clone)]
 pub(super) struct Pair {
     /// What the work cannot do without.
-    floor: Vec<Duration>,
+    pub(super) floor: Vec<Duration>,
     /// The product's own code.
-    ours: Vec<Duration>,
+    pub(super) ours: Vec<Duration>,
     /// Events handled in one turn.
-    events: usize,
+    pub(super) events: usize,
 }
 
 /// Times `floor` and `ours` alternately, after one unmeasured turn of each.
@@ -36,15 +36,15 @@ pub(super) fn time_pair(events: usize, mut floor: impl FnMut(), mut ours: impl F
 
 impl Pair {
     /// Median, least and greatest of `ours / floor`, turn by turn.
-    fn ratios(&self) -> (f64, f64, f64) {
+    pub(super) fn ratios(&self) -> (f64, f64, f64) {
         let mut ratios: Vec<f64> =
             self.ours.iter().zip(&self.floor).map(|(ours, floor)| ours.as_secs_f64() / floor.as_secs_f64()).collect();
         ratios.sort_by(f64::total_cmp);
         (ratios[ratios.len() / 2], ratios[0], ratios[ratios.len() - 1])
     }
 
-    /// Median microseconds of CPU per event.
-    fn per_event_us(&self, times: &[Duration]) -> f64 {
+    /// Median microseconds per event.
+    pub(super) fn per_event_us(&self, times: &[Duration]) -> f64 {
         let mut times = times.to_vec();
         times.sort();
         times[times.len() / 2].as_secs_f64() * 1e6 / self.events as f64
