@@ -179,9 +179,23 @@ pub(crate) struct VerifyArgs {
     /// A checkpoint that witnesses cosigned, as `ledgerline witness` writes it
     #[arg(long = "cosigned", value_name = "FILE", requires = "witnesses")]
     pub(crate) cosigned: Vec<PathBuf>,
+    /// The witnesses must have cosigned within this time: a number and s, m, h or d, such as 36h
+    #[arg(long, value_name = "DURATION", requires = "witnesses", value_parser = duration_s)]
+    pub(crate) witnessed_within: Option<u64>,
     /// Do not ask for locks: for a copy whose versions.jsonl is lost
     #[arg(long)]
     pub(crate) without_locks: bool,
+}
+
+/// A duration in seconds.
+fn duration_s(text: &str) -> Result<u64, String> {
+    let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
+    let read = units.into_iter().find_map(|(unit, seconds)| {
+        let number = text.strip_suffix(unit)?;
+        // `parse` takes a sign, too.
+        number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse::<u64>().ok()?.checked_mul(seconds))?
+    });
+    read.ok_or_else(|| "write a whole number and its unit, one of s, m, h and d, such as 90m or 36h".to_owned())
 }
 
 /// A deployment to talk to.

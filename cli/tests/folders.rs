@@ -143,6 +143,8 @@ fn a_clean_folder_holds_and_says_whose_key_it_took() {
     assert_eq!(told["logs"][0]["size"], 700);
     assert_eq!(told["logs"][0]["signed"], 700);
     assert_eq!(told["keysFrom"], "the caller");
+    assert_eq!(told["leftOut"], serde_json::json!(["locks", "deleteMarkers"]), "a folder's word alone");
+    assert!(said.contains("its maker's word alone") && said.contains("delete markers"), "{said}");
     assert_eq!(told["findings"].as_array().map(Vec::len), Some(0));
     assert!(output.stderr.is_empty());
 }
@@ -379,6 +381,11 @@ fn a_witness_cosigns_growth_and_refuses_a_shrunk_or_forked_log() {
     let output = run(&[base.as_slice(), &["--cosigned", path(&cosigned)]].concat());
     assert_eq!(code(&output), 0, "{}", text(&output));
     assert_eq!(code(&run(&base)), 1, "nobody cosigned what the folder itself holds");
+    for (within, expected) in [("1h", 0), ("2", 2), ("-1h", 2), ("99999999999999999d", 2)] {
+        let within = format!("--witnessed-within={within}");
+        let output = run(&[base.as_slice(), &["--cosigned", path(&cosigned), &within]].concat());
+        assert_eq!(code(&output), expected, "{within}: {}", text(&output));
+    }
 
     // The state remembers 700 entries: what was cosigned before is refused now.
     let shrunk = look(&small);

@@ -11,7 +11,9 @@ use indicatif::ProgressBar;
 use ledgerline_ledger::checkpoint::{UnverifiedCheckpoint, live_key};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::signing::VerifyingKeys;
-use ledgerline_ledger::verify::{Finding, FindingKind, LockRule, LogReport, Options, Progress, Report, Trust, verify};
+use ledgerline_ledger::verify::{
+    Finding, FindingKind, LockRule, LogReport, Options, Part, Progress, Report, Trust, verify,
+};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Answered, Outcome};
@@ -58,6 +60,7 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Answered {
         cosigned: cosigned.into_iter().map(|given| given.note).collect(),
         witness_quorum,
         witnesses,
+        witnessed_within_s: args.witnessed_within,
     };
     let options = Options {
         logs: logs.clone(),
@@ -192,7 +195,24 @@ impl Verified {
         }
         let logs = counted(self.report.logs.len() as u64, "log", "logs");
         let entries = counted(signed, "signed entry", "signed entries");
+        self.draw_what_nobody_saw(screen)?;
         screen.verdict(Mark::Good, &format!("It holds: {entries} in {logs}, none removed, none changed."))
+    }
+
+    /// What must not be read into "it holds".
+    fn draw_what_nobody_saw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
+        let unseen: u64 = self.report.logs.iter().map(|log| log.size.saturating_sub(log.witnessed)).sum();
+        if self.witnessed > 0 && unseen > 0 {
+            screen.gap()?;
+            let what = format!("{} beyond the newest cosigned checkpoint", counted(unseen, "entry", "entries"));
+            screen.check(Mark::Look, &what, "no witness has seen them yet")?;
+        }
+        if !self.report.left_out.is_empty() {
+            screen.gap()?;
+            let parts: Vec<&str> = self.report.left_out.iter().map(|part| name_of(*part)).collect();
+            screen.check(Mark::Look, "not part of this evidence, or its maker's word alone", &parts.join("; "))?;
+        }
+        Ok(())
     }
 
     fn draw_findings(&self, screen: &mut Screen<'_>) -> io::Result<()> {
@@ -224,7 +244,7 @@ impl Answer for Verified {
         let findings: Vec<Value> = self.report.findings.iter().map(finding).collect();
         let Report { logs, unchecked, .. } = &self.report;
         json!({
-            "logs": logs, "findings": findings, "unchecked": unchecked,
+            "logs": logs, "findings": findings, "unchecked": unchecked, "leftOut": self.report.left_out,
             "keysFrom": self.keys_from.unwrap_or("the caller"),
             "locksChecked": !self.without_locks, "witnessesAsked": self.witnessed,
         })
@@ -275,6 +295,15 @@ impl Answer for Verified {
                 screen.verdict(Mark::Look, &verdict)
             }
         }
+    }
+}
+
+fn name_of(part: Part) -> &'static str {
+    match part {
+        Part::Heads => "heads (whether more was committed than lies here)",
+        Part::Postings => "postings (whether access requests find every entry)",
+        Part::Locks => "locks (whether the evidence could be deleted)",
+        Part::DeleteMarkers => "delete markers (whether somebody tried to)",
     }
 }
 

@@ -56,7 +56,8 @@ pub fn verify<E: Evidence + ?Sized>(
     let handed_over = trust.checkpoints.iter().filter_map(|note| notes::log_of(note)).filter(|log| wanted(log));
     let names: BTreeSet<LogId> = inventories.keys().cloned().chain(heads.keys().cloned()).chain(handed_over).collect();
     let none = Inventory::default();
-    let mut report = Report::default();
+    let left_out = Part::missing_from(evidence, heads_are_given, stored.is_some(), options.locks);
+    let mut report = Report { left_out, ..Report::default() };
     let mut found = Found { findings, differing: Vec::new() };
     // What lies before it was not read, and what lies behind it is still being written.
     let mut ranges: HashMap<LogId, std::ops::Range<u64>> = HashMap::new();
@@ -76,6 +77,7 @@ pub fn verify<E: Evidence + ?Sized>(
                 heads_are_given,
                 trusted,
                 cosigned: cosigned.filter(|note| notes::is_claimed_by(log, note)).collect(),
+                witnessed_within_s: trust.witnessed_within_s,
                 copies: &copies,
             };
             logs::check(&scope, keys, &mut stored, &mut found, progress)
@@ -155,6 +157,9 @@ pub struct Trust {
     pub witnesses: Vec<String>,
     /// How many different witnesses must have cosigned one checkpoint of each log.
     pub witness_quorum: usize,
+    /// How long ago, in seconds, the last of these cosignatures may be at most, by its witness's clock and the caller's; of
+    /// any age if not given.
+    pub witnessed_within_s: Option<u64>,
 }
 
 /// What to look at, and how.
@@ -197,9 +202,38 @@ pub struct Report {
     pub logs: Vec<LogReport>,
     /// All contradictions, by log in the order in which they were met.
     pub findings: Vec<Finding>,
+    /// What the evidence does not tell of, or tells on its maker's word alone: nothing is said of it.
+    pub left_out: Vec<Part>,
     /// Logs that could not be looked at to the end. None of them is among `logs`; what was found in one before that is
     /// among the findings.
     pub unchecked: Vec<Unchecked>,
+}
+
+/// What evidence may have beside entries, tiles and checkpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Part {
+    /// The heads: whether more was committed than lies here.
+    Heads,
+    /// The index: whether an access request finds every entry.
+    Postings,
+    /// The locks: whether evidence could be deleted. A folder's list of them is its maker's word.
+    Locks,
+    /// Delete markers: whether somebody tried to. A folder's list of them is its maker's word.
+    DeleteMarkers,
+}
+
+impl Part {
+    fn missing_from<E: Evidence + ?Sized>(evidence: &E, heads: bool, postings: bool, locks: LockRule) -> Vec<Self> {
+        let copied = !evidence.is_live();
+        let parts = [
+            (Self::Heads, !heads),
+            (Self::Postings, !postings),
+            (Self::Locks, copied || locks == LockRule::Ignore),
+            (Self::DeleteMarkers, copied),
+        ];
+        parts.into_iter().filter(|(_, missing)| *missing).map(|(part, _)| part).collect()
+    }
 }
 
 /// A log that could not be looked at to the end, which says nothing of whether it holds.
@@ -237,6 +271,9 @@ pub struct LogReport {
     pub signed: u64,
     /// The size of the largest checkpoint that enough witnesses cosigned.
     pub witnessed: u64,
+    /// Since when so many have, in epoch seconds by their clocks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub witnessed_at_s: Option<u64>,
     /// Entries below it were not read in this run.
     pub from: u64,
     /// Entries read and hashed in this run.
@@ -273,6 +310,7 @@ impl LogReport {
             root: String::new(),
             signed: 0,
             witnessed: 0,
+            witnessed_at_s: None,
             from: 0,
             entries: 0,
             newest_event: None,

@@ -69,6 +69,19 @@ impl<'a, E: Evidence + ?Sized> Comparing<'a, E> {
 
     /// Starts anew at `size`, from stored tiles alone; whether they were all there.
     pub(crate) fn restart(&mut self, size: u64) -> Result<bool, EvidenceFault> {
+        let restored = self.restored(size)?;
+        self.by_tiles = None;
+        let whole = restored.is_some();
+        self.by_entries = restored.unwrap_or_default();
+        Ok(whole)
+    }
+
+    /// The root that the log had at `size`, from stored tiles alone; `None` if they are not all there.
+    pub(crate) fn root_at(&self, size: u64) -> Result<Option<Hash>, EvidenceFault> {
+        Ok(self.restored(size)?.map(|spine| spine.root()))
+    }
+
+    fn restored(&self, size: u64) -> Result<Option<Spine>, EvidenceFault> {
         let mut fault = None;
         let restored = Spine::restore(size, |level, index, width| match self.stored_prefix(level, index, width) {
             Ok(hashes) => hashes,
@@ -77,13 +90,7 @@ impl<'a, E: Evidence + ?Sized> Comparing<'a, E> {
                 None
             }
         });
-        if let Some(fault) = fault {
-            return Err(fault);
-        }
-        self.by_tiles = None;
-        let whole = restored.is_some();
-        self.by_entries = restored.unwrap_or_default();
-        Ok(whole)
+        fault.map_or(Ok(restored), Err)
     }
 
     /// The first `width` hashes of a tile, from whichever stored version has so many.

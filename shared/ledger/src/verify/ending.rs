@@ -32,10 +32,7 @@ impl<E: Evidence + ?Sized> Check<'_, E> {
         self.tiles_listed();
         self.head_row(known);
         self.outside();
-        if self.keys.need_witnesses() && self.report.witnessed == 0 {
-            let detail = "no checkpoint that holds carries them";
-            self.findings.push(FindingKind::WitnessMissing.at(live_key(self.scope.log), None, detail));
-        }
+        self.witnesses();
         self.report.size = self.end;
         self.report.from = self.start.max(self.report.pruned_to);
         if self.end == 0 {
@@ -46,6 +43,24 @@ impl<E: Evidence + ?Sized> Check<'_, E> {
         self.report.checkpoint =
             self.newest.take().map(|checkpoint| String::from_utf8_lossy(&checkpoint.note()).into_owned());
         Ok(())
+    }
+
+    /// Whether enough witnesses have cosigned, and lately, if that is asked for.
+    fn witnesses(&mut self) {
+        if !self.keys.need_witnesses() {
+            return;
+        }
+        let key = || live_key(self.scope.log);
+        let Some(since_s) = self.report.witnessed_at_s else {
+            let detail = "no checkpoint that holds carries them";
+            return self.findings.push(FindingKind::WitnessMissing.at(key(), None, detail));
+        };
+        let age_s = since_s.abs_diff(self.scope.options.now_ms / 1000);
+        if let Some(within_s) = self.scope.witnessed_within_s.filter(|within_s| age_s > *within_s) {
+            let size = self.report.witnessed;
+            let detail = format!("the one of {size} entries was cosigned {age_s} s ago, {within_s} s are allowed");
+            self.findings.push(FindingKind::WitnessStale.at(key(), Some(size), detail));
+        }
     }
 
     pub(super) fn blame_tiles(&mut self, disagreements: Vec<Disagreement>) {
@@ -115,13 +130,18 @@ impl<E: Evidence + ?Sized> Check<'_, E> {
                     self.live[at].1 = note;
                     accepted
                 }
-                Watch::Cosigned(at) => {
+                Watch::Cosigned(at) if size > self.end => {
                     let note = self.scope.cosigned[at];
                     self.accept(&live_key(self.scope.log), None, note.as_bytes()).is_some()
                 }
+                Watch::Cosigned(_) => false,
                 Watch::Trusted(_) => true,
                 Watch::Head | Watch::End => continue,
             };
+            // Entries lead no further than to somewhere before it, and yet the log has it.
+            if size <= self.end {
+                self.compare_by_tiles(size, watch)?;
+            }
             let shrunk = accepted && size > self.end && matches!(watch, Watch::Trusted(_) | Watch::Cosigned(_));
             if shrunk {
                 let detail = format!("it had {size} entries, and has {}", self.end);

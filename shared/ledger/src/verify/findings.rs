@@ -185,6 +185,11 @@ finding_kinds! {
     CheckpointBadSignature, "checkpoint_bad_signature",
         "A checkpoint's text or signature was changed after it was signed.",
         "Restore it from its archived copy or from a witness.";
+    /// What the caller relies on cannot be compared with the log.
+    CheckpointUnverifiable, "checkpoint_unverifiable",
+        "A checkpoint that was handed over cannot be compared with the log: entries and tiles up to its size are gone.",
+        "Restore the tiles that are named as missing or altered from a copy, then verify again; until then nothing tells whether the \
+         log is still the one that this checkpoint saw.";
     /// Two signed checkpoints contradict each other.
     CheckpointForked, "checkpoint_forked",
         "A checkpoint with a good signature contradicts the log: the log was shown in two versions.",
@@ -245,6 +250,10 @@ finding_kinds! {
     WitnessMissing, "witness_missing",
         "No checkpoint of this log carries enough good cosignatures of the named witnesses.",
         "Run the witness, or hand over the checkpoints that it cosigned.";
+    /// Enough witnesses have cosigned, and too long ago.
+    WitnessStale, "witness_stale",
+        "The newest checkpoint that enough witnesses cosigned is older than was asked for.",
+        "Run the witnesses: since then nobody outside has vouched for the log. If they did run, compare their clocks with yours.";
 }
 
 impl FindingKind {

@@ -4,7 +4,7 @@
 //! `versions.jsonl` every version and delete marker, `heads.jsonl` and `postings.jsonl` the rows, where they were
 //! exported. Invariant: a file below `ledger/` or `versions/` that the list leaves out is reported as an unlocked version,
 //! never passed over; no line of a list can make a reader leave the folder; and nothing in the folder, which may be made by
-//! an attacker, makes a reader wait or take more memory than an object, a line or a few keys need.
+//! an attacker, makes a reader follow a link, wait, or take more memory than an object, a line or a few keys need.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -54,7 +54,7 @@ impl Folder {
         let mut room = MAX_KEYS_BYTES;
         files_below(&folder, &mut |path| {
             if path.extension().is_some_and(|extension| extension == "vkey") {
-                let bytes = read_at_most(&path, room).map_err(|error| fault(&path, error))?;
+                let bytes = read_at_most(&self.root, &path, room).map_err(|error| fault(&path, error))?;
                 room = room.checked_sub(bytes.len()).ok_or_else(|| {
                     EvidenceFault::Malformed(format!("{KEYS_FOLDER}/ holds more than {MAX_KEYS_BYTES} bytes of keys"))
                 })?;
@@ -73,7 +73,7 @@ impl Folder {
     /// Calls `each` for every line of a list; `false` if there is no such file.
     fn lines(&self, name: &str, each: &mut dyn FnMut(&str) -> Option<()>) -> Result<bool, EvidenceFault> {
         let path = self.root.join(name);
-        let file = match open_file(&path) {
+        let file = match open_file(&self.root, &path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(fault(&path, error)),
@@ -152,7 +152,7 @@ impl Evidence for Folder {
             return Err(EvidenceFault::Malformed(format!("{:?} is not a key", version.key)));
         };
         let path = self.root.join(&relative);
-        read_at_most(&path, most_bytes(&version.key)).map_err(|error| match error.kind() {
+        read_at_most(&self.root, &path, most_bytes(&version.key)).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => EvidenceFault::Missing(relative),
             _ => fault(&path, error),
         })
@@ -302,8 +302,16 @@ fn files_below(folder: &Path, each: &mut dyn FnMut(PathBuf) -> Result<(), Eviden
     Ok(())
 }
 
-/// Opens a file of bytes. A pipe or a device is none: whoever opens one may wait for ever, or read without end.
-fn open_file(path: &Path) -> io::Result<File> {
+/// Opens a file of bytes. A pipe or a device is none: whoever opens one may wait for ever, or read without end. Nor is a
+/// link one, on any part of the way below the root: it leads to what is no part of the folder.
+fn open_file(root: &Path, path: &Path) -> io::Result<File> {
+    let mut part = root.to_owned();
+    for name in path.strip_prefix(root).unwrap_or(path).components() {
+        part.push(name);
+        if fs::symlink_metadata(&part)?.is_symlink() {
+            return Err(io::Error::other(format!("{} is a symbolic link; put the file itself there", part.display())));
+        }
+    }
     let kind = fs::metadata(path)?.file_type();
     // Reading a folder fails at once, and says so.
     if kind.is_file() || kind.is_dir() {
@@ -314,8 +322,8 @@ fn open_file(path: &Path) -> io::Result<File> {
 }
 
 /// A file's bytes; of a larger file one byte more than `most`.
-fn read_at_most(path: &Path, most: usize) -> io::Result<Vec<u8>> {
-    let file = open_file(path)?;
+fn read_at_most(root: &Path, path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    let file = open_file(root, path)?;
     let mut bytes = Vec::new();
     file.take(most as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -32,6 +32,8 @@ pub(super) struct Scope<'a, E: ?Sized> {
     pub(super) trusted: Vec<Checkpoint>,
     /// Notes that witnesses cosigned.
     pub(super) cosigned: Vec<&'a str>,
+    /// How old a quorum's cosignatures may be.
+    pub(super) witnessed_within_s: Option<u64>,
     /// Digests of segments that stand at several places: in which logs.
     pub(super) copies: &'a HashMap<u64, Vec<LogId>>,
 }
@@ -211,7 +213,7 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
         self.end = reached.unwrap_or(0);
         self.report.segments = self.chain.len() as u64;
         self.keys.begin_at(self.chain.first().map_or(0, |place| inventory.segments[*place].first));
-        self.start_at();
+        self.start_at(&arranged.outside);
         let reader = SegmentReader { evidence: scope.evidence, log: scope.log, hasher: None };
         for place in arranged.outside {
             if inventory.segments[place].end() <= self.start {
@@ -259,12 +261,19 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
         Ok(known)
     }
 
-    /// A run that begins at a trusted checkpoint reads from the last segment's end that is not beyond it.
-    fn start_at(&mut self) {
-        let base = self.scope.trusted.iter().map(Checkpoint::size).max();
-        if let Some(base) = base.filter(|_| self.scope.options.incremental) {
-            let ends = self.chain.iter().map(|place| self.scope.inventory.segments[*place].end());
-            self.start = ends.take_while(|end| *end <= base).last().unwrap_or(0);
+    /// A run that begins at a trusted checkpoint reads from the last segment's end that is not beyond it, nor beyond the
+    /// first entry of an outsider that reaches over it: what such an orphan repeats was committed at or after that entry,
+    /// since its writer had seen the log so long, and none of it in there.
+    fn start_at(&mut self, outside: &[usize]) {
+        let mut base = self.scope.trusted.iter().map(Checkpoint::size).max().filter(|_| self.scope.options.incremental);
+        let segments = &self.scope.inventory.segments;
+        while let Some(reached) = base {
+            let ends = self.chain.iter().map(|place| segments[*place].end());
+            let start = ends.take_while(|end| *end <= reached).last().unwrap_or(0);
+            let outsiders = outside.iter().map(|place| &segments[*place]);
+            let straddling = outsiders.filter(|outsider| outsider.first < start && start < outsider.end());
+            base = straddling.map(|outsider| outsider.first).min();
+            self.start = start;
         }
     }
 
@@ -286,13 +295,56 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
         watches.extend(cosigned.map(|(at, note)| (claimed_size(note.as_bytes()).unwrap_or(0), Watch::Cosigned(at))));
         watches.sort_unstable();
         self.watches = watches;
-        self.skip_watches_below(self.start);
+        self.skip_watches_below(self.start)?;
         self.look()
     }
 
-    fn skip_watches_below(&mut self, size: u64) {
-        while self.watches.get(self.next_watch).is_some_and(|(at, _)| *at < size) {
+    /// Passes over sizes to which no entries lead. What the caller relies on is compared by tiles alone, where they can.
+    fn skip_watches_below(&mut self, size: u64) -> Result<(), EvidenceFault> {
+        while let Some((at, watch)) = self.watches.get(self.next_watch).copied().filter(|(at, _)| *at < size) {
             self.next_watch += 1;
+            self.compare_by_tiles(at, watch)?;
+        }
+        Ok(())
+    }
+
+    /// A trusted or cosigned checkpoint of a size to which no entries lead.
+    pub(super) fn compare_by_tiles(&mut self, size: u64, watch: Watch) -> Result<(), EvidenceFault> {
+        let (named, checkpoint) = match watch {
+            Watch::Trusted(at) => ("trusted", Some(self.scope.trusted[at].clone())),
+            Watch::Cosigned(at) => {
+                let note = self.scope.cosigned[at].as_bytes();
+                ("cosigned", self.accept(&live_key(self.scope.log), None, note))
+            }
+            Watch::Archived(_) | Watch::Live(_) | Watch::Head | Watch::End => return Ok(()),
+        };
+        let Some(checkpoint) = checkpoint else { return Ok(()) };
+        let root = checkpoint.root();
+        let (kind, detail) = match self.tree.root_at(size)? {
+            Some(by_tiles) if by_tiles == *root => {
+                self.note_witnesses(&checkpoint);
+                return Ok(());
+            }
+            Some(by_tiles) => {
+                let detail = format!("the {named} root of {size} entries is {root}, the log's tiles give {by_tiles}");
+                (FindingKind::LogForked, detail)
+            }
+            None => {
+                let detail = format!("it has {size} entries, and neither segments nor tiles give the log of that size");
+                (FindingKind::CheckpointUnverifiable, format!("a {named} checkpoint: {detail}"))
+            }
+        };
+        self.findings.push(kind.at(live_key(self.scope.log), Some(size), detail));
+        Ok(())
+    }
+
+    /// Remembers the largest checkpoint that enough witnesses cosigned, and since when they have.
+    fn note_witnesses(&mut self, checkpoint: &Checkpoint) {
+        let Some(since_s) = self.keys.witnessed_at(checkpoint) else { return };
+        let before = (self.report.witnessed, self.report.witnessed_at_s.unwrap_or(0));
+        if (checkpoint.size(), since_s) > before {
+            self.report.witnessed = checkpoint.size();
+            self.report.witnessed_at_s = Some(since_s);
         }
     }
 
@@ -325,9 +377,15 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
                 differing.extend(self.compare_postings(place, &done, stored));
             }
         }
+        // Committed is committed, even where the tree cannot be followed.
+        if !self.strays.is_empty() {
+            for leaf in &done.leaves {
+                self.strays.remove(leaf);
+            }
+        }
         if self.blind || self.tree.size() != job.from {
+            self.skip_watches_below(job.from)?;
             self.blind = !self.tree.restart(job.from)?;
-            self.skip_watches_below(job.from);
             // The tree stands on the tiles now: of what was read before, only what they have is in it.
             self.forget_acts(|leaf, stored| stored == Some(*leaf))?;
             if !self.blind {
@@ -340,9 +398,6 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
         }
         self.note_acts(std::mem::take(&mut done.read.acts));
         for leaf in &done.leaves {
-            if !self.strays.is_empty() {
-                self.strays.remove(leaf);
-            }
             self.tree.push(*leaf, &done.tiles)?;
             if self.watches.get(self.next_watch).is_some_and(|(size, _)| *size == self.tree.size()) {
                 self.look()?;
@@ -441,9 +496,7 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
         self.report.signed = self.report.signed.max(checkpoint.size());
         self.keys.signed(&checkpoint);
         self.keys.cover(checkpoint.size())?;
-        if self.keys.is_witnessed(&checkpoint) {
-            self.report.witnessed = self.report.witnessed.max(checkpoint.size());
-        }
+        self.note_witnesses(&checkpoint);
         self.newest = Some(checkpoint);
         Ok(())
     }
@@ -481,8 +534,8 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
             let (size, root) = (checkpoint.size(), checkpoint.root());
             let detail = format!("the cosigned root of {size} entries is {root}, the log's is {}", self.tree.root());
             self.findings.push(FindingKind::LogForked.at(live_key(self.scope.log), Some(size), detail));
-        } else if self.keys.is_witnessed(&checkpoint) {
-            self.report.witnessed = self.report.witnessed.max(checkpoint.size());
+        } else {
+            self.note_witnesses(&checkpoint);
         }
         Ok(())
     }

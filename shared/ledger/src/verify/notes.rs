@@ -4,6 +4,8 @@
 //! added it; never because a note carries it. A key is for one log: its name is the log's origin. Keys come one after the
 //! other: once a later one has signed, an earlier one signs no larger checkpoint.
 
+use std::collections::BTreeMap;
+
 use super::Trust;
 use super::evidence::EvidenceFault;
 use super::findings::FindingKind;
@@ -166,12 +168,17 @@ impl Keys {
         })
     }
 
-    /// Whether enough different witnesses have cosigned, if any must.
-    pub(crate) fn is_witnessed(&self, checkpoint: &Checkpoint) -> bool {
-        let mut names: Vec<&str> = checkpoint.cosignatures().iter().map(|one| one.witness.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        self.quorum > 0 && names.len() >= self.quorum
+    /// Since when enough different witnesses have cosigned, in epoch seconds by their clocks; `None` if they have not, or
+    /// none must.
+    pub(crate) fn witnessed_at(&self, checkpoint: &Checkpoint) -> Option<u64> {
+        let mut newest: BTreeMap<&str, u64> = BTreeMap::new();
+        for one in checkpoint.cosignatures() {
+            let time_s = newest.entry(&one.witness).or_default();
+            *time_s = one.time_s.max(*time_s);
+        }
+        let mut times: Vec<u64> = newest.into_values().collect();
+        times.sort_unstable_by(|left, right| right.cmp(left));
+        times.get(self.quorum.checked_sub(1)?).copied()
     }
 
     /// Whether cosignatures are asked for.

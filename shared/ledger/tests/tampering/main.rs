@@ -7,8 +7,10 @@
 
 mod builder;
 mod cases;
+mod folder;
 mod hostile;
 mod rotation;
+mod since;
 mod trust;
 mod unchecked;
 

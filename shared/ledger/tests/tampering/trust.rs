@@ -14,20 +14,20 @@ use super::{SEED, calls, check, check_both, clean, globex, options, trusting};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
-fn found(report: &Report) -> Vec<(FindingKind, Option<u64>)> {
+pub(crate) fn found(report: &Report) -> Vec<(FindingKind, Option<u64>)> {
     report.findings.iter().map(|found| (found.kind, found.entry)).collect()
 }
 
-fn note_of(ledger: &Ledger, log: &LogId, size: u64) -> String {
+pub(crate) fn note_of(ledger: &Ledger, log: &LogId, size: u64) -> String {
     String::from_utf8(ledger.bytes(&archive_key(log, size))).unwrap()
 }
 
-fn seen<'a>(report: &'a Report, log: &LogId) -> &'a ledgerline_ledger::verify::LogReport {
+pub(crate) fn seen<'a>(report: &'a Report, log: &LogId) -> &'a ledgerline_ledger::verify::LogReport {
     report.logs.iter().find(|seen| seen.log == log.as_str()).unwrap()
 }
 
 /// Writes something as of the time when the ledger was written, a day before it is verified.
-fn before(ledger: &mut Ledger, write: impl FnOnce(&mut Ledger)) {
+pub(crate) fn before(ledger: &mut Ledger, write: impl FnOnce(&mut Ledger)) {
     ledger.now_ms -= DAY_MS;
     write(ledger);
     ledger.now_ms += DAY_MS;
@@ -152,10 +152,13 @@ fn a_checkpoint_that_no_trusted_key_signed_is_not_trusted_either() {
     assert!(matches!(verify(&ledger, &trust, &options(&ledger), &mut |_| {}), Err(EvidenceFault::Malformed(_))));
 }
 
-fn cosign(note: &str, keys: &[String], witness: &LocalSigner) -> String {
+pub(crate) fn cosign(note: &str, keys: &[String], witness: &LocalSigner) -> String {
+    cosign_at(note, keys, witness, builder::EPOCH_MS / 1000)
+}
+
+fn cosign_at(note: &str, keys: &[String], witness: &LocalSigner, time_s: u64) -> String {
     let checkpoint =
         UnverifiedCheckpoint::parse(note.as_bytes()).unwrap().verify(&VerifyingKeys::parse(keys).unwrap()).unwrap();
-    let time_s = builder::EPOCH_MS / 1000;
     let signature = witness.sign_now(&checkpoint.cosignature_message(time_s));
     let cosigned = checkpoint.with_cosignature(&witness.verifying_key(KeyKind::Witness), time_s, &signature).unwrap();
     String::from_utf8(cosigned.note()).unwrap()
@@ -185,6 +188,37 @@ fn witnesses_must_have_cosigned_if_asked_for() {
     forked.rewrite(&key, |lines| lines.swap(1, 2));
     forked.rewrite_derived(&calls(), Some(SEED));
     assert!(found(&check(&forked, &trust, &only)).contains(&(LogForked, Some(686))));
+}
+
+#[test]
+fn a_cosignature_of_long_ago_satisfies_nobody_who_asks_for_a_new_one() {
+    let ledger = clean();
+    let now_s = ledger.now_ms / 1000;
+    let witness = |seed: u8| LocalSigner::from_seed(&format!("witness-{seed}.example"), &[seed; 32]).unwrap();
+    let only = Options { logs: vec![calls()], ..options(&ledger) };
+    let mut trust = Trust { witness_quorum: 2, ..trusting(&ledger) };
+    trust.witnesses = [7, 8].map(|seed| witness(seed).verifying_key(KeyKind::Witness).vkey()).to_vec();
+    let keys: Vec<String> = trust.keys.iter().chain(&trust.witnesses).cloned().collect();
+    let by_both = |size: u64, [one, other]: [u64; 2]| {
+        let once = cosign_at(&note_of(&ledger, &calls(), size), &keys, &witness(7), one);
+        cosign_at(&once, &keys, &witness(8), other)
+    };
+    let mut told = |cosigned: &[String], within_s: Option<u64>| {
+        (trust.cosigned, trust.witnessed_within_s) = (cosigned.to_vec(), within_s);
+        let report = check(&ledger, &trust, &only);
+        (found(&report), seen(&report, &calls()).witnessed, seen(&report, &calls()).witnessed_at_s)
+    };
+    let old = by_both(686, [now_s - 7_200, now_s - 90_000]);
+    assert_eq!(told(std::slice::from_ref(&old), None), (vec![], 686, Some(now_s - 90_000)), "of any age");
+    let stale = vec![(WitnessStale, Some(686))];
+    assert_eq!(told(std::slice::from_ref(&old), Some(7_200)), (stale, 686, Some(now_s - 90_000)), "one of two is old");
+    assert_eq!(told(std::slice::from_ref(&old), Some(90_000)).0, []);
+    // New cosignatures of the same size count, and so do those of a larger one, whatever else is older.
+    let again = by_both(686, [now_s - 60, now_s]);
+    assert_eq!(told(&[old.clone(), again], Some(7_200)), (vec![], 686, Some(now_s - 60)));
+    assert_eq!(told(&[old, by_both(866, [now_s, now_s])], Some(7_200)), (vec![], 866, Some(now_s)));
+    // A clock that is far ahead vouches for no present.
+    assert_eq!(told(&[by_both(866, [now_s + 90_000; 2])], Some(7_200)).0, [(WitnessStale, Some(866))]);
 }
 
 #[test]
