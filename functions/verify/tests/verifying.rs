@@ -226,6 +226,7 @@ async fn a_key_that_is_deployed_but_was_never_announced_does_not_count() {
 async fn a_retired_key_does_not_count_again() {
     let mut world = World::new();
     world.append(CALLS, 5).await;
+    assert!(world.run(Look::New).await.unwrap().holds);
     world.announce(CALLS, 8).await;
     world.deploy_key(8);
     world.append(CALLS, 3).await;
