@@ -173,6 +173,9 @@ impl Answer for Report {
             screen.check(Mark::Bad, &what, "the locked versions below are still there: find the call in CloudTrail")?;
         }
         match self.outcome() {
+            Outcome::Holds if expired > 0 => {
+                screen.verdict(Mark::Good, "Everything whose retention has not ended is locked.")
+            }
             Outcome::Holds => screen.verdict(Mark::Good, "Everything that must be locked is."),
             Outcome::Broken | Outcome::Unchecked => screen.verdict(Mark::Bad, "Evidence lacks its lock."),
         }

@@ -37,6 +37,8 @@ pub(super) fn run(args: &WitnessArgs, context: &Context) -> Answered {
     let source = Source::open(&args.source.place(), None, Locks::OnDemand)?;
     let inventory = Inventory::of(source.evidence.as_ref(), context)?;
     let mut seen = Vec::new();
+    // A log that cannot be looked at keeps none of the others from being cosigned.
+    let mut first_fault = None;
     for key in keys.iter().filter(|key| key.kind() == KeyKind::Log) {
         // The origin is <deployment>/<log>, and the key's name.
         let log = log_of_origin(key.name());
@@ -45,12 +47,19 @@ pub(super) fn run(args: &WitnessArgs, context: &Context) -> Answered {
         }
         let objects = log.as_ref().and_then(|log| inventory.logs.get(log));
         let outcome = match (&log, objects) {
-            (Some(log), Some(objects)) => look(log, objects, source.evidence.as_ref(), &keys, key.name(), &state)?,
+            (Some(log), Some(objects)) => look(log, objects, source.evidence.as_ref(), &keys, key.name(), &state),
             // What was seen once cannot vanish.
-            _ if state.logs.contains_key(key.name()) => Err("the log is gone".to_owned()),
+            _ if state.logs.contains_key(key.name()) => Ok(Err("the log is gone".to_owned())),
             _ => {
                 let remedy = "name the key of a log that is in this evidence";
-                return Err(Fault::new(format!("there is no log of {} in {}", key.name(), source.name), remedy));
+                Err(Fault::new(format!("there is no log of {} in {}", key.name(), source.name), remedy))
+            }
+        };
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(fault) => {
+                first_fault.get_or_insert(fault);
+                continue;
             }
         };
         let outcome = match outcome {
@@ -63,7 +72,11 @@ pub(super) fn run(args: &WitnessArgs, context: &Context) -> Answered {
         };
         seen.push(Seen { origin: key.name().to_owned(), outcome });
     }
-    Ok(Box::new(Witnessed { vkey: signer.verifying_key(KeyKind::Witness).vkey(), seen }))
+    match first_fault {
+        // A contradiction weighs more than what could not be looked at.
+        Some(fault) if seen.iter().all(|seen| seen.outcome.is_ok()) => Err(fault),
+        _ => Ok(Box::new(Witnessed { vkey: signer.verifying_key(KeyKind::Witness).vkey(), seen })),
+    }
 }
 
 /// The newest checkpoint, if it is signed and the log grew to it from what was seen last; or why it does not hold.

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ledgerline_ledger::append::{Commit, Marker};
 use ledgerline_ledger::chunk::ChunkId;
-use ledgerline_ledger::head::{SegmentRef, StoredHead};
+use ledgerline_ledger::head::{SegmentRef, SigningTurn, StoredHead};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{CommitAppend, FinishSegments, ReadHead, SigningTurns, WritePostings};
+use ledgerline_ledger::ports::{CommitAppend, FinishSegments, MarkPoison, ReadHead, SigningTurns, WritePostings};
 use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_testkit::fakes::control::FakeControl;
@@ -133,9 +133,16 @@ impl FinishSegments for Metered<FakeControl> {
     }
 }
 
+impl MarkPoison for Metered<FakeControl> {
+    async fn mark_poison(&self, chunk: &ChunkId, count: u64) -> Result<(), StoreError> {
+        self.used.wrote(OBJECT_ROW_BYTES);
+        self.fake.mark_poison(chunk, count).await
+    }
+}
+
 impl SigningTurns for Metered<FakeControl> {
-    async fn take_signing_turn(&self, log: &LogId, before_ms: u64, now_ms: u64) -> Result<(), StoreError> {
-        self.update(log, self.fake.take_signing_turn(log, before_ms, now_ms)).await
+    async fn take_signing_turn(&self, log: &LogId, turn: &SigningTurn) -> Result<(), StoreError> {
+        self.update(log, self.fake.take_signing_turn(log, turn)).await
     }
 
     async fn mark_signed(&self, log: &LogId, size: u64) -> Result<(), StoreError> {
@@ -183,6 +190,7 @@ fn head_bytes(log: &LogId, head: &StoredHead) -> usize {
         ("published", number(head.published)),
         ("signed", number(head.signed)),
         ("signedAt", number(head.signed_at_ms)),
+        ("signingKeys", nested(head.signing_keys.iter().map(String::len))),
     ])
 }
 
