@@ -292,6 +292,7 @@ mod tests {
             published: 1,
             signed: 1,
             signed_at_ms: 1,
+            signing_keys: vec![],
         };
         let bytes = |edge, unpublished| head_bytes(&log, &head(edge, unpublished));
         let bare = bytes(1, vec![]);

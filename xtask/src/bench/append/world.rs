@@ -174,7 +174,7 @@ mod tests {
                 staged: &world.staged,
                 lock: Lock { mode: LockMode::Compliance, retain_until_s: until },
                 deployment: "bench",
-                public_key: world.ports.signer.key(),
+                public_keys: &[world.ports.signer.key()],
             };
             check_everything(&stores).await.map_err(|found| found.join("\n"))
         };
