@@ -52,7 +52,7 @@ pub(crate) enum Command {
     Retention(RetentionArgs),
     /// Build the index of entries anew from the segments, and compare it with what is stored
     RebuildPostings(RebuildArgs),
-    /// Announce a new signing key in every log, under the old one
+    /// Announce a new signing key in every log, and let it sign once the old one vouches for it
     #[cfg(feature = "aws")]
     RotateKey(RotateKeyArgs),
     /// Cosign the logs' checkpoints, if they only grew since this witness last looked

@@ -75,6 +75,7 @@ const FUNCTIONS: [(&str, &[&str]); 7] = [
             "LOCK_MODE",
             "RETENTION_DAYS",
             "SIGNING_KEY_ID",
+            "FIRST_SIGNING_KEY_ID",
         ],
     ),
     ("DsarFunction", &["DEPLOYMENT_ID", "CONTROL_TABLE", "INDEX_TABLE", "KEYS_TABLE", "LEDGER_BUCKET", "DATA_KEY_ID"]),

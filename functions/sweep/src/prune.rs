@@ -138,11 +138,13 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
         match self.ports.evidence().delete(&version.key, &version.version_id).await {
             Ok(()) => Ok(true),
             Err(error) => {
-                // Gone after all: then so are its postings.
-                let protection = self.ports.evidence().protection(&version.key, &version.version_id).await?;
-                let Some(protection) = protection else { return Err(error.into()) };
-                // A crash before this leaves them to `rebuild-postings`, if it is held by the next look.
-                publication::Ports::index(self.ports).put_postings(&forgotten).await?;
+                let protection = self.ports.evidence().protection(&version.key, &version.version_id).await;
+                // Gone after all: then so are its postings. A crash before they are put back leaves them to
+                // `rebuild-postings`, if it is held by the next look.
+                if !matches!(protection, Ok(None)) {
+                    publication::Ports::index(self.ports).put_postings(&forgotten).await?;
+                }
+                let Some(protection) = protection? else { return Err(error.into()) };
                 if is_unprotected(&protection, self.now_ms()) {
                     return Err(error.into());
                 }

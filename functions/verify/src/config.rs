@@ -16,6 +16,8 @@ pub struct Config {
     pub ledger_bucket: String,
     /// The key that signs checkpoints.
     pub signing_key_id: String,
+    /// The deployment's first one; the same where no key was rotated.
+    pub first_signing_key_id: String,
     /// How to judge.
     pub rules: Rules,
 }
@@ -50,6 +52,7 @@ impl Config {
             index_table: env.text("INDEX_TABLE"),
             ledger_bucket: env.text("LEDGER_BUCKET"),
             signing_key_id: env.text("SIGNING_KEY_ID"),
+            first_signing_key_id: env.text("FIRST_SIGNING_KEY_ID"),
             rules: Rules {
                 deployment: env.text("DEPLOYMENT_ID"),
                 lock_mode: env.choice("LOCK_MODE", &modes).unwrap_or(LockMode::Governance),
@@ -76,6 +79,7 @@ mod tests {
             ("INDEX_TABLE", "index"),
             ("LEDGER_BUCKET", "ledger"),
             ("SIGNING_KEY_ID", "key"),
+            ("FIRST_SIGNING_KEY_ID", "key"),
             ("DEPLOYMENT_ID", "trial"),
             ("LOCK_MODE", "COMPLIANCE"),
             ("RETENTION_DAYS", "2555"),

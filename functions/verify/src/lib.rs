@@ -82,6 +82,8 @@ pub struct Ports<E, C, W, S> {
     pub watch: W,
     /// The signing key's public half.
     pub signer: S,
+    /// That of the deployment's first signing key; mostly the same.
+    pub first_signer: S,
 }
 
 /// Why a run could not tell, or not of every log. The invocation fails, and its alarm says so.
@@ -128,7 +130,7 @@ where
     let mut run = Run { look: request.look, now_ms, events: HashMap::new(), summary: Summary::default() };
     let (mut known, mut left_out) = (Vec::new(), HashSet::new());
     for log in ports.logs.logs().await? {
-        match recall(&ports.logs, &ports.watch, &ports.signer, &rules.deployment, &log).await {
+        match recall(&ports.logs, &ports.watch, [&ports.first_signer, &ports.signer], &rules.deployment, &log).await {
             Ok(remembered) => known.push(remembered),
             Err(fault) => {
                 run.not_verified(log.as_str(), &fault);

@@ -32,6 +32,7 @@ async fn main() -> Result<(), Error> {
         logs: ControlTable::new(dynamodb.clone(), &settings.control_table),
         watch: WatchTable::new(dynamodb, &settings.control_table),
         signer: KmsSigner::new(&sdk, &settings.signing_key_id),
+        first_signer: KmsSigner::new(&sdk, &settings.first_signing_key_id),
     };
     run(service_fn(async |event: LambdaEvent<Request>| {
         let deadline_ms = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);

@@ -42,7 +42,7 @@ pub(crate) enum RecallError {
 pub(crate) async fn recall(
     heads: &impl ReadHead,
     watch: &impl WatchLogs,
-    signer: &impl Sign,
+    signers: [&impl Sign; 2],
     deployment: &str,
     log: &LogId,
 ) -> Result<Known, RecallError> {
@@ -63,7 +63,16 @@ pub(crate) async fn recall(
             }
             before.keys.clone()
         }
-        None => vec![VerifyingKey::new(&origin, KeyKind::Log, &signer.public_key().await?)?.vkey()],
+        // A log may have been born under the first key and be seen for the first time under the present one. Once that has
+        // signed, the first one counts for nothing larger.
+        None => {
+            let mut keys = Vec::new();
+            for signer in signers {
+                keys.push(VerifyingKey::new(&origin, KeyKind::Log, &signer.public_key().await?)?.vkey());
+            }
+            keys.dedup();
+            keys
+        }
     };
     Ok(Known { log: log.clone(), head, before, keys })
 }

@@ -208,6 +208,17 @@ async fn a_rotation_between_two_runs_is_followed() {
 }
 
 #[tokio::test]
+async fn a_log_that_is_first_seen_after_a_rotation_is_verified_from_the_first_key_on() {
+    let mut world = World::new();
+    world.append(CALLS, 5).await;
+    world.announce(CALLS, 8).await;
+    world.deploy_key(8);
+    world.append(CALLS, 3).await;
+    assert!(world.run(Look::New).await.unwrap().holds);
+    assert_eq!(world.memory(CALLS).unwrap().keys, [world.vkey(CALLS, 7), world.vkey(CALLS, 8)]);
+}
+
+#[tokio::test]
 async fn a_key_that_is_deployed_but_was_never_announced_does_not_count() {
     let mut world = World::new();
     world.append(CALLS, 5).await;

@@ -101,7 +101,7 @@ impl NoteAct for ObjectRowTable {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(items::key(&act_partition(hour), &object.to_hex())))
-            .update_expression("SET #key=:key, #at=if_not_exists(#at,:at), #ttl=:ttl")
+            .update_expression("SET #key=:key, #at=:at, #ttl=:ttl")
             .expression_attribute_names("#key", "key")
             .expression_attribute_names("#at", NOTED_AT)
             .expression_attribute_names("#ttl", "ttl")

@@ -36,7 +36,7 @@ pub const ACT_HOUR_CHARS: usize = 13;
 /// Notes acts where whoever brings back what was forgotten finds them (ControlTable: UpdateItem on `ACTS#`): an act has no
 /// object in bronze that could be listed.
 pub trait NoteAct {
-    /// Notes under the hour of `now` that the act with this key is about to be planned. Noting it again changes nothing.
+    /// Notes under the hour of `now` that the act with this key is about to be planned. Noted again, the later time counts.
     fn note(&self, object: ObjectId, key: &str, now: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 

@@ -53,7 +53,9 @@ pub fn verify<E: Evidence + ?Sized>(
     let (inventories, findings) = inventory::list(evidence, options)?;
     let mut stored = Stored::read(evidence, wanted)?;
     let copies = copies(inventories.iter());
-    let handed_over = trust.checkpoints.iter().filter_map(|note| notes::log_of(note)).filter(|log| wanted(log));
+    // A log that is gone as a whole is named by what was handed over of it.
+    let handed_over = trust.checkpoints.iter().chain(&trust.cosigned);
+    let handed_over = handed_over.filter_map(|note| notes::log_of(note)).filter(|log| wanted(log));
     let names: BTreeSet<LogId> = inventories.keys().cloned().chain(heads.keys().cloned()).chain(handed_over).collect();
     let none = Inventory::default();
     let left_out = Part::missing_from(evidence, heads_are_given, stored.is_some(), options.locks);

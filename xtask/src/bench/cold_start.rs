@@ -76,6 +76,7 @@ fn environment() -> Result<Vec<(String, String)>, Fault> {
         ("DEFAULT_ORG".to_owned(), "default".to_owned()),
         ("DATA_KEY_ID".to_owned(), "alias/unused".to_owned()),
         ("SIGNING_KEY_ID".to_owned(), "alias/unused".to_owned()),
+        ("FIRST_SIGNING_KEY_ID".to_owned(), "alias/unused".to_owned()),
         ("STREAM_NAME".to_owned(), stack.stream("EventStream")?.to_owned()),
         ("BRONZE_QUEUE_URL".to_owned(), stack.queue("BronzeQueue")?.to_owned()),
         ("LEDGER_QUEUE_URL".to_owned(), stack.queue("LedgerQueue")?.to_owned()),

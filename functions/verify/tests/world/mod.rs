@@ -201,6 +201,7 @@ impl World {
             logs: Logs { control: &self.ports.control, unreadable: self.unreadable_head },
             watch: self.watch.clone(),
             signer: self.ports.signer.clone(),
+            first_signer: signer(7),
         };
         let rules = Rules {
             deployment: "trial".to_owned(),

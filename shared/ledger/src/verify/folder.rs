@@ -61,12 +61,15 @@ impl Folder {
                 let text = String::from_utf8(bytes).map_err(|_| {
                     EvidenceFault::Malformed(format!("{} holds no text, and so no key", path.display()))
                 })?;
-                keys.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
+                // In the order of the files' lines: of several keys of one log the oldest stands first.
+                for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+                    if !keys.iter().any(|key| key == line) {
+                        keys.push(line.to_owned());
+                    }
+                }
             }
             Ok(())
         })?;
-        keys.sort();
-        keys.dedup();
         Ok(keys)
     }
 

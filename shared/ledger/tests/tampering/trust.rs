@@ -139,6 +139,9 @@ fn a_log_cut_off_as_a_whole_is_shorter_than_what_was_seen_before() {
     // A log that is gone altogether was there, too.
     let trust = Trust { checkpoints: vec![note_of(&whole, &globex(), 91)], ..trusting(&whole) };
     assert!(found(&check(&ledger, &trust, &options(&ledger))).contains(&(LogShrunk, Some(0))));
+    // What a witness cosigned says so, too.
+    let trust = Trust { cosigned: vec![note_of(&whole, &globex(), 91)], ..trusting(&whole) };
+    assert_ne!(found(&check(&ledger, &trust, &options(&ledger))), []);
 }
 
 #[test]

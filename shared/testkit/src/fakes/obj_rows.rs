@@ -80,7 +80,7 @@ impl NoteAct for FakeObjectRows {
                 let at = key(format!("ACTS#{}", &now[..ACT_HOUR_CHARS]), object.to_hex());
                 let mut row = items.get(&at).cloned().unwrap_or_default();
                 row.insert("key".into(), json!(act_key));
-                row.entry("at".into()).or_insert_with(|| json!(now));
+                row.insert("at".into(), json!(now));
                 put(items, at, row);
                 Ok(())
             })
