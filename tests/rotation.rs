@@ -85,12 +85,15 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// One run of the scheduled verification; whether it ended by itself.
-    fn verify(&self) {
+    /// One run of the scheduled verification, which remembers a log at a size only if it found nothing wrong with it.
+    fn verify(&self, log: &Log<'_>, size: u64) -> Vec<String> {
         let invoke = self.lambda.invoke().function_name(self.function("VerifyFunction")).payload(Blob::new("{}"));
         let answer = self.stack.block(invoke.send()).unwrap();
         let said = String::from_utf8_lossy(answer.payload.as_ref().map_or(&[][..], Blob::as_ref)).into_owned();
         assert!(answer.function_error.is_none(), "{said}");
+        let memory = self.stack.item("ControlTable", &format!("WATCH#{}", log.name), "WATCH").unwrap_or_default();
+        assert_eq!(number(&memory, "size"), size, "{said}");
+        texts(&memory, "keys")
     }
 }
 
@@ -159,6 +162,7 @@ fn a_log_goes_on_under_another_kms_key_and_holds_from_the_first_one() {
     log.grow(EVENTS);
     let [first]: [String; 1] = log.signing_keys().try_into().unwrap();
     assert!(log.is_signed_by(EVENTS, &first));
+    assert_eq!(keys.verify(&log, EVENTS), [first.as_str()]);
 
     rotate(&stack, &new);
     let announced = EVENTS + 1;
@@ -170,6 +174,7 @@ fn a_log_goes_on_under_another_kms_key_and_holds_from_the_first_one() {
     log.grow(announced + EVENTS);
     assert!(log.is_signed_by(announced + EVENTS, &second));
     assert_eq!(log.signing_keys(), [second.as_str()], "the old key is retired");
+    assert_eq!(keys.verify(&log, announced + EVENTS), [first.as_str(), second.as_str()]);
     // Again is nothing more; and the old key vouches for the new one.
     rotate(&stack, &new);
     let verify = ["verify", "--log", &log.name, "--key", &first];
@@ -189,5 +194,5 @@ fn a_log_goes_on_under_another_kms_key_and_holds_from_the_first_one() {
     let folder = folder.to_str().unwrap();
     ledgerline(&stack, true, &["export", "--log", &log.name, "--out", folder], 0);
     ledgerline(&stack, false, &["verify", folder, "--key", &first], 0);
-    keys.verify();
+    keys.verify(&log, size);
 }
