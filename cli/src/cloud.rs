@@ -59,7 +59,8 @@ impl Cloud {
 
     /// Lets time pass.
     pub(crate) fn pause(&self, time: Duration) {
-        self.runtime.block_on(tokio::time::sleep(time));
+        // Made inside: a timer, too, looks for its runtime.
+        self.runtime.block_on(async { tokio::time::sleep(time).await });
     }
 
     /// Makes a client: clients look for the runtime that they sleep on when they are made.
