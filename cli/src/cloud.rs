@@ -95,7 +95,6 @@ impl Cloud {
     /// The verification keys of logs, each log's oldest first: those that counted when the scheduled verification last found
     /// it good, or the one that signs now where it never did.
     pub(crate) fn keys_of(&self, logs: &[LogId]) -> Result<Vec<String>, Fault> {
-        let named = |name: Result<&str, _>| name.map(str::to_owned).map_err(|error| store_fault(&error));
         let deployment = named(self.operator.deployment.id())?;
         let watch = WatchTable::new(self.operator.dynamodb.clone(), named(self.operator.table("ControlTable"))?);
         let (mut keys, mut current) = (Vec::new(), None);
@@ -126,6 +125,11 @@ impl Cloud {
             Fault::caused_by(format!("key {key} cannot sign checkpoints"), &error, remedy)
         })
     }
+}
+
+/// A resource's name in the deployment.
+pub(crate) fn named(name: Result<&str, StoreError>) -> Result<String, Fault> {
+    name.map(str::to_owned).map_err(|error| store_fault(&error))
 }
 
 /// A bucket alone, by the environment's credentials and region.

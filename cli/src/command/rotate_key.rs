@@ -30,7 +30,7 @@ use tokio::time::Instant;
 use super::acts::Recorder;
 use crate::answer::{Answer, Answered, Outcome};
 use crate::args::RotateKeyArgs;
-use crate::cloud::{Cloud, store_fault};
+use crate::cloud::{Cloud, named, store_fault};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::screen::{Mark, Screen, grouped};
@@ -92,7 +92,6 @@ struct Rotation<'a> {
 impl<'a> Rotation<'a> {
     fn new(cloud: &'a Cloud, new: [u8; 32], known: Vec<[u8; 32]>, finishing: Option<Finishing>) -> Result<Self, Fault> {
         let operator = &cloud.operator;
-        let named = |name: Result<&str, _>| name.map(str::to_owned).map_err(|error| store_fault(&error));
         Ok(Self {
             recorder: Recorder::new(cloud)?,
             deployment: named(operator.deployment.id())?,
@@ -202,7 +201,6 @@ struct Finishing {
 impl Finishing {
     fn new(cloud: &Cloud, old: &str) -> Result<Self, Fault> {
         let operator = &cloud.operator;
-        let named = |name: Result<&str, _>| name.map(str::to_owned).map_err(|error| store_fault(&error));
         let signer = cloud.entered(|| KmsSigner::new(&operator.deployment.sdk_config(), old));
         Ok(Self {
             control: ControlTable::new(operator.dynamodb.clone(), named(operator.table("ControlTable"))?),

@@ -126,15 +126,8 @@ fn an_entry_that_is_not_the_committed_one_adds_no_key() {
     assert_eq!(keys(&report), [vkey(SEED)]);
 }
 
-#[test]
-fn nor_does_an_entry_that_no_tile_speaks_of() {
-    // The segment ends too early and its leaf tile is gone: the tree goes on behind it, from the tiles above.
-    let mut ledger = clean();
-    let key = ledger.segment(&calls(), 2);
-    ledger.rewrite(&key, |lines| {
-        lines[130] = added(9);
-        lines.truncate(150);
-    });
+/// Without the log's second leaf tile, and with a checkpoint by the key that an entry made up: it is not accepted.
+fn assert_the_announced_key_counts_for_nothing(mut ledger: Ledger) {
     let gone = |key: &String| {
         Tile::parse_key(key).is_some_and(|(log, tile)| log == calls() && tile.level() == 0 && tile.index() == 1)
     };
@@ -150,6 +143,18 @@ fn nor_does_an_entry_that_no_tile_speaks_of() {
 }
 
 #[test]
+fn nor_does_an_entry_that_no_tile_speaks_of() {
+    // The segment ends too early and its leaf tile is gone: the tree goes on behind it, from the tiles above.
+    let mut ledger = clean();
+    let key = ledger.segment(&calls(), 2);
+    ledger.rewrite(&key, |lines| {
+        lines[130] = added(9);
+        lines.truncate(150);
+    });
+    assert_the_announced_key_counts_for_nothing(ledger);
+}
+
+#[test]
 fn nor_does_an_entry_of_a_segment_that_cannot_be_followed() {
     // The leaf tile in which the segment begins is gone, and so is the segment before it.
     let mut ledger = clean();
@@ -157,16 +162,5 @@ fn nor_does_an_entry_of_a_segment_that_cannot_be_followed() {
     ledger.rewrite(&forged, |lines| lines[3] = added(9));
     let before = ledger.segment(&calls(), 2);
     ledger.objects.remove(&before);
-    let gone = |key: &String| {
-        Tile::parse_key(key).is_some_and(|(log, tile)| log == calls() && tile.level() == 0 && tile.index() == 1)
-    };
-    ledger.objects.retain(|key, _| !gone(key));
-    ledger.now_ms -= DAY_MS;
-    ledger.rotate(&calls(), 9);
-    ledger.append(&calls(), &[line(&calls(), 900)]);
-    ledger.now_ms += DAY_MS;
-    let report = check(&ledger, &trusting(&ledger), &options(&ledger));
-    let signed = report.logs.iter().find(|seen| seen.log == calls().as_str()).unwrap().signed;
-    assert_eq!(signed, 866, "the last tree of the true key was found good: {:?}", report.findings);
-    assert_eq!(keys(&report), [vkey(SEED)]);
+    assert_the_announced_key_counts_for_nothing(ledger);
 }
