@@ -387,6 +387,10 @@ pub(crate) enum HoldBasis {
 pub(crate) struct RetentionArgs {
     #[command(flatten)]
     pub(crate) source: FolderFirst,
+    /// Lock for its full time, by the deployment's policy, what is locked for less; needs --stack
+    #[cfg(feature = "aws")]
+    #[arg(long, requires = "stack")]
+    pub(crate) extend: bool,
 }
 
 /// `rebuild-postings`

@@ -12,6 +12,7 @@ use ledgerline_aws::watch::WatchTable;
 use ledgerline_custody::watch::WatchLogs as _;
 use ledgerline_ledger::checkpoint::origin;
 use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::retention::LockPolicy;
 use ledgerline_ledger::signing::{public_key_of_spki, vkey};
 use ledgerline_ledger::store::StoreError;
 use tokio::runtime::{Builder, Runtime};
@@ -80,6 +81,19 @@ impl Cloud {
     pub(crate) fn audit_write(&self) -> Result<FunctionSettings, Fault> {
         let name = Deployment::named(&self.operator.deployment.functions, "AuditWriteFunction");
         self.ask(self.operator.function_settings(name.map_err(|error| store_fault(&error))?))
+    }
+
+    /// How audit-write is told to lock evidence.
+    pub(crate) fn lock_policy(&self) -> Result<LockPolicy, Fault> {
+        let variables = self.audit_write()?.variables;
+        let said = |name: &str| variables.get(name).map(String::as_str).unwrap_or_default();
+        let policy = LockPolicy::parse(said("LOCK_MODE"), said("RETENTION_DAYS"), said("RETENTION_CLASSES"));
+        policy.map_err(|error| {
+            Fault::new(
+                format!("audit-write's {} {error}", error.variable()),
+                "deploy the template again with a value that it takes; `ledgerline doctor` says what else is wrong",
+            )
+        })
     }
 
     /// The id of the key that signs, as audit-write is told.

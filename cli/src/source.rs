@@ -10,6 +10,7 @@ use std::path::Path;
 #[cfg(feature = "aws")]
 use ledgerline_aws::evidence::StoredEvidence;
 use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::retention::LockPolicy;
 use ledgerline_ledger::signing::{KeyKind, VerifyingKey, VerifyingKeys};
 use ledgerline_ledger::verify::folder::Folder;
 use ledgerline_ledger::verify::{Evidence, EvidenceFault};
@@ -148,6 +149,19 @@ impl Source {
             segments.extend(heads.into_iter().flat_map(|head| head.segments).map(|(key, _)| key));
             return Ok(Some(segments));
         }
+        Ok(None)
+    }
+
+    /// How the deployment behind the evidence locks it; `None` where there is no deployment that says so.
+    #[cfg(feature = "aws")]
+    pub(crate) fn lock_policy(&self) -> Result<Option<LockPolicy>, Fault> {
+        self.cloud().map(Cloud::lock_policy).transpose()
+    }
+
+    /// A folder does not say how it was to be locked.
+    #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "a deployment may say so")]
+    pub(crate) fn lock_policy(&self) -> Result<Option<LockPolicy>, Fault> {
         Ok(None)
     }
 

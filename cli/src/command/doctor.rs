@@ -82,7 +82,7 @@ const FUNCTIONS: [(&str, &[&str]); 7] = [
     ("RedriveFunction", &["STREAM_NAME"]),
 ];
 /// What whoever writes and whoever checks evidence must be told alike.
-const SHARED: [&str; 4] = ["DEPLOYMENT_ID", "SIGNING_KEY_ID", "LOCK_MODE", "RETENTION_DAYS"];
+const SHARED: [&str; 5] = ["DEPLOYMENT_ID", "SIGNING_KEY_ID", "LOCK_MODE", "RETENTION_DAYS", "RETENTION_CLASSES"];
 const SHARING: [&str; 3] = ["AuditWriteFunction", "SweepFunction", "VerifyFunction"];
 /// What the ledger bucket's policy must say, by the ids of its statements.
 const STATEMENTS: [(&str, &str); 5] = [

@@ -1,11 +1,15 @@
-//! `retention`: what is kept of each class, until when, and what lacks a lock.
+//! `retention`: what is kept of each class, until when, and what lacks its lock or has a shorter one than the deployment's
+//! policy asks for. With `--extend` locks are made as long as that.
 //!
-//! Invariant: every version is counted, delete markers apart; what must be locked is what the layout says is written once.
+//! Invariant: every version is counted, delete markers apart; what must be locked is what the layout says is written once. No
+//! lock is made shorter or weaker.
 
 use std::collections::BTreeMap;
 use std::io;
 
-use ledgerline_ledger::ports::LockMode;
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::ports::{Lock, LockMode};
+use ledgerline_ledger::retention::LockPolicy;
 use ledgerline_ledger::verify::ObjectVersion;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -13,6 +17,7 @@ use serde_json::{Value, json};
 use crate::answer::{Answer, Answered, Outcome};
 use crate::args::RetentionArgs;
 use crate::context::{Context, moment};
+use crate::fault::Fault;
 use crate::screen::{Mark, Screen, bytes, counted, grouped};
 use crate::source::{Locks, Source, evidence_fault};
 
@@ -22,16 +27,37 @@ const SHOWN: usize = 20;
 /// Reports on the evidence's retention.
 pub(super) fn run(args: &RetentionArgs, context: &Context) -> Answered {
     let source = Source::open(&args.source.place(), None, Locks::Listed)?;
-    let mut report = Report { name: source.name.clone(), now_s: context.now_ms / 1000, ..Report::default() };
-    let progress = context.progress("looking at locks", None);
-    let listed = source.evidence.versions(&mut |version| {
-        progress.inc(1);
-        report.add(&version);
-    });
-    progress.finish_and_clear();
-    listed.map_err(|error| evidence_fault(&error))?;
-    report.unlocked.sort();
+    let policy = source.lock_policy()?;
+    let mut report = Report::of(&source, policy.as_ref(), context)?;
+    let extended = extend(args, &source, &report.short, context)?;
+    if extended > 0 {
+        // What the locks are now is what the bucket says, not what was asked of it.
+        report = Report { extended, ..Report::of(&source, policy.as_ref(), context)? };
+    }
     Ok(Box::new(report))
+}
+
+/// Locks for as long as the policy says what is locked for less or not at all, if asked to. Each call names its version and may
+/// be repeated.
+#[cfg(feature = "aws")]
+fn extend(args: &RetentionArgs, source: &Source, short: &[Short], context: &Context) -> Result<u64, Fault> {
+    use ledgerline_ledger::ports::WriteSegment as _;
+    let Some(cloud) = source.cloud().filter(|_| args.extend) else { return Ok(0) };
+    let bucket = crate::cloud::named(cloud.operator.bucket("LedgerBucket"))?;
+    let bucket = ledgerline_aws::ledger::LedgerBucket::new(cloud.operator.s3.clone(), bucket);
+    let progress = context.progress("lengthening locks", Some(short.len() as u64));
+    for one in short {
+        cloud.ask(bucket.extend_lock(&one.key, &one.version_id, &one.wanted))?;
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    Ok(short.len() as u64)
+}
+
+#[cfg(not(feature = "aws"))]
+#[expect(clippy::unnecessary_wraps, reason = "a folder has no locks to lengthen")]
+fn extend(_: &RetentionArgs, _: &Source, _: &[Short], _: &Context) -> Result<u64, Fault> {
+    Ok(0)
 }
 
 #[derive(Debug, Default)]
@@ -40,7 +66,24 @@ struct Report {
     now_s: u64,
     rows: BTreeMap<(String, &'static str), Row>,
     unlocked: Vec<String>,
+    short: Vec<Short>,
+    extended: u64,
     delete_markers: u64,
+}
+
+/// A version whose lock is not what the policy asks for.
+#[derive(Debug)]
+struct Short {
+    key: String,
+    version_id: String,
+    /// The lock that it should have.
+    wanted: Lock,
+}
+
+impl Short {
+    fn json(&self) -> Value {
+        json!({ "key": self.key, "versionId": self.version_id, "retainUntilS": self.wanted.retain_until_s })
+    }
 }
 
 /// One class of record, one kind of object.
@@ -53,6 +96,7 @@ struct Row {
     compliance: u64,
     held: u64,
     unlocked: u64,
+    short: u64,
     expired: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     earliest_retain_until_s: Option<u64>,
@@ -61,7 +105,21 @@ struct Row {
 }
 
 impl Report {
-    fn add(&mut self, version: &ObjectVersion) {
+    fn of(source: &Source, policy: Option<&LockPolicy>, context: &Context) -> Result<Self, Fault> {
+        let mut report = Self { name: source.name.clone(), now_s: context.now_ms / 1000, ..Self::default() };
+        let progress = context.progress("looking at locks", None);
+        let listed = source.evidence.versions(&mut |version| {
+            progress.inc(1);
+            report.add(&version, policy, context.now_ms);
+        });
+        progress.finish_and_clear();
+        listed.map_err(|error| evidence_fault(&error))?;
+        report.unlocked.sort();
+        report.short.sort_by(|left, right| left.key.cmp(&right.key));
+        Ok(report)
+    }
+
+    fn add(&mut self, version: &ObjectVersion, policy: Option<&LockPolicy>, now_ms: u64) {
         if version.is_delete_marker {
             self.delete_markers += 1;
             return;
@@ -88,6 +146,14 @@ impl Report {
             }
             None => {}
         }
+        let lacking = |policy: &LockPolicy| {
+            let log = LogId::parse(&version.key.split('/').skip(1).take(4).collect::<Vec<_>>().join("/")).ok()?;
+            policy.lacking(&log, version.lock, version.last_modified_ms, now_ms)
+        };
+        if let Some(wanted) = policy.filter(|_| must_lock).and_then(lacking) {
+            row.short += u64::from(version.lock.is_some());
+            self.short.push(Short { key: version.key.clone(), version_id: version.version_id.clone(), wanted });
+        }
     }
 }
 
@@ -107,7 +173,7 @@ fn kind_of(key: &str) -> (&str, &'static str, bool) {
 
 impl Answer for Report {
     fn outcome(&self) -> Outcome {
-        Outcome::of(self.unlocked.is_empty() && self.delete_markers == 0)
+        Outcome::of(self.unlocked.is_empty() && self.short.is_empty() && self.delete_markers == 0)
     }
 
     fn json(&self) -> Value {
@@ -122,7 +188,14 @@ impl Answer for Report {
                 value
             })
             .collect();
-        json!({ "classes": classes, "unlocked": self.unlocked, "deleteMarkers": self.delete_markers })
+        let short: Vec<Value> = self.short.iter().map(Short::json).collect();
+        json!({
+            "classes": classes,
+            "unlocked": self.unlocked,
+            "short": short,
+            "extended": self.extended,
+            "deleteMarkers": self.delete_markers,
+        })
     }
 
     fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
@@ -141,13 +214,19 @@ impl Answer for Report {
                     until(row.latest_retain_until_s),
                     grouped(row.held),
                     grouped(row.unlocked),
+                    grouped(row.short),
                 ]
             })
             .collect();
-        screen.table(&["class", "what", "objects", "size", "earliest end", "latest end", "held", "unlocked"], &rows)?;
+        let columns = ["class", "what", "objects", "size", "earliest end", "latest end", "held", "unlocked", "short"];
+        screen.table(&columns, &rows)?;
         let expired: u64 = self.rows.values().map(|row| row.expired).sum();
-        if expired > 0 || self.outcome() == Outcome::Broken {
+        if expired > 0 || self.extended > 0 || self.outcome() == Outcome::Broken {
             screen.gap()?;
+        }
+        if self.extended > 0 {
+            let what = format!("{} made as long as the policy asks", counted(self.extended, "lock was", "locks were"));
+            screen.check(Mark::Good, &what, "the rows above say how it is now")?;
         }
         if expired > 0 {
             let what = format!("{} past the end of retention", counted(expired, "version is", "versions are"));
@@ -161,12 +240,19 @@ impl Answer for Report {
             screen.check(
                 Mark::Bad,
                 key,
-                "it must be locked and is not: run `ledgerline verify`, then lock it again",
+                "it must be locked and is not: run `ledgerline verify`, then lock it with --stack … --extend",
             )?;
         }
         if self.unlocked.len() > SHOWN {
             screen
                 .say(&format!("and {} more; --json names them all", grouped((self.unlocked.len() - SHOWN) as u64)))?;
+        }
+        let short: u64 = self.rows.values().map(|row| row.short).sum();
+        if short > 0 {
+            let what =
+                format!("{} for less than the policy asks", counted(short, "version is locked", "versions are locked"));
+            let remedy = "run `ledgerline verify` to see which and why; --extend locks them for their full time";
+            screen.check(Mark::Bad, &what, remedy)?;
         }
         if self.delete_markers > 0 {
             let what = counted(self.delete_markers, "delete marker hides an object", "delete markers hide objects");
@@ -177,7 +263,9 @@ impl Answer for Report {
                 screen.verdict(Mark::Good, "Everything whose retention has not ended is locked.")
             }
             Outcome::Holds => screen.verdict(Mark::Good, "Everything that must be locked is."),
-            Outcome::Broken | Outcome::Unchecked => screen.verdict(Mark::Bad, "Evidence lacks its lock."),
+            Outcome::Broken | Outcome::Unchecked => {
+                screen.verdict(Mark::Bad, "Evidence lacks its lock, or has one that is not as it should be.")
+            }
         }
     }
 }

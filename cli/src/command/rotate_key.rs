@@ -21,7 +21,7 @@ use ledgerline_custody::rotation::{RotationError, Step, Stores, advance};
 use ledgerline_ledger::checkpoint::origin;
 use ledgerline_ledger::entry::Field;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{ListLogs as _, LockMode};
+use ledgerline_ledger::ports::ListLogs as _;
 use ledgerline_ledger::signing::{KeyKind, VerifyingKey};
 use ledgerline_ledger::verify::KEY_FIELD;
 use serde_json::{Value, json};
@@ -215,22 +215,7 @@ impl Finishing {
 
 /// How audit-write is told to lock and to name.
 fn settings(cloud: &Cloud) -> Result<Settings, Fault> {
-    let variables = cloud.audit_write()?.variables;
-    let said = |name: &str| variables.get(name).map(String::as_str).unwrap_or_default();
-    let lock_mode = match said("LOCK_MODE") {
-        "COMPLIANCE" => Some(LockMode::Compliance),
-        "GOVERNANCE" => Some(LockMode::Governance),
-        _ => None,
-    };
-    match (lock_mode, said("RETENTION_DAYS").parse(), said("DEPLOYMENT_ID")) {
-        (Some(lock_mode), Ok(retention_days), deployment) if !deployment.is_empty() => {
-            Ok(Settings { deployment: deployment.to_owned(), lock_mode, retention_days })
-        }
-        _ => Err(Fault::new(
-            "audit-write's LOCK_MODE, RETENTION_DAYS or DEPLOYMENT_ID cannot be used",
-            "run `ledgerline doctor` and deploy the template again",
-        )),
-    }
+    Ok(Settings { deployment: named(cloud.operator.deployment.id())?, locks: cloud.lock_policy()? })
 }
 
 impl publication::Ports for Finishing {

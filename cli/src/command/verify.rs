@@ -67,7 +67,11 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Answered {
         first: Vec::new(),
         threads: context.threads,
         now_ms: context.now_ms,
-        locks: if args.without_locks { LockRule::Ignore } else { LockRule::Present },
+        locks: if args.without_locks {
+            LockRule::Ignore
+        } else {
+            source.lock_policy()?.map_or(LockRule::Present, LockRule::AtLeast)
+        },
         incremental: false,
     };
     let bar = context.progress("reading entries", Some(0));

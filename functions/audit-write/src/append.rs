@@ -165,7 +165,7 @@ impl<P: Ports> Appender<'_, P> {
     /// an orphan's of long ago, is made long enough.
     async fn put_segment(&self, plan: &AppendPlan, now_ms: u64) -> Result<String, AppendError> {
         let key = plan.name.key();
-        let lock = self.config.publication.lock(now_ms);
+        let lock = self.config.publication.locks.lock(&plan.name.log, now_ms);
         let there = match self.ports.ledger().put_segment(&key, &plan.bytes, &plan.sha256, &lock).await? {
             Put::Written { version_id } => return Ok(version_id),
             Put::Exists => self.ports.ledger().segment_state(&key).await?,

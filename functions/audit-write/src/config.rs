@@ -3,6 +3,7 @@
 use ledgerline_custody::publication::Settings;
 use ledgerline_lambda::config::{ConfigError, Env};
 use ledgerline_ledger::ports::LockMode;
+use ledgerline_ledger::retention::{DAYS_MAX, LockPolicy};
 
 /// The function's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,11 +39,15 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it, at once.
     pub fn from_env(mut env: Env) -> Result<Self, ConfigError> {
-        let modes = [("GOVERNANCE", LockMode::Governance), ("COMPLIANCE", LockMode::Compliance)];
-        let retention_days = env.number("RETENTION_DAYS", 0, 1..=MAX_RETENTION_DAYS);
-        if retention_days == 0 {
-            env.reject("RETENTION_DAYS", "is not set", "set how many days each segment is locked, 1 for a trial");
-        }
+        let locks = LockPolicy::parse(
+            &env.text_or("LOCK_MODE", ""),
+            &env.text_or("RETENTION_DAYS", ""),
+            &env.text_or("RETENTION_CLASSES", ""),
+        );
+        let locks = locks.unwrap_or_else(|error| {
+            env.reject(error.variable(), &error.to_string(), error.remedy());
+            LockPolicy::uniform(LockMode::Governance, 1)
+        });
         let config = Self {
             control_table: env.text("CONTROL_TABLE"),
             index_table: env.text("INDEX_TABLE"),
@@ -51,20 +56,14 @@ impl Config {
             queue_url: env.text("LEDGER_QUEUE_URL"),
             signing_key: env.text("SIGNING_KEY_ID"),
             append: AppendConfig {
-                publication: Settings {
-                    deployment: env.text("DEPLOYMENT_ID"),
-                    lock_mode: env.choice("LOCK_MODE", &modes).unwrap_or(LockMode::Governance),
-                    retention_days,
-                },
-                marker_days: env.number("CLAIM_DAYS", DEFAULT_CLAIM_DAYS, 30..=MAX_RETENTION_DAYS),
+                publication: Settings { deployment: env.text("DEPLOYMENT_ID"), locks },
+                marker_days: env.number("CLAIM_DAYS", DEFAULT_CLAIM_DAYS, 30..=DAYS_MAX),
             },
         };
         env.finish().map(|()| config)
     }
 }
 
-/// Object Lock takes up to 100 years.
-const MAX_RETENTION_DAYS: u64 = 36_500;
 /// Claims' own default; markers must outlive 14 days in the queue and 14 more in its dead-letter queue.
 const DEFAULT_CLAIM_DAYS: u64 = 400;
 
@@ -83,6 +82,7 @@ mod tests {
             ("LEDGER_QUEUE_URL", "http://localhost/q.fifo"),
             ("LOCK_MODE", "COMPLIANCE"),
             ("RETENTION_DAYS", "2555"),
+            ("RETENTION_CLASSES", "entity=3650"),
             ("CLAIM_DAYS", "500"),
         ];
         Env::from_lookup(move |name| {
@@ -94,8 +94,8 @@ mod tests {
     #[test]
     fn a_complete_environment_is_accepted() {
         let config = Config::from_env(env(("", ""))).unwrap();
-        let publication =
-            Settings { deployment: "trial".to_owned(), lock_mode: LockMode::Compliance, retention_days: 2555 };
+        let locks = LockPolicy::parse("COMPLIANCE", "2555", "entity=3650").unwrap();
+        let publication = Settings { deployment: "trial".to_owned(), locks };
         let append = AppendConfig { publication, marker_days: 500 };
         assert_eq!((config.append, config.ledger_bucket.as_str()), (append, "ledger"));
     }
@@ -115,6 +115,7 @@ mod tests {
             ("RETENTION_DAYS", "0"),
             ("RETENTION_DAYS", ""),
             ("RETENTION_DAYS", "36501"),
+            ("RETENTION_CLASSES", "entity=365"),
             ("CLAIM_DAYS", "1"),
         ] {
             let error = Config::from_env(env((name, value))).unwrap_err().to_string();

@@ -51,6 +51,25 @@ async fn one_batch_of_several_logs_appends_to_each() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn everything_of_a_log_is_locked_for_its_class() {
+    let world = World::new(&Faults::none());
+    let entity = "acme/entity/1/0";
+    world.run(LONG, &messages(&[world.plan(LOG, "a", 300), world.plan(entity, "b", 300)].concat())).await;
+    for (log, days) in [(LOG, RETENTION_DAYS), (entity, ENTITY_DAYS)] {
+        let mut locked = Vec::new();
+        for (key, versions) in world.ports.ledger.all() {
+            let Some(rest) = key.strip_prefix(&format!("ledger/{log}/")) else { continue };
+            if let Some(lock) = versions[0].lock {
+                let (days_s, hour_s) = (days * 86_400, 3_600);
+                assert_eq!(lock.retain_until_s, NOW_MS as u64 / 1000 + days_s + hour_s, "{key}");
+                locked.push(rest.split('/').next().unwrap().to_owned());
+            }
+        }
+        assert_eq!(locked, ["checkpoints", "segment", "tile"], "{log}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_same_batch_three_times_changes_nothing_more() {
     let faults = Faults::none();
     let world = World::new(&faults);

@@ -2,9 +2,10 @@
 
 use ledgerline_custody::publication;
 use ledgerline_custody::reconciliation::LATE_AFTER_HOURS_MAX;
-use ledgerline_custody::retention::{Classes, DAYS_MAX, Triggers};
+use ledgerline_custody::retention::Triggers;
 use ledgerline_lambda::config::{ConfigError, Env};
 use ledgerline_ledger::ports::LockMode;
+use ledgerline_ledger::retention::{DAYS_MAX, LockPolicy};
 
 /// The function's configuration.
 #[derive(Debug, Clone)]
@@ -36,9 +37,7 @@ pub struct Settings {
     pub publication: publication::Settings,
     /// After how long without an event an interaction is complete.
     pub silence_ms: i64,
-    /// For how long each class of evidence is kept.
-    pub classes: Classes,
-    /// What keeps it longer.
+    /// What keeps evidence for longer than its class.
     pub triggers: Triggers,
     /// How late ingest puts an event into the partition of its occurrence.
     pub late_after_ms: i64,
@@ -50,11 +49,15 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it, at once.
     pub fn from_env(mut env: Env) -> Result<Self, ConfigError> {
-        let modes = [("GOVERNANCE", LockMode::Governance), ("COMPLIANCE", LockMode::Compliance)];
-        let retention_days = env.number("RETENTION_DAYS", 0, 1..=DAYS_MAX);
-        if retention_days == 0 {
-            env.reject("RETENTION_DAYS", "is not set", "set how many days evidence is locked, 1 for a trial");
-        }
+        let locks = LockPolicy::parse(
+            &env.text_or("LOCK_MODE", ""),
+            &env.text_or("RETENTION_DAYS", ""),
+            &env.text_or("RETENTION_CLASSES", ""),
+        );
+        let locks = locks.unwrap_or_else(|error| {
+            env.reject(error.variable(), &error.to_string(), error.remedy());
+            LockPolicy::uniform(LockMode::Governance, 1)
+        });
         let config = Self {
             control_table: env.text("CONTROL_TABLE"),
             index_table: env.text("INDEX_TABLE"),
@@ -65,13 +68,8 @@ impl Config {
             signing_key_id: env.text("SIGNING_KEY_ID"),
             settings: Settings {
                 bronze_bucket: env.text("BRONZE_BUCKET"),
-                publication: publication::Settings {
-                    deployment: env.text("DEPLOYMENT_ID"),
-                    lock_mode: env.choice("LOCK_MODE", &modes).unwrap_or(LockMode::Governance),
-                    retention_days,
-                },
+                publication: publication::Settings { deployment: env.text("DEPLOYMENT_ID"), locks },
                 silence_ms: env.number("SILENCE_HOURS", DEFAULT_SILENCE_HOURS, 1..=SILENCE_HOURS_MAX) * HOUR_MS,
-                classes: classes(&mut env, retention_days),
                 triggers: triggers(&mut env),
                 late_after_ms: env.number("LATE_AFTER_HOURS", DEFAULT_LATE_AFTER_HOURS, 1..=LATE_AFTER_HOURS_MAX)
                     * HOUR_MS,
@@ -79,15 +77,6 @@ impl Config {
         };
         env.finish().map(|()| config)
     }
-}
-
-fn classes(env: &mut Env, otherwise: u64) -> Classes {
-    let text = env.text_or("RETENTION_CLASSES", "");
-    Classes::parse(&text, otherwise).unwrap_or_else(|error| {
-        let remedy = "set <class>=<days>,… such as interaction=2555,entity=365, or leave it empty";
-        env.reject("RETENTION_CLASSES", &format!("is {error}"), remedy);
-        Classes::uniform(otherwise)
-    })
 }
 
 fn triggers(env: &mut Env) -> Triggers {
@@ -148,8 +137,8 @@ mod tests {
         ]));
         let settings = config.unwrap().settings;
         let log = |text| ledgerline_ledger::log::LogId::parse(text).unwrap();
-        assert_eq!(settings.classes.days(&log("acme/interaction/1/0")), 2555);
-        assert_eq!(settings.classes.days(&log("acme/entity/1/0")), 30);
+        assert_eq!(settings.publication.locks.classes.days(&log("acme/interaction/1/0")), 2555);
+        assert_eq!(settings.publication.locks.classes.days(&log("acme/entity/1/0")), 30);
         assert_eq!(
             settings.triggers,
             Triggers { types: vec!["survey".to_owned(), "data.access".to_owned()], days: 365 }
@@ -163,7 +152,7 @@ mod tests {
         let cases: [(Changes, &str, &str); 8] = [
             (&[("LATE_AFTER_HOURS", "201")], "LATE_AFTER_HOURS", "from 1 to 200"),
             (&[("RETENTION_DAYS", "0")], "RETENTION_DAYS", "1 for a trial"),
-            (&[("RETENTION_CLASSES", "interaction")], "RETENTION_CLASSES", "interaction=2555"),
+            (&[("RETENTION_CLASSES", "interaction=29")], "RETENTION_CLASSES", "of 30 to 36500 days"),
             (&[("AUDIT_TRIGGERS", "Survey"), ("EXTEND_DAYS", "1")], "AUDIT_TRIGGERS", "survey"),
             (&[("AUDIT_TRIGGERS", "survey")], "EXTEND_DAYS", "for how many days"),
             (&[("SILENCE_HOURS", "0")], "SILENCE_HOURS", "from 1 to 8784"),

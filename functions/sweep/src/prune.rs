@@ -69,7 +69,7 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
     /// The log's oldest versions up to the first that is too young, each with whether it is expired.
     async fn versions_by_expiry(&self, log: &LogId) -> Result<Vec<(SegmentVersion, bool)>, SweepError> {
         let now_ms = self.now_ms();
-        let days = self.settings.classes.days(log);
+        let days = self.settings.publication.locks.classes.days(log);
         let mut found = Vec::new();
         for version in self.ports.evidence().segments_from(log, 0, VERSIONS_MAX).await? {
             let old_enough = is_old_enough(&version, days, now_ms);

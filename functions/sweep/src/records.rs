@@ -40,7 +40,7 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
         for posting in postings {
             // A version that is gone was pruned, or is verification's to miss.
             let Some(held) = evidence.protection(&posting.segment, &posting.version_id).await? else { continue };
-            if let Some(lock) = longer(held.lock, self.settings.publication.lock_mode, until_s) {
+            if let Some(lock) = longer(held.lock, self.settings.publication.locks.mode, until_s) {
                 evidence.lengthen(&posting.segment, &posting.version_id, &lock).await?;
             }
         }

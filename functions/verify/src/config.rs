@@ -2,6 +2,7 @@
 
 use ledgerline_lambda::config::{ConfigError, Env};
 use ledgerline_ledger::ports::LockMode;
+use ledgerline_ledger::retention::LockPolicy;
 
 use crate::patience::Patience;
 
@@ -27,10 +28,8 @@ pub struct Config {
 pub struct Rules {
     /// The deployment's id: a log's origin is `<deployment id>/<log>`.
     pub deployment: String,
-    /// The mode that locks must have at least.
-    pub lock_mode: LockMode,
-    /// How many days locks must last at least, from writing.
-    pub retention_days: u32,
+    /// What locks must be at least.
+    pub locks: LockPolicy,
     /// For how long each log may be silent.
     pub patience: Patience,
 }
@@ -46,26 +45,27 @@ impl Config {
             let remedy = "set hours, as 72, or with others by class or org, as 72,entity=720,acme/interaction=24";
             env.reject("QUIET_HOURS", problem, remedy);
         }
-        let modes = [("GOVERNANCE", LockMode::Governance), ("COMPLIANCE", LockMode::Compliance)];
+        let locks = LockPolicy::parse(
+            &env.text_or("LOCK_MODE", ""),
+            &env.text_or("RETENTION_DAYS", ""),
+            &env.text_or("RETENTION_CLASSES", ""),
+        );
+        let locks = locks.unwrap_or_else(|error| {
+            env.reject(error.variable(), &error.to_string(), error.remedy());
+            LockPolicy::uniform(LockMode::Governance, 1)
+        });
         let config = Self {
             control_table: env.text("CONTROL_TABLE"),
             index_table: env.text("INDEX_TABLE"),
             ledger_bucket: env.text("LEDGER_BUCKET"),
             signing_key_id: env.text("SIGNING_KEY_ID"),
             first_signing_key_id: env.text("FIRST_SIGNING_KEY_ID"),
-            rules: Rules {
-                deployment: env.text("DEPLOYMENT_ID"),
-                lock_mode: env.choice("LOCK_MODE", &modes).unwrap_or(LockMode::Governance),
-                retention_days: env.number("RETENTION_DAYS", 1, 1..=MAX_RETENTION_DAYS),
-                patience: patience.unwrap_or_default(),
-            },
+            rules: Rules { deployment: env.text("DEPLOYMENT_ID"), locks, patience: patience.unwrap_or_default() },
         };
         env.finish().map(|()| config)
     }
 }
 
-/// Object Lock takes up to 100 years.
-const MAX_RETENTION_DAYS: u32 = 36_500;
 /// A weekend without a call is usual for many centres; a third day is worth a look.
 const DEFAULT_QUIET_HOURS: &str = "72";
 
@@ -83,6 +83,7 @@ mod tests {
             ("DEPLOYMENT_ID", "trial"),
             ("LOCK_MODE", "COMPLIANCE"),
             ("RETENTION_DAYS", "2555"),
+            ("RETENTION_CLASSES", "entity=3650"),
         ];
         Env::from_lookup(move |name| {
             let value = (change.0 == name).then_some(change.1);
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn a_complete_environment_is_accepted() {
         let config = Config::from_env(env(("QUIET_HOURS", "24,entity=720"))).unwrap();
-        assert_eq!((config.rules.lock_mode, config.rules.retention_days), (LockMode::Compliance, 2555));
+        assert_eq!(config.rules.locks, LockPolicy::parse("COMPLIANCE", "2555", "entity=3650").unwrap());
         assert_eq!(config.rules.patience, Patience::parse("24,entity=720").unwrap());
         assert_eq!(Config::from_env(env(("", ""))).unwrap().rules.patience, Patience::parse("72").unwrap());
     }
@@ -109,9 +110,13 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_named() {
-        for (name, value) in
-            [("LOCK_MODE", "SOFT"), ("QUIET_HOURS", "0"), ("RETENTION_DAYS", "x"), ("SIGNING_KEY_ID", "")]
-        {
+        for (name, value) in [
+            ("LOCK_MODE", "SOFT"),
+            ("QUIET_HOURS", "0"),
+            ("RETENTION_DAYS", "x"),
+            ("RETENTION_CLASSES", "entity=1"),
+            ("SIGNING_KEY_ID", ""),
+        ] {
             let error = Config::from_env(env((name, value))).unwrap_err().to_string();
             assert!(error.contains(name), "{error}");
         }

@@ -229,7 +229,7 @@ impl Run {
             now_ms: u64::try_from(self.now_ms).unwrap_or_default(),
             locks: match self.look {
                 Look::New => LockRule::Ignore,
-                Look::Everything => LockRule::AtLeast { mode: rules.lock_mode, days: rules.retention_days },
+                Look::Everything => LockRule::AtLeast(rules.locks.clone()),
             },
             incremental: self.look == Look::New,
         }

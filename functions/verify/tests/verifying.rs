@@ -4,6 +4,7 @@
 
 mod world;
 
+use ledgerline_ledger::retention::LockPolicy;
 use ledgerline_testkit::faults::{Fault, Weather};
 use ledgerline_verify::{Look, VerifyError};
 use world::*;
@@ -110,6 +111,24 @@ async fn a_posting_that_is_gone_is_found_by_the_run_over_everything() {
     world.ports.index.table.restore(items);
     assert!(world.run(Look::New).await.unwrap().holds, "postings are not part of it");
     assert!(!world.run(Look::Everything).await.unwrap().holds);
+}
+
+#[tokio::test]
+async fn a_lock_shorter_than_its_class_asks_for_is_found_until_its_time_is_over() {
+    let mut world = World::new();
+    for log in [CALLS, AUDITS] {
+        world.append(log, 5).await;
+    }
+    assert!(world.run(Look::Everything).await.unwrap().holds);
+    // The policy asks for more than what was written was locked for.
+    world.locks = LockPolicy::parse("GOVERNANCE", "30", "entity=40").unwrap();
+    let found = world.run(Look::Everything).await.unwrap();
+    assert_eq!((found.holds, found.findings), (false, 2), "a segment and a checkpoint of one class: {found:?}");
+    assert!(world.run(Look::New).await.unwrap().holds, "locks are not part of it");
+    world.pass(41 * 24 * HOUR_MS);
+    assert!(world.run(Look::Everything).await.unwrap().holds, "forty days are over");
+    world.locks = LockPolicy::parse("COMPLIANCE", "45", "").unwrap();
+    assert_eq!(world.run(Look::Everything).await.unwrap().findings, 4);
 }
 
 #[tokio::test]

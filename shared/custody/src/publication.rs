@@ -5,11 +5,13 @@
 //! not follow from the tiles, and no checkpoint of a log becomes smaller. What a process remembers ([`Memory`]) only saves
 //! reads: it is never the reason for a write.
 
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_ledger::head::{Head, SegmentRef};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::{
-    Checkpoints, FinishSegments, Lock, LockMode, ReadHead, ReadSegment, Sign, SigningTurns, Tiles, WritePostings,
+    Checkpoints, FinishSegments, ReadHead, ReadSegment, Sign, SigningTurns, Tiles, WritePostings,
 };
+use ledgerline_ledger::retention::LockPolicy;
 use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::summary::Summary;
@@ -48,19 +50,11 @@ pub trait Ports: Sync {
 pub struct Settings {
     /// The deployment's id: a log's origin is `<deployment id>/<log>`.
     pub deployment: String,
-    /// The mode of every lock.
-    pub lock_mode: LockMode,
-    /// How long evidence is locked, from its writing.
-    pub retention_days: u64,
+    /// How evidence is locked.
+    pub locks: LockPolicy,
 }
 
 impl Settings {
-    /// The lock of what is written now, an hour longer than asked: the bucket refuses a lock of less than the retention,
-    /// which S3 counts in days from its own clock when the put arrives, and it does not say how it rounds.
-    pub fn lock(&self, now_ms: u64) -> Lock {
-        Lock { mode: self.lock_mode, retain_until_s: now_ms / 1000 + self.retention_days * DAY_S + HOUR_S }
-    }
-
     /// The log's origin, which its checkpoints name.
     pub fn origin(&self, log: &LogId) -> String {
         format!("{}/{log}", self.deployment)
@@ -150,12 +144,15 @@ impl<P: Ports> Publication<'_, P> {
     /// hand. Every step may be repeated; the order matters: the head says "indexed" last, since what it does not call so is
     /// what a repair begins with.
     pub async fn finish(&self, log: &LogId, committed: &SegmentRef, summary: &Summary) -> Result<(), LogError> {
-        // (6) Rows that depend on the segment's bytes alone.
-        self.ports.index().put_postings(&summary.postings(&committed.version_id)).await?;
+        // (6) Rows that depend on the segment's bytes alone, in whatever order.
+        let postings = summary.postings(&committed.version_id);
+        let (index, control) = (self.ports.index(), self.ports.control());
+        let puts: Vec<_> = postings.chunks(POSTINGS_AT_ONCE).map(|some| index.put_postings(some)).collect();
+        stream::iter(puts).buffer_unordered(PARALLEL).try_collect::<()>().await?;
         // Counts: each chunk is added to its object's row once; the ordinals in the row see to that.
-        for (chunk, count) in &committed.chunks {
-            self.ports.control().count_committed(chunk, *count).await?;
-        }
+        let counts: Vec<_> =
+            committed.chunks.iter().map(|(chunk, count)| control.count_committed(chunk, *count)).collect();
+        stream::iter(counts).buffer_unordered(PARALLEL).try_collect::<()>().await?;
         // (7) A conflict means that another writer has finished this very segment.
         unless_conflict(self.ports.control().mark_indexed(log, committed).await)
     }
@@ -206,11 +203,13 @@ fn unless_conflict(done: Result<(), StoreError>) -> Result<(), LogError> {
     }
 }
 
+/// Calls under way at once, where their order says nothing: chunks of a batch, their rows, the tiles that follow.
+const PARALLEL: usize = 8;
+/// DynamoDB's largest batch of writes: fewer rows in a call would be more calls.
+const POSTINGS_AT_ONCE: usize = 25;
 /// A checkpoint covers what was appended since; one in ten seconds is 8,640 a day and log, some $0.13 of KMS and $0.09 of
 /// puts.
 const SIGN_EVERY_MS: u64 = 10_000;
 /// Segments that are published at once between two checkpoints: each is one more entry of the head's row, which every
 /// commit writes whole.
 const SEGMENTS_AT_ONCE: usize = 8;
-const HOUR_S: u64 = 60 * 60;
-const DAY_S: u64 = 24 * HOUR_S;

@@ -1,7 +1,7 @@
 //! Retention: how long evidence is kept, what makes it longer, and when it may go.
 //!
-//! A log's **class** is the second part of its name; the policy says for how many days each class is kept. A segment is
-//! **expired** once its class's days since its writing are over, its lock is over, a day of grace has passed on both, and
+//! A log's **class** is the second part of its name; the policy says for how many days each class is locked
+//! ([`ledgerline_ledger::retention`]). A segment is **expired** once its class's days since its writing are over, its lock is over, a day of grace has passed on both, and
 //! no legal hold lies on it. Expired segments go from the log's start only, and only below `prunedTo` of a `LOG_PRUNED`
 //! entry of the log ([`crate::acts::record_of_log`]) that an archived, signed checkpoint covers: so what is gone is told
 //! by evidence that is there. Tiles and checkpoints stay, and every proof of what remains.
@@ -28,53 +28,7 @@ use crate::sealing::{SegmentVersion, Trigger};
 
 /// How long after its end a segment stays: clocks differ, and an operator may still want to place a hold.
 pub const GRACE_MS: i64 = DAY_MS;
-/// Longest retention: Object Lock takes up to 100 years.
-pub const DAYS_MAX: u64 = 36_500;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-
-/// Days per retention class.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Classes {
-    days: BTreeMap<String, u64>,
-    otherwise: u64,
-}
-
-/// The text is no list of classes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no list of classes such as interaction=2555,entity=365, each with 1 to {DAYS_MAX} days")]
-pub struct ClassesError;
-
-impl Classes {
-    /// Every class is kept for so many days.
-    pub fn uniform(days: u64) -> Self {
-        Self { days: BTreeMap::new(), otherwise: days }
-    }
-
-    /// Reads `<class>=<days>,…`; classes that it does not name are kept for `otherwise` days.
-    ///
-    /// # Errors
-    /// Anything else, a class twice, or days out of range.
-    pub fn parse(text: &str, otherwise: u64) -> Result<Self, ClassesError> {
-        let mut days = BTreeMap::new();
-        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            let (class, count) = part.split_once('=').ok_or(ClassesError)?;
-            let count: u64 = count.trim().parse().map_err(|_| ClassesError)?;
-            let class = class.trim();
-            // A log of that class must be possible, or the name is a slip of the pen.
-            let possible = LogId::first_of("org", class).is_ok();
-            if !possible || !(1..=DAYS_MAX).contains(&count) || days.insert(class.to_owned(), count).is_some() {
-                return Err(ClassesError);
-            }
-        }
-        Ok(Self { days, otherwise })
-    }
-
-    /// For how many days a log's evidence is kept.
-    pub fn days(&self, log: &LogId) -> u64 {
-        let class = log.as_str().split('/').nth(1).unwrap_or_default();
-        self.days.get(class).copied().unwrap_or(self.otherwise)
-    }
-}
 
 /// What protects a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -240,20 +194,6 @@ mod tests {
 
     fn key(first: u64, count: u64) -> String {
         SegmentName::of(&log(), first, count, &first.to_be_bytes()).key()
-    }
-
-    #[test]
-    fn classes_are_read_and_slips_of_the_pen_refused() {
-        let classes = Classes::parse("interaction=2555, entity=365", 7).unwrap();
-        assert_eq!(classes.days(&log()), 2555);
-        assert_eq!(classes.days(&LogId::parse("acme/entity/1/0").unwrap()), 365);
-        assert_eq!(classes.days(&LogId::parse("acme/other/1/0").unwrap()), 7);
-        assert_eq!(Classes::parse("", 7).unwrap().days(&log()), 7);
-        for bad in
-            ["interaction", "interaction=", "interaction=0", "interaction=36501", "a=1,a=2", "A=1", "a b=1", "=1"]
-        {
-            assert_eq!(Classes::parse(bad, 7), Err(ClassesError), "{bad}");
-        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod ports;
 pub mod posting;
 pub mod proof;
 pub mod publish;
+pub mod retention;
 pub mod segment;
 pub mod signing;
 pub mod store;

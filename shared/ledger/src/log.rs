@@ -33,6 +33,11 @@ impl LogId {
     pub fn org(&self) -> &str {
         self.0.split('/').next().unwrap_or_default()
     }
+
+    /// The retention class: what decides how long the log's evidence is kept.
+    pub fn class(&self) -> &str {
+        self.0.split('/').nth(1).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for LogId {
@@ -77,7 +82,7 @@ mod tests {
     #[test]
     fn a_log_name_has_four_checked_parts() {
         let log = LogId::parse("acme/interaction/1/0").unwrap();
-        assert_eq!(log.org(), "acme");
+        assert_eq!((log.org(), log.class()), ("acme", "interaction"));
         assert_eq!(LogId::first_of("acme", "entity").unwrap().as_str(), "acme/entity/1/0");
     }
 

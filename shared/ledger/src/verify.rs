@@ -28,7 +28,7 @@ pub use findings::{Finding, FindingKind};
 
 use crate::checkpoint::Checkpoint;
 use crate::log::LogId;
-use crate::ports::LockMode;
+use crate::retention::LockPolicy;
 use inventory::Inventory;
 use logs::{Found, Scope};
 use notes::Keys;
@@ -58,7 +58,7 @@ pub fn verify<E: Evidence + ?Sized>(
     let handed_over = handed_over.filter_map(|note| notes::log_of(note)).filter(|log| wanted(log));
     let names: BTreeSet<LogId> = inventories.keys().cloned().chain(heads.keys().cloned()).chain(handed_over).collect();
     let none = Inventory::default();
-    let left_out = Part::missing_from(evidence, heads_are_given, stored.is_some(), options.locks);
+    let left_out = Part::missing_from(evidence, heads_are_given, stored.is_some(), &options.locks);
     let mut report = Report { left_out, ..Report::default() };
     let mut found = Found { findings, differing: Vec::new() };
     // What lies before it was not read, and what lies behind it is still being written.
@@ -182,19 +182,14 @@ pub struct Options {
 }
 
 /// What is asked of the locks of segments, full tiles and archived checkpoints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LockRule {
     /// Nothing: the evidence does not tell of locks.
     Ignore,
     /// Each has one.
     Present,
-    /// Each has one of this mode or a stronger one, for at least so many days from when it was written.
-    AtLeast {
-        /// The mode.
-        mode: LockMode,
-        /// The days.
-        days: u32,
-    },
+    /// Each has one of at least this policy's mode, for at least its days from when it was written.
+    AtLeast(LockPolicy),
 }
 
 /// What verification found.
@@ -226,12 +221,12 @@ pub enum Part {
 }
 
 impl Part {
-    fn missing_from<E: Evidence + ?Sized>(evidence: &E, heads: bool, postings: bool, locks: LockRule) -> Vec<Self> {
+    fn missing_from<E: Evidence + ?Sized>(evidence: &E, heads: bool, postings: bool, locks: &LockRule) -> Vec<Self> {
         let copied = !evidence.is_live();
         let parts = [
             (Self::Heads, !heads),
             (Self::Postings, !postings),
-            (Self::Locks, copied || locks == LockRule::Ignore),
+            (Self::Locks, copied || *locks == LockRule::Ignore),
             (Self::DeleteMarkers, copied),
         ];
         parts.into_iter().filter(|(_, missing)| *missing).map(|(part, _)| part).collect()

@@ -282,7 +282,7 @@ impl Stage {
             threads: 1,
             // Nothing is on its way any more.
             now_ms: self.latest_ms as u64 + 7_200_000,
-            locks: LockRule::AtLeast { mode: LockMode::Governance, days: RETENTION_DAYS as u32 },
+            locks: LockRule::AtLeast(config().publication.locks),
             incremental,
         };
         let report = verify(&evidence, &trust, &options, &mut |_| ()).map_err(|fault| format!("verify: {fault}"))?;

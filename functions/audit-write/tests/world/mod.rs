@@ -14,6 +14,7 @@ use ledgerline_lambda::clock::FixedClock;
 use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::{Lock, LockMode, ReleaseMessages};
+use ledgerline_ledger::retention::{Classes, LockPolicy};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::verify::KEY_FIELD;
 use ledgerline_testkit::check::{Found, Stores, check_everything};
@@ -32,13 +33,16 @@ pub const LONG: i64 = 600_000;
 /// One attempt and no more: what fails goes back to the queue at once.
 pub const ONE_ATTEMPT: i64 = 0;
 
+/// For how long evidence is locked, and that of entities, which have a class of their own.
 pub const RETENTION_DAYS: u64 = 30;
+pub const ENTITY_DAYS: u64 = 60;
 
 pub type FakePorts<R> = Wired<FakeControl, FakeLedgerBucket, FakeIndex, FakeSigner, R, FakeBucket, Returned>;
 
 pub fn config() -> AppendConfig {
     let deployment = "trial".to_owned();
-    let publication = Settings { deployment, lock_mode: LockMode::Governance, retention_days: RETENTION_DAYS };
+    let classes = Classes::parse(&format!("entity={ENTITY_DAYS}"), RETENTION_DAYS).unwrap();
+    let publication = Settings { deployment, locks: LockPolicy { mode: LockMode::Governance, classes } };
     AppendConfig { publication, marker_days: 400 }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use ledgerline_custody::publication::{self, Memory, Publication};
-use ledgerline_custody::retention::{Classes, Triggers};
+use ledgerline_custody::retention::Triggers;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, PlanWriter, Pointer};
 use ledgerline_lake::ports::{ReadChunk as _, SendPointers as _};
@@ -15,6 +15,7 @@ use ledgerline_ledger::entry::{Entry, Field, PendingEntry, Record, Source};
 use ledgerline_ledger::head::Head;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::{CommitAppend as _, Lock, LockMode, Put, ReadHead as _, WriteSegment as _};
+use ledgerline_ledger::retention::LockPolicy;
 use ledgerline_ledger::segment::{Segment, SegmentName};
 use ledgerline_sweep::config::Settings;
 use ledgerline_sweep::ports::Wired;
@@ -40,6 +41,7 @@ pub const DAY_MS: i64 = 24 * HOUR_MS;
 pub const LOG: &str = "acme/interaction/1/0";
 pub const BRONZE: &str = "bronze-bucket";
 const DEPLOYMENT: &str = "test";
+/// What segments were locked for before the policy was raised.
 const LOCK_DAYS: u64 = 30;
 const KEPT_DAYS: u64 = 60;
 const LONG_MS: i64 = 600_000;
@@ -99,11 +101,9 @@ impl World {
             bronze_bucket: BRONZE.to_owned(),
             publication: publication::Settings {
                 deployment: DEPLOYMENT.to_owned(),
-                lock_mode: LockMode::Governance,
-                retention_days: LOCK_DAYS,
+                locks: LockPolicy::uniform(LockMode::Governance, KEPT_DAYS),
             },
             silence_ms: DAY_MS,
-            classes: Classes::uniform(KEPT_DAYS),
             triggers: Triggers { types: vec!["survey".to_owned()], days: 400 },
             late_after_ms: 48 * HOUR_MS,
         };

@@ -20,6 +20,7 @@ use ledgerline_ledger::member;
 use ledgerline_ledger::ports::{
     AllowKeys as _, CommitAppend as _, ListLogs, LockMode, Put, ReadHead, WriteSegment as _,
 };
+use ledgerline_ledger::retention::LockPolicy;
 use ledgerline_ledger::signing::{KeyKind, VerifyingKey};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::verify::KEY_FIELD;
@@ -40,7 +41,6 @@ pub const QUIET_AFTER_MS: i64 = 72 * 3_600_000;
 const START_MS: i64 = 1_772_460_000_000;
 /// As the template has it.
 const RUN_MS: i64 = 900_000;
-const RETENTION_DAYS: u32 = 30;
 /// More than between two signatures.
 const STEP_MS: i64 = 11_000;
 
@@ -85,6 +85,8 @@ pub struct World {
     pub unreadable_head: Option<&'static str>,
     /// What runs are told, and for how long each log may be silent.
     pub quiet_hours: &'static str,
+    /// What evidence is locked for, and what runs ask of locks.
+    pub locks: LockPolicy,
     now_ms: AtomicI64,
     objects: AtomicU64,
 }
@@ -102,7 +104,8 @@ impl World {
         let faults = Faults::none();
         let watch = FakeWatch::new(faults.clone());
         let (now_ms, objects) = (AtomicI64::new(START_MS), AtomicU64::new(0));
-        Self { ports, evidence, faults, watch, unreadable_head: None, quiet_hours: "72", now_ms, objects }
+        let locks = LockPolicy::uniform(LockMode::Governance, 30);
+        Self { ports, evidence, faults, watch, unreadable_head: None, quiet_hours: "72", locks, now_ms, objects }
     }
 
     pub fn now_ms(&self) -> i64 {
@@ -160,11 +163,7 @@ impl World {
     async fn append_chunk(&self, log: &LogId, entries: Vec<PendingEntry>) -> String {
         self.pass(STEP_MS);
         let now_ms = self.now_ms() as u64;
-        let settings = Settings {
-            deployment: "trial".to_owned(),
-            lock_mode: LockMode::Governance,
-            retention_days: u64::from(RETENTION_DAYS),
-        };
+        let settings = Settings { deployment: "trial".to_owned(), locks: self.locks.clone() };
         let publication = Publication { ports: &self.ports, settings: &settings, memory: &Memory::default() };
         let head = publication.load_finished(log).await.unwrap();
         let object = format!("{:032x}", self.objects.fetch_add(1, Ordering::SeqCst));
@@ -173,7 +172,7 @@ impl World {
         let id = ChunkId { object, ordinal: 0 };
         let chunk = Chunk::check(id, log, lines, member::pack(text.as_bytes())).unwrap();
         let plan = plan_append(log, &head, &[chunk]).unwrap();
-        let (key, lock) = (plan.name.key(), settings.lock(now_ms));
+        let (key, lock) = (plan.name.key(), settings.locks.lock(log, now_ms));
         let put = self.ports.ledger.put_segment(&key, &plan.bytes, &plan.sha256, &lock).await.unwrap();
         let Put::Written { version_id } = put else { panic!("{key} was there") };
         self.ports.control.commit(&plan.commit(version_id, now_ms / 1000)).await.unwrap();
@@ -205,8 +204,7 @@ impl World {
         };
         let rules = Rules {
             deployment: "trial".to_owned(),
-            lock_mode: LockMode::Governance,
-            retention_days: RETENTION_DAYS,
+            locks: self.locks.clone(),
             patience: Patience::parse(self.quiet_hours).unwrap(),
         };
         handle(&ports, &rules, &clock, self.now_ms() + for_ms, Request { look }).await

@@ -88,7 +88,7 @@ impl<P: Ports> Publication<'_, P> {
                 Err(error) => return Ok(failed(log, &error.into())),
             },
         };
-        let lock = self.settings.lock(now_ms);
+        let lock = self.settings.locks.lock(log, now_ms);
         if note.is_new && self.ports.ledger().put_archived(log, head.size(), &note.bytes, &lock).await? == Put::Exists {
             // A turn that took longer than ten seconds met the next one: that one goes on.
             return Ok(Checkpointed::ByAnother);

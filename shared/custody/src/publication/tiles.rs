@@ -11,12 +11,12 @@ use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::tile;
 use ledgerline_ledger::tree::Hash;
 
-use super::{EvidenceError, LogError, Ports, Publication};
+use super::{EvidenceError, LogError, PARALLEL, Ports, Publication};
 
 impl<P: Ports> Publication<'_, P> {
     /// Puts the tiles from what is published to the head's size; returns the keys of partial tiles that they replace.
     pub(super) async fn put_tiles(&self, log: &LogId, head: &Head, now_ms: u64) -> Result<Vec<String>, LogError> {
-        let (ledger, lock) = (self.ports.ledger(), self.settings.lock(now_ms));
+        let (ledger, lock) = (self.ports.ledger(), self.settings.locks.lock(log, now_ms));
         let unpublishable = |error| match error {
             PublishError::Missing(tile) => evidence(&tile.key(log), EvidenceError::TileMissing),
             error => evidence(&tile::folder(log), error.into()),
@@ -68,6 +68,3 @@ impl<P: Ports> Publication<'_, P> {
 fn evidence(key: &str, error: EvidenceError) -> LogError {
     LogError::Evidence { key: key.to_owned(), error }
 }
-
-/// Tiles under way at once. One is at most 8 KB; a batch of 10 chunks makes ten full ones.
-const PARALLEL: usize = 8;

@@ -133,7 +133,7 @@ pub(crate) fn list(
         logs.entry(log).or_default().add(place, version);
     })?;
     for (log, inventory) in &mut logs {
-        inventory.settle(log, options.locks, &mut findings);
+        inventory.settle(log, options, &mut findings);
     }
     Ok((logs, findings))
 }
@@ -156,7 +156,7 @@ impl Inventory {
     }
 
     /// Sorts, keeps the oldest version of what is written once, and looks at locks.
-    fn settle(&mut self, log: &LogId, rule: LockRule, findings: &mut Vec<Finding>) {
+    fn settle(&mut self, log: &LogId, options: &Options, findings: &mut Vec<Finding>) {
         // Of what is written once the oldest counts; a file that no list dates is younger than all.
         let age = |row: &Row| (row.written_ms, u64::from(row.is_latest));
         // Of what is replaced the latest is the youngest, whatever a clock that was set back says.
@@ -192,14 +192,19 @@ impl Inventory {
             }
             again
         });
+        let mut check = |row: &Row, key: &dyn Fn() -> String, entry| {
+            if let Some((kind, detail)) = lock_fault(log, row, options) {
+                findings.push(kind.at(key(), entry, format!("version {}{detail}", row.version_id())));
+            }
+        };
         for segment in &self.segments {
-            check_lock(&segment.row, rule, || segment.name(log).key(), Some(segment.first), findings);
+            check(&segment.row, &|| segment.name(log).key(), Some(segment.first));
         }
         for row in self.tiles.iter().filter(|row| row.tile.is_full()) {
-            check_lock(&row.row, rule, || row.tile.key(log), None, findings);
+            check(&row.row, &|| row.tile.key(log), None);
         }
         for checkpoint in &self.archived {
-            check_lock(&checkpoint.row, rule, || archive_key(log, checkpoint.size), None, findings);
+            check(&checkpoint.row, &|| archive_key(log, checkpoint.size), None);
         }
     }
 }
@@ -209,33 +214,21 @@ fn extra(key: String, entry: Option<u64>, later: &Row, kept: &Row) -> Finding {
     FindingKind::ExtraVersion.at(key, entry, detail)
 }
 
-fn check_lock(
-    row: &Row,
-    rule: LockRule,
-    key: impl FnOnce() -> String,
-    entry: Option<u64>,
-    findings: &mut Vec<Finding>,
-) {
-    let version = row.version_id();
-    let finding = match (rule, row.lock) {
-        (LockRule::Ignore, _) | (LockRule::Present, Some(_)) => return,
-        (_, None) => FindingKind::LockMissing.at(key(), entry, format!("version {version} has no lock")),
-        (LockRule::AtLeast { mode, .. }, Some(lock)) if lock.mode < mode => {
-            let detail = format!("version {version} is locked in {} mode", mode_name(lock.mode));
-            FindingKind::LockTooWeak.at(key(), entry, detail)
-        }
-        (LockRule::AtLeast { days, .. }, Some(lock)) => {
-            let until_s = (row.written_ms / 1000).saturating_add(u64::from(days) * DAY_S);
-            // Locks are set before the store notes when it wrote: a minute of slack.
-            if lock.retain_until_s.saturating_add(CLOCK_SLACK_S) >= until_s {
-                return;
-            }
-            let short_days = (until_s - lock.retain_until_s).div_ceil(DAY_S);
-            let detail = format!("version {version}: its lock ends {short_days} days before {days} days are over");
-            FindingKind::LockTooShort.at(key(), entry, detail)
-        }
+/// What is wrong with a version's lock, if anything is.
+fn lock_fault(log: &LogId, row: &Row, options: &Options) -> Option<(FindingKind, String)> {
+    let policy = match (&options.locks, row.lock) {
+        (LockRule::Ignore, _) | (LockRule::Present, Some(_)) => return None,
+        (_, None) => return Some((FindingKind::LockMissing, " has no lock".to_owned())),
+        (LockRule::AtLeast(policy), Some(_)) => policy,
     };
-    findings.push(finding);
+    let held = row.lock?;
+    let wanted = policy.lacking(log, Some(held), row.written_ms, options.now_ms)?;
+    if held.mode < wanted.mode {
+        return Some((FindingKind::LockTooWeak, format!(" is locked in {} mode", mode_name(held.mode))));
+    }
+    let short_days = wanted.retain_until_s.saturating_sub(held.retain_until_s).div_ceil(DAY_S);
+    let days = policy.classes.days(log);
+    Some((FindingKind::LockTooShort, format!(": its lock ends {short_days} days before {days} days are over")))
 }
 
 fn mode_name(mode: LockMode) -> &'static str {
@@ -305,7 +298,6 @@ const ROOT: &str = "ledger/";
 const LIVE: &str = "checkpoint";
 const ARCHIVE: &str = "checkpoints/";
 const DAY_S: u64 = 24 * 60 * 60;
-const CLOCK_SLACK_S: u64 = 60;
 
 #[cfg(test)]
 pub(crate) mod tests {

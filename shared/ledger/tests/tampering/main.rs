@@ -22,6 +22,7 @@ use builder::{DEPLOYMENT, Ledger, log, vkey};
 use ledgerline_ledger::checkpoint::archive_key;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::LockMode;
+use ledgerline_ledger::retention::LockPolicy;
 use ledgerline_ledger::segment::SegmentName;
 use ledgerline_ledger::tile::Tile;
 use ledgerline_ledger::verify::folder::{Folder, VERSIONS_FILE};
@@ -80,7 +81,7 @@ pub(crate) fn options(ledger: &Ledger) -> Options {
         first: vec![],
         threads: 3,
         now_ms: ledger.now_ms,
-        locks: LockRule::AtLeast { mode: LockMode::Compliance, days: 365 },
+        locks: LockRule::AtLeast(LockPolicy::uniform(LockMode::Compliance, 365)),
         incremental: false,
     }
 }

@@ -10,6 +10,7 @@ use ledgerline_lake::plan::{Counts, PlanWriter, Pointer};
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::{LockMode, ReleaseMessages};
+use ledgerline_ledger::retention::LockPolicy;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_testkit::fakes::calls::Calls;
 use ledgerline_testkit::fakes::control::FakeControl;
@@ -54,7 +55,7 @@ impl World {
         let control = FakeControl::new(faults.clone(), calls.clone());
         let index = FakeIndex::new(faults.clone(), calls.clone());
         let publication =
-            Settings { deployment: "bench".to_owned(), lock_mode: LockMode::Compliance, retention_days: 30 };
+            Settings { deployment: "bench".to_owned(), locks: LockPolicy::uniform(LockMode::Compliance, 30) };
         Ok(Self {
             ports: Wired {
                 control: Metered { fake: control, used: used.clone() },
