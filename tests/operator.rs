@@ -152,6 +152,45 @@ fn postings_that_were_removed_or_altered_are_named_and_written_again_as_they_wer
 }
 
 #[test]
+fn a_lock_that_was_shortened_is_named_and_made_as_long_as_the_policy_asks() {
+    let Some(stack) = Stack::running() else { return };
+    let (org, log) = signed(&stack, "short");
+    let key = stack.keys("LedgerBucket", &format!("ledger/{}/interaction/1/0/segment/", org.name)).remove(0);
+    let (bucket, (_, version)) = (stack.bucket("LedgerBucket"), stack.object("LedgerBucket", &key));
+    let held = || {
+        let asked = stack.s3.get_object_retention().bucket(bucket).key(&key).version_id(&version).send();
+        stack.block(asked).unwrap().retention().unwrap().clone()
+    };
+    let before = held();
+    let until_s = before.retain_until_date().unwrap().secs();
+    // What the bucket's policy refuses in an account; the emulator has none.
+    let sooner = aws_sdk_s3::primitives::DateTime::from_secs(until_s - 12 * 3_600);
+    let shorter = aws_sdk_s3::types::ObjectLockRetention::builder()
+        .mode(before.mode().unwrap().clone())
+        .retain_until_date(sooner)
+        .build();
+    let shorten = stack.s3.put_object_retention().bucket(bucket).key(&key).version_id(&version).retention(shorter);
+    stack.block(shorten.bypass_governance_retention(true).send()).unwrap();
+
+    let named = |found: &Value| found["short"].as_array().unwrap().iter().any(|short| short["key"] == key);
+    let verify = ["verify", "--json", "--log", &log];
+    let broken = answer(&ledgerline(Some(&stack), &verify), 1);
+    assert_eq!(broken["findings"].as_array().unwrap().len(), 1, "{broken}");
+    assert_eq!(
+        (&broken["findings"][0]["kind"], &broken["findings"][0]["key"]),
+        (&"lock_too_short".into(), &Value::from(key.as_str()))
+    );
+    assert!(named(&answer(&ledgerline(Some(&stack), &["retention", "--json"]), 1)));
+
+    // Whether all is well depends on what other tests do to their own evidence.
+    let extended = ledgerline(Some(&stack), &["retention", "--json", "--extend"]);
+    let extended: Value = serde_json::from_slice(&extended.stdout).unwrap();
+    assert!(extended["extended"].as_u64().unwrap() >= 1 && !named(&extended), "{extended}");
+    assert!(held().retain_until_date().unwrap().secs() > until_s - 3_600 - 120, "a day from its writing, or more");
+    answer(&ledgerline(Some(&stack), &verify), 0);
+}
+
+#[test]
 fn a_witness_cosigns_what_only_grew_and_nothing_that_shrank() {
     let Some(stack) = Stack::running() else { return };
     let (org, log) = signed(&stack, "witness");
