@@ -45,7 +45,7 @@ enum Task {
         /// What to measure
         #[arg(value_enum, default_value = "all")]
         subject: bench::Subject,
-        /// The largest ledger that verify reads; 10000000 takes some 3 GB of disk and minutes to make, once
+        /// The largest ledger that verify reads; 10000000 takes 1.6 GB of disk and some minutes to make, once
         #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
         entries: u64,
     },
