@@ -86,8 +86,7 @@ impl Cloud {
     /// How audit-write is told to lock evidence.
     pub(crate) fn lock_policy(&self) -> Result<LockPolicy, Fault> {
         let variables = self.audit_write()?.variables;
-        let said = |name: &str| variables.get(name).map(String::as_str).unwrap_or_default();
-        let policy = LockPolicy::parse(said("LOCK_MODE"), said("RETENTION_DAYS"), said("RETENTION_CLASSES"));
+        let policy = LockPolicy::read(|variable| variables.get(variable).cloned().unwrap_or_default());
         policy.map_err(|error| {
             Fault::new(
                 format!("audit-write's {} {error}", error.variable()),

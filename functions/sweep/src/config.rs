@@ -49,12 +49,7 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it, at once.
     pub fn from_env(mut env: Env) -> Result<Self, ConfigError> {
-        let locks = LockPolicy::parse(
-            &env.text_or("LOCK_MODE", ""),
-            &env.text_or("RETENTION_DAYS", ""),
-            &env.text_or("RETENTION_CLASSES", ""),
-        );
-        let locks = locks.unwrap_or_else(|error| {
+        let locks = LockPolicy::read(|variable| env.text_or(variable, "")).unwrap_or_else(|error| {
             env.reject(error.variable(), &error.to_string(), error.remedy());
             LockPolicy::uniform(LockMode::Governance, 1)
         });

@@ -45,12 +45,7 @@ impl Config {
             let remedy = "set hours, as 72, or with others by class or org, as 72,entity=720,acme/interaction=24";
             env.reject("QUIET_HOURS", problem, remedy);
         }
-        let locks = LockPolicy::parse(
-            &env.text_or("LOCK_MODE", ""),
-            &env.text_or("RETENTION_DAYS", ""),
-            &env.text_or("RETENTION_CLASSES", ""),
-        );
-        let locks = locks.unwrap_or_else(|error| {
+        let locks = LockPolicy::read(|variable| env.text_or(variable, "")).unwrap_or_else(|error| {
             env.reject(error.variable(), &error.to_string(), error.remedy());
             LockPolicy::uniform(LockMode::Governance, 1)
         });

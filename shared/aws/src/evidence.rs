@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
-use aws_sdk_s3::types::{ObjectLockLegalHoldStatus, ObjectLockMode};
+use aws_sdk_s3::types::ObjectLockLegalHoldStatus;
 use aws_smithy_types::DateTime;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{ListLogs, Lock, LockMode, ReadHead, ReadSegment};
+use ledgerline_ledger::ports::{ListLogs, ReadHead, ReadSegment};
 use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::verify::{Evidence, EvidenceFault, Given, HeadRow, ObjectVersion};
@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use crate::config::store_error;
 use crate::control::ControlTable;
 use crate::items::{Item, read_text, text};
-use crate::ledger::LedgerBucket;
+use crate::ledger::{LedgerBucket, lock_of};
 use crate::reads::posting;
 use crate::versions::VersionPages;
 
@@ -208,16 +208,6 @@ async fn look(s3: &aws_sdk_s3::Client, bucket: &str, version: ObjectVersion) -> 
             other => Err(other),
         },
     }
-}
-
-fn lock_of(head: &HeadObjectOutput) -> Option<Lock> {
-    let mode = match head.object_lock_mode()? {
-        ObjectLockMode::Governance => LockMode::Governance,
-        ObjectLockMode::Compliance => LockMode::Compliance,
-        _ => return None,
-    };
-    let retain_until_s = u64::try_from(head.object_lock_retain_until_date()?.secs()).ok()?;
-    Some(Lock { mode, retain_until_s })
 }
 
 fn is_held(head: &HeadObjectOutput) -> bool {

@@ -6,6 +6,7 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{ChecksumMode, ObjectLockMode, ObjectLockRetention, ObjectLockRetentionMode, Tag, Tagging};
@@ -53,16 +54,10 @@ impl WriteSegment for LedgerBucket {
             .await
             .map_err(|error| store_error(&what, error))?;
         let sha256 = head.checksum_sha256().and_then(|text| STANDARD.decode(text).ok());
-        let mode = head.object_lock_mode().and_then(|mode| match mode {
-            ObjectLockMode::Governance => Some(LockMode::Governance),
-            ObjectLockMode::Compliance => Some(LockMode::Compliance),
-            _ => None,
-        });
-        let until = head.object_lock_retain_until_date().and_then(|date| u64::try_from(date.secs()).ok());
         Ok(ObjectState {
             bytes: head.content_length().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
             sha256: sha256.and_then(|bytes| Hash::from_slice(&bytes)),
-            lock: mode.zip(until).map(|(mode, retain_until_s)| Lock { mode, retain_until_s }),
+            lock: lock_of(&head),
             version_id: version(&what, head.version_id)?,
         })
     }
@@ -240,6 +235,17 @@ fn found<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
         Err(StoreError::NotFound(_)) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The lock that a version's headers tell.
+pub(crate) fn lock_of(head: &HeadObjectOutput) -> Option<Lock> {
+    let mode = match head.object_lock_mode()? {
+        ObjectLockMode::Governance => LockMode::Governance,
+        ObjectLockMode::Compliance => LockMode::Compliance,
+        _ => return None,
+    };
+    let retain_until_s = u64::try_from(head.object_lock_retain_until_date()?.secs()).ok()?;
+    Some(Lock { mode, retain_until_s })
 }
 
 fn date(epoch_s: u64) -> DateTime {

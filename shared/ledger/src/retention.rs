@@ -71,7 +71,16 @@ impl LockPolicy {
         Self { mode, classes: Classes::uniform(days) }
     }
 
-    /// From the texts of `LOCK_MODE`, `RETENTION_DAYS` and `RETENTION_CLASSES`, as a deployment gives them to its functions.
+    /// From the variables `LOCK_MODE`, `RETENTION_DAYS` and `RETENTION_CLASSES`, as a deployment gives them to its functions; one
+    /// that is absent is an empty text.
+    ///
+    /// # Errors
+    /// The first of them that cannot be used.
+    pub fn read(mut variable: impl FnMut(&str) -> String) -> Result<Self, PolicyError> {
+        Self::parse(&variable(MODE), &variable(DAYS), &variable(CLASSES))
+    }
+
+    /// From the texts of these variables.
     ///
     /// # Errors
     /// The first of them that cannot be used.
@@ -137,9 +146,9 @@ impl PolicyError {
     /// The setting that is wrong.
     pub fn variable(&self) -> &'static str {
         match self {
-            Self::Mode => "LOCK_MODE",
-            Self::Days => "RETENTION_DAYS",
-            Self::Classes { .. } => "RETENTION_CLASSES",
+            Self::Mode => MODE,
+            Self::Days => DAYS,
+            Self::Classes { .. } => CLASSES,
         }
     }
 
@@ -155,6 +164,9 @@ impl PolicyError {
     }
 }
 
+const MODE: &str = "LOCK_MODE";
+const DAYS: &str = "RETENTION_DAYS";
+const CLASSES: &str = "RETENTION_CLASSES";
 const CLOCK_SLACK_S: u64 = 60;
 const HOUR_S: u64 = 60 * 60;
 const DAY_S: u64 = 24 * HOUR_S;
