@@ -30,7 +30,7 @@ use self::centre::Centre;
 use self::conversation::Conversation;
 use self::dice::Dice;
 pub(crate) use self::envelope::milliseconds;
-pub use self::planted::Planted;
+pub use self::planted::{Counts, Planted};
 
 /// What to generate. The same arguments always give the same bytes.
 #[derive(Debug, Clone, clap::Args)]

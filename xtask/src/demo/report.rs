@@ -6,6 +6,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::r#gen::Counts;
+
 /// A run of the demo.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -24,7 +26,7 @@ pub(super) struct Report {
     #[serde(flatten)]
     pub tally: Tally,
     /// What was sent.
-    pub sent: Sent,
+    pub sent: Counts,
     /// How fast it went.
     pub pace: Pace,
     /// One event, before and after.
@@ -78,24 +80,6 @@ impl Tally {
             in_flight: self.in_flight + other.in_flight,
         }
     }
-}
-
-/// What the generator says it made.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Sent {
-    /// Interactions.
-    pub interactions: u64,
-    /// Firehose records.
-    pub records: u64,
-    /// Documents in them.
-    pub documents: u64,
-    /// Distinct events.
-    pub events: u64,
-    /// Events sent twice.
-    pub duplicates: u64,
-    /// Broken documents.
-    pub malformed: u64,
 }
 
 /// Throughput, as found on this machine.

@@ -14,11 +14,11 @@ use time::OffsetDateTime;
 
 use super::chain::{Chain, Moment, tally_since};
 use super::flow::{self, Search, Shown};
-use super::report::{Access, Caller, Check, Lock, Pace, Sent, Span, Tally, Tamper, grouped};
+use super::report::{Access, Caller, Check, Lock, Pace, Span, Tally, Tamper, grouped};
 use super::screen::Screen;
 use super::{access, export, lock, lost, silver, tamper};
 use crate::fault::Fault;
-use crate::r#gen::{GenArgs, Planted, generate, milliseconds};
+use crate::r#gen::{Counts, GenArgs, Planted, generate, milliseconds};
 use crate::send;
 
 /// A run: what was there before, what is sent, what was found.
@@ -380,16 +380,8 @@ impl<'c> Run<'c> {
     }
 
     /// What was sent.
-    pub(super) fn sent(&self) -> Sent {
-        let counts = &self.planted.counts;
-        Sent {
-            interactions: counts.interactions,
-            records: counts.records,
-            documents: counts.documents,
-            events: counts.events,
-            duplicates: counts.duplicates,
-            malformed: counts.malformed,
-        }
+    pub(super) fn sent(&self) -> Counts {
+        self.planted.counts.clone()
     }
 
     /// Segments that the run added.

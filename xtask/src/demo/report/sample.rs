@@ -27,13 +27,14 @@ pub(crate) fn report() -> Report {
         seed: 20_260_303,
         date: "2026-03-02".to_owned(),
         tally: Tally { r#in: 6_395, committed: 5_265, filtered: 0, duplicate: 1_065, quarantined: 65, in_flight: 0 },
-        sent: Sent {
+        sent: Counts {
             interactions: 500,
             records: 6_388,
             documents: 6_395,
             events: 5_265,
             duplicates: 1_065,
             malformed: 65,
+            drifted: 0,
         },
         pace: Pace { seconds: 23.4, documents_per_second: 273.3, bronze_objects: 61 },
         caller: Caller {
