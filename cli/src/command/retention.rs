@@ -86,6 +86,9 @@ impl Short {
     }
 }
 
+/// What a column counts.
+type Count = fn(&Row) -> u64;
+
 /// One class of record, one kind of object.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -201,24 +204,29 @@ impl Answer for Report {
     fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
         screen.title("RETENTION", &self.name)?;
         let until = |at: Option<u64>| at.map_or_else(|| "–".to_owned(), moment);
+        let mut columns = vec!["class", "what", "objects", "size", "earliest end", "latest end"];
+        // What there is none of needs no column.
+        let counts: [(&str, Count); 3] =
+            [("held", |row| row.held), ("unlocked", |row| row.unlocked), ("short", |row| row.short)];
+        let counts = counts.into_iter().filter(|(_, count)| self.rows.values().any(|row| count(row) > 0));
+        let counts: Vec<_> = counts.collect();
+        columns.extend(counts.iter().map(|(name, _)| name));
         let rows: Vec<Vec<String>> = self
             .rows
             .iter()
             .map(|((class, kind), row)| {
-                vec![
+                let mut cells = vec![
                     class.clone(),
                     (*kind).to_owned(),
                     grouped(row.objects),
                     bytes(row.bytes),
                     until(row.earliest_retain_until_s),
                     until(row.latest_retain_until_s),
-                    grouped(row.held),
-                    grouped(row.unlocked),
-                    grouped(row.short),
-                ]
+                ];
+                cells.extend(counts.iter().map(|(_, count)| grouped(count(row))));
+                cells
             })
             .collect();
-        let columns = ["class", "what", "objects", "size", "earliest end", "latest end", "held", "unlocked", "short"];
         screen.table(&columns, &rows)?;
         let expired: u64 = self.rows.values().map(|row| row.expired).sum();
         if expired > 0 || self.extended > 0 || self.outcome() == Outcome::Broken {
