@@ -23,6 +23,8 @@ use crate::source::{Locks, Source, evidence_fault};
 
 /// Unlocked objects that a person is shown; JSON has all of them.
 const SHOWN: usize = 20;
+/// Of a moment such as `2026-03-02T14:00:00Z`.
+const DAY_CHARS: usize = 10;
 
 /// Reports on the evidence's retention.
 pub(super) fn run(args: &RetentionArgs, context: &Context) -> Answered {
@@ -166,7 +168,7 @@ fn kind_of(key: &str) -> (&str, &'static str, bool) {
     let class = parts.get(2).copied().unwrap_or("–");
     match parts.get(5).copied() {
         Some("segment") => (class, "segments", true),
-        Some("checkpoints") => (class, "archived checkpoints", true),
+        Some("checkpoints") => (class, "checkpoints", true),
         Some("tile") if key.contains(".p/") => (class, "partial tiles", false),
         Some("tile") => (class, "full tiles", true),
         Some("checkpoint") => (class, "live checkpoints", false),
@@ -203,8 +205,10 @@ impl Answer for Report {
 
     fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
         screen.title("RETENTION", &self.name)?;
-        let until = |at: Option<u64>| at.map_or_else(|| "–".to_owned(), moment);
-        let mut columns = vec!["class", "what", "objects", "size", "earliest end", "latest end"];
+        // The day says enough to a person, and leaves room; JSON has the second.
+        let until =
+            |at: Option<u64>| at.map_or_else(|| "–".to_owned(), |at| moment(at).chars().take(DAY_CHARS).collect());
+        let mut columns = vec!["class", "what", "objects", "size", "first end", "last end"];
         // What there is none of needs no column.
         let counts: [(&str, Count); 3] =
             [("held", |row| row.held), ("unlocked", |row| row.unlocked), ("short", |row| row.short)];
