@@ -1,9 +1,10 @@
 //! A new signing key's way into a log: announced by an entry, vouched for by a checkpoint of a key that signs already, then
-//! allowed to sign.
+//! allowed to sign. And the way back: a key that may still sign becomes the last one that may.
 //!
 //! Invariant: a key is allowed only once a checkpoint by a key that the caller knows was verified to cover the announcing
 //! entry. What a reader of the log can follow later is checked here before it is relied on; nothing is believed from the
-//! tables but where to look. Repeating a step changes nothing.
+//! tables but where to look, and who may sign now. An allowed key is the last of the list: no key after it can retire it
+//! with a first signature. Repeating a step changes nothing.
 
 use std::collections::HashMap;
 
@@ -45,7 +46,7 @@ pub enum Step {
         /// The size of the newest checkpoint.
         signed: u64,
     },
-    /// It may sign.
+    /// It may sign, and no key after it may.
     Allowed,
 }
 
@@ -114,7 +115,8 @@ where
     let Some(stored) = stores.control.head(log).await? else { return Ok(Step::NotInTheLog) };
     let head = stored.verify(log)?;
     let vkey = new.vkey();
-    if head.signing_keys().contains(&vkey) {
+    if let Some(place) = head.signing_keys().iter().position(|key| *key == vkey) {
+        withdraw(stores.control, log, head.signing_keys(), place + 1).await?;
         return Ok(Step::Allowed);
     }
     let Some(announced) = announced(stores, log, &vkey, head.signing_keys()).await? else {
@@ -136,6 +138,16 @@ where
     let after = allowed_after(&head, &checkpoint, known, vkey);
     stores.control.allow_signing_keys(log, head.signing_keys(), &after).await?;
     Ok(Step::Allowed)
+}
+
+/// Leaves the first `kept` keys of those that may sign. The others have signed nothing of this log, since a turn to sign drops
+/// all keys before the signer's: no checkpoint loses its key, and their announcements stay good. A turn that one of them takes
+/// first changes the list, and this fails with `Conflict`: whoever looks again finds the key retired.
+async fn withdraw<C: AllowKeys>(control: &C, log: &LogId, keys: &[String], kept: usize) -> Result<(), StoreError> {
+    if kept == keys.len() {
+        return Ok(());
+    }
+    control.allow_signing_keys(log, keys, &keys[..kept]).await
 }
 
 /// The keys that may sign, and the new one. A head that was written when there was no such list gets one that begins with
