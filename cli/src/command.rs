@@ -10,6 +10,8 @@ mod doctor;
 #[cfg(feature = "aws")]
 mod export;
 #[cfg(feature = "aws")]
+mod finishing;
+#[cfg(feature = "aws")]
 mod hold;
 mod prove;
 mod rebuild_postings;

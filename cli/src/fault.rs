@@ -42,6 +42,13 @@ impl Fault {
         }
         Self { what: what.into(), because, remedy: remedy.into() }
     }
+
+    /// What could not be done and why, in one line; and what to do. For an answer that names one of several attempts.
+    #[cfg(feature = "aws")]
+    pub(crate) fn told(&self) -> (String, String) {
+        let causes = std::iter::once(&self.what).chain(&self.because);
+        (causes.map(String::as_str).collect::<Vec<_>>().join(": "), self.remedy.clone())
+    }
 }
 
 impl fmt::Display for Fault {

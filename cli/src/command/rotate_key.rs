@@ -12,11 +12,9 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use ledgerline_aws::control::ControlTable;
 use ledgerline_aws::ledger::LedgerBucket;
-use ledgerline_aws::postings::PostingRows;
 use ledgerline_aws::reads::IndexReader;
-use ledgerline_aws::signing::KmsSigner;
 use ledgerline_custody::acts::{Act, ActKind, record_of_log};
-use ledgerline_custody::publication::{self, Memory, Publication, Settings};
+use ledgerline_custody::publication::Publication;
 use ledgerline_custody::rotation::{RotationError, Step, Stores, advance};
 use ledgerline_ledger::checkpoint::origin;
 use ledgerline_ledger::entry::Field;
@@ -28,12 +26,13 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::acts::Recorder;
+use super::finishing::Finishing;
 use crate::answer::{Answer, Answered, Outcome};
 use crate::args::RotateKeyArgs;
 use crate::cloud::{Cloud, named, store_fault};
 use crate::context::Context;
 use crate::fault::Fault;
-use crate::screen::{Mark, Screen, grouped};
+use crate::screen::{Mark, Screen, counted, grouped};
 
 /// Announces a key in every log, and lets it sign as soon as that is signed for.
 pub(super) fn run(args: &RotateKeyArgs, context: &Context) -> Answered {
@@ -54,10 +53,7 @@ pub(super) fn run(args: &RotateKeyArgs, context: &Context) -> Answered {
     }
     let rotation = Rotation::new(&cloud, new, known, finishing)?;
     let logs = cloud.ask(rotation.control.logs())?;
-    let mut seen = Vec::new();
-    for log in logs {
-        seen.push(rotation.begin(log, context)?);
-    }
+    let mut seen = logs.into_iter().map(|log| rotation.unseen(log)).collect::<Result<Vec<_>, _>>()?;
     rotation.wait(&mut seen, args.timeout, context)?;
     let deployed = current == new;
     Ok(Box::new(Rotated { current: current_id, new: new_arn, deployed, seen }))
@@ -105,33 +101,26 @@ impl<'a> Rotation<'a> {
         })
     }
 
-    /// Looks how far the key has come in a log, and announces it if that was not done.
-    fn begin(&self, log: LogId, context: &Context) -> Result<Seen, Fault> {
+    fn unseen(&self, log: LogId) -> Result<Seen, Fault> {
         let vkey = self.key(&log, &self.new)?.vkey();
-        let mut seen = Seen { log, vkey, step: Ok(Step::NotInTheLog) };
-        self.look(&mut seen)?;
-        if matches!(seen.step, Ok(Step::NotInTheLog)) {
-            let act = Act {
-                kind: ActKind::SigningKeyAdded,
-                record: record_of_log(&seen.log),
-                occurred_at: context.now_text(),
-                fields: BTreeMap::from([(KEY_FIELD.to_owned(), Field::Text(seen.vkey.clone()))]),
-                log: seen.log.clone(),
-            };
-            self.recorder.record(&format!("key/{}/{}", seen.log, seen.vkey), &[act], context)?;
-        }
-        Ok(seen)
+        Ok(Seen { log, vkey, step: Err(Obstacle::NotYet(None)), announced: false })
     }
 
-    /// Goes from log to log until the key may sign all of them, nothing more can be done, or the time is over.
+    /// Goes from log to log until the key may sign all of them, nothing more can be done, or the time is over. What one log
+    /// refuses keeps none of the others.
     fn wait(&self, seen: &mut [Seen], minutes: u64, context: &Context) -> Result<(), Fault> {
         let bar = context.progress("logs that it may sign", Some(seen.len() as u64));
         let began = Instant::now();
         loop {
             for one in seen.iter_mut().filter(|one| one.is_open()) {
                 self.look(one)?;
-                if matches!(one.step, Ok(Step::NotSigned { .. })) {
-                    self.sign(one, context.now_ms + began.elapsed().as_millis() as u64)?;
+                let done = match one.step {
+                    Ok(Step::NotInTheLog) if !one.announced => self.announce(one, context),
+                    Ok(Step::NotSigned { .. }) => self.sign(one, context.now_ms + began.elapsed().as_millis() as u64),
+                    _ => Ok(()),
+                };
+                if let Err(fault) = done {
+                    one.step = Err(Obstacle::CouldNot(fault));
                 }
             }
             show(&bar, seen);
@@ -143,22 +132,32 @@ impl<'a> Rotation<'a> {
         }
     }
 
+    /// Looks how far the key has come in a log, and takes its next step.
     fn look(&self, seen: &mut Seen) -> Result<(), Fault> {
         let stores = Stores { control: &self.control, ledger: &self.ledger, index: &self.index };
         let new = self.key(&seen.log, &self.new)?;
         let known = self.known.iter().map(|key| self.key(&seen.log, key)).collect::<Result<Vec<_>, _>>()?;
-        match self.cloud.wait_for(advance(&stores, &seen.log, &new, &known)) {
-            // What fails for a moment is looked at again; the step stays what it was.
-            Err(error) if error.is_transient() => {}
-            Err(RotationError::Store(error)) => return Err(store_fault(&error)),
-            step => seen.step = step,
-        }
+        seen.note(self.cloud.wait_for(advance(&stores, &seen.log, &new, &known)));
         // A deployment that uses the new key already signs nothing that an old one signed before.
         if let Ok(Step::NotSigned { signed: size @ 1.., .. }) = seen.step
             && self.known.is_empty()
         {
-            seen.step = Err(RotationError::NotByKnownKey { size });
+            seen.step = Err(Obstacle::Refused(RotationError::NotByKnownKey { size }));
         }
+        Ok(())
+    }
+
+    /// Sends the announcement on its way; once in a run, and the same one however often.
+    fn announce(&self, seen: &mut Seen, context: &Context) -> Result<(), Fault> {
+        let act = Act {
+            kind: ActKind::SigningKeyAdded,
+            record: record_of_log(&seen.log),
+            occurred_at: context.now_text(),
+            fields: BTreeMap::from([(KEY_FIELD.to_owned(), Field::Text(seen.vkey.clone()))]),
+            log: seen.log.clone(),
+        };
+        self.recorder.record(&format!("key/{}/{}", seen.log, seen.vkey), &[act], context)?;
+        seen.announced = true;
         Ok(())
     }
 
@@ -171,7 +170,7 @@ impl<'a> Rotation<'a> {
             Err(error) if error.is_transient() => Ok(()),
             Err(error) => {
                 let remedy = "run `ledgerline verify`, mend the log, and run this again";
-                Err(Fault::caused_by(format!("{} cannot be signed", seen.log), &error, remedy))
+                Err(Fault::caused_by("it cannot be signed", &error, remedy))
             }
         }
     }
@@ -188,70 +187,45 @@ fn show(bar: &ProgressBar, seen: &[Seen]) {
     bar.set_position(seen.iter().filter(|one| matches!(one.step, Ok(Step::Allowed))).count() as u64);
 }
 
-/// The former key and what it takes to sign what a log still lacks, by the same code as audit-write's and sweep's.
-struct Finishing {
-    control: ControlTable,
-    ledger: LedgerBucket,
-    postings: PostingRows,
-    signer: KmsSigner,
-    settings: Settings,
-    memory: Memory,
-}
-
-impl Finishing {
-    fn new(cloud: &Cloud, old: &str) -> Result<Self, Fault> {
-        let operator = &cloud.operator;
-        let signer = cloud.entered(|| KmsSigner::new(&operator.deployment.sdk_config(), old));
-        Ok(Self {
-            control: ControlTable::new(operator.dynamodb.clone(), named(operator.table("ControlTable"))?),
-            ledger: LedgerBucket::new(operator.s3.clone(), named(operator.bucket("LedgerBucket"))?),
-            postings: PostingRows::new(operator.dynamodb.clone(), named(operator.table("IndexTable"))?),
-            signer,
-            settings: settings(cloud)?,
-            memory: Memory::default(),
-        })
-    }
-}
-
-/// How audit-write is told to lock and to name.
-fn settings(cloud: &Cloud) -> Result<Settings, Fault> {
-    Ok(Settings { deployment: named(cloud.operator.deployment.id())?, locks: cloud.lock_policy()? })
-}
-
-impl publication::Ports for Finishing {
-    type Control = ControlTable;
-    type Ledger = LedgerBucket;
-    type Index = PostingRows;
-    type Signer = KmsSigner;
-
-    fn control(&self) -> &ControlTable {
-        &self.control
-    }
-
-    fn ledger(&self) -> &LedgerBucket {
-        &self.ledger
-    }
-
-    fn index(&self) -> &PostingRows {
-        &self.postings
-    }
-
-    fn signer(&self) -> &KmsSigner {
-        &self.signer
-    }
-}
-
 /// A log, and how far the key has come in it.
 struct Seen {
     log: LogId,
     vkey: String,
-    step: Result<Step, RotationError>,
+    step: Result<Step, Obstacle>,
+    /// Whether this run has sent an announcement on its way.
+    announced: bool,
+}
+
+/// What keeps a key from coming further in a log.
+enum Obstacle {
+    /// The log was not looked at: its stores have not answered so far.
+    NotYet(Option<Fault>),
+    /// It cannot be read, or nothing more can be done in it.
+    CouldNot(Fault),
+    /// What was read forbids it.
+    Refused(RotationError),
 }
 
 impl Seen {
+    /// Notes what a look found.
+    fn note(&mut self, found: Result<Step, RotationError>) {
+        let is_transient = found.as_ref().is_err_and(RotationError::is_transient);
+        match found {
+            Ok(step) => self.step = Ok(step),
+            // What fails for a moment is looked at again; what was seen before is still the last that was seen.
+            Err(RotationError::Store(error)) if is_transient => {
+                if self.step.is_err() {
+                    self.step = Err(Obstacle::NotYet(Some(store_fault(&error))));
+                }
+            }
+            Err(RotationError::Store(error)) => self.step = Err(Obstacle::CouldNot(store_fault(&error))),
+            Err(error) => self.step = Err(Obstacle::Refused(error)),
+        }
+    }
+
     /// Whether waiting may bring it further.
     fn is_open(&self) -> bool {
-        matches!(self.step, Ok(Step::NotInTheLog | Step::NotSigned { .. }))
+        matches!(self.step, Ok(Step::NotInTheLog | Step::NotSigned { .. }) | Err(Obstacle::NotYet(_)))
     }
 
     fn code(&self) -> &'static str {
@@ -259,37 +233,52 @@ impl Seen {
             Ok(Step::Allowed) => "allowed",
             Ok(Step::NotSigned { .. }) => "not_signed",
             Ok(Step::NotInTheLog) => "not_in_the_log",
-            Err(_) => "refused",
+            Err(Obstacle::NotYet(_) | Obstacle::CouldNot(_)) => "could_not_check",
+            Err(Obstacle::Refused(_)) => "refused",
+        }
+    }
+
+    /// Whether it holds, for this log alone.
+    fn outcome(&self) -> Outcome {
+        match &self.step {
+            Ok(step) => Outcome::of(*step == Step::Allowed),
+            Err(Obstacle::NotYet(_) | Obstacle::CouldNot(_)) => Outcome::Unchecked,
+            Err(Obstacle::Refused(_)) => Outcome::Broken,
         }
     }
 
     /// What is missing, and what to do.
-    fn missing(&self) -> Option<(String, &'static str)> {
-        match &self.step {
-            Ok(Step::Allowed) => None,
-            Ok(Step::NotInTheLog) => Some((
+    fn missing(&self) -> Option<(String, String)> {
+        let (what, remedy) = match &self.step {
+            Ok(Step::Allowed) => return None,
+            Ok(Step::NotInTheLog) => (
                 "its announcement is not in the log yet".to_owned(),
                 "run this again; if it stays so, run `ledgerline doctor`: audit-write does not work off its queue",
-            )),
-            Ok(Step::NotSigned { entry, signed }) => Some((
+            ),
+            Ok(Step::NotSigned { entry, signed }) => (
                 format!(
                     "entry {} announces it, and the newest checkpoint ends at {}",
                     grouped(*entry),
                     grouped(*signed)
                 ),
-                "run this again; if it stays so, look for `signing failed` in audit-write's and sweep's logs",
-            )),
-            Err(error @ RotationError::NotByKnownKey { .. }) => Some((
+                "run this again, and where the deployment uses the new key already, with --old and the key that signed \
+                 this log; if it stays so, look for `signing failed` in audit-write's and sweep's logs",
+            ),
+            Err(Obstacle::NotYet(None)) => ("it was not looked at".to_owned(), "run this again"),
+            Err(Obstacle::NotYet(Some(fault)) | Obstacle::CouldNot(fault)) => return Some(fault.told()),
+            Err(Obstacle::Refused(error @ RotationError::NotByKnownKey { .. })) => (
                 error.to_string(),
                 "the deployment uses another key already: name the one that signed this log with --old, and run this again",
-            )),
-            Err(error @ RotationError::Past { .. }) => {
-                Some((error.to_string(), "a key has one time only: make another key, and announce that one"))
+            ),
+            Err(Obstacle::Refused(error @ RotationError::Past { .. })) => (
+                error.to_string(),
+                "a key has one time only: make another KMS key, run this with --new-key and that one, and deploy that one",
+            ),
+            Err(Obstacle::Refused(error)) => {
+                (error.to_string(), "run `ledgerline verify`: somebody changed the log, its head or its tiles")
             }
-            Err(error) => {
-                Some((error.to_string(), "run `ledgerline verify`: somebody changed the log, its head or its tiles"))
-            }
-        }
+        };
+        Some((what, remedy.to_owned()))
     }
 }
 
@@ -303,7 +292,11 @@ struct Rotated {
 
 impl Answer for Rotated {
     fn outcome(&self) -> Outcome {
-        Outcome::of(self.seen.iter().all(|seen| matches!(seen.step, Ok(Step::Allowed))))
+        let is = |outcome| self.seen.iter().any(|seen| seen.outcome() == outcome);
+        if is(Outcome::Broken) || !is(Outcome::Unchecked) {
+            return Outcome::of(!is(Outcome::Broken));
+        }
+        Outcome::Unchecked
     }
 
     fn json(&self) -> Value {
@@ -322,25 +315,126 @@ impl Answer for Rotated {
     fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
         screen.title("ROTATE-KEY", &self.new)?;
         for seen in &self.seen {
+            let mark = if seen.outcome() == Outcome::Unchecked { Mark::Look } else { Mark::Bad };
             match seen.missing() {
                 None => screen.check(Mark::Good, seen.log.as_str(), &seen.vkey)?,
-                Some((what, remedy)) => screen.check(Mark::Bad, &format!("{}: {what}", seen.log), remedy)?,
+                Some((what, remedy)) => screen.check(mark, &format!("{}: {what}", seen.log), &remedy)?,
             }
         }
-        if self.outcome() == Outcome::Broken {
-            return screen.verdict(Mark::Bad, "It may not sign every log yet. Do not deploy it; run this again.");
+        let then = if self.deployed { "Run this again." } else { "Do not deploy it; run this again." };
+        match self.outcome() {
+            Outcome::Broken => {
+                return screen.verdict(Mark::Bad, &format!("It may not sign every log yet. {then}"));
+            }
+            Outcome::Unchecked => {
+                let open = self.seen.iter().filter(|seen| seen.outcome() == Outcome::Unchecked).count() as u64;
+                let open = counted(open, "log", "logs");
+                let verdict = format!("It could not be checked: {open}. It may sign the others. {then}");
+                return screen.verdict(Mark::Look, &verdict);
+            }
+            Outcome::Holds => {}
         }
         screen.section("what is left to do")?;
-        if !self.deployed {
-            screen.say(
-                "1. Deploy with RotatedSigningKeyArn set to it: log by log, as it signs, it retires the old key.",
-            )?;
+        let deploy = [
+            "Deploy with RotatedSigningKeyArn set to it: log by log, as it signs, it retires the old key.",
+            "Run this once more after the deployment: a log that was born in between may lack the key.",
+        ];
+        let hand_over = "Hand the new .vkey to those who verify. Keep the old key's: earlier checkpoints need it.";
+        let left = deploy.into_iter().filter(|_| !self.deployed).chain([hand_over]);
+        for (place, step) in left.enumerate() {
+            screen.say(&format!("{}. {step}", place + 1))?;
         }
-        screen.say("2. Run this once more after the deployment: a log that was born in between may lack the key.")?;
-        screen.say("3. Hand the new .vkey to those who verify. Keep the old key's: earlier checkpoints need it.")?;
         screen.verdict(Mark::Good, "It may sign every log.")
     }
 }
 
 /// A checkpoint comes within ten seconds where entries come, and within a minute from sweep.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledgerline_ledger::store::{Failure, StoreError};
+
+    fn unseen(log: &str) -> Seen {
+        let log = LogId::parse(log).unwrap();
+        Seen { vkey: format!("trial/{log}+key"), log, step: Err(Obstacle::NotYet(None)), announced: false }
+    }
+
+    fn seen(log: &str, found: Result<Step, RotationError>) -> Seen {
+        let mut seen = unseen(log);
+        seen.note(found);
+        seen
+    }
+
+    fn denied() -> RotationError {
+        StoreError::Denied(Failure::new("read the head of acme/entity/1/0")).into()
+    }
+
+    fn throttled() -> RotationError {
+        StoreError::Throttled(Failure::new("read the head of acme/entity/1/0")).into()
+    }
+
+    fn rotated(deployed: bool, seen: Vec<Seen>) -> Rotated {
+        Rotated { current: "arn:old".to_owned(), new: "arn:new".to_owned(), deployed, seen }
+    }
+
+    fn drawn(rotated: &Rotated) -> String {
+        let mut out = Vec::new();
+        rotated.draw(&mut Screen::new(&mut out, 116, false)).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    const ONE: &str = "acme/interaction/1/0";
+    const OTHER: &str = "acme/entity/1/0";
+
+    #[test]
+    fn a_log_that_cannot_be_read_is_named_and_keeps_none_of_the_others() {
+        let rotated = rotated(false, vec![seen(OTHER, Err(denied())), seen(ONE, Ok(Step::Allowed))]);
+        assert_eq!(rotated.outcome(), Outcome::Unchecked);
+        let told = rotated.json();
+        assert_eq!(
+            (&told["logs"][0]["step"], &told["logs"][1]["step"]),
+            (&json!("could_not_check"), &json!("allowed"))
+        );
+        assert!(told["logs"][0]["missing"].as_str().unwrap().contains("denied"), "{told}");
+        assert!(told["logs"][0]["remedy"].as_str().unwrap().contains("credentials"), "{told}");
+        let drawn = drawn(&rotated);
+        assert!(drawn.contains(&format!("! {OTHER}: ")) && drawn.contains(&format!("✓ {ONE}")), "{drawn}");
+        assert!(drawn.contains("It could not be checked: 1 log.") && !drawn.contains("what is left to do"), "{drawn}");
+    }
+
+    #[test]
+    fn what_fails_for_a_moment_is_waited_for_and_is_not_taken_for_a_log_without_the_key() {
+        let mut one = seen(ONE, Err(throttled()));
+        assert_eq!((one.is_open(), one.code(), one.outcome()), (true, "could_not_check", Outcome::Unchecked));
+        one.note(Ok(Step::NotSigned { entry: 7, signed: 7 }));
+        one.note(Err(throttled()));
+        assert_eq!((one.is_open(), one.code()), (true, "not_signed"), "what was seen last");
+        assert!(one.missing().unwrap().1.contains("--old"));
+        one.note(Err(denied()));
+        assert!(!one.is_open());
+        assert_eq!(unseen(ONE).outcome(), Outcome::Unchecked);
+    }
+
+    #[test]
+    fn a_log_that_refuses_the_key_outweighs_one_that_cannot_be_read() {
+        let past = seen(ONE, Err(RotationError::Past { entry: 1, later: 2 }));
+        assert!(past.missing().unwrap().1.contains("make another KMS key"));
+        let rotated = rotated(false, vec![past, seen(OTHER, Err(denied()))]);
+        assert_eq!((rotated.outcome(), rotated.seen[0].code()), (Outcome::Broken, "refused"));
+        assert!(drawn(&rotated).contains("Do not deploy it"));
+    }
+
+    #[test]
+    fn what_is_left_to_do_follows_from_whether_the_key_is_deployed() {
+        let before = drawn(&rotated(false, vec![seen(ONE, Ok(Step::Allowed))]));
+        assert!(before.contains("1. Deploy") && before.contains("2. Run this once more"), "{before}");
+        assert!(before.contains("3. Hand the new"), "{before}");
+        let after = drawn(&rotated(true, vec![seen(ONE, Ok(Step::Allowed))]));
+        assert!(after.contains("1. Hand the new") && !after.contains("2. ") && !after.contains("eploy"), "{after}");
+        let open = rotated(true, vec![seen(ONE, Ok(Step::NotInTheLog))]);
+        assert_eq!(open.outcome(), Outcome::Broken);
+        assert!(drawn(&open).contains("yet. Run this again.") && !drawn(&open).contains("Do not deploy"));
+    }
+}
