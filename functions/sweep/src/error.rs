@@ -1,5 +1,6 @@
 //! What can stop a part of a run.
 
+use ledgerline_custody::committed::CommittedError;
 use ledgerline_custody::publication::LogError;
 use ledgerline_ledger::entry::EntryError;
 use ledgerline_ledger::segment::SegmentError;
@@ -49,6 +50,16 @@ pub enum SweepError {
     /// Own state could not be written as JSON.
     #[error("the sweep's state could not be written: {0}")]
     State(#[from] serde_json::Error),
+}
+
+impl From<CommittedError> for SweepError {
+    fn from(error: CommittedError) -> Self {
+        match error {
+            CommittedError::Store(error) => Self::Store(error),
+            CommittedError::Segment { key, error } => Self::Segment { key, error },
+            CommittedError::Entry { key, error } => Self::Entry { key, error },
+        }
+    }
 }
 
 impl SweepError {

@@ -4,28 +4,20 @@
 //! record's postings, never from what the follower remembers. State is kept with a condition: of two runs at once the
 //! second learns that it lost, and all that it wrote was the same.
 
-use std::collections::VecDeque;
-
 use futures_util::stream::{self, StreamExt as _};
 use ledgerline_custody::acts::Recorded;
+use ledgerline_custody::committed::CommittedSegments;
 use ledgerline_custody::retention::{Pruned, extension_act, pruned};
-use ledgerline_custody::sealing::{
-    Completion, FindCommitted as _, Following, ListSegments as _, Mark, SegmentVersion, Trigger, seal, triggers,
-};
+use ledgerline_custody::sealing::{Completion, Following, Mark, Trigger, seal, triggers};
 use ledgerline_custody::state::KeepState as _;
 use ledgerline_lambda::clock::Clock;
-use ledgerline_ledger::entry::{Entry, EntryError};
+use ledgerline_ledger::entry::EntryError;
 use ledgerline_ledger::head::Head;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::ReadSegment as _;
-use ledgerline_ledger::segment::{Segment, SegmentName};
 
 use crate::error::SweepError;
 use crate::ports::Ports;
 use crate::{ADVANCING_ENDS_AT, CALLS_AT_ONCE, Run, SEALING_ENDS_AT, Summary};
-
-/// Versions asked for at once: a page of S3's.
-const PAGE: usize = 1_000;
 
 /// What came of following a log.
 #[derive(Debug, Clone, Copy, Default)]
@@ -93,9 +85,10 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
         state: &mut Following,
         counts: &mut Counts,
     ) -> Result<(), SweepError> {
-        let mut listed: VecDeque<SegmentVersion> = VecDeque::new();
+        let ledger = ledgerline_custody::publication::Ports::ledger(self.ports);
+        let mut segments = CommittedSegments::new(log, ledger, self.ports.evidence(), self.ports.entries());
         while state.cursor() < head.indexed() && self.has_time() {
-            let (segment, version) = match self.next_segment(log, state.cursor(), &mut listed).await? {
+            let (segment, version) = match segments.beginning_at(state.cursor()).await? {
                 Some(next) => next,
                 // Nothing begins here: pruned, or missing.
                 None => match self.pruned(log).await?.filter(|pruned| pruned.to > state.cursor()) {
@@ -114,38 +107,6 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
             counts.followed += 1;
         }
         Ok(())
-    }
-
-    /// The committed segment that begins at `first`, read and checked. An orphan may begin there, too: what is committed
-    /// is what the postings of its entries name.
-    async fn next_segment(
-        &self,
-        log: &LogId,
-        first: u64,
-        listed: &mut VecDeque<SegmentVersion>,
-    ) -> Result<Option<(Segment, SegmentVersion)>, SweepError> {
-        let begins = |version: &SegmentVersion| SegmentName::parse(&version.key).map(|name| name.first);
-        while listed.front().is_some_and(|version| begins(version).is_none_or(|at| at < first)) {
-            listed.pop_front();
-        }
-        // Versions of one place may go on behind the page.
-        let all_listed = listed.back().is_some_and(|version| begins(version).is_some_and(|at| at > first));
-        if !all_listed {
-            *listed = self.ports.evidence().segments_from(log, first, PAGE).await?.into();
-        }
-        for version in listed.iter().filter(|version| begins(version) == Some(first)) {
-            let ledger = ledgerline_custody::publication::Ports::ledger(self.ports);
-            let bytes = ledger.segment(&version.key, &version.version_id).await?;
-            let segment = Segment::read(&version.key, &bytes);
-            let segment = segment.map_err(|error| SweepError::Segment { key: version.key.clone(), error })?;
-            let record =
-                first_record(&segment).map_err(|error| SweepError::Entry { key: version.key.clone(), error })?;
-            let committed = self.ports.entries().committed(log, first, &record).await?;
-            if committed.is_some_and(|(key, id)| key == version.key && id == version.version_id) {
-                return Ok(Some((segment, version.clone())));
-            }
-        }
-        Ok(None)
     }
 
     /// How far the log says that it is pruned.
@@ -219,14 +180,6 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
         let until_s = triggering.filter_map(|mark| settings.until_s(mark.occurred_at(), now_ms)).max()?;
         (until_s > u64::try_from(now_ms / 1000).unwrap_or_default()).then_some(until_s)
     }
-}
-
-/// The key of the record of a segment's first entry.
-pub(crate) fn first_record(segment: &Segment) -> Result<String, EntryError> {
-    let line = segment.lines().next().unwrap_or_default();
-    let entry = Entry::read(line.as_bytes())?;
-    let record = entry.record().ok_or(EntryError::Invalid("interactionId or entity"))?;
-    Ok(record.key(&entry.org))
 }
 
 fn missing(log: &LogId, first: u64) -> SweepError {

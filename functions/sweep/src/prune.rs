@@ -11,6 +11,7 @@
 //! refuses it, too. Tiles and checkpoints are never touched.
 
 use ledgerline_custody::acts::Recorded;
+use ledgerline_custody::committed::first_record;
 use ledgerline_custody::publication;
 use ledgerline_custody::retention::{
     DeleteExpired as _, ForgetPostings as _, InspectVersion as _, Pruned, is_old_enough, is_unprotected, prunable_to,
@@ -26,7 +27,7 @@ use ledgerline_ledger::segment::{Segment, SegmentName};
 
 use crate::Run;
 use crate::error::SweepError;
-use crate::follow::{Counts, first_record};
+use crate::follow::Counts;
 use crate::ports::Ports;
 
 /// Between two looks at a log: locks are counted in days.

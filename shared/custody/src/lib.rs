@@ -4,6 +4,7 @@ pub mod access;
 pub mod acts;
 pub mod answer;
 pub mod claims;
+pub mod committed;
 pub mod order;
 pub mod page;
 pub mod publication;

@@ -1,0 +1,116 @@
+//! A log's committed segments, one behind the other, read and checked.
+//!
+//! Invariant: what is committed is what the posting of a segment's first record names, by key and version; what a crash left
+//! behind, or somebody laid beside it, is passed over. Delete markers hide nothing.
+
+use std::collections::VecDeque;
+
+use ledgerline_ledger::entry::{Entry, EntryError};
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::ports::ReadSegment;
+use ledgerline_ledger::segment::{Segment, SegmentError, SegmentName};
+use ledgerline_ledger::store::StoreError;
+
+use crate::sealing::{FindCommitted, ListSegments, SegmentVersion};
+
+/// Where a log's segments are found and read.
+#[derive(Debug)]
+pub struct CommittedSegments<'a, L, V, I> {
+    log: &'a LogId,
+    ledger: &'a L,
+    versions: &'a V,
+    index: &'a I,
+    listed: VecDeque<SegmentVersion>,
+}
+
+/// Why a segment cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum CommittedError {
+    /// A store call failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A segment is not what its name says.
+    #[error("{key} is no segment: {error}; verify the log")]
+    Segment {
+        /// The object's key.
+        key: String,
+        /// What is wrong with it.
+        error: SegmentError,
+    },
+    /// A committed line is no entry.
+    #[error("{key} holds a line that is no entry: {error}; verify the log")]
+    Entry {
+        /// The object's key.
+        key: String,
+        /// What is wrong with it.
+        error: EntryError,
+    },
+}
+
+impl<'a, L: ReadSegment, V: ListSegments, I: FindCommitted> CommittedSegments<'a, L, V, I> {
+    /// A log's: bytes from `ledger`, names and versions from `versions`, what is committed from `index`.
+    pub fn new(log: &'a LogId, ledger: &'a L, versions: &'a V, index: &'a I) -> Self {
+        Self { log, ledger, versions, index, listed: VecDeque::new() }
+    }
+
+    /// The committed segment that begins at `first`. Asked in order, it lists a page at a time.
+    ///
+    /// # Errors
+    /// What keeps it from being told.
+    pub async fn beginning_at(&mut self, first: u64) -> Result<Option<(Segment, SegmentVersion)>, CommittedError> {
+        while self.listed.front().is_some_and(|version| begins(version).is_none_or(|at| at < first)) {
+            self.listed.pop_front();
+        }
+        // Versions of one place may go on behind the page.
+        let all_listed = self.listed.back().is_some_and(|version| begins(version).is_some_and(|at| at > first));
+        if !all_listed {
+            self.listed = self.versions.segments_from(self.log, first, PAGE).await?.into();
+        }
+        for version in self.listed.iter().filter(|version| begins(version) == Some(first)) {
+            let bytes = self.ledger.segment(&version.key, &version.version_id).await?;
+            let segment = Segment::read(&version.key, &bytes);
+            let segment = segment.map_err(|error| CommittedError::Segment { key: version.key.clone(), error })?;
+            let record =
+                first_record(&segment).map_err(|error| CommittedError::Entry { key: version.key.clone(), error })?;
+            let committed = self.index.committed(self.log, first, &record).await?;
+            if committed.is_some_and(|(key, id)| key == version.key && id == version.version_id) {
+                return Ok(Some((segment, version.clone())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where the first committed segment begins: 0, unless a log was pruned. `None` if there is none.
+    ///
+    /// # Errors
+    /// What keeps it from being told.
+    pub async fn begin(&mut self) -> Result<Option<u64>, CommittedError> {
+        let mut from = 0;
+        while let Some(version) = self.versions.segments_from(self.log, from, 1).await?.first() {
+            let Some(first) = begins(version) else { return Ok(None) };
+            if self.beginning_at(first).await?.is_some() {
+                return Ok(Some(first));
+            }
+            from = first + 1;
+        }
+        Ok(None)
+    }
+}
+
+/// The key of the record of a segment's first entry.
+///
+/// # Errors
+/// The line is no entry.
+pub fn first_record(segment: &Segment) -> Result<String, EntryError> {
+    let line = segment.lines().next().unwrap_or_default();
+    let entry = Entry::read(line.as_bytes())?;
+    let record = entry.record().ok_or(EntryError::Invalid("interactionId or entity"))?;
+    Ok(record.key(&entry.org))
+}
+
+fn begins(version: &SegmentVersion) -> Option<u64> {
+    SegmentName::parse(&version.key).map(|name| name.first)
+}
+
+/// Versions asked for at once: a page of S3's.
+const PAGE: usize = 1_000;
