@@ -11,6 +11,7 @@ use aws_sdk_s3::types::{ChecksumMode, ObjectLockLegalHoldStatus, ObjectLockMode}
 use aws_sdk_sqs::types::QueueAttributeName;
 use ledgerline_custody::access::ReadPostings;
 use ledgerline_custody::acts::NoteAct;
+use ledgerline_custody::derivation::ReadHidden;
 use ledgerline_custody::reconciliation::{
     BronzeObject, ListActs, ListBronze, NotifyBronze, PAGE, PointerBacklog, Progress, SweepRows, notification,
     object_id,
@@ -24,7 +25,7 @@ use ledgerline_lake::object_row::{ObjectRows, Opened};
 use ledgerline_lake::plan::{Header, Pointer};
 use ledgerline_lake::ports::SendPointers;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{Lock, LockMode, WriteSegment as _};
+use ledgerline_ledger::ports::{Lock, LockMode, ReadSegment as _, WriteSegment as _};
 use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::segment::{SegmentName, folder};
 use ledgerline_ledger::store::{Failure, StoreError};
@@ -206,6 +207,27 @@ impl ListSegments for EvidenceKeeper {
             }
         }
         Ok(found)
+    }
+}
+
+impl ReadHidden for EvidenceKeeper {
+    async fn oldest(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut pages = VersionPages::below(&self.client, &self.bucket, key).in_pages_of(PAGE);
+        let mut oldest = None;
+        while let Some(page) = pages.next().await? {
+            let versions = page.versions.unwrap_or_default();
+            // The key itself comes before those that only begin like it; its newest version first.
+            let is_passed = versions.last().is_some_and(|version| version.key() != Some(key));
+            let own = versions.into_iter().filter(|version| version.key() == Some(key));
+            oldest = own.filter_map(|version| version.version_id).next_back().or(oldest);
+            if is_passed {
+                break;
+            }
+        }
+        match oldest {
+            Some(version_id) => self.locks.segment(key, &version_id).await.map(Some),
+            None => Ok(None),
+        }
     }
 }
 

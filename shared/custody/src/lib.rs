@@ -5,6 +5,7 @@ pub mod acts;
 pub mod answer;
 pub mod claims;
 pub mod committed;
+pub mod derivation;
 pub mod order;
 pub mod page;
 pub mod publication;

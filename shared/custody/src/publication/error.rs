@@ -104,7 +104,7 @@ pub enum EvidenceError {
     #[error(transparent)]
     Entry(#[from] EntryError),
     /// A partial tile on which the next tiles are built is gone.
-    #[error("it is gone, and the next tiles are built on it: take away the delete marker over it")]
+    #[error("it is gone, and the next tiles are built on it: run `ledgerline rebuild-tiles --write`")]
     TileMissing,
     /// The tiles and the new entries do not make the head's tree.
     #[error(transparent)]

@@ -5,7 +5,7 @@
 //!
 //! Also the chunks of plans, which audit-write reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -46,6 +46,7 @@ pub struct Version {
 #[derive(Clone, Debug, Default)]
 pub struct FakeLedgerBucket {
     objects: Arc<Mutex<BTreeMap<String, Vec<Version>>>>,
+    tampered: Arc<Mutex<BTreeSet<String>>>,
     now_s: Arc<Mutex<u64>>,
     faults: Faults,
     calls: Calls,
@@ -54,7 +55,7 @@ pub struct FakeLedgerBucket {
 impl FakeLedgerBucket {
     /// An empty bucket whose clock stands at `now_s`.
     pub fn new(faults: Faults, calls: Calls, now_s: u64) -> Self {
-        Self { objects: Arc::default(), now_s: Arc::new(Mutex::new(now_s)), faults, calls }
+        Self { objects: Arc::default(), tampered: Arc::default(), now_s: Arc::new(Mutex::new(now_s)), faults, calls }
     }
 
     /// All objects with all their versions.
@@ -84,6 +85,7 @@ impl FakeLedgerBucket {
         if let Some(version) = self.lock().get_mut(key).and_then(|versions| versions.last_mut()) {
             version.bytes[at] ^= 1;
         }
+        self.tampered.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned());
     }
 
     /// Puts a locked version past every check, as a writer with other code could.
@@ -103,6 +105,12 @@ impl FakeLedgerBucket {
         let (version_id, bytes) = (format!("marker-{}", versions.len()), Vec::new());
         let written_s = self.now_s();
         versions.push(Version { version_id, bytes, lock: None, tag: None, is_delete_marker: true, written_s });
+    }
+
+    /// Takes the delete marker away that lies over an object.
+    pub fn undelete(&self, key: &str) {
+        let mut objects = self.lock();
+        objects.get_mut(key).and_then(|versions| versions.pop_if(|newest| newest.is_delete_marker));
     }
 
     /// Takes all versions away, as only somebody beyond the lock could.
@@ -251,7 +259,9 @@ impl Tiles for FakeLedgerBucket {
         let tile = Tile::parse_key(key).map(|(_, tile)| tile).filter(|tile| !tile.is_full());
         assert_eq!(tile.map(|tile| tile.bytes()), Some(bytes.len()), "{key} is not the key of so many hashes");
         self.write("s3:PutObject", "partial tile", || {
-            let before = self.current(key);
+            // Nothing but a repair of what an attacker left there puts other bytes.
+            let was_tampered = self.tampered.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+            let before = self.current(key).filter(|_| !was_tampered);
             assert!(before.is_none_or(|before| before.bytes == bytes), "{key} would be put with other bytes");
             self.add(key, bytes, None, Some("partial"));
             Ok(())

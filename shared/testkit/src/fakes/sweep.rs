@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ledgerline_custody::derivation::ReadHidden;
 use ledgerline_custody::reconciliation::{
     BronzeObject, ListActs, ListBronze, NotifyBronze, PAGE, PointerBacklog, Progress, SweepRows, notification,
     object_id,
@@ -140,6 +141,13 @@ impl ListSegments for FakeEvidence {
         }
         found.truncate(limit);
         Ok(found)
+    }
+}
+
+impl ReadHidden for FakeEvidence {
+    async fn oldest(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let versions = self.wire.read("s3:ListObjectVersions", || self.bucket.versions(key)).await;
+        Ok(versions.into_iter().find(|version| !version.is_delete_marker).map(|version| version.bytes))
     }
 }
 
