@@ -12,7 +12,7 @@ use ledgerline_aws::watch::WatchTable;
 use ledgerline_custody::watch::WatchLogs as _;
 use ledgerline_ledger::checkpoint::origin;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::retention::LockPolicy;
+use ledgerline_ledger::retention::{LockPolicy, PolicyError};
 use ledgerline_ledger::signing::{public_key_of_spki, vkey};
 use ledgerline_ledger::store::StoreError;
 use tokio::runtime::{Builder, Runtime};
@@ -87,10 +87,12 @@ impl Cloud {
     pub(crate) fn lock_policy(&self) -> Result<LockPolicy, Fault> {
         let variables = self.audit_write()?.variables;
         let policy = LockPolicy::read(|variable| variables.get(variable).cloned().unwrap_or_default());
-        policy.map_err(|error| {
+        policy.map_err(|errors| {
+            let wrong: Vec<String> = errors.iter().map(|error| format!("{} {error}", error.variable())).collect();
+            let remedy = errors.first().map_or("", PolicyError::remedy);
             Fault::new(
-                format!("audit-write's {} {error}", error.variable()),
-                "deploy the template again with a value that it takes; `ledgerline doctor` says what else is wrong",
+                format!("audit-write's {}", wrong.join("; ")),
+                format!("{remedy}, and deploy the template again"),
             )
         })
     }

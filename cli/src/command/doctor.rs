@@ -5,6 +5,7 @@
 use std::io;
 
 use ledgerline_aws::operator::{BucketSettings, FunctionSettings, KeySettings};
+use ledgerline_ledger::retention::LockPolicy;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Answered, Outcome};
@@ -124,7 +125,12 @@ fn buckets(cloud: &Cloud) -> Vec<Check> {
         .map_err(|error| store_fault(&error))
         .and_then(|bucket| cloud.ask(cloud.operator.bucket_settings(bucket)));
     match asked {
-        Ok(settings) => bucket_checks(&settings),
+        Ok(settings) => {
+            let mut checks = bucket_checks(&settings);
+            let least = cloud.lock_policy().map(|policy| policy.classes.least());
+            checks.extend(least.ok().map(|least| least_days_check(&settings, least)));
+            checks
+        }
         Err(fault) => vec![Check::open("the ledger's bucket", &fault)],
     }
 }
@@ -149,6 +155,18 @@ fn bucket_checks(settings: &BucketSettings) -> Vec<Check> {
         Check::of(has, &format!("its policy says {id}"), &format!("{otherwise}: {TEMPLATE}"))
     }));
     checks
+}
+
+/// A bucket that takes shorter locks than the functions are told to set would let others in.
+fn least_days_check(settings: &BucketSettings, least: u64) -> Check {
+    let policy: Value = settings.policy.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let statements = policy.get("Statement").and_then(Value::as_array).cloned().unwrap_or_default();
+    let days = statements.iter().filter(|statement| statement["Sid"] == "EvidenceIsLockedLongEnough").find_map(|one| {
+        let days = &one["Condition"]["NumericLessThan"]["s3:object-lock-remaining-retention-days"];
+        days.as_u64().or_else(|| days.as_str()?.parse().ok())
+    });
+    let remedy = format!("its policy and the functions' RETENTION_DAYS ({least}) differ: {TEMPLATE}");
+    Check::of(days == Some(least), "its policy refuses locks that are shorter than the functions set", &remedy)
 }
 
 fn statement_ids(policy: &str) -> Vec<String> {
@@ -232,7 +250,20 @@ fn functions(cloud: &Cloud) -> Vec<Check> {
         }
     }
     checks.push(sharing_check(&sharing));
+    checks.extend(sharing.first().map(policy_check));
     checks
+}
+
+/// What the functions refuse stops all three at their next start.
+fn policy_check(settings: &FunctionSettings) -> Check {
+    let read = LockPolicy::read(|variable| settings.variables.get(variable).cloned().unwrap_or_default());
+    let what = match &read {
+        Ok(policy) => format!("evidence is locked by a policy: {policy}"),
+        Err(_) => "evidence is locked by a policy".to_owned(),
+    };
+    let errors = read.err().unwrap_or_default();
+    let wrong = errors.iter().map(|error| format!("{} {error}: {}", error.variable(), error.remedy()));
+    Check::of(errors.is_empty(), &what, &wrong.collect::<Vec<_>>().join("; "))
 }
 
 /// Another lock or key in one of them: what one writes, the other would call broken.
@@ -420,6 +451,33 @@ mod tests {
         };
         let bad = bucket_checks(&settings).into_iter().filter(|check| check.state == State::Bad).count();
         assert_eq!(bad, 4);
+    }
+
+    #[test]
+    fn days_that_the_bucket_and_the_functions_are_told_apart_are_found_out() {
+        let settings = |days: &str| BucketSettings {
+            policy: Some(format!(
+                r#"{{"Statement":[{{"Sid":"TlsOnly"}},{{"Sid":"EvidenceIsLockedLongEnough","Effect":"Deny","Condition":
+                    {{"NumericLessThan":{{"s3:object-lock-remaining-retention-days":{days}}}}}}}]}}"#
+            )),
+            ..BucketSettings::default()
+        };
+        for (days, state) in [("30", State::Good), ("\"30\"", State::Good), ("1", State::Bad), ("null", State::Bad)] {
+            assert_eq!(least_days_check(&settings(days), 30).state, state, "{days}");
+        }
+        assert_eq!(least_days_check(&BucketSettings::default(), 30).state, State::Bad);
+    }
+
+    #[test]
+    fn a_policy_of_locks_that_no_function_takes_is_found_out() {
+        let mut settings = FunctionSettings::default();
+        for (name, value) in [("LOCK_MODE", "GOVERNANCE"), ("RETENTION_DAYS", "30"), ("RETENTION_CLASSES", "")] {
+            settings.variables.insert(name.to_owned(), value.to_owned());
+        }
+        assert_eq!(policy_check(&settings).state, State::Good);
+        settings.variables.insert("RETENTION_CLASSES".to_owned(), "entity=7".to_owned());
+        let check = policy_check(&settings);
+        assert!(check.state == State::Bad && check.detail.contains("RETENTION_CLASSES"), "{}", check.detail);
     }
 
     #[test]

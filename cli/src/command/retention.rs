@@ -30,46 +30,60 @@ const DAY_CHARS: usize = 10;
 pub(super) fn run(args: &RetentionArgs, context: &Context) -> Answered {
     let source = Source::open(&args.source.place(), None, Locks::Listed)?;
     let policy = source.lock_policy()?;
-    let mut report = Report::of(&source, policy.as_ref(), context)?;
-    let extended = extend(args, &source, &report.short, context)?;
-    if extended > 0 {
-        // What the locks are now is what the bucket says, not what was asked of it.
-        report = Report { extended, ..Report::of(&source, policy.as_ref(), context)? };
-    }
-    Ok(Box::new(report))
+    let before = Report::of(&source, policy.as_ref(), context)?;
+    let failed = extend(args, &source, &before.short, context)?;
+    let Some(failed) = failed.filter(|_| !before.short.is_empty()) else { return Ok(Box::new(before)) };
+    // What the locks are now is what the bucket says, not what was asked of it.
+    let now = Report::of(&source, policy.as_ref(), context)?;
+    let still = |short: &Short| now.short.iter().any(|now| now.is_same(short));
+    let extended = before.short.into_iter().filter(|short| !still(short)).collect();
+    Ok(Box::new(Report { extended, failed, ..now }))
 }
 
-/// Locks for as long as the policy says what is locked for less or not at all, if asked to. Each call names its version and may
-/// be repeated.
+/// Locks for as long as the policy says what is locked for less or not at all, if asked to; says what failed. Each call names its
+/// version and may be repeated.
 #[cfg(feature = "aws")]
-fn extend(args: &RetentionArgs, source: &Source, short: &[Short], context: &Context) -> Result<u64, Fault> {
+fn extend(
+    args: &RetentionArgs,
+    source: &Source,
+    short: &[Short],
+    context: &Context,
+) -> Result<Option<Vec<String>>, Fault> {
     use ledgerline_ledger::ports::WriteSegment as _;
-    let Some(cloud) = source.cloud().filter(|_| args.extend) else { return Ok(0) };
+    let Some(cloud) = source.cloud().filter(|_| args.extend) else { return Ok(None) };
     let bucket = crate::cloud::named(cloud.operator.bucket("LedgerBucket"))?;
     let bucket = ledgerline_aws::ledger::LedgerBucket::new(cloud.operator.s3.clone(), bucket);
     let progress = context.progress("lengthening locks", Some(short.len() as u64));
+    let mut failed = Vec::new();
     for one in short {
-        cloud.ask(bucket.extend_lock(&one.key, &one.version_id, &one.wanted))?;
+        if let Err(fault) = cloud.ask(bucket.extend_lock(&one.key, &one.version_id, &one.wanted)) {
+            failed.push(fault.to_string().replace("\n  ", "; "));
+        }
         progress.inc(1);
     }
     progress.finish_and_clear();
-    Ok(short.len() as u64)
+    Ok(Some(failed))
 }
 
 #[cfg(not(feature = "aws"))]
 #[expect(clippy::unnecessary_wraps, reason = "a folder has no locks to lengthen")]
-fn extend(_: &RetentionArgs, _: &Source, _: &[Short], _: &Context) -> Result<u64, Fault> {
-    Ok(0)
+fn extend(_: &RetentionArgs, _: &Source, _: &[Short], _: &Context) -> Result<Option<Vec<String>>, Fault> {
+    Ok(None)
 }
 
 #[derive(Debug, Default)]
 struct Report {
     name: String,
     now_s: u64,
+    /// What is asked of locks, in words; of a folder or a bucket alone nobody says.
+    policy: Option<String>,
     rows: BTreeMap<(String, &'static str), Row>,
     unlocked: Vec<String>,
     short: Vec<Short>,
-    extended: u64,
+    /// What was too short before, and how it was.
+    extended: Vec<Short>,
+    /// What could not be lengthened, and why.
+    failed: Vec<String>,
     delete_markers: u64,
 }
 
@@ -78,13 +92,21 @@ struct Report {
 struct Short {
     key: String,
     version_id: String,
+    /// The lock that it has.
+    held: Option<Lock>,
     /// The lock that it should have.
     wanted: Lock,
 }
 
 impl Short {
+    fn is_same(&self, other: &Self) -> bool {
+        (&self.key, &self.version_id) == (&other.key, &other.version_id)
+    }
+
     fn json(&self) -> Value {
-        json!({ "key": self.key, "versionId": self.version_id, "retainUntilS": self.wanted.retain_until_s })
+        let held = self.held.map(|held| held.retain_until_s);
+        let wanted = self.wanted.retain_until_s;
+        json!({ "key": self.key, "versionId": self.version_id, "heldUntilS": held, "wantedUntilS": wanted })
     }
 }
 
@@ -111,7 +133,12 @@ struct Row {
 
 impl Report {
     fn of(source: &Source, policy: Option<&LockPolicy>, context: &Context) -> Result<Self, Fault> {
-        let mut report = Self { name: source.name.clone(), now_s: context.now_ms / 1000, ..Self::default() };
+        let mut report = Self {
+            name: source.name.clone(),
+            now_s: context.now_ms / 1000,
+            policy: policy.map(ToString::to_string),
+            ..Self::default()
+        };
         let progress = context.progress("looking at locks", None);
         let listed = source.evidence.versions(&mut |version| {
             progress.inc(1);
@@ -157,7 +184,8 @@ impl Report {
         };
         if let Some(wanted) = policy.filter(|_| must_lock).and_then(lacking) {
             row.short += u64::from(version.lock.is_some());
-            self.short.push(Short { key: version.key.clone(), version_id: version.version_id.clone(), wanted });
+            let (key, version_id) = (version.key.clone(), version.version_id.clone());
+            self.short.push(Short { key, version_id, held: version.lock, wanted });
         }
     }
 }
@@ -166,10 +194,12 @@ impl Report {
 fn kind_of(key: &str) -> (&str, &'static str, bool) {
     let parts: Vec<&str> = key.split('/').collect();
     let class = parts.get(2).copied().unwrap_or("–");
+    // Of the log's name, too, a part may end so.
+    let is_partial = parts.iter().skip(6).any(|part| part.ends_with(".p"));
     match parts.get(5).copied() {
         Some("segment") => (class, "segments", true),
         Some("checkpoints") => (class, "checkpoints", true),
-        Some("tile") if key.contains(".p/") => (class, "partial tiles", false),
+        Some("tile") if is_partial => (class, "partial tiles", false),
         Some("tile") => (class, "full tiles", true),
         Some("checkpoint") => (class, "live checkpoints", false),
         _ => (class, "other objects", false),
@@ -193,12 +223,14 @@ impl Answer for Report {
                 value
             })
             .collect();
-        let short: Vec<Value> = self.short.iter().map(Short::json).collect();
+        let list = |some: &[Short]| some.iter().map(Short::json).collect::<Vec<_>>();
         json!({
+            "policy": self.policy,
             "classes": classes,
             "unlocked": self.unlocked,
-            "short": short,
-            "extended": self.extended,
+            "short": self.policy.is_some().then(|| list(&self.short)),
+            "extended": list(&self.extended),
+            "failed": self.failed,
             "deleteMarkers": self.delete_markers,
         })
     }
@@ -232,13 +264,21 @@ impl Answer for Report {
             })
             .collect();
         screen.table(&columns, &rows)?;
+        if let Some(policy) = &self.policy {
+            screen.gap()?;
+            screen.fact("policy", policy)?;
+        }
         let expired: u64 = self.rows.values().map(|row| row.expired).sum();
-        if expired > 0 || self.extended > 0 || self.outcome() == Outcome::Broken {
+        if expired > 0 || !self.extended.is_empty() || self.outcome() == Outcome::Broken {
             screen.gap()?;
         }
-        if self.extended > 0 {
-            let what = format!("{} made as long as the policy asks", counted(self.extended, "lock was", "locks were"));
-            screen.check(Mark::Good, &what, "the rows above say how it is now")?;
+        if !self.extended.is_empty() {
+            let lengthened = counted(self.extended.len() as u64, "lock was", "locks were");
+            let what = format!("{lengthened} made as long as the policy asks");
+            screen.check(Mark::Good, &what, "the rows above say how it is now; --json says how each was")?;
+        }
+        for why in self.failed.iter().take(SHOWN) {
+            screen.check(Mark::Bad, "a lock could not be lengthened", why)?;
         }
         if expired > 0 {
             let what = format!("{} past the end of retention", counted(expired, "version is", "versions are"));
@@ -274,7 +314,10 @@ impl Answer for Report {
             Outcome::Holds if expired > 0 => {
                 screen.verdict(Mark::Good, "Everything whose retention has not ended is locked.")
             }
-            Outcome::Holds => screen.verdict(Mark::Good, "Everything that must be locked is."),
+            Outcome::Holds if self.policy.is_none() => {
+                screen.verdict(Mark::Good, "Everything that must be locked is. For how long, only --stack can judge.")
+            }
+            Outcome::Holds => screen.verdict(Mark::Good, "Everything that must be locked is, for as long as it must."),
             Outcome::Broken | Outcome::Unchecked => {
                 screen.verdict(Mark::Bad, "Evidence lacks its lock, or has one that is not as it should be.")
             }

@@ -62,6 +62,7 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Answered {
         witnesses,
         witnessed_within_s: args.witnessed_within,
     };
+    let policy = if args.without_locks { None } else { source.lock_policy()? };
     let options = Options {
         logs: logs.clone(),
         first: Vec::new(),
@@ -70,7 +71,7 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Answered {
         locks: if args.without_locks {
             LockRule::Ignore
         } else {
-            source.lock_policy()?.map_or(LockRule::Present, LockRule::AtLeast)
+            policy.clone().map_or(LockRule::Present, LockRule::AtLeast)
         },
         incremental: false,
     };
@@ -101,6 +102,7 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Answered {
         keys_from,
         witnessed: trust.witness_quorum,
         without_locks: args.without_locks,
+        lock_policy: policy.map(|policy| policy.to_string()),
     }))
 }
 
@@ -171,6 +173,8 @@ struct Verified {
     keys_from: Option<&'static str>,
     witnessed: usize,
     without_locks: bool,
+    /// What was asked of locks, in words; `None` where only their presence was.
+    lock_policy: Option<String>,
 }
 
 impl Verified {
@@ -250,7 +254,7 @@ impl Answer for Verified {
         json!({
             "logs": logs, "findings": findings, "unchecked": unchecked, "leftOut": self.report.left_out,
             "keysFrom": self.keys_from.unwrap_or("the caller"),
-            "locksChecked": !self.without_locks, "witnessesAsked": self.witnessed,
+            "locksChecked": !self.without_locks, "lockPolicy": self.lock_policy, "witnessesAsked": self.witnessed,
         })
     }
 

@@ -39,8 +39,10 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it, at once.
     pub fn from_env(mut env: Env) -> Result<Self, ConfigError> {
-        let locks = LockPolicy::read(|variable| env.text_or(variable, "")).unwrap_or_else(|error| {
-            env.reject(error.variable(), &error.to_string(), error.remedy());
+        let locks = LockPolicy::read(|variable| env.text_or(variable, "")).unwrap_or_else(|errors| {
+            for error in errors {
+                env.reject(error.variable(), &error.to_string(), error.remedy());
+            }
             LockPolicy::uniform(LockMode::Governance, 1)
         });
         let config = Self {
@@ -64,6 +66,8 @@ const DEFAULT_CLAIM_DAYS: u64 = 400;
 
 #[cfg(test)]
 mod tests {
+    use ledgerline_ledger::retention::Classes;
+
     use super::*;
 
     fn env(change: (&'static str, &'static str)) -> Env {
@@ -89,7 +93,7 @@ mod tests {
     #[test]
     fn a_complete_environment_is_accepted() {
         let config = Config::from_env(env(("", ""))).unwrap();
-        let locks = LockPolicy::parse("COMPLIANCE", "2555", "entity=3650").unwrap();
+        let locks = LockPolicy { mode: LockMode::Compliance, classes: Classes::parse("entity=3650", 2555).unwrap() };
         let publication = Settings { deployment: "trial".to_owned(), locks };
         let append = AppendConfig { publication, marker_days: 500 };
         assert_eq!((config.append, config.ledger_bucket.as_str()), (append, "ledger"));

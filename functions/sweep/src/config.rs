@@ -49,8 +49,10 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it, at once.
     pub fn from_env(mut env: Env) -> Result<Self, ConfigError> {
-        let locks = LockPolicy::read(|variable| env.text_or(variable, "")).unwrap_or_else(|error| {
-            env.reject(error.variable(), &error.to_string(), error.remedy());
+        let locks = LockPolicy::read(|variable| env.text_or(variable, "")).unwrap_or_else(|errors| {
+            for error in errors {
+                env.reject(error.variable(), &error.to_string(), error.remedy());
+            }
             LockPolicy::uniform(LockMode::Governance, 1)
         });
         let config = Self {

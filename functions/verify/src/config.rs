@@ -45,8 +45,10 @@ impl Config {
             let remedy = "set hours, as 72, or with others by class or org, as 72,entity=720,acme/interaction=24";
             env.reject("QUIET_HOURS", problem, remedy);
         }
-        let locks = LockPolicy::read(|variable| env.text_or(variable, "")).unwrap_or_else(|error| {
-            env.reject(error.variable(), &error.to_string(), error.remedy());
+        let locks = LockPolicy::read(|variable| env.text_or(variable, "")).unwrap_or_else(|errors| {
+            for error in errors {
+                env.reject(error.variable(), &error.to_string(), error.remedy());
+            }
             LockPolicy::uniform(LockMode::Governance, 1)
         });
         let config = Self {
@@ -66,6 +68,8 @@ const DEFAULT_QUIET_HOURS: &str = "72";
 
 #[cfg(test)]
 mod tests {
+    use ledgerline_ledger::retention::Classes;
+
     use super::*;
 
     fn env(change: (&'static str, &'static str)) -> Env {
@@ -89,7 +93,8 @@ mod tests {
     #[test]
     fn a_complete_environment_is_accepted() {
         let config = Config::from_env(env(("QUIET_HOURS", "24,entity=720"))).unwrap();
-        assert_eq!(config.rules.locks, LockPolicy::parse("COMPLIANCE", "2555", "entity=3650").unwrap());
+        let classes = Classes::parse("entity=3650", 2555).unwrap();
+        assert_eq!(config.rules.locks, LockPolicy { mode: LockMode::Compliance, classes });
         assert_eq!(config.rules.patience, Patience::parse("24,entity=720").unwrap());
         assert_eq!(Config::from_env(env(("", ""))).unwrap().rules.patience, Patience::parse("72").unwrap());
     }

@@ -4,7 +4,8 @@
 
 mod world;
 
-use ledgerline_ledger::retention::LockPolicy;
+use ledgerline_ledger::ports::LockMode;
+use ledgerline_ledger::retention::{Classes, LockPolicy};
 use ledgerline_testkit::faults::{Fault, Weather};
 use ledgerline_verify::{Look, VerifyError};
 use world::*;
@@ -121,13 +122,13 @@ async fn a_lock_shorter_than_its_class_asks_for_is_found_until_its_time_is_over(
     }
     assert!(world.run(Look::Everything).await.unwrap().holds);
     // The policy asks for more than what was written was locked for.
-    world.locks = LockPolicy::parse("GOVERNANCE", "30", "entity=40").unwrap();
+    world.locks.classes = Classes::parse("entity=40", 30).unwrap();
     let found = world.run(Look::Everything).await.unwrap();
     assert_eq!((found.holds, found.findings), (false, 2), "a segment and a checkpoint of one class: {found:?}");
     assert!(world.run(Look::New).await.unwrap().holds, "locks are not part of it");
     world.pass(41 * 24 * HOUR_MS);
     assert!(world.run(Look::Everything).await.unwrap().holds, "forty days are over");
-    world.locks = LockPolicy::parse("COMPLIANCE", "45", "").unwrap();
+    world.locks = LockPolicy::uniform(LockMode::Compliance, 45);
     assert_eq!(world.run(Look::Everything).await.unwrap().findings, 4);
 }
 

@@ -1,10 +1,10 @@
 //! Retention: how long evidence is kept, what makes it longer, and when it may go.
 //!
 //! A log's **class** is the second part of its name; the policy says for how many days each class is locked
-//! ([`ledgerline_ledger::retention`]). A segment is **expired** once its class's days since its writing are over, its lock is over, a day of grace has passed on both, and
-//! no legal hold lies on it. Expired segments go from the log's start only, and only below `prunedTo` of a `LOG_PRUNED`
-//! entry of the log ([`crate::acts::record_of_log`]) that an archived, signed checkpoint covers: so what is gone is told
-//! by evidence that is there. Tiles and checkpoints stay, and every proof of what remains.
+//! ([`ledgerline_ledger::retention`]). A segment is **expired** once its class's days since its writing are over, its lock is
+//! over, a day of grace has passed on both, and no legal hold lies on it. Expired segments go from the log's start only, and
+//! only below `prunedTo` of a `LOG_PRUNED` entry of the log ([`crate::acts::record_of_log`]) that an archived, signed
+//! checkpoint covers: so what is gone is told by evidence that is there. Tiles and checkpoints stay, and every proof of what remains.
 //!
 //! An **audit trigger** is an event type, such as a complaint's, that keeps all of its record's evidence until so many days after its
 //! occurrence; the extension is a `RETENTION_EXTENDED` entry.

@@ -4,6 +4,9 @@
 
 use std::fmt;
 
+/// The retention classes that there are: an event's log is of the class of its kind of record.
+pub const CLASSES: [&str; 2] = ["interaction", "entity"];
+
 /// One append-only ledger of one org, retention class, generation and shard.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LogId(String);

@@ -4,8 +4,9 @@
 //! that the bucket's own policy demands of every put.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use crate::log::LogId;
+use crate::log::{CLASSES, LogId};
 use crate::ports::{Lock, LockMode};
 
 /// Longest retention: Object Lock takes up to 100 years.
@@ -34,9 +35,9 @@ impl Classes {
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let read = || {
                 let (name, days) = part.split_once('=')?;
-                // A class alone is a class of any org; a log of it must be possible, or the name is a slip of the pen.
+                // A class alone is a class of any org. One that no log has is a slip of the pen: what it was to keep would go.
                 let (org, class) = name.split_once('/').unwrap_or(("any", name));
-                LogId::first_of(org, class).ok()?;
+                LogId::first_of(org, class).ok().filter(|_| CLASSES.contains(&class))?;
                 Some((name.to_owned(), days.parse().ok().filter(|days| (least..=DAYS_MAX).contains(days))?))
             };
             let bad = || PolicyError::Classes { part: part.to_owned(), least };
@@ -46,6 +47,11 @@ impl Classes {
             }
         }
         Ok(Self { least, others })
+    }
+
+    /// The days of what nothing names: none is kept for less.
+    pub fn least(&self) -> u64 {
+        self.least
     }
 
     /// For how many days a log's evidence is kept. Of what names it the longest name counts: `<org>/<class>` over
@@ -75,23 +81,19 @@ impl LockPolicy {
     /// that is absent is an empty text.
     ///
     /// # Errors
-    /// The first of them that cannot be used.
-    pub fn read(mut variable: impl FnMut(&str) -> String) -> Result<Self, PolicyError> {
-        Self::parse(&variable(MODE), &variable(DAYS), &variable(CLASSES))
-    }
-
-    /// From the texts of these variables.
-    ///
-    /// # Errors
-    /// The first of them that cannot be used.
-    pub fn parse(mode: &str, days: &str, classes: &str) -> Result<Self, PolicyError> {
-        let mode = match mode {
-            "GOVERNANCE" => LockMode::Governance,
-            "COMPLIANCE" => LockMode::Compliance,
-            _ => return Err(PolicyError::Mode),
+    /// All of them that cannot be used; classes are judged by days that can.
+    pub fn read(mut variable: impl FnMut(&str) -> String) -> Result<Self, Vec<PolicyError>> {
+        let mode = match variable(MODE).as_str() {
+            GOVERNANCE => Ok(LockMode::Governance),
+            COMPLIANCE => Ok(LockMode::Compliance),
+            _ => Err(PolicyError::Mode),
         };
-        let days = days.parse().ok().filter(|days| (1..=DAYS_MAX).contains(days)).ok_or(PolicyError::Days)?;
-        Ok(Self { mode, classes: Classes::parse(classes, days)? })
+        let days = variable(DAYS).parse().ok().filter(|days| (1..=DAYS_MAX).contains(days)).ok_or(PolicyError::Days);
+        let classes = Classes::parse(&variable(RETENTION_CLASSES), *days.as_ref().unwrap_or(&1));
+        match (mode, days, classes) {
+            (Ok(mode), Ok(_), Ok(classes)) => Ok(Self { mode, classes }),
+            (mode, days, classes) => Err([mode.err(), days.err(), classes.err()].into_iter().flatten().collect()),
+        }
     }
 
     /// The lock that evidence of this log must have, if it was written then (epoch seconds).
@@ -121,6 +123,24 @@ impl LockPolicy {
     }
 }
 
+/// As a person reads it: `COMPLIANCE, 365 days; interaction 2555`.
+impl fmt::Display for LockPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mode = match self.mode {
+            LockMode::Governance => GOVERNANCE,
+            LockMode::Compliance => COMPLIANCE,
+        };
+        let least = self.classes.least;
+        write!(f, "{mode}, {least} {}", if least == 1 { "day" } else { "days" })?;
+        let mut between = "; ";
+        for (name, days) in &self.classes.others {
+            write!(f, "{between}{name} {days}")?;
+            between = ", ";
+        }
+        Ok(())
+    }
+}
+
 /// What is wrong with a deployment's policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
@@ -128,11 +148,12 @@ pub enum PolicyError {
     #[error("is no mode of locks")]
     Mode,
     /// No number of days.
-    #[error("is no number of days")]
+    #[error("is no number of days from 1 to {DAYS_MAX}")]
     Days,
     /// No list of classes.
     #[error(
-        "has {part:?} where <class>=<days> or <org>/<class>=<days> is expected, once each, of {least} to {DAYS_MAX} days"
+        "has {part:?} where <class>=<days> or <org>/<class>=<days> is expected, once each, of {least} to {DAYS_MAX} days; \
+         classes are {}", CLASSES.join(", ")
     )]
     Classes {
         /// What cannot be used.
@@ -148,7 +169,7 @@ impl PolicyError {
         match self {
             Self::Mode => MODE,
             Self::Days => DAYS,
-            Self::Classes { .. } => CLASSES,
+            Self::Classes { .. } => RETENTION_CLASSES,
         }
     }
 
@@ -156,9 +177,9 @@ impl PolicyError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Mode => "set one of GOVERNANCE, COMPLIANCE",
-            Self::Days => "set for how many days evidence is locked at least, 1 for a trial, 36500 at most",
+            Self::Days => "set for how many days evidence is locked at least, 1 for a trial",
             Self::Classes { .. } => {
-                "set classes that are kept for longer, such as interaction=2555,acme/entity=3650, or nothing"
+                "set classes that have days of their own, such as interaction=2555,acme/entity=3650, or nothing"
             }
         }
     }
@@ -166,7 +187,9 @@ impl PolicyError {
 
 const MODE: &str = "LOCK_MODE";
 const DAYS: &str = "RETENTION_DAYS";
-const CLASSES: &str = "RETENTION_CLASSES";
+const RETENTION_CLASSES: &str = "RETENTION_CLASSES";
+const GOVERNANCE: &str = "GOVERNANCE";
+const COMPLIANCE: &str = "COMPLIANCE";
 const CLOCK_SLACK_S: u64 = 60;
 const HOUR_S: u64 = 60 * 60;
 const DAY_S: u64 = 24 * HOUR_S;
@@ -174,6 +197,11 @@ const DAY_S: u64 = 24 * HOUR_S;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn policy(mode: &str, days: &str, classes: &str) -> Result<LockPolicy, Vec<PolicyError>> {
+        let given = [(MODE, mode), (DAYS, days), (RETENTION_CLASSES, classes)];
+        LockPolicy::read(|name| given.iter().find(|(known, _)| *known == name).unwrap().1.to_owned())
+    }
 
     fn days(classes: &str, log: &str) -> u64 {
         Classes::parse(classes, 7).unwrap().days(&LogId::parse(log).unwrap())
@@ -197,27 +225,29 @@ mod tests {
             "interaction=",
             "interaction=6",
             "interaction=36501",
-            "a=9,a=9",
-            "A=9",
-            "a b=9",
+            "entity=9,entity=9",
+            "Entity=9",
+            "interactions=9",
+            "a b/entity=9",
             "=9",
-            "/a=9",
-            "x/y/z=9",
-            "a=9.5",
+            "/entity=9",
+            "x/y/entity=9",
+            "entity=9.5",
         ] {
             let error = Classes::parse(bad, 7).unwrap_err();
             assert_eq!(error.variable(), "RETENTION_CLASSES", "{bad}");
             assert!(error.to_string().contains("of 7 to 36500 days"), "{error}");
         }
-        assert_eq!(LockPolicy::parse("NONE", "1", ""), Err(PolicyError::Mode));
         for bad in ["", "0", "36501", "x", "-1"] {
-            assert_eq!(LockPolicy::parse("COMPLIANCE", bad, ""), Err(PolicyError::Days), "{bad}");
+            assert_eq!(policy("COMPLIANCE", bad, ""), Err(vec![PolicyError::Days]), "{bad}");
         }
+        let all = policy("NONE", "0", "entity").unwrap_err();
+        assert_eq!(all.iter().map(PolicyError::variable).collect::<Vec<_>>(), [MODE, DAYS, RETENTION_CLASSES]);
     }
 
     #[test]
     fn what_a_version_lacks_is_never_less_than_it_has() {
-        let policy = LockPolicy::parse("COMPLIANCE", "10", "").unwrap();
+        let policy = policy("COMPLIANCE", "10", "").unwrap();
         let (log, written_ms) = (LogId::parse("acme/entity/1/0").unwrap(), 1_000_000_000);
         let lock = |mode, retain_until_s| Lock { mode, retain_until_s };
         let until = written_ms / 1000 + 10 * DAY_S;
@@ -232,8 +262,16 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_is_told_in_a_line() {
+        let told = |mode, days, classes| policy(mode, days, classes).unwrap().to_string();
+        assert_eq!(told("GOVERNANCE", "1", ""), "GOVERNANCE, 1 day");
+        let classes = "interaction=2555,acme/entity=400";
+        assert_eq!(told("COMPLIANCE", "365", classes), "COMPLIANCE, 365 days; acme/entity 400, interaction 2555");
+    }
+
+    #[test]
     fn a_lock_lasts_for_its_class_and_an_hour_more() {
-        let policy = LockPolicy::parse("COMPLIANCE", "1", "interaction=10").unwrap();
+        let policy = policy("COMPLIANCE", "1", "interaction=10").unwrap();
         let lock = |log| policy.lock(&LogId::parse(log).unwrap(), 5_999);
         let until = |days: u64| Lock { mode: LockMode::Compliance, retain_until_s: 5 + days * DAY_S + HOUR_S };
         assert_eq!(lock("acme/interaction/1/0"), until(10));

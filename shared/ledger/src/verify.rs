@@ -188,7 +188,8 @@ pub enum LockRule {
     Ignore,
     /// Each has one.
     Present,
-    /// Each has one of at least this policy's mode, for at least its days from when it was written.
+    /// Each has one of at least this policy's mode, for at least its days from when it was written; nothing is asked once
+    /// these are over.
     AtLeast(LockPolicy),
 }
 

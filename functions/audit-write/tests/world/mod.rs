@@ -36,6 +36,8 @@ pub const ONE_ATTEMPT: i64 = 0;
 /// For how long evidence is locked, and that of entities, which have a class of their own.
 pub const RETENTION_DAYS: u64 = 30;
 pub const ENTITY_DAYS: u64 = 60;
+/// Interactions of a plan that is long enough: their postings are more than one batch.
+const RECORDS: u64 = 60;
 
 pub type FakePorts<R> = Wired<FakeControl, FakeLedgerBucket, FakeIndex, FakeSigner, R, FakeBucket, Returned>;
 
@@ -189,7 +191,7 @@ fn entry(log: &LogId, object: ObjectId, line: u64) -> PendingEntry {
         org: log.org().to_owned(),
         event_type: "user.start".to_owned(),
         activity: "Agent connected".to_owned(),
-        record: Record::Interaction(format!("c-{}", line % 5)),
+        record: Record::Interaction(format!("c-{}", line % RECORDS)),
         occurred_at: format!("2026-03-02T14:{:02}:{:02}.000Z", (line / 60) % 60, line % 60),
         late: false,
         fields: [("media".to_owned(), Field::Text("VOICE".to_owned()))].into(),

@@ -68,15 +68,15 @@ finding_kinds! {
     /// A version that must be locked is not.
     LockMissing, "lock_missing",
         "A piece of evidence has no retention lock, so that it can be deleted.",
-        "Lock the version again for its full retention and find out how the lock went.";
+        "Find out how the lock went; `ledgerline retention --extend` locks the version for its full time.";
     /// A lock of a weaker mode than required.
     LockTooWeak, "lock_too_weak",
         "A lock has a weaker mode than the retention rule demands.",
-        "Lock the version in the demanded mode and find out who changed or chose the weaker one.";
+        "Find out who changed or chose the weaker one; `ledgerline retention --extend` locks the version in the demanded mode.";
     /// A lock that ends too early.
     LockTooShort, "lock_too_short",
         "A lock ends earlier than the retention rule demands.",
-        "Extend the lock to the demanded date and find out who shortened or chose it.";
+        "If the policy was raised, run `ledgerline retention --extend`; if not, find out who shortened or chose it first.";
     /// A segment's bytes are not those that its name digests.
     SegmentAltered, "segment_altered",
         "A segment's bytes are not the ones that its name was made from.",

@@ -216,13 +216,14 @@ fn extra(key: String, entry: Option<u64>, later: &Row, kept: &Row) -> Finding {
 
 /// What is wrong with a version's lock, if anything is.
 fn lock_fault(log: &LogId, row: &Row, options: &Options) -> Option<(FindingKind, String)> {
-    let policy = match (&options.locks, row.lock) {
-        (LockRule::Ignore, _) | (LockRule::Present, Some(_)) => return None,
-        (_, None) => return Some((FindingKind::LockMissing, " has no lock".to_owned())),
-        (LockRule::AtLeast(policy), Some(_)) => policy,
+    let missing = (FindingKind::LockMissing, " has no lock".to_owned());
+    let policy = match &options.locks {
+        LockRule::Ignore => return None,
+        LockRule::Present => return row.lock.is_none().then_some(missing),
+        LockRule::AtLeast(policy) => policy,
     };
-    let held = row.lock?;
-    let wanted = policy.lacking(log, Some(held), row.written_ms, options.now_ms)?;
+    let wanted = policy.lacking(log, row.lock, row.written_ms, options.now_ms)?;
+    let Some(held) = row.lock else { return Some(missing) };
     if held.mode < wanted.mode {
         return Some((FindingKind::LockTooWeak, format!(" is locked in {} mode", mode_name(held.mode))));
     }
