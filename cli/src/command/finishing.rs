@@ -28,10 +28,21 @@ impl Finishing {
             ledger: LedgerBucket::new(operator.s3.clone(), named(operator.bucket("LedgerBucket"))?),
             postings: PostingRows::new(operator.dynamodb.clone(), named(operator.table("IndexTable"))?),
             signer,
-            settings: Settings { deployment: named(operator.deployment.id())?, locks: cloud.lock_policy()? },
+            settings: settings(cloud)?,
             memory: Memory::default(),
         })
     }
+}
+
+/// As audit-write is told. The deployment's id goes into what is signed: a wrong stack file must not name it.
+fn settings(cloud: &Cloud) -> Result<Settings, Fault> {
+    let deployment = named(cloud.operator.deployment.id())?;
+    let told = cloud.audit_write()?.variables.remove("DEPLOYMENT_ID").unwrap_or_default();
+    if told != deployment {
+        let what = format!("the stack file is of the deployment {deployment:?}, and audit-write is told {told:?}");
+        return Err(Fault::new(what, "write stack.json anew, with this deployment's deploymentId"));
+    }
+    Ok(Settings { deployment, locks: cloud.lock_policy()? })
 }
 
 impl publication::Ports for Finishing {
