@@ -113,7 +113,9 @@ fn the_stack_itself_verifies_and_its_index_is_what_the_segments_say() {
     let (_, log) = signed(&stack, "operator");
     let verified = answer(&ledgerline(Some(&stack), &["verify", "--json", "--log", &log]), 0);
     assert_eq!(verified["logs"][0]["entries"], ENTRIES);
-    answer(&ledgerline(Some(&stack), &["rebuild-postings", "--json", "--log", &log]), 0);
+    for command in ["rebuild-postings", "rebuild-tiles"] {
+        answer(&ledgerline(Some(&stack), &[command, "--json", "--log", &log]), 0);
+    }
 }
 
 #[test]
@@ -191,6 +193,26 @@ fn a_lock_that_was_shortened_is_named_and_made_as_long_as_the_policy_asks() {
     );
     assert!(held().retain_until_date().unwrap().secs() > until_s - 3_600 - 120, "a day from its writing, or more");
     answer(&ledgerline(Some(&stack), &verify), 0);
+}
+
+#[test]
+fn a_partial_tile_that_vanished_is_named_and_put_again_and_the_log_goes_on() {
+    let Some(stack) = Stack::running() else { return };
+    let (org, log) = signed(&stack, "tiles");
+    let tile = format!("tile/0/001.p/{}", ENTRIES - 256);
+    let key = format!("ledger/{log}/{tile}");
+    let (before, _) = stack.object("LedgerBucket", &key);
+    let delete = stack.s3.delete_object().bucket(stack.bucket("LedgerBucket")).key(&key);
+    stack.block(delete.send()).unwrap();
+
+    let command = ["rebuild-tiles", "--json", "--log", &log];
+    let named = answer(&ledgerline(Some(&stack), &command), 1);
+    assert_eq!(named["logs"][0]["missing"], serde_json::json!([tile]), "{named}");
+    let written = answer(&ledgerline(Some(&stack), &[&command[..], &["--write"]].concat()), 0);
+    assert_eq!(written["logs"][0]["written"], 1, "{written}");
+    assert_eq!(stack.object("LedgerBucket", &key).0, before);
+    grow(&org, &log, 20, ENTRIES + 20);
+    answer(&ledgerline(Some(&stack), &command), 0);
 }
 
 #[test]

@@ -52,6 +52,9 @@ pub(crate) enum Command {
     Retention(RetentionArgs),
     /// Build the index of entries anew from the segments, and compare it with what is stored
     RebuildPostings(RebuildArgs),
+    /// Derive every log's tiles anew from its segments, and compare them with what is stored
+    #[cfg(feature = "aws")]
+    RebuildTiles(RebuildTilesArgs),
     /// Announce a new signing key in every log, and let it sign once the old one vouches for it
     #[cfg(feature = "aws")]
     RotateKey(RotateKeyArgs),
@@ -404,6 +407,23 @@ pub(crate) struct RebuildArgs {
     /// Write the rows that are missing or differ
     #[cfg(feature = "aws")]
     #[arg(long, requires = "stack")]
+    pub(crate) write: bool,
+}
+
+/// `rebuild-tiles`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct RebuildTilesArgs {
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArgs,
+    /// Only this log; may be repeated
+    #[arg(long = "log", value_name = "LOG")]
+    pub(crate) logs: Vec<String>,
+    /// A log's public key: a vkey, or a file that holds one; of several of one log, the oldest first. Without it those count that the deployment remembers
+    #[arg(long = "key", value_name = "KEY")]
+    pub(crate) keys: Vec<String>,
+    /// Put the tiles that are missing, and partial ones that differ
+    #[arg(long)]
     pub(crate) write: bool,
 }
 

@@ -15,6 +15,8 @@ mod finishing;
 mod hold;
 mod prove;
 mod rebuild_postings;
+#[cfg(feature = "aws")]
+mod rebuild_tiles;
 mod retention;
 #[cfg(feature = "aws")]
 mod rotate_key;
@@ -45,6 +47,8 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Retention(_) => "retention",
         Command::RebuildPostings(_) => "rebuild-postings",
         #[cfg(feature = "aws")]
+        Command::RebuildTiles(_) => "rebuild-tiles",
+        #[cfg(feature = "aws")]
         Command::RotateKey(_) => "rotate-key",
         Command::Witness(_) => "witness",
         #[cfg(feature = "aws")]
@@ -70,6 +74,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Answered {
         Command::Hold(what) => hold::run(&what, context),
         Command::Retention(args) => retention::run(&args, context),
         Command::RebuildPostings(args) => rebuild_postings::run(&args, context),
+        #[cfg(feature = "aws")]
+        Command::RebuildTiles(args) => rebuild_tiles::run(&args, context),
         #[cfg(feature = "aws")]
         Command::RotateKey(args) => rotate_key::run(&args, context),
         Command::Witness(args) => witness::run(&args, context),

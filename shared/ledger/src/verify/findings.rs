@@ -152,11 +152,12 @@ finding_kinds! {
     /// A tile that a reader needs is not there.
     TileMissing, "tile_missing",
         "A hash tile that the checkpoint implies is not there, so proofs from tiles fail.",
-        "Publish the log again: tiles follow from the segments.";
+        "Run `ledgerline rebuild-tiles --write`: tiles follow from the segments.";
     /// A tile does not hold the hashes that the entries give.
     TileAltered, "tile_altered",
         "A hash tile does not hold the hashes that the entries give.",
-        "Compare it with a copy; tiles follow from the segments and can be made anew.";
+        "Compare it with a copy. `ledgerline rebuild-tiles` derives it from the segments; of an altered full tile, which is evidence, it writes \
+         nothing.";
     /// A tile beyond the log's end.
     TileExtra, "tile_extra",
         "A hash tile covers entries that the log does not have.",
