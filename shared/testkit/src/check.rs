@@ -70,7 +70,8 @@ pub struct Found {
 /// # Errors
 /// Every contradiction, in words.
 pub async fn check_everything(stores: &Stores<'_>) -> Result<Found, Vec<String>> {
-    let mut check = Check { stores, found: Found::default(), problems: Vec::new(), lines: BTreeMap::new() };
+    let (lines, events) = (BTreeMap::new(), BTreeSet::new());
+    let mut check = Check { stores, found: Found::default(), problems: Vec::new(), lines, events };
     let mut committed = BTreeSet::new();
     let mut markers = BTreeMap::new();
     for log in stores.control.logs() {
@@ -92,6 +93,8 @@ struct Check<'a> {
     problems: Vec<String>,
     /// Committed lines by log.
     lines: BTreeMap<LogId, Vec<String>>,
+    /// The ids of committed events.
+    events: BTreeSet<String>,
 }
 
 impl Check<'_> {
@@ -150,18 +153,25 @@ impl Check<'_> {
         Some(version)
     }
 
+    /// Each line is an entry of the log's org; each event is in all logs together once.
     fn entries(&mut self, log: &LogId, segment: &Segment) {
         for line in segment.lines() {
             match Line::check(line) {
-                Ok(line) => self.expect(line.header().org == log.org(), || format!("{log}: an entry of another org")),
+                Ok(line) => {
+                    let header = line.header();
+                    self.expect(header.org == log.org(), || format!("{log}: an entry of another org"));
+                    let is_new = self.events.insert(header.event_id.clone());
+                    self.expect(is_new, || format!("{log}: an event is committed twice"));
+                }
                 Err(error) => self.problem(format!("{log}: {error}")),
             }
-            self.lines.entry(log.clone()).or_default().push(line.to_owned());
         }
+        self.lines.entry(log.clone()).or_default().extend(segment.lines().map(str::to_owned));
     }
 
     fn markers_tile(&mut self, name: &SegmentName, markers: &[Marker]) {
-        let mut inside: Vec<&Marker> = markers.iter().filter(|marker| marker.segment == name.key()).collect();
+        let key = name.key();
+        let mut inside: Vec<&Marker> = markers.iter().filter(|marker| marker.segment == key).collect();
         inside.sort_by_key(|marker| marker.first);
         let mut reached = name.first;
         for marker in inside {
@@ -181,9 +191,13 @@ impl Check<'_> {
         self.expect(begun.iter().all(|row| row.first < head.size()), || format!("{log}: a posting beyond its end"));
     }
 
-    /// Each committed chunk's lines are its plan's lines; each event is in all logs together once.
+    /// Each committed chunk's lines are its plan's lines.
     fn plans(&mut self, markers: &BTreeMap<LogId, Vec<Marker>>) {
         let mut seen = BTreeSet::new();
+        let mut by_chunk: BTreeMap<(&str, u32), Vec<(&LogId, &Marker)>> = BTreeMap::new();
+        for (log, marker) in markers.iter().flat_map(|(log, rows)| rows.iter().map(move |row| (log, row))) {
+            by_chunk.entry((&marker.chunk.object, marker.chunk.ordinal)).or_default().push((log, marker));
+        }
         for (key, bytes) in self.stores.staged.under(keys::STAGED) {
             let Ok((header, header_bytes)) = Header::read(&bytes) else {
                 self.problem(format!("{key}: its header cannot be read"));
@@ -191,14 +205,9 @@ impl Check<'_> {
             };
             for pointer in header.pointers(header_bytes) {
                 let log = LogId::parse(&pointer.log).ok();
-                let mine = |marker: &&Marker| {
-                    marker.chunk.object == pointer.object.to_string() && marker.chunk.ordinal == pointer.ordinal
-                };
-                let found: Vec<(&LogId, &Marker)> = markers
-                    .iter()
-                    .flat_map(|(log, rows)| rows.iter().filter(mine).map(move |row| (log, row)))
-                    .collect();
-                let [(found_log, marker)] = found.as_slice() else {
+                let object = pointer.object.to_string();
+                let found = by_chunk.get(&(object.as_str(), pointer.ordinal)).map_or(&[][..], Vec::as_slice);
+                let [(found_log, marker)] = found else {
                     self.expect(found.is_empty(), || format!("{key}: chunk {} is committed twice", pointer.ordinal));
                     self.found.open_chunks += 1;
                     continue;
@@ -210,16 +219,11 @@ impl Check<'_> {
                 let committed = self.lines.get(*found_log).and_then(|lines| lines.get(at)).unwrap_or_default();
                 let same = log.as_ref() == Some(*found_log) && committed == planned.as_slice();
                 self.expect(same, || format!("{key}: chunk {} was not committed as planned", pointer.ordinal));
-                seen.insert((pointer.object.to_string(), pointer.ordinal));
+                seen.insert((object, pointer.ordinal));
             }
         }
         let all: usize = markers.values().map(Vec::len).sum();
         self.expect(seen.len() == all, || "a marker names a chunk that no plan has".to_owned());
-        let lines = self.lines.values().flatten();
-        let ids: Vec<String> =
-            lines.filter_map(|line| Some(Line::check(line).ok()?.header().event_id.clone())).collect();
-        let distinct = ids.iter().collect::<BTreeSet<_>>().len();
-        self.expect(distinct == ids.len(), || "an event is committed twice".to_owned());
     }
 
     /// The counts of each bronze object's row are those of its markers.
@@ -243,16 +247,17 @@ impl Check<'_> {
 
     /// A segment in no log is benign only if each entry of it is committed.
     fn orphans(&mut self, committed: &BTreeSet<String>) {
-        let known: BTreeSet<String> = self.lines.values().flatten().cloned().collect();
-        for (key, versions) in self.stores.ledger.segments() {
-            if committed.contains(&key) {
-                continue;
-            }
-            let benign = versions.iter().all(|version| {
-                Segment::read(&key, &version.bytes)
-                    .is_ok_and(|segment| segment.lines().all(|line| known.contains(line)))
-            });
-            self.expect(benign, || format!("{key}: an orphan with entries that no log has"));
+        let known: BTreeSet<&str> = self.lines.values().flatten().map(String::as_str).collect();
+        let is_benign = |key: &str, version: &Version| {
+            Segment::read(key, &version.bytes).is_ok_and(|segment| segment.lines().all(|line| known.contains(line)))
+        };
+        let orphans: Vec<(String, bool)> = self.stores.ledger.look(|objects| {
+            let segments = objects.iter().filter(|(key, _)| SegmentName::parse(key).is_some());
+            let orphans = segments.filter(|(key, _)| !committed.contains(*key));
+            orphans.map(|(key, found)| (key.clone(), found.iter().all(|version| is_benign(key, version)))).collect()
+        });
+        for (key, is_benign) in orphans {
+            self.expect(is_benign, || format!("{key}: an orphan with entries that no log has"));
             self.found.orphans += 1;
         }
     }

@@ -11,7 +11,7 @@ use ledgerline_ledger::verify::{Evidence, EvidenceFault, Given, HeadRow, ObjectV
 
 use crate::fakes::control::FakeControl;
 use crate::fakes::index::FakeIndex;
-use crate::fakes::ledger::FakeLedgerBucket;
+use crate::fakes::ledger::{FakeLedgerBucket, Version};
 use crate::fakes::postings::read_posting;
 
 /// The stores behind one ledger, for reading.
@@ -79,21 +79,24 @@ impl FakeEvidence {
 impl Evidence for FakeEvidence {
     fn versions(&self, each: &mut dyn FnMut(ObjectVersion)) -> Result<(), EvidenceFault> {
         self.answer()?;
-        for (key, versions) in self.ledger.all() {
-            let newest = versions.len().saturating_sub(1);
-            for (place, version) in versions.into_iter().enumerate() {
-                each(ObjectVersion {
+        let listed: Vec<ObjectVersion> = self.ledger.look(|objects| {
+            let versions_of = |(key, versions): (&String, &Vec<Version>)| {
+                let newest = versions.len().saturating_sub(1);
+                let listed = |(place, version): (usize, &Version)| ObjectVersion {
                     key: key.clone(),
-                    version_id: version.version_id,
+                    version_id: version.version_id.clone(),
                     is_latest: place == newest,
                     is_delete_marker: version.is_delete_marker,
                     bytes: version.bytes.len() as u64,
                     lock: version.lock,
                     legal_hold: false,
                     last_modified_ms: version.written_s * 1000,
-                });
-            }
-        }
+                };
+                versions.iter().enumerate().map(listed).collect::<Vec<_>>()
+            };
+            objects.iter().flat_map(versions_of).collect()
+        });
+        listed.into_iter().for_each(each);
         Ok(())
     }
 
@@ -116,8 +119,9 @@ impl Evidence for FakeEvidence {
     fn postings(&self, each: &mut dyn FnMut(Posting)) -> Result<Given, EvidenceFault> {
         self.answer()?;
         let Some(index) = &self.index else { return Ok(Given::NotPartOfIt) };
-        let rows = index.table.items();
-        rows.iter().filter_map(|((pk, sk), item)| read_posting(pk, sk, item)).for_each(each);
+        let postings: Vec<Posting> =
+            index.table.look(|rows| rows.iter().filter_map(|((pk, sk), item)| read_posting(pk, sk, item)).collect());
+        postings.into_iter().for_each(each);
         Ok(Given::All)
     }
 }

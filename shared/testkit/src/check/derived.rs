@@ -18,7 +18,8 @@ pub(super) fn check(check: &mut Check<'_>, log: &LogId, head: &Head, leaves: &[H
     check.found.published += head.published();
     check.found.signed += head.signed();
     tiles(check, log, head, leaves);
-    let archived = archive(check, log, head, leaves);
+    let keys = Keys::of(check, log);
+    let archived = archive(check, log, head, leaves, &keys);
     live(check, log, head, &archived);
 }
 
@@ -62,20 +63,20 @@ fn partial(check: &mut Check<'_>, key: &str) -> Option<crate::fakes::ledger::Ver
 }
 
 /// The archived notes by size, each verified, and of a tree that the log had.
-fn archive(check: &mut Check<'_>, log: &LogId, head: &Head, leaves: &[Hash]) -> BTreeMap<u64, Vec<u8>> {
+fn archive(check: &mut Check<'_>, log: &LogId, head: &Head, leaves: &[Hash], keys: &Keys) -> BTreeMap<u64, Vec<u8>> {
     let mut archived = BTreeMap::new();
     let mut signer = 0;
+    // Names sort by size.
+    let mut edge = Edge::empty();
     for key in check.stores.ledger.keys(&archive_folder(log)) {
         let Some((size, version)) = archived_size(log, &key).zip(check.evidence(&key)) else {
             check.problem(format!("{key}: not an archived checkpoint's name"));
             continue;
         };
-        let of = verified(check, log, &version.bytes);
-        let root = leaves.get(..size as usize).map(|leaves| {
-            let mut edge = Edge::empty();
-            leaves.iter().for_each(|leaf| edge.append(*leaf));
-            edge.root()
-        });
+        let of = keys.verified(&version.bytes);
+        let grown = leaves.get(edge.size() as usize..size as usize);
+        grown.into_iter().flatten().for_each(|leaf| edge.append(*leaf));
+        let root = grown.map(|_| edge.root());
         let (of, by) = of.map_or((None, signer), |(of, by)| (Some(of), by));
         check.expect(of.is_some(), || format!("{key}: its signature does not verify"));
         check.expect(by >= signer, || format!("{key}: is signed by a key that a later one has replaced"));
@@ -94,25 +95,41 @@ fn archive(check: &mut Check<'_>, log: &LogId, head: &Head, leaves: &[Hash]) -> 
 fn live(check: &mut Check<'_>, log: &LogId, head: &Head, archived: &BTreeMap<u64, Vec<u8>>) {
     let key = live_key(log);
     let versions = check.stores.ledger.versions(&key);
+    let sizes: BTreeMap<&[u8], u64> = archived.iter().map(|(size, note)| (note.as_slice(), *size)).collect();
     let mut before = 0;
     for version in &versions {
         check.expect(version.lock.is_none() && version.tag == Some("live"), || format!("{key}: locked, or not tagged"));
-        let size = verified(check, log, &version.bytes).map_or(0, |((size, _), _)| size);
-        check.expect(archived.get(&size) == Some(&version.bytes), || format!("{key}: is not an archived checkpoint"));
+        let size = sizes.get(version.bytes.as_slice()).copied();
+        check.expect(size.is_some(), || format!("{key}: is not an archived checkpoint"));
+        let size = size.unwrap_or(0);
         check.expect(size > before, || format!("{key}: went back, or was put again unchanged"));
         before = size;
     }
     check.expect(before >= head.signed(), || format!("{key}: is older than what the head calls signed"));
 }
 
-/// A note's size and root, and which of the keys signed it.
-fn verified(check: &Check<'_>, log: &LogId, note: &[u8]) -> Option<((u64, Hash), usize)> {
-    let origin = origin(check.stores.deployment, log);
-    let keys = check.stores.public_keys.iter().map(|key| VerifyingKey::new(&origin, KeyKind::Log, key));
-    let keys: Vec<VerifyingKey> = keys.collect::<Result<_, _>>().ok()?;
-    let checkpoint = UnverifiedCheckpoint::parse(note).ok()?.verify(&VerifyingKeys::new(keys.clone()).ok()?).ok()?;
-    let by = keys.iter().rposition(|key| checkpoint.keys().contains(&key.id()))?;
-    (checkpoint.origin() == origin).then(|| ((checkpoint.size(), *checkpoint.root()), by))
+/// The keys that a log's checkpoints must verify by.
+struct Keys {
+    origin: String,
+    oldest_first: Vec<VerifyingKey>,
+    all: VerifyingKeys,
+}
+
+impl Keys {
+    fn of(check: &Check<'_>, log: &LogId) -> Self {
+        let origin = origin(check.stores.deployment, log);
+        let keys = check.stores.public_keys.iter().filter_map(|key| VerifyingKey::new(&origin, KeyKind::Log, key).ok());
+        let oldest_first: Vec<VerifyingKey> = keys.collect();
+        let all = VerifyingKeys::new(oldest_first.clone()).unwrap_or_default();
+        Self { origin, oldest_first, all }
+    }
+
+    /// A note's size and root, and which of the keys signed it.
+    fn verified(&self, note: &[u8]) -> Option<((u64, Hash), usize)> {
+        let checkpoint = UnverifiedCheckpoint::parse(note).ok()?.verify(&self.all).ok()?;
+        let by = self.oldest_first.iter().rposition(|key| checkpoint.keys().contains(&key.id()))?;
+        (checkpoint.origin() == self.origin).then(|| ((checkpoint.size(), *checkpoint.root()), by))
+    }
 }
 
 /// The hashes of each level of tiles: the leaves, the roots of 256 of them, and so on.

@@ -42,7 +42,8 @@ impl FakeControl {
 
     /// A log's head as it is now; no call of the product's.
     pub fn stored_head(&self, log: &LogId) -> Option<StoredHead> {
-        self.table.peek(&key(log_partition(log), HEAD)).map(|item| read_head(&item))
+        let at = key(log_partition(log), HEAD);
+        self.table.look(|items| items.get(&at).map(read_head))
     }
 
     /// All markers of a log.
@@ -77,7 +78,7 @@ impl FakeControl {
 
 impl ReadHead for FakeControl {
     async fn head(&self, log: &LogId) -> Result<Option<StoredHead>, StoreError> {
-        Ok(self.table.get(&log_partition(log), HEAD).await?.map(|item| read_head(&item)))
+        self.table.get_as(&log_partition(log), HEAD, read_head).await
     }
 }
 
@@ -240,8 +241,8 @@ fn apply_commit(items: &mut Items, commit: &Commit) -> Result<(), StoreError> {
     let mut head = Item::from([
         ("v".into(), json!(1)),
         ("size".into(), json!(commit.after.size())),
-        ("root".into(), json!(commit.after.root().0)),
-        ("edge".into(), json!(commit.after.roots().iter().map(|hash| hash.0).collect::<Vec<_>>())),
+        ("root".into(), json!(commit.after.root().hex())),
+        ("edge".into(), json!(commit.after.roots().iter().map(Hash::hex).collect::<Vec<_>>())),
         ("unpublished".into(), unpublished.iter().map(write_segment).collect()),
         ("indexed".into(), json!(before.as_ref().map_or(0, |head| head.indexed))),
         ("published".into(), json!(before.as_ref().map_or(0, |head| head.published))),
@@ -334,8 +335,10 @@ fn text(value: &Value) -> String {
 }
 
 fn hash(value: &Value) -> Hash {
-    let bytes: Vec<u8> = list(value).map(|byte| number(byte) as u8).collect();
-    Hash::from_slice(&bytes).unwrap_or(Hash([0; 32]))
+    let digits = value.as_str().unwrap_or_default().as_bytes().chunks(2);
+    let byte =
+        |pair: &[u8]| pair.iter().try_fold(0, |byte, digit| Some(byte << 4 | char::from(*digit).to_digit(16)? as u8));
+    digits.map(byte).collect::<Option<Vec<u8>>>().and_then(|bytes| Hash::from_slice(&bytes)).unwrap_or(Hash([0; 32]))
 }
 
 const HEAD: &str = "HEAD";

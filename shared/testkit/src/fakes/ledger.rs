@@ -6,6 +6,7 @@
 //! Also the chunks of plans, which audit-write reads.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -63,6 +64,11 @@ impl FakeLedgerBucket {
         self.lock().clone()
     }
 
+    /// Looks at all objects with all their versions as they are now.
+    pub fn look<T>(&self, look: impl FnOnce(&BTreeMap<String, Vec<Version>>) -> T) -> T {
+        look(&self.lock())
+    }
+
     /// All segments with all their versions.
     pub fn segments(&self) -> BTreeMap<String, Vec<Version>> {
         let objects = self.lock();
@@ -72,7 +78,9 @@ impl FakeLedgerBucket {
 
     /// The keys that begin with `prefix`.
     pub fn keys(&self, prefix: &str) -> Vec<String> {
-        self.lock().keys().filter(|key| key.starts_with(prefix)).cloned().collect()
+        let objects = self.lock();
+        let inside = objects.range::<str, _>((Bound::Included(prefix), Bound::Unbounded)).map(|(key, _)| key);
+        inside.take_while(|key| key.starts_with(prefix)).cloned().collect()
     }
 
     /// All versions of one object, the newest last.
@@ -136,7 +144,8 @@ impl FakeLedgerBucket {
         versions.rev().find(|version| version.version_id == version_id && !version.is_delete_marker).cloned()
     }
 
-    fn now_s(&self) -> u64 {
+    /// What the bucket's clock says.
+    pub fn now_s(&self) -> u64 {
         *self.now_s.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -18,9 +18,11 @@ impl WritePostings for FakeIndex {
 impl FakeIndex {
     /// All postings of a log, by segment and record.
     pub fn all_postings(&self, log: &LogId) -> Vec<Posting> {
-        let mut found: Vec<Posting> =
-            self.table.items().iter().filter_map(|((pk, sk), item)| read_posting(pk, sk, item)).collect();
-        found.retain(|posting| posting.log == *log);
+        let rows = format!("POST#{log}#");
+        let mut found: Vec<Posting> = self.table.look(|items| {
+            let of_log = items.iter().filter(|((_, sk), _)| sk.starts_with(&rows));
+            of_log.filter_map(|((pk, sk), item)| read_posting(pk, sk, item)).collect()
+        });
         found.sort_by(|left, right| (left.first, &left.record_key).cmp(&(right.first, &right.record_key)));
         found
     }

@@ -1,5 +1,7 @@
 //! A signing key that can fail: its signatures are real, so that whatever verifies them verifies the product's.
 
+use std::sync::Arc;
+
 use ledgerline_ledger::ports::Sign;
 use ledgerline_ledger::signing::LocalSigner;
 use ledgerline_ledger::store::StoreError;
@@ -10,7 +12,7 @@ use crate::faults::Faults;
 /// An Ed25519 key in memory, always the same one.
 #[derive(Clone, Debug)]
 pub struct FakeSigner {
-    seed: [u8; 32],
+    signer: Arc<LocalSigner>,
     faults: Faults,
     calls: Calls,
 }
@@ -23,16 +25,13 @@ impl FakeSigner {
 
     /// Another key.
     pub fn with_seed(seed: [u8; 32], faults: Faults, calls: Calls) -> Self {
-        Self { seed, faults, calls }
+        let signer = LocalSigner::from_seed("testkit", &seed).expect("a name without spaces");
+        Self { signer: Arc::new(signer), faults, calls }
     }
 
     /// Its public half.
     pub fn key(&self) -> [u8; 32] {
-        self.signer().public_key_bytes()
-    }
-
-    fn signer(&self) -> LocalSigner {
-        LocalSigner::from_seed("testkit", &self.seed).expect("a name without spaces")
+        self.signer.public_key_bytes()
     }
 }
 
@@ -50,6 +49,6 @@ impl Sign for FakeSigner {
         if self.faults.strike(CALL).is_some() {
             return Err(Faults::error(CALL));
         }
-        Ok(self.signer().sign_now(message))
+        Ok(self.signer.sign_now(message))
     }
 }

@@ -57,11 +57,19 @@ impl Table {
     /// # Errors
     /// The weather's.
     pub async fn get(&self, pk: &str, sk: &str) -> Result<Option<Item>, StoreError> {
+        self.get_as(pk, sk, Item::clone).await
+    }
+
+    /// The same, of which only what `read` makes of the item is kept.
+    ///
+    /// # Errors
+    /// The weather's.
+    pub async fn get_as<T>(&self, pk: &str, sk: &str, read: impl FnOnce(&Item) -> T) -> Result<Option<T>, StoreError> {
         const CALL: &str = "dynamodb:GetItem";
         self.faults.latency().await;
         self.calls.add(CALL, 1);
         self.faults.read(CALL)?;
-        Ok(self.lock().get(&(pk.to_owned(), sk.to_owned())).cloned())
+        Ok(self.lock().get(&(pk.to_owned(), sk.to_owned())).map(read))
     }
 
     /// Unconditional puts.
@@ -100,9 +108,9 @@ impl Table {
         self.faults.write(call, || change(&mut self.lock()))
     }
 
-    /// Puts back all items as they were at some time, as restoring a backup does.
-    pub fn restore(&self, items: Items) {
-        *self.lock() = items;
+    /// Puts back all items as they were at some time, as restoring a backup does; gives those that were there.
+    pub fn restore(&self, items: Items) -> Items {
+        std::mem::replace(&mut self.lock(), items)
     }
 
     /// One item as it is now; no call of the product's.
@@ -132,9 +140,22 @@ impl Table {
 
 /// Puts an item, within the table's size limit.
 pub fn put(items: &mut Items, key: (String, String), item: Item) {
-    let bytes: usize = item.iter().map(|(name, value)| name.len() + value.to_string().len()).sum();
+    let bytes: usize = item.iter().map(|(name, value)| name.len() + text_bytes(value)).sum();
     assert!(bytes + key.0.len() + key.1.len() <= ITEM_BYTES, "item {key:?} would be {bytes} bytes, beyond 400 KB");
     items.insert(key, item);
+}
+
+/// How long a value is as text, or a little less where characters are escaped.
+fn text_bytes(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 4,
+        Value::Number(number) => number.as_u64().map_or(20, |number| number.checked_ilog10().unwrap_or(0) as usize + 1),
+        Value::String(text) => text.len() + 2,
+        Value::Array(values) => 1 + values.iter().map(|value| text_bytes(value) + 1).sum::<usize>(),
+        Value::Object(values) => {
+            1 + values.iter().map(|(name, value)| name.len() + text_bytes(value) + 4).sum::<usize>()
+        }
+    }
 }
 
 /// The error of a condition that did not hold.
