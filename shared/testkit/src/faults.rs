@@ -30,7 +30,7 @@ pub enum Fault {
 /// Both kinds that matter to a caller of one write, for the matrix.
 pub const ALL_FAULTS: [Fault; 2] = [Fault::Lost, Fault::PersistedButErrored];
 
-/// How often calls fail by themselves: of a thousand writes so many per kind, of a thousand reads so many.
+/// How often calls fail by themselves, or take long: of a thousand writes so many per kind, of a thousand reads so many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weather {
     /// Lost.
@@ -45,7 +45,12 @@ pub struct Weather {
     pub partly: u64,
     /// Reads that were not answered.
     pub unread: u64,
+    /// Calls of either kind that take [`SLOW`], of a thousand.
+    pub slow: u64,
 }
+
+/// Longer than between two turns to sign, so that whoever has one may meet the next.
+pub const SLOW: Duration = Duration::from_secs(12);
 
 /// Numbers that look random and follow from their seed.
 #[derive(Clone, Debug, Default)]
@@ -128,7 +133,7 @@ impl Faults {
 
     /// Called by a fake at the beginning of each call: others get their turn, or the call takes its time.
     pub async fn latency(&self) {
-        let latency = self.lock().latency;
+        let latency = self.lock().next_latency();
         if latency.is_zero() { tokio::task::yield_now().await } else { tokio::time::sleep(latency).await }
     }
 
@@ -222,6 +227,12 @@ impl Faults {
 }
 
 impl State {
+    /// What the next call takes; no roll where none is slow.
+    fn next_latency(&mut self) -> Duration {
+        let slow = self.weather.slow;
+        if slow > 0 && self.dice.below(1_000) < slow { SLOW } else { self.latency }
+    }
+
     /// Rolls once per call, and not at all in fine weather: a run without weather needs no seed.
     fn draw(&mut self, call: &str, odds: &[(Fault, u64)]) -> Option<Fault> {
         if self.weather == Weather::default() {
@@ -265,14 +276,17 @@ mod tests {
         faults.set_latency(Duration::from_millis(50));
         faults.latency().await;
         assert_eq!(began.elapsed(), Duration::from_millis(50));
+        faults.set_weather(Weather { slow: 1_000, ..Weather::default() });
+        faults.latency().await;
+        assert_eq!(began.elapsed(), Duration::from_millis(50) + SLOW);
     }
 
     #[test]
     fn weather_follows_from_its_seed_and_strikes_in_every_way() {
         let run = |seed: u64| {
             let faults = Faults::seeded(seed);
-            let half = Weather { lost: 100, persisted: 100, throttled: 100, conflict: 100, partly: 100, unread: 100 };
-            faults.set_weather(half);
+            let (lost, persisted, throttled, conflict, partly, unread) = (100, 100, 100, 100, 100, 100);
+            faults.set_weather(Weather { lost, persisted, throttled, conflict, partly, unread, slow: 0 });
             let outcomes: Vec<_> = (0..200)
                 .map(|_| {
                     let mut kept = 0;

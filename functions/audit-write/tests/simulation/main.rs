@@ -16,13 +16,16 @@ mod world;
 
 mod episode;
 mod model;
+mod op;
 mod stage;
+mod tally;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use episode::{Episode, Tally};
+use episode::Episode;
 use stage::{remember_panics, take_panic};
+use tally::Tally;
 
 /// Operations per episode: short enough that a log's whole history can be derived anew at each end.
 const OPS: u64 = 250;

@@ -17,7 +17,7 @@ use ledgerline_custody::publication::{LogError, Memory, Publication, Settings};
 use ledgerline_custody::rotation::{self, RotationError, Step};
 use ledgerline_lake::plan::Pointer;
 use ledgerline_lambda::clock::Clock;
-use ledgerline_ledger::checkpoint::{UnverifiedCheckpoint, archive_folder, archive_key};
+use ledgerline_ledger::checkpoint::{UnverifiedCheckpoint, archive_folder};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::{ListLogs, Lock, LockMode};
 use ledgerline_ledger::signing::{VerifyingKey, VerifyingKeys, vkey};
@@ -113,12 +113,23 @@ impl Stage {
         self.world.ports.ledger.set_now_s(now_ms as u64 / 1000);
     }
 
+    /// The lock that whoever writes in this operation asks for, or a little less if the writer takes its time.
+    pub(crate) fn lock_asked_now(&self, log: &LogId) -> Lock {
+        self.lock_asked_at(log, self.world.ports.ledger.now_s())
+    }
+
+    /// The lock that was asked for by whoever wrote at this time of the bucket's.
+    pub(crate) fn lock_asked_at(&self, log: &LogId, at_s: u64) -> Lock {
+        self.settings.locks.lock(log, at_s * 1000)
+    }
+
     /// How many versions lie in the folders of these logs.
     pub(crate) fn versions_of(&self, logs: &[LogId]) -> usize {
         let folders: Vec<String> = logs.iter().map(|log| format!("ledger/{log}/")).collect();
-        let all = self.world.ports.ledger.all();
-        let inside = all.iter().filter(|(key, _)| folders.iter().any(|folder| key.starts_with(folder)));
-        inside.map(|(_, versions)| versions.len()).sum()
+        self.world.ports.ledger.look(|objects| {
+            let inside = objects.iter().filter(|(key, _)| folders.iter().any(|folder| key.starts_with(folder)));
+            inside.map(|(_, versions)| versions.len()).sum()
+        })
     }
 
     pub(crate) fn logs(&self) -> Vec<LogId> {
@@ -223,25 +234,20 @@ impl Stage {
         (0..self.signers.len()).rfind(|key| allowed.contains(&self.vkey(log, *key))).unwrap_or_default()
     }
 
-    /// The keys that signed a log's archived checkpoints, in the order of their first ones.
-    pub(crate) fn signers_of(&self, log: &LogId) -> Vec<String> {
+    /// The keys that signed a log's first archived checkpoint and its last one. That they came in order between the two is
+    /// for [`Self::check`] to say.
+    pub(crate) fn first_and_last_signer(&self, log: &LogId) -> Option<(String, String)> {
+        let ledger = &self.world.ports.ledger;
+        let archived = ledger.keys(&archive_folder(log));
+        let signed = |note: &String, by: &String| {
+            let bytes = ledger.look(|objects| Some(objects.get(note)?.last()?.bytes.clone()));
+            let note = UnverifiedCheckpoint::parse(&bytes.unwrap_or_default());
+            note.is_ok_and(|note| VerifyingKeys::parse([by]).is_ok_and(|keys| note.verify(&keys).is_ok()))
+        };
         let keys: Vec<String> = (0..self.signers.len()).map(|key| self.vkey(log, key)).collect();
-        let mut signers: Vec<String> = Vec::new();
-        for (_, versions) in self.world.ports.ledger.all().range(archive_folder(log)..archive_key(log, u64::MAX)) {
-            let verifies = |key: &&String| {
-                let keys = VerifyingKeys::parse([key]).unwrap();
-                UnverifiedCheckpoint::parse(&versions[0].bytes).is_ok_and(|note| note.verify(&keys).is_ok())
-            };
-            // Mostly it is who signed the one before.
-            if signers.last().is_some_and(|last| verifies(&last)) {
-                continue;
-            }
-            let signer = keys.iter().find(verifies).cloned().unwrap_or_default();
-            if !signers.contains(&signer) {
-                signers.push(signer);
-            }
-        }
-        signers
+        let (first, last) = (archived.first()?, archived.last()?);
+        let first = keys.iter().find(|key| signed(first, key))?;
+        Some((first.clone(), keys.iter().rfind(|key| signed(last, key))?.clone()))
     }
 
     /// The handles that the product gave back to the queue since this was last asked.
@@ -250,7 +256,7 @@ impl Stage {
     }
 
     /// Derives everything anew, by the testkit and by the product's own verification.
-    pub(crate) async fn check(&self, oldest: Vec<String>, newest: Vec<String>) -> Result<Found, Problem> {
+    pub(crate) async fn check(&self, notes: Vec<String>) -> Result<Found, Problem> {
         let World { ports, staged, .. } = &self.world;
         let until = self.earliest_ms as u64 / 1000 + RETENTION_DAYS * 86_400;
         let stores = Stores {
@@ -263,11 +269,11 @@ impl Stage {
             public_keys: &self.signers.iter().map(FakeSigner::key).collect::<Vec<_>>(),
         };
         let found = check_everything(&stores).await.map_err(|problems| problems.join("\n"))?;
-        // From the key that signed first, which vouches for all others; then as one who remembers keys and checkpoints.
-        let first = self.logs().iter().filter_map(|log| self.signers_of(log).into_iter().next()).collect();
+        // All of it from the key that signed first, which vouches for all others. Then as one who remembers these keys and
+        // the checkpoints that were seen: from the newest, and the oldest must be below it.
+        let first = self.logs().iter().filter_map(|log| Some(self.first_and_last_signer(log)?.0)).collect();
         let keys = self.verify(first, Vec::new(), false)?;
-        self.verify(keys.clone(), oldest, false)?;
-        self.verify(keys, newest, true)?;
+        self.verify(keys, notes, true)?;
         Ok(found)
     }
 
