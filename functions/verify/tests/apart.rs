@@ -6,6 +6,8 @@ mod world;
 use ledgerline_custody::acts::ActKind;
 use ledgerline_custody::watch::Watched;
 use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::ports::WritePostings as _;
+use ledgerline_ledger::posting::Posting;
 use ledgerline_testkit::faults::Fault;
 use ledgerline_verify::{Look, Summary, VerifyError};
 use world::*;
@@ -192,6 +194,35 @@ async fn a_run_out_of_time_says_which_logs_it_left_and_the_next_begins_with_them
     assert!(world.run(Look::Everything).await.unwrap().holds);
     assert_eq!(sizes(), [7, 7, 7]);
     assert_eq!(world.memory(CALLS).unwrap().whole_at_ms, Some(world.now_ms()));
+}
+
+#[tokio::test]
+async fn a_run_out_of_time_keeps_what_it_found_good_of_logs_that_are_being_written() {
+    let world = three_logs().await;
+    // Committed after the listing: a row that no log of this run has.
+    let log = LogId::parse(CALLS).unwrap();
+    let newest = world.ports.index.all_postings(&log).into_iter().max_by_key(|row| row.first).unwrap();
+    let meanwhile = Posting { first: 5, segment: "committed meanwhile".to_owned(), ..newest };
+    world.ports.index.put_postings(&[meanwhile]).await.unwrap();
+    let sizes = || [AUDITS, CALLS, GLOBEX].map(|log| world.memory(log).unwrap().size);
+    assert_partly(&world.run_up_to(Look::Everything, GLOBEX).await, (1, 0), "out of time");
+    assert_eq!(sizes(), [5, 5, 3]);
+}
+
+#[tokio::test]
+async fn a_wrong_row_is_the_matter_of_its_own_log_in_a_run_out_of_time_as_in_any_other() {
+    let world = three_logs().await;
+    let mut wrong = world.ports.index.all_postings(&LogId::parse(AUDITS).unwrap()).remove(0);
+    wrong.from = "2025-01-01T00:00:00.000Z".to_owned();
+    let rows = world.ports.index.table.items();
+    world.ports.index.put_postings(&[wrong]).await.unwrap();
+    assert_ne!(world.ports.index.table.items(), rows);
+    let sizes = || [AUDITS, CALLS, GLOBEX].map(|log| world.memory(log).unwrap().size);
+    assert_partly(&world.run_up_to(Look::Everything, GLOBEX).await, (2, 0), "its row was not looked at");
+    assert_eq!(sizes(), [3, 5, 3]);
+    let found = world.run(Look::Everything).await.unwrap();
+    assert_eq!((found.holds, found.findings, found.unchecked), (false, 1, 0));
+    assert_eq!(sizes(), [3, 5, 5]);
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ mod spine;
 mod workers;
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
@@ -61,7 +62,7 @@ pub fn verify<E: Evidence + ?Sized>(
     let left_out = Part::missing_from(evidence, heads_are_given, stored.is_some(), &options.locks);
     let mut report = Report { left_out, ..Report::default() };
     let mut found = Found { findings, differing: Vec::new() };
-    // What lies before it was not read, and what lies behind it is still being written.
+    // What lies before it was not read, and what lies behind it was committed meanwhile.
     let mut ranges: HashMap<LogId, std::ops::Range<u64>> = HashMap::new();
     let first = options.first.iter().filter(|log| names.contains(log));
     for log in first.chain(names.iter().filter(|log| !options.first.contains(log))) {
@@ -95,9 +96,7 @@ pub fn verify<E: Evidence + ?Sized>(
             Err(fault) => {
                 // Its postings were compared in part: nothing is said of them.
                 found.differing.truncate(differed);
-                let segments = inventory.segments.iter().map(|segment| segment.name(log).key());
-                stored.iter_mut().for_each(|stored| segments.clone().for_each(|key| stored.skip(&key)));
-                report.unchecked.push(Unchecked { log: log.to_string(), fault });
+                report.unchecked.push(Unchecked { log: log.to_string(), fault: Arc::new(fault) });
                 0..0
             }
         };
@@ -106,14 +105,7 @@ pub fn verify<E: Evidence + ?Sized>(
     if let Some(stored) = stored {
         let in_range = |log: &LogId, first: u64| ranges.get(log).is_none_or(|range| range.contains(&first));
         let Found { differing, findings } = &mut found;
-        if let Err(fault) = stored.findings(evidence, differing, in_range, findings, &mut report.unchecked) {
-            // Whose rows are wrong was not seen: no log's can be vouched for. What else was found stays found.
-            let unseen = |seen: LogReport| {
-                let fault = EvidenceFault::Unavailable("list the postings again".to_owned(), fault.to_string().into());
-                Unchecked { log: seen.log, fault }
-            };
-            report.unchecked.extend(report.logs.drain(..).map(unseen));
-        }
+        stored.findings(evidence, differing, in_range, findings, &mut report.unchecked);
         let unchecked = &report.unchecked;
         report.logs.retain(|seen| unchecked.iter().all(|log| log.log != seen.log));
     }
@@ -241,7 +233,7 @@ pub struct Unchecked {
     pub log: String,
     /// Why.
     #[serde(serialize_with = "as_text")]
-    pub fault: EvidenceFault,
+    pub fault: Arc<EvidenceFault>,
 }
 
 fn as_text<S: Serializer>(fault: &EvidenceFault, serializer: S) -> Result<S::Ok, S::Error> {

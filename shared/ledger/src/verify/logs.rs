@@ -89,9 +89,6 @@ fn look_through<E: Evidence + ?Sized>(
     check.arrange(postings.as_ref())?;
     check.begin()?;
     let jobs = jobs::plan(scope.inventory, &check.chain, check.start, check.claimed_end());
-    if let Some(stored) = postings {
-        check.skip_unread_postings(stored);
-    }
     let total = jobs.last().map_or(check.start, |job| job.to);
     let hasher = postings.as_ref().map(Stored::hasher);
     let reader = SegmentReader { evidence: scope.evidence, log: scope.log, hasher: hasher.as_deref() };
@@ -229,8 +226,9 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
 
     /// What speaks for a contested segment.
     fn claim(&self, place: usize, postings: Option<&Stored>) -> Result<chain::Claim, EvidenceFault> {
-        let key = self.scope.inventory.segments[place].name(self.scope.log).key();
-        Ok(chain::Claim { known: self.known(place, &key)?, named: postings.is_some_and(|stored| stored.names(&key)) })
+        let name = self.scope.inventory.segments[place].name(self.scope.log);
+        let named = postings.is_some_and(|stored| stored.names(&name));
+        Ok(chain::Claim { known: self.known(place, &name.key())?, named })
     }
 
     /// How many of a contested segment's entries are known to belong where it puts them: the tiles have their leaves, and
@@ -348,13 +346,6 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
         }
     }
 
-    fn skip_unread_postings(&self, stored: &mut Stored) {
-        let segments = self.chain.iter().map(|place| &self.scope.inventory.segments[*place]);
-        for segment in segments.take_while(|segment| segment.end() <= self.start) {
-            stored.skip(&segment.name(self.scope.log).key());
-        }
-    }
-
     /// Takes the result of one job.
     fn take(
         &mut self,
@@ -409,18 +400,18 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
 
     fn compare_postings(&self, place: usize, done: &Done, stored: &mut Stored) -> Option<Differing> {
         let segment = &self.scope.inventory.segments[place];
-        let key = segment.name(self.scope.log).key();
+        let name = segment.name(self.scope.log);
         if done.own < segment.count {
             // It could not be read whole: that is the finding, not what the index says of it.
-            stored.skip(&key);
+            stored.skip(&name);
             return None;
         }
         let optional = match self.scope.head {
             Some(head) => segment.first >= head.indexed,
             None => self.is_recent(segment.row.written_ms),
         };
-        let differs = stored.settle(&key, done.read.postings, optional);
-        let (log, version) = (self.scope.log.clone(), segment.row.version(key));
+        let differs = stored.settle(&name, done.read.postings, optional);
+        let (log, version) = (self.scope.log.clone(), segment.row.version(name.key()));
         differs.then_some(Differing { log, version, optional })
     }
 

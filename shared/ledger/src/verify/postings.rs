@@ -4,7 +4,7 @@
 //! whose sum comes out right. Rows of one segment are held only if its sums differ.
 
 use std::collections::hash_map::RandomState;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher as _, Hash as _, Hasher};
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::reader::read_listed;
 use crate::entry::scan::Scanned;
 use crate::log::LogId;
 use crate::posting::{Posting, PostingMember, postings};
-use crate::segment::Segment;
+use crate::segment::{Segment, SegmentName};
 
 /// Hashes postings under keys of this run.
 #[derive(Debug, Default)]
@@ -41,6 +41,13 @@ pub(crate) struct Common<'a> {
     pub(crate) version_id: &'a str,
 }
 
+/// The rows of one log that are about one segment: its first entry and its name, hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Group {
+    first: u64,
+    segment: u64,
+}
+
 impl PostingHasher {
     fn add(&self, sum: &mut PostingSum, common: Common<'_>, key: &str, times: [&str; 2], members: &[PostingMember]) {
         let hash = |state: &RandomState| {
@@ -58,8 +65,8 @@ impl PostingHasher {
         sum.rows += 1;
     }
 
-    fn group(&self, segment: &str) -> u64 {
-        self.left.hash_one(segment)
+    fn group(&self, first: u64, segment: &str) -> Group {
+        Group { first, segment: self.left.hash_one(segment) }
     }
 }
 
@@ -121,12 +128,12 @@ impl Deriving {
     }
 }
 
-/// The stored postings' sums, by segment.
+/// The stored postings' sums, by log and segment.
 pub(crate) struct Stored {
     hasher: Arc<PostingHasher>,
-    sums: HashMap<u64, PostingSum>,
-    /// Segments whose rows are looked at one by one.
-    differing: HashSet<u64>,
+    sums: HashMap<LogId, HashMap<Group, PostingSum>>,
+    /// What is looked at row by row.
+    differing: HashMap<LogId, HashSet<Group>>,
 }
 
 impl Stored {
@@ -136,16 +143,20 @@ impl Stored {
         wanted: impl Fn(&LogId) -> bool,
     ) -> Result<Option<Self>, EvidenceFault> {
         let hasher = Arc::new(PostingHasher::default());
-        let mut sums: HashMap<u64, PostingSum> = HashMap::new();
+        let mut sums: HashMap<LogId, HashMap<Group, PostingSum>> = HashMap::new();
         let given = evidence.postings(&mut |posting| {
             if !wanted(&posting.log) {
                 return;
             }
+            if !sums.contains_key(&posting.log) {
+                sums.insert(posting.log.clone(), HashMap::new());
+            }
+            let Some(of_log) = sums.get_mut(&posting.log) else { return };
+            let sum = of_log.entry(hasher.group(posting.first, &posting.segment)).or_default();
             let common = common_of(&posting);
-            let sum = sums.entry(hasher.group(&posting.segment)).or_default();
             hasher.add(sum, common, &posting.record_key, [&posting.from, &posting.to], &posting.members);
         })?;
-        Ok((given == Given::All).then(|| Self { hasher, sums, differing: HashSet::new() }))
+        Ok((given == Given::All).then(|| Self { hasher, sums, differing: HashMap::new() }))
     }
 
     /// The keys of this run, for those who derive.
@@ -154,28 +165,35 @@ impl Stored {
     }
 
     /// Whether any posting is about this segment.
-    pub(crate) fn names(&self, segment: &str) -> bool {
-        self.sums.contains_key(&self.hasher.group(segment))
+    pub(crate) fn names(&self, name: &SegmentName) -> bool {
+        let group = self.hasher.group(name.first, &name.key());
+        self.sums.get(&name.log).is_some_and(|sums| sums.contains_key(&group))
     }
 
     /// Compares one segment; whether its postings must be looked at row by row. `optional`: rows may be missing yet.
-    pub(crate) fn settle(&mut self, segment: &str, derived: PostingSum, optional: bool) -> bool {
-        let group = self.hasher.group(segment);
-        let stored = self.sums.remove(&group).unwrap_or_default();
+    pub(crate) fn settle(&mut self, name: &SegmentName, derived: PostingSum, optional: bool) -> bool {
+        let stored = self.take(name);
         let differs = stored != derived && !(optional && stored.rows == 0);
         if differs {
-            self.differing.insert(group);
+            let group = self.hasher.group(name.first, &name.key());
+            self.differing.entry(name.log.clone()).or_default().insert(group);
         }
         differs
     }
 
-    /// Leaves out a segment that was not read in this run.
-    pub(crate) fn skip(&mut self, segment: &str) {
-        self.sums.remove(&self.hasher.group(segment));
+    /// Leaves out a segment that could not be read whole.
+    pub(crate) fn skip(&mut self, name: &SegmentName) {
+        self.take(name);
     }
 
-    /// Names every posting that is wrong: of the segments that differ, and of those that no log has.
-    /// `derive` gives a differing segment's bytes, version and whether rows may still be missing.
+    fn take(&mut self, name: &SegmentName) -> PostingSum {
+        let group = self.hasher.group(name.first, &name.key());
+        self.sums.get_mut(&name.log).and_then(|sums| sums.remove(&group)).unwrap_or_default()
+    }
+
+    /// Names every posting that is wrong: of the segments that differ, and of those that no log has. `wanted` says by log
+    /// and first entry which rows this run speaks of; the others need no second look. What cannot be seen now leaves those
+    /// logs unchecked whose rows are in question, and no other.
     pub(crate) fn findings(
         mut self,
         evidence: &(impl Evidence + ?Sized),
@@ -183,15 +201,22 @@ impl Stored {
         wanted: impl Fn(&LogId, u64) -> bool,
         findings: &mut Vec<Finding>,
         unchecked: &mut Vec<Unchecked>,
-    ) -> Result<(), EvidenceFault> {
-        self.differing.extend(self.sums.keys());
+    ) {
+        for (log, sums) in std::mem::take(&mut self.sums) {
+            self.differing.entry(log).or_default().extend(sums.into_keys());
+        }
+        self.differing.retain(|log, groups| {
+            groups.retain(|group| wanted(log, group.first));
+            !groups.is_empty()
+        });
         if self.differing.is_empty() {
-            return Ok(());
+            return;
         }
         let mut stored: HashMap<(LogId, u64, String), Posting> = HashMap::new();
         let mut left_out = 0_u64;
-        evidence.postings(&mut |posting| {
-            if !self.differing.contains(&self.hasher.group(&posting.segment)) || !wanted(&posting.log, posting.first) {
+        let listed = evidence.postings(&mut |posting| {
+            let group = self.hasher.group(posting.first, &posting.segment);
+            if !self.differing.get(&posting.log).is_some_and(|groups| groups.contains(&group)) {
                 return;
             }
             if stored.len() == MAX_ROWS {
@@ -199,14 +224,22 @@ impl Stored {
                 return;
             }
             stored.insert((posting.log.clone(), posting.first, posting.record_key.clone()), posting);
-        })?;
+        });
+        if let Err(fault) = listed {
+            let fault = Arc::new(fault);
+            let logs: BTreeSet<&LogId> = self.differing.keys().collect();
+            unchecked.extend(logs.iter().map(|log| Unchecked { log: log.to_string(), fault: Arc::clone(&fault) }));
+            return;
+        }
         for segment in differing {
             // A segment that cannot be read has findings of its own.
             let bytes = match read_listed(evidence, &segment.version, None, &mut Vec::new()) {
                 Ok(bytes) => bytes,
                 Err(fault) => {
                     stored.retain(|_, row| row.segment != segment.version.key);
-                    unchecked.push(Unchecked { log: segment.log.to_string(), fault });
+                    if unchecked.iter().all(|known| known.log != segment.log.as_str()) {
+                        unchecked.push(Unchecked { log: segment.log.to_string(), fault: Arc::new(fault) });
+                    }
                     continue;
                 }
             };
@@ -225,7 +258,6 @@ impl Stored {
         let mut extra: Vec<Posting> = stored.into_values().collect();
         extra.sort_by(|left, right| (left.first, &left.record_key).cmp(&(right.first, &right.record_key)));
         findings.extend(extra.iter().map(|row| finding(FindingKind::PostingExtra, row)));
-        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ use ledgerline_ledger::verify::{Evidence, EvidenceFault, Given, HeadRow, ObjectV
 use super::builder::{self, Ledger, act_line, line};
 use super::{calls, check, clean, globex, options, trusting};
 
-/// A ledger with one object that cannot be read: at all, or more than once.
+/// A ledger with one object, or one folder, that cannot be read: at all, or more than so many times.
 struct Failing<'a> {
     ledger: &'a Ledger,
     key: String,
@@ -31,11 +31,12 @@ impl Evidence for Failing<'_> {
 
     fn read(&self, version: &ObjectVersion) -> Result<Vec<u8>, EvidenceFault> {
         let mut reads = self.reads.lock().unwrap();
-        if version.key == self.key && *reads == 0 {
+        let is_it = version.key.starts_with(&self.key);
+        if is_it && *reads == 0 {
             let source = io::Error::other("the store is away");
             return Err(EvidenceFault::Unavailable(format!("read {}", version.key), Box::new(source)));
         }
-        *reads -= u32::from(version.key == self.key);
+        *reads -= u32::from(is_it);
         self.ledger.read(version)
     }
 
@@ -94,6 +95,19 @@ fn a_segment_that_is_gone_when_its_postings_are_compared_leaves_its_log_unchecke
     assert_eq!(logs(&report).1, [calls().as_str()]);
     assert!(!logs(&report).0.contains(calls().as_str()));
     assert_eq!(report.findings, []);
+}
+
+#[test]
+fn a_log_is_unchecked_once_however_many_of_its_segments_cannot_be_compared() {
+    let mut ledger = clean();
+    for at in [1, 3] {
+        let segment = ledger.segment(&calls(), at);
+        let row = ledger.postings.iter_mut().find(|row| row.segment == segment).unwrap();
+        row.from = "2026-01-01T00:00:00.000Z".to_owned();
+    }
+    let folder = ledgerline_ledger::segment::folder(&calls());
+    let report = check(&failing(&ledger, folder, 6), &trusting(&ledger), &options(&ledger));
+    assert_eq!((logs(&report).1, report.findings.len()), (vec![calls().as_str()], 0));
 }
 
 #[test]
@@ -158,17 +172,58 @@ impl<E: Evidence> Evidence for Listing<'_, E> {
 }
 
 #[test]
-fn postings_that_cannot_be_listed_again_leave_every_log_unchecked_and_every_finding_told() {
+fn postings_that_cannot_be_listed_again_leave_those_logs_unchecked_whose_rows_are_in_question() {
     let mut ledger = clean();
     let clean = check(&listed_once(&ledger), &trusting(&ledger), &options(&ledger));
     assert!(clean.holds(), "where nothing differs, once is enough");
     let key = ledger.segment(&calls(), 2);
     let renamed = ledger.rewrite(&key, |lines| lines.swap(130, 140));
-    ledger.postings.pop();
+    let lost = ledger.postings.iter().rposition(|row| row.log == globex()).unwrap();
+    ledger.postings.remove(lost);
     let report = check(&listed_once(&ledger), &trusting(&ledger), &options(&ledger));
     assert_eq!(report.findings.iter().map(|found| found.key.as_str()).collect::<Vec<_>>(), [renamed.as_str()]);
-    assert!(report.logs.is_empty() && report.unchecked.len() == 4, "{:?}", report.unchecked);
+    let good = BTreeSet::from(["acme/entity/1/0", "acme/interaction/1/0", "acme/interaction/2/0"]);
+    assert_eq!(logs(&report), (good, vec![globex().as_str()]), "the rows of calls were built anew");
     assert!(report.unchecked[0].fault.to_string().contains("the index is away"), "{}", report.unchecked[0].fault);
+
+    // A log of which nothing but a row is there is not passed over, either.
+    let stray = Posting { log: builder::log("nobody/entity/1/0"), ..ledger.postings[0].clone() };
+    ledger.postings.push(stray);
+    let report = check(&listed_once(&ledger), &trusting(&ledger), &options(&ledger));
+    assert_eq!(logs(&report).1, [globex().as_str(), "nobody/entity/1/0"]);
+}
+
+#[test]
+fn what_is_committed_meanwhile_needs_no_second_look_at_the_postings() {
+    let mut ledger = clean();
+    let written = ledger.postings.iter().rfind(|row| row.log == calls()).unwrap();
+    let segment = written.segment.replace("00000000000000000776-90-", "00000000000000000866-90-");
+    assert_ne!(segment, written.segment);
+    let meanwhile = Posting { first: 866, segment, ..written.clone() };
+    ledger.postings.push(meanwhile.clone());
+    let report = check(&ledger, &trusting(&ledger), &options(&ledger));
+    let found: Vec<_> = report.findings.iter().map(|found| (found.kind, found.key.as_str())).collect();
+    let row = format!("INT#{} POST#{}#{:020}", meanwhile.record_key, calls(), 866);
+    assert_eq!(found, [(PostingExtra, row.as_str())], "of a log that rests");
+    ledger.now_ms -= 24 * 60 * 60 * 1000;
+    let report = check(&listed_once(&ledger), &trusting(&ledger), &options(&ledger));
+    assert!(report.holds(), "{report:?}");
+    ledger.postings[0].from = "2026-01-01T00:00:00.000Z".to_owned();
+    let report = check(&listed_once(&ledger), &trusting(&ledger), &options(&ledger));
+    assert_eq!(logs(&report).1, [ledger.postings[0].log.as_str()], "a row of what was looked at still does");
+}
+
+#[test]
+fn a_row_of_one_log_about_anothers_segment_is_that_logs_own() {
+    let mut ledger = clean();
+    let theirs = ledger.postings.iter().find(|row| row.log == calls()).unwrap().clone();
+    ledger.postings.push(Posting { log: globex(), ..theirs });
+    let report = check(&listed_once(&ledger), &trusting(&ledger), &options(&ledger));
+    assert_eq!((logs(&report).1, logs(&report).0.len()), (vec![globex().as_str()], 3));
+    let report = check(&ledger, &trusting(&ledger), &options(&ledger));
+    let found: Vec<_> = report.findings.iter().map(|found| found.kind).collect();
+    assert_eq!(found, [PostingExtra]);
+    assert!(report.findings[0].key.contains(globex().as_str()), "{:?}", report.findings);
 }
 
 #[test]
