@@ -258,6 +258,11 @@ impl Run {
                 (None, Some(before)) if seen.is_some() || cut == Some(log.as_str()) => {
                     Watched { tried_at_ms: Some(self.now_ms), ..before.clone() }
                 }
+                (None, Some(before)) if watch::is_gone(before, log, report) => {
+                    telling::shrunk(log, 0, before.size);
+                    self.summary.findings += 1;
+                    continue;
+                }
                 _ => continue,
             };
             match watch.remember(log, before.as_ref(), &now).await {

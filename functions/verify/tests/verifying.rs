@@ -4,6 +4,8 @@
 
 mod world;
 
+use ledgerline_custody::watch::Watched;
+use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::LockMode;
 use ledgerline_ledger::retention::{Classes, LockPolicy};
 use ledgerline_testkit::faults::{Fault, Weather};
@@ -100,6 +102,30 @@ async fn a_head_that_was_rolled_back_is_found_by_either_run() {
         let found = world.run(look).await.unwrap();
         assert!(!found.holds, "{look:?}: {found:?}");
         assert_eq!(world.evidence_memory(CALLS), memory, "{look:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_remembered_log_of_which_nothing_is_left_is_missed() {
+    for signed in [true, false] {
+        let world = World::new();
+        for log in [CALLS, AUDITS] {
+            world.append(log, 5).await;
+        }
+        world.run(Look::New).await.unwrap();
+        let memory = world.memory(CALLS).unwrap();
+        let checkpoint = memory.checkpoint.clone().filter(|_| signed);
+        world.watch.overwrite(&LogId::parse(CALLS).unwrap(), Watched { checkpoint, ..memory });
+        let memory = world.evidence_memory(CALLS);
+        world.vanish(CALLS);
+        world.pass(2 * HOUR_MS);
+        for look in [Look::New, Look::Everything, Look::New] {
+            let found = world.run(look).await.unwrap();
+            assert!(!found.holds && found.findings > 0, "signed {signed}, {look:?}: {found:?}");
+            assert!(signed || found.findings == 1, "{look:?}: {found:?}");
+            assert_eq!(world.evidence_memory(CALLS), memory, "signed {signed}, {look:?}");
+            assert_eq!(world.memory(AUDITS).unwrap().verified_at_ms, world.now_ms(), "the other log is good");
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::future::Future;
 
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::StoreError;
-use ledgerline_ledger::verify::LogReport;
+use ledgerline_ledger::verify::{LogReport, Report};
 
 /// A log as the last good run left it. Row `WATCH#<log>`, `WATCH` of the control table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +99,13 @@ pub fn growth(before: Option<&Watched>, seen: &Seen<'_>, now_ms: i64, patience_m
     if for_ms > patience_ms { Growth::Quiet { for_ms } } else { Growth::Nothing { for_ms } }
 }
 
+/// Whether a run over all logs met nothing of one that is remembered: neither a head nor an object. Without a checkpoint to
+/// rely on, verification does not know that there was such a log.
+pub fn is_gone(before: &Watched, log: &LogId, report: &Report) -> bool {
+    let met = report.logs.iter().map(|seen| &seen.log).chain(report.unchecked.iter().map(|unchecked| &unchecked.log));
+    before.size > 0 && met.into_iter().all(|name| name != log.as_str())
+}
+
 /// What to remember after a run without findings.
 pub fn after(before: Option<&Watched>, seen: &Seen<'_>, now_ms: i64) -> Watched {
     let grew_at_ms = before.filter(|_| !has_grown(before, seen)).map_or(now_ms, |before| before.grew_at_ms);
@@ -142,6 +149,8 @@ const TURN_MS: i64 = 3_600_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ledgerline_ledger::verify::{EvidenceFault, Unchecked};
+    use std::sync::Arc;
 
     const HOUR: i64 = 3_600_000;
 
@@ -187,6 +196,18 @@ mod tests {
             let now = after(Some(&before), &seen, 2 * HOUR);
             assert_eq!((now.size, now.grew_at_ms, now.verified_at_ms), (9, 0, 2 * HOUR));
         }
+    }
+
+    #[test]
+    fn only_a_log_that_a_run_did_not_meet_is_gone() {
+        let unchecked =
+            |log: &str| Unchecked { log: log.to_owned(), fault: Arc::new(EvidenceFault::Missing("it".into())) };
+        let log = LogId::parse("acme/entity/1/0").unwrap();
+        let others = Report { unchecked: vec![unchecked("big-acme/entity/1/0")], ..Report::default() };
+        assert!(is_gone(&remembered(7, 0), &log, &others));
+        assert!(!is_gone(&remembered(0, 0), &log, &others), "nothing of it was there");
+        let unread = Report { unchecked: vec![unchecked(log.as_str())], ..Report::default() };
+        assert!(!is_gone(&remembered(7, 0), &log, &unread));
     }
 
     #[test]

@@ -219,6 +219,20 @@ impl World {
         self.memory(log).map(|memory| Watched { tried_at_ms: None, ..memory })
     }
 
+    /// Leaves nothing of a log but its name in the list.
+    pub fn vanish(&self, log: &str) {
+        let folder = format!("ledger/{log}/");
+        let keys = self.ports.ledger.all().into_keys().filter(|key| key.starts_with(&folder));
+        keys.for_each(|key| self.ports.ledger.erase(&key));
+        let partition = format!("LOG#{log}");
+        let mut rows = self.ports.control.table.items();
+        rows.retain(|(pk, _), _| *pk != partition);
+        self.ports.control.table.restore(rows);
+        let mut rows = self.ports.index.table.items();
+        rows.retain(|(_, sk), _| !sk.starts_with(&format!("POST#{log}#")));
+        self.ports.index.table.restore(rows);
+    }
+
     /// The verification key of a seed for a log.
     pub fn vkey(&self, log: &str, seed: u8) -> String {
         vkey(log, &signer(seed))
