@@ -143,8 +143,11 @@ fn a_clean_folder_holds_and_says_whose_key_it_took() {
     assert_eq!(told["logs"][0]["size"], 700);
     assert_eq!(told["logs"][0]["signed"], 700);
     assert_eq!(told["keysFrom"], "the caller");
-    assert_eq!(told["leftOut"], serde_json::json!(["locks", "deleteMarkers"]), "a folder's word alone");
-    assert!(said.contains("its maker's word alone") && said.contains("delete markers"), "{said}");
+    assert_eq!(told["leftOut"], serde_json::json!(["postings", "locks", "deleteMarkers"]), "a folder's word alone");
+    assert!(
+        said.contains("its maker's word alone") && said.contains("delete markers") && said.contains("postings"),
+        "{said}"
+    );
     assert_eq!(told["findings"].as_array().map(Vec::len), Some(0));
     assert!(output.stderr.is_empty());
 }

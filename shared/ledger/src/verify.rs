@@ -205,7 +205,8 @@ pub struct Report {
 pub enum Part {
     /// The heads: whether more was committed than lies here.
     Heads,
-    /// The index: whether an access request finds every entry.
+    /// The index: whether an access request finds every entry. How far a folder's log is indexed is its maker's word: rows
+    /// beyond that are not asked for.
     Postings,
     /// The locks: whether evidence could be deleted. A folder's list of them is its maker's word.
     Locks,
@@ -218,7 +219,7 @@ impl Part {
         let copied = !evidence.is_live();
         let parts = [
             (Self::Heads, !heads),
-            (Self::Postings, !postings),
+            (Self::Postings, copied || !postings),
             (Self::Locks, copied || *locks == LockRule::Ignore),
             (Self::DeleteMarkers, copied),
         ];
