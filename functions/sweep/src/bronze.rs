@@ -33,6 +33,7 @@ pub struct Counts {
     notified: u64,
     resent: u64,
     given_up: u64,
+    unreadable: u64,
 }
 
 impl Counts {
@@ -41,6 +42,7 @@ impl Counts {
         summary.notified += self.notified;
         summary.resent += self.resent;
         summary.given_up += self.given_up;
+        summary.unreadable += self.unreadable;
     }
 }
 
@@ -103,7 +105,19 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
         let Some((place, after)) = state.next_page().filter(|_| self.has_time()) else { return Ok(false) };
         let page = match &place {
             Place::Bronze(prefix) => self.ports.bronze().page(prefix, after).await?,
-            Place::Acts(hour) => self.ports.rows().acts(hour, after).await?,
+            Place::Acts(hour) => {
+                let noted = self.ports.rows().acts(hour, after).await?;
+                if noted.unreadable > 0 {
+                    counts.unreadable += noted.unreadable;
+                    // The template's alarm looks for the first of these words.
+                    tracing::error!(
+                        hour,
+                        rows = noted.unreadable,
+                        "given up: never through, for acts' rows that cannot be read"
+                    );
+                }
+                noted.acts
+            }
         };
         let due = state.due(&page);
         let mut looked_at = 0;

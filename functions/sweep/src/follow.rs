@@ -51,9 +51,6 @@ pub fn state_key(log: &LogId) -> String {
 impl<P: Ports, C: Clock> Run<'_, P, C> {
     /// Follows the log as far as it is indexed, seals what is due, and looks for what has expired.
     pub(crate) async fn follow(&self, log: &LogId, counts: &mut Counts) -> Result<(), SweepError> {
-        if !self.has_time() {
-            return Ok(());
-        }
         let head = self.publication().load_head(log).await?;
         let key = state_key(log);
         let loaded = self.ports.states().load(&key).await?;

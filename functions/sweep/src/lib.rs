@@ -11,6 +11,7 @@
 //! Invariant: everything that is written can be written again, by this run, the next one or another at the same time,
 //! without a difference. Own state is a cursor and what is open behind it; lost, it is built again from the evidence.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
@@ -72,6 +73,8 @@ pub struct Summary {
     pub resent: u64,
     /// Bronze objects that left the window and never were through.
     pub given_up: u64,
+    /// Rows of acts that cannot be read, and are brought back by nobody.
+    pub unreadable: u64,
     /// Segments followed.
     pub followed: u64,
     /// Interactions that are not sealed yet.
@@ -84,6 +87,8 @@ pub struct Summary {
     pub pruned: u64,
     /// Versions of expired segments deleted.
     pub deleted: u64,
+    /// Logs that the time did not suffice for: not finished, not followed, or neither.
+    pub passed_over: u64,
     /// Parts that failed.
     pub failures: u64,
 }
@@ -116,7 +121,12 @@ pub async fn handle<P: Ports, C: Clock>(
     let names = guarded("list", "", &mut summary, async { Ok(ports.logs().logs().await?) }).await;
     let names = turned(names.unwrap_or_default(), clock.now_ms());
     let (logs, bronze) = (run.part(LOGS_END_AT), run.part(BRONZE_ENDS_AT));
+    let mut passed_over: BTreeSet<&LogId> = BTreeSet::new();
     for log in &names {
+        if !logs.has_time() {
+            passed_over.insert(log);
+            continue;
+        }
         let finished = guarded("logs", log.as_str(), &mut summary, logs.finish(log)).await;
         finished.into_iter().for_each(|finished| finished.add_to(&mut summary));
     }
@@ -124,10 +134,15 @@ pub async fn handle<P: Ports, C: Clock>(
     guarded("bronze", "", &mut summary, bronze.reconcile(&mut reconciled)).await;
     reconciled.add_to(&mut summary);
     for log in &names {
+        if !run.has_time() {
+            passed_over.insert(log);
+            continue;
+        }
         let mut counts = follow::Counts::default();
         guarded("follow", log.as_str(), &mut summary, run.follow(log, &mut counts)).await;
         counts.add_to(&mut summary);
     }
+    summary.passed_over = passed_over.len() as u64;
     tracing::info!(summary = ?serde_json::to_string(&summary).unwrap_or_default(), "swept");
     summary
 }

@@ -29,9 +29,6 @@ impl Finished {
 impl<P: Ports, C: Clock> Run<'_, P, C> {
     /// Postings, counts, tiles, checkpoint: whatever of it is missing.
     pub(crate) async fn finish(&self, log: &LogId) -> Result<Finished, SweepError> {
-        if !self.has_time() {
-            return Ok(Finished::default());
-        }
         let now_ms = u64::try_from(self.now_ms()).unwrap_or_default();
         let Some(published) = self.publication().catch_up(log, now_ms).await? else { return Ok(Finished::default()) };
         Ok(Finished { tiles: published.tiles, signed: published.checkpoint == Checkpointed::Signed })

@@ -13,8 +13,8 @@ use ledgerline_custody::access::ReadPostings;
 use ledgerline_custody::acts::NoteAct;
 use ledgerline_custody::derivation::ReadHidden;
 use ledgerline_custody::reconciliation::{
-    BronzeObject, ListActs, ListBronze, NotifyBronze, PAGE, PointerBacklog, Progress, SweepRows, notification,
-    object_id,
+    BronzeObject, ListActs, ListBronze, NotedActs, NotifyBronze, PAGE, PointerBacklog, Progress, SweepRows,
+    notification, object_id,
 };
 use ledgerline_custody::retention::{DeleteExpired, ForgetPostings, InspectVersion, LengthenLock, Protection};
 use ledgerline_custody::sealing::{FindCommitted, ListSegments, SegmentVersion};
@@ -71,12 +71,12 @@ impl NoteAct for SweptRows {
 }
 
 impl ListActs for SweptRows {
-    async fn acts(&self, hour: &str, after: &str) -> Result<Vec<BronzeObject>, StoreError> {
+    async fn acts(&self, hour: &str, after: &str) -> Result<NotedActs, StoreError> {
         let what = format!("list the acts of {hour}");
         // An act's id follows from its key alone.
         let after = Some(after).filter(|after| !after.is_empty()).map(|after| object_id("", after).to_hex());
         let mut start = after.map(|after| items::key(&act_partition(hour), &after));
-        let mut found = Vec::new();
+        let mut noted = NotedActs::default();
         loop {
             let page = self
                 .client
@@ -86,21 +86,24 @@ impl ListActs for SweptRows {
                 .key_condition_expression("pk = :pk")
                 .expression_attribute_values(":pk", text(act_partition(hour)))
                 .set_exclusive_start_key(start.take())
-                .limit(i32::try_from(PAGE - found.len()).unwrap_or(i32::MAX))
+                .limit(i32::try_from(PAGE - noted.acts.len()).unwrap_or(i32::MAX))
                 .send()
                 .await
                 .map_err(|error| store_error(&what, error))?;
             for row in page.items() {
-                let written_at_ms =
-                    instant::parse(&items::read_text(row, NOTED_AT)?).ok_or_else(|| unreadable(&what))?;
-                found.push(BronzeObject { key: items::read_text(row, "key")?, written_at_ms });
+                take_act(&mut noted, row);
             }
             start = page.last_evaluated_key.filter(|key| !key.is_empty());
-            if found.len() >= PAGE || start.is_none() {
-                return Ok(found);
+            if noted.acts.len() >= PAGE || start.is_none() {
+                return Ok(noted);
             }
         }
     }
+}
+
+fn take_act(noted: &mut NotedActs, row: &Item) {
+    let text = |name: &str| row.get(name).and_then(|value| value.as_s().ok()).map(String::as_str);
+    noted.take(text("sk").unwrap_or_default(), text("key"), text(NOTED_AT));
 }
 
 impl SweepRows for SweptRows {
@@ -479,6 +482,26 @@ const TURNS: &str = "turns";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_of_another_form_is_no_act_and_no_error() {
+        let id = object_id("", "act/hold/1").to_hex();
+        let row = Item::from([
+            ("sk".to_owned(), text(id)),
+            ("key".to_owned(), text("act/hold/1")),
+            (NOTED_AT.to_owned(), text("1970-01-01T00:00:01.000Z")),
+        ]);
+        let mut noted = NotedActs::default();
+        take_act(&mut noted, &row);
+        assert_eq!(noted.acts, [BronzeObject { key: "act/hold/1".to_owned(), written_at_ms: 1000 }]);
+        for (name, value) in [("sk", number(1)), ("key", number(1)), (NOTED_AT, text("x"))] {
+            let mut row = row.clone();
+            row.insert(name.to_owned(), value);
+            take_act(&mut noted, &row);
+        }
+        take_act(&mut noted, &Item::new());
+        assert_eq!((noted.acts.len(), noted.unreadable), (1, 4));
+    }
 
     #[test]
     fn a_row_is_read_as_transform_audit_write_and_sweep_write_it() {

@@ -67,7 +67,28 @@ pub trait ListBronze {
 pub trait ListActs {
     /// Up to a page of the acts noted in an hour such as `2026-03-02T14`, behind the act with the key `after`, by object id.
     /// Fewer than [`PAGE`] are the last.
-    fn acts(&self, hour: &str, after: &str) -> impl Future<Output = Result<Vec<BronzeObject>, StoreError>> + Send;
+    fn acts(&self, hour: &str, after: &str) -> impl Future<Output = Result<NotedActs, StoreError>> + Send;
+}
+
+/// A page of acts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NotedActs {
+    /// Those whose rows could be read; they alone fill the page.
+    pub acts: Vec<BronzeObject>,
+    /// Rows on the way to them that could not be read: nobody can tell which acts they are.
+    pub unreadable: u64,
+}
+
+impl NotedActs {
+    /// Takes one more row: the object id that it stands under, the act's key and when it was noted. Its id must follow from
+    /// its key, by which the next page is found.
+    pub fn take(&mut self, id: &str, key: Option<&str>, at: Option<&str>) {
+        let key = key.filter(|key| key.starts_with(KEY_PREFIX) && object_id("", key).to_hex() == id);
+        match key.zip(at.and_then(instant::parse)) {
+            Some((key, written_at_ms)) => self.acts.push(BronzeObject { key: key.to_owned(), written_at_ms }),
+            None => self.unreadable += 1,
+        }
+    }
 }
 
 /// Objects in one page: S3's most.
@@ -402,6 +423,26 @@ mod tests {
             at_ms = next;
         }
         assert_eq!(pauses, [30, 60, 120, 240, 480, 960, 960, 960]);
+    }
+
+    #[test]
+    fn an_acts_row_is_taken_only_as_it_is_written() {
+        let (key, at) = ("act/hold/1", "2026-03-02T14:00:00.000Z");
+        let id = object_id("", key).to_hex();
+        let mut noted = NotedActs::default();
+        noted.take(&id, Some(key), Some(at));
+        assert_eq!(noted.acts, [BronzeObject { key: key.to_owned(), written_at_ms: NOW_MS }]);
+        let bronze = "bronze/a";
+        for (id, key, at) in [
+            (id.as_str(), None, Some(at)),
+            (&id, Some(key), None),
+            (&id, Some(key), Some("yesterday")),
+            (&id, Some("act/hold/2"), Some(at)),
+            (&object_id("", bronze).to_hex(), Some(bronze), Some(at)),
+        ] {
+            noted.take(id, key, at);
+        }
+        assert_eq!((noted.acts.len(), noted.unreadable), (1, 5));
     }
 
     const LATE_AFTER_MS: i64 = 48 * HOUR_MS;

@@ -262,6 +262,30 @@ async fn an_act_whose_pointer_died_is_pointed_at_again() {
     assert_eq!(world.run().await.objects, 0);
 }
 
+#[tokio::test]
+async fn an_acts_row_that_cannot_be_read_keeps_no_other_from_being_brought_back() {
+    let world = World::new();
+    act_recorded(&world, None).await;
+    world.ports.pointers.lose_all();
+    let mut rows = world.ports.rows.table.items();
+    let hour = "ACTS#2026-03-02T14".to_owned();
+    assert!(rows.keys().any(|(pk, _)| *pk == hour), "the act was noted");
+    // On either side of the sound row.
+    for id in ["0", "f"] {
+        rows.insert((hour.clone(), id.repeat(32)), [("at".to_owned(), serde_json::json!(7))].into());
+    }
+    world.ports.rows.table.restore(rows);
+    world.pass(HOUR_MS);
+    let summary = world.run().await;
+    assert_eq!((summary.unreadable, summary.resent, summary.failures), (2, 1, 0));
+    world.settle().await;
+    assert_eq!(world.entries_of("HOLD_PLACED").await.len(), 1);
+    world.pass(3 * HOUR_MS);
+    world.run().await;
+    world.pass(HOUR_MS);
+    assert_eq!(world.run().await.unreadable, 0, "of hours that are behind a pass nothing is asked again");
+}
+
 /// Nobody calls again: an act that came as far as its plan is finished, one that did not is nobody's.
 #[tokio::test]
 async fn an_act_whose_recorder_died_is_carried_out_from_its_plan_on() {

@@ -70,6 +70,22 @@ async fn an_idle_run_writes_nothing_and_reads_little() {
 }
 
 #[tokio::test]
+async fn the_logs_that_a_run_does_not_reach_are_counted() {
+    let world = World::new();
+    let mut rows = world.ports.control.table.items();
+    rows.extend((0..40).map(|org| (("LOGS".to_owned(), format!("org{org:02}/interaction/1/0")), [].into())));
+    world.ports.control.table.restore(rows);
+    let whole = world.run().await;
+    assert_eq!((whole.logs, whole.passed_over), (40, 0));
+    world.pass(MINUTE_MS);
+    let short = world.run_of_slow_steps(2_000).await;
+    assert!(short.logs > 0 && short.logs < 40, "{short:?}");
+    assert_eq!((short.passed_over, short.failures), (40, 0), "none was followed");
+    let some = world.run_of_slow_steps(400).await;
+    assert!(some.passed_over > 0 && some.passed_over < 40, "{some:?}");
+}
+
+#[tokio::test]
 async fn a_run_without_time_writes_nothing() {
     let world = World::new();
     world.events("bronze/a", &[("c-1", "customer.end", 0)]).await;
@@ -77,6 +93,7 @@ async fn a_run_without_time_writes_nothing() {
     let before = world.faults.writes();
     let summary = world.run_within(5_000).await;
     assert_eq!((world.faults.writes() - before, summary.failures), (1, 0), "only that a pass over bronze begins");
+    assert_eq!((summary.logs, summary.passed_over), (0, 1));
 }
 
 /// The schedule's message says nothing that a run needs: any is taken.
@@ -89,7 +106,7 @@ async fn the_schedules_message_is_one() {
     let clock = FixedClock(START_MS);
     let summary = handle(&world.ports, &world.settings, &Memory::default(), &clock, START_MS + HOUR_MS).await;
     let answer = serde_json::to_value(summary).unwrap();
-    assert_eq!((answer["logs"].as_u64(), answer["givenUp"].as_u64()), (Some(0), Some(0)));
+    assert_eq!((answer["logs"].as_u64(), answer["passedOver"].as_u64()), (Some(0), Some(0)));
 }
 
 pub fn day(family: &str, name: &str) -> String {

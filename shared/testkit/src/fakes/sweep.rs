@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ledgerline_custody::derivation::ReadHidden;
 use ledgerline_custody::reconciliation::{
-    BronzeObject, ListActs, ListBronze, NotifyBronze, PAGE, PointerBacklog, Progress, SweepRows, notification,
-    object_id,
+    BronzeObject, ListActs, ListBronze, NotedActs, NotifyBronze, PAGE, PointerBacklog, Progress, SweepRows,
+    notification, object_id,
 };
 use ledgerline_custody::retention::{DeleteExpired, ForgetPostings, InspectVersion, LengthenLock, Protection};
 use ledgerline_custody::sealing::{FindCommitted, ListSegments, SegmentVersion};
@@ -266,17 +266,19 @@ impl SweepRows for FakeObjectRows {
 }
 
 impl ListActs for FakeObjectRows {
-    async fn acts(&self, hour: &str, after: &str) -> Result<Vec<BronzeObject>, StoreError> {
+    async fn acts(&self, hour: &str, after: &str) -> Result<NotedActs, StoreError> {
         tokio::task::yield_now().await;
         let after = Some(after).filter(|after| !after.is_empty()).map(|after| object_id("", after).to_hex());
         let (first, pk) = (after.unwrap_or_default(), format!("ACTS#{hour}"));
-        let noted = self.table.items().into_iter().filter(|((at, id), _)| *at == pk && *id > first);
-        let text = |row: &BTreeMap<String, Value>, name: &str| row[name].as_str().unwrap_or_default().to_owned();
-        let act = |row: BTreeMap<String, Value>| BronzeObject {
-            key: text(&row, "key"),
-            written_at_ms: instant::parse(&text(&row, "at")).unwrap_or_default(),
-        };
-        Ok(noted.take(PAGE).map(|(_, row)| act(row)).collect())
+        let mut noted = NotedActs::default();
+        for ((_, id), row) in self.table.items().into_iter().filter(|((at, id), _)| *at == pk && *id > first) {
+            let text = |name: &str| row.get(name).and_then(Value::as_str);
+            noted.take(&id, text("key"), text("at"));
+            if noted.acts.len() == PAGE {
+                break;
+            }
+        }
+        Ok(noted)
     }
 }
 
