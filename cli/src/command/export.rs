@@ -1,8 +1,8 @@
 //! `export`: an auditor's folder.
 //!
 //! What is exported is one moment of each log, the one at which its head was read: what the log wrote while the copy went
-//! on is left out, and nothing else is. Invariant: the folder is complete once `versions.jsonl` is there, which is written
-//! last; a folder without it is refused by every reader.
+//! on is left out, and nothing else is. Invariant: the folder is complete once `versions.jsonl` is there, which gets its name
+//! last, when all of it is written; a folder without it is refused by every reader.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -61,8 +61,7 @@ pub(super) fn run(args: &ExportArgs, context: &Context) -> Answered {
     write_keys(&args.out, &keys)?;
     write_file(&args.out.join("verify_export.py"), CHECKER.as_bytes())?;
     write_file(&args.out.join("README.md"), guide(&heads, context.now_ms / 1000).as_bytes())?;
-    let lines: String = versions.iter().map(|version| version.to_json() + "\n").collect();
-    write_file(&args.out.join(VERSIONS_FILE), lines.as_bytes())?;
+    write_versions(&args.out, &versions)?;
     summary.logs = heads.into_values().map(|head| (head.log.to_string(), head.size)).collect();
     summary.versions = versions.len() as u64;
     Ok(Box::new(summary))
@@ -227,6 +226,13 @@ fn write_lists(
     written.map_err(|error| cannot_write(&path, &error))
 }
 
+/// The last step, and the one that makes the folder an export.
+fn write_versions(out: &Path, versions: &[ObjectVersion]) -> Result<(), Fault> {
+    let lines: String = versions.iter().map(|version| version.to_json() + "\n").collect();
+    let path = out.join(VERSIONS_FILE);
+    private::put_file(&path, lines.as_bytes()).map_err(|error| cannot_write(&path, &error))
+}
+
 fn write_keys(out: &Path, keys: &[String]) -> Result<(), Fault> {
     for (origin, keys) in by_origin(keys) {
         let lines: String = keys.into_iter().map(|key| format!("{key}\n")).collect();
@@ -310,6 +316,7 @@ impl Answer for Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ledgerline_ledger::verify::folder::Folder;
 
     #[test]
     fn a_key_is_its_logs() {
@@ -338,6 +345,22 @@ mod tests {
         let files = by_origin(&keys);
         assert_eq!(files["d_acme_entity_1_0"], [&keys[0], &keys[1]]);
         assert_eq!((files.len(), files["d_b"].len()), (2, 1));
+    }
+
+    #[test]
+    fn an_export_that_was_interrupted_is_none() {
+        let out = std::env::temp_dir().join(format!("ledgerline-interrupted-{}", std::process::id()));
+        prepare(&out).unwrap();
+        // Where the list is written until it is whole.
+        fs::create_dir(out.join("versions.jsonl.part")).unwrap();
+        assert!(write_versions(&out, &[]).is_err());
+        assert!(!out.join(VERSIONS_FILE).exists());
+        let refused = Folder::open(&out).unwrap_err().to_string();
+        assert!(refused.contains("has no versions.jsonl") && refused.contains("did not end"), "{refused}");
+        fs::remove_dir(out.join("versions.jsonl.part")).unwrap();
+        write_versions(&out, &[]).unwrap();
+        assert!(Folder::open(&out).is_ok());
+        fs::remove_dir_all(&out).unwrap();
     }
 
     #[test]

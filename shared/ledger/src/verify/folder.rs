@@ -41,7 +41,10 @@ impl Folder {
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, EvidenceFault> {
         let root = root.into();
         if !root.join(VERSIONS_FILE).is_file() {
-            let what = format!("{} has no {VERSIONS_FILE}: it is no exported ledger", root.display());
+            let what = format!(
+                "{} has no {VERSIONS_FILE}: it is no exported ledger, or one whose export did not end",
+                root.display()
+            );
             return Err(EvidenceFault::Malformed(what));
         }
         Ok(Self { root })
