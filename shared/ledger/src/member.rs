@@ -14,6 +14,10 @@ pub const MAX_LINES: usize = 256;
 /// ten such chunks (a FIFO batch) are read one after the other, never at once.
 pub const MAX_TEXT_BYTES: usize = 16 * 1024 * 1024;
 
+/// What is reserved for a member at most before its text is there: 256 lines of some 700 bytes, and room. What follows a
+/// member in a segment may be thousands of others, each of which is held.
+const USUAL_TEXT_BYTES: usize = 256 * 1024;
+
 /// Packs text into one member.
 pub fn pack(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzBuilder::new()
@@ -27,13 +31,14 @@ pub fn pack(text: &[u8]) -> Vec<u8> {
 /// Unpacks the member at the start of `bytes` and says how many bytes it took.
 pub fn unpack(bytes: &[u8], limit_bytes: usize) -> Result<(String, usize), MemberError> {
     let mut decoder = GzDecoder::new(bytes);
-    let mut text = Vec::with_capacity((bytes.len() * 4).min(limit_bytes));
+    let mut text = Vec::with_capacity(bytes.len().saturating_mul(4).min(limit_bytes).min(USUAL_TEXT_BYTES));
     let read = decoder.by_ref().take(limit_bytes as u64 + 1).read_to_end(&mut text);
     match read {
         Err(_) => Err(MemberError::NotGzip),
         Ok(_) if text.len() > limit_bytes => Err(MemberError::TooLarge),
         Ok(_) => {
             let taken = bytes.len() - decoder.into_inner().len();
+            text.shrink_to_fit();
             String::from_utf8(text).map(|text| (text, taken)).map_err(|_| MemberError::NotText)
         }
     }
@@ -108,6 +113,14 @@ mod tests {
         assert!(packed.len() < 2_000);
         assert_eq!(unpack(&packed, 999_999), Err(MemberError::TooLarge));
         assert_eq!(unpack(&packed, 1_000_000).unwrap().0.len(), 1_000_000);
+    }
+
+    #[test]
+    fn a_small_member_takes_little_memory_whatever_follows_it() {
+        let small = pack(b"{\"a\":1}\n");
+        let (text, taken) = unpack(&small.repeat(100_000), MAX_TEXT_BYTES).unwrap();
+        assert_eq!((text.as_str(), taken), ("{\"a\":1}\n", small.len()));
+        assert!(text.capacity() < 1024, "{} bytes are held", text.capacity());
     }
 
     #[test]

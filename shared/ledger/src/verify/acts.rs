@@ -11,10 +11,10 @@ use crate::tree::Hash;
 impl<E: Evidence + ?Sized> Check<'_, E> {
     pub(super) fn note_acts(&mut self, acts: Vec<Act>) {
         for act in acts {
-            if let ActKind::KeyAdded(key) = &act.what {
-                self.keys.add(act.entry, act.leaf, key);
+            match &act.what {
+                ActKind::KeyAdded(key) => self.keys.add(act.entry, act.leaf, key),
+                ActKind::PrunedTo(_) => self.acts.push(act),
             }
-            self.acts.push(act);
         }
     }
 

@@ -6,6 +6,7 @@ use super::evidence::{Evidence, EvidenceFault};
 use super::findings::FindingKind;
 use super::inventory::SegmentRow;
 use super::logs::{Check, Watch};
+use super::notes::MAX_KEYS;
 use super::reader::ActKind;
 use super::spine::TILE_WIDTH;
 use crate::checkpoint::{archive_key, live_key};
@@ -33,6 +34,7 @@ impl<E: Evidence + ?Sized> Check<'_, E> {
         self.head_row(known);
         self.outside();
         self.witnesses();
+        self.too_many_keys();
         self.report.size = self.end;
         self.report.from = self.start.max(self.report.pruned_to);
         if self.end == 0 {
@@ -60,6 +62,13 @@ impl<E: Evidence + ?Sized> Check<'_, E> {
             let size = self.report.witnessed;
             let detail = format!("the one of {size} entries was cosigned {age_s} s ago, {within_s} s are allowed");
             self.findings.push(FindingKind::WitnessStale.at(key(), Some(size), detail));
+        }
+    }
+
+    fn too_many_keys(&mut self) {
+        if let Some(entry) = self.keys.refused() {
+            let detail = format!("this entry adds a key to {MAX_KEYS} others; neither it nor any later one counts");
+            self.findings.push(FindingKind::TooManyKeys.at(self.segment_of(entry).0, Some(entry), detail));
         }
     }
 

@@ -186,6 +186,10 @@ finding_kinds! {
     CheckpointBadSignature, "checkpoint_bad_signature",
         "A checkpoint's text or signature was changed after it was signed.",
         "Restore it from its archived copy or from a witness.";
+    /// Entries add more keys than any log has.
+    TooManyKeys, "too_many_keys",
+        "Entries of the log add more signing keys than a log can have; those beyond that do not count.",
+        "Find out who wrote these entries: whoever could made the log announce keys that nobody deployed.";
     /// What the caller relies on cannot be compared with the log.
     CheckpointUnverifiable, "checkpoint_unverifiable",
         "A checkpoint that was handed over cannot be compared with the log: entries and tiles up to its size are gone.",

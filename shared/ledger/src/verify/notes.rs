@@ -43,6 +43,8 @@ pub(crate) struct Keys {
     all: VerifyingKeys,
     /// Added by entries that no accepted checkpoint covers yet.
     added: Vec<Added>,
+    /// The first entry whose key was one too many.
+    refused: Option<u64>,
 }
 
 impl Keys {
@@ -59,6 +61,7 @@ impl Keys {
             quorum: trust.witness_quorum,
             all: VerifyingKeys::default(),
             added: Vec::new(),
+            refused: None,
         };
         keys.gather()?;
         Ok(keys)
@@ -75,11 +78,18 @@ impl Keys {
         self.accepted.is_empty()
     }
 
-    /// Notes a key that the entry at `entry` adds, whose hash is `leaf`.
+    /// Notes a key that the entry at `entry` adds, whose hash is `leaf`; of more than [`MAX_KEYS`] only that they came.
     pub(crate) fn add(&mut self, entry: u64, leaf: Hash, text: &str) {
-        if let Ok(key) = VerifyingKey::parse(text) {
+        if self.accepted.len() + self.added.len() >= MAX_KEYS {
+            self.refused.get_or_insert(entry);
+        } else if let Ok(key) = VerifyingKey::parse(text) {
             self.added.push(Added { entry, leaf, key });
         }
+    }
+
+    /// The first entry that adds a key beyond [`MAX_KEYS`]; neither its key nor any later one counts.
+    pub(crate) fn refused(&self) -> Option<u64> {
+        self.refused
     }
 
     /// Forgets keys that entries add which are not the committed ones.
@@ -103,6 +113,9 @@ impl Keys {
         let (covered, open): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.added).into_iter().partition(|added| added.entry < size);
         self.added = open;
+        if covered.is_empty() {
+            return Ok(());
+        }
         for Added { entry, key, .. } in covered {
             let named = self.accepted.iter().any(|(_, known)| known.name() == key.name());
             if !named || key.kind() != KeyKind::Log {
@@ -113,10 +126,9 @@ impl Keys {
                 Some((turn, _)) => *turn = Turn::Added(entry),
                 None => self.accepted.push((Turn::Added(entry), key)),
             }
-            self.accepted.sort_by_key(|(turn, _)| *turn);
-            self.gather()?;
         }
-        Ok(())
+        self.accepted.sort_by_key(|(turn, _)| *turn);
+        self.gather()
     }
 
     /// The latest of the keys that signed a checkpoint.
@@ -191,6 +203,10 @@ impl Keys {
         self.accepted.iter().map(|(_, key)| key.vkey()).collect()
     }
 }
+
+/// Keys that a log may have, those included that wait for a checkpoint: a rotation a month for twenty years makes 240. Each
+/// signature of each note is looked up among all of them, so that a log full of keys must not be able to make notes dear.
+pub(crate) const MAX_KEYS: usize = 256;
 
 /// Whether an origin is `<deployment>/<log>`.
 fn is_origin(log: &LogId, origin: &str) -> bool {

@@ -112,6 +112,36 @@ fn a_checkpoint_of_the_size_at_which_keys_changed_may_be_either_keys() {
 }
 
 #[test]
+fn a_log_has_room_for_so_many_keys_and_no_more() {
+    // With the first one, 256; one of them is announced again.
+    let announced = |seeds: std::ops::RangeInclusive<u8>| {
+        let mut ledger = clean();
+        ledger.now_ms -= DAY_MS;
+        let lines: Vec<String> = seeds.chain([2]).map(added).collect();
+        ledger.append(&calls(), &lines);
+        ledger
+    };
+    let at_rest = |mut ledger: Ledger| {
+        ledger.now_ms += DAY_MS;
+        check(&ledger, &trusting(&ledger), &options(&ledger))
+    };
+    let full = announced(2..=255);
+    let report = at_rest(full.clone());
+    assert_eq!((kinds(&report), keys(&report).len()), (vec![], 255));
+    let mut more = full.clone();
+    more.append(&calls(), &[added(0)]);
+    assert_eq!((kinds(&at_rest(more.clone())), keys(&at_rest(more.clone())).len()), (vec![], 256));
+    more.append(&calls(), &[line(&calls(), 900), added(3), added(4)]);
+    let report = at_rest(more);
+    assert_eq!((kinds(&report), keys(&report).len()), (vec![TooManyKeys], 256));
+    assert_eq!(report.findings[0].entry, Some(866 + 255 + 2), "once, and the first");
+
+    // As many before any checkpoint covers them.
+    let report = at_rest(announced(0..=255));
+    assert_eq!((kinds(&report), report.findings[0].entry), (vec![TooManyKeys], Some(866 + 255)));
+}
+
+#[test]
 fn an_entry_that_is_not_the_committed_one_adds_no_key() {
     let mut ledger = clean();
     let key = ledger.segment(&calls(), 2);
