@@ -5,6 +5,7 @@
 #![expect(clippy::expect_used, reason = "a broken assumption of a test ends that test")]
 
 pub mod check;
+pub mod entries;
 pub mod evidence;
 pub mod fakes;
 pub mod faults;

@@ -13,9 +13,10 @@ use ledgerline_custody::rotation::Step;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, PlanWriter, Pointer};
 use ledgerline_lambda::clock::Clock as _;
-use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
+use ledgerline_ledger::entry::{Field, PendingEntry};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::verify::KEY_FIELD;
+use ledgerline_testkit::entries::pending;
 use ledgerline_testkit::fakes::table::Items;
 use ledgerline_testkit::faults::{Dice, Weather};
 
@@ -230,23 +231,7 @@ fn messages(pointers: &[Pointer]) -> Vec<SqsMessage> {
 }
 
 fn entry(log: &LogId, object: ObjectId, line: u64) -> PendingEntry {
-    let object = object.to_string();
-    PendingEntry {
-        event_id: format!("{}{line:016x}", &object[..16]),
-        org: log.org().to_owned(),
-        event_type: "user.start".to_owned(),
-        activity: "Agent connected".to_owned(),
-        record: Record::Interaction(format!("c-{}", line % 3)),
-        occurred_at: format!("2026-03-02T14:{:02}:{:02}.000Z", (line / 60) % 60, line % 60),
-        late: false,
-        fields: BTreeMap::new(),
-        masked: Vec::new(),
-        lineage_token: "6f1c1e0e-7a3f-5a53-9a38-7e3f5f8f0b11".to_owned(),
-        schema_version: "genesys/1".to_owned(),
-        policy_version: "1".to_owned(),
-        source: Source { object, line },
-        salt: [line as u8; 16],
-    }
+    pending(log.org(), &format!("c-{}", line % 3), &object.to_string(), line)
 }
 
 /// The logs that there are.

@@ -11,13 +11,14 @@ use ledgerline_custody::publication::{Memory, Settings};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, PlanWriter, Pointer};
 use ledgerline_lambda::clock::FixedClock;
-use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
+use ledgerline_ledger::entry::{Field, PendingEntry};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::{Lock, LockMode, ReleaseMessages};
 use ledgerline_ledger::retention::{Classes, LockPolicy};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::verify::KEY_FIELD;
 use ledgerline_testkit::check::{Found, Stores, check_everything};
+use ledgerline_testkit::entries::pending;
 use ledgerline_testkit::fakes::calls::Calls;
 use ledgerline_testkit::fakes::control::FakeControl;
 use ledgerline_testkit::fakes::index::FakeIndex;
@@ -188,19 +189,8 @@ fn entry(log: &LogId, object: ObjectId, line: u64) -> PendingEntry {
     PendingEntry {
         // Distinct by object, log and line.
         event_id: format!("{}{:08x}{line:08x}", &object[..16], log.as_str().len()),
-        org: log.org().to_owned(),
-        event_type: "user.start".to_owned(),
-        activity: "Agent connected".to_owned(),
-        record: Record::Interaction(format!("c-{}", line % RECORDS)),
-        occurred_at: format!("2026-03-02T14:{:02}:{:02}.000Z", (line / 60) % 60, line % 60),
-        late: false,
         fields: [("media".to_owned(), Field::Text("VOICE".to_owned()))].into(),
-        masked: Vec::new(),
-        lineage_token: "6f1c1e0e-7a3f-5a53-9a38-7e3f5f8f0b11".to_owned(),
-        schema_version: "genesys/1".to_owned(),
-        policy_version: "1".to_owned(),
-        source: Source { object, line },
-        salt: [line as u8; 16],
+        ..pending(log.org(), &format!("c-{}", line % RECORDS), &object, line)
     }
 }
 

@@ -13,7 +13,7 @@ use ledgerline_dsar::{Config, Dsar, PATH, Stores, handle};
 use ledgerline_lambda::clock::FixedClock;
 use ledgerline_ledger::append::plan_append;
 use ledgerline_ledger::chunk::{Chunk, ChunkId};
-use ledgerline_ledger::entry::{PendingEntry, Record, Source};
+use ledgerline_ledger::entry::PendingEntry;
 use ledgerline_ledger::head::{Head, SegmentRef, StoredHead};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
@@ -25,6 +25,7 @@ use ledgerline_ledger::posting::{Posting, postings};
 use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::{CallingCode, Identifier, Kind, PseudonymKey};
+use ledgerline_testkit::entries::pending;
 use ledgerline_testkit::fakes::calls::Calls;
 use ledgerline_testkit::fakes::control::FakeControl;
 use ledgerline_testkit::fakes::index::FakeIndex;
@@ -312,19 +313,11 @@ pub(crate) fn time(clock: &str) -> String {
 pub(crate) fn entry(interaction: &str, clock: &str, event_type: &str, n: u64) -> PendingEntry {
     PendingEntry {
         event_id: format!("{n:032x}"),
-        org: "acme".to_owned(),
         event_type: event_type.to_owned(),
         activity: "Activity".to_owned(),
-        record: Record::Interaction(interaction.to_owned()),
         occurred_at: time(clock),
-        late: false,
-        fields: BTreeMap::new(),
         masked: vec!["ani".to_owned()],
-        lineage_token: "6f1c1e0e-7a3f-5a53-9a38-7e3f5f8f0b11".to_owned(),
-        schema_version: "genesys/1".to_owned(),
-        policy_version: "1".to_owned(),
-        source: Source { object: OBJECT.to_owned(), line: n },
-        salt: [7; 16],
+        ..pending("acme", interaction, OBJECT, n)
     }
 }
 

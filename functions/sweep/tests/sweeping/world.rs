@@ -11,7 +11,7 @@ use ledgerline_lake::ports::{ReadChunk as _, SendPointers as _};
 use ledgerline_lambda::clock::{Clock, FixedClock};
 use ledgerline_ledger::append::plan_append;
 use ledgerline_ledger::chunk::{Chunk, ChunkId};
-use ledgerline_ledger::entry::{Entry, Field, PendingEntry, Record, Source};
+use ledgerline_ledger::entry::{Entry, Field, PendingEntry};
 use ledgerline_ledger::head::Head;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::{CommitAppend as _, Lock, LockMode, Put, ReadHead as _, WriteSegment as _};
@@ -21,6 +21,7 @@ use ledgerline_sweep::config::Settings;
 use ledgerline_sweep::ports::Wired;
 use ledgerline_sweep::{Summary, handle};
 use ledgerline_testkit::check::{Found, Stores, check_everything};
+use ledgerline_testkit::entries::pending;
 use ledgerline_testkit::fakes::calls::Calls;
 use ledgerline_testkit::fakes::control::FakeControl;
 use ledgerline_testkit::fakes::index::FakeIndex;
@@ -276,22 +277,12 @@ impl World {
 }
 
 fn entry(object: ObjectId, line: u64, (record, event_type, second): Event<'_>) -> PendingEntry {
-    let object = object.to_string();
     PendingEntry {
-        event_id: format!("{}{line:016x}", &object[..16]),
-        org: "acme".to_owned(),
         event_type: event_type.to_owned(),
         activity: event_type.to_owned(),
-        record: Record::Interaction(record.to_owned()),
         occurred_at: ledgerline_event::instant::to_rfc3339(START_MS - HOUR_MS + second as i64 * 1000),
-        late: false,
         fields: [("media".to_owned(), Field::Text("VOICE".to_owned()))].into(),
-        masked: Vec::new(),
-        lineage_token: "6f1c1e0e-7a3f-5a53-9a38-7e3f5f8f0b11".to_owned(),
-        schema_version: "genesys/1".to_owned(),
-        policy_version: "1".to_owned(),
-        source: Source { object, line },
-        salt: [line as u8; 16],
+        ..pending("acme", record, &object.to_string(), line)
     }
 }
 

@@ -1,7 +1,6 @@
 //! A small ledger in strict fakes, written by the product's own plan, commit and publication; and scheduled runs over it.
 #![allow(unreachable_pub, dead_code, reason = "a test's module, of which each file uses a part")]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -13,7 +12,7 @@ use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::append::plan_append;
 use ledgerline_ledger::checkpoint::origin;
 use ledgerline_ledger::chunk::{Chunk, ChunkId};
-use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
+use ledgerline_ledger::entry::{Field, PendingEntry};
 use ledgerline_ledger::head::StoredHead;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
@@ -24,6 +23,7 @@ use ledgerline_ledger::retention::LockPolicy;
 use ledgerline_ledger::signing::{KeyKind, VerifyingKey};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::verify::KEY_FIELD;
+use ledgerline_testkit::entries::pending;
 use ledgerline_testkit::evidence::FakeEvidence;
 use ledgerline_testkit::fakes::calls::Calls;
 use ledgerline_testkit::fakes::control::FakeControl;
@@ -291,23 +291,9 @@ fn vkey(log: &str, signer: &FakeSigner) -> String {
     VerifyingKey::new(&origin, KeyKind::Log, &signer.key()).unwrap().vkey()
 }
 
+/// Its object comes with its chunk.
 fn entry(log: &LogId, line: u64) -> PendingEntry {
-    PendingEntry {
-        event_id: String::new(),
-        org: log.org().to_owned(),
-        event_type: "user.start".to_owned(),
-        activity: "Agent connected".to_owned(),
-        record: Record::Interaction(format!("c-{}", line % 2)),
-        occurred_at: format!("2026-03-02T14:00:{line:02}.000Z"),
-        late: false,
-        fields: BTreeMap::new(),
-        masked: Vec::new(),
-        lineage_token: "6f1c1e0e-7a3f-5a53-9a38-7e3f5f8f0b11".to_owned(),
-        schema_version: "genesys/1".to_owned(),
-        policy_version: "1".to_owned(),
-        source: Source { object: String::new(), line },
-        salt: [line as u8; 16],
-    }
+    pending(log.org(), &format!("c-{}", line % 2), &format!("{:032x}", 0), line)
 }
 
 fn line_of(mut entry: PendingEntry, object: &str) -> String {
