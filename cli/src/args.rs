@@ -439,6 +439,9 @@ pub(crate) struct RotateKeyArgs {
     /// The key before it, where the deployment uses the new one already: signs what logs that lack the new one need
     #[arg(long, value_name = "KEY")]
     pub(crate) old: Option<String>,
+    /// Turn back to a key that may sign already: withdraws the later ones, so that nobody signs until it is deployed
+    #[arg(long)]
+    pub(crate) turn_back: bool,
     /// How long to wait for the checkpoints that cover the announcements, in minutes
     #[arg(long, value_name = "MINUTES", default_value_t = 10)]
     pub(crate) timeout: u64,

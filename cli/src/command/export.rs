@@ -1,8 +1,9 @@
 //! `export`: an auditor's folder.
 //!
 //! What is exported is one moment of each log, the one at which its head was read: what the log wrote while the copy went
-//! on is left out, and nothing else is. Invariant: the folder is complete once `versions.jsonl` is there, which gets its name
-//! last, when all of it is written; a folder without it is refused by every reader.
+//! on is left out, and nothing else is. Invariant: however the command ends, the folder is complete once `versions.jsonl` is
+//! there, which gets its name last, when all of it is written; a folder without it is refused by every reader. What a machine
+//! that loses its power keeps is the file system's affair: verify a folder before it is relied on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

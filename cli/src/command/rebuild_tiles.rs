@@ -17,6 +17,7 @@ use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::ListLogs as _;
 use ledgerline_ledger::signing::{VerifyingKey, vkey};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::answer::{Answer, Answered, Outcome};
 use crate::args::RebuildTilesArgs;
@@ -48,13 +49,15 @@ pub(super) fn run(args: &RebuildTilesArgs, context: &Context) -> Answered {
     let keys = known_keys(&cloud, &args.keys, &logs)?;
     let locks = args.write.then(|| cloud.lock_policy()).transpose()?;
     let progress = context.progress("logs", Some(logs.len() as u64));
+    // A lock counts from when it is put, and a large log takes its time.
+    let began = Instant::now();
     let mut rebuilt = Rebuilt { name: args.deployment.stack.display().to_string(), logs: Vec::new() };
     for log in logs {
         let of_log: Vec<VerifyingKey> = keys.iter().filter(|key| is_of(key, &log)).cloned().collect();
         let found = cloud.wait_for(stores.compare(&log, &of_log));
         let mut row = Row::new(log, found);
         if let Some(locks) = locks.as_ref().filter(|_| row.is_to_be_written()) {
-            let lock = locks.lock(&row.log, context.now_ms);
+            let lock = locks.lock(&row.log, context.now_ms + began.elapsed().as_millis() as u64);
             row.wrote(cloud.wait_for(stores.put_missing(&row.log, &row.compared, &lock)));
         }
         rebuilt.logs.push(row);
@@ -196,6 +199,9 @@ fn fault(error: &DerivationError) -> Fault {
         DerivationError::NotByKnownKey { .. } | DerivationError::Keys(_) => {
             "name the log's public keys with --key, the oldest first; an export has them in keys/*.vkey"
         }
+        DerivationError::HeadBehind { .. } => {
+            "the control table was set back, or the head is gone: run `ledgerline verify` and mend the head before anything else"
+        }
         DerivationError::SegmentMissing { .. } => {
             "run `ledgerline rebuild-postings --write`, then this again; if it stays so, run `ledgerline verify`"
         }
@@ -247,8 +253,8 @@ impl Answer for Rebuilt {
             ),
             Outcome::Broken => screen.verdict(
                 Mark::Bad,
-                "The tiles are not what the segments say. --write puts those that are missing; hidden ones show again once their \
-                 delete markers are removed.",
+                "The tiles are not what the segments say. --write puts those that are missing; hidden ones show again once the \
+                 delete marker or the version over them is removed.",
             ),
             Outcome::Unchecked => {
                 screen.verdict(Mark::Look, "Not every log's tiles could be rebuilt. The others hold.")

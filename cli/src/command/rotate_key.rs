@@ -14,8 +14,8 @@ use ledgerline_aws::control::ControlTable;
 use ledgerline_aws::ledger::LedgerBucket;
 use ledgerline_aws::reads::IndexReader;
 use ledgerline_custody::acts::{Act, ActKind, record_of_log};
-use ledgerline_custody::publication::Publication;
-use ledgerline_custody::rotation::{RotationError, Step, Stores, advance};
+use ledgerline_custody::publication::{Checkpointed, Publication};
+use ledgerline_custody::rotation::{RotationError, Step, Stores, advance, later_keys};
 use ledgerline_ledger::checkpoint::origin;
 use ledgerline_ledger::entry::Field;
 use ledgerline_ledger::log::LogId;
@@ -51,7 +51,7 @@ pub(super) fn run(args: &RotateKeyArgs, context: &Context) -> Answered {
         known.push(key);
         finishing = Some(Finishing::new(&cloud, old)?);
     }
-    let rotation = Rotation::new(&cloud, new, known, finishing)?;
+    let rotation = Rotation::new(&cloud, new, known, finishing, args.turn_back)?;
     let logs = cloud.ask(rotation.control.logs())?;
     let mut seen = logs.into_iter().map(|log| rotation.unseen(log)).collect::<Result<Vec<_>, _>>()?;
     rotation.wait(&mut seen, args.timeout, context)?;
@@ -80,13 +80,21 @@ struct Rotation<'a> {
     /// Public keys whose checkpoints vouch for the new one.
     known: Vec<[u8; 32]>,
     finishing: Option<Finishing>,
+    /// Whether keys that come after the new one are to be withdrawn.
+    turn_back: bool,
     control: ControlTable,
     ledger: LedgerBucket,
     index: IndexReader,
 }
 
 impl<'a> Rotation<'a> {
-    fn new(cloud: &'a Cloud, new: [u8; 32], known: Vec<[u8; 32]>, finishing: Option<Finishing>) -> Result<Self, Fault> {
+    fn new(
+        cloud: &'a Cloud,
+        new: [u8; 32],
+        known: Vec<[u8; 32]>,
+        finishing: Option<Finishing>,
+        turn_back: bool,
+    ) -> Result<Self, Fault> {
         let operator = &cloud.operator;
         Ok(Self {
             recorder: Recorder::new(cloud)?,
@@ -98,12 +106,13 @@ impl<'a> Rotation<'a> {
             new,
             known,
             finishing,
+            turn_back,
         })
     }
 
     fn unseen(&self, log: LogId) -> Result<Seen, Fault> {
         let vkey = self.key(&log, &self.new)?.vkey();
-        Ok(Seen { log, vkey, step: Err(Obstacle::NotYet(None)), announced: false })
+        Ok(Seen::new(log, vkey))
     }
 
     /// Goes from log to log until the key may sign all of them, nothing more can be done, or the time is over. What one log
@@ -137,6 +146,18 @@ impl<'a> Rotation<'a> {
         let stores = Stores { control: &self.control, ledger: &self.ledger, index: &self.index };
         let new = self.key(&seen.log, &self.new)?;
         let known = self.known.iter().map(|key| self.key(&seen.log, key)).collect::<Result<Vec<_>, _>>()?;
+        match self.cloud.wait_for(later_keys(&self.control, &seen.log, &new)) {
+            Ok(later) if later.is_empty() => {}
+            Ok(later) if self.turn_back => seen.withdrawn = later,
+            Ok(later) => {
+                seen.step = Err(Obstacle::Later(later));
+                return Ok(());
+            }
+            Err(error) => {
+                seen.note(Err(error));
+                return Ok(());
+            }
+        }
         seen.note(self.cloud.wait_for(advance(&stores, &seen.log, &new, &known)));
         // A deployment that uses the new key already signs nothing that an old one signed before.
         if let Ok(Step::NotSigned { signed: size @ 1.., .. }) = seen.step
@@ -162,11 +183,14 @@ impl<'a> Rotation<'a> {
     }
 
     /// Signs what is left with the former key, where the caller named it.
-    fn sign(&self, seen: &Seen, now_ms: u64) -> Result<(), Fault> {
+    fn sign(&self, seen: &mut Seen, now_ms: u64) -> Result<(), Fault> {
         let Some(finishing) = &self.finishing else { return Ok(()) };
         let publication = Publication { ports: finishing, settings: &finishing.settings, memory: &finishing.memory };
         match self.cloud.wait_for(publication.catch_up(&seen.log, now_ms)) {
-            Ok(_) => Ok(()),
+            Ok(published) => {
+                seen.unsigned = published.is_some_and(|published| published.checkpoint == Checkpointed::Failed);
+                Ok(())
+            }
             Err(error) if error.is_transient() => Ok(()),
             Err(error) => {
                 let remedy = "run `ledgerline verify`, mend the log, and run this again";
@@ -194,6 +218,10 @@ struct Seen {
     step: Result<Step, Obstacle>,
     /// Whether this run has sent an announcement on its way.
     announced: bool,
+    /// Keys that this run withdrew.
+    withdrawn: Vec<String>,
+    /// Whether the former key, which the caller named, did not sign.
+    unsigned: bool,
 }
 
 /// What keeps a key from coming further in a log.
@@ -202,11 +230,18 @@ enum Obstacle {
     NotYet(Option<Fault>),
     /// It cannot be read, or nothing more can be done in it.
     CouldNot(Fault),
+    /// Later keys may sign: it would be turning back, which nobody asked for.
+    Later(Vec<String>),
     /// What was read forbids it.
     Refused(RotationError),
 }
 
 impl Seen {
+    fn new(log: LogId, vkey: String) -> Self {
+        let step = Err(Obstacle::NotYet(None));
+        Self { log, vkey, step, announced: false, withdrawn: Vec::new(), unsigned: false }
+    }
+
     /// Notes what a look found.
     fn note(&mut self, found: Result<Step, RotationError>) {
         let is_transient = found.as_ref().is_err_and(RotationError::is_transient);
@@ -234,6 +269,7 @@ impl Seen {
             Ok(Step::NotSigned { .. }) => "not_signed",
             Ok(Step::NotInTheLog) => "not_in_the_log",
             Err(Obstacle::NotYet(_) | Obstacle::CouldNot(_)) => "could_not_check",
+            Err(Obstacle::Later(_)) => "later_key_may_sign",
             Err(Obstacle::Refused(_)) => "refused",
         }
     }
@@ -243,7 +279,7 @@ impl Seen {
         match &self.step {
             Ok(step) => Outcome::of(*step == Step::Allowed),
             Err(Obstacle::NotYet(_) | Obstacle::CouldNot(_)) => Outcome::Unchecked,
-            Err(Obstacle::Refused(_)) => Outcome::Broken,
+            Err(Obstacle::Later(_) | Obstacle::Refused(_)) => Outcome::Broken,
         }
     }
 
@@ -254,6 +290,10 @@ impl Seen {
             Ok(Step::NotInTheLog) => (
                 "its announcement is not in the log yet".to_owned(),
                 "run this again; if it stays so, run `ledgerline doctor`: audit-write does not work off its queue",
+            ),
+            Ok(Step::NotSigned { .. }) if self.unsigned => (
+                "the key that --old names did not sign it".to_owned(),
+                "see that your credentials may sign with that key (kms:Sign), and that it is the one that signed this log last",
             ),
             Ok(Step::NotSigned { entry, signed }) => (
                 format!(
@@ -266,6 +306,10 @@ impl Seen {
             ),
             Err(Obstacle::NotYet(None)) => ("it was not looked at".to_owned(), "run this again"),
             Err(Obstacle::NotYet(Some(fault)) | Obstacle::CouldNot(fault)) => return Some(fault.told()),
+            Err(Obstacle::Later(later)) => (
+                format!("a later key may sign it: {}", later.join(", ")),
+                "name that key with --new-key; or, to turn back to this one, run this with --turn-back and deploy this one at once",
+            ),
             Err(Obstacle::Refused(error @ RotationError::NotByKnownKey { .. })) => (
                 error.to_string(),
                 "the deployment uses another key already: name the one that signed this log with --old, and run this again",
@@ -303,7 +347,7 @@ impl Answer for Rotated {
         let logs = self.seen.iter().map(|seen| {
             let missing = seen.missing();
             json!({
-                "log": seen.log.as_str(), "vkey": seen.vkey, "step": seen.code(),
+                "log": seen.log.as_str(), "vkey": seen.vkey, "step": seen.code(), "withdrawn": seen.withdrawn,
                 "missing": missing.as_ref().map(|(what, _)| what), "remedy": missing.as_ref().map(|(_, remedy)| remedy),
             })
         });
@@ -321,7 +365,16 @@ impl Answer for Rotated {
                 Some((what, remedy)) => screen.check(mark, &format!("{}: {what}", seen.log), &remedy)?,
             }
         }
-        let then = if self.deployed { "Run this again." } else { "Do not deploy it; run this again." };
+        let unsigned = self.seen.iter().filter(|seen| !seen.withdrawn.is_empty()).count() as u64;
+        if unsigned > 0 && !self.deployed {
+            let what = format!("later keys were withdrawn from {}", counted(unsigned, "log", "logs"));
+            screen.check(Mark::Look, &what, "nobody signs them until this key is deployed; commits go on")?;
+        }
+        let then = match (self.deployed, unsigned) {
+            (true, _) => "Run this again.",
+            (false, 0) => "Do not deploy it; run this again.",
+            (false, _) => "Run this again, and deploy it.",
+        };
         match self.outcome() {
             Outcome::Broken => {
                 return screen.verdict(Mark::Bad, &format!("It may not sign every log yet. {then}"));
@@ -358,7 +411,8 @@ mod tests {
 
     fn unseen(log: &str) -> Seen {
         let log = LogId::parse(log).unwrap();
-        Seen { vkey: format!("trial/{log}+key"), log, step: Err(Obstacle::NotYet(None)), announced: false }
+        let vkey = format!("trial/{log}+key");
+        Seen::new(log, vkey)
     }
 
     fn seen(log: &str, found: Result<Step, RotationError>) -> Seen {
@@ -402,6 +456,30 @@ mod tests {
         let drawn = drawn(&rotated);
         assert!(drawn.contains(&format!("! {OTHER}: ")) && drawn.contains(&format!("✓ {ONE}")), "{drawn}");
         assert!(drawn.contains("It could not be checked: 1 log.") && !drawn.contains("what is left to do"), "{drawn}");
+    }
+
+    #[test]
+    fn a_key_that_others_come_after_is_refused_and_what_was_withdrawn_is_told() {
+        let mut refused = unseen(ONE);
+        refused.step = Err(Obstacle::Later(vec!["trial/later+key".to_owned()]));
+        assert_eq!((refused.code(), refused.outcome()), ("later_key_may_sign", Outcome::Broken));
+        let (what, remedy) = refused.missing().unwrap();
+        assert!(what.contains("trial/later+key") && remedy.contains("--turn-back"), "{what}: {remedy}");
+
+        let mut back = seen(ONE, Ok(Step::Allowed));
+        back.withdrawn = vec!["trial/later+key".to_owned()];
+        let open = seen(OTHER, Ok(Step::NotSigned { entry: 7, signed: 7 }));
+        let rotated = rotated(false, vec![back, open]);
+        assert_eq!(rotated.json()["logs"][0]["withdrawn"], json!(["trial/later+key"]));
+        let drawn = drawn(&rotated);
+        assert!(drawn.contains("nobody signs them until") && !drawn.contains("Do not deploy"), "{drawn}");
+    }
+
+    #[test]
+    fn a_former_key_that_does_not_sign_is_told() {
+        let mut one = seen(ONE, Ok(Step::NotSigned { entry: 7, signed: 7 }));
+        one.unsigned = true;
+        assert!(one.missing().unwrap().1.contains("kms:Sign"));
     }
 
     #[test]

@@ -110,6 +110,38 @@ fn tiles(world: &World) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_head_that_was_set_back_or_is_gone_vouches_for_nothing() {
+    let world = grown(&STEPS[..1]).await;
+    let yesterday = world.ports.control.table.items();
+    let pointers = world.plan(LOG, "later", 5);
+    world.run_at(NOW_MS + LATER, LONG, &messages(&pointers)).await;
+    let derived = Derived::of(&world);
+    assert_eq!(gaps(&derived.compare().await.unwrap()), []);
+    for (items, beyond) in [(yesterday, 305), (Default::default(), 300)] {
+        world.ports.control.table.restore(items);
+        let error = derived.compare().await.unwrap_err();
+        assert!(matches!(error, DerivationError::HeadBehind { archived, .. } if archived == beyond), "{error}");
+        assert!(error.is_contradiction());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_laid_over_a_full_tile_or_a_segment_keeps_nothing_from_being_put() {
+    let world = grown(&STEPS).await;
+    let (tile, segment) = (key_of(TILES[0]), world.ports.ledger.segments().into_iter().next().unwrap().0);
+    for key in [&tile, &segment] {
+        world.ports.ledger.delete(key);
+        world.ports.ledger.seed(key, b"another".to_vec(), LOCK);
+    }
+    world.ports.ledger.erase(&key_of(TILES[2]));
+    let derived = Derived::of(&world);
+    let compared = derived.compare().await.unwrap();
+    let expected = [(TILES[0].to_owned(), InPlace::Hidden), (TILES[2].to_owned(), InPlace::Nothing)];
+    assert_eq!((gaps(&compared), compared.is_altered()), (expected.to_vec(), false));
+    assert_eq!(derived.put(&compared).await.unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn any_tile_that_vanished_is_put_again_as_it_was_and_the_log_goes_on() {
     for steps in [&[1_u64][..], &[255], &[256], &[200, 57, 900], &STEPS] {
         let there: Vec<String> = tiles(&grown(steps).await).into_keys().collect();

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use aws_lambda_events::sqs::SqsMessage;
 use ledgerline_audit_write::handle;
 use ledgerline_custody::publication::Memory;
-use ledgerline_custody::rotation::{RotationError, Step, Stores, advance};
+use ledgerline_custody::rotation::{RotationError, Step, Stores, advance, later_keys};
 use ledgerline_lambda::clock::FixedClock;
 use ledgerline_ledger::checkpoint::origin;
 use ledgerline_ledger::head::SigningTurn;
@@ -89,6 +89,14 @@ impl Rotating {
         self.run(key, &messages(&self.world.plan(LOG, &object, 2))).await;
     }
 
+    /// The keys that may sign after this one.
+    async fn later(&self, key: usize) -> Vec<usize> {
+        let vkeys: Vec<String> = (0..self.keys.len()).map(|key| self.vkey(key)).collect();
+        let key = VerifyingKey::parse(&vkeys[key]).unwrap();
+        let later = later_keys(&self.world.ports.control, &Self::log(), &key).await.unwrap();
+        later.iter().map(|later| vkeys.iter().position(|vkey| vkey == later).unwrap()).collect()
+    }
+
     async fn step(&self, key: usize) -> Result<Step, RotationError> {
         let ports = &self.world.ports;
         let stores = Stores { control: &ports.control, ledger: &ports.ledger, index: &ports.index };
@@ -138,6 +146,7 @@ impl Rotating {
 async fn a_key_that_has_not_signed_is_withdrawn_and_allowed_again_without_another_announcement() {
     let log = Rotating::announced().await;
     assert_eq!(log.step(B).await.unwrap(), Step::Allowed);
+    assert_eq!((log.later(A).await, log.later(B).await), (vec![B], vec![]));
     assert_eq!((log.allowed(), log.step(B).await.unwrap()), (vec![A, B], Step::Allowed), "again is nothing more");
 
     for _ in 0..2 {

@@ -66,18 +66,23 @@ impl<'a, L: ReadSegment, V: ListSegments, I: FindCommitted> CommittedSegments<'a
         if !all_listed {
             self.listed = self.versions.segments_from(self.log, first, PAGE).await?.into();
         }
+        let mut unreadable = None;
         for version in self.listed.iter().filter(|version| begins(version) == Some(first)) {
             let bytes = self.ledger.segment(&version.key, &version.version_id).await?;
-            let segment = Segment::read(&version.key, &bytes);
-            let segment = segment.map_err(|error| CommittedError::Segment { key: version.key.clone(), error })?;
-            let record =
-                first_record(&segment).map_err(|error| CommittedError::Entry { key: version.key.clone(), error })?;
+            let (segment, record) = match read(version, &bytes) {
+                Ok(read) => read,
+                // Whatever it is, the committed one may lie beside or below it.
+                Err(error) => {
+                    unreadable.get_or_insert(error);
+                    continue;
+                }
+            };
             let committed = self.index.committed(self.log, first, &record).await?;
             if committed.is_some_and(|(key, id)| key == version.key && id == version.version_id) {
                 return Ok(Some((segment, version.clone())));
             }
         }
-        Ok(None)
+        unreadable.map_or(Ok(None), Err)
     }
 
     /// Where the first committed segment begins: 0, unless a log was pruned. `None` if there is none.
@@ -95,6 +100,15 @@ impl<'a, L: ReadSegment, V: ListSegments, I: FindCommitted> CommittedSegments<'a
         }
         Ok(None)
     }
+}
+
+/// A segment, and the key of its first entry's record.
+fn read(version: &SegmentVersion, bytes: &[u8]) -> Result<(Segment, String), CommittedError> {
+    let key = || version.key.clone();
+    let segment = Segment::read(&version.key, bytes);
+    let segment = segment.map_err(|error| CommittedError::Segment { key: key(), error })?;
+    let record = first_record(&segment).map_err(|error| CommittedError::Entry { key: key(), error })?;
+    Ok((segment, record))
 }
 
 /// The key of the record of a segment's first entry.

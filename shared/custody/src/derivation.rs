@@ -91,7 +91,7 @@ impl Gap {
 pub enum InPlace {
     /// Nothing; or, of a partial tile, a delete marker.
     Nothing,
-    /// A full tile as derived, below a delete marker.
+    /// A full tile as derived, below a delete marker or a version that somebody laid over it.
     Hidden,
     /// Other bytes.
     OtherBytes,
@@ -143,6 +143,16 @@ pub enum DerivationError {
         /// The size that the head calls signed.
         size: u64,
     },
+    /// The head calls less published than was signed: it was set back, or is gone.
+    #[error(
+        "the head calls {published} entries published, and a checkpoint of {archived} is archived: it was set back"
+    )]
+    HeadBehind {
+        /// What the head calls published.
+        published: u64,
+        /// The size of the archived checkpoint.
+        archived: u64,
+    },
     /// The entries do not make the tree that was signed.
     #[error("the entries make another tree of {size} than the checkpoint says")]
     NotTheSigned {
@@ -185,6 +195,7 @@ impl DerivationError {
             | Self::Segment { .. }
             | Self::Segments(CommittedError::Segment { .. } | CommittedError::Entry { .. })
             | Self::BeyondPublished { .. }
+            | Self::HeadBehind { .. }
             | Self::NotTheSigned { .. }
             | Self::NotTheHeads { .. }
             | Self::Altered { .. } => true,
@@ -210,10 +221,10 @@ where
     /// What keeps the tree from being derived, or shows that it is not the one that was signed.
     pub async fn compare(&self, log: &LogId, known: &[VerifyingKey]) -> Result<Compared, DerivationError> {
         let head = self.head(log).await?;
+        let vouching = self.vouching(log, &head, known).await?;
         if head.published() == 0 {
             return Ok(Compared::default());
         }
-        let vouching = self.vouching(log, &head, known).await?;
         let mut derivation = Derivation::begin(self, log, head.published()).await?;
         let mut compared =
             Compared { from: derivation.edge.size(), published: head.published(), ..Compared::default() };
@@ -272,16 +283,27 @@ where
         known: &[VerifyingKey],
     ) -> Result<Option<Checkpoint>, DerivationError> {
         let keys = VerifyingKeys::new(known.iter().cloned())?;
-        let archived = self.ledger.archived(log, head.signed().max(1), MAX_VERSIONS).await?;
         let mut vouching = None;
         let mut is_archived = head.signed() > 0;
-        for one in archived.iter().filter(|one| one.size <= head.published()) {
-            is_archived = true;
-            let note = self.ledger.checkpoint(one).await?;
-            let checkpoint = UnverifiedCheckpoint::parse(&note).and_then(|note| note.verify(&keys));
-            let is_of_log = |checkpoint: &Checkpoint| known.iter().any(|key| key.name() == checkpoint.origin());
-            let fits = |checkpoint: &Checkpoint| checkpoint.size() == one.size && is_of_log(checkpoint);
-            vouching = checkpoint.ok().filter(fits).or(vouching);
+        let mut from = head.signed().max(1);
+        loop {
+            let archived = self.ledger.archived(log, from, MAX_VERSIONS).await?;
+            for one in &archived {
+                if one.size > head.published() {
+                    self.not_behind(log, one.size).await?;
+                    break;
+                }
+                is_archived = true;
+                let note = self.ledger.checkpoint(one).await?;
+                let checkpoint = UnverifiedCheckpoint::parse(&note).and_then(|note| note.verify(&keys));
+                let is_of_log = |checkpoint: &Checkpoint| known.iter().any(|key| key.name() == checkpoint.origin());
+                let fits = |checkpoint: &Checkpoint| checkpoint.size() == one.size && is_of_log(checkpoint);
+                vouching = checkpoint.ok().filter(fits).or(vouching);
+            }
+            match archived.last() {
+                Some(last) if archived.len() == MAX_VERSIONS && last.size < head.published() => from = last.size + 1,
+                _ => break,
+            }
         }
         if is_archived && vouching.is_none() {
             return Err(DerivationError::NotByKnownKey { size: head.signed() });
@@ -289,15 +311,22 @@ where
         Ok(vouching)
     }
 
+    /// A checkpoint beyond what the head calls published is one that came meanwhile, or the head was set back.
+    async fn not_behind(&self, log: &LogId, archived: u64) -> Result<(), DerivationError> {
+        let published = self.head(log).await?.published();
+        if archived <= published { Ok(()) } else { Err(DerivationError::HeadBehind { published, archived }) }
+    }
+
     /// How a tile is stored otherwise than derived, if it is.
     async fn gap(&self, log: &LogId, tile: Tile, bytes: &[u8]) -> Result<Option<Gap>, DerivationError> {
         let key = tile.key(log);
         let current = self.ledger.tile(&key).await?;
-        let is_hidden = current.is_none() && tile.is_full();
-        let hidden = if is_hidden { self.versions.oldest(&key).await? } else { None };
-        let found = match (current, hidden) {
-            (Some(there), _) if there == bytes => return Ok(None),
-            (None, Some(below)) if below == bytes => InPlace::Hidden,
+        if current.as_deref() == Some(bytes) {
+            return Ok(None);
+        }
+        let below = if tile.is_full() { self.versions.oldest(&key).await? } else { None };
+        let found = match (current, below) {
+            (_, Some(below)) if below == bytes => InPlace::Hidden,
             (Some(_), _) | (None, Some(_)) => InPlace::OtherBytes,
             (None, None) => InPlace::Nothing,
         };
@@ -422,9 +451,11 @@ async fn kept<C, L: Tiles, V: ReadHidden, I>(
     let is_there = |other: &Tile| (other.level(), other.index()) == (tile.level(), tile.index());
     let wide = tiles_needed(published)?.into_iter().find(is_there).unwrap_or(tile.full());
     let key = wide.key(log);
-    let mut bytes = match stores.ledger.tile(&key).await? {
+    // Of a full tile the oldest version is the evidence, whatever lies over it.
+    let oldest = if wide.is_full() { stores.versions.oldest(&key).await? } else { None };
+    let mut bytes = match oldest {
         Some(bytes) => bytes,
-        None => stores.versions.oldest(&key).await?.unwrap_or_default(),
+        None => stores.ledger.tile(&key).await?.unwrap_or_default(),
     };
     if bytes.len() < tile.bytes() {
         return Err(DerivationError::Pruned { key, from });

@@ -140,6 +140,21 @@ where
     Ok(Step::Allowed)
 }
 
+/// The keys that may sign a log after `key`, oldest first, which [`advance`] would withdraw. None where `key` may not.
+///
+/// # Errors
+/// The head's.
+pub async fn later_keys<C: ReadHead>(
+    control: &C,
+    log: &LogId,
+    key: &VerifyingKey,
+) -> Result<Vec<String>, RotationError> {
+    let Some(stored) = control.head(log).await? else { return Ok(Vec::new()) };
+    let head = stored.verify(log)?;
+    let vkey = key.vkey();
+    Ok(head.signing_keys().iter().skip_while(|known| **known != vkey).skip(1).cloned().collect())
+}
+
 /// Leaves the first `kept` keys of those that may sign. The others have signed nothing of this log, since a turn to sign drops
 /// all keys before the signer's: no checkpoint loses its key, and their announcements stay good. A turn that one of them takes
 /// first changes the list, and this fails with `Conflict`: whoever looks again finds the key retired.

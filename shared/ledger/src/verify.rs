@@ -63,7 +63,7 @@ pub fn verify<E: Evidence + ?Sized>(
     let mut report = Report { left_out, ..Report::default() };
     let mut found = Found { findings, differing: Vec::new() };
     // What lies before it was not read, and what lies behind it was committed meanwhile.
-    let mut ranges: HashMap<LogId, std::ops::Range<u64>> = HashMap::new();
+    let mut ranges: HashMap<LogId, (u64, std::ops::Range<u64>)> = HashMap::new();
     let first = options.first.iter().filter(|log| names.contains(log));
     for log in first.chain(names.iter().filter(|log| !options.first.contains(log))) {
         let inventory = inventories.get(log).unwrap_or(&none);
@@ -89,7 +89,8 @@ pub fn verify<E: Evidence + ?Sized>(
             Ok(seen) => {
                 let newest_ms = inventory.segments.last().map_or(0, |segment| segment.row.written_ms);
                 let growing = newest_ms.abs_diff(options.now_ms) < logs::GRACE_MS;
-                let range = seen.from..if growing { seen.size } else { u64::MAX };
+                let meanwhile = if growing { seen.size..seen.size.saturating_add(MEANWHILE_ENTRIES) } else { 0..0 };
+                let range = (seen.from, meanwhile);
                 report.logs.push(seen);
                 range
             }
@@ -97,13 +98,15 @@ pub fn verify<E: Evidence + ?Sized>(
                 // Its postings were compared in part: nothing is said of them.
                 found.differing.truncate(differed);
                 report.unchecked.push(Unchecked { log: log.to_string(), fault: Arc::new(fault) });
-                0..0
+                (u64::MAX, 0..0)
             }
         };
         ranges.insert(log.clone(), range);
     }
     if let Some(stored) = stored {
-        let in_range = |log: &LogId, first: u64| ranges.get(log).is_none_or(|range| range.contains(&first));
+        let in_range = |log: &LogId, first: u64| {
+            ranges.get(log).is_none_or(|(from, meanwhile)| first >= *from && !meanwhile.contains(&first))
+        };
         let Found { differing, findings } = &mut found;
         stored.findings(evidence, differing, in_range, findings, &mut report.unchecked);
         let unchecked = &report.unchecked;
@@ -331,6 +334,8 @@ pub struct Progress<'a> {
     pub events: u64,
 }
 
+/// More entries than a log gets while it is verified. A row beyond them is nobody's, however busy the log.
+const MEANWHILE_ENTRIES: u64 = 1 << 32;
 /// The field of a `SIGNING_KEY_ADDED` entry that holds the new verification key.
 pub const KEY_FIELD: &str = "key";
 /// The field of a `LOG_PRUNED` entry that holds the index below which segments may be gone.

@@ -292,7 +292,13 @@ impl Stage {
             incremental,
         };
         let report = verify(&evidence, &trust, &options, &mut |_| ()).map_err(|fault| format!("verify: {fault}"))?;
-        let problems: Vec<String> = report.findings.iter().map(|finding| format!("verify: {finding:?}")).collect();
+        let findings = report.findings.iter().map(|finding| format!("verify: {finding:?}"));
+        let unchecked = report.unchecked.iter().map(|log| format!("verify: {log:?}"));
+        let mut problems: Vec<String> = findings.chain(unchecked).collect();
+        let (seen, there) = (report.logs.len(), self.logs().len());
+        if seen != there {
+            problems.push(format!("verify: {seen} logs, of {there}"));
+        }
         if problems.is_empty() {
             Ok(report.logs.into_iter().flat_map(|log| log.keys).collect())
         } else {

@@ -4,7 +4,7 @@
 //! added it; never because a note carries it. A key is for one log: its name is the log's origin. Keys come one after the
 //! other: once a later one has signed, an earlier one signs no larger checkpoint.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Trust;
 use super::evidence::EvidenceFault;
@@ -44,7 +44,7 @@ pub(crate) struct Keys {
     /// Added by entries that no accepted checkpoint covers yet.
     added: Vec<Added>,
     /// The first entry whose key was one too many.
-    refused: Option<u64>,
+    refused: Option<(u64, Hash)>,
 }
 
 impl Keys {
@@ -78,18 +78,28 @@ impl Keys {
         self.accepted.is_empty()
     }
 
-    /// Notes a key that the entry at `entry` adds, whose hash is `leaf`; of more than [`MAX_KEYS`] only that they came.
+    /// Notes a key that the entry at `entry` adds, whose hash is `leaf`, if it is for an origin that the accepted keys are for;
+    /// of more than [`MAX_KEYS`] only that they came. One that is known already takes no room: whoever was handed all keys
+    /// reads their entries again.
     pub(crate) fn add(&mut self, entry: u64, leaf: Hash, text: &str) {
-        if self.accepted.len() + self.added.len() >= MAX_KEYS {
-            self.refused.get_or_insert(entry);
-        } else if let Ok(key) = VerifyingKey::parse(text) {
+        let Ok(key) = VerifyingKey::parse(text) else { return };
+        let is_accepted = |key: &VerifyingKey| self.accepted.iter().any(|(_, known)| known == key);
+        if key.kind() != KeyKind::Log || !self.accepted.iter().any(|(_, known)| known.name() == key.name()) {
+            return;
+        }
+        let waiting: BTreeSet<String> =
+            self.added.iter().map(|added| &added.key).filter(|key| !is_accepted(key)).map(VerifyingKey::vkey).collect();
+        let is_known = is_accepted(&key) || waiting.contains(&key.vkey());
+        if (!is_known && self.accepted.len() + waiting.len() >= MAX_KEYS) || self.added.len() >= MAX_WAITING {
+            self.refused.get_or_insert((entry, leaf));
+        } else {
             self.added.push(Added { entry, leaf, key });
         }
     }
 
     /// The first entry that adds a key beyond [`MAX_KEYS`]; neither its key nor any later one counts.
     pub(crate) fn refused(&self) -> Option<u64> {
-        self.refused
+        self.refused.map(|(entry, _)| entry)
     }
 
     /// Forgets keys that entries add which are not the committed ones.
@@ -104,11 +114,15 @@ impl Keys {
             }
         }
         self.added = kept;
+        if let Some((entry, leaf)) = self.refused
+            && !is_committed(entry, &leaf)?
+        {
+            self.refused = None;
+        }
         Ok(())
     }
 
-    /// A checkpoint of an accepted key covers all entries below `size`: the keys that they add are accepted, if they are
-    /// for an origin that the accepted keys are for.
+    /// A checkpoint of an accepted key covers all entries below `size`: the keys that they add are accepted.
     pub(crate) fn cover(&mut self, size: u64) -> Result<(), EvidenceFault> {
         let (covered, open): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.added).into_iter().partition(|added| added.entry < size);
@@ -117,10 +131,6 @@ impl Keys {
             return Ok(());
         }
         for Added { entry, key, .. } in covered {
-            let named = self.accepted.iter().any(|(_, known)| known.name() == key.name());
-            if !named || key.kind() != KeyKind::Log {
-                continue;
-            }
             match self.accepted.iter_mut().find(|(_, known)| *known == key) {
                 // Handed over, or added before: its time begins anew.
                 Some((turn, _)) => *turn = Turn::Added(entry),
@@ -207,6 +217,8 @@ impl Keys {
 /// Keys that a log may have, those included that wait for a checkpoint: a rotation a month for twenty years makes 240. Each
 /// signature of each note is looked up among all of them, so that a log full of keys must not be able to make notes dear.
 pub(crate) const MAX_KEYS: usize = 256;
+/// Announcements that wait for a checkpoint, those of known keys included.
+const MAX_WAITING: usize = 4 * MAX_KEYS;
 
 /// Whether an origin is `<deployment>/<log>`.
 fn is_origin(log: &LogId, origin: &str) -> bool {

@@ -4,7 +4,7 @@
 //! whose sum comes out right. Rows of one segment are held only if its sums differ.
 
 use std::collections::hash_map::RandomState;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher as _, Hash as _, Hasher};
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::reader::read_listed;
 use crate::entry::scan::Scanned;
 use crate::log::LogId;
 use crate::posting::{Posting, PostingMember, postings};
-use crate::segment::{Segment, SegmentName};
+use crate::segment::{Segment, SegmentName, folder};
 
 /// Hashes postings under keys of this run.
 #[derive(Debug, Default)]
@@ -213,17 +213,21 @@ impl Stored {
             return;
         }
         let mut stored: HashMap<(LogId, u64, String), Posting> = HashMap::new();
-        let mut left_out = 0_u64;
+        let mut left_out: BTreeMap<LogId, u64> = BTreeMap::new();
         let listed = evidence.postings(&mut |posting| {
             let group = self.hasher.group(posting.first, &posting.segment);
             if !self.differing.get(&posting.log).is_some_and(|groups| groups.contains(&group)) {
                 return;
             }
             if stored.len() == MAX_ROWS {
-                left_out += 1;
+                *left_out.entry(posting.log).or_default() += 1;
                 return;
             }
-            stored.insert((posting.log.clone(), posting.first, posting.record_key.clone()), posting);
+            let place = (posting.log.clone(), posting.first, posting.record_key.clone());
+            // A table has one row of a key; a folder's list can have several.
+            if let Some(other) = stored.insert(place, posting) {
+                findings.push(finding(FindingKind::PostingExtra, &other));
+            }
         });
         if let Err(fault) = listed {
             let fault = Arc::new(fault);
@@ -250,11 +254,16 @@ impl Stored {
                 match stored.remove(&place) {
                     Some(row) if row == derived => {}
                     Some(_) => findings.push(finding(FindingKind::PostingAltered, &derived)),
-                    None if segment.optional || left_out > 0 => {}
+                    None if segment.optional || left_out.contains_key(&segment.log) => {}
                     None => findings.push(finding(FindingKind::PostingMissing, &derived)),
                 }
             }
         }
+        // Whatever is wrong with these, it is not passed over.
+        findings.extend(left_out.iter().map(|(log, rows)| {
+            let detail = format!("{rows} more of its rows are in question than are told one by one");
+            FindingKind::PostingAltered.at(folder(log), None, detail)
+        }));
         let mut extra: Vec<Posting> = stored.into_values().collect();
         extra.sort_by(|left, right| (left.first, &left.record_key).cmp(&(right.first, &right.record_key)));
         findings.extend(extra.iter().map(|row| finding(FindingKind::PostingExtra, row)));

@@ -22,6 +22,7 @@ use builder::{DEPLOYMENT, Ledger, log, vkey};
 use ledgerline_ledger::checkpoint::archive_key;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::LockMode;
+use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::retention::LockPolicy;
 use ledgerline_ledger::segment::SegmentName;
 use ledgerline_ledger::tile::Tile;
@@ -237,4 +238,49 @@ proptest! {
         ledger.put(&archive_key(&calls(), near), bytes, true);
         prop_assert!(!check(&ledger, &trusting(&ledger), &options(&ledger)).holds());
     }
+}
+
+#[test]
+fn rows_beyond_those_that_are_told_one_by_one_are_not_passed_over() {
+    let mut ledger = clean();
+    let gone = ledger.postings.iter().position(|row| row.log == calls() && row.first == 170).unwrap();
+    ledger.postings.remove(gone);
+    // Listed before all others, and more than are told.
+    let other = ledger.postings.iter().find(|row| row.log != calls()).unwrap().clone();
+    let made_up = (0..20_001).map(|n| Posting { record_key: format!("acme/made-up-{n}"), ..other.clone() });
+    ledger.postings.extend(made_up);
+    let report = check(&ledger, &trusting(&ledger), &options(&ledger));
+    let of = |log: &LogId| report.findings.iter().filter(|found| found.key.contains(log.as_str())).count();
+    assert_eq!(of(&calls()), 1, "one row is gone, and no room was left to say which");
+    assert!(of(&other.log) >= 20_000);
+}
+
+#[test]
+fn a_row_that_a_folder_lists_twice_is_named() {
+    let mut ledger = clean();
+    let at = ledger.postings.iter().position(|row| row.log == calls() && row.first == 170).unwrap();
+    let mut altered = ledger.postings[at].clone();
+    altered.members[0].at[0] += 1;
+    // The builder lists the last first.
+    ledger.postings.push(altered);
+    let report = check(&ledger, &trusting(&ledger), &options(&ledger));
+    assert_eq!(kinds_of(&report), [FindingKind::PostingExtra], "{:?}", report.findings);
+}
+
+#[test]
+fn a_row_far_beyond_a_busy_logs_end_is_named() {
+    let mut ledger = clean();
+    // The log is being written.
+    ledger.now_ms = ledger.objects.values().flatten().map(|stored| stored.version.last_modified_ms).max().unwrap();
+    let mut row = ledger.postings.iter().find(|row| row.log == calls()).unwrap().clone();
+    for (first, named) in [(1_000_000, 0), (1 << 40, 1)] {
+        row.first = first;
+        ledger.postings.push(row.clone());
+        let report = check(&ledger, &trusting(&ledger), &options(&ledger));
+        assert_eq!(report.findings.len(), named, "{first}: {:?}", report.findings);
+    }
+}
+
+fn kinds_of(report: &Report) -> Vec<FindingKind> {
+    report.findings.iter().map(|found| found.kind).collect()
 }

@@ -1,7 +1,8 @@
 //! Keys in their order: which one counts for which size, and which entries can add one.
 
-use ledgerline_ledger::checkpoint::archive_key;
+use ledgerline_ledger::checkpoint::{archive_key, origin};
 use ledgerline_ledger::entry::Field;
+use ledgerline_ledger::signing::{KeyKind, LocalSigner};
 use ledgerline_ledger::tile::Tile;
 use ledgerline_ledger::verify::FindingKind::{self, *};
 use ledgerline_ledger::verify::{Options, Report, Trust};
@@ -113,32 +114,46 @@ fn a_checkpoint_of_the_size_at_which_keys_changed_may_be_either_keys() {
 
 #[test]
 fn a_log_has_room_for_so_many_keys_and_no_more() {
-    // With the first one, 256; one of them is announced again.
-    let announced = |seeds: std::ops::RangeInclusive<u8>| {
+    // Every key of a seed, the first one's among them: 256. Another is of none of these seeds.
+    let another = |n: u8| {
+        let signer = LocalSigner::from_seed(&origin(DEPLOYMENT, &calls()), &std::array::from_fn(|at| n + at as u8));
+        let vkey = signer.unwrap().verifying_key(KeyKind::Log).vkey();
+        builder::act_line(&calls(), "SIGNING_KEY_ADDED", "key", Field::Text(vkey))
+    };
+    let announced = |lines: Vec<String>| {
         let mut ledger = clean();
         ledger.now_ms -= DAY_MS;
-        let lines: Vec<String> = seeds.chain([2]).map(added).collect();
         ledger.append(&calls(), &lines);
         ledger
     };
-    let at_rest = |mut ledger: Ledger| {
+    let at_rest = |mut ledger: Ledger, known: Option<&[String]>| {
         ledger.now_ms += DAY_MS;
-        check(&ledger, &trusting(&ledger), &options(&ledger))
+        let trust = trusting(&ledger);
+        let known = known.unwrap_or_default();
+        let others = trust.keys.iter().filter(|key| !known.contains(key));
+        let keys = known.iter().chain(others).cloned().collect();
+        check(&ledger, &Trust { keys, ..trust.clone() }, &options(&ledger))
     };
-    let full = announced(2..=255);
-    let report = at_rest(full.clone());
-    assert_eq!((kinds(&report), keys(&report).len()), (vec![], 255));
-    let mut more = full.clone();
-    more.append(&calls(), &[added(0)]);
-    assert_eq!((kinds(&at_rest(more.clone())), keys(&at_rest(more.clone())).len()), (vec![], 256));
-    more.append(&calls(), &[line(&calls(), 900), added(3), added(4)]);
-    let report = at_rest(more);
-    assert_eq!((kinds(&report), keys(&report).len()), (vec![TooManyKeys], 256));
-    assert_eq!(report.findings[0].entry, Some(866 + 255 + 2), "once, and the first");
+    // One of them is announced twice.
+    let mut full = announced((0..=255).chain([3]).map(added).collect());
+    let report = at_rest(full.clone(), None);
+    assert_eq!((kinds(&report), keys(&report).len()), (vec![], 256));
+    // Whoever was handed all of them reads their entries again: they take no room twice.
+    let again = at_rest(full.clone(), Some(keys(&report)));
+    assert_eq!((kinds(&again), keys(&again).len()), (vec![], 256));
 
-    // As many before any checkpoint covers them.
-    let report = at_rest(announced(0..=255));
-    assert_eq!((kinds(&report), report.findings[0].entry), (vec![TooManyKeys], Some(866 + 255)));
+    full.append(&calls(), &[line(&calls(), 900), another(1), another(2)]);
+    for known in [None, Some(keys(&report))] {
+        let more = at_rest(full.clone(), known);
+        assert_eq!((kinds(&more), keys(&more).len()), (vec![TooManyKeys], 256));
+        assert_eq!(more.findings[0].entry, Some(866 + 257 + 1), "once, and the first");
+    }
+
+    // As many before any checkpoint covers them; and one known key, over and over.
+    let report = at_rest(announced((0..=255).map(added).chain([another(1)]).collect()), None);
+    assert_eq!((kinds(&report), report.findings[0].entry), (vec![TooManyKeys], Some(866 + 256)));
+    let report = at_rest(announced(vec![added(3); 1_025]), None);
+    assert_eq!((kinds(&report), report.findings[0].entry), (vec![TooManyKeys], Some(866 + 1_024)));
 }
 
 #[test]
