@@ -109,8 +109,8 @@ fn outcome(command: &mut Command) -> Outcome {
 }
 
 fn cargo(arguments: &[&str]) -> Command {
-    let mut cargo = at_root(Path::new("cargo"));
-    cargo.args(arguments);
+    let mut cargo = tools::cargo();
+    cargo.args(arguments).current_dir(paths::root());
     cargo
 }
 

@@ -5,7 +5,6 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::Command;
 
 use crate::emulator::{self, Emulator};
 use crate::fault::Fault;
@@ -71,7 +70,7 @@ pub fn down() -> Result<(), Fault> {
 /// # Errors
 /// What the compiler says.
 pub fn build(venv: &Venv) -> Result<(), Fault> {
-    let mut cargo = Command::new("cargo");
+    let mut cargo = tools::cargo();
     cargo.args(["lambda", "build", "--release"]);
     // By package: what else is in the workspace must not decide over the features of what is deployed.
     cargo.args(FUNCTIONS.iter().flat_map(|function| ["--package".to_owned(), format!("ledgerline-{function}")]));

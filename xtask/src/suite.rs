@@ -5,10 +5,10 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::fault::Fault;
-use crate::{local, paths};
+use crate::{local, paths, tools};
 
 /// The crate of the end-to-end tests: it needs the stack, and runs after all others.
 const END_TO_END: &str = "ledgerline-tests";
@@ -71,7 +71,7 @@ pub fn run() -> Result<bool, Fault> {
 
 fn cargo_test(arguments: &[&str], stack: Option<PathBuf>, tally: &mut Tally) -> Result<bool, Fault> {
     // Nocapture would mix the tests' lines; show-output prints them after each run, and with them the skipped ones.
-    let mut child = Command::new("cargo")
+    let mut child = tools::cargo()
         .args(["test", "--quiet", "--no-fail-fast"])
         .args(arguments)
         .args(["--", "--show-output"])

@@ -15,6 +15,18 @@ use sha2::{Digest, Sha256};
 use crate::fault::Fault;
 use crate::paths;
 
+/// What `cargo run` says of this package to the process that it starts. Build scripts that ask for the same names (ring's
+/// does) count as changed under a Cargo that inherits them: whatever hangs on them would be built again by turns.
+const OF_THIS_PACKAGE: [&str; 7] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_LINKS",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+];
+
 /// The oldest Python that the pinned packages run on.
 const PYTHON_MINOR: u32 = 10;
 
@@ -80,6 +92,15 @@ impl Venv {
     }
 }
 
+/// Cargo, as from a shell: without what its caller says of this package.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new("cargo");
+    for name in OF_THIS_PACKAGE {
+        cargo.env_remove(name);
+    }
+    cargo
+}
+
 /// A Cargo tool, installed below `target/tools`.
 ///
 /// # Errors
@@ -93,8 +114,9 @@ pub fn cargo_tool(name: &str, version: &str, arguments: &[&str]) -> Result<PathB
         return Ok(binary);
     }
     say(&format!("building {name} {version} into {} (once; some minutes)", home.display()));
-    let mut install = Command::new("cargo");
-    install.args(["install", "--quiet", "--locked", "--force", "--root"]).arg(&home);
+    let mut install = cargo();
+    // In the profile that builds quickest: each runs for seconds.
+    install.args(["install", "--debug", "--quiet", "--locked", "--force", "--root"]).arg(&home);
     // Its own target directory, kept: an interrupted build goes on where it stopped.
     install.args(["--version", version, name]).args(arguments).env("CARGO_TARGET_DIR", home.join("build"));
     run_watched(&mut install, name, || {

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Every function's start beside an empty one's.
 pub(super) fn measure() -> Result<(), Fault> {
-    let mut build = Command::new("cargo");
+    let mut build = tools::cargo();
     build
         .args(["build", "--release", "--package", "ledgerline-lambda", "--example", "empty"])
         .current_dir(paths::root());
