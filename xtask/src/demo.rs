@@ -13,7 +13,7 @@ mod picture;
 mod report;
 mod run;
 mod screen;
-mod silver;
+pub mod silver;
 mod tamper;
 
 use std::io::{self, BufRead, IsTerminal};
