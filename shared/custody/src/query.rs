@@ -195,8 +195,8 @@ fn who(body: &Map<String, Value>, calling_code: CallingCode) -> Result<Who, Quer
 }
 
 /// A subject id and a pseudonym are ours and unmistakable. Anything else is a name given upstream, which is looked up as
-/// every kind that such a name can have without two customers sharing one by chance: a customer id or hash, and a phone's
-/// hash or an external contact's UUID where it looks like one.
+/// every kind that such a name can have without two customers sharing one by chance: a customer id or hash, and the hash
+/// of a phone, an e-mail address or an account, or an external contact's UUID, where it looks like one.
 fn customer(hash: &str, calling_code: CallingCode) -> Result<Who, QueryError> {
     let trimmed = hash.trim();
     if is_subject_id(trimmed) {
@@ -207,7 +207,13 @@ fn customer(hash: &str, calling_code: CallingCode) -> Result<Who, QueryError> {
     }
     let is_digest = trimmed.len() >= 32 && trimmed.bytes().all(|byte| byte.is_ascii_hexdigit());
     let is_uuid = trimmed.len() == 36 && trimmed.bytes().filter(|byte| *byte == b'-').count() == 4;
-    let kinds = [(Kind::CustomerIdHash, true), (Kind::PhoneHash, is_digest), (Kind::ExternalContact, is_uuid)];
+    let kinds = [
+        (Kind::CustomerIdHash, true),
+        (Kind::PhoneHash, is_digest),
+        (Kind::EmailHash, is_digest),
+        (Kind::AccountHash, is_digest),
+        (Kind::ExternalContact, is_uuid),
+    ];
     let readings = kinds.into_iter().filter(|(_, fits)| *fits);
     let all: Vec<_> = readings.filter_map(|(kind, _)| Identifier::parse(kind, trimmed, calling_code)).collect();
     if all.is_empty() {
@@ -260,7 +266,8 @@ fn readings(kind: Kind, value: &str, calling_code: CallingCode) -> Vec<Identifie
             all.extend(address);
         }
         Kind::MessagingAddress => all.extend(Identifier::from_address(value, calling_code)),
-        Kind::Email | Kind::Account | Kind::ExternalContact | Kind::PhoneHash | Kind::CustomerIdHash | Kind::Agent => {}
+        Kind::Email | Kind::Account | Kind::ExternalContact | Kind::Agent => {}
+        Kind::PhoneHash | Kind::EmailHash | Kind::AccountHash | Kind::CustomerIdHash => {}
     }
     all
 }
@@ -350,13 +357,15 @@ fn unprocessable(detail: impl Into<String>) -> QueryError {
 
 const MEMBERS: &[&str] = &["customerIdHash", "identifiers", "requestType", "dateRange", "pageToken", "pageSize"];
 /// Customers' kinds: an agent is no data subject of this endpoint.
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 9] = [
     Kind::Phone,
     Kind::Email,
     Kind::Account,
     Kind::ExternalContact,
     Kind::MessagingAddress,
     Kind::PhoneHash,
+    Kind::EmailHash,
+    Kind::AccountHash,
     Kind::CustomerIdHash,
 ];
 const NANOS_PER_MS: i128 = 1_000_000;

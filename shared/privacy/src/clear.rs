@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use time::OffsetDateTime;
+
+use crate::instant;
 
 /// A value that may be stored. Read it through [`Clear::view`].
 #[derive(Debug, Clone, PartialEq)]
@@ -84,7 +85,7 @@ impl Clear {
             Inner::Text(text) => Value::from(text.as_ref()),
             Inner::Int(number) => Value::from(*number),
             Inner::Bool(flag) => Value::from(*flag),
-            Inner::Time(epoch_ms) => Value::from(rfc3339_ms(*epoch_ms)),
+            Inner::Time(epoch_ms) => Value::from(instant::to_rfc3339(*epoch_ms)),
             Inner::List(items) => items.iter().map(Self::to_json).collect(),
         }
     }
@@ -96,7 +97,7 @@ impl Serialize for Clear {
             Inner::Text(text) => serializer.serialize_str(text),
             Inner::Int(number) => serializer.serialize_i64(*number),
             Inner::Bool(flag) => serializer.serialize_bool(*flag),
-            Inner::Time(epoch_ms) => serializer.serialize_str(&rfc3339_ms(*epoch_ms)),
+            Inner::Time(epoch_ms) => serializer.serialize_str(&instant::to_rfc3339(*epoch_ms)),
             Inner::List(items) => {
                 let mut seq = serializer.serialize_seq(Some(items.len()))?;
                 for item in items {
@@ -108,16 +109,6 @@ impl Serialize for Clear {
     }
 }
 
-/// `2026-03-02T14:00:00.350Z`. The policy only makes times whose year has four digits.
-fn rfc3339_ms(epoch_ms: i64) -> String {
-    let nanoseconds = i128::from(epoch_ms) * 1_000_000;
-    let at = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    let (date, time) = (at.date(), at.time());
-    let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
-    let (hour, minute, second, ms) = (time.hour(), time.minute(), time.second(), time.millisecond());
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,9 +116,9 @@ mod tests {
     #[test]
     fn times_are_written_in_utc_with_three_decimals() {
         // date -u -d @1772460000.350 +%FT%T.%3NZ
-        assert_eq!(rfc3339_ms(1_772_460_000_350), "2026-03-02T14:00:00.350Z");
-        assert_eq!(rfc3339_ms(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(rfc3339_ms(951_782_400_001), "2000-02-29T00:00:00.001Z");
+        assert_eq!(Clear::time(1_772_460_000_350).to_json(), "2026-03-02T14:00:00.350Z");
+        assert_eq!(Clear::time(0).to_json(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(Clear::time(951_782_400_001).to_json(), "2000-02-29T00:00:00.001Z");
     }
 
     #[test]

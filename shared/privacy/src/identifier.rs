@@ -24,6 +24,10 @@ pub enum Kind {
     MessagingAddress,
     /// A hash of a phone made upstream: an identifier of its own, hashed again.
     PhoneHash,
+    /// A hash of an e-mail address made upstream: hashed again.
+    EmailHash,
+    /// A hash of an account number made upstream: hashed again.
+    AccountHash,
     /// A customer's name or hash made upstream, such as `resolvedCustomerId`: hashed again.
     CustomerIdHash,
     /// An agent's user id.
@@ -32,13 +36,15 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Phone,
         Self::Email,
         Self::Account,
         Self::ExternalContact,
         Self::MessagingAddress,
         Self::PhoneHash,
+        Self::EmailHash,
+        Self::AccountHash,
         Self::CustomerIdHash,
         Self::Agent,
     ];
@@ -52,6 +58,8 @@ impl Kind {
             Self::ExternalContact => "external_contact",
             Self::MessagingAddress => "messaging_address",
             Self::PhoneHash => "phone_hash",
+            Self::EmailHash => "email_hash",
+            Self::AccountHash => "account_hash",
             Self::CustomerIdHash => "customer_id_hash",
             Self::Agent => "agent",
         }
@@ -108,7 +116,9 @@ impl Identifier {
             Kind::Account => normalise_account(raw)?,
             Kind::ExternalContact | Kind::Agent => normalise_opaque(raw, is_uuid)?,
             Kind::MessagingAddress => normalise_opaque(raw, |_| false)?,
-            Kind::PhoneHash | Kind::CustomerIdHash => normalise_opaque(raw, is_hex)?,
+            Kind::PhoneHash | Kind::EmailHash | Kind::AccountHash | Kind::CustomerIdHash => {
+                normalise_opaque(raw, is_hex)?
+            }
         };
         Some(Self { kind, value: Personal::new(value) })
     }
@@ -212,6 +222,8 @@ mod tests {
             "external_contact",
             "messaging_address",
             "phone_hash",
+            "email_hash",
+            "account_hash",
             "customer_id_hash",
             "agent",
         ];
@@ -236,6 +248,10 @@ mod tests {
             (Kind::ExternalContact, "Contact-7", "Contact-7"),
             (Kind::MessagingAddress, " U1234abcD ", "U1234abcD"),
             (Kind::PhoneHash, "AB01", "ab01"),
+            (Kind::EmailHash, " AB01 ", "ab01"),
+            (Kind::EmailHash, "mailto:AB01", "mailto:AB01"),
+            (Kind::AccountHash, "B109F3BB", "b109f3bb"),
+            (Kind::AccountHash, "acct-X1", "acct-X1"),
             (Kind::CustomerIdHash, "cust-X1", "cust-X1"),
             (Kind::Agent, "9BBAA26B-2E33-5109-94F8-F0E345FE703D", "9bbaa26b-2e33-5109-94f8-f0e345fe703d"),
             (Kind::Phone, "tel:+15555550142", "+15555550142"),

@@ -1,4 +1,5 @@
-//! Identifiers, normalisation, pseudonyms, the masking policy: what may be stored in clear, and what stands for the rest.
+//! Identifiers, normalisation, pseudonyms, the masking policy: what may be stored in clear, and what stands for the rest;
+//! and instants, which events, fields and access requests read alike.
 //!
 //! Invariant: raw personal data leaves this crate only as a keyed pseudonym. It has a type of its own ([`Personal`])
 //! that can neither be serialised nor printed, and what may be persisted has another ([`Clear`]) that only the policy
@@ -6,6 +7,7 @@
 
 pub mod clear;
 pub mod identifier;
+pub mod instant;
 pub mod personal;
 pub mod phone;
 pub mod policy;

@@ -32,7 +32,10 @@ fn a_customer_is_a_subject_a_pseudonym_or_a_name_given_upstream() {
     };
     assert_eq!(kinds("CUST-1"), [Kind::CustomerIdHash]);
     assert_eq!(kinds("s_short"), [Kind::CustomerIdHash]);
-    assert_eq!(kinds(&"ab".repeat(32)), [Kind::CustomerIdHash, Kind::PhoneHash]);
+    let digest_of_any = [Kind::CustomerIdHash, Kind::PhoneHash, Kind::EmailHash, Kind::AccountHash];
+    assert_eq!(kinds(&"ab".repeat(32)), digest_of_any);
+    assert_eq!(kinds(&"AB".repeat(16)), digest_of_any, "MD5 has 32 digits");
+    assert_eq!(kinds("cust_hash_9f86d08"), [Kind::CustomerIdHash]);
     assert_eq!(kinds("3f1c1e0e-7a3f-4a53-9a38-7e3f5f8f0b11"), [Kind::CustomerIdHash, Kind::ExternalContact]);
 }
 
@@ -46,6 +49,9 @@ fn identifiers_are_normalised_and_read_as_every_kind_they_may_have() {
     assert_eq!(all("phone", "+15555550142").len(), 4, "as a phone and as digits, under two keys each");
     assert_eq!(all("email", "Ada@Example.com "), all("email", "ada@example.com"));
     assert_eq!(all("externalContact", "abc"), all("external_contact", "abc"));
+    assert_eq!(all("emailHash", "AB01"), all("email_hash", "ab01"));
+    assert_eq!(all("account-hash", "AB01"), all("account_hash", "ab01"));
+    assert_eq!(all("account_hash", "ab01").len(), 2, "nothing but what was named, under two keys");
     let shared = |a: &[Pseudonym], b: &[Pseudonym]| a.iter().filter(|one| b.contains(one)).count();
     assert_eq!(shared(&all("messaging_address", "+15555550142"), &all("phone", "+15555550142")), 2);
     assert_eq!(shared(&all("phone", "+15555550142"), &all("messaging_address", "15555550142")), 2);
