@@ -53,6 +53,14 @@ pub struct Row<'a> {
     pub lifecycle: Option<&'a str>,
     /// When it occurred, in epoch milliseconds. Decides the file.
     pub occurred_at_ms: i64,
+    /// Whether an envelope told that time, the event itself having none.
+    pub time_from_envelope: bool,
+    /// Whether that time stated no offset and was taken as UTC.
+    pub zone_assumed: bool,
+    /// The source's own number of the event within its record.
+    pub sequence: Option<i64>,
+    /// Where the event stands among those of one instant, ascending.
+    pub event_rank: u8,
     /// When ingest received it.
     pub ingested_at_ms: Option<i64>,
     /// When transform processed it.
@@ -67,6 +75,10 @@ pub struct Row<'a> {
     pub policy_version: &'a str,
     /// The lineage token.
     pub lineage_token: &'a str,
+    /// Whose the token is: `source`, `derived`, or `refused` if the source's was no token and one was derived.
+    pub lineage_from: &'static str,
+    /// The pseudonym of the source's token if it was refused.
+    pub lineage_ref: Option<&'a str>,
     /// The lineage provenance, JSON.
     pub lineage_provenance: &'a str,
     /// The line in the bronze object, from 0.
@@ -169,6 +181,7 @@ impl Day {
                 From::Field => {}
                 From::Text(text) => values.push_text(text(row)),
                 From::Int(int) => values.push_int(int(row)),
+                From::Bool(flag) => values.push_bool(flag(row)),
                 From::BronzeObject => values.push_text(Some(bronze_object)),
                 From::MaskedFields => values.push_joined(row.masked),
                 From::Extra => values.push_extra(row.extra),
@@ -264,15 +277,22 @@ impl Values {
         }
     }
 
+    fn push_bool(&mut self, flag: bool) {
+        match self {
+            Self::Bool { present, values } => {
+                values.push(flag);
+                present.push(1);
+            }
+            column => column.push_null(),
+        }
+    }
+
     /// A value of another kind than its column's is null here; the ledger has it.
     fn push_field(&mut self, field: Option<&Clear>) {
         match (self, field.map(Clear::view)) {
             (column @ Self::Text { .. }, Some(View::Text(text))) => column.push_text(Some(text)),
             (column @ Self::Int { .. }, Some(View::Int(int) | View::Time(int))) => column.push_int(Some(int)),
-            (Self::Bool { present, values }, Some(View::Bool(flag))) => {
-                values.push(flag);
-                present.push(1);
-            }
+            (column @ Self::Bool { .. }, Some(View::Bool(flag))) => column.push_bool(flag),
             (column, _) => column.push_null(),
         }
     }
@@ -337,165 +357,7 @@ fn utc_date(epoch_ms: i64) -> Option<Date> {
 const ROW_GROUP_ROWS: usize = 32 * 1024;
 
 /// Columns whose values hardly repeat: a dictionary would be built in vain.
-const UNIQUE: &[&str] = &["event_id", "bronze_line", "occurred_at"];
+const UNIQUE: &[&str] = &["event_id", "bronze_line", "occurred_at", "occurred_at_ms"];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use ledgerline_privacy::{Policy, PseudonymKey};
-    use parquet::file::reader::{FileReader, SerializedFileReader};
-    use parquet::record::Field;
-    use serde_json::{Value, json};
-    use time::macros::date;
-
-    /// What a row borrows.
-    struct Owned {
-        fields: Vec<(&'static str, Clear)>,
-        masked: Vec<&'static str>,
-        extra: BTreeMap<String, &'static str>,
-    }
-
-    fn owned(fields: &[(&'static str, Value)]) -> Owned {
-        let masked = Policy::built_in().mask(&PseudonymKey::new(1, [7; 32]), fields.iter().map(|(n, v)| (*n, v)));
-        Owned { fields: masked.clear, masked: masked.masked, extra: BTreeMap::new() }
-    }
-
-    fn row(owned: &Owned, occurred_at_ms: i64, bronze_line: u64) -> Row<'_> {
-        Row {
-            org: "acme",
-            event_id: "c017ca9349716df434f7ea50dde47c16",
-            interaction_id: Some("11111111-1111-4111-8111-111111111111"),
-            entity_type: None,
-            entity_id: None,
-            source: "genesys-eventbridge",
-            topic: "v2.detail.events.conversation.{id}.user.end",
-            schema_version: "2",
-            event_type: "user.end",
-            activity: "Agent disconnected",
-            lifecycle: Some("complete"),
-            occurred_at_ms,
-            ingested_at_ms: Some(occurred_at_ms + 350),
-            processed_at_ms: None,
-            customer_ref: None,
-            fields: &owned.fields,
-            masked: &owned.masked,
-            policy_version: "builtin-1",
-            lineage_token: "11111111-1111-4111-8111-111111111111",
-            lineage_provenance: "{}",
-            bronze_line,
-            extra: &owned.extra,
-        }
-    }
-
-    fn write(rows: &[Row<'_>]) -> Vec<SilverFile> {
-        let mut writer = SilverWriter::new(ObjectId::of("bucket", "bronze/x")).unwrap();
-        rows.iter().for_each(|row| writer.push(row).unwrap());
-        writer.finish().unwrap()
-    }
-
-    fn read(file: &SilverFile) -> Vec<Value> {
-        let reader = SerializedFileReader::new(file.parquet.clone()).unwrap();
-        let json = |row: parquet::record::Row| row.get_column_iter().map(|(n, v)| (n.clone(), to_json(v))).collect();
-        reader.get_row_iter(None).unwrap().map(|row| json(row.unwrap())).collect()
-    }
-
-    fn to_json(field: &Field) -> Value {
-        match field {
-            Field::Null => Value::Null,
-            Field::Bool(flag) => json!(flag),
-            Field::Long(number) => json!(number),
-            Field::Str(text) => json!(text),
-            Field::TimestampMillis(ms) => json!(ms),
-            other => panic!("no column has the type of {other}"),
-        }
-    }
-
-    #[test]
-    fn values_are_read_back_as_they_were_pushed() {
-        let mut one = owned(&[
-            ("media", json!("voice")),
-            ("queue_id", json!("5169b6fa-0543-5428-8d60-2e3d7a1d2909")),
-            ("held_duration_ms", json!(30000)),
-            ("skill_expression_applied", json!(false)),
-            ("started_at", json!("2026-03-02T13:59:00Z")),
-            ("ani", json!("tel:+15555550142")),
-            ("dnis", json!("tel:+15555550000")),
-        ]);
-        one.extra.insert("organizationId".to_owned(), "string");
-        let files = write(&[row(&one, NOON_MS, 7)]);
-        let rows = read(&files[0]);
-        assert_eq!((files.len(), files[0].rows, rows.len()), (1, 1, 1));
-        for (column, value) in [
-            ("org", json!("acme")),
-            ("event_id", json!("c017ca9349716df434f7ea50dde47c16")),
-            ("media", json!("VOICE")),
-            ("queue_id", json!("5169b6fa-0543-5428-8d60-2e3d7a1d2909")),
-            ("held_duration_ms", json!(30000)),
-            ("interacting_duration_ms", Value::Null),
-            ("skill_expression_applied", json!(false)),
-            ("pii_collected", Value::Null),
-            ("occurred_at", json!(NOON_MS)),
-            // date -u -d 2026-03-02T13:59:00Z +%s000
-            ("started_at", json!(1_772_459_940_000_i64)),
-            ("processed_at", Value::Null),
-            ("masked_fields", json!("ani,dnis")),
-            ("extra", json!("{\"organizationId\":\"string\"}")),
-            ("bronze_object", json!(ObjectId::of("bucket", "bronze/x").to_hex())),
-            ("bronze_line", json!(7)),
-            ("entity_type", Value::Null),
-            ("customer_ref", Value::Null),
-        ] {
-            assert_eq!(rows[0][column], value, "{column}");
-        }
-        assert_eq!(rows[0].as_object().map(|row| row.len()), Some(COLUMNS.len()));
-        assert!(!String::from_utf8_lossy(&files[0].parquet).contains("5555550142"));
-    }
-
-    #[test]
-    fn rows_go_to_the_file_of_their_day_in_their_order() {
-        let none = owned(&[]);
-        let midnight = NOON_MS + 43_200_000;
-        let files = write(&[row(&none, midnight, 0), row(&none, midnight - 1, 1), row(&none, midnight - 5, 2)]);
-        let dates: Vec<(Date, u64)> = files.iter().map(|file| (file.date, file.rows)).collect();
-        assert_eq!(dates, vec![(date!(2026 - 03 - 02), 2), (date!(2026 - 03 - 03), 1)]);
-        let object = ObjectId::of("bucket", "bronze/x");
-        assert_eq!(files[0].key, format!("silver/events/date=2026-03-02/{object}.parquet"));
-        let lines: Vec<Value> = read(&files[0]).iter().map(|row| row["bronze_line"].clone()).collect();
-        assert_eq!(lines, vec![json!(1), json!(2)]);
-    }
-
-    #[test]
-    fn equal_rows_give_equal_bytes() {
-        let one = owned(&[("media", json!("CHAT")), ("wrapup_duration_ms", json!(1))]);
-        let rows: Vec<Row<'_>> = (0..1000).map(|n| row(&one, NOON_MS, n)).collect();
-        assert_eq!(write(&rows), write(&rows));
-    }
-
-    #[test]
-    fn rows_beyond_a_row_group_are_all_there() {
-        let one = owned(&[("media", json!("CHAT"))]);
-        let all = ROW_GROUP_ROWS as u64 + 3;
-        let rows: Vec<Row<'_>> = (0..all).map(|n| row(&one, NOON_MS, n)).collect();
-        let file = &write(&rows)[0];
-        let reader = SerializedFileReader::new(file.parquet.clone()).unwrap();
-        assert_eq!((reader.num_row_groups(), file.rows), (2, all));
-        let lines: Vec<Value> = read(file).iter().map(|row| row["bronze_line"].clone()).collect();
-        assert_eq!(lines, (0..all).map(|n| json!(n)).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn no_rows_make_no_file() {
-        assert!(write(&[]).is_empty());
-    }
-
-    #[test]
-    fn time_beyond_the_calendar_is_refused() {
-        let none = owned(&[]);
-        let mut writer = SilverWriter::new(ObjectId::of("bucket", "bronze/x")).unwrap();
-        assert!(matches!(writer.push(&row(&none, i64::MAX / 2, 0)), Err(SilverError::Time)));
-        assert!(writer.finish().unwrap().is_empty());
-    }
-
-    /// 2026-03-02T12:00:00Z
-    const NOON_MS: i64 = 1_772_452_800_000;
-}
+mod tests;

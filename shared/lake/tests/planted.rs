@@ -8,11 +8,12 @@
 use std::collections::BTreeMap;
 
 use ledgerline_event::adapters::adapt;
+use ledgerline_event::catalogue;
 use ledgerline_event::source_event::{Context, Record, SourceEvent};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::silver::{Row, SilverWriter};
-use ledgerline_privacy::policy::{self, plain_key};
-use ledgerline_privacy::{Policy, PseudonymKey};
+use ledgerline_privacy::PseudonymKey;
+use ledgerline_privacy::words::plain_name;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::{Map, Value, json};
 
@@ -146,9 +147,10 @@ fn assert_nothing_stored(document: &Value, planted: &str) {
 /// Every value of the event's silver row, and its clear fields as an entry would hold them.
 fn stored(event: &SourceEvent<'_>) -> Vec<String> {
     let fields = event.fields.iter().map(|field| (field.name, field.value));
-    let masked = Policy::built_in().mask(&PseudonymKey::new(1, [7; 32]), fields);
+    let policy = catalogue::built_in().policy();
+    let masked = policy.mask(&PseudonymKey::new(1, [7; 32]), fields);
     let extra: BTreeMap<_, _> =
-        event.extra.iter().map(|(key, kind)| (plain_key(key).to_owned(), kind.as_str())).collect();
+        event.extra.iter().map(|(key, kind)| (plain_name(key).to_owned(), kind.as_str())).collect();
     assert!(!masked.masked.is_empty() && !extra.is_empty(), "the event holds what no policy knows");
     let Record::Interaction(interaction) = &event.record else { panic!("the event names an interaction") };
     let row = Row {
@@ -164,13 +166,19 @@ fn stored(event: &SourceEvent<'_>) -> Vec<String> {
         activity: event.activity,
         lifecycle: Some(event.lifecycle.as_str()),
         occurred_at_ms: event.occurred_at_ms,
+        time_from_envelope: false,
+        zone_assumed: false,
+        sequence: event.sequence,
+        event_rank: event.rank,
         ingested_at_ms: None,
         processed_at_ms: None,
         customer_ref: None,
         fields: &masked.clear,
         masked: &masked.masked,
-        policy_version: policy::VERSION,
+        policy_version: policy.version(),
         lineage_token: &event.lineage_token,
+        lineage_from: "derived",
+        lineage_ref: None,
         lineage_provenance: "{}",
         bronze_line: 0,
         extra: &extra,

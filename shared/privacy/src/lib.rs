@@ -15,9 +15,10 @@ pub mod pseudonym;
 // Word lists, packed by hand: one word a line would make 700 lines of them.
 #[rustfmt::skip]
 mod vocabulary;
+pub mod words;
 
 pub use clear::{Clear, View};
 pub use identifier::{CallingCode, Identifier, Kind};
 pub use personal::Personal;
-pub use policy::{Masked, Policy};
+pub use policy::{FieldRule, Masked, Policy, Rule, Store};
 pub use pseudonym::{EventId, EventKey, KeyRing, Pseudonym, PseudonymKey};

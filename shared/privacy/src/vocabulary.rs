@@ -1,24 +1,65 @@
 //! The closed vocabularies of the policy: enumerations of the Genesys models, and those that our own adapters define.
 //!
-//! Invariant: no word here can name a person. Sources write them in any case; what is stored is the spelling here.
+//! Invariant: no word here can name a person. Sources write them in any case; what is stored is the spelling here. A rule
+//! names a vocabulary by the name that it has in [`ALL`].
+
+/// A closed list of words and its name in rules.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Vocabulary {
+    pub(crate) name: &'static str,
+    pub(crate) words: &'static [&'static str],
+}
+
+impl Vocabulary {
+    /// The vocabulary of this name.
+    pub(crate) fn of(name: &str) -> Option<&'static Self> {
+        ALL.iter().find(|vocabulary| vocabulary.name == name)
+    }
+
+    /// The word as it is stored, if the text is one of these in any case.
+    pub(crate) fn spelling(&self, text: &str) -> Option<&'static str> {
+        self.words.iter().find(|word| word.eq_ignore_ascii_case(text)).copied()
+    }
+}
+
+/// All vocabularies, sorted by name.
+pub(crate) const ALL: &[Vocabulary] = &[
+    Vocabulary { name: "acd_outcome", words: ACD_OUTCOME },
+    Vocabulary { name: "action", words: ACTION },
+    Vocabulary { name: "direction", words: DIRECTION },
+    Vocabulary { name: "disconnect_type", words: DISCONNECT_TYPE },
+    Vocabulary { name: "entity_type", words: ENTITY_TYPE },
+    Vocabulary { name: "exit_reason", words: EXIT_REASON },
+    Vocabulary { name: "flow_outcome", words: FLOW_OUTCOME },
+    Vocabulary { name: "flow_type", words: FLOW_TYPE },
+    Vocabulary { name: "media", words: MEDIA },
+    Vocabulary { name: "message_type", words: MESSAGE_TYPE },
+    Vocabulary { name: "outcome", words: OUTCOME },
+    Vocabulary { name: "provider", words: PROVIDER },
+    Vocabulary { name: "resolution_source", words: RESOLUTION_SOURCE },
+    Vocabulary { name: "routing", words: ROUTING },
+    Vocabulary { name: "service_name", words: SERVICE_NAME },
+    Vocabulary { name: "transfer_type", words: TRANSFER_TYPE },
+    Vocabulary { name: "wrapup_code", words: WRAPUP_CODE },
+];
 
 /// What carried the interaction: the models' media types and the flat shapes' channels.
-pub(crate) const MEDIA: &[&str] = &[
+const MEDIA: &[&str] = &[
     "CALLBACK", "CHAT", "COBROWSE", "EMAIL", "INTERNALMESSAGE", "MESSAGE", "PHONE", "SCREENMONITORING", "SCREENSHARE",
     "SMS", "SOCIAL", "UNKNOWN", "VIDEO", "VOICE", "WEBCHAT",
 ];
 
 /// The messaging service.
-pub(crate) const MESSAGE_TYPE: &[&str] = &[
+const MESSAGE_TYPE: &[&str] = &[
     "APPLE", "FACEBOOK", "INSTAGRAM", "LINE", "LINKEDIN", "OPEN", "SMS", "TWITTER", "UNKNOWN", "WEBMESSAGING",
     "WHATSAPP",
 ];
 
 /// Who started it.
-pub(crate) const DIRECTION: &[&str] = &["INBOUND", "OUTBOUND", "UNKNOWN"];
+const DIRECTION: &[&str] = &["INBOUND", "OUTBOUND", "UNKNOWN"];
 
 /// Why a leg ended.
-pub(crate) const DISCONNECT_TYPE: &[&str] = &[
+const DISCONNECT_TYPE: &[&str] = &[
     "CLIENT", "CONFERENCE_TRANSFER", "CONSULT_TRANSFER", "DND_ENDPOINT", "DND_TRANSFER", "ENDPOINT", "ERROR",
     "FORWARD_TRANSFER", "INACTIVITY", "NOT_AVAILABLE_TRANSFER", "NO_ANSWER_TRANSFER", "OTHER", "PEER",
     "SESSION_EXPIRED", "SPAM", "SYSTEM", "TAKEOVER", "TIMEOUT", "TRANSFER", "TRANSPORT_FAILURE", "UNCALLABLE",
@@ -26,37 +67,37 @@ pub(crate) const DISCONNECT_TYPE: &[&str] = &[
 ];
 
 /// How waiting in a queue ended.
-pub(crate) const ACD_OUTCOME: &[&str] = &["ABANDON", "ANSWERED", "FLOW_OUT", "UNKNOWN"];
+const ACD_OUTCOME: &[&str] = &["ABANDON", "ANSWERED", "FLOW_OUT", "UNKNOWN"];
 
 /// How a flow ended.
-pub(crate) const FLOW_OUTCOME: &[&str] = &["FAILURE", "SUCCESS", "UNKNOWN"];
+const FLOW_OUTCOME: &[&str] = &["FAILURE", "SUCCESS", "UNKNOWN"];
 
 /// What a flow serves.
-pub(crate) const FLOW_TYPE: &[&str] = &[
+const FLOW_TYPE: &[&str] = &[
     "BOT", "COMMONMODULE", "DIGITALBOT", "INBOUNDCALL", "INBOUNDCHAT", "INBOUNDEMAIL", "INBOUNDSHORTMESSAGE",
     "INQUEUECALL", "INQUEUEEMAIL", "INQUEUESHORTMESSAGE", "OUTBOUNDCALL", "SECURECALL", "SURVEYINVITE", "UNKNOWN",
     "VOICE", "VOICEMAIL", "VOICESURVEY", "WORKFLOW", "WORKITEM",
 ];
 
 /// Why a flow was left.
-pub(crate) const EXIT_REASON: &[&str] = &[
+const EXIT_REASON: &[&str] = &[
     "DISCONNECT", "FLOW_DISCONNECT", "FLOW_ERROR_DISCONNECT", "FLOW_ERROR_EXIT", "FLOW_EXIT",
     "RECOGNITION_FAILURE_DISCONNECT", "RECOGNITION_FAILURE_EXIT", "SESSION_EXPIRE_DISCONNECT", "TRANSFER", "UNKNOWN",
     "USER_EXIT",
 ];
 
 /// What a flow handed over to.
-pub(crate) const TRANSFER_TYPE: &[&str] = &[
+const TRANSFER_TYPE: &[&str] = &[
     "ACD", "ACD_VOICEMAIL", "FLOW", "GROUP", "GROUP_VOICEMAIL", "NUMBER", "RETURN_TO_AGENT", "SECURE_FLOW", "UNKNOWN",
     "USER", "USER_VOICEMAIL",
 ];
 
 /// The routing methods of a queue.
-pub(crate) const ROUTING: &[&str] =
+const ROUTING: &[&str] =
     &["BULLSEYE", "CONDITIONAL", "LAST", "MANUAL", "OTHER", "PREDICTIVE", "PREFERRED", "STANDARD", "UNKNOWN", "VIP"];
 
 /// The service that an audit is about.
-pub(crate) const SERVICE_NAME: &[&str] = &[
+const SERVICE_NAME: &[&str] = &[
     "AgentConfig", "Alerting", "AnalyticsReporting", "AnomalyDetection", "Architect", "Assistants", "Billing",
     "BusinessRules", "Callback", "Coaching", "ContactCenter", "ContentManagement", "ConversationRefinement",
     "Conversations", "DSAR", "Datatables", "Directory", "Emails", "EmbeddedAnalytics", "EmployeeEngagement",
@@ -70,7 +111,7 @@ pub(crate) const SERVICE_NAME: &[&str] = &[
 ];
 
 /// What an audit says was done.
-pub(crate) const ACTION: &[&str] = &[
+const ACTION: &[&str] = &[
     "Abandon", "Activate", "Active", "Add", "AddPairingRole", "Append", "ApplyProtection", "Approve", "Approved",
     "Archive", "AsgInservice", "AsgSwapInstanceType", "AsgTerminate", "Assign", "Authenticate", "AuthenticationFailed",
     "AuthorizationChanged", "Authorize", "AwsOutofservice", "Block", "BlockUpgrade", "BulkDelete", "Calculate",
@@ -92,7 +133,7 @@ pub(crate) const ACTION: &[&str] = &[
 ];
 
 /// What an audit says it was done to.
-pub(crate) const ENTITY_TYPE: &[&str] = &[
+const ENTITY_TYPE: &[&str] = &[
     "AccessToken", "Action", "ActionDraft", "ActionMap", "ActionTemplate", "ActivityCode", "ActivityPlan",
     "ActivityPlanOccurrence", "ActivityPlanOccurrenceSession", "ActivityPlanOccurrenceSessionUser",
     "AdherenceAdjustment", "AdherenceAdjustmentReasonCode", "AdherenceExplanation", "Agent", "AgentRoutingInfo",
@@ -144,26 +185,26 @@ pub(crate) const ENTITY_TYPE: &[&str] = &[
 ];
 
 /// The media providers of the platform, as its events name them.
-pub(crate) const PROVIDER: &[&str] = &[
+const PROVIDER: &[&str] = &[
     "Edge", "PureCloud Callback", "PureCloud Cobrowse", "PureCloud Email", "PureCloud Messaging", "PureCloud Video",
     "PureCloud Voice", "PureCloud Voicemail", "PureCloud Webchat", "PureCloud Webchat v2",
 ];
 
 /// Wrap-up codes that the platform itself sets; all others are UUIDs.
-pub(crate) const WRAPUP_CODE: &[&str] = &[
+const WRAPUP_CODE: &[&str] = &[
     "ININ-OUTBOUND-AMBIGUOUS", "ININ-OUTBOUND-BUSY", "ININ-OUTBOUND-CAMPAIGN-FORCED-OFF", "ININ-OUTBOUND-DISCONNECT",
     "ININ-OUTBOUND-FAILED-TO-REACH-AGENT", "ININ-OUTBOUND-FAX", "ININ-OUTBOUND-MACHINE", "ININ-OUTBOUND-NO-ANSWER",
     "ININ-OUTBOUND-TRANSFERRED-TO-FLOW", "ININ-WRAP-UP-FORCED", "ININ-WRAP-UP-SKIPPED", "ININ-WRAP-UP-TIMEOUT",
 ];
 
 /// How an interaction ended, in the words of the flat shapes.
-pub(crate) const OUTCOME: &[&str] = &[
+const OUTCOME: &[&str] = &[
     "ABANDONED", "BUSY", "CALLBACK_REQUESTED", "CANCELLED", "COMPLETED", "CONTAINED", "DROPPED", "ESCALATED", "FAILED",
     "FAILURE", "NO_ANSWER", "RESOLVED", "SELF_SERVED", "SUCCESS", "TRANSFERRED", "UNKNOWN", "UNRESOLVED", "VOICEMAIL",
 ];
 
 /// What told who a customer is.
-pub(crate) const RESOLUTION_SOURCE: &[&str] = &[
+const RESOLUTION_SOURCE: &[&str] = &[
     "AGENT", "ANI", "ARCHITECT", "CDP", "CRM", "DATA_ACTION", "IDENTITY_PROVIDER", "IVR", "LOGIN", "MANUAL", "OTP",
     "UNKNOWN", "VOICE_BIOMETRICS", "WEB",
 ];

@@ -35,6 +35,7 @@ pub(super) enum From {
     Field,
     Text(for<'r> fn(&'r Row<'_>) -> Option<&'r str>),
     Int(fn(&Row<'_>) -> Option<i64>),
+    Bool(fn(&Row<'_>) -> bool),
     BronzeObject,
     MaskedFields,
     Extra,
@@ -47,6 +48,14 @@ impl Column {
 
     const fn text(name: &'static str, text: for<'r> fn(&'r Row<'_>) -> Option<&'r str>) -> Self {
         Self { name, kind: ColumnKind::Text, from: From::Text(text) }
+    }
+
+    const fn int(name: &'static str, int: fn(&Row<'_>) -> Option<i64>) -> Self {
+        Self { name, kind: ColumnKind::Int, from: From::Int(int) }
+    }
+
+    const fn bool(name: &'static str, flag: fn(&Row<'_>) -> bool) -> Self {
+        Self { name, kind: ColumnKind::Bool, from: From::Bool(flag) }
     }
 
     const fn time(name: &'static str, time: fn(&Row<'_>) -> Option<i64>) -> Self {
@@ -138,8 +147,25 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::text("lineage_token", |row| Some(row.lineage_token)),
     Column::text("lineage_provenance", |row| Some(row.lineage_provenance)),
     Column { name: "bronze_object", kind: Text, from: From::BronzeObject },
-    Column { name: "bronze_line", kind: Int, from: From::Int(|row| i64::try_from(row.bronze_line).ok()) },
+    Column::int("bronze_line", |row| i64::try_from(row.bronze_line).ok()),
     Column { name: "extra", kind: Text, from: From::Extra },
+    Column::field("contact_center_id", Text),
+    Column::field("queue_name", Text),
+    Column::field("state_name", Text),
+    Column::field("system_action", Text),
+    Column::field("process_name", Text),
+    Column::field("resolution_method", Text),
+    Column::field("deletion_reason", Text),
+    Column::field("status", Text),
+    Column::field("consent_gdpr", Bool),
+    Column::field("request_pending", Bool),
+    Column::int("occurred_at_ms", |row| Some(row.occurred_at_ms)),
+    Column::int("source_sequence", |row| row.sequence),
+    Column::int("event_rank", |row| Some(i64::from(row.event_rank))),
+    Column::text("occurred_at_from", |row| Some(if row.time_from_envelope { "envelope" } else { "own" })),
+    Column::bool("zone_assumed", |row| row.zone_assumed),
+    Column::text("lineage_from", |row| Some(row.lineage_from)),
+    Column::text("lineage_ref", |row| row.lineage_ref),
 ];
 
 /// Where in [`COLUMNS`] the policy's fields are, sorted by name.
@@ -152,7 +178,7 @@ pub(super) static FIELD_COLUMNS: LazyLock<Vec<usize>> = LazyLock::new(|| {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ledgerline_privacy::Policy;
+    use ledgerline_event::catalogue;
 
     #[test]
     fn no_column_stands_twice() {
@@ -165,10 +191,17 @@ mod tests {
 
     #[test]
     fn every_name_of_the_policy_has_a_column_or_a_reason() {
-        for name in Policy::built_in().names() {
+        for name in catalogue::built_in().policy().stored_names() {
             let column = COLUMNS.iter().any(|column| column.name == name);
             assert!(column != ONLY_IN_THE_LEDGER.contains(&name), "{name}");
         }
+    }
+
+    #[test]
+    fn columns_keep_their_place_and_new_ones_come_last() {
+        let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
+        assert_eq!((names[0], names[15], names[70], names.len()), ("org", "occurred_at", "extra", 88));
+        assert_eq!(names[71..73], ["contact_center_id", "queue_name"]);
     }
 
     /// Lists, and what no analysis of interactions asks for.
