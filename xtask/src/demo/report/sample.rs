@@ -35,6 +35,7 @@ pub(crate) fn report() -> Report {
             duplicates: 1_065,
             malformed: 65,
             drifted: 0,
+            guides: 1_402,
         },
         pace: Pace { seconds: 23.4, documents_per_second: 273.3, bronze_objects: 61 },
         caller: Caller {
