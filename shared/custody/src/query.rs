@@ -266,7 +266,7 @@ fn readings(kind: Kind, value: &str, calling_code: CallingCode) -> Vec<Identifie
             all.extend(address);
         }
         Kind::MessagingAddress => all.extend(Identifier::from_address(value, calling_code)),
-        Kind::Email | Kind::Account | Kind::ExternalContact | Kind::Agent => {}
+        Kind::Email | Kind::Account | Kind::ExternalContact | Kind::Agent | Kind::LineageToken => {}
         Kind::PhoneHash | Kind::EmailHash | Kind::AccountHash | Kind::CustomerIdHash => {}
     }
     all

@@ -33,7 +33,7 @@ fn policy_hash_is_pinned_to_the_version() {
     assert_eq!((policy().version(), policy().hash().as_str()), PINNED);
 }
 
-const PINNED: (&str, &str) = ("builtin-2", "to be filled in with the description");
+const PINNED: (&str, &str) = ("builtin-2", "055a5fef3f6feb33b1d32cd7351dc0d0b19235fc715dccfae36bcf0337b271b3");
 
 #[test]
 fn clear_values_are_normalised() {

@@ -35,7 +35,7 @@ fn a_description_that_contradicts_itself_says_where() {
     for (pointer, value, said) in [
         ("/shape/0/kind", json!("aws.serfice"), "the shape \"aws-service\" names the kind \"aws.serfice\", which there is not"),
         ("/shape/1/layer", json!("eventBodies"), "names the layer \"eventBodies\", which there is not"),
-        ("/field/0/rule", json!("uuidd"), "the field \"account_id\""),
+        ("/field/0/rule", json!("uuidd"), "the field \"account_number_hash\""),
         ("/field/0/name", json!("actor"), "actor"),
         ("/field/0/store", json!("both"), "store is both or silver beside a rule"),
         ("/field/0/from", json!(["accountNumber"]), "\"accountNumber\" is a member of two fields"),
