@@ -274,6 +274,8 @@ impl Gathering<'_> {
             activity: event.activity.to_owned(),
             record: about.clone(),
             occurred_at: instant::to_rfc3339(event.occurred_at_ms),
+            time_from_envelope: false,
+            zone_assumed: false,
             late: false,
             fields: plain.iter().map(|(name, value)| ((*name).to_owned(), entry_field(value))).collect(),
             masked: masked_in_entry,
