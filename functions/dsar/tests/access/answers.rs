@@ -145,6 +145,22 @@ async fn entries_come_in_event_order_with_places_that_can_be_checked() {
 }
 
 #[tokio::test]
+async fn every_hash_made_upstream_finds_its_customer() {
+    let world = World::new();
+    let hash = "c0".repeat(32);
+    for (kind, record, n) in [(Kind::PhoneHash, "c-1", 1), (Kind::EmailHash, "c-2", 2), (Kind::AccountHash, "c-3", 3)] {
+        let identifier = Identifier::parse(kind, &hash, CallingCode::NANP).unwrap();
+        world.link(&identifier, &format!("acme/{record}"), "10:00", "10:00").await;
+        world.append(&[entry(record, "10:00", "identity.resolution", n)], 256, Stage::Indexed).await;
+        let question = json!({ "identifiers": [{ "kind": kind.label(), "value": hash.to_uppercase() }] });
+        assert_eq!(given(&world.ask(question).await.1), [(record.to_owned(), vec![n])], "{kind}");
+    }
+    let (_, answer) = world.ask(json!({ "customerIdHash": hash })).await;
+    assert_eq!(given(&answer).len(), 3);
+    assert_eq!(answer["customer"], json!({ "found": true, "subjects": 3 }));
+}
+
+#[tokio::test]
 async fn a_range_finds_what_reaches_into_it_and_answers_it_whole() {
     let world = World::new();
     // The link spans only the event that carried the number; the rest shows in postings or in a segment without them.
@@ -171,7 +187,9 @@ async fn a_range_finds_what_reaches_into_it_and_answers_it_whole() {
     let mut question = by_phone();
     question["dateRange"] = json!({ "from": "2026-03-02T10:00:00+01:00", "to": "2026-03-02T05:00:00-05:00" });
     let (_, answer) = world.ask(question).await;
-    assert_eq!(answer["request"]["dateRange"], json!({ "from": time("09:00"), "to": time("10:00") }));
+    // An end without a fraction is that whole second.
+    let range = json!({ "from": time("09:00"), "to": "2026-03-02T10:00:00.999Z" });
+    assert_eq!(answer["request"]["dateRange"], range);
     let marked = answer["interactions"].as_array().unwrap().iter().map(|one| one["beganBeforeRange"] == json!(true));
     let found: Vec<_> = given(&answer).into_iter().zip(marked).map(|((id, n), mark)| (id, n, mark)).collect();
     let want = |id: &str, n: &[u64], mark| (id.to_owned(), n.to_vec(), mark);
