@@ -1,5 +1,6 @@
 //! Who is found, what is answered, and in which order.
 
+use ledgerline_ledger::entry::PendingEntry;
 use ledgerline_privacy::{CallingCode, Identifier, Kind};
 use serde_json::json;
 
@@ -142,6 +143,25 @@ async fn entries_come_in_event_order_with_places_that_can_be_checked() {
         assert_eq!(entry.text, canonical);
         assert_eq!(ledgerline_ledger::tree::leaf_hash(canonical.as_bytes()).hex(), text("leafHash"));
     }
+}
+
+#[tokio::test]
+async fn an_entry_whose_time_is_of_lesser_standing_says_so() {
+    let world = World::new();
+    world.link(&phone(PHONE), "acme/c-1", "10:00", "10:02").await;
+    let marked = |clock, n, time_from_envelope, zone_assumed| PendingEntry {
+        time_from_envelope,
+        zone_assumed,
+        ..entry("c-1", clock, "wrapup", n)
+    };
+    let entries = [marked("10:00", 1, false, false), marked("10:01", 2, true, false), marked("10:02", 3, true, true)];
+    world.append(&entries, 256, Stage::Indexed).await;
+    let (_, answer) = world.ask(by_phone()).await;
+    let entries = answer["interactions"][0]["entries"].as_array().unwrap();
+    let said: Vec<_> =
+        entries.iter().map(|one| (one["entry"].get("timeFrom"), one["entry"].get("zoneAssumed"))).collect();
+    let (envelope, yes) = (json!("envelope"), json!(true));
+    assert_eq!(said, [(None, None), (Some(&envelope), None), (Some(&envelope), Some(&yes))]);
 }
 
 #[tokio::test]
