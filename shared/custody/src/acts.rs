@@ -196,6 +196,8 @@ fn pending(act: &Act, object: ObjectId, line: u64, random: Random<'_>) -> Pendin
         activity: act.kind.name().to_owned(),
         record: act.record.clone(),
         occurred_at: act.occurred_at.clone(),
+        time_from_envelope: false,
+        zone_assumed: false,
         late: false,
         fields: act.fields.clone(),
         masked: Vec::new(),
