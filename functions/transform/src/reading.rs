@@ -291,8 +291,6 @@ impl Gathering<'_> {
             activity: event.activity.to_owned(),
             record: about.clone(),
             occurred_at: instant::to_rfc3339(event.occurred_at_ms),
-            time_from_envelope: false,
-            zone_assumed: false,
             late: false,
             time_from_envelope: event.time_from_envelope,
             zone_assumed: event.zone_assumed,
