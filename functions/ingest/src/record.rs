@@ -138,13 +138,7 @@ fn elements(
 }
 
 /// Writes a document's line and says where it belongs.
-fn event(
-    config: &Config,
-    workspace: &mut Workspace,
-    arrival_ms: i64,
-    bytes: &[u8],
-    head: &Head<'_>,
-) -> Partition {
+fn event(config: &Config, workspace: &mut Workspace, arrival_ms: i64, bytes: &[u8], head: &Head<'_>) -> Partition {
     let (raw, cut);
     let kept = if head.is_sensitive() {
         (raw, cut) = sensitive::cut(bytes);

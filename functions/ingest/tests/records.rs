@@ -177,7 +177,10 @@ fn an_object_that_cannot_be_placed_lies_with_the_unsorted_of_its_hour_of_arrival
         assert_eq!((event.occurred_at_ms, event.lineage_token.as_deref()), (None, None));
     }
     // Every part of a document that is placed is told of it.
-    assert_eq!(answer_of(&at(json!({"interactionId": "c-1", "timestamp": ARRIVAL_MS + 47 * HOUR_MS}))).0.path, "bronze/event_type=late/2026-03-02T00");
+    assert_eq!(
+        answer_of(&at(json!({"interactionId": "c-1", "timestamp": ARRIVAL_MS + 47 * HOUR_MS}))).0.path,
+        "bronze/event_type=late/2026-03-02T00"
+    );
 }
 
 /// The guides' bulk ingestion of so many records.
@@ -187,7 +190,9 @@ fn bulk(records: usize, padding: &str) -> Vec<u8> {
             "end_time": format!("2026-03-02T14:05:{:02}Z", n % 60), "notes": padding, "cvv": "737"})
     };
     let records: Vec<Value> = (0..records).map(record).collect();
-    json!({"process_name": "Customer_Support_Inbound", "batch_id": "batch_1", "records": records}).to_string().into_bytes()
+    json!({"process_name": "Customer_Support_Inbound", "batch_id": "batch_1", "records": records})
+        .to_string()
+        .into_bytes()
 }
 
 #[test]
@@ -290,7 +295,11 @@ fn json_test_suite_files_as_records_are_each_answered() {
         assert_eq!(answer.result, "Ok");
         let lines = read(&answer.lines);
         let objects = lines.iter().any(|line| matches!(line, BronzeLine::Event(_)));
-        assert!(answer.path.starts_with(if objects { "bronze/event_type=unsorted" } else { "quarantine" }), "{}", answer.path);
+        assert!(
+            answer.path.starts_with(if objects { "bronze/event_type=unsorted" } else { "quarantine" }),
+            "{}",
+            answer.path
+        );
         let visible = |bytes: &[u8]| bytes.iter().filter(|byte| !byte.is_ascii_whitespace()).count();
         let kept: usize = lines
             .iter()

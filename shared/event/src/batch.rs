@@ -44,13 +44,17 @@ fn list_in(catalogue: &Catalogue, lexer: &mut Lexer<'_>, depth: usize) -> Option
     }
     let is = |key: Text<'_>, envelope: bool| {
         let name = catalogue.name_of(&key.decode()).map(|spelled| spelled.name);
-        let mut layers = catalogue.layers.iter().filter(|layer| if envelope { layer.is_envelope } else { layer.is_list });
+        let mut layers =
+            catalogue.layers.iter().filter(|layer| if envelope { layer.is_envelope } else { layer.is_list });
         name.is_some_and(|name| layers.any(|layer| layer.key == name))
     };
     let mut list = None;
     let mut inside = None;
     members(lexer, |lexer, key| {
-        let start = { lexer.after_space().ok()?; lexer.at };
+        let start = {
+            lexer.after_space().ok()?;
+            lexer.at
+        };
         let next = lexer.peek();
         if next == Some(b'{') && depth == 0 && is(key, true) {
             inside = list_in(catalogue, lexer, depth + 1);
@@ -109,7 +113,9 @@ mod tests {
         let inside = documents(r#"{"source":"etl","detail":{"batchId":"b","Records":[{"x":1},{"x":2}]}}"#);
         assert_eq!(inside.len(), 2);
         assert_eq!(inside[1], r#"{"source":"etl","detail":{"batchId":"b","Records":[{"x":2}]}}"#);
-        for other in [r#"{"records":[]}"#, r#"{"records":[{"x":1}]}"#, r#"{"records":7}"#, r#"{"a":{"records":[1,2]}}"#, "[1,2]"] {
+        for other in
+            [r#"{"records":[]}"#, r#"{"records":[{"x":1}]}"#, r#"{"records":7}"#, r#"{"a":{"records":[1,2]}}"#, "[1,2]"]
+        {
             assert_eq!(documents(other).len(), 0, "{other}");
         }
     }

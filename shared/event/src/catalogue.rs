@@ -131,7 +131,10 @@ impl Catalogue {
     /// The end of a session that lasted, or may have lasted, stands before whatever begins in that instant: the agent's next
     /// session, say. One that lasted 0 ms ends after its own start.
     pub fn rank_of(&self, event_type: &str, lasted_ms: Option<i64>) -> u8 {
-        self.kinds.iter().find(|kind| kind.event_type == event_type).map_or(u8::MAX, |kind| kind.rank_in_time(lasted_ms))
+        self.kinds
+            .iter()
+            .find(|kind| kind.event_type == event_type)
+            .map_or(u8::MAX, |kind| kind.rank_in_time(lasted_ms))
     }
 
     /// [`Catalogue::rank_of`] an entry, by its clear fields.
@@ -152,7 +155,8 @@ impl Catalogue {
 
     /// What Genesys' audits are known by, and which layers an entity may be named in: what the pass must know of shapes.
     pub(crate) fn audit_topic(&self) -> &'static str {
-        let of_audit = |shape: &&Shape| shape.record.iter().any(|way| matches!(way, Way::Named { topic_id: Some(_), .. }));
+        let of_audit =
+            |shape: &&Shape| shape.record.iter().any(|way| matches!(way, Way::Named { topic_id: Some(_), .. }));
         self.shapes.iter().find(of_audit).and_then(|shape| shape.topic.as_ref()).map_or("\u{0}", |topic| topic.begins)
     }
 
@@ -371,7 +375,11 @@ pub(crate) enum KindRule {
     /// The source's own word.
     Word,
     Fixed(KindId),
-    By { member: NameId, present: KindId, absent: KindId },
+    By {
+        member: NameId,
+        present: KindId,
+        absent: KindId,
+    },
 }
 
 /// What makes another kind or activity of a kind.

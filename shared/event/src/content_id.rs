@@ -177,7 +177,10 @@ pub(crate) fn skip(lexer: &mut Lexer<'_>, depth: usize) -> Option<()> {
 }
 
 /// Goes through an object; `at` stands on its brace, and at each call of `member` before a value.
-pub(crate) fn members<'a>(lexer: &mut Lexer<'a>, mut member: impl FnMut(&mut Lexer<'a>, Text<'a>) -> Option<()>) -> Option<()> {
+pub(crate) fn members<'a>(
+    lexer: &mut Lexer<'a>,
+    mut member: impl FnMut(&mut Lexer<'a>, Text<'a>) -> Option<()>,
+) -> Option<()> {
     lexer.at += 1;
     while lexer.after_space().ok()? != b'}' {
         let key = lexer.string().ok()?;

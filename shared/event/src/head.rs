@@ -130,7 +130,8 @@ impl<'a> Head<'a> {
             return (!audited && self.interaction().is_some()).then_some("interaction");
         }
         // What is about an entity says so itself, and an audit's entity is an object.
-        let (kind, id) = (self.entity_type.rank().map(|rank| rank / SPELLINGS), self.entity_id.rank().map(|rank| rank / SPELLINGS));
+        let (kind, id) =
+            (self.entity_type.rank().map(|rank| rank / SPELLINGS), self.entity_id.rank().map(|rank| rank / SPELLINGS));
         let is_own = kind == Some(own) && id.is_some_and(|id| id / 2 == own && !(audited && id % 2 == 0));
         let may_be_entity = !outline.bag_names_interaction && !outline.shaped && (audited || may_name_entity);
         let is_kind = self.entity_type.plain().is_some_and(|kind| !kind.is_empty());

@@ -308,7 +308,12 @@ fn what_is_never_masked_holds_no_free_text() {
     assert_eq!((&*event.record.id(), &*event.schema_version, &*event.org), ("Other/e-1", "other", "acme"));
     assert_eq!((head.family(), head.entity().as_deref(), head.org()), (Some("entity"), Some("Other/e-1"), None));
     assert!(event.fields.is_empty(), "{:?}", event.fields);
-    for (detail_type, topic) in [("v2.Avery Quinn", "unknown"), ("Avery", "unknown"), ("v2.routing.queues.Avery", "v2.routing.queues.*"), ("v2.users.presence", "v2.users.presence")] {
+    for (detail_type, topic) in [
+        ("v2.Avery Quinn", "unknown"),
+        ("Avery", "unknown"),
+        ("v2.routing.queues.Avery", "v2.routing.queues.*"),
+        ("v2.users.presence", "v2.users.presence"),
+    ] {
         let mut document = shape("genesys-unknown-topic.json");
         document["detail-type"] = json!(detail_type);
         adapt_value(&document, |event| assert_eq!(event.unwrap().topic, topic));

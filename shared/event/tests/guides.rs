@@ -10,7 +10,7 @@ use std::path::Path;
 use ledgerline_event::document::{Fragment, Rejection, parse, split};
 use ledgerline_event::lineage::{Provenance, derived_token};
 use ledgerline_event::source_event::{LineageFrom, Links};
-use ledgerline_event::{Context, SourceEvent, adapt, catalogue, instant, sensitive};
+use ledgerline_event::{Context, SourceEvent, adapt, batch, catalogue, instant, sensitive};
 use ledgerline_privacy::PseudonymKey;
 use serde_json::{Map, Value, json};
 
@@ -155,16 +155,12 @@ fn provenance(sent: &Provenance) -> Value {
 
 /// A file's documents as bronze holds them: one, or one for each element of a batch.
 fn stored(file: &Value) -> Vec<Value> {
-    // TO RECONCILE: ingest's own split of a batch (`ledgerline_event::batch` or its like) has to do this on the bytes, and
-    // takes the place of what follows. Each line holds the envelope with one element in `records`, whatever that is called.
-    let batch = file.as_object().unwrap().iter().find(|(name, _)| name.eq_ignore_ascii_case("records"));
-    let Some((name, Value::Array(elements))) = batch else { return vec![file.clone()] };
-    let line = |element: &Value| {
-        let mut line = file.clone();
-        line[name] = json!([element]);
-        line
-    };
-    elements.iter().map(line).collect()
+    let bytes = serde_json::to_vec(file).unwrap();
+    let Some(Fragment::Document(document, head)) = split(&bytes).next() else { panic!("no document") };
+    match head.is_batch().then(|| batch::split(document)).flatten() {
+        Some(batch) => batch.documents().map(|line| serde_json::from_slice(&line).unwrap()).collect(),
+        None => vec![file.clone()],
+    }
 }
 
 /// The readings of a file, written with its names as `spell` makes them; of what is refused, the reason.

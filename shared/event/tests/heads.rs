@@ -44,7 +44,8 @@ fn spelled(name: &str) -> Vec<String> {
         }
         words.last_mut().unwrap().push(letter.to_ascii_lowercase());
     }
-    let pascal = words.iter().map(|word| format!("{}{}", word[..1].to_ascii_uppercase(), &word[1..])).collect::<String>();
+    let pascal =
+        words.iter().map(|word| format!("{}{}", word[..1].to_ascii_uppercase(), &word[1..])).collect::<String>();
     let all = [name.to_owned(), words.join("_"), pascal, words.join("-")];
     all.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
 }
@@ -56,16 +57,35 @@ fn members(names: &[String], values: &[&str]) -> Vec<Member> {
 }
 
 const IDS: &[&str] = &["\"c-1\"", "\"c-2\"", "\"evt_1\"", "77"];
-const TIMES: &[&str] = &["1772460000001", "\"2026-03-02T14:00:02Z\"", "\"20260302140003\"", "\"2026-03-02T14:00:04.5+0100\""];
+const TIMES: &[&str] =
+    &["1772460000001", "\"2026-03-02T14:00:02Z\"", "\"20260302140003\"", "\"2026-03-02T14:00:04.5+0100\""];
 const TOKENS: &[&str] = &["\"0b7e1f4a-55aa-4c9e-8f10-2b1d3c4e5f60\"", "\"lt-98765\""];
 const ORGS: &[&str] = &["\"acme\"", "\"globex\""];
 const WORDS: &[&str] = &["\"User\"", "\"Interaction\"", "\"CONTACT\"", "\"crm\""];
 /// What misleads: values that are not what their name says.
 const ODD: &[&str] = &[
-    "null", "\"\"", "\" \"", "7", "true", "{}", "[]", "\"15555550177\"", "12345678901234567890123", "\"n/a\"", "\"..\"",
-    "\"yesterday\"", "1.772460000005e12", "\"Avery Quinn\"", "\"20260302\"", "\"glob\\u0065x\"", "1772460000350123456",
-    "{\"id\":\"e-2\"}", "{\"conversationId\":\"c-4\",\"orgId\":\"umbrella\"}", "[{\"caseId\":\"c-5\",\"endTime\":1772460000009}]",
-    "{\"lineage_token\":\"1c8f205b-66bb-4dae-9021-3c2e4d5f6071\"}", "{\"lineageToken\":\"Avery Quinn\"}",
+    "null",
+    "\"\"",
+    "\" \"",
+    "7",
+    "true",
+    "{}",
+    "[]",
+    "\"15555550177\"",
+    "12345678901234567890123",
+    "\"n/a\"",
+    "\"..\"",
+    "\"yesterday\"",
+    "1.772460000005e12",
+    "\"Avery Quinn\"",
+    "\"20260302\"",
+    "\"glob\\u0065x\"",
+    "1772460000350123456",
+    "{\"id\":\"e-2\"}",
+    "{\"conversationId\":\"c-4\",\"orgId\":\"umbrella\"}",
+    "[{\"caseId\":\"c-5\",\"endTime\":1772460000009}]",
+    "{\"lineage_token\":\"1c8f205b-66bb-4dae-9021-3c2e4d5f6071\"}",
+    "{\"lineageToken\":\"Avery Quinn\"}",
 ];
 
 /// What any layer of a document may say: every name of the description.
@@ -81,7 +101,10 @@ static SHARED: LazyLock<Vec<Member>> = LazyLock::new(|| {
         members(&of("entity_type"), WORDS),
         members(&["entityId".to_owned()], IDS),
         members(&["entity".to_owned()], &["{\"id\":\"e-2\"}", "{\"Id\":\"e-3\"}"]),
-        members(&bags, &["{\"lineageToken\":\"1c8f205b-66bb-4dae-9021-3c2e4d5f6071\"}", "{\"interaction_id\":\"c-6\"}"]),
+        members(
+            &bags,
+            &["{\"lineageToken\":\"1c8f205b-66bb-4dae-9021-3c2e4d5f6071\"}", "{\"interaction_id\":\"c-6\"}"],
+        ),
         members(&of("kind_word"), WORDS),
     ]
     .concat()
@@ -90,12 +113,14 @@ static SHARED: LazyLock<Vec<Member>> = LazyLock::new(|| {
 /// The members by which shapes are told, and the fields, with values of every kind.
 static OTHERS: LazyLock<Vec<Member>> = LazyLock::new(|| {
     let shapes = DESCRIPTION["shape"].as_array().unwrap().iter();
-    let of_shapes = shapes.flat_map(|shape| ["all", "any", "objects", "record", "native", "time"].map(|part| texts(&shape[part])));
+    let of_shapes =
+        shapes.flat_map(|shape| ["all", "any", "objects", "record", "native", "time"].map(|part| texts(&shape[part])));
     let layers = DESCRIPTION["layer"].as_array().unwrap().iter();
     let of_layers = layers.flat_map(|layer| ["key", "when", "needs"].map(|part| texts(&layer[part])));
     let of_fields = DESCRIPTION["field"].as_array().unwrap().iter().map(|field| texts(&field["from"]));
     let names: Vec<String> = of_shapes.chain(of_layers).chain(of_fields).flatten().collect();
-    let flat = ["audit.interactionId", "audit.customerId", "audit.timestamp"].map(|key| (key.to_owned(), "\"c-7\"".to_owned()));
+    let flat = ["audit.interactionId", "audit.customerId", "audit.timestamp"]
+        .map(|key| (key.to_owned(), "\"c-7\"".to_owned()));
     let topics = members(
         &["topicName".to_owned()],
         &["\"v2.audits.entitytype.{id}.entityid.e-9\"", "\"v2.detail.events.conversation.c-1.acw\""],
@@ -119,14 +144,17 @@ static ENVELOPE: LazyLock<Vec<Member>> = LazyLock::new(|| {
         "\"Object Created\"",
         "null",
     ];
-    let of = |key: &str, values: &[&str]| values.iter().map(|value| (key.to_owned(), (*value).to_owned())).collect::<Vec<_>>();
+    let of = |key: &str, values: &[&str]| {
+        values.iter().map(|value| (key.to_owned(), (*value).to_owned())).collect::<Vec<_>>()
+    };
     [of("source", &source), of("detail-type", &detail_type)].concat()
 });
 
 /// An object of some of the members, no key twice, in any order.
 fn object(members: &[Member], inner: Vec<(String, BoxedStrategy<String>)>) -> BoxedStrategy<String> {
     let own = prop::collection::vec(prop::sample::select(members.to_vec()), 0..12);
-    let inner = inner.into_iter().map(|(key, value)| proptest::option::of(value.prop_map(move |value| (key.clone(), value))));
+    let inner =
+        inner.into_iter().map(|(key, value)| proptest::option::of(value.prop_map(move |value| (key.clone(), value))));
     (own, inner.collect::<Vec<_>>())
         .prop_map(|(own, inner)| own.into_iter().chain(inner.into_iter().flatten()).collect::<Vec<_>>())
         .prop_shuffle()
@@ -140,7 +168,8 @@ fn object(members: &[Member], inner: Vec<(String, BoxedStrategy<String>)>) -> Bo
 }
 
 fn document() -> impl Strategy<Value = String> {
-    let odd: Vec<Member> = SHARED.iter().flat_map(|(key, _)| ODD.iter().map(|value| (key.clone(), (*value).to_owned()))).collect();
+    let odd: Vec<Member> =
+        SHARED.iter().flat_map(|(key, _)| ODD.iter().map(|value| (key.clone(), (*value).to_owned()))).collect();
     let plain = SHARED.clone();
     let few: Vec<Member> = plain.iter().filter(|(key, _)| key.contains('i')).cloned().collect();
     prop_oneof![
@@ -153,8 +182,12 @@ fn document() -> impl Strategy<Value = String> {
 
 /// Documents of every nesting of the description's layers, right and wrong ones, in any spelling of their keys.
 fn document_of(members: Vec<Member>) -> BoxedStrategy<String> {
-    let keys: Vec<String> = DESCRIPTION["layer"].as_array().unwrap().iter().flat_map(|layer| texts(&layer["key"])).collect();
-    let spelled_one = |key: &str, at: usize| { let all = spelled(key); all[at % all.len()].clone() };
+    let keys: Vec<String> =
+        DESCRIPTION["layer"].as_array().unwrap().iter().flat_map(|layer| texts(&layer["key"])).collect();
+    let spelled_one = |key: &str, at: usize| {
+        let all = spelled(key);
+        all[at % all.len()].clone()
+    };
     let body = || object(&members, vec![("auditEvent".to_owned(), Just("{\"org\":\"umbrella\"}".to_owned()).boxed())]);
     let layer = |at: usize, spelling: usize| object(&members, vec![(spelled_one(&keys[at], spelling), body())]);
     let both = object(&members, vec![("eventBody".to_owned(), body()), ("auditEvent".to_owned(), body())]);

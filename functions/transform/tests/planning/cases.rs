@@ -59,7 +59,8 @@ fn case(name: &str) -> Option<Vec<String>> {
 }
 
 fn flat(n: u32, members: Value) -> String {
-    let mut event = json!({"eventId": format!("e-{n}"), "interactionId": format!("c-{n}"), "eventType": "STATE_CHANGE"});
+    let mut event =
+        json!({"eventId": format!("e-{n}"), "interactionId": format!("c-{n}"), "eventType": "STATE_CHANGE"});
     event.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     event.to_string()
 }
@@ -285,7 +286,8 @@ fn identity(n: u32, event_type: &str, at: i64, customer: &str) -> String {
 #[tokio::test]
 async fn a_deletion_makes_neither_subject_nor_link_and_widens_a_link_that_is_there() {
     let world = World::new();
-    let rows = || world.keys.table.items().into_iter().filter(|((_, sk), _)| sk.starts_with("INT#") || sk == "STATE").count();
+    let rows =
+        || world.keys.table.items().into_iter().filter(|((_, sk), _)| sk.starts_with("INT#") || sk == "STATE").count();
     world.bronze.seed(&key("a"), line(&identity(1, "DATA_DELETION", 0, "cust_hash_0a1b2c3")));
     world.settle(&[&key("a")]).await;
     assert_eq!((rows(), world.check().counts.planned), (0, 1));
@@ -293,7 +295,10 @@ async fn a_deletion_makes_neither_subject_nor_link_and_widens_a_link_that_is_the
     world.settle(&[&key("b")]).await;
     assert_eq!(rows(), 2);
     // Of another interaction: no link. Of this one: it reaches to the deletion.
-    let later = [identity(2, "DATA_DELETION", 3_000, "cust_hash_0a1b2c3"), identity(1, "DATA_DELETION", 5_000, "cust_hash_0a1b2c3")];
+    let later = [
+        identity(2, "DATA_DELETION", 3_000, "cust_hash_0a1b2c3"),
+        identity(1, "DATA_DELETION", 5_000, "cust_hash_0a1b2c3"),
+    ];
     world.bronze.seed(&key("c"), lines(&later));
     world.settle(&[&key("c")]).await;
     assert_eq!((rows(), world.check().counts.planned), (2, 4));

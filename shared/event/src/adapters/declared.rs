@@ -177,9 +177,11 @@ impl<'a> Reading<'a> {
     /// The kind, and an activity of its own, that another member makes of this kind.
     fn refined(&self, kind: KindId) -> (KindId, Option<&'static str>) {
         let is_so = |when: &When| match when {
-            When::Is(member, words) => self.own().get(*member).and_then(Value::as_str).is_some_and(|said| {
-                words.iter().any(|word| said.eq_ignore_ascii_case(word))
-            }),
+            When::Is(member, words) => self
+                .own()
+                .get(*member)
+                .and_then(Value::as_str)
+                .is_some_and(|said| words.iter().any(|word| said.eq_ignore_ascii_case(word))),
             When::Empty(names) => {
                 let mut there = names.iter().filter_map(|name| self.own().get(*name)).peekable();
                 there.peek().is_some() && !there.any(says_something)
@@ -195,7 +197,8 @@ impl<'a> Reading<'a> {
         for (depth, layer) in self.layers.inside_out().enumerate() {
             let own_names = depth == 0 && !shape.time.is_empty();
             let names = if own_names { &shape.time } else { &self.catalogue.shared.time };
-            let mut said = names.iter().filter_map(|name| layer.members.get(*name)).filter(|value| says_something(value));
+            let mut said =
+                names.iter().filter_map(|name| layer.members.get(*name)).filter(|value| says_something(value));
             if let Some(value) = said.next() {
                 return Ok((instant::read_value(value).ok_or(Rejection::NoTime)?, depth > 0));
             }

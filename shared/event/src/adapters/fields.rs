@@ -30,7 +30,8 @@ pub(super) fn take_fields<'a>(
         taking.members(bag, place);
     }
     let own = reading.layers.own();
-    let list = own.id.0.checked_sub(1).map(|at| &reading.catalogue.layers[usize::from(at)]).filter(|layer| layer.is_list);
+    let list =
+        own.id.0.checked_sub(1).map(|at| &reading.catalogue.layers[usize::from(at)]).filter(|layer| layer.is_list);
     if let (Some(_), Some(around)) = (list, reading.layers.around_own()) {
         taking.around(&around.members);
     }
@@ -144,7 +145,8 @@ impl<'a> Taking<'_, 'a> {
         }
         let definition = &self.catalogue.fields[used.field];
         // An entity's type and id are the record, and shown as such.
-        if matches!(self.event.record, Record::Entity { .. }) && ["entity_id", "entity_type"].contains(&definition.name) {
+        if matches!(self.event.record, Record::Entity { .. }) && ["entity_id", "entity_type"].contains(&definition.name)
+        {
             return;
         }
         let value = match whole(value).filter(|_| used.scale != 1) {

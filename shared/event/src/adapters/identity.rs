@@ -19,9 +19,9 @@ pub(super) fn identify(reading: &Reading<'_>, shape: &Shape, agents_leg: bool, e
         for rule in &reading.catalogue.identifiers {
             let in_layer = rule.layers.is_empty() || rule.layers.contains(&reading.layers.own().id);
             let outside = rule.outside_layers.contains(&reading.layers.own().id);
-            let directed = rule.direction.is_none_or(|wanted| {
-                direction.eq_ignore_ascii_case(wanted) && !(consults && wanted == OUTBOUND)
-            });
+            let directed = rule
+                .direction
+                .is_none_or(|wanted| direction.eq_ignore_ascii_case(wanted) && !(consults && wanted == OUTBOUND));
             if in_layer && !outside && directed {
                 take(reading, members, rule, event);
             }
@@ -81,7 +81,8 @@ fn name_address(event: &mut SourceEvent<'_>, value: &Value, otherwise: Kind) {
 /// telephone numbers.
 fn address_kind(members: &Members<'_>) -> Kind {
     let voice = ["VOICE", "CALLBACK", ""].iter().any(|media| word(members, "mediaType").eq_ignore_ascii_case(media));
-    let telephone = ["SMS", "WHATSAPP"].iter().any(|service| word(members, "messageType").eq_ignore_ascii_case(service));
+    let telephone =
+        ["SMS", "WHATSAPP"].iter().any(|service| word(members, "messageType").eq_ignore_ascii_case(service));
     if voice || telephone { Kind::Phone } else { Kind::MessagingAddress }
 }
 

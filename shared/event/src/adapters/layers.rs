@@ -5,7 +5,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::catalogue::{Catalogue, Layer as Description, LayerId, MemberPath, NAMES_MAX, NameId, Spelled, says_something};
+use crate::catalogue::{
+    Catalogue, Layer as Description, LayerId, MemberPath, NAMES_MAX, NameId, Spelled, says_something,
+};
 
 /// A JSON object.
 pub(super) type Object = Map<String, Value>;
@@ -53,7 +55,9 @@ impl<'a> Members<'a> {
 
     /// The member of this name; of several spellings the first that says anything.
     pub(super) fn member(&self, name: NameId) -> Option<&Member<'a>> {
-        self.spellings(name).min_by_key(|(spelling, member)| (!says_something(member.value), *spelling)).map(|(_, one)| one)
+        self.spellings(name)
+            .min_by_key(|(spelling, member)| (!says_something(member.value), *spelling))
+            .map(|(_, one)| one)
     }
 
     /// The first of what a member's spellings come to, in their order.
@@ -166,7 +170,8 @@ impl<'a> Layers<'a> {
 impl<'a> Layer<'a> {
     /// The layer of this description, if it stands here.
     fn inside(&self, catalogue: &Catalogue, id: LayerId, description: &Description) -> Option<Layer<'a>> {
-        let marked = description.when.is_empty() || description.when.iter().any(|name| self.members.get(*name).is_some());
+        let marked =
+            description.when.is_empty() || description.when.iter().any(|name| self.members.get(*name).is_some());
         if !marked {
             return None;
         }

@@ -8,9 +8,9 @@ use ledgerline_privacy::policy::{FieldRule, Policy, Rule, Store};
 use super::format::{self, Description, LookUp, SessionPart};
 use super::names::{KeyTable, NameId, Spelled, spellings};
 use super::{
-    Bag, Catalogue, DescriptionError, FieldDefinition, FieldUse, IdentifierRule, Kind, KindId, KindRule, Layer, LayerId,
-    MemberPath, MemberUse, Naming, Prefix, Presence, Refinement, Shape, SharedNames, Topic, Way, WellKnown, When,
-    pass_names, plain_word, row_begins_ms,
+    Bag, Catalogue, DescriptionError, FieldDefinition, FieldUse, IdentifierRule, Kind, KindId, KindRule, Layer,
+    LayerId, MemberPath, MemberUse, Naming, Prefix, Presence, Refinement, Shape, SharedNames, Topic, Way, WellKnown,
+    When, pass_names, plain_word, row_begins_ms,
 };
 use crate::source_event::Lifecycle;
 
@@ -36,8 +36,7 @@ pub(super) fn compile(json: &str) -> Compiled<Catalogue> {
     let layer_ids = layer_ids(&said.layer)?;
     let shared = names.shared(&said.names, [field_at("media")?, field_at("duration_ms")?, field_at("outcome_source")?]);
     let compiler = Compiler { kinds: &kind_ids, layers: &layer_ids, delivery: &said.names.delivery };
-    let shapes =
-        said.shape.iter().map(|shape| compiler.shape(shape, &mut names)).collect::<Compiled<Vec<Shape>>>()?;
+    let shapes = said.shape.iter().map(|shape| compiler.shape(shape, &mut names)).collect::<Compiled<Vec<Shape>>>()?;
     let identifiers = said.identifier.iter().map(|rule| compiler.identifier(rule, &mut names));
     let identifiers = identifiers.collect::<Compiled<Vec<IdentifierRule>>>()?;
     let refinements = said.refine.iter().map(|refine| compiler.refinement(refine, &kinds, &mut names));
@@ -206,11 +205,17 @@ struct Compiler<'d> {
 
 impl Compiler<'_> {
     fn layer(&self, key: &str, place: &str) -> Compiled<LayerId> {
-        self.layers.get(key).copied().ok_or_else(|| wrong(format!("{place} names the layer {key:?}, which there is not")))
+        self.layers
+            .get(key)
+            .copied()
+            .ok_or_else(|| wrong(format!("{place} names the layer {key:?}, which there is not")))
     }
 
     fn kind(&self, name: &str, place: &str) -> Compiled<KindId> {
-        self.kinds.get(name).copied().ok_or_else(|| wrong(format!("{place} names the kind {name:?}, which there is not")))
+        self.kinds
+            .get(name)
+            .copied()
+            .ok_or_else(|| wrong(format!("{place} names the kind {name:?}, which there is not")))
     }
 
     fn shape(&self, shape: &format::Shape, names: &mut Names) -> Compiled<Shape> {
@@ -371,7 +376,10 @@ fn words(kinds: &[format::Kind]) -> Compiled<HashMap<&'static str, KindId>> {
     for (at, kind) in kinds.iter().enumerate() {
         for word in &kind.words {
             if plain_word(word) != *word {
-                return Err(wrong(format!("{word:?} of the kind {:?} is never found: write its letters and digits alone, in lower case", kind.event_type)));
+                return Err(wrong(format!(
+                    "{word:?} of the kind {:?} is never found: write its letters and digits alone, in lower case",
+                    kind.event_type
+                )));
             }
             if words.insert(leak(word), KindId(at as u8)).is_some() {
                 return Err(wrong(format!("{word:?} is a word of two kinds")));
@@ -394,11 +402,15 @@ fn prefixes(said: &Description) -> Vec<(&'static str, Prefix)> {
 fn outcomes(rows: &[format::Outcome]) -> Compiled<HashMap<&'static str, Vec<(i64, &'static str)>>> {
     let mut outcomes: HashMap<&'static str, Vec<(i64, &'static str)>> = HashMap::new();
     for row in rows {
-        let from_ms = row_begins_ms(row.from.as_deref())
-            .ok_or_else(|| wrong(format!("a row of the outcome {:?} begins at {:?}, which is not a time", row.is, row.from)))?;
+        let from_ms = row_begins_ms(row.from.as_deref()).ok_or_else(|| {
+            wrong(format!("a row of the outcome {:?} begins at {:?}, which is not a time", row.is, row.from))
+        })?;
         for word in &row.words {
             if plain_word(word) != *word {
-                return Err(wrong(format!("{word:?} of the outcome {:?} is never found: write its letters and digits alone, in lower case", row.is)));
+                return Err(wrong(format!(
+                    "{word:?} of the outcome {:?} is never found: write its letters and digits alone, in lower case",
+                    row.is
+                )));
             }
             let meanings = outcomes.entry(leak(word)).or_default();
             if meanings.iter().any(|(other_ms, _)| *other_ms == from_ms) {
@@ -453,7 +465,9 @@ fn fields(said: &[format::Field], names: &mut Names) -> Compiled<Vec<FieldDefini
 fn lasting_fields(said: &Description) -> Compiled<Vec<&'static str>> {
     let field_of = |member: &String| {
         let field = said.field.iter().find(|field| field.from.contains(member));
-        field.map(|field| leak(&field.name)).ok_or_else(|| wrong(format!("{member:?} of [sessions] is a member of no field")))
+        field
+            .map(|field| leak(&field.name))
+            .ok_or_else(|| wrong(format!("{member:?} of [sessions] is a member of no field")))
     };
     said.sessions.lasting_by.iter().map(field_of).collect()
 }

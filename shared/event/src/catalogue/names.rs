@@ -23,9 +23,11 @@ pub(super) fn spellings(name: &str) -> Vec<String> {
         let pascal: String = words.iter().map(|word| capitalised(word)).collect();
         let mut all = vec![name.to_owned(), words.join("_"), pascal, words.join("-")];
         let mut seen = Vec::new();
-        all.retain(|spelling| !seen.contains(spelling) && {
-            seen.push(spelling.clone());
-            true
+        all.retain(|spelling| {
+            !seen.contains(spelling) && {
+                seen.push(spelling.clone());
+                true
+            }
         });
         return all;
     };
@@ -138,8 +140,7 @@ mod tests {
 
     #[test]
     fn every_key_is_found_and_no_other() {
-        let keys: Vec<&'static str> =
-            (0..300).map(|n| &*Box::leak(format!("key{n}").into_boxed_str())).collect();
+        let keys: Vec<&'static str> = (0..300).map(|n| &*Box::leak(format!("key{n}").into_boxed_str())).collect();
         let table = KeyTable::new(keys.iter().enumerate().map(|(n, key)| (*key, n)));
         for (n, key) in keys.iter().enumerate() {
             assert_eq!(table.find(hash(key.as_bytes()), key.as_bytes()), Some(n));

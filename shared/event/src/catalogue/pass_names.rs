@@ -116,7 +116,10 @@ pub(super) fn compile(said: &Description) -> KeyTable<PassName> {
         }
     }
     let spelled = roles.iter().flat_map(|(name, role)| {
-        spellings(name).into_iter().zip(0..).map(|(key, spelling)| (super::compile::leak(&key), PassName { role: *role, spelling }))
+        spellings(name)
+            .into_iter()
+            .zip(0..)
+            .map(|(key, spelling)| (super::compile::leak(&key), PassName { role: *role, spelling }))
     });
     KeyTable::new(spelled)
 }

@@ -33,7 +33,11 @@ fn changed(pointer: &str, value: Value) -> Result<Catalogue, String> {
 #[test]
 fn a_description_that_contradicts_itself_says_where() {
     for (pointer, value, said) in [
-        ("/shape/0/kind", json!("aws.serfice"), "the shape \"aws-service\" names the kind \"aws.serfice\", which there is not"),
+        (
+            "/shape/0/kind",
+            json!("aws.serfice"),
+            "the shape \"aws-service\" names the kind \"aws.serfice\", which there is not",
+        ),
         ("/shape/1/layer", json!("eventBodies"), "names the layer \"eventBodies\", which there is not"),
         ("/field/0/rule", json!("uuidd"), "the field \"account_number_hash\""),
         ("/field/0/name", json!("actor"), "actor"),

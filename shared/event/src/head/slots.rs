@@ -111,12 +111,8 @@ fn in_layer(place: Place, PassName { role, spelling }: PassName) -> Slot {
         Role::BatchMark if place != Place::Body => Slot::BatchMark,
         Role::Shaped => Slot::Shaped,
         Role::Provenance | Role::Adapter => Slot::Unusual,
-        Role::Source
-        | Role::DetailType
-        | Role::Envelope
-        | Role::Body(_)
-        | Role::Batch
-        | Role::BatchMark
-        | Role::Id => Slot::Nothing,
+        Role::Source | Role::DetailType | Role::Envelope | Role::Body(_) | Role::Batch | Role::BatchMark | Role::Id => {
+            Slot::Nothing
+        }
     }
 }
