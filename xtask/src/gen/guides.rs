@@ -157,7 +157,7 @@ impl House<'_> {
 
     /// The name under which the CRM knows a caller, without saying who it is.
     fn customer_id(&self, caller: &Caller) -> String {
-        format!("cust_hash_{}", self.hash(&caller.account))
+        format!("cust_hash_{}", self.hash(&format!("customer of {}", caller.account)))
     }
 
     /// A payment provider's token for the caller's card.
