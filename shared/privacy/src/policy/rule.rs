@@ -6,11 +6,10 @@
 use std::fmt;
 
 use serde_json::Value;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::clear::Clear;
 use crate::identifier::{CallingCode, Identifier, Kind, is_uuid};
+use crate::instant;
 use crate::pseudonym::PseudonymKey;
 use crate::vocabulary::{self, Vocabulary};
 use crate::words::is_phrase;
@@ -55,7 +54,7 @@ enum Form {
     Count,
     /// A whole number of milliseconds from 0 to [`MAX_DURATION_MS`].
     DurationMs,
-    /// A time.
+    /// A time, in any spelling that [`instant`] reads and that is no telephone number.
     Time,
     /// A flag.
     Bool,
@@ -232,33 +231,21 @@ fn whole_number(value: Raw<'_>) -> Option<i64> {
 /// too: see [`SECONDS_BELOW`] and [`NUMBERS_BEFORE_MS`].
 fn time(value: Raw<'_>) -> Option<i64> {
     let (ms, number) = match value {
-        Raw::Text(text) => (epoch_ms(value), bare_number(text)),
-        Raw::Json(Value::Number(number)) => (epoch_ms(value), number.as_f64()),
-        Raw::Json(_) => return None,
+        Raw::Text(text) => (instant::parse(text)?, bare_number(text)),
+        Raw::Json(value) => (instant::parse_value(value)?, value.as_f64()),
     };
     let before_ms = match number {
         Some(number) if number < SECONDS_BELOW => return None,
         Some(_) => NUMBERS_BEFORE_MS,
         None => PLAUSIBLE_MS.end,
     };
-    ms.filter(|ms| (PLAUSIBLE_MS.start..before_ms).contains(ms))
+    (PLAUSIBLE_MS.start..before_ms).contains(&ms).then_some(ms)
 }
 
 /// The number that a text is, if it is written with digits and no signs of a date.
 fn bare_number(text: &str) -> Option<f64> {
     let text = text.trim();
     text.bytes().all(|byte| byte.is_ascii_digit() || b"+.,eE".contains(&byte)).then(|| text.parse().unwrap_or(0.0))
-}
-
-fn epoch_ms(value: Raw<'_>) -> Option<i64> {
-    match value {
-        Raw::Json(Value::Number(number)) => number.as_i64(),
-        Raw::Text(text) => {
-            let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-            i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000)).ok()
-        }
-        Raw::Json(_) => None,
-    }
 }
 
 fn flag(value: Raw<'_>) -> Option<bool> {
@@ -295,8 +282,8 @@ pub(super) const MAX_DURATION_MS: i64 = 999_999_999;
 /// 2010-01-01 to 2100-01-01.
 const PLAUSIBLE_MS: std::ops::Range<i64> = 1_262_304_000_000..4_102_444_800_000;
 
-/// A bare number with fewer than 12 digits would be a count of seconds. National telephone numbers have ten digits, too, and
-/// those of the area codes 202 to 409 would be plausible seconds.
+/// A bare number below it would be a count of seconds, which is ten digits. National telephone numbers have ten, too, and those of the
+/// area codes 202 to 409 would be plausible seconds.
 const SECONDS_BELOW: f64 = 1e11;
 
 /// 2040-01-01. A bare number of 13 digits before it begins with 12 to 22 and is below 2.21e12: the shortest calling code of

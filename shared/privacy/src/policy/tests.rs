@@ -76,6 +76,10 @@ fn clear_values_are_normalised() {
         ("flow_version", json!("7.0"), json!("7.0")),
         ("started_at", json!(1_772_460_000_350_i64), json!("2026-03-02T14:00:00.350Z")),
         ("started_at", json!("2026-03-02T15:00:00.350999+01:00"), json!("2026-03-02T14:00:00.350Z")),
+        ("started_at", json!("2026-03-02T15:00:00.350+0100"), json!("2026-03-02T14:00:00.350Z")),
+        ("started_at", json!("1772460000350"), json!("2026-03-02T14:00:00.350Z")),
+        ("started_at", json!(1_772_460_000_350_999_i64), json!("2026-03-02T14:00:00.350Z")),
+        ("started_at", json!("20260302140000"), json!("2026-03-02T14:00:00.000Z")),
         ("requested_routings", json!(["Standard", "LAST"]), json!(["STANDARD", "LAST"])),
     ] {
         assert_eq!(clear_json(name, value.clone()), Some(stored), "{name} {value}");
