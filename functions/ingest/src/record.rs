@@ -39,6 +39,11 @@ pub(crate) struct Bronze {
 /// as base64 of base64, for it would never fit.
 const LINES_BYTES_MAX: usize = 3_000_000;
 
+/// What a line adds to its document, at least.
+const LINE_BYTES: usize = 160;
+/// The family of documents that ingest cannot place.
+const UNSORTED: &str = "unsorted";
+
 /// A source's clock may be ahead of Firehose's; an event within this is not in the future, and opens at most one more
 /// hourly partition.
 const CLOCK_SKEW_MS: i64 = 5 * 60 * 1_000;
@@ -70,13 +75,13 @@ fn documents(config: &Config, workspace: &mut Workspace, arrival_ms: i64, record
         match fragment {
             Fragment::Document(bytes, head) if head.is_batch() => {
                 let place = |(count, partition)| {
-                    first.get_or_insert(partition);
+                    first = first_placed(first, partition);
                     events += count;
                 };
                 fits = elements(config, workspace, arrival_ms, bytes, &head).map(place).is_some();
             }
             Fragment::Document(bytes, head) => {
-                first.get_or_insert(event(config, workspace, arrival_ms, bytes, &head));
+                first = first_placed(first, event(config, workspace, arrival_ms, bytes, &head));
                 events += 1;
             }
             Fragment::Garbage(bytes, reason) => {
@@ -91,6 +96,11 @@ fn documents(config: &Config, workspace: &mut Workspace, arrival_ms: i64, record
     }
     let partition = first.unwrap_or_else(|| Partition::quarantine(arrival_ms));
     Bronze { partition, events, quarantined }
+}
+
+/// The partition of the first document that could be placed; of the unsorted, if none could.
+fn first_placed(first: Option<Partition>, next: Partition) -> Option<Partition> {
+    first.filter(|first| first.event_type != UNSORTED || next.event_type == UNSORTED).or(Some(next))
 }
 
 /// A record that made [`to_bronze`] panic, kept as it came.
@@ -122,7 +132,7 @@ fn elements(
     let Some(batch) = batch::split(bytes) else {
         return Some((1, event(config, workspace, arrival_ms, bytes, head)));
     };
-    if workspace.lines.len() + batch.bytes() > LINES_BYTES_MAX {
+    if workspace.lines.len() + batch.bytes() + batch.count() * LINE_BYTES > LINES_BYTES_MAX {
         return None;
     }
     let mut first = None;
@@ -130,7 +140,7 @@ fn elements(
         // What was a document in a document is one of its own.
         for fragment in split(&document) {
             if let Fragment::Document(bytes, head) = fragment {
-                first.get_or_insert(event(config, workspace, arrival_ms, bytes, &head));
+                first = first_placed(first, event(config, workspace, arrival_ms, bytes, &head));
             }
         }
     }
@@ -180,7 +190,7 @@ fn by_adapter(config: &Config, workspace: &mut Workspace, document: &[u8], new: 
     let event = value.as_ref().ok().and_then(|value| adapt(value, &Context { default_org: &config.default_org }).ok());
     let Some(event) = event.filter(|event| instant::is_plausible(event.occurred_at_ms, arrival_ms)) else {
         write_event(&new, &mut workspace.lines);
-        return Partition { zone: "bronze", event_type: "unsorted", at_ms: arrival_ms, whole_day: false };
+        return Partition { zone: "bronze", event_type: UNSORTED, at_ms: arrival_ms, whole_day: false };
     };
     let line = NewEvent {
         org: &event.org,

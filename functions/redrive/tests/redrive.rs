@@ -220,9 +220,9 @@ fn after_ingest(events: &[&[u8]], garbage: &[&[u8]]) -> String {
     for raw in events {
         let event = bronze::NewEvent {
             org: "acme",
-            lineage_token: "t",
+            lineage_token: Some("t"),
             received_at_ms: NOW_MS,
-            occurred_at_ms: NOW_MS,
+            occurred_at_ms: Some(NOW_MS),
             source: None,
             cut: &[],
             raw,

@@ -74,7 +74,7 @@ pub struct Event {
     pub lineage_token: String,
     /// How it came by it.
     pub lineage_from: LineageFrom,
-    /// The pseudonym of what its source sent for a token and is none.
+    /// The pseudonym of what its source sent in place of a token.
     pub lineage_ref: Option<String>,
     /// Its line in the object, from 0.
     pub bronze_line: u64,
@@ -112,10 +112,10 @@ pub struct Read {
     pub repeated: u64,
     /// Lines that are no events.
     pub quarantined: u64,
-    /// Events whose outcome's word is in no row of the look-up.
-    pub unknown_outcomes: u64,
     /// Those lines, gzipped, if there are any.
     pub quarantine_gz: Option<Bytes>,
+    /// Events whose outcome's word is in no row of the look-up.
+    pub unknown_outcomes: u64,
 }
 
 impl Read {

@@ -361,13 +361,17 @@ fn first_ms(text: &str) -> Option<i64> {
     })
 }
 
-/// The last millisecond of what a range's end names: of the whole day, of the whole second. An end between two
+/// The last millisecond of what a range's end names: of the whole day, minute or second. An end between two
 /// milliseconds moves inward, to the earlier one.
 fn last_ms(text: &str) -> Option<i64> {
     day_ms(text).map(|first| first + DAY_MS - 1).or_else(|| {
         let Spelled { instant, precision } = zoned(text)?;
         let in_second = instant.ms.rem_euclid(1_000);
-        Some(if precision == Precision::Seconds { instant.ms - in_second + 999 } else { instant.ms })
+        Some(match precision {
+            Precision::Minutes => instant.ms + 59_999,
+            Precision::Seconds => instant.ms - in_second + 999,
+            Precision::Millis | Precision::Finer => instant.ms,
+        })
     })
 }
 

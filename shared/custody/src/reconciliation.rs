@@ -44,7 +44,7 @@ const HOUR_MS: i64 = 60 * 60 * 1000;
 const VERSION: u32 = 2;
 /// The partitions' families by occurrence.
 const FAMILIES: [&str; 2] = ["interaction", "entity"];
-/// The family by arrival.
+/// The families by arrival.
 const ARRIVALS: [&str; 2] = ["late", "unsorted"];
 
 /// An object in bronze, or an act, whose key begins with [`KEY_PREFIX`].

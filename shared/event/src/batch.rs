@@ -3,7 +3,7 @@
 //! Invariant: each document is the whole one with this element alone in its list, byte for byte; together they hold each element once,
 //! in their order. A list of one element, or of none, stays as it is.
 
-use crate::catalogue::{Catalogue, built_in};
+use crate::catalogue::{Catalogue, NameId, built_in};
 use crate::content_id::{elements, members, skip};
 use crate::scan::{Lexer, Text};
 
@@ -15,7 +15,7 @@ pub struct Batch<'a> {
     after: &'a [u8],
 }
 
-/// The batch in an I-JSON document that [`crate::head::Head::is_batch`] says is one; `None` if its list has fewer than two elements.
+/// The batch in an I-JSON document that [`crate::head::Head::is_batch`] says is one; `None` if its list has fewer than two elements, or none that names its interaction.
 pub fn split(document: &[u8]) -> Option<Batch<'_>> {
     let mut lexer = Lexer::new(document);
     let list = list_in(built_in(), &mut lexer, 0)?;
@@ -29,12 +29,28 @@ pub fn split(document: &[u8]) -> Option<Batch<'_>> {
         found.push(&document[start..lexer.at]);
         Some(())
     })?;
+    let events = found.iter().any(|element| is_event(built_in(), element));
     // Up to the bracket, and from the bracket that closes it.
-    (found.len() > 1).then_some(Batch {
+    (events && found.len() > 1).then_some(Batch {
         before: &document[..=list.start],
         elements: found,
         after: &document[list.end - 1..],
     })
+}
+
+/// Whether an element has one of the members that make an event of it.
+fn is_event(catalogue: &Catalogue, element: &[u8]) -> bool {
+    if !element.starts_with(b"{") {
+        return false;
+    }
+    let needed = |name: NameId| catalogue.layers.iter().any(|layer| layer.is_list && layer.needs.contains(&name));
+    let mut found = false;
+    let mut lexer = Lexer::new(element);
+    let read = members(&mut lexer, |lexer, key| {
+        found |= catalogue.name_of(&key.decode()).is_some_and(|spelled| needed(spelled.name));
+        skip(lexer, 1)
+    });
+    read.is_some() && found
 }
 
 /// Where the list lies, its brackets included: in the document, or in what its envelope holds.
@@ -110,12 +126,18 @@ mod tests {
 
     #[test]
     fn one_in_an_envelope_is_found_and_a_list_of_one_stays() {
-        let inside = documents(r#"{"source":"etl","detail":{"batchId":"b","Records":[{"x":1},{"x":2}]}}"#);
+        let inside = documents(r#"{"source":"etl","detail":{"batchId":"b","Records":[{"CaseId":1},{"x":2}]}}"#);
         assert_eq!(inside.len(), 2);
         assert_eq!(inside[1], r#"{"source":"etl","detail":{"batchId":"b","Records":[{"x":2}]}}"#);
-        for other in
-            [r#"{"records":[]}"#, r#"{"records":[{"x":1}]}"#, r#"{"records":7}"#, r#"{"a":{"records":[1,2]}}"#, "[1,2]"]
-        {
+        for other in [
+            r#"{"records":[]}"#,
+            r#"{"records":[{"x":1}]}"#,
+            r#"{"records":7}"#,
+            r#"{"a":{"records":[1,2]}}"#,
+            r#"{"records":["x","y"]}"#,
+            r#"{"records":[{"x":1},{"x":2}]}"#,
+            "[1,2]",
+        ] {
             assert_eq!(documents(other).len(), 0, "{other}");
         }
     }

@@ -1,7 +1,7 @@
 //! The description of the sources, compiled: which member is what, for the pass over the bytes and for the adapter alike.
 //!
 //! Invariant: no name of a member stands anywhere else in code. A description that contradicts itself does not compile, and
-//! says what is wrong with which part of it. Left out: descriptions that users bring; nothing here knows that there is one only.
+//! says what is wrong with which part of it. Left out: descriptions that users bring; nothing here assumes a single one.
 
 mod compile;
 mod format;
@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 use crate::instant;
 use crate::source_event::Lifecycle;
-pub(crate) use format::{IdentifierHook, ShapeHook};
+pub(crate) use format::ShapeHook;
 pub(crate) use names::{KeyTable, NameId, SPELLINGS, Spelled, hash};
 pub(crate) use pass_names::{PassName, Role};
 
@@ -43,7 +43,6 @@ pub struct Catalogue {
     pub(crate) refinements: Vec<Refinement>,
     prefixes: Vec<(&'static str, Prefix)>,
     process_names: Vec<(&'static str, &'static str)>,
-    pub(crate) lasting: Vec<NameId>,
     lasting_fields: Vec<&'static str>,
     outcomes: HashMap<&'static str, Vec<(i64, &'static str)>>,
     pub(crate) identifiers: Vec<IdentifierRule>,
@@ -107,7 +106,7 @@ impl Catalogue {
         }
         for (prefix, what) in &self.prefixes {
             let known = plain.strip_prefix(prefix).and_then(|rest| self.words.get(rest));
-            if let Some(&kind) = known.filter(|kind| what.any || **kind == self.well_known.state) {
+            if let Some(&kind) = known.filter(|kind| !what.not.contains(kind)) {
                 return (kind, what.media);
             }
         }
@@ -139,8 +138,12 @@ impl Catalogue {
 
     /// [`Catalogue::rank_of`] an entry, by its clear fields.
     pub fn rank_of_entry(&self, event_type: &str, fields: &Map<String, Value>) -> u8 {
-        let durations = self.lasting_fields.iter().filter_map(|name| fields.get(*name)?.as_i64());
-        self.rank_of(event_type, durations.reduce(i64::saturating_add))
+        self.rank_of(event_type, self.lasted_ms(|name| fields.get(name)?.as_i64()))
+    }
+
+    /// How long an event's session lasted, by the fields that say so; `None` if none does.
+    pub(crate) fn lasted_ms(&self, field: impl Fn(&str) -> Option<i64>) -> Option<i64> {
+        self.lasting_fields.iter().filter_map(|name| field(name)).reduce(i64::saturating_add)
     }
 
     /// Whether an event of this type says that its interaction is over.
@@ -200,6 +203,8 @@ pub(crate) struct Kind {
     is_final: bool,
     /// The number dialled on it may be a colleague's.
     pub(crate) agents_leg: bool,
+    /// An address in it may be that of the agent who did it.
+    pub(crate) by_agents: bool,
     /// It names nobody new.
     pub(crate) widen: bool,
 }
@@ -220,10 +225,10 @@ pub(crate) struct WellKnown {
 }
 
 /// What a prefix of a word tells.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Prefix {
     media: Option<&'static str>,
-    any: bool,
+    not: Vec<KindId>,
 }
 
 /// A member, or a member of one.
@@ -246,7 +251,7 @@ pub(crate) struct MemberUse {
     pub(crate) inner_list: bool,
 }
 
-/// A member as a field: which one, at which place among the members that may be it, times what.
+/// A member as a field: which field, its rank among that field's members, and the factor to multiply by.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FieldUse {
     pub(crate) field: usize,
@@ -297,6 +302,8 @@ pub(crate) struct Layer {
     pub(crate) needs: Vec<NameId>,
     pub(crate) is_envelope: bool,
     pub(crate) is_list: bool,
+    /// Only where the layer around it names no interaction.
+    pub(crate) anonymous: bool,
     /// What stands before its members' names where they stand outside, in all its spellings.
     pub(crate) flat: Vec<&'static str>,
 }
@@ -342,7 +349,8 @@ pub(crate) struct Shape {
     pub(crate) kind: KindRule,
     pub(crate) otherwise: Option<KindId>,
     pub(crate) native: Vec<MemberPath>,
-    /// Its own names of the time; empty: those that all share.
+    pub(crate) lifecycle: Option<Lifecycle>,
+    /// The names of the time: its own, then those that all share.
     pub(crate) time: Vec<NameId>,
     /// The members between which the event lasted.
     pub(crate) duration: Option<(NameId, NameId)>,
@@ -405,16 +413,30 @@ pub(crate) struct IdentifierRule {
     pub(crate) naming: Naming,
     pub(crate) from: Vec<MemberPath>,
     pub(crate) direction: Option<&'static str>,
-    pub(crate) layers: Vec<LayerId>,
-    pub(crate) outside_layers: Vec<LayerId>,
+    /// The kinds of event in which they do; none: all but the other kinds.
+    pub(crate) kinds: Vec<KindId>,
+    pub(crate) other_kinds: Vec<KindId>,
 }
 
-#[derive(Debug, Clone, Copy)]
+impl IdentifierRule {
+    /// Whether its members are addresses: of the customer, or of whoever acted.
+    pub(crate) fn names_address(&self) -> bool {
+        let address = |kind: &IdentifierKind| matches!(kind, IdentifierKind::Phone | IdentifierKind::Email);
+        matches!(&self.naming, Naming::Address(_)) || matches!(&self.naming, Naming::Kind(kind) if address(kind))
+    }
+}
+
+#[derive(Debug, Clone)]
 pub(crate) enum Naming {
     Kind(IdentifierKind),
     /// What its spelling says, else this; without it what carried the event says.
     Address(Option<IdentifierKind>),
-    Hook(IdentifierHook),
+    /// An object with a value and the value's type: the names of both, and the kind of each type.
+    Typed {
+        id: Vec<NameId>,
+        id_type: Vec<NameId>,
+        kinds: Vec<(&'static str, IdentifierKind)>,
+    },
 }
 
 /// Whether a value says anything: neither `null` nor blank.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: two events have one content id exactly if organisation, topic and record agree and, with a native id, it
 //! and the name that the source gives itself or, without one, if their bodies differ in nothing but white space, the
-//! order of members and the spelling of strings. A time that only an envelope tells counts beside a body, since nothing
+//! order of members, the spelling of strings and the members that their shape leaves out. A time that only an envelope tells counts beside a body, since nothing
 //! in the body tells two such events apart. Numbers count as they are written, so that no two numbers beyond a double's
 //! precision are taken for one.
 
@@ -87,11 +87,15 @@ fn leave_out(node: &mut Node<'_>, except: &[MemberPath]) {
     members.retain_mut(|(key, value)| {
         let Some(name) = name_of(key) else { return true };
         let mut paths = except.iter().filter(|path| path.first == name).peekable();
+        let mut emptied = false;
         if let Node::Object(inside) = value {
             let inner: Vec<_> = paths.clone().filter_map(|path| path.inner).collect();
+            let before = inside.len();
             inside.retain(|(key, _)| name_of(key).is_none_or(|name| !inner.contains(&name)));
+            // What holds nothing else is as if it were not there.
+            emptied = before > 0 && inside.is_empty();
         }
-        !paths.any(|path| path.inner.is_none())
+        !emptied && !paths.any(|path| path.inner.is_none())
     });
 }
 

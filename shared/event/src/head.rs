@@ -90,11 +90,16 @@ impl<'a> Head<'a> {
         Some(format!("{}/{}", entity_kind(self.entity_type.plain()?), self.entity_id.plain()?))
     }
 
-    /// When it happened, epoch milliseconds: what the innermost layer says that says anything. One that cannot be read gives way
-    /// to no other.
+    /// When it happened, epoch milliseconds: the time in the innermost layer that has one. An unreadable time is not replaced by an
+    /// outer one.
     pub fn occurred_at_ms(&self) -> Option<i64> {
         let said = self.times.iter().find(|level| level.found.is_some())?;
         said.plain().and_then(instant::parse)
+    }
+
+    /// Whether any layer names an interaction, usable or not.
+    fn names_interaction(&self) -> bool {
+        self.interaction.found.is_some()
     }
 
     /// Whether the document holds a list of events, to be split by [`crate::batch::split`].
@@ -165,8 +170,8 @@ struct Outline {
     /// A mark of a shape that names its record in a way of its own.
     shaped: bool,
     /// A list of events, and what stands beside one.
-    batch: bool,
-    batch_mark: bool,
+    batch: [bool; LEVELS],
+    batch_mark: [bool; LEVELS],
 }
 
 impl Outline {

@@ -55,7 +55,11 @@ pub(crate) fn sent(value: &Value) -> Sent<'_> {
         Value::Null | Value::Bool(_) => Sent::Nothing,
         _ => match (Provenance::read(value), value) {
             (Some(provenance), _) => Sent::Provenance(Box::new(provenance)),
-            (None, Value::String(text)) => Sent::Refused(text.clone()),
+            // What was wrapped is refused by itself, so that every wrapping of it is found alike.
+            (None, Value::String(text)) => {
+                let wrapped = in_text(text).and_then(|inner| Provenance::refused_id(&inner));
+                Sent::Refused(wrapped.unwrap_or_else(|| text.clone()))
+            }
             (None, Value::Number(number)) => Sent::Refused(number.to_string()),
             (None, object) => Provenance::refused_id(object).map_or(Sent::Nothing, Sent::Refused),
         },
@@ -75,11 +79,13 @@ fn is_token(text: &str) -> bool {
     is_uuid(bytes) || is_trace_id(bytes) || is_ulid(bytes) || is_trace_parent(bytes)
 }
 
-/// One to six decimal digits, fewer than any telephone number has; or 8 to 31 hexadecimal ones, at least one of them a letter.
+/// One to six decimal digits, fewer than any telephone number has; or 8 to 31 hexadecimal ones, at least one of them a letter, and
+/// never more than six decimal ones in a row.
 fn is_short_number(b: &[u8]) -> bool {
     let decimal = (1..=6).contains(&b.len()) && b.iter().all(u8::is_ascii_digit);
     let hexadecimal = (8..=31).contains(&b.len()) && b.iter().all(u8::is_ascii_hexdigit);
-    decimal || (hexadecimal && b.iter().any(u8::is_ascii_alphabetic))
+    let runs = || b.split(u8::is_ascii_alphabetic).map(<[u8]>::len);
+    decimal || (hexadecimal && b.iter().any(u8::is_ascii_alphabetic) && runs().all(|run| run <= 6))
 }
 
 fn is_uuid(b: &[u8]) -> bool {
@@ -211,6 +217,7 @@ impl Provenance {
         let mut value = id_in(object.as_object()?)?.clone();
         for _ in 0..NESTED_MAX {
             match &value {
+                Value::Number(number) => return Some(number.to_string()),
                 Value::String(text) => match in_text(text) {
                     Some(inner) => value = inner,
                     None => return Some(text.clone()),
@@ -331,6 +338,7 @@ mod tests {
             "lt-12345678",
             "lt-",
             "lt-deadbee",
+            "id-15555550142e",
             "corr-beadface-cafe",
             "jane-98765",
             "johnsmith-bd86e063-8107-5582-8732-b94e6fbe5587",

@@ -61,7 +61,7 @@ pub struct SourceEvent<'a> {
     pub lineage_token: Cow<'a, str>,
     /// How the event came by it.
     pub lineage_from: LineageFrom,
-    /// What the source sent for a token and is none.
+    /// What the source sent in place of a token.
     pub refused_token: Option<Personal>,
     /// The provenance that the source sent along.
     pub provenance: Option<Provenance>,

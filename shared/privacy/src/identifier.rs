@@ -32,7 +32,7 @@ pub enum Kind {
     CustomerIdHash,
     /// An agent's user id.
     Agent,
-    /// What a source sent for a lineage token and is none: a name, a number, a sentence.
+    /// What a source sent in place of a lineage token: a name, a number, a sentence.
     LineageToken,
 }
 
@@ -182,6 +182,7 @@ fn names_somebody(value: &str) -> bool {
         && value.len() <= MAX_OPAQUE_BYTES
         && !value.chars().any(char::is_control)
         && !phone::is_withheld(value)
+        && value.bytes().any(|byte| byte != b'0')
         && !NO_VALUE.iter().any(|none| value.eq_ignore_ascii_case(none))
 }
 
@@ -204,8 +205,20 @@ const MAX_EMAIL_BYTES: usize = 254;
 /// Longer than every id or hash that we know of (a SHA-512 in hex has 128 characters), shorter than a text.
 const MAX_OPAQUE_BYTES: usize = 512;
 
-/// What systems write where they have nothing to write.
-const NO_VALUE: &[&str] = &["null", "none", "nil", "undefined", "n/a", "-", "00000000-0000-0000-0000-000000000000"];
+/// What systems write where they have nothing to write: words, and MD5, SHA-1, SHA-256 and SHA-512 of nothing.
+const NO_VALUE: &[&str] = &[
+    "null",
+    "none",
+    "nil",
+    "undefined",
+    "n/a",
+    "-",
+    "00000000-0000-0000-0000-000000000000",
+    "d41d8cd98f00b204e9800998ecf8427e",
+    "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e",
+];
 
 #[cfg(test)]
 mod tests {
@@ -268,7 +281,7 @@ mod tests {
     #[test]
     fn what_names_nobody_is_no_identifier() {
         for kind in Kind::ALL {
-            for raw in ["", "  ", "null", "anonymous", "unknown", "N/A", "-", "Restricted", "a\u{0}b"] {
+            for raw in ["", "  ", "null", "anonymous", "unknown", "N/A", "-", "Restricted", "a\u{0}b", "0", "0000"] {
                 assert_eq!(parse(kind, raw), None, "{kind} {raw:?}");
             }
         }

@@ -95,7 +95,7 @@ pub fn is_plausible(ms: i64, received_at_ms: i64) -> bool {
     (EARLIEST_MS..=received_at_ms.saturating_add(AHEAD_MS)).contains(&ms)
 }
 
-/// [`read`] for whoever must know how much was spelled out: any instant of the years 0 to 9999 (and, through an offset, a
+/// [`read`] for callers that need the precision: any instant of the years 0 to 9999 (and, through an offset, a
 /// day more at each end).
 pub fn spelled(text: &str) -> Option<Spelled> {
     let text = text.trim();
@@ -105,6 +105,11 @@ pub fn spelled(text: &str) -> Option<Spelled> {
         (_, Some(b'T' | b't')) => basic(bytes),
         _ => Number::of(text)?.spelled(),
     }
+}
+
+/// Whether a JSON text spells an instant, be it one that [`read`] does not reach: `0001-01-01T00:00:00Z`.
+pub fn is_spelled(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| spelled(text).is_some())
 }
 
 fn within_reach(spelled: Spelled) -> Option<Instant> {
@@ -155,7 +160,7 @@ fn zoned(date: [i64; 3], time: [i64; 3], (millis, precision): (u64, Precision), 
     zone_ends.then_some(Spelled { instant, precision })
 }
 
-/// The milliseconds of what follows seconds, and how much was said. No fraction is one, too; a dot without digits is none.
+/// The milliseconds of what follows seconds, and how much was said. A missing fraction is allowed; a dot without digits is not.
 fn fraction(rest: &[u8]) -> Option<((u64, Precision), &[u8])> {
     let Some(rest) = one_of(rest, b".,") else { return Some(((0, Precision::Seconds), rest)) };
     let (digits, rest) = rest.split_at(leading_digits(rest));

@@ -39,6 +39,7 @@ pub(crate) const ALL: &[Vocabulary] = &[
     Vocabulary { name: "resolution_source", words: RESOLUTION_SOURCE },
     Vocabulary { name: "routing", words: ROUTING },
     Vocabulary { name: "service_name", words: SERVICE_NAME },
+    Vocabulary { name: "status", words: STATUS },
     Vocabulary { name: "transfer_type", words: TRANSFER_TYPE },
     Vocabulary { name: "wrapup_code", words: WRAPUP_CODE },
 ];
@@ -199,8 +200,14 @@ const WRAPUP_CODE: &[&str] = &[
 
 /// How an interaction ended, in the words of the flat shapes.
 const OUTCOME: &[&str] = &[
-    "ABANDONED", "BUSY", "CALLBACK_REQUESTED", "CANCELLED", "COMPLETED", "CONTAINED", "DROPPED", "ESCALATED", "FAILED",
-    "FAILURE", "NO_ANSWER", "RESOLVED", "SELF_SERVED", "SUCCESS", "TRANSFERRED", "UNKNOWN", "UNRESOLVED", "VOICEMAIL",
+    "ABANDONED", "ANSWERED", "BUSY", "CALLBACK_REQUESTED", "COMPLETED", "CONTAINED", "DROPPED", "ESCALATED", "FAILED",
+    "NO_ANSWER", "RESOLVED", "TRANSFERRED", "UNKNOWN", "UNRESOLVED", "VOICEMAIL",
+];
+
+/// How a request, a deletion or an action went.
+const STATUS: &[&str] = &[
+    "CANCELLED", "COMPLETED", "ERROR", "FAILED", "FAILURE", "IN_PROGRESS", "INITIATED", "PARTIAL", "PENDING", "REJECTED",
+    "SUCCESS", "UNKNOWN",
 ];
 
 /// What told who a customer is.

@@ -318,6 +318,6 @@ fn an_outcome_that_nobody_knows_is_unknown_and_counted_and_its_word_is_masked() 
     let read = read(&[row(1, "Abandoned"), row(2, "Cancelled"), row(3, "Jane hung up on us")]);
     let outcomes: Vec<Option<Value>> = read.events.iter().map(|event| field(event, "outcome")).collect();
     assert_eq!(outcomes, [Some(json!("ABANDONED")), Some(json!("ABANDONED")), Some(json!("UNKNOWN"))]);
-    assert_eq!((read.unknown_outcomes, &*read.events[2].masked), (1, &["outcome_source"][..]));
+    assert_eq!((read.unknown_outcomes, &*read.events[2].masked), (1, &["outcome_source", "source_event_type"][..]));
     assert!(!read.events[2].line.contains("Jane"));
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::fields::take_fields;
 use super::identity::identify;
 use super::layers::{Layers, Members, Object};
-use super::{hooks, is_stated_org, org_of_source, record};
+use super::{hooks, is_stated_org, names_nothing, org_of_source, record};
 use crate::catalogue::{Catalogue, KindId, KindRule, NameId, Shape, ShapeHook, Topic, When, says_something};
 use crate::document::Rejection;
 use crate::instant::{self, Instant};
@@ -64,10 +64,8 @@ impl<'a> Reading<'a> {
         let (kind, topic, media) = self.kind_and_topic(shape);
         let (at, time_from_envelope) = self.occurred(shape)?;
         let lineage = self.lineage(&record);
-        let (kind, activity) = self.refined(kind);
-        let kind = self.catalogue.kind(kind);
-        let own = self.own();
-        let lasted_ms = self.lasted_ms();
+        let (kind_id, activity) = self.refined(kind);
+        let kind = self.catalogue.kind(kind_id);
         let mut event = SourceEvent {
             org: self.org(),
             source: shape.source,
@@ -75,7 +73,7 @@ impl<'a> Reading<'a> {
             schema_version: self.schema_version(),
             event_type: kind.event_type,
             activity: activity.unwrap_or(kind.activity),
-            lifecycle: kind.lifecycle,
+            lifecycle: shape.lifecycle.unwrap_or(kind.lifecycle),
             participant_id: self.own_text(&self.catalogue.shared.participant),
             session_id: self.own_text(&self.catalogue.shared.session),
             occurred_at_ms: at.ms,
@@ -84,22 +82,25 @@ impl<'a> Reading<'a> {
             native_id: self.native_id(shape, &record),
             source_name: self.source_name(),
             sequence: self.sequence(),
-            rank: kind.rank_in_time(lasted_ms),
+            rank: 0,
             record,
             lineage_token: lineage.token,
             lineage_from: lineage.from,
             refused_token: lineage.refused,
             provenance: lineage.provenance,
             links: if kind.widen { Links::WidenOnly } else { Links::Create },
-            fields: Vec::with_capacity(own.len() + 2),
+            fields: Vec::with_capacity(self.own().len() + 2),
             unknown_outcome: false,
             identifiers: Vec::new(),
             extra: Vec::new(),
             body: self.body(shape),
         };
         take_fields(&self, shape, media, &mut event);
+        let duration =
+            |name: &str| event.fields.iter().find(|field| field.name == name).and_then(|field| whole(&field.value));
+        event.rank = kind.rank_in_time(self.catalogue.lasted_ms(duration));
         if shape.identify {
-            identify(&self, shape, kind.agents_leg, &mut event);
+            identify(&self, shape, (kind_id, kind), &mut event);
         }
         Ok(event)
     }
@@ -116,7 +117,7 @@ impl<'a> Reading<'a> {
             && shape.presence.is_met(|path| own.says(catalogue, path))
             && shape.objects.iter().all(|name| own.get(*name).is_some_and(Value::is_object))
             && shape.equals.iter().all(is_word)
-            && !(shape.anonymous && record::names_interaction(self))
+            && !(shape.anonymous && record::is_named(self))
     }
 
     fn has_topic(&self, topic: &Topic) -> bool {
@@ -150,28 +151,38 @@ impl<'a> Reading<'a> {
         (shape.otherwise.filter(|_| kind == other).unwrap_or(kind), topic, media)
     }
 
-    /// The kind of a flat event: by the Genesys topic that it was made from, by its own word, or by the state that it reached where
-    /// the word says only that the state changed.
+    /// The kind of a flat event: by the Genesys topic that it was made from, by the first of its words that is known, or by the state that
+    /// it reached where the word says only that the state changed. A bag's words count where the event has none of its own.
     fn kind_of_words(&self) -> (KindId, Option<&'static str>) {
         let (catalogue, shared) = (self.catalogue, &self.catalogue.shared);
         let topic = self.own().get(shared.topic_name).and_then(Value::as_str).and_then(hooks::conversation_topic);
         if let Some(kind) = topic.and_then(|suffix| catalogue.kind_of_topic(suffix)) {
             return (kind, None);
         }
-        let word = |names: &[NameId]| {
-            let of = |members: &Members<'a>| names.iter().find_map(|name| members.get(*name)?.as_str());
-            self.own_and_bags().find_map(of)
-        };
         let (other, state) = (catalogue.well_known.other, catalogue.well_known.state);
-        let (kind, media) = word(&shared.kind_word).map_or((other, None), |said| catalogue.kind_of_word(said));
-        if kind != other && kind != state {
-            return (kind, media);
+        let words = |members: &Members<'a>, names: &[NameId]| -> Vec<&'a str> {
+            let said =
+                names.iter().filter_map(|name| members.get(*name).filter(|value| says_something(value))?.as_str());
+            said.collect()
+        };
+        let own = words(self.own(), &shared.kind_word);
+        let said = match own.is_empty() {
+            false => own,
+            true => self.bags.iter().flat_map(|(_, bag)| words(bag, &shared.kind_word)).collect(),
+        };
+        let (kind, media) = said
+            .iter()
+            .map(|word| catalogue.kind_of_word(word))
+            .find(|(kind, _)| *kind != other)
+            .unwrap_or((other, None));
+        if kind == state {
+            let mut reached = self.own_and_bags().flat_map(|members| words(members, &shared.state));
+            let known = reached.find_map(|said| Some(catalogue.kind_of_word(said).0).filter(|kind| *kind != other));
+            return (known.unwrap_or(state), media);
         }
-        let reached = word(&shared.state).map(|said| match catalogue.kind_of_word(said).0 {
-            known if known != other => known,
-            _ => state,
-        });
-        (reached.unwrap_or(kind), media)
+        // A state of its own that nobody knows is one all the same.
+        let has_state = kind == other && !words(self.own(), &shared.state).is_empty();
+        (if has_state { state } else { kind }, media)
     }
 
     /// The kind, and an activity of its own, that another member makes of this kind.
@@ -183,7 +194,8 @@ impl<'a> Reading<'a> {
                 .and_then(Value::as_str)
                 .is_some_and(|said| words.iter().any(|word| said.eq_ignore_ascii_case(word))),
             When::Empty(names) => {
-                let mut there = names.iter().filter_map(|name| self.own().get(*name)).peekable();
+                let all = self.own_and_bags().flat_map(|members| names.iter().filter_map(|name| members.get(*name)));
+                let mut there = all.peekable();
                 there.peek().is_some() && !there.any(says_something)
             }
         };
@@ -195,21 +207,16 @@ impl<'a> Reading<'a> {
     /// another says.
     fn occurred(&self, shape: &Shape) -> Result<(Instant, bool), Rejection> {
         for (depth, layer) in self.layers.inside_out().enumerate() {
-            let own_names = depth == 0 && !shape.time.is_empty();
-            let names = if own_names { &shape.time } else { &self.catalogue.shared.time };
+            let names = if depth == 0 { &shape.time } else { &self.catalogue.shared.time };
             let mut said =
                 names.iter().filter_map(|name| layer.members.get(*name)).filter(|value| says_something(value));
             if let Some(value) = said.next() {
-                return Ok((instant::read_value(value).ok_or(Rejection::NoTime)?, depth > 0));
+                // A time that no calendar of ours reaches is one all the same.
+                let beyond = || if instant::is_spelled(value) { Rejection::ImplausibleTime } else { Rejection::NoTime };
+                return Ok((instant::read_value(value).ok_or_else(beyond)?, depth > 0));
             }
         }
         Err(Rejection::NoTime)
-    }
-
-    /// How long the session lasted that this may be the end of.
-    fn lasted_ms(&self) -> Option<i64> {
-        let durations = self.catalogue.lasting.iter().filter_map(|name| whole(self.own().get(*name)?));
-        durations.reduce(i64::saturating_add)
     }
 
     /// The organisation: the partner source's, else the event's, else the default.
@@ -247,8 +254,8 @@ impl<'a> Reading<'a> {
     }
 
     fn sequence(&self) -> Option<i64> {
-        let value = self.catalogue.shared.sequence.iter().find_map(|name| self.own().get(*name))?;
-        value.as_i64().or_else(|| value.as_str()?.parse().ok())
+        let whole = |value: &Value| value.as_i64().or_else(|| value.as_str()?.parse().ok());
+        self.catalogue.shared.sequence.iter().find_map(|name| self.own().first(*name, whole))
     }
 
     /// The source's own id of the event: not a placeholder of a template, and not the interaction's id.
@@ -258,7 +265,12 @@ impl<'a> Reading<'a> {
         }
         let placeholders = &self.catalogue.shared.placeholder_ids;
         let ids = shape.native.iter().filter_map(|path| text(self.own().at(self.catalogue, path)?));
-        ids.into_iter().find(|id| !placeholders.contains(&&**id) && !record.is_interaction(id))
+        let usable = |id: &Cow<'a, str>| {
+            !names_nothing(id.trim())
+                && !placeholders.contains(&&**id)
+                && !record::interactions(self).any(|other| other == *id)
+        };
+        ids.into_iter().find(|id| usable(id) && !record.is_interaction(id))
     }
 
     /// What names the event where it has no id of its own.
@@ -267,8 +279,7 @@ impl<'a> Reading<'a> {
             return Body { path: Vec::new(), except: &[], has_time: true };
         }
         let own = self.layers.own();
-        let times = if shape.time.is_empty() { &self.catalogue.shared.time } else { &shape.time };
-        let has_time = times.iter().any(|name| own.members.get(*name).is_some_and(says_something));
+        let has_time = shape.time.iter().any(|name| own.members.get(*name).is_some_and(says_something));
         Body { path: own.path.clone(), except: &shape.except, has_time }
     }
 
@@ -276,11 +287,11 @@ impl<'a> Reading<'a> {
     /// place, if that is no token.
     fn lineage(&self, record: &Record<'a>) -> Lineage<'a> {
         let mut found = Found::default();
-        for layer in self.layers.inside_out() {
+        for layer in self.layers.of_the_event() {
             found.look_into(self.catalogue, &layer.members);
         }
         for bag in self.catalogue.bags.iter().filter(|bag| bag.token) {
-            for layer in self.layers.inside_out() {
+            for layer in self.layers.of_the_event() {
                 if let Some(object) = layer.members.get(bag.key).and_then(Value::as_object) {
                     found.look_into(self.catalogue, &Members::of(self.catalogue, object));
                 }
@@ -334,8 +345,17 @@ impl<'a> Found<'a> {
             Some(Sent::Nothing) | None => {}
         }
         let provenance = catalogue.shared.provenance.iter().find_map(|name| members.get(*name));
-        if let Some(sent) = provenance.and_then(Provenance::read) {
-            self.provenance.get_or_insert(sent);
+        match provenance.map(lineage::sent) {
+            Some(Sent::Provenance(sent)) => {
+                self.provenance.get_or_insert(*sent);
+            }
+            Some(Sent::Token(token)) => {
+                self.token.get_or_insert(Cow::Borrowed(token));
+            }
+            Some(Sent::Refused(refused)) => {
+                self.refused.get_or_insert_with(|| Personal::new(refused));
+            }
+            Some(Sent::Nothing) | None => {}
         }
     }
 }
@@ -381,6 +401,8 @@ pub(super) fn whole(value: &Value) -> Option<i64> {
 /// A version as sources number them: `2`, `v1.0`, `1.12.3`.
 fn is_version(text: &str) -> bool {
     let numbers = text.strip_prefix('v').unwrap_or(text);
+    // More digits may be somebody's number.
+    let few = numbers.bytes().filter(u8::is_ascii_digit).count() <= 6;
     let is_number = |part: &str| (1..=4).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-    numbers.split('.').count() <= 3 && numbers.split('.').all(is_number)
+    few && numbers.split('.').count() <= 3 && numbers.split('.').all(is_number)
 }

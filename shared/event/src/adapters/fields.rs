@@ -140,7 +140,7 @@ impl<'a> Taking<'_, 'a> {
     }
 
     fn take(&mut self, used: FieldUse, value: &'a Value, place: u16) {
-        if value.is_null() {
+        if !says_something(value) {
             return;
         }
         let definition = &self.catalogue.fields[used.field];

@@ -6,24 +6,30 @@ use serde_json::Value;
 
 use super::declared::Reading;
 use super::layers::Members;
-use crate::catalogue::{IdentifierHook, IdentifierRule, Naming, Shape, ShapeHook};
+use crate::catalogue::{IdentifierRule, Kind as EventKind, KindId, NameId, Naming, Shape, ShapeHook, says_something};
 use crate::source_event::SourceEvent;
 
 /// Takes the customer's identifiers, in the description's order, of the event's own members and of its bags.
-pub(super) fn identify(reading: &Reading<'_>, shape: &Shape, agents_leg: bool, event: &mut SourceEvent<'_>) {
+pub(super) fn identify(
+    reading: &Reading<'_>,
+    shape: &Shape,
+    (kind_id, kind): (KindId, &EventKind),
+    event: &mut SourceEvent<'_>,
+) {
     // An agent's outbound leg may be a consultation of a colleague: the number dialled on it is the customer's only where the topic is
     // not about an agent; the customer's own leg says it anyway.
-    let consults = agents_leg && shape.hook == Some(ShapeHook::GenesysTopic);
+    let consults = kind.agents_leg && shape.hook == Some(ShapeHook::GenesysTopic);
+    let direction = field(event, "direction").to_owned();
+    let otherwise = address_kind(event);
     for members in reading.own_and_bags() {
-        let direction = word(members, "direction");
         for rule in &reading.catalogue.identifiers {
-            let in_layer = rule.layers.is_empty() || rule.layers.contains(&reading.layers.own().id);
-            let outside = rule.outside_layers.contains(&reading.layers.own().id);
+            let in_kind = rule.kinds.is_empty() || rule.kinds.contains(&kind_id);
+            let outside = rule.other_kinds.contains(&kind_id) || (kind.by_agents && rule.names_address());
             let directed = rule
                 .direction
                 .is_none_or(|wanted| direction.eq_ignore_ascii_case(wanted) && !(consults && wanted == OUTBOUND));
-            if in_layer && !outside && directed {
-                take(reading, members, rule, event);
+            if in_kind && !outside && directed {
+                take(reading, members, rule, otherwise, event);
             }
         }
     }
@@ -31,16 +37,29 @@ pub(super) fn identify(reading: &Reading<'_>, shape: &Shape, agents_leg: bool, e
 
 const OUTBOUND: &str = "OUTBOUND";
 
-fn take(reading: &Reading<'_>, members: &Members<'_>, rule: &IdentifierRule, event: &mut SourceEvent<'_>) {
-    for path in &rule.from {
-        let value = members.at(reading.catalogue, path);
-        match rule.naming {
-            Naming::Kind(kind) => name(event, kind, value),
-            Naming::Address(otherwise) => {
-                let Some(value) = value else { continue };
-                name_address(event, value, otherwise.unwrap_or_else(|| address_kind(members)));
+/// Takes what a rule's members name. `carried`: what a bare address is by what carried the event.
+fn take(
+    reading: &Reading<'_>,
+    members: &Members<'_>,
+    rule: &IdentifierRule,
+    carried: Kind,
+    event: &mut SourceEvent<'_>,
+) {
+    for value in rule.from.iter().filter_map(|path| members.at(reading.catalogue, path)) {
+        match &rule.naming {
+            Naming::Kind(kind) => name(event, *kind, Some(value)),
+            Naming::Address(otherwise) => name_address(event, value, otherwise.unwrap_or(carried)),
+            Naming::Typed { id, id_type, kinds } => {
+                let Some(object) = value.as_object() else { continue };
+                let inside = Members::of(reading.catalogue, object);
+                let said = |names: &[NameId]| {
+                    names.iter().find_map(|name| inside.get(*name).filter(|value| says_something(value)))
+                };
+                let word = said(id_type).and_then(Value::as_str).unwrap_or_default();
+                if let Some((_, kind)) = kinds.iter().find(|(known, _)| word.eq_ignore_ascii_case(known)) {
+                    name(event, *kind, said(id));
+                }
             }
-            Naming::Hook(IdentifierHook::Journey) => name_journey(event, value),
         }
     }
 }
@@ -79,30 +98,15 @@ fn name_address(event: &mut SourceEvent<'_>, value: &Value, otherwise: Kind) {
 
 /// What a bare address is, by what carried the event: a telephone number in voice and in the messaging services whose addresses are
 /// telephone numbers.
-fn address_kind(members: &Members<'_>) -> Kind {
-    let voice = ["VOICE", "CALLBACK", ""].iter().any(|media| word(members, "mediaType").eq_ignore_ascii_case(media));
-    let telephone =
-        ["SMS", "WHATSAPP"].iter().any(|service| word(members, "messageType").eq_ignore_ascii_case(service));
-    if voice || telephone { Kind::Phone } else { Kind::MessagingAddress }
+fn address_kind(event: &SourceEvent<'_>) -> Kind {
+    let is_one_of = |name: &str, words: &[&str]| words.iter().any(|word| field(event, name).eq_ignore_ascii_case(word));
+    let voice = is_one_of("media", &["VOICE", "CALLBACK", "PHONE", "SMS", ""]);
+    if voice || is_one_of("message_type", &["SMS", "WHATSAPP"]) { Kind::Phone } else { Kind::MessagingAddress }
 }
 
-fn word<'a>(members: &Members<'a>, key: &str) -> &'a str {
-    let found = crate::catalogue::built_in().name_of(key);
-    found.and_then(|spelled| members.get(spelled.name)).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// A journey names its customer by a value and its type; a cookie names a browser, which is nobody.
-fn name_journey(event: &mut SourceEvent<'_>, customer: Option<&Value>) {
-    let Some(customer) = customer else { return };
-    let kind = customer.get("customerIdType").or_else(|| customer.get("idType")).and_then(Value::as_str);
-    let id = customer.get("customerId").or_else(|| customer.get("id"));
-    match kind.unwrap_or_default().to_ascii_lowercase().as_str() {
-        "email" => name(event, Kind::Email, id),
-        "phone" => name(event, Kind::Phone, id),
-        "externalcontactid" => name(event, Kind::ExternalContact, id),
-        "customerid" | "customer_id" => name(event, Kind::Account, id),
-        _ => {}
-    }
+/// The text of a field that was taken; empty if there is none.
+fn field<'e>(event: &'e SourceEvent<'_>, name: &str) -> &'e str {
+    event.fields.iter().find(|field| field.name == name).and_then(|field| field.value.as_str()).unwrap_or_default()
 }
 
 /// Identifiers taken from one list: a conversation has a handful of contacts; a longer list names a crowd.

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use super::declared::text;
 use crate::catalogue::{
     Catalogue, Layer as Description, LayerId, MemberPath, NAMES_MAX, NameId, Spelled, says_something,
 };
@@ -112,6 +113,8 @@ pub(super) struct Layer<'a> {
     pub(super) members: Members<'a>,
     /// The keys that lead to it, as the document spells them.
     pub(super) path: Vec<&'a str>,
+    /// It is one of a list's elements.
+    is_element: bool,
 }
 
 /// A document's layers, from the outside in.
@@ -123,7 +126,8 @@ pub(super) struct Layers<'a> {
 
 impl<'a> Layers<'a> {
     pub(super) fn of(catalogue: &Catalogue, document: &'a Object) -> Self {
-        let root = Layer { id: LayerId(0), members: Members::of(catalogue, document), path: Vec::new() };
+        let root =
+            Layer { id: LayerId(0), members: Members::of(catalogue, document), path: Vec::new(), is_element: false };
         let mut layers = Self { all: vec![root], event: 0 };
         for (id, description) in (1..).map(LayerId).zip(&catalogue.layers) {
             let Some(inner) = layers.own().inside(catalogue, id, description) else { continue };
@@ -156,6 +160,12 @@ impl<'a> Layers<'a> {
         self.event > 0
     }
 
+    /// The layers from the inside out whose names and tokens are the event's: what stands around a list is about all of its elements.
+    pub(super) fn of_the_event(&self) -> impl Iterator<Item = &Layer<'a>> {
+        let count = if self.own().is_element { 1 } else { self.all.len() };
+        self.inside_out().take(count)
+    }
+
     /// The layers from the inside out.
     pub(super) fn inside_out(&self) -> impl Iterator<Item = &Layer<'a>> {
         self.all.iter().rev()
@@ -170,9 +180,10 @@ impl<'a> Layers<'a> {
 impl<'a> Layer<'a> {
     /// The layer of this description, if it stands here.
     fn inside(&self, catalogue: &Catalogue, id: LayerId, description: &Description) -> Option<Layer<'a>> {
-        let marked =
-            description.when.is_empty() || description.when.iter().any(|name| self.members.get(*name).is_some());
-        if !marked {
+        let stands = |name: &NameId| self.members.get(*name).is_some_and(|value| !value.is_null());
+        let marked = description.when.is_empty() || description.when.iter().any(stands);
+        let named = || catalogue.shared.interaction.iter().any(|name| self.members.first(*name, text).is_some());
+        if !marked || (description.anonymous && named()) {
             return None;
         }
         let mut path = self.path.clone();
@@ -189,7 +200,7 @@ impl<'a> Layer<'a> {
             _ => self.flat(catalogue, description)?,
         };
         let needed = description.needs.is_empty() || description.needs.iter().any(|name| members.get(*name).is_some());
-        needed.then_some(Layer { id, members, path })
+        needed.then_some(Layer { id, members, path, is_element: description.is_list })
     }
 
     /// The members of this layer, those under `<key>.<member>` by their own names; `None` if there are none such.
@@ -198,7 +209,12 @@ impl<'a> Layer<'a> {
             return None;
         }
         let own_name = |key: &'a str| description.flat.iter().find_map(|prefix| key.strip_prefix(prefix));
-        if !self.members.iter().any(|member| own_name(member.key).is_some()) {
+        // One of those that it needs stands under its key: the layer's own members may have the same names.
+        let needed = |member: &Member<'a>| {
+            let name = own_name(member.key).and_then(|own| catalogue.name_of(own));
+            name.is_some_and(|spelled| description.needs.contains(&spelled.name))
+        };
+        if !self.members.iter().any(needed) {
             return None;
         }
         let members = self.members.iter().map(|member| (own_name(member.key).unwrap_or(member.key), member.value));

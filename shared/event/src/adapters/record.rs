@@ -9,15 +9,26 @@ use crate::catalogue::{NameId, Shape, Way};
 use crate::document::Rejection;
 use crate::source_event::Record;
 
-/// Whether any layer names an interaction, usable or not.
-pub(super) fn names_interaction(reading: &Reading<'_>) -> bool {
-    named(reading).is_some()
+/// Whether anything names a record by the names that all shapes share, usable or not.
+pub(super) fn is_named(reading: &Reading<'_>) -> bool {
+    let own = reading.own();
+    let shared = &reading.catalogue.shared;
+    let entity = own.first(shared.entity_type, text).is_some()
+        && shared.entity_id.iter().any(|path| own.says(reading.catalogue, path));
+    entity || interactions(reading).next().is_some()
+}
+
+/// Every id by which a layer or a bag names an interaction.
+pub(super) fn interactions<'r, 'a>(reading: &'r Reading<'a>) -> impl Iterator<Item = Cow<'a, str>> + 'r {
+    let layers = reading.layers.of_the_event().map(|layer| &layer.members);
+    let all = layers.chain(reading.own_and_bags());
+    all.flat_map(|members| reading.catalogue.shared.interaction.iter().filter_map(|name| members.first(*name, text)))
 }
 
 /// The interaction that the layers name, by the innermost that names one.
 fn named<'a>(reading: &Reading<'a>) -> Option<Cow<'a, str>> {
     let names = &reading.catalogue.shared.interaction;
-    reading.layers.inside_out().find_map(|layer| first_text(&layer.members, names))
+    reading.layers.of_the_event().find_map(|layer| first_text(&layer.members, names))
 }
 
 fn first_text<'a>(members: &Members<'a>, names: &[NameId]) -> Option<Cow<'a, str>> {
@@ -42,13 +53,11 @@ impl<'a> Reading<'a> {
         match way {
             Way::Layers => named(self).map(interaction).transpose(),
             Way::Bags => {
-                let bags = catalogue.bags.iter().filter(|bag| bag.interaction);
-                let names = &catalogue.shared.interaction;
-                let named = bags.filter_map(|bag| {
-                    let (_, members) = self.bags.iter().find(|(key, _)| *key == bag.key)?;
-                    first_text(members, names)
-                });
-                named.into_iter().next().map(interaction).transpose()
+                // From the outside in: a bag comes before those inside it.
+                let names = |key: &NameId| catalogue.bags.iter().any(|bag| bag.interaction && bag.key == *key);
+                let mut bags = self.bags.iter().filter(|(key, _)| names(key));
+                let named = bags.find_map(|(_, members)| first_text(members, &catalogue.shared.interaction));
+                named.map(interaction).transpose()
             }
             Way::Entity => {
                 let kind = own.first(catalogue.shared.entity_type, text);
@@ -61,7 +70,11 @@ impl<'a> Reading<'a> {
                     _ => Ok(None),
                 }
             }
-            Way::Interaction(name) => own.get(*name).and_then(text).map(interaction).transpose(),
+            // Such a member may hold anything: what has the digits of a telephone number is not a record's id.
+            Way::Interaction(name) => match own.get(*name).and_then(text) {
+                Some(id) if is_number_in_groups(&id) => Err(Rejection::NumericId),
+                id => id.map(interaction).transpose(),
+            },
             Way::Fixed { kind, id, begins } => match own.get(*id).and_then(text) {
                 Some(id) if id.starts_with(begins) => entity(Cow::Borrowed(*kind), id).map(Some),
                 _ => Ok(None),
@@ -83,6 +96,12 @@ impl<'a> Reading<'a> {
             }
         }
     }
+}
+
+/// Whether a text is 7 to 20 digits, in groups or not, and nothing else.
+fn is_number_in_groups(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    (7..=20).contains(&digits) && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-' | b':'))
 }
 
 fn interaction(id: Cow<'_, str>) -> Result<Record<'_>, Rejection> {

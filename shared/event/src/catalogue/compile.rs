@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use ledgerline_privacy::PseudonymKey;
 use ledgerline_privacy::identifier::Kind as IdentifierKind;
 use ledgerline_privacy::policy::{FieldRule, Policy, Rule, Store};
 
@@ -36,17 +37,23 @@ pub(super) fn compile(json: &str) -> Compiled<Catalogue> {
     let layer_ids = layer_ids(&said.layer)?;
     let shared = names.shared(&said.names, [field_at("media")?, field_at("duration_ms")?, field_at("outcome_source")?]);
     let compiler = Compiler { kinds: &kind_ids, layers: &layer_ids, delivery: &said.names.delivery };
-    let shapes = said.shape.iter().map(|shape| compiler.shape(shape, &mut names)).collect::<Compiled<Vec<Shape>>>()?;
+    let shapes = said.shape.iter().map(|shape| compiler.shape(shape, &mut names));
+    let mut shapes = shapes.collect::<Compiled<Vec<Shape>>>()?;
+    for shape in &mut shapes {
+        let others: Vec<NameId> = shared.time.iter().copied().filter(|name| !shape.time.contains(name)).collect();
+        shape.time.extend(others);
+    }
     let identifiers = said.identifier.iter().map(|rule| compiler.identifier(rule, &mut names));
     let identifiers = identifiers.collect::<Compiled<Vec<IdentifierRule>>>()?;
     let refinements = said.refine.iter().map(|refine| compiler.refinement(refine, &kinds, &mut names));
     let refinements = refinements.collect::<Compiled<Vec<Refinement>>>()?;
     let not_events = said.not_event.iter().map(|what| names.presence(&what.all, &what.any)).collect();
     let bags = said.bag.iter().map(|bag| names.bag(bag)).collect();
-    let lasting: Vec<NameId> = said.sessions.lasting_by.iter().map(|name| names.alone(name)).collect();
     let lasting_fields = lasting_fields(&said)?;
-    let pass = pass_names::compile(&said);
+    let pass = pass_names::compile(&said)?;
     let policy = policy(&said)?;
+    says_what_it_stores(&said, &policy)?;
+    let prefixes = prefixes(&said, &kind_ids)?;
     let (table, uses) = names.finish()?;
     Ok(Catalogue {
         version: leak(&said.version),
@@ -63,9 +70,8 @@ pub(super) fn compile(json: &str) -> Compiled<Catalogue> {
         words: words(&said.kind)?,
         kinds,
         refinements,
-        prefixes: prefixes(&said),
+        prefixes,
         process_names: said.process_names.iter().map(|(of, name)| (leak(of), leak(name))).collect(),
-        lasting,
         lasting_fields,
         outcomes: outcomes(&said.outcome)?,
         identifiers,
@@ -141,6 +147,7 @@ impl Names {
             needs: self.all(&layer.needs),
             is_envelope: layer.envelope,
             is_list: layer.list,
+            anonymous: layer.anonymous,
             flat: match layer.flat {
                 true => spellings(&layer.key).iter().map(|key| leak(&format!("{key}."))).collect(),
                 false => Vec::new(),
@@ -252,6 +259,7 @@ impl Compiler<'_> {
             kind,
             otherwise: shape.otherwise.as_ref().map(|kind| self.kind(kind, &place)).transpose()?,
             native: names.paths(&shape.native),
+            lifecycle: shape.lifecycle.map(lifecycle),
             time: shape.time.as_deref().map(|time| names.all(time)).unwrap_or_default(),
             duration: duration_of(&shape.derive, &place, names)?,
             except: names.paths(&except),
@@ -277,19 +285,27 @@ impl Compiler<'_> {
             let known = IdentifierKind::ALL.into_iter().find(|kind| kind.label() == label);
             known.ok_or_else(|| wrong(format!("{place} has the kind {label:?}, which there is not")))
         };
-        let naming = match (&rule.hook, rule.kind.as_deref()) {
-            (Some(hook), None) => Naming::Hook(*hook),
-            (None, Some("address")) => Naming::Address(rule.otherwise.as_ref().map(kind).transpose()?),
-            (None, Some(label)) => Naming::Kind(kind(&label.to_owned())?),
-            _ => return Err(wrong(format!("{place} needs either a kind or a hook"))),
+        let naming = match rule.kind.as_deref() {
+            Some("address") => Naming::Address(rule.otherwise.as_ref().map(kind).transpose()?),
+            Some(label) => Naming::Kind(kind(&label.to_owned())?),
+            None if rule.types.is_empty() => return Err(wrong(format!("{place} needs either a kind or types"))),
+            None => Naming::Typed {
+                id: rule.id.iter().map(|name| names.id(name)).collect(),
+                id_type: rule.id_type.iter().map(|name| names.id(name)).collect(),
+                kinds: rule
+                    .types
+                    .iter()
+                    .map(|(word, label)| Ok((leak(word), kind(label)?)))
+                    .collect::<Compiled<_>>()?,
+            },
         };
-        let layers = |keys: &[String]| keys.iter().map(|key| self.layer(key, &place)).collect::<Compiled<Vec<_>>>();
+        let kinds = |names: &[String]| names.iter().map(|name| self.kind(name, &place)).collect::<Compiled<Vec<_>>>();
         Ok(IdentifierRule {
             naming,
             from: names.paths(&rule.from),
             direction: rule.direction.as_deref().map(leak),
-            layers: layers(&rule.layers)?,
-            outside_layers: layers(&rule.outside_layers)?,
+            kinds: kinds(&rule.kinds)?,
+            other_kinds: kinds(&rule.other_kinds)?,
         })
     }
 }
@@ -332,16 +348,21 @@ fn kind(said: &format::Kind) -> Kind {
     Kind {
         event_type: leak(&said.event_type),
         activity: leak(&said.activity),
-        lifecycle: match said.lifecycle {
-            format::Lifecycle::Start => Lifecycle::Start,
-            format::Lifecycle::Complete => Lifecycle::Complete,
-        },
+        lifecycle: lifecycle(said.lifecycle),
         rank: said.rank,
         ends_session: said.session == Some(SessionPart::End),
         is_topic: said.topic,
         is_final: said.is_final,
         agents_leg: said.agents_leg,
+        by_agents: said.by_agents,
         widen: said.widen,
+    }
+}
+
+fn lifecycle(said: format::Lifecycle) -> Lifecycle {
+    match said {
+        format::Lifecycle::Start => Lifecycle::Start,
+        format::Lifecycle::Complete => Lifecycle::Complete,
     }
 }
 
@@ -390,13 +411,30 @@ fn words(kinds: &[format::Kind]) -> Compiled<HashMap<&'static str, KindId>> {
 }
 
 /// Longest first, so that `callback` is not taken for a `call`.
-fn prefixes(said: &Description) -> Vec<(&'static str, Prefix)> {
+fn prefixes(said: &Description, kinds: &HashMap<&'static str, KindId>) -> Compiled<Vec<(&'static str, Prefix)>> {
     let of = |(prefix, what): (&String, &format::Prefix)| {
-        (leak(prefix), Prefix { media: what.media.as_deref().map(leak), any: what.any })
+        let not = what.not.iter().map(|kind| known(kinds, kind)).collect::<Compiled<Vec<_>>>()?;
+        Ok((leak(prefix), Prefix { media: what.media.as_deref().map(leak), not }))
     };
-    let mut prefixes: Vec<_> = said.prefixes.iter().map(of).collect();
+    let mut prefixes = said.prefixes.iter().map(of).collect::<Compiled<Vec<_>>>()?;
     prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
-    prefixes
+    Ok(prefixes)
+}
+
+/// Refuses what the description itself would put into a field and the field's rule would mask.
+fn says_what_it_stores(said: &Description, policy: &Policy) -> Compiled<()> {
+    let key = PseudonymKey::new(1, [0; 32]);
+    let outcome = said.field.iter().filter(|field| field.look_up == Some(LookUp::Outcome));
+    let outcome = outcome.flat_map(|field| said.outcome.iter().map(|row| (field.name.as_str(), row.is.as_str())));
+    let processes = said.process_names.values().map(|name| ("process_name", name.as_str()));
+    let media = said.prefixes.values().filter_map(|prefix| Some(("media", prefix.media.as_deref()?)));
+    for (field, value) in outcome.chain(processes).chain(media) {
+        let field = leak(field);
+        if policy.mask(&key, [(field, &serde_json::Value::from(value))]).clear.is_empty() {
+            return Err(wrong(format!("{value:?} does not look as the rule of its field {field:?} asks")));
+        }
+    }
+    Ok(())
 }
 
 fn outcomes(rows: &[format::Outcome]) -> Compiled<HashMap<&'static str, Vec<(i64, &'static str)>>> {

@@ -69,6 +69,8 @@ pub(super) struct Layer {
     pub(super) list: bool,
     #[serde(default)]
     pub(super) flat: bool,
+    #[serde(default)]
+    pub(super) anonymous: bool,
 }
 
 /// An object inside a layer.
@@ -109,6 +111,7 @@ pub(super) struct Shape {
     pub(super) otherwise: Option<String>,
     #[serde(default)]
     pub(super) native: Vec<String>,
+    pub(super) lifecycle: Option<Lifecycle>,
     pub(super) time: Option<Vec<String>>,
     #[serde(default)]
     pub(super) derive: BTreeMap<String, String>,
@@ -209,6 +212,8 @@ pub(super) struct Kind {
     #[serde(default)]
     pub(super) agents_leg: bool,
     #[serde(default)]
+    pub(super) by_agents: bool,
+    #[serde(default)]
     pub(super) widen: bool,
     #[serde(default)]
     pub(super) words: Vec<String>,
@@ -247,9 +252,9 @@ pub(super) struct Refine {
 #[serde(deny_unknown_fields)]
 pub(super) struct Prefix {
     pub(super) media: Option<String>,
-    /// Before every word, and not only before the one for a change of state.
+    /// Kinds whose words do not follow it.
     #[serde(default)]
-    pub(super) any: bool,
+    pub(super) not: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -276,18 +281,15 @@ pub(super) struct Identifier {
     pub(super) otherwise: Option<String>,
     pub(super) direction: Option<String>,
     #[serde(default)]
-    pub(super) layers: Vec<String>,
+    pub(super) kinds: Vec<String>,
     #[serde(default)]
-    pub(super) outside_layers: Vec<String>,
-    pub(super) hook: Option<IdentifierHook>,
-}
-
-/// What only code can say of an identifier.
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum IdentifierHook {
-    /// A journey names its customer by a value and its type.
-    Journey,
+    pub(super) other_kinds: Vec<String>,
+    #[serde(default)]
+    pub(super) id: Vec<String>,
+    #[serde(default)]
+    pub(super) id_type: Vec<String>,
+    #[serde(default)]
+    pub(super) types: BTreeMap<String, String>,
 }
 
 /// A field.

@@ -1,6 +1,7 @@
 //! The names that the pass over the bytes knows, and what each is to it: those that tell record, time, organisation, token and
 //! family. Everything else of a document is the adapter's alone.
 
+use super::DescriptionError;
 use super::format::{Description, Way};
 use super::names::{KeyTable, spellings};
 
@@ -50,7 +51,19 @@ pub(crate) struct PassName {
 }
 
 /// The first role of a name is the one that counts.
-pub(super) fn compile(said: &Description) -> KeyTable<PassName> {
+///
+/// # Errors
+/// There are more names of one sort than the pass has ranks for.
+pub(super) fn compile(said: &Description) -> Result<KeyTable<PassName>, DescriptionError> {
+    for (what, count, most) in [
+        ("organisations", said.names.org.len(), ORGS_MAX),
+        ("interactions", said.names.interaction.len(), ORGS_MAX),
+        ("bags", said.bag.len(), BAGS_MAX),
+    ] {
+        if count > most {
+            return Err(DescriptionError(format!("it has {count} names of {what}; the pass has ranks for {most}")));
+        }
+    }
     let mut roles: Vec<(String, Role)> = Vec::new();
     let mut add = |name: &str, role: Role| roles.push((name.to_owned(), role));
     let names = &said.names;
@@ -121,5 +134,10 @@ pub(super) fn compile(said: &Description) -> KeyTable<PassName> {
             .zip(0..)
             .map(|(key, spelling)| (super::compile::leak(&key), PassName { role: *role, spelling }))
     });
-    KeyTable::new(spelled)
+    Ok(KeyTable::new(spelled))
 }
+
+/// Ranks of a level, in [`crate::head`]: four names in four spellings, times three levels, are 48.
+const ORGS_MAX: usize = 4;
+/// Four spellings at three levels of 20 bags are 240 ranks, after the twelve of the layers: a byte.
+const BAGS_MAX: usize = 20;

@@ -81,7 +81,10 @@ impl<'a> Scanner<'a> {
                 None if !is_object => Err(Failure::Flaw(Rejection::NotObject)),
                 None => {
                     self.head.line_break = self.lexer.line_break;
-                    self.head.batch = self.outline.batch && self.outline.batch_mark;
+                    let level = usize::from(self.outline.event_level());
+                    let batch = self.outline.batch[level] && self.outline.batch_mark[level];
+                    self.head.batch = batch && !self.head.names_interaction();
+                    self.head.unusual |= batch;
                     self.head.family = self.head.family_in(&self.outline);
                     Ok(self.head)
                 }
@@ -226,7 +229,7 @@ impl<'a> Scanner<'a> {
             (Slot::Nothing, _) => return self.value(Place::Elsewhere, depth),
             (Slot::Inside(inner), _) => return self.value(inner, depth),
             (Slot::Envelope | Slot::Body(..), next) => return self.layer(slot, next == Some(b'{'), depth),
-            (Slot::Shaped | Slot::Batch | Slot::BatchMark, next) => return self.mark(slot, next, depth),
+            (Slot::Shaped | Slot::Batch(_) | Slot::BatchMark(_), next) => return self.mark(slot, next, depth),
             (_, Some(b'"')) => self.text()?,
             (_, Some(b'-' | b'0'..=b'9')) => {
                 let number = self.lexer.number()?;
@@ -269,8 +272,8 @@ impl<'a> Scanner<'a> {
     fn mark(&mut self, slot: Slot, next: Option<u8>, depth: usize) -> Result<(), Fatal> {
         let outline = &mut self.outline;
         match slot {
-            Slot::Batch => outline.batch |= next == Some(b'['),
-            Slot::BatchMark => outline.batch_mark |= next != Some(b'n'),
+            Slot::Batch(level) => outline.batch[usize::from(level)] |= next == Some(b'['),
+            Slot::BatchMark(level) => outline.batch_mark[usize::from(level)] |= next != Some(b'n'),
             _ => outline.shaped |= next != Some(b'n'),
         }
         self.value(Place::Elsewhere, depth)
@@ -322,8 +325,8 @@ impl<'a> Scanner<'a> {
             | Slot::Envelope
             | Slot::Body(..)
             | Slot::Shaped
-            | Slot::Batch
-            | Slot::BatchMark => {}
+            | Slot::Batch(_)
+            | Slot::BatchMark(_) => {}
         }
     }
 }

@@ -60,10 +60,10 @@ pub(super) enum Slot {
     Envelope,
     /// The layer of this number, by the level around it.
     Body(u8, u8),
-    /// A list of events.
-    Batch,
+    /// A list of events, by level.
+    Batch(u8),
     /// What stands beside one.
-    BatchMark,
+    BatchMark(u8),
     Inside(Place),
 }
 
@@ -77,6 +77,8 @@ pub(super) fn slot(place: Place, found: Option<PassName>, key: &[u8]) -> Slot {
         (Place::Bag(rank), Some(PassName { role: Role::Token, spelling })) => Slot::Token(rank + spelling),
         (Place::Bag(_), Some(PassName { role: Role::Provenance, .. })) => Slot::Unusual,
         (Place::Bag(_) | Place::Data, Some(PassName { role: Role::Interaction(_), .. })) => Slot::BagInteraction,
+        // A bag in a bag may name the interaction, too.
+        (Place::Bag(_) | Place::Data, Some(PassName { role: Role::Bag(_) | Role::Data, .. })) => Slot::Shaped,
         (Place::Entity(_) | Place::Bag(_) | Place::Data, _) => Slot::Nothing,
         (Place::Root | Place::Detail | Place::Body, Some(found)) => in_layer(place, found),
     };
@@ -107,8 +109,8 @@ fn in_layer(place: Place, PassName { role, spelling }: PassName) -> Slot {
         Role::Body(layer) if place != Place::Body => Slot::Body(layer, level),
         Role::Bag(order) => Slot::Inside(Place::Bag(SPELLINGS * (3 * (order + 1) + level))),
         Role::Data => Slot::Inside(Place::Data),
-        Role::Batch if place != Place::Body => Slot::Batch,
-        Role::BatchMark if place != Place::Body => Slot::BatchMark,
+        Role::Batch if place != Place::Body => Slot::Batch(level),
+        Role::BatchMark if place != Place::Body => Slot::BatchMark(level),
         Role::Shaped => Slot::Shaped,
         Role::Provenance | Role::Adapter => Slot::Unusual,
         Role::Source | Role::DetailType | Role::Envelope | Role::Body(_) | Role::Batch | Role::BatchMark | Role::Id => {
