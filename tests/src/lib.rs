@@ -4,7 +4,10 @@
 //! exactly. Nothing here sleeps for luck: every wait is for a condition, with a deadline that names it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub mod access;
 pub mod org;
+pub mod quarantine;
 pub mod scan;
 pub mod siege;
+pub mod silver;
 pub mod stack;

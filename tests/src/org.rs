@@ -81,6 +81,16 @@ impl<'a> Org<'a> {
         })
     }
 
+    /// Waits until its objects have so many entries in the ledger and nothing of them is in flight. What the stream
+    /// gathered into the same objects and is no event does not count.
+    pub fn committed(&self, entries: u64) -> Counts {
+        self.stack.wait_for(&format!("{entries} entries of {}", self.name), || {
+            let counts = self.counts();
+            let done = counts.committed >= entries && counts.in_flight == 0 && counts.unfinished == 0;
+            if done { Ok(counts) } else { Err(format!("{counts:?}")) }
+        })
+    }
+
     /// Its logs of both classes, each with its entries in the ledger's order, every segment checked: the names tile the
     /// log from 0 to the head's size, and the root recomputed from the lines is the head's.
     pub fn ledger(&self) -> BTreeMap<String, Vec<Value>> {

@@ -4,16 +4,17 @@
 //! check that fails fails the command. All personal data is the generator's: invented.
 
 mod access;
+mod caller;
 mod chain;
 mod export;
 mod flow;
+mod identity;
 mod lock;
 mod page;
 mod picture;
 mod report;
 mod run;
 mod screen;
-mod silver;
 mod tamper;
 
 use std::io::{self, BufRead, IsTerminal};
@@ -75,6 +76,7 @@ async fn tell(args: &DemoArgs, typed: Option<String>, chain: Chain) -> Result<()
     opening(&mut screen, &run).map_err(lost)?;
 
     let caller = run.one_caller(&mut screen).await?;
+    let identity = run.identity(&mut screen).await?;
     let pace = run.everything(&mut screen).await?;
     let caller = run.nothing_personal(&mut screen, caller).await?;
     screen.act(3, "“What do you hold on me?”").map_err(lost)?;
@@ -96,6 +98,7 @@ async fn tell(args: &DemoArgs, typed: Option<String>, chain: Chain) -> Result<()
         sent: run.sent(),
         pace,
         caller,
+        identity,
         access,
         lock,
         tamper,
@@ -201,7 +204,7 @@ fn next() -> Vec<(String, String)> {
         ("The exported log", shown(&folder.join("export"))),
         ("All names", shown(&stack)),
         ("Your own events", "cargo xtask send FILE…".to_owned()),
-        ("More traffic", "cargo xtask gen --interactions 1000 --seed 1 | cargo xtask send -".to_owned()),
+        ("More traffic", "cargo xtask gen --interactions 1000 --seed 1 --guides 30 | cargo xtask send -".to_owned()),
         ("All tests", "cargo xtask test".to_owned()),
         ("How it is built", "ARCHITECTURE.md".to_owned()),
         ("Stop the stack", "cargo xtask down".to_owned()),

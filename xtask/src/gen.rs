@@ -1,4 +1,5 @@
-//! `cargo xtask gen`: a day of a contact center's Genesys Cloud traffic, as EventBridge delivers it.
+//! `cargo xtask gen`: a day of a contact center's Genesys Cloud traffic, as EventBridge delivers it, and on request what
+//! other systems tell of the same interactions, in the guides' shapes.
 //!
 //! Invariant: the output is a function of the arguments alone (no clock, no environment, no address), and everything
 //! personal in it is invented, comes from a range reserved for fiction or tests, and is listed in [`Planted`] with the
@@ -13,6 +14,7 @@ mod dice;
 mod digital;
 mod disturb;
 mod envelope;
+mod guides;
 mod planted;
 mod speech;
 #[cfg(test)]
@@ -30,6 +32,7 @@ use self::centre::Centre;
 use self::conversation::Conversation;
 use self::dice::Dice;
 pub(crate) use self::envelope::milliseconds;
+use self::guides::Guides;
 pub use self::planted::{Counts, Planted};
 
 /// What to generate. The same arguments always give the same bytes.
@@ -53,6 +56,10 @@ pub struct GenArgs {
     /// Per cent of events beside which a broken record is sent
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
     pub malformed: f64,
+    /// Per cent of interactions that other systems tell of, too, in the guides' shapes: interaction log, state changes and
+    /// their audit records, identity audit and flow variables, summaries with a lineage token, bulk batches, contact rows
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
+    pub guides: f64,
     /// The day (UTC) on which it all happens
     #[arg(long, value_name = "YYYY-MM-DD", default_value = "2026-03-02", value_parser = day)]
     pub date: Date,
@@ -65,7 +72,7 @@ pub struct GenArgs {
 }
 
 impl GenArgs {
-    /// An undisturbed day of `interactions` interactions.
+    /// An undisturbed day of `interactions` interactions, of which Genesys alone tells.
     pub fn calm(interactions: u32, seed: u64, date: Date) -> Self {
         Self {
             interactions,
@@ -74,6 +81,7 @@ impl GenArgs {
             disorder: 0.0,
             drift: 0.0,
             malformed: 0.0,
+            guides: 0.0,
             date,
             org: "00000000-0000-4000-8000-000000000001".to_owned(),
             planted: None,
@@ -112,6 +120,7 @@ pub fn generate(args: &GenArgs) -> Traffic {
     let midnight_ms = args.date.midnight().assume_utc().unix_timestamp() * 1000;
     let centre = Centre::new(args.seed, &args.org, args.interactions);
     let mut planted = Planted::new(args);
+    let mut guides = Guides::new(args, &centre, midnight_ms);
     let mut events = Vec::new();
     for number in 0..args.interactions {
         // Each interaction has a stream of its own: interaction 7 is the same whether 10 or 10,000 are asked for,
@@ -119,10 +128,14 @@ pub fn generate(args: &GenArgs) -> Traffic {
         let mut dice = Dice::new(args.seed, u64::from(number) + FIRST_INTERACTION_STREAM);
         let started_ms = midnight_ms + centre::moment_of_day_ms(&mut dice);
         let conversation = Conversation::new(&centre, &mut dice, &mut planted, started_ms);
-        events.extend(conversation.play());
+        let (interaction, played) = conversation.play();
+        guides.tell(number, &interaction, &mut planted);
+        events.extend(played);
     }
     let mut dice = Dice::new(args.seed, AUDIT_STREAM);
     events.extend(audit::day(&centre, &mut dice, &mut planted, midnight_ms, args.interactions));
+    // Last: what befalls Genesys' events does not depend on whether others tell of them.
+    events.extend(guides.into_events(&mut planted));
     let mut dice = Dice::new(args.seed, DISTURBANCE_STREAM);
     let records = disturb::deliver(args, &mut dice, events, &mut planted);
     planted.finish(records.len());
@@ -151,4 +164,7 @@ fn organization(text: &str) -> Result<String, String> {
 const CENTRE_STREAM: u64 = 0;
 const AUDIT_STREAM: u64 = 1;
 const DISTURBANCE_STREAM: u64 = 2;
+const GUIDES_STREAM: u64 = 3;
 const FIRST_INTERACTION_STREAM: u64 = 16;
+/// Above those of 2³² interactions.
+const FIRST_GUIDE_STREAM: u64 = 1 << 40;

@@ -12,6 +12,7 @@ pub mod host;
 pub mod local;
 pub mod paths;
 pub mod send;
+pub mod silver;
 pub mod stack;
 pub mod suite;
 pub mod tools;

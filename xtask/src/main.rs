@@ -36,7 +36,7 @@ enum Task {
         #[arg(long)]
         wait: bool,
     },
-    /// Write a day of Genesys traffic to standard output
+    /// Write a day of Genesys traffic to standard output, with --guides also what other systems tell of it
     Gen(GenArgs),
     /// Check formatting, lints, documentation, dependencies and the template
     Check,

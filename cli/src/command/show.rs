@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use ledgerline_event::rank_of;
+use ledgerline_event::catalogue::built_in;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::tree::Hash;
 use serde_json::{Value, json};
@@ -72,7 +72,8 @@ pub(super) fn in_event_order(entries: Vec<(Found, Standing)>) -> Result<Vec<(Fou
     let mut keyed = Vec::with_capacity(entries.len());
     for (found, standing) in entries {
         let entry = found.entry()?;
-        keyed.push(((entry.occurred_at, rank_of(&entry.event_type), found.index), (found, standing)));
+        let rank = built_in().rank_of_entry(&entry.event_type, &entry.fields);
+        keyed.push(((entry.occurred_at, rank, found.index), (found, standing)));
     }
     keyed.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(keyed.into_iter().map(|(_, entry)| entry).collect())

@@ -11,7 +11,7 @@ mod keys;
 mod ports;
 mod problem;
 
-use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
+use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use ledgerline_custody::access::FindSubjects as _;
 use ledgerline_custody::answer::{Answer, Asked, Customer, Systems};
 use ledgerline_custody::page::{Cursor, TOKEN_TTL_MS, TokenKey};
@@ -24,6 +24,7 @@ pub use keys::KEYS_TTL_MS;
 pub use ports::{Ports, Stores};
 
 use gather::Gathered;
+use http::Request;
 use keys::{KeyCache, Keys};
 use problem::Problem;
 
@@ -44,14 +45,13 @@ impl<P: Ports> Dsar<P> {
     }
 }
 
-/// Answers one request. Every error becomes a problem document; none fails the invocation.
-pub async fn handle<P: Ports>(
-    dsar: &Dsar<P>,
-    clock: &impl Clock,
-    request: &ApiGatewayProxyRequest,
-) -> ApiGatewayProxyResponse {
-    let request_id = http::request_id(request);
-    let answered = answer(dsar, clock.now_ms(), request).await;
+/// Answers one request: an API Gateway REST proxy event, as its JSON text. Every error becomes a problem document; none
+/// fails the invocation, whatever the payload is.
+pub async fn handle<P: Ports>(dsar: &Dsar<P>, clock: &impl Clock, payload: &str) -> ApiGatewayProxyResponse {
+    let (request_id, answered) = match Request::read(payload) {
+        Ok(request) => (request.id().to_owned(), answer(dsar, clock.now_ms(), &request).await),
+        Err(problem) => (http::NO_ID.to_owned(), Err(problem)),
+    };
     let body = answered.and_then(|answer| {
         let body = serde_json::to_string(&answer).map_err(Problem::unwritable)?;
         log_answer(&request_id, &answer, body.len());
@@ -67,8 +67,8 @@ pub async fn handle<P: Ports>(
 }
 
 /// One straight line: check the envelope, read the question, open the keys, resolve, gather a page, say how it went.
-async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &ApiGatewayProxyRequest) -> Result<Answer, Problem> {
-    let body = http::body(request)?;
+async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &Request<'_>) -> Result<Answer, Problem> {
+    let body = request.body()?;
     let query = Query::parse(&body, dsar.config.calling_code)?;
     let keys = dsar.keys.get(dsar.ports.keys(), &dsar.config.deployment, now_ms).await?;
     let cursor = cursor(&query, keys.as_deref(), now_ms)?;

@@ -1,6 +1,5 @@
 //! The dsar Lambda function: clients and ports, then requests.
 
-use aws_lambda_events::apigw::ApiGatewayProxyRequest;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use ledgerline_aws::control::ControlTable;
 use ledgerline_aws::data_keys::DataKeys;
@@ -9,6 +8,7 @@ use ledgerline_aws::reads::{IndexReader, KeysReader, PseudonymKeys};
 use ledgerline_dsar::{Config, Dsar, Stores, handle};
 use ledgerline_lambda::clock::SystemClock;
 use ledgerline_lambda::config::Env;
+use serde_json::value::RawValue;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -27,8 +27,9 @@ async fn main() -> Result<(), Error> {
     };
     let dsar = Dsar::new(stores, config);
     let dsar = &dsar;
-    run(service_fn(|event: LambdaEvent<ApiGatewayProxyRequest>| async move {
-        Ok::<_, Error>(handle(dsar, &SystemClock, &event.payload).await)
+    // Raw, since an error of reading a typed event would fail the invocation and quote the caller's headers.
+    run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
+        Ok::<_, Error>(handle(dsar, &SystemClock, event.payload.get()).await)
     }))
     .await
 }

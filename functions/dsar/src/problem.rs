@@ -23,6 +23,13 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
+    pub(crate) fn no_event() -> Self {
+        let detail = format!(
+            "The function was invoked with something other than an API Gateway REST proxy event (payload format 1.0). Send the request as POST {PATH} to the API."
+        );
+        Self::new(400, "invalid-event", "Not an API Gateway event", detail)
+    }
+
     pub(crate) fn no_such_path() -> Self {
         Self::new(404, "not-found", "No such path", format!("This function answers POST {PATH} only."))
     }

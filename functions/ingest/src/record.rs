@@ -1,4 +1,7 @@
 //! One Firehose record: its documents as bronze lines, everything else as quarantine lines.
+//!
+//! Invariant: every I-JSON object becomes a line of bronze, so that it is counted. What it is about, transform decides: a document that
+//! cannot be placed here lies with the unsorted ones of its hour.
 
 use std::sync::LazyLock;
 
@@ -7,7 +10,7 @@ use base64::engine::general_purpose::GeneralPurposeConfig;
 use base64::engine::{DecodePaddingMode, Simd};
 use ledgerline_event::document::{Fragment, Rejection, parse, split};
 use ledgerline_event::head::Head;
-use ledgerline_event::{Context, adapt, lineage, sensitive};
+use ledgerline_event::{Context, adapt, batch, instant, lineage, sensitive};
 use ledgerline_lake::bronze::{NewEvent, write_event, write_quarantine};
 
 use crate::Config;
@@ -63,22 +66,25 @@ fn documents(config: &Config, workspace: &mut Workspace, arrival_ms: i64, record
     let mut first = None;
     let (mut events, mut quarantined) = (0, 0);
     for fragment in split(record) {
-        let reason = match fragment {
-            Fragment::Document(bytes, head) => match event(config, workspace, arrival_ms, bytes, &head) {
-                Ok(partition) => {
+        let mut fits = true;
+        match fragment {
+            Fragment::Document(bytes, head) if head.is_batch() => {
+                let place = |(count, partition)| {
                     first.get_or_insert(partition);
-                    events += 1;
-                    None
-                }
-                Err(reason) => Some((bytes, reason)),
-            },
-            Fragment::Garbage(bytes, reason) => Some((bytes, reason)),
-        };
-        if let Some((bytes, reason)) = reason {
-            quarantine(workspace, arrival_ms, reason, bytes);
-            quarantined += 1;
+                    events += count;
+                };
+                fits = elements(config, workspace, arrival_ms, bytes, &head).map(place).is_some();
+            }
+            Fragment::Document(bytes, head) => {
+                first.get_or_insert(event(config, workspace, arrival_ms, bytes, &head));
+                events += 1;
+            }
+            Fragment::Garbage(bytes, reason) => {
+                quarantine(workspace, arrival_ms, reason, bytes);
+                quarantined += 1;
+            }
         }
-        if workspace.lines.len() > LINES_BYTES_MAX {
+        if !fits || workspace.lines.len() > LINES_BYTES_MAX {
             workspace.lines.clear();
             return whole(workspace, arrival_ms, Rejection::TooMany, record);
         }
@@ -104,14 +110,35 @@ fn quarantine(workspace: &mut Workspace, arrival_ms: i64, reason: Rejection, byt
     write_quarantine(arrival_ms, reason, &kept, &cut, &mut workspace.lines);
 }
 
-/// Writes a document's line and says where it belongs.
-fn event(
+/// Writes a line for each element of a batch; how many, and where the first belongs. `None` if they would outgrow an answer.
+#[cold]
+fn elements(
     config: &Config,
     workspace: &mut Workspace,
     arrival_ms: i64,
     bytes: &[u8],
     head: &Head<'_>,
-) -> Result<Partition, Rejection> {
+) -> Option<(u64, Partition)> {
+    let Some(batch) = batch::split(bytes) else {
+        return Some((1, event(config, workspace, arrival_ms, bytes, head)));
+    };
+    if workspace.lines.len() + batch.bytes() > LINES_BYTES_MAX {
+        return None;
+    }
+    let mut first = None;
+    for document in batch.documents() {
+        // What was a document in a document is one of its own.
+        for fragment in split(&document) {
+            if let Fragment::Document(bytes, head) = fragment {
+                first.get_or_insert(event(config, workspace, arrival_ms, bytes, &head));
+            }
+        }
+    }
+    first.map(|partition| (batch.count() as u64, partition))
+}
+
+/// Writes a document's line and says where it belongs.
+fn event(config: &Config, workspace: &mut Workspace, arrival_ms: i64, bytes: &[u8], head: &Head<'_>) -> Partition {
     let (raw, cut);
     let kept = if head.is_sensitive() {
         (raw, cut) = sensitive::cut(bytes);
@@ -121,43 +148,48 @@ fn event(
     };
     let mut new = NewEvent {
         org: head.org().unwrap_or(&config.default_org),
-        lineage_token: "",
+        lineage_token: None,
         received_at_ms: arrival_ms,
-        occurred_at_ms: 0,
+        occurred_at_ms: None,
         source: head.source(),
         cut: kept.1,
         raw: kept.0,
         has_line_break: head.has_line_break(),
     };
-    let known = (head.family(), head.occurred_at_ms());
-    let (Some(family), Some(occurred_at_ms)) = known else {
+    let plausible = head.occurred_at_ms().filter(|at_ms| instant::is_plausible(*at_ms, arrival_ms));
+    let (Some(family), Some(occurred_at_ms)) = (head.family(), plausible) else {
         return by_adapter(config, workspace, bytes, new);
     };
-    new.occurred_at_ms = occurred_at_ms;
+    new.occurred_at_ms = Some(occurred_at_ms);
     let Workspace { lines, token_of, token, .. } = workspace;
-    new.lineage_token = match (head.lineage_token(), head.interaction()) {
+    new.lineage_token = Some(match (head.lineage_token(), head.interaction()) {
         (Some(sent), _) => sent,
         (None, Some(interaction)) => derived(token_of, token, interaction),
         (None, None) => derived(token_of, token, &head.entity().unwrap_or_default()),
-    };
+    });
     write_event(&new, lines);
-    Ok(partition(config, family, occurred_at_ms, arrival_ms))
+    partition(config, family, occurred_at_ms, arrival_ms)
 }
 
-/// The way of a document that the one pass did not recognise: parsed and adapted, as transform will.
+/// The way of a document that the one pass did not recognise: parsed and adapted, as transform will. What this cannot place, either,
+/// is unsorted.
 #[cold]
-fn by_adapter(
-    config: &Config,
-    workspace: &mut Workspace,
-    document: &[u8],
-    new: NewEvent<'_>,
-) -> Result<Partition, Rejection> {
-    let value = parse(document)?;
-    let event = adapt(&value, &Context { default_org: &config.default_org })?;
-    let line =
-        NewEvent { org: &event.org, lineage_token: &event.lineage_token, occurred_at_ms: event.occurred_at_ms, ..new };
+fn by_adapter(config: &Config, workspace: &mut Workspace, document: &[u8], new: NewEvent<'_>) -> Partition {
+    let arrival_ms = new.received_at_ms;
+    let value = parse(document);
+    let event = value.as_ref().ok().and_then(|value| adapt(value, &Context { default_org: &config.default_org }).ok());
+    let Some(event) = event.filter(|event| instant::is_plausible(event.occurred_at_ms, arrival_ms)) else {
+        write_event(&new, &mut workspace.lines);
+        return Partition { zone: "bronze", event_type: "unsorted", at_ms: arrival_ms, whole_day: false };
+    };
+    let line = NewEvent {
+        org: &event.org,
+        lineage_token: Some(&event.lineage_token),
+        occurred_at_ms: Some(event.occurred_at_ms),
+        ..new
+    };
     write_event(&line, &mut workspace.lines);
-    Ok(partition(config, event.record.family(), event.occurred_at_ms, new.received_at_ms))
+    partition(config, event.record.family(), event.occurred_at_ms, arrival_ms)
 }
 
 fn derived<'w>(token_of: &mut String, token: &'w mut String, record_id: &str) -> &'w str {

@@ -147,8 +147,85 @@ fn garbage_beside_events_goes_their_way_and_alone_it_is_quarantined() {
     };
     let reasons: Vec<_> = lines.iter().map(reason).collect();
     assert_eq!(reasons[0], Some((Rejection::NotJson, b"nonsense".to_vec())));
-    assert_eq!(reasons[1], None);
-    assert_eq!(reasons[2], Some((Rejection::NoRecord, b"{\"no\":\"record\"}".to_vec())));
+    // What is an object and names no record goes their way, too: transform counts it and says what it is.
+    assert_eq!(reasons[1..], [None, None]);
+}
+
+#[test]
+fn an_object_that_cannot_be_placed_lies_with_the_unsorted_of_its_hour_of_arrival() {
+    let at = |members: Value| {
+        let mut event = json!({"eventType": "x"});
+        event.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        event.to_string().into_bytes()
+    };
+    for raw in [
+        b"{}".to_vec(),
+        at(json!({"timestamp": ARRIVAL_MS})),
+        at(json!({"interactionId": "15555550142", "timestamp": ARRIVAL_MS})),
+        at(json!({"interactionId": "c-1"})),
+        at(json!({"interactionId": "c-1", "timestamp": "20260302"})),
+        at(json!({"interactionId": "c-1", "timestamp": "1989-12-31T23:59:59.999Z"})),
+        at(json!({"interactionId": "c-1", "timestamp": ARRIVAL_MS + 48 * HOUR_MS + 1})),
+        br#"{"name":"AuditTrailEventStream","eventTypes":["call.stateChange"],"destinationType":"KinesisDataFirehose"}"#.to_vec(),
+    ] {
+        let (answer, counts) = answer_of(&raw);
+        assert_eq!(answer.path, "bronze/event_type=unsorted/2026-03-02T14", "{}", String::from_utf8_lossy(&raw));
+        assert_eq!((counts.events, counts.quarantined), (1, 0));
+        let lines = read(&answer.lines);
+        let [BronzeLine::Event(event)] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!(&*event.raw, raw);
+        assert_eq!((event.occurred_at_ms, event.lineage_token.as_deref()), (None, None));
+    }
+    // Every part of a document that is placed is told of it.
+    assert_eq!(
+        answer_of(&at(json!({"interactionId": "c-1", "timestamp": ARRIVAL_MS + 47 * HOUR_MS}))).0.path,
+        "bronze/event_type=late/2026-03-02T00"
+    );
+}
+
+/// The guides' bulk ingestion of so many records.
+fn bulk(records: usize, padding: &str) -> Vec<u8> {
+    let record = |n: usize| {
+        json!({"case_id": format!("c-{n}-voice"), "activity": "Call_Routed_To_Agent", "start_time": "2026-03-02T14:00:00Z",
+            "end_time": format!("2026-03-02T14:05:{:02}Z", n % 60), "notes": padding, "cvv": "737"})
+    };
+    let records: Vec<Value> = (0..records).map(record).collect();
+    json!({"process_name": "Customer_Support_Inbound", "batch_id": "batch_1", "records": records})
+        .to_string()
+        .into_bytes()
+}
+
+#[test]
+fn a_batch_becomes_a_line_per_element_with_the_document_around_it() {
+    let (answer, counts) = answer_of(&bulk(3, ""));
+    assert_eq!((counts.events, counts.quarantined), (3, 0));
+    assert_eq!(answer.path, "bronze/event_type=interaction/2026-03-02T14");
+    let lines = read(&answer.lines);
+    for (n, line) in lines.iter().enumerate() {
+        let BronzeLine::Event(event) = line else { panic!("{line:?}") };
+        let raw: Value = serde_json::from_slice(&event.raw).unwrap();
+        assert_eq!((raw["batch_id"].as_str(), raw["records"].as_array().unwrap().len()), (Some("batch_1"), 1));
+        assert_eq!(raw["records"][0]["case_id"], format!("c-{n}-voice"));
+        assert_eq!(event.occurred_at_ms, instant::parse(&format!("2026-03-02T14:05:{n:02}Z")));
+        assert_eq!(event.cut, 1, "the card's code is cut from each");
+    }
+    assert!(!String::from_utf8_lossy(&answer.lines).contains("737"));
+    assert_eq!(lines.len(), 3);
+    // One element is one line, and none is a document that transform refuses.
+    assert_eq!(answer_of(&bulk(1, "")).1.events, 1);
+    assert_eq!(answer_of(&bulk(0, "")).0.path, "bronze/event_type=unsorted/2026-03-02T14");
+}
+
+#[test]
+fn a_batch_that_would_outgrow_an_answer_is_quarantined_whole() {
+    // 1,000 elements of 300 bytes in a document whose rest has 10,000 bytes.
+    let mut batch: Value = serde_json::from_slice(&bulk(1_000, "")).unwrap();
+    batch["note"] = json!("x".repeat(10_000));
+    let record = batch.to_string();
+    let (answer, counts) = answer_of(record.as_bytes());
+    let lines = read(&answer.lines);
+    let [BronzeLine::Quarantine(kept)] = &lines[..] else { panic!("{} lines", lines.len()) };
+    assert_eq!((kept.reason, counts.events), (Rejection::TooMany, 0));
 }
 
 #[test]
@@ -198,7 +275,7 @@ fn tens_of_thousands_of_records_are_all_answered() {
     let all = answers(&response);
     assert_eq!(all.len(), 40_000);
     assert!(all.iter().all(|answer| !answer.result.is_empty()));
-    assert_eq!(response.counts.unreadable_records + response.counts.put_off, 40_000);
+    assert_eq!(response.counts.events + response.counts.put_off, 40_000);
 }
 
 #[test]
@@ -213,14 +290,22 @@ fn json_test_suite_files_as_records_are_each_answered() {
     let response = handle(&config(), 0, &request(&files)).unwrap();
     let all = answers(&response);
     assert_eq!(all.len(), files.len());
-    // None names a record: all is kept in quarantine, byte by byte.
+    // None names a record: what is an object is unsorted, all else is quarantined, and every byte is kept.
     for (answer, file) in all.iter().zip(&files) {
-        assert_eq!((answer.result.as_str(), &answer.path[..10]), ("Ok", "quarantine"));
-        let kept: usize = read(&answer.lines)
+        assert_eq!(answer.result, "Ok");
+        let lines = read(&answer.lines);
+        let objects = lines.iter().any(|line| matches!(line, BronzeLine::Event(_)));
+        assert!(
+            answer.path.starts_with(if objects { "bronze/event_type=unsorted" } else { "quarantine" }),
+            "{}",
+            answer.path
+        );
+        let visible = |bytes: &[u8]| bytes.iter().filter(|byte| !byte.is_ascii_whitespace()).count();
+        let kept: usize = lines
             .iter()
             .map(|line| match line {
-                BronzeLine::Quarantine(kept) => kept.bytes.iter().filter(|byte| !byte.is_ascii_whitespace()).count(),
-                BronzeLine::Event(_) => 0,
+                BronzeLine::Quarantine(kept) => visible(&kept.bytes),
+                BronzeLine::Event(event) => visible(&event.raw),
             })
             .sum();
         assert_eq!(kept, file.iter().filter(|byte| !byte.is_ascii_whitespace()).count());

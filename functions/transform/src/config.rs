@@ -1,11 +1,13 @@
 //! The function's configuration: read once, checked whole, before the first message.
 
 use ledgerline_aws::data_keys::{DataKeys, Purpose};
+use ledgerline_event::catalogue::built_in;
 use ledgerline_event::instant;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_lambda::config::{ConfigError, Env, StartError};
 use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_privacy::{CallingCode, EventKey, KeyRing, Policy, PseudonymKey};
+use ledgerline_privacy::{CallingCode, Clear, EventKey, KeyRing, Policy, PseudonymKey};
+use serde_json::Value;
 
 /// Names and numbers from the environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +79,7 @@ impl Config {
 
     /// What transforming takes, with the keys unwrapped.
     pub fn settings(&self, Keys { pseudonyms, event_key }: Keys) -> Settings {
-        let policy = Policy::built_in();
+        let policy = built_in().policy();
         Settings {
             bronze_bucket: self.bronze_bucket.clone(),
             default_org: self.default_org.clone(),
@@ -85,6 +87,7 @@ impl Config {
             claim_days: self.claim_days,
             fan_out_cap: self.fan_out_cap,
             policy_hash: policy.hash(),
+            process_names: process_names(policy, pseudonyms.newest()),
             policy,
             pseudonyms,
             event_key,
@@ -149,13 +152,30 @@ pub struct Settings {
     /// Links that a subject may have.
     pub fan_out_cap: u64,
     /// What may be stored in clear.
-    pub policy: Policy,
+    pub policy: &'static Policy,
+    /// The processes that are told by direction, by the direction.
+    pub process_names: ProcessNames,
     /// The policy's hash.
     pub policy_hash: String,
     /// The keys of pseudonyms.
     pub pseudonyms: KeyRing,
     /// The key of event ids.
     pub event_key: EventKey,
+}
+
+/// Names of processes, by the direction of their interactions, as silver stores them.
+pub type ProcessNames = Vec<(&'static str, Clear)>;
+
+/// The field that a process' name is.
+pub const PROCESS_NAME: &str = "process_name";
+
+/// The names that the description gives to processes whose source gives none. They pass the policy as a source's own would.
+pub fn process_names(policy: &Policy, key: &PseudonymKey) -> ProcessNames {
+    let masked = |(direction, name): (&'static str, &'static str)| {
+        let masked = policy.mask(key, [(PROCESS_NAME, &Value::from(name))]);
+        masked.clear.into_iter().next().map(|(_, name)| (direction, name))
+    };
+    built_in().process_names().filter_map(masked).collect()
 }
 
 #[cfg(test)]

@@ -65,6 +65,9 @@ pub async fn transform(
             let started_at_ms =
                 instant::parse(&opened.started_at).ok_or_else(|| corrupt("a row's start is no time"))?;
             let read = read(ports, settings, object, key, started_at_ms).await?;
+            if read.unknown_outcomes > 0 {
+                tracing::warn!(%object, unknown_outcomes = read.unknown_outcomes, "outcomes that no row of the look-up knows");
+            }
 
             // 2. Claim each event, pin each record's log, note which records the object holds lines of. A crash leaves
             //    claims of an object that is not planned: nobody else can plan these events, and this object's message
@@ -196,22 +199,23 @@ async fn resolve_subjects(
     owned: &[&Event],
     logs: &[Option<LogId>],
 ) -> Result<Resolved, TransformError> {
-    let mut spans: Vec<BTreeMap<usize, (i64, i64)>> = vec![BTreeMap::new(); read.identifiers.len()];
+    // Of each identifier in each record: from when to when, and whether every event of it may only widen a link.
+    let mut spans: Vec<BTreeMap<usize, (i64, i64, bool)>> = vec![BTreeMap::new(); read.identifiers.len()];
     for event in owned {
         for &identifier in &event.identifiers {
             let at = event.occurred_at_ms;
-            let span = spans[identifier].entry(event.record).or_insert((at, at));
-            *span = (span.0.min(at), span.1.max(at));
+            let span = spans[identifier].entry(event.record).or_insert((at, at, true));
+            *span = (span.0.min(at), span.1.max(at), span.2 && event.only_widens);
         }
     }
     let mentions: Vec<Mention> = spans
         .iter()
         .zip(&read.identifiers)
         .map(|(spans, pseudonyms)| {
-            let wanted = spans.iter().filter_map(|(&record, &(first, last))| {
+            let wanted = spans.iter().filter_map(|(&record, &(first, last, only_widen))| {
                 let log = logs[record].as_ref()?.to_string();
                 let link = Link { log, first: instant::to_rfc3339(first), last: instant::to_rfc3339(last) };
-                Some(WantedLink { record: read.records[record].key.clone(), link })
+                Some(WantedLink { record: read.records[record].key.clone(), link, only_widen })
             });
             Mention { pseudonyms: pseudonyms.clone(), links: wanted.collect() }
         })

@@ -4,13 +4,13 @@
 
 use std::cmp::Ordering;
 
+use ledgerline_event::catalogue::built_in;
 use ledgerline_event::lineage::{Masked, PROVENANCE_VERSION, Provenance};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, Plan, PlanWriter};
 use ledgerline_lake::silver::{Row, SilverFile, SilverWriter};
 use ledgerline_ledger::entry::Record;
 use ledgerline_ledger::log::LogId;
-use ledgerline_privacy::policy;
 
 use crate::Random;
 use crate::config::Settings;
@@ -66,13 +66,19 @@ pub fn silver(
             activity: event.activity,
             lifecycle: Some(event.lifecycle),
             occurred_at_ms: event.occurred_at_ms,
+            sequence: event.sequence,
+            event_rank: event.rank,
+            time_from_envelope: event.time_from_envelope,
+            zone_assumed: event.zone_assumed,
             ingested_at_ms: event.received_at_ms,
             processed_at_ms: Some(started_at_ms),
             customer_ref: *customer_ref,
             fields: &event.fields,
             masked: &event.masked,
-            policy_version: policy::VERSION,
+            policy_version: built_in().version(),
             lineage_token: &event.lineage_token,
+            lineage_from: event.lineage_from.as_str(),
+            lineage_ref: event.lineage_ref.as_deref(),
             lineage_provenance: &provenance(event, started_at_ms, policy_hash),
             bronze_line: event.bronze_line,
             extra: &event.extra,
@@ -92,7 +98,7 @@ pub fn plan(
     logs: &[Option<LogId>],
     counts: Counts,
 ) -> Result<Plan, TransformError> {
-    let mut writer = PlanWriter::new(object, key, policy::VERSION);
+    let mut writer = PlanWriter::new(object, key, built_in().version());
     for Owned { event, .. } in owned {
         // A record with an owned event was pinned; were it not, the counts would not add up, and `finish` says so.
         if let Some(log) = &logs[event.record] {

@@ -12,16 +12,16 @@ use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 use ledgerline_custody::claims::{Claim, Unclaimed, plan_claims};
 use ledgerline_event::document::{self, Rejection};
-use ledgerline_event::{Context, Record as AboutRef, SourceEvent, adapt, content_id, instant};
+use ledgerline_event::{Context, LineageFrom, Links, Record as AboutRef, SourceEvent, adapt, content_id, instant};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::bronze::{self, BronzeLine};
 use ledgerline_lake::plan::Counts;
 use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
 use ledgerline_ledger::log::LogId;
-use ledgerline_privacy::{Clear, Identifier, Masked, View, policy};
+use ledgerline_privacy::{Clear, Identifier, Kind, Masked, View, policy, words};
 
 use crate::Random;
-use crate::config::Settings;
+use crate::config::{PROCESS_NAME, Settings};
 use crate::decode::{Decoder, TakeLine};
 use crate::error::TransformError;
 
@@ -40,6 +40,12 @@ pub struct Event {
     pub sequence: Option<i64>,
     /// Orders events of one instant.
     pub rank: u8,
+    /// Only an envelope says when it occurred.
+    pub time_from_envelope: bool,
+    /// Its time had no offset and was taken as UTC.
+    pub zone_assumed: bool,
+    /// It may widen its customer's links, and make none.
+    pub only_widens: bool,
     /// The customer side's identifiers, in [`Read::identifiers`], in the adapter's order.
     pub identifiers: Vec<usize>,
     /// The ledger's line.
@@ -66,6 +72,10 @@ pub struct Event {
     pub extra: BTreeMap<String, &'static str>,
     /// The lineage token.
     pub lineage_token: String,
+    /// How it came by it.
+    pub lineage_from: LineageFrom,
+    /// The pseudonym of what its source sent for a token and is none.
+    pub lineage_ref: Option<String>,
     /// Its line in the object, from 0.
     pub bronze_line: u64,
 }
@@ -102,6 +112,8 @@ pub struct Read {
     pub repeated: u64,
     /// Lines that are no events.
     pub quarantined: u64,
+    /// Events whose outcome's word is in no row of the look-up.
+    pub unknown_outcomes: u64,
     /// Those lines, gzipped, if there are any.
     pub quarantine_gz: Option<Bytes>,
 }
@@ -221,6 +233,10 @@ impl Gathering<'_> {
         let document = document::parse(&line.raw)?;
         let context = Context { default_org: line.org.as_deref().unwrap_or(&self.settings.default_org) };
         let event = adapt(&document, &context)?;
+        // A line that others loaded says nowhere when it came: it was there before it was taken up.
+        if !instant::is_plausible(event.occurred_at_ms, line.received_at_ms.unwrap_or(self.started_at_ms)) {
+            return Err(Rejection::ImplausibleTime);
+        }
         let id = self.settings.event_key.event_id(content_id(&event, &line.raw).as_bytes()).to_hex();
         let about = match &event.record {
             AboutRef::Interaction(id) => Record::Interaction(id.to_string()),
@@ -238,6 +254,7 @@ impl Gathering<'_> {
                 });
                 let identifiers: Vec<Identifier> = identifiers.collect();
                 let identifiers = identifiers.into_iter().map(|identifier| self.identifier(identifier)).collect();
+                self.read.unknown_outcomes += u64::from(event.unknown_outcome);
                 self.read.events.push(Event { record, identifiers, ..taken });
                 self.seen.insert(id);
             }
@@ -257,11 +274,11 @@ impl Gathering<'_> {
         about: &Record,
     ) -> Result<Event, Rejection> {
         let key = self.settings.pseudonyms.newest();
-        let fields = event.fields.iter().map(|field| (field.name, field.value));
-        let Masked { clear, masked } = self.settings.policy.mask(key, fields);
+        let fields = event.fields.iter().map(|field| (field.name, &*field.value));
+        let Masked { mut clear, masked } = self.settings.policy.mask(key, fields);
         // What joins rows in silver must not join entries: an entry names no person, not even by a pseudonym.
         let (named, plain): (Vec<_>, Vec<_>) =
-            clear.iter().partition(|(name, _)| self.settings.policy.names_person(name));
+            clear.iter().partition(|(name, _)| self.settings.policy.is_silver_only(name));
         let mut masked_in_entry: Vec<String> =
             masked.iter().copied().chain(named.iter().map(|(name, _)| *name)).map(str::to_owned).collect();
         masked_in_entry.sort_unstable();
@@ -275,17 +292,23 @@ impl Gathering<'_> {
             record: about.clone(),
             occurred_at: instant::to_rfc3339(event.occurred_at_ms),
             late: false,
+            time_from_envelope: event.time_from_envelope,
+            zone_assumed: event.zone_assumed,
             fields: plain.iter().map(|(name, value)| ((*name).to_owned(), entry_field(value))).collect(),
             masked: masked_in_entry,
             lineage_token: event.lineage_token.to_string(),
             schema_version: event.schema_version.to_string(),
-            policy_version: policy::VERSION.to_owned(),
+            policy_version: self.settings.policy.version().to_owned(),
             source: Source { object: self.object.clone(), line: number },
             salt,
         };
         // The adapter checked ids and times; what it let through and the ledger does not names no usable record.
         let line_text = entry.to_line().map_err(|_| Rejection::NoRecord)?.into_text();
-        let extra = event.extra.iter().map(|(key, kind)| (policy::plain_key(key).to_owned(), kind.as_str()));
+        let extra = event.extra.iter().map(|(key, kind)| (words::plain_name(key).to_owned(), kind.as_str()));
+        self.name_process(&mut clear, &masked);
+        // A token that was refused is found again by its pseudonym, and by nothing else.
+        let refused = event.refused_token.as_ref().map(|raw| raw.expose_for_pseudonym());
+        let refused = refused.and_then(|raw| Identifier::parse(Kind::LineageToken, raw, self.settings.calling_code));
         Ok(Event {
             record: 0,
             id: entry.event_id,
@@ -293,6 +316,9 @@ impl Gathering<'_> {
             occurred_at_ms: event.occurred_at_ms,
             sequence: event.sequence,
             rank: event.rank,
+            time_from_envelope: event.time_from_envelope,
+            zone_assumed: event.zone_assumed,
+            only_widens: event.links == Links::WidenOnly,
             identifiers: Vec::new(),
             line: line_text,
             source: event.source,
@@ -306,8 +332,22 @@ impl Gathering<'_> {
             masked,
             extra: extra.collect(),
             lineage_token: entry.lineage_token,
+            lineage_from: event.lineage_from,
+            lineage_ref: refused.map(|refused| key.pseudonym(&refused).as_str().to_owned()),
             bronze_line: number,
         })
+    }
+
+    /// Silver names the process of every interaction whose direction is known: the source's own name, or the description's. An entry
+    /// has what its source said, and nothing that follows from it.
+    fn name_process(&self, clear: &mut Vec<(&'static str, Clear)>, masked: &[&str]) {
+        let at = |name: &str, clear: &[(&'static str, Clear)]| clear.binary_search_by(|(known, _)| (*known).cmp(name));
+        let Err(place) = at(PROCESS_NAME, clear) else { return };
+        let direction = at("direction", clear).ok().and_then(|at| clear[at].1.as_text());
+        let named = self.settings.process_names.iter().find(|(of, _)| Some(*of) == direction);
+        if let Some((_, name)) = named.filter(|_| !masked.contains(&PROCESS_NAME)) {
+            clear.insert(place, (PROCESS_NAME, name.clone()));
+        }
     }
 
     /// The record's place, one line more about it.

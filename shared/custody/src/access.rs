@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
+use ledgerline_event::catalogue::built_in;
 use ledgerline_ledger::entry::{Line, Record};
 use ledgerline_ledger::head::SegmentRef;
 use ledgerline_ledger::log::LogId;
@@ -17,6 +18,7 @@ use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::tree::Hash;
 use ledgerline_privacy::PseudonymKey;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::order::EventOrder;
 use crate::subjects::Link;
@@ -213,7 +215,7 @@ impl Found {
         }
         let order = EventOrder {
             occurred_at: line.header().occurred_at.clone(),
-            rank: ledgerline_event::rank_of(&event_type(line.as_str())),
+            rank: rank_of(line.as_str()),
             log: place.log.as_str().to_owned(),
             index,
         };
@@ -319,13 +321,17 @@ pub fn split_record(record_key: &str) -> Option<(&str, Record)> {
     Some((org, record))
 }
 
-fn event_type(line: &str) -> String {
+/// Where an entry stands among those of its instant.
+fn rank_of(line: &str) -> u8 {
     #[derive(Deserialize)]
-    struct TypeOnly {
+    struct TypeAndFields {
         #[serde(rename = "type")]
         event_type: String,
+        #[serde(default)]
+        fields: Map<String, Value>,
     }
-    serde_json::from_str::<TypeOnly>(line).map(|entry| entry.event_type).unwrap_or_default()
+    let entry = serde_json::from_str::<TypeAndFields>(line);
+    entry.map_or(u8::MAX, |entry| built_in().rank_of_entry(&entry.event_type, &entry.fields))
 }
 
 const NOT_A_MEMBER: &str = "not_a_gzip_member";

@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 
+use ledgerline_event::catalogue::built_in;
 use ledgerline_event::lineage::derived_token;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::delivery;
@@ -20,7 +21,6 @@ use ledgerline_ledger::acts as types;
 use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::StoreError;
-use ledgerline_privacy::policy;
 use sha2::{Digest as _, Sha256};
 
 use crate::access::corrupt;
@@ -173,7 +173,7 @@ pub async fn record_acts<P: PlanStore, Q: SendPointers, R: ObjectRows + NoteAct>
 
 /// The plan of these acts. All of it but the salts follows from the purpose and the acts.
 fn plan(object: ObjectId, key: &str, acts: &[Act], random: Random<'_>) -> Result<Plan, StoreError> {
-    let mut writer = PlanWriter::new(object, key, policy::VERSION);
+    let mut writer = PlanWriter::new(object, key, built_in().version());
     for (line, act) in (0..).zip(acts) {
         let entry = pending(act, object, line, random);
         let text = entry.to_line().map_err(|error| corrupt("an act is no entry", error))?;
@@ -196,12 +196,14 @@ fn pending(act: &Act, object: ObjectId, line: u64, random: Random<'_>) -> Pendin
         activity: act.kind.name().to_owned(),
         record: act.record.clone(),
         occurred_at: act.occurred_at.clone(),
+        time_from_envelope: false,
+        zone_assumed: false,
         late: false,
         fields: act.fields.clone(),
         masked: Vec::new(),
         lineage_token: derived_token(&record),
         schema_version: SCHEMA_VERSION.to_owned(),
-        policy_version: policy::VERSION.to_owned(),
+        policy_version: built_in().version().to_owned(),
         source: Source { object: object.to_hex(), line },
         salt,
     }
@@ -264,7 +266,7 @@ mod tests {
     fn no_source_events_type_is_an_act() {
         for kind in ActKind::ALL {
             assert_eq!(ActKind::of(kind.name()), Some(kind));
-            assert_eq!(ledgerline_event::rank_of(kind.name()), u8::MAX, "an adapter could make a {}", kind.name());
+            assert_eq!(built_in().rank_of(kind.name(), None), u8::MAX, "an adapter could make a {}", kind.name());
         }
         assert_eq!(ActKind::of("customer.end"), None);
     }

@@ -12,7 +12,8 @@ pub struct EventOrder {
     /// RFC 3339 UTC with three decimals, so that text order is time order.
     #[serde(rename = "t")]
     pub occurred_at: String,
-    /// Rank of the event's kind, as [`ledgerline_event::rank_of`] has it.
+    /// Where the event stands in its instant: by its type, and by how long the session lasted that it may be the end of: see
+    /// [`ledgerline_event::catalogue::Catalogue::rank_of_entry`].
     #[serde(rename = "r")]
     pub rank: u8,
     /// The log.
@@ -25,12 +26,22 @@ pub struct EventOrder {
 
 #[cfg(test)]
 mod tests {
-    use ledgerline_event::rank_of;
+    use ledgerline_event::catalogue::built_in;
 
     #[test]
     fn a_call_that_begins_and_ends_in_one_instant_is_in_order() {
+        let rank_of = |kind: &str| built_in().rank_of(kind, Some(0));
         let kinds = ["customer.start", "flow.start", "flow.end", "acd.start", "acd.end", "user.start", "user.end"];
         assert!(kinds.is_sorted_by_key(|kind| rank_of(kind)));
         assert!(rank_of("user.end") < rank_of("customer.end") && rank_of("customer.end") < rank_of("wrapup"));
+    }
+
+    #[test]
+    fn a_session_that_lasted_ends_before_another_begins() {
+        for lasted_ms in [None, Some(1), Some(60_000)] {
+            let rank_of = |kind: &str| built_in().rank_of(kind, lasted_ms);
+            let in_order = ["flow.end", "acd.end", "user.end", "customer.start", "user.start", "customer.end"];
+            assert!(in_order.is_sorted_by_key(|kind| rank_of(kind)), "{lasted_ms:?}");
+        }
     }
 }

@@ -4,11 +4,13 @@
 //! any of it: errors name members of the request, indexes and positions. What leaves this module to be looked up are
 //! pseudonyms and subject ids. Left out: who may ask (the API's authorizer), and looking anything up.
 
+use ledgerline_event::{Rejection, document};
+use ledgerline_privacy::instant::{Precision, Spelled, spelled};
 use ledgerline_privacy::{CallingCode, Identifier, KeyRing, Kind, Pseudonym};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
-use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, UtcOffset};
+use time::OffsetDateTime;
 
 /// Longest request body that is read: 50 identifiers of 512 bytes, escaped, beside a token of 2 KiB, twice over.
 pub const BODY_BYTES: usize = 64 * 1024;
@@ -72,10 +74,10 @@ pub struct DateRange {
 /// Why a request is not answered. The texts hold no value of the request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
-    /// The body is no JSON.
+    /// The body is no I-JSON: not JSON, or JSON that two programs may read differently.
     #[error("{0}")]
     Malformed(String),
-    /// JSON, but not a request.
+    /// I-JSON, but not a request.
     #[error("{0}")]
     Unprocessable(String),
 }
@@ -83,14 +85,8 @@ pub enum QueryError {
 impl Query {
     /// Reads a request's body. `calling_code` is where national phone numbers belong to.
     pub fn parse(body: &[u8], calling_code: CallingCode) -> Result<Self, QueryError> {
-        let value: Value = serde_json::from_slice(body).map_err(|error| {
-            // serde_json's own text may quote the body, so only the place is given.
-            let (line, column) = (error.line(), error.column());
-            QueryError::Malformed(format!("The body is not JSON: the error is at line {line}, column {column}."))
-        })?;
-        let Value::Object(body) = value else {
-            return Err(unprocessable("The body must be a JSON object with `customerIdHash` or `identifiers`."));
-        };
+        let value = document::parse(body).map_err(|rejection| unreadable(body, rejection))?;
+        let Value::Object(body) = value else { return Err(not_an_object()) };
         only_members(&body, "The body", MEMBERS)?;
         Ok(Self {
             who: who(&body, calling_code)?,
@@ -182,6 +178,38 @@ pub fn instant(at_ms: i64) -> Option<String> {
     })
 }
 
+/// Why a body is no I-JSON object, without a word of it: names of members may be values in a name's place.
+fn unreadable(body: &[u8], rejection: Rejection) -> QueryError {
+    let detail = match rejection {
+        Rejection::NotObject => return not_an_object(),
+        Rejection::Empty => "The body is empty. Send a JSON object with `customerIdHash` or `identifiers`.",
+        Rejection::NotUtf8 => "The body is not UTF-8.",
+        Rejection::DuplicateKey => {
+            "The body names a member twice in one object, and which of the two counts depends on who reads it. Name each member once."
+        }
+        Rejection::LoneSurrogate => {
+            "A text in the body has a surrogate escape without its partner, such as \\ud83d alone. Escape the whole character."
+        }
+        Rejection::NumberOutOfRange => "A number in the body is larger than any double.",
+        Rejection::TooDeep => "The body is nested deeper than any request.",
+        _ => return not_json(body),
+    };
+    QueryError::Malformed(detail.to_owned())
+}
+
+fn not_an_object() -> QueryError {
+    unprocessable("The body must be a JSON object with `customerIdHash` or `identifiers`.")
+}
+
+/// `serde_json`'s own text may quote the body, so only the place is taken from it.
+fn not_json(body: &[u8]) -> QueryError {
+    let place = serde_json::from_slice::<IgnoredAny>(body).err().map(|error| (error.line(), error.column()));
+    QueryError::Malformed(match place {
+        Some((line, column)) => format!("The body is not JSON: the error is at line {line}, column {column}."),
+        None => "The body is not JSON.".to_owned(),
+    })
+}
+
 fn who(body: &Map<String, Value>, calling_code: CallingCode) -> Result<Who, QueryError> {
     let hash = text(body, "customerIdHash", "`customerIdHash`")?;
     let identifiers = body.get("identifiers").filter(|value| !value.is_null());
@@ -266,7 +294,7 @@ fn readings(kind: Kind, value: &str, calling_code: CallingCode) -> Vec<Identifie
             all.extend(address);
         }
         Kind::MessagingAddress => all.extend(Identifier::from_address(value, calling_code)),
-        Kind::Email | Kind::Account | Kind::ExternalContact | Kind::Agent => {}
+        Kind::Email | Kind::Account | Kind::ExternalContact | Kind::Agent | Kind::LineageToken => {}
         Kind::PhoneHash | Kind::EmailHash | Kind::AccountHash | Kind::CustomerIdHash => {}
     }
     all
@@ -292,30 +320,72 @@ fn date_range(body: &Map<String, Value>) -> Result<DateRange, QueryError> {
         Some(Value::Object(range)) => range,
         Some(_) => return Err(unprocessable("`dateRange` must be an object with `from`, `to` or both.")),
     };
-    only_members(range, "`dateRange`", &["from", "to"])?;
-    let end = |name: &str, round: fn(i128) -> i128| {
-        let place = format!("`dateRange.{name}`");
-        text(range, name, &place)?.map(|value| parse_end(value, round).ok_or_else(|| no_time(&place))).transpose()
-    };
-    // An end between two milliseconds moves inward: stored times are whole milliseconds.
-    let from = end("from", |nanos| -(-nanos).div_euclid(NANOS_PER_MS))?;
-    let to = end("to", |nanos| nanos.div_euclid(NANOS_PER_MS))?;
-    if let (Some(from), Some(to)) = (&from, &to)
+    only_members(range, "`dateRange`", &[FROM, TO].concat())?;
+    let from = end_of(range, FROM, first_ms)?;
+    let to = end_of(range, TO, last_ms)?;
+    if let (Some((from_name, from)), Some((to_name, to))) = (&from, &to)
         && from > to
     {
-        return Err(unprocessable("`dateRange.from` is later than `dateRange.to`."));
+        return Err(unprocessable(format!("`dateRange.{from_name}` is later than `dateRange.{to_name}`.")));
     }
-    Ok(DateRange { from, to })
+    Ok(DateRange { from: from.map(|(_, at)| at), to: to.map(|(_, at)| at) })
 }
 
-fn parse_end(value: &str, to_ms: fn(i128) -> i128) -> Option<String> {
-    let at = OffsetDateTime::parse(value, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)?;
-    instant(i64::try_from(to_ms(at.unix_timestamp_nanos())).ok()?)
+/// One end of the range and which of its two names it was given.
+fn end_of(
+    range: &Map<String, Value>,
+    [name, synonym]: [&'static str; 2],
+    read: fn(&str) -> Option<i64>,
+) -> Result<Option<(&'static str, String)>, QueryError> {
+    let given = |name| text(range, name, &format!("`dateRange.{name}`"));
+    let (name, value) = match (given(name)?, given(synonym)?) {
+        (Some(value), None) => (name, value),
+        (None, Some(value)) => (synonym, value),
+        (None, None) => return Ok(None),
+        (Some(_), Some(_)) => {
+            return Err(unprocessable(format!(
+                "`dateRange` has both `{name}` and `{synonym}`, which mean the same. Give one of them."
+            )));
+        }
+    };
+    let at = read(value).and_then(instant).ok_or_else(|| no_time(name))?;
+    Ok(Some((name, at)))
 }
 
-fn no_time(place: &str) -> QueryError {
+/// The first millisecond of what a range's start names. A start between two milliseconds moves inward, to the later one:
+/// stored times are whole milliseconds.
+fn first_ms(text: &str) -> Option<i64> {
+    day_ms(text).or_else(|| {
+        let Spelled { instant, precision } = zoned(text)?;
+        Some(instant.ms + i64::from(precision == Precision::Finer))
+    })
+}
+
+/// The last millisecond of what a range's end names: of the whole day, of the whole second. An end between two
+/// milliseconds moves inward, to the earlier one.
+fn last_ms(text: &str) -> Option<i64> {
+    day_ms(text).map(|first| first + DAY_MS - 1).or_else(|| {
+        let Spelled { instant, precision } = zoned(text)?;
+        let in_second = instant.ms.rem_euclid(1_000);
+        Some(if precision == Precision::Seconds { instant.ms - in_second + 999 } else { instant.ms })
+    })
+}
+
+/// The first millisecond, in UTC, of a date that stands alone.
+fn day_ms(text: &str) -> Option<i64> {
+    let date = text.trim();
+    let midnight = (date.len() == "YYYY-MM-DD".len()).then(|| format!("{date}T00:00Z"))?;
+    spelled(&midnight).map(|midnight| midnight.instant.ms)
+}
+
+/// A time that says which zone it is in: nobody's range is moved by a guess.
+fn zoned(text: &str) -> Option<Spelled> {
+    spelled(text).filter(|spelled| !spelled.instant.zone_assumed)
+}
+
+fn no_time(name: &str) -> QueryError {
     unprocessable(format!(
-        "{place} must be an RFC 3339 date and time with an offset, such as 2026-03-02T15:00:00+01:00."
+        "`dateRange.{name}` must be a date and time with an offset, such as 2026-03-02T15:00:00+01:00, or a date, such as 2026-03-02, which is that day in UTC."
     ))
 }
 
@@ -368,7 +438,10 @@ const KINDS: [Kind; 9] = [
     Kind::AccountHash,
     Kind::CustomerIdHash,
 ];
-const NANOS_PER_MS: i128 = 1_000_000;
+/// The two names of the range's start, and of its end.
+const FROM: [&str; 2] = ["from", "start"];
+const TO: [&str; 2] = ["to", "end"];
+const DAY_MS: i64 = 86_400_000;
 
 #[cfg(test)]
 mod tests;

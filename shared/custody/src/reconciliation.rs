@@ -45,7 +45,7 @@ const VERSION: u32 = 2;
 /// The partitions' families by occurrence.
 const FAMILIES: [&str; 2] = ["interaction", "entity"];
 /// The family by arrival.
-const LATE: &str = "late";
+const ARRIVALS: [&str; 2] = ["late", "unsorted"];
 
 /// An object in bronze, or an act, whose key begins with [`KEY_PREFIX`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -345,7 +345,8 @@ impl Reconciling {
             |window_ms: i64| (0..=(window_ms + DAY_MS - 1) / DAY_MS).map(move |days_ago| began_ms - days_ago * DAY_MS);
         let by_occurrence = days(WINDOW_MS + WRITTEN_AFTER_MS + self.late_after_ms);
         let by_occurrence = by_occurrence.flat_map(|at_ms| FAMILIES.map(|family| prefix(family, at_ms)));
-        let by_arrival = days(WINDOW_MS + WRITTEN_AFTER_MS).map(|at_ms| prefix(LATE, at_ms));
+        let by_arrival = days(WINDOW_MS + WRITTEN_AFTER_MS);
+        let by_arrival = by_arrival.flat_map(|at_ms| ARRIVALS.map(|family| prefix(family, at_ms)));
         let hours = self.looked_to_ms.div_euclid(HOUR_MS)..=began_ms.div_euclid(HOUR_MS);
         let hours = hours.map(|hour| Place::Acts(instant::to_rfc3339(hour * HOUR_MS)[..ACT_HOUR_CHARS].to_owned()));
         by_occurrence.chain(by_arrival).map(Place::Bronze).chain(hours).collect()
@@ -458,10 +459,11 @@ mod tests {
     fn every_partition_that_an_event_of_the_window_can_lie_in_is_looked_through() {
         // Eight days and the one before them: four of the window, two that it may be late, one that it may be written after.
         let prefixes_ = prefixes(LATE_AFTER_MS);
-        assert_eq!(prefixes_.len(), 2 * 8 + 6);
+        assert_eq!(prefixes_.len(), 2 * 8 + 2 * 6);
         assert_eq!(prefixes_[0], "bronze/event_type=interaction/year=2026/month=03/day=02/");
         assert_eq!(prefixes_[15], "bronze/event_type=entity/year=2026/month=02/day=23/");
-        assert_eq!(prefixes_[21], "bronze/event_type=late/year=2026/month=02/day=25/");
+        assert_eq!(prefixes_[26], "bronze/event_type=late/year=2026/month=02/day=25/");
+        assert_eq!(prefixes_[27], "bronze/event_type=unsorted/year=2026/month=02/day=25/");
         // The latest event of the oldest object of the window, at the longest that the template takes.
         let oldest = prefix("entity", NOW_MS - WINDOW_MS - LATE_AFTER_HOURS_MAX * HOUR_MS);
         assert!(prefixes(LATE_AFTER_HOURS_MAX * HOUR_MS).contains(&oldest));

@@ -1,7 +1,7 @@
 //! Completion: which interactions are over, and what their seal says.
 //!
 //! A follower reads a log's segments in their order and remembers of each interaction that is not sealed when it last
-//! grew. It is **due** once its final event (`customer.end`) came and five quiet minutes passed, or once it fell silent
+//! grew. It is **due** once its final event (`customer.end`, `interaction.end`) came and five quiet minutes passed, or once it fell silent
 //! for long. Its seal is an `INTERACTION_SEALED` entry ([`crate::acts`]) in the interaction's own log, about the same
 //! record, with these fields:
 //!
@@ -23,6 +23,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 
+use ledgerline_event::catalogue::built_in;
 use ledgerline_ledger::entry::{Entry, EntryError, Field, Record};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
@@ -44,8 +45,6 @@ pub const QUIET_MS: i64 = 5 * 60 * 1000;
 pub const SEALED_KEPT_MS: i64 = 60 * 60 * 1000;
 /// Interactions remembered per log. One takes some 110 bytes as text: 55 MB. Beyond it the longest silent are due early.
 pub const OPEN_MAX: usize = 500_000;
-/// The event after which an interaction is over.
-const FINAL_EVENT: &str = "customer.end";
 /// Four times what [`OPEN_MAX`] records take.
 const STATE_TEXT_MAX_BYTES: usize = 256 * 1024 * 1024;
 const VERSION: u32 = 1;
@@ -275,7 +274,7 @@ impl Following {
         }
         open.entries += 1;
         open.at_ms = open.at_ms.max(committed_at_ms);
-        open.ended |= event_type == FINAL_EVENT;
+        open.ended |= built_in().is_final(event_type);
     }
 
     /// While it catches up from nothing, a follower knows a record's number of entries, and need not read those of a

@@ -63,6 +63,8 @@ pub struct WantedLink {
     pub record: String,
     /// What the link must cover.
     pub link: Link,
+    /// Only a link that is there may cover it: a deletion names its customer and must make neither subject nor link.
+    pub only_widen: bool,
 }
 
 /// One link inside a write.
@@ -155,7 +157,7 @@ pub fn plan_links(links: u64, cap: u64, wanted: &[WantedLink], existing: &[Optio
                     replaces: Some(have.clone()),
                 })
             }
-            None if room == 0 => {
+            None if want.only_widen || room == 0 => {
                 plan.linked.push(false);
                 None
             }
@@ -202,7 +204,7 @@ mod tests {
     }
 
     fn wanted(record: &str, first: &str, last: &str) -> WantedLink {
-        WantedLink { record: record.into(), link: link(first, last) }
+        WantedLink { record: record.into(), link: link(first, last), only_widen: false }
     }
 
     #[test]
@@ -226,6 +228,14 @@ mod tests {
         let full = plan_links(12, 9, &want, &[None, None, None]);
         assert!(full.writes.is_empty() && full.complete);
         assert_eq!(full.linked, [false; 3]);
+    }
+
+    #[test]
+    fn a_deletion_widens_a_link_and_makes_none() {
+        let only = |record| WantedLink { only_widen: true, ..wanted(record, "1", "4") };
+        let plan = plan_links(1, 9, &[only("acme/a"), only("acme/b")], &[Some(link("2", "3")), None]);
+        assert_eq!((plan.linked, plan.writes.len(), plan.new), (vec![true, false], 1, 0));
+        assert_eq!(plan.writes[0].link, link("1", "4"));
     }
 
     #[test]

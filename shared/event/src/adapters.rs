@@ -1,53 +1,29 @@
-//! From a source's document to the canonical event: one file per kind of source, tried in order.
+//! From a source's document to the canonical event, by the description of the sources.
 //!
-//! Invariant: drift never loses an event. Unknown members are reported by name, missing ones are simply absent, an
-//! unknown version is read by the newest adapter; only a document that names no record or no time is refused. Adding
-//! a source takes one file and one line in [`ADAPTERS`].
+//! Invariant: no name of a member stands here; what only code can say of a shape is a hook that the description names.
 
-mod audit_event;
-mod aws_service;
-mod event_sourcing;
+mod declared;
 mod fields;
-mod genesys_audit;
-mod genesys_conversation;
-mod genesys_transcription;
-mod interaction_log;
-mod kinds;
-mod reading;
-mod webhook;
+mod hooks;
+mod identity;
+mod layers;
+mod record;
 
+use ledgerline_privacy::words;
 use serde_json::Value;
 
+use crate::catalogue;
 use crate::document::Rejection;
 use crate::source_event::{Context, SourceEvent};
-pub use kinds::rank_of;
-use reading::Reading;
-
-/// One source: how its documents are recognised, and how they are read.
-struct Adapter {
-    /// Whether the document is this source's.
-    accepts: for<'a> fn(&Reading<'a>) -> bool,
-    /// Reads it.
-    adapt: for<'a> fn(&Reading<'a>) -> Result<SourceEvent<'a>, Rejection>,
-}
-
-/// The registry. The first that accepts a document reads it; the last accept anything that names a conversation.
-const ADAPTERS: [Adapter; 8] = [
-    aws_service::ADAPTER,
-    genesys_audit::ADAPTER,
-    genesys_transcription::ADAPTER,
-    genesys_conversation::ADAPTER,
-    audit_event::ADAPTER,
-    webhook::ADAPTER,
-    event_sourcing::ADAPTER,
-    interaction_log::ADAPTER,
-];
+use declared::Reading;
 
 /// Reads one document as [`crate::document::parse`] returned it.
+///
+/// # Errors
+/// It is not an object, names no record, or says nowhere when it happened in a form that can be read.
 pub fn adapt<'a>(document: &'a Value, context: &Context<'a>) -> Result<SourceEvent<'a>, Rejection> {
-    let reading = Reading::of(document, context)?;
-    let adapter = ADAPTERS.iter().find(|adapter| (adapter.accepts)(&reading)).ok_or(Rejection::NoRecord)?;
-    (adapter.adapt)(&reading)
+    let object = document.as_object().ok_or(Rejection::NotObject)?;
+    Reading::of(catalogue::built_in(), object, context).event()
 }
 
 /// The organisation in the name of a Genesys partner source, `aws.partner/genesys.com/cloud/<org>/<suffix>`.
@@ -72,18 +48,26 @@ pub(crate) fn is_stated_org(text: &str) -> bool {
 /// Whether a text may be a record's id: `[A-Za-z0-9._:-]{1,128}`, and neither a person's address or number nor a word
 /// for nothing, which would make one record of many. Ids are never masked.
 pub fn is_record_id(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    (1..=128).contains(&bytes.len())
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b':'))
-        && !has_address_scheme(bytes)
-        && !is_long_number(text)
-        && !names_nothing(text)
+    refusal_of_id(text).is_none()
 }
 
-/// The entity type as it is stored: an identifier's spelling, else `Other`. It is never masked either.
+/// Why a text is not a record's id; `None` if it is one.
+pub(crate) fn refusal_of_id(text: &str) -> Option<Rejection> {
+    let bytes = text.as_bytes();
+    let is_plain = (1..=128).contains(&bytes.len())
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b':'))
+        && !has_address_scheme(bytes)
+        && !names_nothing(text);
+    match is_plain {
+        false => Some(Rejection::NoRecord),
+        true => is_long_number(text).then_some(Rejection::NumericId),
+    }
+}
+
+/// The entity type as it is stored: an identifier's spelling of known words, else `Other`. It is never masked either.
 pub(crate) fn entity_kind(text: &str) -> &str {
     let plain = text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if plain && text.starts_with(|c: char| c.is_ascii_alphabetic()) { text } else { "Other" }
+    if plain && text.starts_with(|c: char| c.is_ascii_alphabetic()) && words::is_phrase(text) { text } else { "Other" }
 }
 
 /// Whether a text is a number as long as those of telephones, accounts and cards.

@@ -10,6 +10,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::catalogue::{MemberPath, built_in};
 use crate::scan::{Lexer, MAX_DEPTH, Text};
 use crate::source_event::{Body, SourceEvent};
 
@@ -52,7 +53,7 @@ pub fn content_id(event: &SourceEvent<'_>, document: &[u8]) -> ContentId {
         }
         None => {
             hasher.update(b"b");
-            part_into(&mut hasher, &canonical_body(document, event.body));
+            part_into(&mut hasher, &canonical_body(document, &event.body));
             if !event.body.has_time {
                 hasher.update(event.occurred_at_ms.to_be_bytes());
             }
@@ -68,26 +69,52 @@ fn part_into(hasher: &mut Sha256, part: &[u8]) {
 
 /// The canonical text of a document's body: members sorted by UTF-16 code units as RFC 8785 sorts them, strings with the
 /// fewest escapes, numbers as written. A document that does not hold the body, or is no JSON, stands for itself.
-pub fn canonical_body(document: &[u8], body: Body) -> Vec<u8> {
+pub fn canonical_body(document: &[u8], body: &Body<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(document.len());
     let mut lexer = Lexer::new(document);
-    let Some(mut node) = inner(&mut lexer, body.path, 0).flatten() else { return document.to_vec() };
-    if let Node::Object(members) = &mut node
-        && !body.except.is_empty()
-    {
-        members.retain(|(name, _)| !body.except.contains(&&*name.decode()));
+    let Some(mut node) = inner(&mut lexer, &body.path, 0).flatten() else { return document.to_vec() };
+    if !body.except.is_empty() {
+        leave_out(&mut node, body.except);
     }
     write(&mut node, &mut out);
     out
 }
 
+/// Takes out the members that a re-send may change.
+fn leave_out(node: &mut Node<'_>, except: &[MemberPath]) {
+    let Node::Object(members) = node else { return };
+    let name_of = |key: &Text<'_>| built_in().name_of(&key.decode()).map(|spelled| spelled.name);
+    members.retain_mut(|(key, value)| {
+        let Some(name) = name_of(key) else { return true };
+        let mut paths = except.iter().filter(|path| path.first == name).peekable();
+        if let Node::Object(inside) = value {
+            let inner: Vec<_> = paths.clone().filter_map(|path| path.inner).collect();
+            inside.retain(|(key, _)| name_of(key).is_none_or(|name| !inner.contains(&name)));
+        }
+        !paths.any(|path| path.inner.is_none())
+    });
+}
+
 /// What lies under `path`, `Some(None)` if nothing does; what lies beside it is followed and not kept.
 fn inner<'a>(lexer: &mut Lexer<'a>, path: &[&str], depth: usize) -> Option<Option<Node<'a>>> {
     let Some((first, rest)) = path.split_first() else { return read(lexer, depth).map(Some) };
-    if lexer.after_space().ok()? != b'{' {
-        return skip(lexer, depth).map(|()| None);
-    }
     let mut found = None;
+    match lexer.after_space().ok()? {
+        b'{' => {}
+        // The one step into a list is the one to its first element.
+        b'[' if *first == "0" => {
+            elements(lexer, |lexer| {
+                if found.is_none() {
+                    found = Some(inner(lexer, rest, depth + 1)?);
+                    Some(())
+                } else {
+                    skip(lexer, depth + 1)
+                }
+            })?;
+            return Some(found.flatten());
+        }
+        _ => return skip(lexer, depth).map(|()| None),
+    }
     members(lexer, |lexer, key| {
         if found.is_none() && spells(key, first) {
             found = Some(inner(lexer, rest, depth + 1)?);
@@ -135,8 +162,8 @@ fn read<'a>(lexer: &mut Lexer<'a>, depth: usize) -> Option<Node<'a>> {
     }
 }
 
-/// Follows a value as [`read`] does, and keeps nothing.
-fn skip(lexer: &mut Lexer<'_>, depth: usize) -> Option<()> {
+/// Follows a value, and keeps nothing.
+pub(crate) fn skip(lexer: &mut Lexer<'_>, depth: usize) -> Option<()> {
     if depth > MAX_DEPTH {
         return None;
     }
@@ -150,7 +177,10 @@ fn skip(lexer: &mut Lexer<'_>, depth: usize) -> Option<()> {
 }
 
 /// Goes through an object; `at` stands on its brace, and at each call of `member` before a value.
-fn members<'a>(lexer: &mut Lexer<'a>, mut member: impl FnMut(&mut Lexer<'a>, Text<'a>) -> Option<()>) -> Option<()> {
+pub(crate) fn members<'a>(
+    lexer: &mut Lexer<'a>,
+    mut member: impl FnMut(&mut Lexer<'a>, Text<'a>) -> Option<()>,
+) -> Option<()> {
     lexer.at += 1;
     while lexer.after_space().ok()? != b'}' {
         let key = lexer.string().ok()?;
@@ -166,7 +196,7 @@ fn members<'a>(lexer: &mut Lexer<'a>, mut member: impl FnMut(&mut Lexer<'a>, Tex
 }
 
 /// Goes through an array; `at` stands on its bracket, and at each call of `element` before a value.
-fn elements<'a>(lexer: &mut Lexer<'a>, mut element: impl FnMut(&mut Lexer<'a>) -> Option<()>) -> Option<()> {
+pub(crate) fn elements<'a>(lexer: &mut Lexer<'a>, mut element: impl FnMut(&mut Lexer<'a>) -> Option<()>) -> Option<()> {
     lexer.at += 1;
     while lexer.after_space().ok()? != b']' {
         element(lexer)?;

@@ -32,8 +32,14 @@ pub enum Rejection {
     TooDeep,
     /// An object that names neither an interaction nor an entity, or names it by something that is no id.
     NoRecord,
-    /// An object that says nowhere when it happened.
+    /// An object that names its interaction or entity by a number as long as those of telephones and accounts.
+    NumericId,
+    /// A well-formed document of the guides' that is something else: a subscription, an export, a request to an API.
+    NotAnEvent,
+    /// An object that says nowhere when it happened, or says it in a form that cannot be read.
     NoTime,
+    /// A time before 1990, or more than 48 hours ahead of the arrival.
+    ImplausibleTime,
     /// A record whose documents, written as lines, outgrow an answer.
     TooMany,
     /// A line of bronze, or a record of an error object, that does not decode.
@@ -46,7 +52,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// All codes.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Empty,
         Self::NotUtf8,
         Self::NotJson,
@@ -56,7 +62,10 @@ impl Rejection {
         Self::NumberOutOfRange,
         Self::TooDeep,
         Self::NoRecord,
+        Self::NumericId,
+        Self::NotAnEvent,
         Self::NoTime,
+        Self::ImplausibleTime,
         Self::TooMany,
         Self::BadEnvelope,
         Self::Defect,
@@ -75,7 +84,10 @@ impl Rejection {
             Self::NumberOutOfRange => "number_out_of_range",
             Self::TooDeep => "too_deep",
             Self::NoRecord => "no_record",
+            Self::NumericId => "numeric_id",
+            Self::NotAnEvent => "not_an_event",
             Self::NoTime => "no_time",
+            Self::ImplausibleTime => "implausible_time",
             Self::TooMany => "too_many",
             Self::BadEnvelope => "bad_envelope",
             Self::Defect => "defect",

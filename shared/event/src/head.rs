@@ -13,6 +13,7 @@ mod slots;
 pub(crate) use pass::Scanner;
 
 use crate::adapters::{entity_kind, is_record_id, org_of_source};
+use crate::catalogue::{LayerId, SPELLINGS, built_in};
 use crate::instant;
 use crate::scan::Text;
 
@@ -28,8 +29,9 @@ pub struct Head<'a> {
     entity_type: Best<'a>,
     entity_id: Best<'a>,
     token: Best<'a>,
-    /// The best candidate of each level: an unreadable one gives way to the next.
+    /// The best candidate of each level.
     times: [Best<'a>; LEVELS],
+    batch: bool,
     family: Option<&'static str>,
     sensitive: bool,
     line_break: bool,
@@ -43,14 +45,11 @@ const LEVELS: usize = 3;
 #[derive(Debug, Clone, Copy, Default)]
 struct Best<'a> {
     found: Option<(u8, Scalar<'a>)>,
-    /// Another was offered.
-    several: bool,
 }
 
 impl<'a> Best<'a> {
     #[inline]
     fn offer(&mut self, rank: u8, value: Scalar<'a>) {
-        self.several |= self.found.is_some();
         if self.found.is_none_or(|(best, _)| rank < best) {
             self.found = Some((rank, value));
         }
@@ -91,16 +90,16 @@ impl<'a> Head<'a> {
         Some(format!("{}/{}", entity_kind(self.entity_type.plain()?), self.entity_id.plain()?))
     }
 
-    /// When it happened, epoch milliseconds.
+    /// When it happened, epoch milliseconds: what the innermost layer says that says anything. One that cannot be read gives way
+    /// to no other.
     pub fn occurred_at_ms(&self) -> Option<i64> {
-        for level in &self.times {
-            let read = level.plain().and_then(instant::parse);
-            // Where the best of several is no time, it is the adapter's to try the others.
-            if read.is_some() || level.several {
-                return read;
-            }
-        }
-        None
+        let said = self.times.iter().find(|level| level.found.is_some())?;
+        said.plain().and_then(instant::parse)
+    }
+
+    /// Whether the document holds a list of events, to be split by [`crate::batch::split`].
+    pub fn is_batch(&self) -> bool {
+        self.batch
     }
 
     /// The lineage token that the source sent.
@@ -121,18 +120,20 @@ impl<'a> Head<'a> {
 
     /// What the whole document turned out to be about.
     fn family_in(&self, outline: &Outline) -> Option<&'static str> {
-        if self.unusual || self.source().is_some_and(is_aws_service) {
+        if self.unusual || self.batch || self.source().is_some_and(is_aws_service) {
             return None;
         }
         let own = outline.own_level()?;
-        let audited = outline.is_audit();
+        let may_name_entity = outline.body.is_none_or(|(layer, _)| built_in().may_name_entity(LayerId(layer + 1)));
+        let audited = !may_name_entity && outline.is_audit();
         if self.interaction.found.is_some() {
             return (!audited && self.interaction().is_some()).then_some("interaction");
         }
         // What is about an entity says so itself, and an audit's entity is an object.
-        let is_own = self.entity_type.rank() == Some(own)
-            && self.entity_id.rank().is_some_and(|rank| rank / 2 == own && !(audited && rank % 2 == 0));
-        let may_be_entity = !outline.bag_names_interaction && (audited || outline.event_body.is_none());
+        let (kind, id) =
+            (self.entity_type.rank().map(|rank| rank / SPELLINGS), self.entity_id.rank().map(|rank| rank / SPELLINGS));
+        let is_own = kind == Some(own) && id.is_some_and(|id| id / 2 == own && !(audited && id % 2 == 0));
+        let may_be_entity = !outline.bag_names_interaction && !outline.shaped && (audited || may_name_entity);
         let is_kind = self.entity_type.plain().is_some_and(|kind| !kind.is_empty());
         let is_id = self.entity_id.plain().is_some_and(is_record_id);
         (is_own && may_be_entity && is_kind && is_id).then_some("entity")
@@ -151,10 +152,8 @@ struct Outline {
     marked: bool,
     /// `detail` is an object.
     detail: bool,
-    /// The level around `eventBody`, where that is an object.
-    event_body: Option<u8>,
-    /// The same of `auditEvent`.
-    audit_event: Option<u8>,
+    /// The layer inside the envelope or the document that an event's own members stand in, and the level around it.
+    body: Option<(u8, u8)>,
     /// There are two of one of these.
     several: bool,
     /// `detail-type` is that of an audit.
@@ -163,6 +162,11 @@ struct Outline {
     audit_topic: [bool; LEVELS],
     /// A bag names an interaction, which some adapters take before an entity.
     bag_names_interaction: bool,
+    /// A mark of a shape that names its record in a way of its own.
+    shaped: bool,
+    /// A list of events, and what stands beside one.
+    batch: bool,
+    batch_mark: bool,
 }
 
 impl Outline {
@@ -173,16 +177,14 @@ impl Outline {
 
     /// The level of what the event itself says; `None` where only an adapter can tell.
     fn own_level(&self) -> Option<u8> {
-        let bodies = [self.event_body, self.audit_event];
-        let misplaced = bodies.iter().flatten().any(|around| *around != self.event_level());
-        let two = self.several || (self.event_body.is_some() && self.audit_event.is_some());
-        if misplaced || two || (self.detail && !self.marked) {
+        let misplaced = self.body.is_some_and(|(_, around)| around != self.event_level());
+        if misplaced || self.several || (self.detail && !self.marked) {
             return None;
         }
-        Some(if bodies.iter().any(Option::is_some) { 0 } else { self.event_level() })
+        Some(if self.body.is_some() { 0 } else { self.event_level() })
     }
 
     fn is_audit(&self) -> bool {
-        self.event_body.is_some() && (self.audit_type || self.audit_topic[usize::from(self.event_level())])
+        self.body.is_some() && (self.audit_type || self.audit_topic[usize::from(self.event_level())])
     }
 }

@@ -6,6 +6,8 @@
 //! only as references into the parsed document or as [`ledgerline_privacy`] types that refuse to be printed.
 
 pub mod adapters;
+pub mod batch;
+pub mod catalogue;
 pub mod content_id;
 pub mod document;
 pub mod head;
@@ -14,8 +16,8 @@ mod scan;
 pub mod sensitive;
 pub mod source_event;
 
-pub use adapters::{adapt, rank_of};
+pub use adapters::adapt;
 pub use content_id::{ContentId, content_id};
 pub use document::Rejection;
 pub use ledgerline_privacy::instant;
-pub use source_event::{Context, Field, JsonKind, Lifecycle, Record, SourceEvent};
+pub use source_event::{Context, Field, JsonKind, Lifecycle, LineageFrom, Links, Record, SourceEvent};

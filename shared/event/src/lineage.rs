@@ -27,10 +27,39 @@ pub fn write_derived_token<'a>(record_id: &str, text: &'a mut [u8; 36]) -> &'a s
 }
 
 /// Whether a text is a token and nothing else: a UUID, a ULID, a W3C trace id or trace parent, each with a prefix of a
-/// closed list or without. Names, numbers and sentences are none of these; free base64 or a free prefix may spell one,
-/// and a digest of 40 or 64 digits may be a telephone number's.
+/// closed list or without; or, with such a prefix alone, a short number or a short hexadecimal one (`lt-98765`). Names, longer
+/// numbers and sentences are none of these; free base64 or a free prefix may spell one, and a digest of 40 or 64 digits may be
+/// a telephone number's.
 pub fn looks_like_token(text: &str) -> bool {
-    text.len() <= TOKEN_BYTES_MAX && (is_token(text) || without_prefix(text).is_some_and(is_token))
+    let prefixed = |rest: &str| is_token(rest) || is_short_number(rest.as_bytes());
+    text.len() <= TOKEN_BYTES_MAX && (is_token(text) || without_prefix(text).is_some_and(prefixed))
+}
+
+/// What a source put where a token belongs.
+pub(crate) enum Sent<'a> {
+    /// A token.
+    Token(&'a str),
+    /// A token with what was done to its record.
+    Provenance(Box<Provenance>),
+    /// Something that may be personal.
+    Refused(String),
+    /// Nothing at all.
+    Nothing,
+}
+
+/// Reads what a source put where a token belongs.
+pub(crate) fn sent(value: &Value) -> Sent<'_> {
+    match value {
+        Value::String(text) if text.trim().is_empty() => Sent::Nothing,
+        Value::String(text) if looks_like_token(text) => Sent::Token(text),
+        Value::Null | Value::Bool(_) => Sent::Nothing,
+        _ => match (Provenance::read(value), value) {
+            (Some(provenance), _) => Sent::Provenance(Box::new(provenance)),
+            (None, Value::String(text)) => Sent::Refused(text.clone()),
+            (None, Value::Number(number)) => Sent::Refused(number.to_string()),
+            (None, object) => Provenance::refused_id(object).map_or(Sent::Nothing, Sent::Refused),
+        },
+    }
 }
 
 /// What systems put before a token.
@@ -44,6 +73,13 @@ fn without_prefix(text: &str) -> Option<&str> {
 fn is_token(text: &str) -> bool {
     let bytes = text.as_bytes();
     is_uuid(bytes) || is_trace_id(bytes) || is_ulid(bytes) || is_trace_parent(bytes)
+}
+
+/// One to six decimal digits, fewer than any telephone number has; or 8 to 31 hexadecimal ones, at least one of them a letter.
+fn is_short_number(b: &[u8]) -> bool {
+    let decimal = (1..=6).contains(&b.len()) && b.iter().all(u8::is_ascii_digit);
+    let hexadecimal = (8..=31).contains(&b.len()) && b.iter().all(u8::is_ascii_hexdigit);
+    decimal || (hexadecimal && b.iter().any(u8::is_ascii_alphabetic))
 }
 
 fn is_uuid(b: &[u8]) -> bool {
@@ -103,6 +139,21 @@ pub enum Masked {
     },
 }
 
+/// JSON in texts and ids in ids, one inside the other, that are followed. The guides' middleware, passed twice, makes four.
+const NESTED_MAX: u8 = 4 * 2;
+/// Longest text that is looked into: provenance has 512 characters, and every level of JSON in JSON may double them.
+const TEXT_BYTES_MAX: usize = 16 * 1024;
+
+/// The JSON object or text in a text.
+fn in_text(text: &str) -> Option<Value> {
+    let holds_json = text.len() <= TEXT_BYTES_MAX && text.trim_start().starts_with(['{', '"']);
+    if holds_json { serde_json::from_str(text).ok() } else { None }
+}
+
+fn id_in(object: &Map<String, Value>) -> Option<&Value> {
+    ["id", "token", "lineageToken"].iter().find_map(|key| object.get(*key)).filter(|id| !id.is_null())
+}
+
 /// The version that [`Provenance::write`] writes.
 pub const PROVENANCE_VERSION: &str = "1.1";
 
@@ -119,29 +170,25 @@ impl Provenance {
         }
     }
 
-    /// Reads any form: a bare token, the object, either of them as JSON in a string (once or twice over), with members
-    /// that later minor versions add. `None` if there is no token in it.
+    /// Reads any form: a bare token, the object, either of them as JSON in a string, and that again, with members that later
+    /// minor versions add. Middleware that is passed twice puts the whole into the `id` of another: the innermost is the token, what is
+    /// told of it is the outermost. `None` if there is no token in it.
     pub fn read(value: &Value) -> Option<Self> {
-        Self::read_nested(value, 2)
+        Self::read_nested(value, NESTED_MAX)
     }
 
-    fn read_nested(value: &Value, strings_left: u8) -> Option<Self> {
+    fn read_nested(value: &Value, nested: u8) -> Option<Self> {
         match value {
-            Value::Object(object) => Self::read_object(object),
+            Value::Object(object) => Self::read_object(object, nested),
             Value::String(text) if looks_like_token(text) => Some(Self::bare(text)),
-            Value::String(text) if strings_left > 0 => {
-                let inner: Value = serde_json::from_str(text).ok()?;
-                Self::read_nested(&inner, strings_left - 1)
-            }
+            Value::String(text) if nested > 0 => Self::read_nested(&in_text(text)?, nested - 1),
             _ => None,
         }
     }
 
-    fn read_object(object: &Map<String, Value>) -> Option<Self> {
-        let token = ["id", "token", "lineageToken"].iter().find_map(|key| object.get(*key)?.as_str())?;
-        if !looks_like_token(token) {
-            return None;
-        }
+    fn read_object(object: &Map<String, Value>, nested: u8) -> Option<Self> {
+        let id = id_in(object)?;
+        let token = Self::read_nested(id, nested.checked_sub(1)?)?.token;
         let metadata = object.get("metadata").and_then(Value::as_object).unwrap_or(object);
         let text = |key: &str| metadata.get(key).and_then(Value::as_str).map(str::to_owned);
         let version = match metadata.get("version") {
@@ -155,8 +202,24 @@ impl Provenance {
             processor_id: text("processorId"),
             status: text("status"),
             masked: read_masked(metadata.get("masked")),
-            ..Self::bare(token)
+            ..Self::bare(&token)
         })
+    }
+
+    /// What stands for a token in an object that holds none.
+    fn refused_id(object: &Value) -> Option<String> {
+        let mut value = id_in(object.as_object()?)?.clone();
+        for _ in 0..NESTED_MAX {
+            match &value {
+                Value::String(text) => match in_text(text) {
+                    Some(inner) => value = inner,
+                    None => return Some(text.clone()),
+                },
+                Value::Object(object) => value = id_in(object)?.clone(),
+                _ => return None,
+            }
+        }
+        None
     }
 
     /// The stored form. A list of masked names that does not fit is written as its count and `policy_hash`; a processor
@@ -238,6 +301,10 @@ mod tests {
             "01ARZ3NDEKTSV4RRFFQ69G5FAV",
             "4bf92f3577b34da6a3ce929d0e0e4736",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "lt-98765",
+            "trace_7",
+            "id:00f067aa0ba902b7",
+            "corr.DEADBEEF01",
         ] {
             assert!(looks_like_token(token), "{token}");
         }
@@ -257,6 +324,15 @@ mod tests {
             "lt_9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
             "da39a3ee5e6b4b0d3255bfef95601890afd80709",
             "9f86d081884c7d65",
+            "98765",
+            "lt-15555550142",
+            "lt-jane-doe",
+            "lt-1234567",
+            "lt-12345678",
+            "lt-",
+            "lt-deadbee",
+            "corr-beadface-cafe",
+            "jane-98765",
             "johnsmith-bd86e063-8107-5582-8732-b94e6fbe5587",
             "JANSMYTHBERNHARDSTRASSE123",
             "00000000-0000-0000-0000-000000000000",
@@ -282,6 +358,17 @@ mod tests {
         for form in &forms {
             assert_eq!(Provenance::read(form).map(|read| read.token).as_deref(), Some(TOKEN), "{form}");
         }
+        // What passed the same middleware again, and again.
+        let mut passed = json!({"id": "lt-98765", "metadata": {"status": "0"}});
+        for time in 1..=3 {
+            passed = json!({"id": passed.to_string(), "metadata": {"status": time.to_string()}});
+            let read = Provenance::read(&json!(passed.to_string())).unwrap();
+            assert_eq!((read.token.as_str(), read.status), ("lt-98765", Some(time.to_string())));
+        }
+        for _ in 0..20 {
+            passed = json!({"id": passed.clone()});
+        }
+        assert_eq!(Provenance::read(&passed), None);
         let read = Provenance::read(&object).unwrap();
         assert_eq!(read.version, "1.7");
         assert_eq!(read.processed_at_ms, Some(1_772_460_000_000));

@@ -10,6 +10,7 @@ use ledgerline_privacy::identifier::Kind;
 use ledgerline_privacy::personal::Personal;
 use serde_json::Value;
 
+use crate::catalogue::MemberPath;
 use crate::lineage::Provenance;
 
 /// What an adapter needs to know beside the document.
@@ -43,37 +44,81 @@ pub struct SourceEvent<'a> {
     pub session_id: Option<&'a str>,
     /// When it happened, epoch milliseconds.
     pub occurred_at_ms: i64,
+    /// Its time had no offset and was taken as UTC.
+    pub zone_assumed: bool,
+    /// The event itself says no time: only an envelope does.
+    pub time_from_envelope: bool,
     /// The source's own immutable id of this event; never an envelope's.
     pub native_id: Option<Cow<'a, str>>,
     /// What the event itself calls its source: native ids are one source's own.
     pub source_name: Option<&'a str>,
     /// The source's sequence number within the record.
     pub sequence: Option<i64>,
-    /// Orders events of one instant: a start before what it encloses, an end after.
+    /// Orders events of one instant: a start before what it encloses, an end after, and the end of one session before the
+    /// start of the next.
     pub rank: u8,
     /// The lineage token: the source's, else derived from the record's id.
     pub lineage_token: Cow<'a, str>,
+    /// How the event came by it.
+    pub lineage_from: LineageFrom,
+    /// What the source sent for a token and is none.
+    pub refused_token: Option<Personal>,
     /// The provenance that the source sent along.
     pub provenance: Option<Provenance>,
-    /// Every known field that holds a value.
+    /// What the event may do to its customer's links.
+    pub links: Links,
+    /// Every known field that holds a value, each once.
     pub fields: Vec<Field<'a>>,
+    /// The source's word for the outcome is in no row of the look-up.
+    pub unknown_outcome: bool,
     /// Identifiers of the customer's side only.
     pub identifiers: Vec<(Kind, Personal)>,
     /// Keys that no adapter knows, with the kind of their value; never a value.
     pub extra: Vec<(Cow<'a, str>, JsonKind)>,
     /// Where the event's own body lies in the document: what names the event when it has no native id.
-    pub body: Body,
+    pub body: Body<'a>,
 }
 
 /// Where the part of a document lies that is the same however often the source sends it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Body {
-    /// Keys from the root down to the body.
-    pub path: &'static [&'static str],
+#[derive(Debug, Clone)]
+pub struct Body<'a> {
+    /// Keys from the root down to the body, as the document spells them; `0` is the first of a list's elements.
+    pub path: Vec<&'a str>,
     /// Members of the body that a re-send may change.
-    pub except: &'static [&'static str],
+    pub(crate) except: &'static [MemberPath],
     /// Whether the event's time stands in it; otherwise an envelope told it.
     pub has_time: bool,
+}
+
+/// How an event came by its lineage token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineageFrom {
+    /// Its source sent it.
+    Source,
+    /// It was derived from the record's id, since its source sent none.
+    Derived,
+    /// It was derived, since what its source sent may be personal.
+    Refused,
+}
+
+impl LineageFrom {
+    /// The stored word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Derived => "derived",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What an event may do to the links of the customer that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// Make a subject and a link.
+    Create,
+    /// Widen a link that is there, and nothing else: a deletion must not bring its customer back.
+    WidenOnly,
 }
 
 /// What an event is about.
@@ -97,6 +142,11 @@ impl Record<'_> {
             Self::Interaction(id) => Cow::Borrowed(id),
             Self::Entity { kind, id } => Cow::Owned(format!("{kind}/{id}")),
         }
+    }
+
+    /// Whether this text is the id of the interaction that the event is about.
+    pub(crate) fn is_interaction(&self, text: &str) -> bool {
+        matches!(self, Self::Interaction(id) if id == text)
     }
 
     /// The family, which is the retention class and the bronze partition: `interaction` or `entity`.
@@ -127,24 +177,13 @@ impl Lifecycle {
     }
 }
 
-/// A known field and its value in the document.
-#[derive(Clone, Copy)]
+/// A known field and its value.
+#[derive(Clone)]
 pub struct Field<'a> {
     /// The canonical name: a silver column, or the source's name in snake case.
     pub name: &'static str,
-    /// The pointer (RFC 6901) of the object that holds it.
-    pub base: &'static str,
-    /// The source's key.
-    pub key: &'static str,
-    /// The raw value.
-    pub value: &'a Value,
-}
-
-impl Field<'_> {
-    /// The field's pointer (RFC 6901) in the document.
-    pub fn path(&self) -> String {
-        format!("{}/{}", self.base, self.key)
-    }
+    /// The raw value; one that follows from others, such as a duration between two times, is the event's own.
+    pub value: Cow<'a, Value>,
 }
 
 impl fmt::Debug for Field<'_> {

@@ -33,7 +33,7 @@ fn policy_hash_is_pinned_to_the_version() {
     assert_eq!((policy().version(), policy().hash().as_str()), PINNED);
 }
 
-const PINNED: (&str, &str) = ("builtin-2", "to be filled in with the description");
+const PINNED: (&str, &str) = ("builtin-2", "055a5fef3f6feb33b1d32cd7351dc0d0b19235fc715dccfae36bcf0337b271b3");
 
 #[test]
 fn clear_values_are_normalised() {
@@ -52,7 +52,6 @@ fn clear_values_are_normalised() {
         ("flow_version", json!("7.0"), json!("7.0")),
         ("started_at", json!(1_772_460_000_350_i64), json!("2026-03-02T14:00:00.350Z")),
         ("started_at", json!("2026-03-02T15:00:00.350999+01:00"), json!("2026-03-02T14:00:00.350Z")),
-        ("started_at", json!("2026-03-02T15:00:00.350+0100"), json!("2026-03-02T14:00:00.350Z")),
         ("requested_routings", json!(["Standard", "LAST"]), json!(["STANDARD", "LAST"])),
     ] {
         assert_eq!(clear_json(name, value.clone()), Some(stored), "{name} {value}");

@@ -22,12 +22,12 @@ const VERSION: u8 = 1;
 pub struct NewEvent<'a> {
     /// The organisation.
     pub org: &'a str,
-    /// The lineage token.
-    pub lineage_token: &'a str,
+    /// The lineage token; `None` where only transform can tell it.
+    pub lineage_token: Option<&'a str>,
     /// When it reached us, epoch milliseconds.
     pub received_at_ms: i64,
-    /// When it happened, epoch milliseconds.
-    pub occurred_at_ms: i64,
+    /// When it happened, epoch milliseconds; `None` likewise.
+    pub occurred_at_ms: Option<i64>,
     /// The envelope's `source`, where there is one.
     pub source: Option<&'a str>,
     /// What was cut out of `raw`.
@@ -43,12 +43,16 @@ pub fn write_event(event: &NewEvent<'_>, out: &mut Vec<u8>) {
     out.reserve(ENVELOPE_BYTES + event.raw.len());
     out.extend_from_slice(b"{\"v\":1,\"org\":");
     write_string(event.org, out);
-    out.extend_from_slice(b",\"lineageToken\":");
-    write_string(event.lineage_token, out);
+    if let Some(token) = event.lineage_token {
+        out.extend_from_slice(b",\"lineageToken\":");
+        write_string(token, out);
+    }
     out.extend_from_slice(b",\"receivedAt\":\"");
     instant::write(event.received_at_ms, out);
-    out.extend_from_slice(b"\",\"occurredAt\":\"");
-    instant::write(event.occurred_at_ms, out);
+    if let Some(at_ms) = event.occurred_at_ms {
+        out.extend_from_slice(b"\",\"occurredAt\":\"");
+        instant::write(at_ms, out);
+    }
     out.extend_from_slice(b"\",\"source\":");
     match event.source {
         Some(source) => write_string(source, out),
@@ -273,9 +277,9 @@ mod tests {
     fn event<'a>(raw: &'a [u8], has_line_break: bool, cut: &'a [Cut]) -> NewEvent<'a> {
         NewEvent {
             org: "acme",
-            lineage_token: "bd86e063-8107-5582-8732-b94e6fbe5587",
+            lineage_token: Some("bd86e063-8107-5582-8732-b94e6fbe5587"),
             received_at_ms: 1_772_460_001_000,
-            occurred_at_ms: 1_772_460_000_350,
+            occurred_at_ms: Some(1_772_460_000_350),
             source: Some("a \"quoted\" source\n"),
             cut,
             raw,
@@ -311,6 +315,14 @@ mod tests {
             \"receivedAt\":\"2026-03-02T14:00:01.000Z\",\"occurredAt\":\"2026-03-02T14:00:00.350Z\",\"source\":null,\
             \"raw\":{\"a\":1}}\n";
         assert_eq!(String::from_utf8(line).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_ingest_could_not_place_has_neither_token_nor_time() {
+        let line = written(&NewEvent { lineage_token: None, occurred_at_ms: None, ..event(b"{\"a\":1}", false, &[]) });
+        let BronzeLine::Event(read) = read(&line) else { panic!("not an event") };
+        assert_eq!((read.lineage_token, read.occurred_at_ms, read.org.as_deref()), (None, None, Some("acme")));
+        assert_eq!(read.received_at_ms, Some(1_772_460_001_000));
     }
 
     #[test]

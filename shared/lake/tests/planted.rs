@@ -146,7 +146,7 @@ fn assert_nothing_stored(document: &Value, planted: &str) {
 
 /// Every value of the event's silver row, and its clear fields as an entry would hold them.
 fn stored(event: &SourceEvent<'_>) -> Vec<String> {
-    let fields = event.fields.iter().map(|field| (field.name, field.value));
+    let fields = event.fields.iter().map(|field| (field.name, &*field.value));
     let policy = catalogue::built_in().policy();
     let masked = policy.mask(&PseudonymKey::new(1, [7; 32]), fields);
     let extra: BTreeMap<_, _> =

@@ -22,6 +22,8 @@ pub const VERSION: u64 = 1;
 /// Longest canonical line. An entry carries codes, ids and durations, never free text: typically 700 bytes. A whole
 /// 1,000 KiB source event could not be reduced to more than this without free text.
 pub const MAX_LINE_BYTES: usize = 256 * 1024;
+/// The word in `timeFrom`: the time is that of the envelope which carried the event.
+pub const TIME_FROM_ENVELOPE: &str = "envelope";
 
 /// What an entry is about: an interaction, or an entity when the event has none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -107,6 +109,10 @@ pub struct PendingEntry {
     pub record: Record,
     /// When it occurred: RFC 3339, UTC, exactly three decimals.
     pub occurred_at: String,
+    /// Whether that time is the envelope's, for want of one of the event's own.
+    pub time_from_envelope: bool,
+    /// Whether the source wrote that time without an offset, so that it was taken as UTC.
+    pub zone_assumed: bool,
     /// Whether it came after its interaction had been sealed.
     pub late: bool,
     /// Clear fields by canonical name.
@@ -173,9 +179,16 @@ impl PendingEntry {
         line.push_str(",\"sealed\":[],\"source\":{\"line\":");
         canonical::write_number(&mut line, &self.source.line.into())?;
         text_member(&mut line, ",\"object\":", &self.source.object);
-        text_member(&mut line, "},\"type\":", &self.event_type);
+        line.push('}');
+        if self.time_from_envelope {
+            text_member(&mut line, ",\"timeFrom\":", TIME_FROM_ENVELOPE);
+        }
+        text_member(&mut line, ",\"type\":", &self.event_type);
         line.push_str(",\"v\":");
         canonical::write_number(&mut line, &VERSION.into())?;
+        if self.zone_assumed {
+            line.push_str(",\"zoneAssumed\":true");
+        }
         line.push('}');
         Ok(line)
     }
@@ -357,6 +370,12 @@ pub struct Entry {
     pub entity: Option<EntityRef>,
     /// When it occurred.
     pub occurred_at: String,
+    /// Where that time is from, unless it is the event's own: [`TIME_FROM_ENVELOPE`].
+    #[serde(default)]
+    pub time_from: Option<String>,
+    /// Whether the source wrote that time without an offset, so that it was taken as UTC.
+    #[serde(default)]
+    pub zone_assumed: bool,
     /// Whether it came after its interaction had been sealed.
     #[serde(default)]
     pub late: bool,

@@ -32,11 +32,13 @@ pub enum Kind {
     CustomerIdHash,
     /// An agent's user id.
     Agent,
+    /// What a source sent for a lineage token and is none: a name, a number, a sentence.
+    LineageToken,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Phone,
         Self::Email,
         Self::Account,
@@ -47,6 +49,7 @@ impl Kind {
         Self::AccountHash,
         Self::CustomerIdHash,
         Self::Agent,
+        Self::LineageToken,
     ];
 
     /// The stable label.
@@ -62,6 +65,7 @@ impl Kind {
             Self::AccountHash => "account_hash",
             Self::CustomerIdHash => "customer_id_hash",
             Self::Agent => "agent",
+            Self::LineageToken => "lineage_token",
         }
     }
 }
@@ -115,7 +119,7 @@ impl Identifier {
             Kind::Email => normalise_email(raw)?,
             Kind::Account => normalise_account(raw)?,
             Kind::ExternalContact | Kind::Agent => normalise_opaque(raw, is_uuid)?,
-            Kind::MessagingAddress => normalise_opaque(raw, |_| false)?,
+            Kind::MessagingAddress | Kind::LineageToken => normalise_opaque(raw, |_| false)?,
             Kind::PhoneHash | Kind::EmailHash | Kind::AccountHash | Kind::CustomerIdHash => {
                 normalise_opaque(raw, is_hex)?
             }
@@ -226,6 +230,7 @@ mod tests {
             "account_hash",
             "customer_id_hash",
             "agent",
+            "lineage_token",
         ];
         assert_eq!(labels, expected);
         for kind in Kind::ALL {

@@ -17,6 +17,8 @@ pub fn pending(org: &str, interaction: &str, object: &str, line: u64) -> Pending
         activity: "Agent connected".to_owned(),
         record: Record::Interaction(interaction.to_owned()),
         occurred_at: format!("2026-03-02T14:{:02}:{:02}.000Z", (line / 60) % 60, line % 60),
+        time_from_envelope: false,
+        zone_assumed: false,
         late: false,
         fields: BTreeMap::new(),
         masked: Vec::new(),

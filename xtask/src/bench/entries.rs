@@ -55,6 +55,8 @@ pub(super) fn entry(log: &LogId, object: ObjectId, line: u64, nth: u64) -> Pendi
         activity: activity.to_owned(),
         record: Record::Interaction(call_id.clone()),
         occurred_at: moment(nth * STEP_MS),
+        time_from_envelope: false,
+        zone_assumed: false,
         late: false,
         fields: BTreeMap::from([
             ("conversationId".to_owned(), Field::Text(call_id)),

@@ -4,11 +4,12 @@ use std::hint::black_box;
 use std::io::Read as _;
 
 use hmac::{KeyInit as _, Mac as _};
+use ledgerline_event::catalogue::built_in;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, Plan};
 use ledgerline_ledger::log::LogId;
-use ledgerline_privacy::{CallingCode, EventKey, KeyRing, Policy, PseudonymKey};
-use ledgerline_transform::config::Settings;
+use ledgerline_privacy::{CallingCode, EventKey, KeyRing, PseudonymKey};
+use ledgerline_transform::config::{Settings, process_names};
 use ledgerline_transform::output::{self, Owned, event_order};
 use ledgerline_transform::reading::{Read, Reading};
 use serde_json::Value;
@@ -19,8 +20,8 @@ use crate::tools::say;
 
 /// The function's settings, with keys that everybody knows.
 pub(super) fn settings() -> Result<Settings, Fault> {
-    let policy = Policy::built_in();
-    let ring = KeyRing::new([PseudonymKey::new(1, [7; 32])]);
+    let policy = built_in().policy();
+    let ring = KeyRing::new([PseudonymKey::new(1, [7; 32])]).ok_or_else(|| Fault::new("no key ring", "report this"))?;
     Ok(Settings {
         bronze_bucket: "bench".to_owned(),
         default_org: "bench".to_owned(),
@@ -28,8 +29,9 @@ pub(super) fn settings() -> Result<Settings, Fault> {
         claim_days: 400,
         fan_out_cap: 5_000,
         policy_hash: policy.hash(),
+        process_names: process_names(policy, ring.newest()),
         policy,
-        pseudonyms: ring.ok_or_else(|| Fault::new("no key ring", "report this"))?,
+        pseudonyms: ring,
         event_key: EventKey::new([8; 32]),
     })
 }

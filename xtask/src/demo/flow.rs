@@ -3,9 +3,12 @@
 //! Invariant: what must come out is said by the generator before anything is sent; what did come out is read from the
 //! chain. The two meet in the checks only.
 
+use std::collections::BTreeMap;
+
 use aho_corasick::AhoCorasick;
 use serde_json::Value;
 
+use super::identity;
 use super::report::{Check, Span, Tally, grouped};
 use crate::fault::Fault;
 use crate::r#gen::{Planted, Traffic};
@@ -18,19 +21,25 @@ pub(super) struct Shown {
     pub phone: String,
     /// The event as it is sent.
     pub event: Value,
-    /// Every record of the interaction, in order of arrival.
+    /// The interaction whose identity audit is shown: the same one, if that was audited.
+    pub identity_interaction_id: String,
+    /// The identity audit as it is sent.
+    pub identity: Value,
+    /// Every record of these interactions, in order of arrival.
     pub first: Vec<Vec<u8>>,
     /// All other records.
     pub rest: Vec<Vec<u8>>,
 }
 
-/// Chooses an event worth showing: after-call notes with a name and a number, of the caller with most interactions.
+/// Chooses what is worth showing: after-call notes with a name and a number, of a call whose caller's identity was audited
+/// if there is one, of the caller with most interactions; and that identity audit.
 pub(super) fn choose(traffic: Traffic) -> Result<(Shown, Planted), Fault> {
     let Traffic { records, planted } = traffic;
     let contacts = |phone: &str| -> usize {
         let found = planted.identifiers.iter().find(|one| one.kind == "phone" && one.value == phone);
         found.map_or(0, |one| one.resolves.len())
     };
+    let mut identities: BTreeMap<String, Value> = records.iter().filter_map(|one| identity::candidate(one)).collect();
     let candidates = records.iter().filter_map(|record| {
         let event: Value = serde_json::from_slice(record).ok()?;
         let body = event.pointer("/detail/eventBody")?;
@@ -38,17 +47,16 @@ pub(super) fn choose(traffic: Traffic) -> Result<(Shown, Planted), Fault> {
         let phone = body["ani"].as_str()?.strip_prefix("tel:")?.to_owned();
         let telling = event["detail-type"].as_str()?.ends_with(".acw") && notes.starts_with("spoke with");
         let whole = body["mediaType"] == "VOICE" && body["direction"] == "INBOUND" && body.get("aiSummary").is_none();
-        (telling && whole).then(|| (contacts(&phone), phone, event.clone()))
+        let id = body["conversationId"].as_str()?.to_owned();
+        (telling && whole).then(|| ((identities.contains_key(&id), contacts(&phone)), id, phone, event.clone()))
     });
-    let Some((_, phone, event)) = candidates.max_by_key(|(contacts, ..)| *contacts) else {
-        return Err(Fault::new(
-            "no call of this traffic ends with notes about the caller",
-            "ask for more interactions",
-        ));
-    };
-    let id = event.pointer("/detail/eventBody/conversationId").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let (first, rest) = records.into_iter().partition(|record: &Vec<u8>| holds(record, &id));
-    Ok((Shown { interaction_id: id, phone, event, first, rest }, planted))
+    let missing = |what: &str| Fault::new(format!("no call of this traffic {what}"), "ask for more interactions");
+    let chosen = candidates.max_by_key(|(worth, ..)| *worth);
+    let (_, id, phone, event) = chosen.ok_or_else(|| missing("ends with notes about the caller"))?;
+    let audited = identities.remove_entry(&id).or_else(|| identities.pop_first());
+    let (audited, identity) = audited.ok_or_else(|| missing("has an identity audit"))?;
+    let (first, rest) = records.into_iter().partition(|one: &Vec<u8>| holds(one, &id) || holds(one, &audited));
+    Ok((Shown { interaction_id: id, phone, event, identity_interaction_id: audited, identity, first, rest }, planted))
 }
 
 fn holds(record: &[u8], id: &str) -> bool {
@@ -77,7 +85,7 @@ impl Search {
         self.automaton.find_iter(text).count() as u64
     }
 
-    /// The fields of an event's body by path, with what is personal in them.
+    /// The fields of an event by path, with what is personal in them.
     pub(super) fn fields(&self, body: &Value) -> Vec<(String, Vec<Span>)> {
         let mut fields = Vec::new();
         self.walk("", body, &mut fields);
@@ -92,7 +100,7 @@ impl Search {
                 items.iter().enumerate().for_each(|(at, value)| self.walk(&below(&at.to_string()), value, fields));
             }
             // Agents are people, too: the row has a pseudonym for them.
-            Value::String(text) if path.to_ascii_lowercase().ends_with("userid") => {
+            Value::String(text) if ["userid", "agentid"].iter().any(|end| path.to_ascii_lowercase().ends_with(end)) => {
                 fields.push((path.to_owned(), vec![Span { text: text.clone(), personal: true }]));
             }
             Value::String(text) => fields.push((path.to_owned(), self.spans(text))),
@@ -176,7 +184,8 @@ mod tests {
     use crate::r#gen::{GenArgs, generate};
 
     fn traffic() -> Traffic {
-        generate(&GenArgs { duplicates: 20.0, malformed: 2.0, ..GenArgs::calm(120, 4, date!(2026 - 03 - 02)) })
+        let calm = GenArgs::calm(120, 4, date!(2026 - 03 - 02));
+        generate(&GenArgs { duplicates: 20.0, malformed: 2.0, guides: 40.0, ..calm })
     }
 
     #[test]
@@ -185,8 +194,16 @@ mod tests {
         let all = before.records.len();
         let (shown, planted) = choose(before).unwrap();
         assert_eq!(shown.first.len() + shown.rest.len(), all);
-        assert!(shown.first.len() as u64 >= planted.per_record[&shown.interaction_id]);
-        assert!(shown.rest.iter().all(|record| !holds(record, &shown.interaction_id)));
+        let of_the_call = |record: &Vec<u8>| {
+            let elements =
+                String::from_utf8_lossy(record).matches(&format!("case_id\":\"{}", shown.interaction_id)).count();
+            if holds(record, &shown.interaction_id) { elements.max(1) as u64 } else { 0 }
+        };
+        let documents: u64 = shown.first.iter().map(of_the_call).sum();
+        assert!(documents >= planted.per_record[&shown.interaction_id]);
+        for id in [&shown.interaction_id, &shown.identity_interaction_id] {
+            assert!(shown.rest.iter().all(|record| !holds(record, id)));
+        }
         let phone = planted.identifiers.iter().find(|one| one.value == shown.phone).unwrap();
         assert!(phone.resolves.contains(&shown.interaction_id));
     }

@@ -5,8 +5,11 @@
 
 use std::fmt::Write;
 
-use super::picture;
-use super::report::{Access, Caller, Lock, Report, Span, Tally, Tamper, grouped};
+use serde_json::Value;
+
+use super::caller::shown;
+use super::report::{Access, Caller, Identity, Lock, Report, Span, Tally, Tamper, grouped};
+use super::{identity as audit, picture};
 
 /// The page.
 pub(super) fn render(report: &Report) -> String {
@@ -19,7 +22,8 @@ pub(super) fn render(report: &Report) -> String {
     page.push_str(&head(report));
     page.push_str(&figures(report));
     page.push_str(&section("The chain", CHAIN_LEAD, &picture::chain(report)));
-    page.push_str(&section("One caller, before and after", &caller_lead(&report.caller), &caller(&report.caller)));
+    let before_and_after = caller(&report.caller) + &identity(&report.identity);
+    page.push_str(&section("One caller, before and after", &caller_lead(&report.caller), &before_and_after));
     page.push_str(&section("Nothing is lost", &equation_lead(report), &equation(&report.tally)));
     page.push_str(&section("“What do you hold on me?”", &access_lead(&report.access), &access(&report.access)));
     page.push_str(&section("An administrator tries to delete it", &lock_lead(&report.lock), &lock(&report.lock)));
@@ -43,8 +47,8 @@ fn head(report: &Report) -> String {
     };
     format!(
         "<header>\n<p class=\"brand\">{MARK} Ledgerline</p>\n<h1>{title}</h1>\n\
-         <p class=\"lead\">A day of contact-center traffic, with every fifth event sent twice and some of it broken, went \
-         through the whole chain on one machine. The picture below is what was found, not what was hoped for.</p>\n\
+         <p class=\"lead\">A day of contact-center traffic, part of it told by other systems in their own shapes, too, with \
+         every fifth event sent twice and some of it broken, went through the whole chain on one machine. The picture below is what was found, not what was hoped for.</p>\n\
          <p class=\"meta\"><span class=\"pill {class}\">{mark} {passed} of {all} checks passed</span> \
          <span>{}</span> <span>{:.0} seconds</span> <span>seed {}</span></p>\n\
          <p class=\"note\">All persons, numbers, addresses and cards in this report are invented.</p>\n</header>\n",
@@ -92,21 +96,95 @@ fn caller_lead(caller: &Caller) -> String {
 fn caller(caller: &Caller) -> String {
     let mut raw = String::new();
     for (path, spans) in &caller.raw {
-        let _ = writeln!(raw, "<tr><th>{}</th><td>{}</td></tr>", esc(path), spans.iter().map(span).collect::<String>());
-    }
-    let mut silver = String::new();
-    for (column, value) in &caller.silver {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let class = if REPLACEMENTS.contains(&column.as_str()) { " class=\"stand-in\"" } else { "" };
-        let _ = writeln!(silver, "<tr{class}><th>{}</th><td>{}</td></tr>", esc(column), esc(&text));
+        let _ = writeln!(raw, "<tr><th>{}</th><td>{}</td></tr>", name(path), marked(spans));
     }
     format!(
-        "<div class=\"pair\">\n<figure>\n<figcaption>As it arrived <em>bronze, restricted, expires</em></figcaption>\n\
-         <table class=\"fields\">\n{raw}</table>\n</figure>\n<figure>\n<figcaption>As analysts see it <em>silver</em></figcaption>\n\
-         <table class=\"fields\">\n{silver}</table>\n</figure>\n</div>\n\
+        "<div class=\"pair\">\n{}{}</div>\n\
          <p class=\"note\"><del>Struck</del>: personal, and in no row, plan or entry. <ins>Marked</ins>: what stands in its \
-         place; the reference is random, so nobody can count up to a phone number.</p>\n"
+         place; the reference is random, so nobody can count up to a phone number.</p>\n",
+        figure("As it arrived", "bronze, restricted, expires", &table(&raw)),
+        figure("As analysts see it", "silver", &table(&cells(&caller.silver, |_| false))),
     )
+}
+
+/// The event as an outline beside its row; below both its entry, what it says and what belongs to it side by side.
+fn identity(identity: &Identity) -> String {
+    let mut raw = String::new();
+    for line in audit::outline(&identity.raw) {
+        let depth = line.depth.min(2);
+        let name = name(line.name);
+        let _ = if line.spans.is_empty() {
+            writeln!(raw, "<tr class=\"group\"><th class=\"in{depth}\" colspan=\"2\">{name}</th></tr>")
+        } else {
+            let class = if audit::is_decided(&line.path) { " class=\"decided\"" } else { "" };
+            writeln!(raw, "<tr{class}><th class=\"in{depth}\">{name}</th><td>{}</td></tr>", marked(line.spans))
+        };
+    }
+    format!(
+        "<h3>An identity audit, whole</h3>\n\
+         <p class=\"lead\">Another system found out who was calling and said so in an event of its own shape. All of it is \
+         below: as it arrived, as the row that analysts query, and as the entry that the ledger keeps.</p>\n\
+         <div class=\"pair\">\n{}{}{}</div>\n\
+         <p class=\"note\"><b>Bold</b>: what was decided, over which medium, how and with which consent; it can be read \
+         everywhere. <del>Struck</del>: whom it was about; row and entry do not hold it.</p>\n",
+        figure("As it arrived", "bronze", &table(&raw)),
+        figure("As analysts see it", "silver", &table(&cells(&identity.silver, audit::is_decided))),
+        entry(&identity.entry),
+    )
+}
+
+fn entry(members: &[(String, Value)]) -> String {
+    let said = members.iter().position(|(path, _)| path == "masked").unwrap_or(members.len());
+    let (said, rest) = members.split_at(said);
+    let halves = [said, rest].map(|half| table(&cells(half, audit::is_decided))).concat();
+    let figure = figure("As it is kept", "ledger entry, locked", &format!("<div class=\"halves\">\n{halves}</div>\n"));
+    figure.replacen("<figure>", "<figure class=\"across\">", 1)
+}
+
+fn figure(title: &str, layer: &str, content: &str) -> String {
+    format!("<figure>\n<figcaption>{title} <em>{layer}</em></figcaption>\n{content}</figure>\n")
+}
+
+fn table(rows: &str) -> String {
+    format!("<table class=\"fields\">\n{rows}</table>\n")
+}
+
+/// Names and values; what stands for a person, and what was decided, each in its own way.
+fn cells(members: &[(String, Value)], decided: impl Fn(&str) -> bool) -> String {
+    let mut rows = String::new();
+    for (path, value) in members {
+        let class = match () {
+            () if stands_in(path) => " class=\"stand-in\"",
+            () if decided(path) => " class=\"decided\"",
+            () => "",
+        };
+        let _ = writeln!(rows, "<tr{class}><th>{}</th><td>{}</td></tr>", name(path), esc(&shown(value)));
+    }
+    rows
+}
+
+/// A member's name or path, which may be broken where a word of it ends.
+fn name(path: &str) -> String {
+    let mut name = String::with_capacity(path.len());
+    let mut before = ' ';
+    for c in esc(path).chars() {
+        let word_ends = before.is_ascii_lowercase() && c.is_ascii_uppercase();
+        if word_ends || (matches!(before, '/' | '_') && c.is_ascii_alphabetic()) {
+            name.push_str("<wbr>");
+        }
+        name.push(c);
+        before = c;
+    }
+    name
+}
+
+/// Whether the column stands where something personal stood.
+fn stands_in(column: &str) -> bool {
+    column == "masked_fields" || column == "masked" || column.ends_with("_ref")
+}
+
+fn marked(spans: &[Span]) -> String {
+    spans.iter().map(span).collect()
 }
 
 fn span(span: &Span) -> String {
@@ -115,12 +193,14 @@ fn span(span: &Span) -> String {
 
 fn equation_lead(report: &Report) -> String {
     format!(
-        "{} documents were sent in {} records; {} of them a second time, {} of them broken. Each ended in exactly one \
-         place, counted in the row of the object it came in, not in metrics that retries inflate.",
+        "{} documents were sent in {} records; {} of them a second time, {} of them broken; {} events came from other \
+         systems than Genesys. Each ended in exactly one place, counted in the row of the object it came in, not in \
+         metrics that retries inflate.",
         grouped(report.sent.documents),
         grouped(report.sent.records),
         grouped(report.sent.duplicates),
         grouped(report.sent.malformed),
+        grouped(report.sent.guides),
     )
 }
 
@@ -329,9 +409,6 @@ const MARK: &str = "<svg viewBox=\"0 0 24 24\" width=\"22\" height=\"22\" aria-h
      stroke=\"currentColor\" stroke-width=\"2.4\" stroke-linecap=\"round\" fill=\"none\"/><rect x=\"15\" y=\"15\" width=\"6\" height=\"6\" \
      rx=\"1.2\" fill=\"var(--accent)\"/></svg>";
 
-/// Columns that stand where something personal stood.
-const REPLACEMENTS: [&str; 4] = ["customer_ref", "masked_fields", "agent_ref", "answered_agent_ref"];
-
 /// Interactions that the page lists; the rest is counted.
 const MOST_INTERACTIONS: usize = 8;
 
@@ -352,6 +429,8 @@ mod tests {
     fn text_from_outside_is_escaped() {
         let mut report = sample::report();
         report.caller.raw[0].1[0].text = "<script>alert('x')</script>".to_owned();
+        report.identity.raw[0].0 = "<script>/<b>".to_owned();
+        report.identity.entry[0].1 = "<script>".into();
         report.lock.attempts[0].message = "\"<b>".to_owned();
         let page = render(&report);
         assert!(!page.contains("<script") && page.contains("&lt;script&gt;alert(&#39;x&#39;)"));
@@ -361,11 +440,32 @@ mod tests {
     #[test]
     fn every_element_is_closed() {
         let page = render(&sample::report());
-        let tags =
-            ["main", "section", "div", "table", "tr", "td", "th", "p", "figure", "svg", "ol", "ul", "li", "dl", "dd"];
+        let tags = [
+            "main", "section", "div", "table", "tr", "td", "th", "p", "h3", "figure", "svg", "ol", "ul", "li", "dl",
+            "dd",
+        ];
         for tag in tags {
             let opened = page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
             assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
+        }
+    }
+
+    #[test]
+    fn the_identity_audit_is_there_whole_with_what_it_decided_set_off() {
+        let report = sample::report();
+        let page = render(&report);
+        for (path, _) in &report.identity.raw {
+            let last = path.rsplit('/').next().unwrap();
+            assert!(page.contains(&format!(">{}</th>", name(last))), "{path}");
+        }
+        for row in [
+            "<tr class=\"group\"><th class=\"in1\" colspan=\"2\">pii<wbr>Context</th></tr>",
+            "<tr class=\"decided\"><th class=\"in1\">channel<wbr>Type</th><td>VOICE</td></tr>",
+            "<tr class=\"decided\"><th>consent_<wbr>gdpr</th><td>true</td></tr>",
+            "<tr class=\"decided\"><th>fields/<wbr>queue_<wbr>id</th><td>q-sales-support</td></tr>",
+            "<tr class=\"stand-in\"><th>masked</th>",
+        ] {
+            assert!(page.contains(row), "{row}");
         }
     }
 
@@ -374,7 +474,7 @@ mod tests {
         let mut report = sample::report();
         report.checks[0].passed = false;
         let page = render(&report);
-        assert!(page.contains("Something does not hold") && page.contains("3 of 4 checks passed"));
+        assert!(page.contains("Something does not hold") && page.contains("4 of 5 checks passed"));
     }
 
     #[test]

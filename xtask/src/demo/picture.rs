@@ -28,7 +28,7 @@ pub(super) fn chain(report: &Report) -> String {
     }
     let records = grouped(report.sent.records);
     let boxes = [
-        Box { x: 8, y: 70, w: 142, class: "", title: "Genesys Cloud", big: &records, small: "records sent" },
+        Box { x: 8, y: 70, w: 142, class: "", title: "Genesys and others", big: &records, small: "records sent" },
         Box { x: 188, y: 70, w: 128, class: "fn", title: "ingest", big: &grouped(tally.r#in), small: "documents in" },
         Box {
             x: 354,

@@ -31,6 +31,8 @@ pub(super) struct Report {
     pub pace: Pace,
     /// One event, before and after.
     pub caller: Caller,
+    /// One identity audit, whole, before and after.
+    pub identity: Identity,
     /// An access request, answered.
     pub access: Access,
     /// A locked object, attacked.
@@ -125,6 +127,24 @@ pub(super) struct Caller {
     pub searched_entries: u64,
     /// …and how many were found there.
     pub found: u64,
+}
+
+/// An identity audit of another system as it came, as analysts see it, and as the ledger keeps it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Identity {
+    /// The interaction.
+    pub interaction_id: String,
+    /// All of the event's members, by path, with what is personal in them.
+    pub raw: Vec<(String, Vec<Span>)>,
+    /// The silver row's columns that hold something, in the file's order.
+    pub silver: Vec<(String, Value)>,
+    /// The Parquet object.
+    pub silver_object: String,
+    /// The ledger entry's members that hold something, by path.
+    pub entry: Vec<(String, Value)>,
+    /// The segment that the entry is in.
+    pub segment: String,
 }
 
 /// An access request by phone number.

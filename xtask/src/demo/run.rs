@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use ledgerline_ledger::segment::SegmentName;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::chain::{Chain, Moment, tally_since};
 use super::flow::{self, Search, Shown};
-use super::report::{Access, Caller, Check, Lock, Pace, Span, Tally, Tamper, grouped};
+use super::report::{Access, Caller, Check, Identity, Lock, Pace, Tally, Tamper, grouped};
 use super::screen::Screen;
-use super::{access, export, lock, lost, silver, tamper};
+use super::{access, caller, export, identity, lock, lost, tamper};
 use crate::fault::Fault;
 use crate::r#gen::{Counts, GenArgs, Planted, generate, milliseconds};
-use crate::send;
+use crate::{send, silver};
 
 /// A run: what was there before, what is sent, what was found.
 pub(super) struct Run<'c> {
@@ -49,6 +49,7 @@ impl<'c> Run<'c> {
             disorder: 5.0,
             drift: 2.0,
             malformed: 1.0,
+            guides: 30.0,
             org: ORG.to_owned(),
             ..GenArgs::calm(interactions, seed, yesterday)
         });
@@ -64,20 +65,14 @@ impl<'c> Run<'c> {
         let spinner = spinner("one call on its way");
         send::put(&self.chain.stack, &self.traffic.first).await?;
         self.chain.stack.wait_until_drained(PATIENCE).await?;
-        let now = self.chain.keys("LakeBucket", "silver/events/").await?;
-        let found = self.silver_row(&now).await?;
-        spinner.finish_and_clear();
         let body = self.traffic.event.pointer("/detail/eventBody").cloned().unwrap_or_default();
-        let Some((object, row)) = found else {
-            return Err(Fault::new(
-                format!("no silver row came of interaction {}", self.traffic.interaction_id),
-                "read what transform logs in target/local/ministack.log",
-            ));
-        };
+        let occurred_at = milliseconds(body["eventTime"].as_i64().unwrap_or_default());
+        let (object, row) = self.silver_row(&self.traffic.interaction_id, ("event_type", "acw"), &occurred_at).await?;
+        spinner.finish_and_clear();
         let caller = Caller {
             topic: self.traffic.event["detail-type"].as_str().unwrap_or_default().to_owned(),
             interaction_id: self.traffic.interaction_id.clone(),
-            raw: in_story_order(self.search.fields(&body)),
+            raw: caller::in_story_order(self.search.fields(&body)),
             silver: row,
             silver_object: object,
             searched: self.search.identifiers,
@@ -85,19 +80,7 @@ impl<'c> Run<'c> {
             searched_entries: 0,
             found: 0,
         };
-        let plain = |(name, value): &(String, Value)| {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            (name.clone(), vec![Span { text, personal: false }])
-        };
-        let columns: Vec<_> =
-            caller.silver.iter().filter(|(name, _)| TOLD.contains(&name.as_str())).map(plain).collect();
-        let story = caller.raw.iter().filter(|(path, _)| STORY.iter().any(|name| path.starts_with(name)));
-        let story: Vec<_> = story.cloned().collect();
-        screen.beside(("As it arrived: bronze", &story), ("As analysts see it: silver", &columns)).map_err(lost)?;
-        screen.gap().map_err(lost)?;
-        screen
-            .say("Struck or in brackets: personal. None of it is in the row; customer_ref is random, and the same for every contact of that number.")
-            .map_err(lost)?;
+        caller::tell(screen, &caller).map_err(lost)?;
         let row_text = serde_json::to_string(&caller.silver).unwrap_or_default();
         let left = self.search.count(row_text.as_bytes());
         self.check(
@@ -109,21 +92,55 @@ impl<'c> Run<'c> {
         Ok(caller)
     }
 
-    async fn silver_row(&self, now: &BTreeSet<String>) -> Result<Option<(String, silver::Row)>, Fault> {
-        let event_time = self.traffic.event.pointer("/detail/eventBody/eventTime").and_then(Value::as_i64);
-        let occurred_at = milliseconds(event_time.unwrap_or_default());
+    /// Act 1, its second half: an identity audit went through beside the call; the event whole, its row, its entry.
+    pub(super) async fn identity(&mut self, screen: &mut Stdout) -> Result<Identity, Fault> {
+        let spinner = spinner("reading the identity audit");
+        let event = &self.traffic.identity;
+        let id = &self.traffic.identity_interaction_id;
+        let row = self.silver_row(id, ("source", "audit-event"), identity::occurred_at(event)).await?;
+        let entry = self.entry(silver::text(&row.1, "event_id").unwrap_or_default()).await?;
+        spinner.finish_and_clear();
+        let read = identity::read(event, row, entry, &self.search);
+        screen.gap().map_err(lost)?;
+        identity::tell(screen, &read).map_err(lost)?;
+        self.checks.push(identity::check(event, &read, &self.search));
+        Ok(read)
+    }
+
+    /// The silver row of an interaction in this run's files that holds this in that column at that time; the object it is in.
+    async fn silver_row(
+        &self,
+        id: &str,
+        holds: (&str, &str),
+        occurred_at: &str,
+    ) -> Result<(String, silver::Row), Fault> {
+        let now = self.chain.keys("LakeBucket", "silver/events/").await?;
         for key in now.difference(&self.before.silver) {
             let rows = silver::rows(self.chain.object("LakeBucket", key).await?, key)?;
-            let ours = |row: &silver::Row| {
-                silver::text(row, "interaction_id") == Some(self.traffic.interaction_id.as_str())
-                    && silver::text(row, "event_type") == Some("acw")
-                    && silver::text(row, "occurred_at") == Some(occurred_at.as_str())
-            };
+            let wanted = [("interaction_id", id), holds, ("occurred_at", occurred_at)];
+            let ours = |row: &silver::Row| wanted.iter().all(|(name, value)| silver::text(row, name) == Some(value));
             if let Some(row) = rows.into_iter().find(ours) {
-                return Ok(Some((key.clone(), row)));
+                return Ok((key.clone(), row));
             }
         }
-        Ok(None)
+        Err(Fault::new(
+            format!("no silver row came of interaction {id} with {} {} at {occurred_at}", holds.0, holds.1),
+            "read what transform logs in target/local/ministack.log",
+        ))
+    }
+
+    /// The entry of an event in this run's segments; the segment that it is in.
+    async fn entry(&self, event_id: &str) -> Result<(String, Map<String, Value>), Fault> {
+        let now = self.chain.keys("LedgerBucket", "ledger/").await?;
+        for key in now.difference(&self.before.ledger).filter(|key| SegmentName::parse(key).is_some()) {
+            let bytes = self.chain.object("LedgerBucket", key).await?;
+            let segment = export::segment(key, &bytes)?;
+            let entries = segment.lines().filter_map(|line| serde_json::from_str::<Map<String, Value>>(line).ok());
+            if let Some(entry) = entries.into_iter().find(|entry| entry["eventId"] == event_id) {
+                return Ok((key.clone(), entry));
+            }
+        }
+        Err(Fault::new(format!("no segment of this run holds event {event_id}"), "read what audit-write logs"))
     }
 
     /// Act 2: everything else, until nothing is under way; the equation.
@@ -132,9 +149,11 @@ impl<'c> Run<'c> {
         screen.act(2, "Nothing is lost").map_err(lost)?;
         screen
             .say(&format!(
-                "{} conversations: {} events, {} of them sent twice, {} broken documents beside them.",
+                "{} conversations: {} events, {} of them told by other systems in their own shapes, {} sent twice, {} broken \
+                 documents beside them.",
                 grouped(sent.interactions),
                 grouped(sent.events),
+                grouped(sent.guides),
                 grouped(sent.duplicates),
                 grouped(sent.malformed)
             ))
@@ -408,13 +427,6 @@ fn tell_tamper(screen: &mut Stdout, tamper: &Tamper) -> io::Result<()> {
     screen.fact("altered leaf", &tamper.altered_leaf)
 }
 
-/// What identifies comes first, then what was said, then the rest: the screen is not endless.
-fn in_story_order(mut fields: Vec<(String, Vec<Span>)>) -> Vec<(String, Vec<Span>)> {
-    let place = |path: &str| STORY.iter().position(|name| path.starts_with(name)).unwrap_or(STORY.len());
-    fields.sort_by_key(|(path, _)| place(path));
-    fields
-}
-
 fn spinner(text: &str) -> ProgressBar {
     let spinner = ProgressBar::new_spinner().with_message(text.to_owned());
     spinner.enable_steady_tick(GLANCE);
@@ -442,35 +454,3 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const GLANCE: Duration = Duration::from_millis(400);
 
 const MASKING_REMEDY: &str = "a path is on the policy's list whose values are personal: see ledgerline_privacy::policy";
-
-const STORY: [&str; 10] = [
-    "eventTime",
-    "conversationId",
-    "ani",
-    "dnis",
-    "wrapupNotes",
-    "conversationExternalContactIds",
-    "mediaType",
-    "direction",
-    "userId",
-    "wrapupDurationMs",
-];
-
-/// Columns that the terminal shows; the page shows all.
-const TOLD: [&str; 15] = [
-    "event_id",
-    "interaction_id",
-    "event_type",
-    "activity",
-    "occurred_at",
-    "media",
-    "direction",
-    "queue_id",
-    "agent_ref",
-    "wrapup_code",
-    "wrapup_duration_ms",
-    "customer_ref",
-    "masked_fields",
-    "policy_version",
-    "lineage_token",
-];

@@ -169,13 +169,20 @@ impl<W: Write> Screen<W> {
 
     /// Each row in exactly `width` columns, under a title.
     fn cells(&self, title: &str, rows: &[(String, Vec<Span>)], width: usize) -> Vec<String> {
-        let name_width = (width * 2 / 5).min(24);
+        // As wide as the longest name, if that leaves half of the room to the values.
+        let longest = rows.iter().map(|(name, _)| measure_text_width(name)).max().unwrap_or_default();
+        let name_width = if longest < width / 2 { longest + 1 } else { (width * 2 / 5).min(24) };
         let title = pad(&self.style(Tone::Strong).apply_to(title).to_string(), width);
         let mut lines = vec![title];
         for (name, spans) in rows {
-            let name = self.style(Tone::Soft).apply_to(truncate_str(name, name_width - 1, "…")).to_string();
+            let fits = measure_text_width(name) < name_width;
+            let name = self.style(Tone::Soft).apply_to(truncate_str(name, width, "…")).to_string();
+            // What is too long for its column stands above its value.
+            if !fits {
+                lines.push(pad(&name, width));
+            }
             for (number, value) in self.folded(spans, width - name_width).into_iter().enumerate() {
-                let left = pad(if number == 0 { &name } else { "" }, name_width);
+                let left = pad(if number == 0 && fits { &name } else { "" }, name_width);
                 lines.push(pad(&format!("{left}{value}"), width));
             }
         }

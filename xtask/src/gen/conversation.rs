@@ -30,9 +30,20 @@ pub(super) struct Leg {
     pub(super) session: String,
 }
 
-pub(super) struct Conversation<'w> {
-    pub(super) centre: &'w Centre,
-    pub(super) caller: &'w Caller,
+/// An interaction that was played, as other systems know it.
+pub(super) struct Interaction<'c> {
+    pub(super) id: String,
+    /// `None` if nobody knows who it was.
+    pub(super) caller: Option<&'c Caller>,
+    pub(super) channel: Channel,
+    pub(super) started_ms: i64,
+    /// When its last event occurred.
+    pub(super) ended_ms: i64,
+}
+
+pub(super) struct Conversation<'c, 'w> {
+    pub(super) centre: &'c Centre,
+    pub(super) caller: &'c Caller,
     pub(super) dice: &'w mut Dice,
     pub(super) channel: Channel,
     pub(super) id: String,
@@ -46,8 +57,8 @@ pub(super) struct Conversation<'w> {
     events: Vec<Event>,
 }
 
-impl<'w> Conversation<'w> {
-    pub(super) fn new(centre: &'w Centre, dice: &'w mut Dice, planted: &'w mut Planted, started_ms: i64) -> Self {
+impl<'c, 'w> Conversation<'c, 'w> {
+    pub(super) fn new(centre: &'c Centre, dice: &'w mut Dice, planted: &'w mut Planted, started_ms: i64) -> Self {
         let caller = centre.caller(dice);
         let channel = match dice.weighted(&MEDIA) {
             0 => Channel::InboundCall,
@@ -76,7 +87,7 @@ impl<'w> Conversation<'w> {
     }
 
     /// Plays the interaction from its first event to its last.
-    pub(super) fn play(mut self) -> Vec<Event> {
+    pub(super) fn play(mut self) -> (Interaction<'c>, Vec<Event>) {
         match self.channel {
             Channel::InboundCall | Channel::WithheldCall => self.inbound_call(),
             Channel::OutboundCall => self.outbound_call(),
@@ -84,7 +95,14 @@ impl<'w> Conversation<'w> {
             Channel::Email => self.email(),
             Channel::Callback => self.callback(),
         }
-        self.events
+        let interaction = Interaction {
+            caller: self.known().then_some(self.caller),
+            id: self.id,
+            channel: self.channel,
+            started_ms: self.started_ms,
+            ended_ms: self.events.iter().map(|event| event.occurred_ms).max().unwrap_or(self.started_ms),
+        };
+        (interaction, self.events)
     }
 
     pub(super) fn leg(&mut self) -> Leg {

@@ -9,7 +9,7 @@ use super::conversation::{CALLBACK_AFTER_MS, Channel, Conversation};
 use super::envelope::Body;
 use super::voice::{Part, join};
 
-impl Conversation<'_> {
+impl Conversation<'_, '_> {
     pub(super) fn chat_or_message(&mut self) {
         let (customer, begin) = (self.customer.clone(), self.started_ms);
         let mut start = Body::default().with("divisionId", self.centre.division.as_str());

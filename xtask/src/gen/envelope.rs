@@ -1,7 +1,7 @@
-//! The EventBridge envelope around a Genesys event.
+//! An event on its way: the EventBridge envelope around Genesys' own, nothing around those of other systems.
 //!
-//! Invariant: field names, order and types are those of the captured samples: `detail-type` keeps the literal `{id}`,
-//! `topicName` has the real one, `time` is whole seconds, nothing is null.
+//! Invariant: the envelope's field names, order and types are those of the captured samples: `detail-type` keeps the
+//! literal `{id}`, `topicName` has the real one, `time` is whole seconds, nothing is null.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -20,6 +20,10 @@ impl Body {
         self.0.push((key.to_owned(), value.into()));
     }
 
+    pub(super) fn get(&self, key: &str) -> Option<&Value> {
+        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
     pub(super) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.put(key, value);
         self
@@ -36,7 +40,7 @@ impl Serialize for Body {
     }
 }
 
-/// What a Genesys event is about.
+/// What an event is about, and who tells it.
 #[derive(Debug, Clone)]
 pub(super) enum Topic {
     /// `v2.detail.events.conversation.{id}.<kind>`
@@ -45,32 +49,37 @@ pub(super) enum Topic {
     Transcription,
     /// `v2.audits.entitytype.{id}.entityid.{id}`
     Audit { entity_type: &'static str },
+    /// Another system's document, in the shape that silver will name as its source.
+    Flat(&'static str),
 }
 
 impl Topic {
-    /// The short name under which places are listed: `customer.start`, `transcription`, `audit`.
+    /// The short name under which places are listed: `customer.start`, `transcription`, `audit`, `contact-row`.
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Self::Conversation(kind) => kind,
+            Self::Conversation(kind) | Self::Flat(kind) => kind,
             Self::Transcription => "transcription",
             Self::Audit { .. } => "audit",
         }
     }
 
-    fn detail_type(&self) -> String {
-        match self {
-            Self::Conversation(kind) => format!("v2.detail.events.conversation.{{id}}.{kind}"),
-            Self::Transcription => "v2.conversations.{id}.transcription".to_owned(),
-            Self::Audit { .. } => "v2.audits.entitytype.{id}.entityid.{id}".to_owned(),
-        }
-    }
-
-    fn name(&self, id: &str) -> String {
-        match self {
-            Self::Conversation(kind) => format!("v2.detail.events.conversation.{id}.{kind}"),
-            Self::Transcription => format!("v2.conversations.{id}.transcription"),
-            Self::Audit { entity_type } => format!("v2.audits.entitytype.{entity_type}.entityid.{id}"),
-        }
+    /// `detail-type` and `topicName`; `None` if there is no envelope to put them on.
+    fn names(&self, id: &str) -> Option<(String, String)> {
+        Some(match self {
+            Self::Conversation(kind) => {
+                let name = |id: &str| format!("v2.detail.events.conversation.{id}.{kind}");
+                (name("{id}"), name(id))
+            }
+            Self::Transcription => {
+                let name = |id: &str| format!("v2.conversations.{id}.transcription");
+                (name("{id}"), name(id))
+            }
+            Self::Audit { entity_type } => {
+                let name = |kind: &str, id: &str| format!("v2.audits.entitytype.{kind}.entityid.{id}");
+                (name("{id}", "{id}"), name(entity_type, id))
+            }
+            Self::Flat(_) => return None,
+        })
     }
 }
 
@@ -81,35 +90,65 @@ pub(super) struct Event {
     /// Conversation id or entity id.
     pub(super) id: String,
     pub(super) occurred_ms: i64,
-    /// `detail.version`: "2" everywhere, until drift strikes.
+    /// `detail.version`: "2" everywhere, until drift strikes; nowhere without an envelope.
     pub(super) version: &'static str,
     pub(super) body: Body,
 }
 
 impl Event {
-    /// The bytes of one sending. Every sending has envelope ids of its own; the body is the event.
+    /// What it is about, as the ledger names it: once for every document that it counts as.
+    pub(super) fn records(&self) -> Vec<String> {
+        match &self.topic {
+            Topic::Audit { entity_type } => vec![format!("{entity_type}/{}", self.id)],
+            Topic::Conversation(_) | Topic::Transcription => vec![self.id.clone()],
+            Topic::Flat(_) => {
+                let records = self.body.get("records").and_then(Value::as_array);
+                let case = |record: &Value| record["case_id"].as_str().unwrap_or_default().to_owned();
+                records.map_or_else(|| vec![self.id.clone()], |records| records.iter().map(case).collect())
+            }
+        }
+    }
+
+    /// The bytes of one sending. Every sending has envelope ids of its own, if any; the body is the event.
     pub(super) fn send(&self, org: &str, dice: &mut Dice, sent_ms: i64) -> Vec<u8> {
+        match self.topic.names(&self.id) {
+            Some(names) => self.enveloped(names, org, dice, sent_ms),
+            None => bytes(&self.body),
+        }
+    }
+
+    fn enveloped(
+        &self,
+        (detail_type, topic_name): (String, String),
+        org: &str,
+        dice: &mut Dice,
+        sent_ms: i64,
+    ) -> Vec<u8> {
         let envelope = Envelope {
             version: "0",
             id: dice.uuid(),
-            detail_type: self.topic.detail_type(),
+            detail_type,
             source: format!("aws.partner/genesys.com/cloud/{org}/ledgerline-gen"),
             account: "123456789012",
             time: whole_seconds(sent_ms),
             region: "us-east-1",
             resources: [],
             detail: Detail {
-                topic_name: self.topic.name(&self.id),
+                topic_name,
                 version: self.version,
                 event_body: &self.body,
                 metadata: Metadata { correlation_id: dice.uuid() },
                 timestamp: milliseconds(sent_ms),
             },
         };
-        // Unwrap safety: strings, numbers and string-keyed maps, written to memory.
-        #[expect(clippy::expect_used)]
-        serde_json::to_vec(&envelope).expect("an envelope of plain values serializes")
+        bytes(&envelope)
     }
+}
+
+fn bytes(document: &impl Serialize) -> Vec<u8> {
+    // Unwrap safety: strings, numbers and string-keyed maps, written to memory.
+    #[expect(clippy::expect_used)]
+    serde_json::to_vec(document).expect("a document of plain values serializes")
 }
 
 /// RFC 3339, UTC, three decimals.

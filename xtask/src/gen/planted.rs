@@ -22,7 +22,7 @@ pub struct Planted {
     pub counts: Counts,
     /// Distinct events of every interaction (by conversation id) and entity (`type/id`).
     pub per_record: BTreeMap<String, u64>,
-    /// Distinct events by topic.
+    /// Distinct events by topic; those without an envelope by their shape, as silver names its source.
     pub per_topic: BTreeMap<String, u64>,
     /// Every personal value in the traffic.
     pub identifiers: Vec<Identifier>,
@@ -38,7 +38,7 @@ pub struct Counts {
     pub interactions: u64,
     /// Firehose records.
     pub records: u64,
-    /// Documents in those records, broken ones too: a record may hold two.
+    /// Documents in those records, broken ones too: a record may hold two, and of a bulk batch each element is one.
     pub documents: u64,
     /// Distinct events.
     pub events: u64,
@@ -48,13 +48,16 @@ pub struct Counts {
     pub malformed: u64,
     /// Distinct events that drifted from the models, but must still be committed.
     pub drifted: u64,
+    /// Distinct events in the guides' shapes, which other systems than Genesys sent.
+    pub guides: u64,
 }
 
 /// One personal value.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Identifier {
-    /// phone, email, name, account, card, externalContact, ip, cvv, pin.
+    /// phone, email, name, account, card, externalContact, ip, cvv, pin; of the guides' shapes also ssn, password,
+    /// payment_token, customer_id_hash, phone_hash, email_hash, account_hash.
     pub kind: &'static str,
     /// The value in its canonical form.
     pub value: String,
@@ -123,6 +126,12 @@ impl Planted {
         self.counts.events += 1;
         *self.per_record.entry(record.to_owned()).or_default() += 1;
         *self.per_topic.entry(topic.to_owned()).or_default() += 1;
+    }
+
+    /// Counts one distinct event of an interaction that another system than Genesys tells, in the named shape.
+    pub(super) fn count_flat(&mut self, record: &str, shape: &str) {
+        self.counts.guides += 1;
+        self.count(record, shape);
     }
 
     pub(super) fn finish(&mut self, records: usize) {

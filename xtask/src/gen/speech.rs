@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::conversation::{Conversation, dashed, national};
 use super::envelope::{Body, Topic, milliseconds};
 
-impl Conversation<'_> {
+impl Conversation<'_, '_> {
     /// What the flow learned and set as participant attributes. No sessionId, no top-level mediaType.
     pub(super) fn attributes(&mut self, at: i64) {
         if !self.dice.percent(70.0) {

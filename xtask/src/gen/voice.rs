@@ -16,7 +16,7 @@ enum Ending {
     ConsultTransfer,
 }
 
-impl Conversation<'_> {
+impl Conversation<'_, '_> {
     pub(super) fn inbound_call(&mut self) {
         let customer = self.customer.clone();
         let begin = self.started_ms;

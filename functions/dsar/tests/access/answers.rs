@@ -1,5 +1,6 @@
 //! Who is found, what is answered, and in which order.
 
+use ledgerline_ledger::entry::PendingEntry;
 use ledgerline_privacy::{CallingCode, Identifier, Kind};
 use serde_json::json;
 
@@ -145,6 +146,41 @@ async fn entries_come_in_event_order_with_places_that_can_be_checked() {
 }
 
 #[tokio::test]
+async fn an_entry_whose_time_is_of_lesser_standing_says_so() {
+    let world = World::new();
+    world.link(&phone(PHONE), "acme/c-1", "10:00", "10:02").await;
+    let marked = |clock, n, time_from_envelope, zone_assumed| PendingEntry {
+        time_from_envelope,
+        zone_assumed,
+        ..entry("c-1", clock, "wrapup", n)
+    };
+    let entries = [marked("10:00", 1, false, false), marked("10:01", 2, true, false), marked("10:02", 3, true, true)];
+    world.append(&entries, 256, Stage::Indexed).await;
+    let (_, answer) = world.ask(by_phone()).await;
+    let entries = answer["interactions"][0]["entries"].as_array().unwrap();
+    let said: Vec<_> =
+        entries.iter().map(|one| (one["entry"].get("timeFrom"), one["entry"].get("zoneAssumed"))).collect();
+    let (envelope, yes) = (json!("envelope"), json!(true));
+    assert_eq!(said, [(None, None), (Some(&envelope), None), (Some(&envelope), Some(&yes))]);
+}
+
+#[tokio::test]
+async fn every_hash_made_upstream_finds_its_customer() {
+    let world = World::new();
+    let hash = "c0".repeat(32);
+    for (kind, record, n) in [(Kind::PhoneHash, "c-1", 1), (Kind::EmailHash, "c-2", 2), (Kind::AccountHash, "c-3", 3)] {
+        let identifier = Identifier::parse(kind, &hash, CallingCode::NANP).unwrap();
+        world.link(&identifier, &format!("acme/{record}"), "10:00", "10:00").await;
+        world.append(&[entry(record, "10:00", "identity.resolution", n)], 256, Stage::Indexed).await;
+        let question = json!({ "identifiers": [{ "kind": kind.label(), "value": hash.to_uppercase() }] });
+        assert_eq!(given(&world.ask(question).await.1), [(record.to_owned(), vec![n])], "{kind}");
+    }
+    let (_, answer) = world.ask(json!({ "customerIdHash": hash })).await;
+    assert_eq!(given(&answer).len(), 3);
+    assert_eq!(answer["customer"], json!({ "found": true, "subjects": 3 }));
+}
+
+#[tokio::test]
 async fn a_range_finds_what_reaches_into_it_and_answers_it_whole() {
     let world = World::new();
     // The link spans only the event that carried the number; the rest shows in postings or in a segment without them.
@@ -171,7 +207,9 @@ async fn a_range_finds_what_reaches_into_it_and_answers_it_whole() {
     let mut question = by_phone();
     question["dateRange"] = json!({ "from": "2026-03-02T10:00:00+01:00", "to": "2026-03-02T05:00:00-05:00" });
     let (_, answer) = world.ask(question).await;
-    assert_eq!(answer["request"]["dateRange"], json!({ "from": time("09:00"), "to": time("10:00") }));
+    // An end without a fraction is that whole second.
+    let range = json!({ "from": time("09:00"), "to": "2026-03-02T10:00:00.999Z" });
+    assert_eq!(answer["request"]["dateRange"], range);
     let marked = answer["interactions"].as_array().unwrap().iter().map(|one| one["beganBeforeRange"] == json!(true));
     let found: Vec<_> = given(&answer).into_iter().zip(marked).map(|((id, n), mark)| (id, n, mark)).collect();
     let want = |id: &str, n: &[u64], mark| (id.to_owned(), n.to_vec(), mark);

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use aws_lambda_events::apigw::ApiGatewayProxyRequest;
 use aws_lambda_events::encodings::Body;
 use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPostings};
 use ledgerline_custody::subjects::{Link, LinkWrite, SubjectRef, SubjectWrite, Subjects as _};
@@ -191,8 +190,13 @@ impl World {
 
     /// Links the identifier's subject, a new one if need be, to a record of the interaction log.
     pub(crate) async fn link(&self, identifier: &Identifier, record: &str, first: &str, last: &str) -> String {
+        self.link_at(identifier, record, &time(first), &time(last)).await
+    }
+
+    /// The same with whole times.
+    pub(crate) async fn link_at(&self, identifier: &Identifier, record: &str, first: &str, last: &str) -> String {
         let pseudonym = key(1).pseudonym(identifier);
-        let link = Link { log: log().as_str().to_owned(), first: time(first), last: time(last) };
+        let link = Link { log: log().as_str().to_owned(), first: first.to_owned(), last: last.to_owned() };
         let links = vec![LinkWrite { record: record.to_owned(), link, replaces: None }];
         let known = self.subjects.identifiers(&[pseudonym.as_str()]).await.unwrap().remove(0);
         let (write, subject_id) = match &known {
@@ -252,7 +256,7 @@ impl World {
     }
 
     pub(crate) async fn ask_at(&self, now_ms: i64, body: Value) -> (i64, Value) {
-        let response = handle(&self.dsar, &FixedClock(now_ms), &request(&body.to_string())).await;
+        let response = handle(&self.dsar, &FixedClock(now_ms), &request(&body.to_string()).to_string()).await;
         assert_eq!(response.headers["cache-control"], "no-store");
         assert!(serde_json::to_vec(&response).unwrap().len() < 6 * 1024 * 1024);
         let Some(Body::Text(text)) = &response.body else { panic!("no text body") };
@@ -321,14 +325,13 @@ pub(crate) fn entry(interaction: &str, clock: &str, event_type: &str, n: u64) ->
     }
 }
 
-pub(crate) fn request(body: &str) -> ApiGatewayProxyRequest {
-    serde_json::from_value(json!({
+pub(crate) fn request(body: &str) -> Value {
+    json!({
         "resource": PATH, "path": PATH, "httpMethod": "POST",
         "headers": { "Content-Type": "application/json; charset=utf-8" },
         "requestContext": { "requestId": "req-1", "httpMethod": "POST" },
         "body": body, "isBase64Encoded": false,
-    }))
-    .unwrap()
+    })
 }
 
 /// `(interaction id, event ids' numbers)` of a page.

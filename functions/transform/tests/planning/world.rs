@@ -248,9 +248,9 @@ pub(crate) fn line(raw: &str) -> Vec<u8> {
     write_event(
         &NewEvent {
             org: "acme",
-            lineage_token: "bd86e063-8107-5582-8732-b94e6fbe5587",
+            lineage_token: Some("bd86e063-8107-5582-8732-b94e6fbe5587"),
             received_at_ms: T0 + 30_000,
-            occurred_at_ms: T0,
+            occurred_at_ms: Some(T0),
             source: None,
             cut: &[],
             raw: raw.as_bytes(),

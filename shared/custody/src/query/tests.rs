@@ -86,6 +86,99 @@ fn a_range_has_inclusive_ends_in_any_offset() {
     assert!(DateRange::default().overlaps("b", "a"));
 }
 
+fn range(range: Value) -> (Option<String>, Option<String>) {
+    let DateRange { from, to } = parse(json!({ "customerIdHash": "C", "dateRange": range })).unwrap().range;
+    (from, to)
+}
+
+fn ends(from: &str, to: &str) -> (Option<String>, Option<String>) {
+    (Some(from.to_owned()), Some(to.to_owned()))
+}
+
+#[test]
+fn start_and_end_are_from_and_to() {
+    let guide = ends("2023-01-01T00:00:00.000Z", "2023-12-31T23:59:59.999Z");
+    let (start, end) = ("2023-01-01T00:00:00Z", "2023-12-31T23:59:59Z");
+    for given in [
+        json!({ "start": start, "end": end }),
+        json!({ "from": start, "to": end }),
+        json!({ "from": start, "end": end }),
+        json!({ "start": start, "to": end }),
+        json!({ "start": start, "end": end, "from": null, "to": null }),
+    ] {
+        assert_eq!(range(given.clone()), guide, "{given}");
+    }
+    assert_eq!(range(json!({ "start": start })), (guide.0, None));
+    assert_eq!(range(json!({ "end": end })), (None, guide.1));
+}
+
+#[test]
+fn an_end_is_the_last_millisecond_of_what_it_names() {
+    for (given, first, last) in [
+        ("2023-01-01", "2023-01-01T00:00:00.000Z", "2023-01-01T23:59:59.999Z"),
+        ("2024-02-29", "2024-02-29T00:00:00.000Z", "2024-02-29T23:59:59.999Z"),
+        ("2026-03-02T14:00:00Z", "2026-03-02T14:00:00.000Z", "2026-03-02T14:00:00.999Z"),
+        ("2026-03-02T15:00:00+01:00[Europe/Berlin]", "2026-03-02T14:00:00.000Z", "2026-03-02T14:00:00.999Z"),
+        ("20260302T140000Z", "2026-03-02T14:00:00.000Z", "2026-03-02T14:00:00.999Z"),
+        ("1772460000", "2026-03-02T14:00:00.000Z", "2026-03-02T14:00:00.999Z"),
+        ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999Z", "2016-12-31T23:59:59.999Z"),
+        ("1969-12-31T23:59:58Z", "1969-12-31T23:59:58.000Z", "1969-12-31T23:59:58.999Z"),
+        ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00.000Z", "1970-01-01T00:00:00.999Z"),
+        // A fraction says which millisecond, and one without seconds is an instant, too.
+        ("2026-03-02T14:00:00.0Z", "2026-03-02T14:00:00.000Z", "2026-03-02T14:00:00.000Z"),
+        ("2026-03-02T14:00:00.35Z", "2026-03-02T14:00:00.350Z", "2026-03-02T14:00:00.350Z"),
+        ("2026-03-02T14:00Z", "2026-03-02T14:00:00.000Z", "2026-03-02T14:00:00.000Z"),
+        ("1772460000350", "2026-03-02T14:00:00.350Z", "2026-03-02T14:00:00.350Z"),
+    ] {
+        assert_eq!(range(json!({ "from": given, "to": given })), ends(first, last), "{given}");
+        assert_eq!(range(json!({ "start": given, "end": given })), ends(first, last), "{given}");
+    }
+    let inward = json!({ "start": "2026-03-02T14:00:00.9991Z", "end": "2026-03-02T14:00:01,0009Z" });
+    assert_eq!(range(inward), ends("2026-03-02T14:00:01.000Z", "2026-03-02T14:00:01.000Z"));
+}
+
+#[test]
+fn a_member_named_twice_is_malformed_wherever_it_stands() {
+    let identifiers = |value: &str| format!(r#"[{{"kind":"email","value":"{value}"}}]"#);
+    let (one, other) = (identifiers("planted@example.com"), identifiers("second@example.com"));
+    for body in [
+        format!(r#"{{"identifiers":{one},"identifiers":{other}}}"#),
+        format!(r#"{{"identifiers":{one},"identif\u0069ers":{other}}}"#),
+        format!(r#"{{"identifiers":{one},"identifiers":{one}}}"#),
+        r#"{"identifiers":[{"kind":"email","value":"planted@example.com","value":"b@example.com"}]}"#.to_owned(),
+        format!(r#"{{"identifiers":{one},"dateRange":{{"from":"2026-03-01","from":"2020-01-01"}}}}"#),
+        format!(r#"{{"identifiers":{one},"pageSize":1,"pageSize":2}}"#),
+        format!(r#"{{"identifiers":{one},"planted":[{{"a":{{"planted":1,"planted":1}}}}]}}"#),
+    ] {
+        let error = Query::parse(body.as_bytes(), CallingCode::NANP).unwrap_err();
+        let QueryError::Malformed(detail) = error else { panic!("{body}: {error}") };
+        assert!(detail.contains("names a member twice"), "{body}: {detail}");
+        assert!(!detail.contains("planted") && !detail.contains("identif"), "{detail}");
+    }
+}
+
+#[test]
+fn a_body_that_two_programs_read_differently_is_malformed() {
+    let deep = format!(r#"{{"planted":{}1{}}}"#, "[".repeat(100), "]".repeat(100));
+    for (body, why) in [
+        (&b""[..], "empty"),
+        (b" \n", "empty"),
+        (b"\xff", "not UTF-8"),
+        (b"{\"customerIdHash\":\"planted\xff\"}", "not UTF-8"),
+        (br#"{"customerIdHash":"planted\ud800"}"#, "surrogate"),
+        (br#"{"customerIdHash":"C","pageSize":1e999}"#, "double"),
+        (br#"{"customerIdHash":"planted"} {"customerIdHash":"C"}"#, "line 1, column 30"),
+        (br#"{"customerIdHash":"planted"}]"#, "line 1, column 29"),
+        (b"{\"customerIdHash\":\n  'planted'}", "line 2, column 3"),
+        (b"\xef\xbb\xbf{}", "not JSON"),
+        (deep.as_bytes(), "nested"),
+    ] {
+        let error = Query::parse(body, CallingCode::NANP).unwrap_err();
+        let QueryError::Malformed(detail) = error else { panic!("{why}: {error}") };
+        assert!(detail.contains(why) && !detail.contains("planted"), "{why}: {detail}");
+    }
+}
+
 #[test]
 fn what_is_no_request_is_refused_with_the_place_and_without_the_value() {
     let id = |kind: &str, value: &str| json!({ "identifiers": [{ "kind": "email", "value": "a@b.example" }, { "kind": kind, "value": value }] });
@@ -109,9 +202,30 @@ fn what_is_no_request_is_refused_with_the_place_and_without_the_value() {
         (json!({ "customerIdHash": "C", "requestType": "secret" }), "ACCESS, PORTABILITY, KNOW, AUDIT"),
         (json!({ "customerIdHash": "C", "dateRange": "secret" }), "`dateRange`"),
         (json!({ "customerIdHash": "C", "dateRange": { "since": "secret" } }), "not known"),
-        (range("2026-03-02", "2026-03-03T00:00:00Z"), "`dateRange.from`"),
+        (range("2026-03", "2026-03-03T00:00:00Z"), "`dateRange.from`"),
+        (range("2026-02-30", "2026-03-03T00:00:00Z"), "`dateRange.from`"),
+        (range("20260302", "2026-03-03T00:00:00Z"), "`dateRange.from`"),
         (range("2026-03-02T00:00:00Z", "2026-03-03T00:00:00"), "`dateRange.to`"),
+        (range("2026-03-02T00:00:00Z", "2026-03-03T00:00:00[Europe/Berlin]"), "`dateRange.to`"),
+        (range("20260302000000", "2026-03-03T00:00:00Z"), "`dateRange.from`"),
+        (range("", "2026-03-03T00:00:00Z"), "`dateRange.from`"),
         (range("0000-01-01T00:00:00+14:00", "2026-03-03T00:00:00Z"), "`dateRange.from`"),
+        (json!({ "customerIdHash": "C", "dateRange": { "start": "secret" } }), "`dateRange.start`"),
+        (json!({ "customerIdHash": "C", "dateRange": { "end": "2026-03-02T00:00:00" } }), "`dateRange.end`"),
+        (
+            json!({ "customerIdHash": "C", "dateRange": { "start": "2026-03-02", "from": "2026-03-02" } }),
+            "both `from` and `start`",
+        ),
+        (json!({ "customerIdHash": "C", "dateRange": { "to": "2026-03-02", "end": "secret" } }), "both `to` and `end`"),
+        (
+            json!({ "customerIdHash": "C", "dateRange": { "from": "2026-03-02", "to": "2026-03-02", "start": "2026-03-02", "end": "2026-03-02" } }),
+            "Give one of them",
+        ),
+        (
+            json!({ "customerIdHash": "C", "dateRange": { "start": "2026-03-03", "end": "2026-03-02" } }),
+            "`dateRange.start` is later than `dateRange.end`",
+        ),
+        (json!({ "customerIdHash": "C", "dateRange": { "from": 1_772_460_000 } }), "must be a string"),
         (range("2026-03-03T00:00:00Z", "2026-03-03T00:59:59+01:00"), "later"),
         (json!({ "customerIdHash": "C", "pageSize": 0 }), "`pageSize`"),
         (json!({ "customerIdHash": "C", "pageSize": 2001 }), "`pageSize`"),
@@ -172,9 +286,9 @@ fn a_rotation_between_two_pages_keeps_the_digest() {
 proptest! {
     #[test]
     fn an_end_is_the_same_instant_in_every_offset(ms in 0i64..4_000_000_000_000, minutes in -1439i32..1440) {
-        let offset = UtcOffset::from_whole_seconds(minutes * 60).unwrap();
-        let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * NANOS_PER_MS).unwrap();
-        let spelt = at.to_offset(offset).format(&Rfc3339).unwrap();
+        let (sign, hours, rest) = (if minutes < 0 { '-' } else { '+' }, minutes.abs() / 60, minutes.abs() % 60);
+        let offset = format!("{sign}{hours:02}:{rest:02}");
+        let spelt = instant(ms + i64::from(minutes) * 60_000).unwrap().replace('Z', &offset);
         let range = parse(json!({ "customerIdHash": "C", "dateRange": { "from": spelt, "to": spelt } })).unwrap().range;
         let plain = instant(ms).unwrap();
         prop_assert_eq!(range.from.as_deref(), Some(plain.as_str()));

@@ -24,6 +24,8 @@ fn line(record: Record, event_type: &str, id: u64, fields: BTreeMap<String, Fiel
         record,
         // Two events share each second, so that the id decides.
         occurred_at: format!("2026-03-02T14:{:02}:{:02}.000Z", (id / 120) % 60, (id / 2) % 60),
+        time_from_envelope: false,
+        zone_assumed: false,
         late: false,
         fields,
         masked: Vec::new(),

@@ -1,215 +1,214 @@
-//! The members that sources are known to have, and the canonical name of each.
-//!
-//! A canonical name is a silver column or the source's name in snake case, so that the policy can list it. What is in
-//! neither table is extra. The lists are sorted by the source's name; members are looked up by hash, since every member
-//! of every event is.
+//! The fields of an event: which members are which, and the names of those that nobody knows.
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::borrow::Cow;
 
-/// One known member: the source's name, the canonical name.
-type Known = (&'static str, &'static str);
+use serde_json::Value;
 
-/// Known members by the source's name.
-pub(super) type Table = LazyLock<HashMap<&'static str, Known>>;
+use super::declared::{Reading, text, whole};
+use super::layers::{Member, Members};
+use crate::catalogue::{Catalogue, FieldUse, MemberUse, NameId, Shape, Spelled, Way, says_something};
+use crate::instant;
+use crate::source_event::{Field, JsonKind, Record, SourceEvent};
 
-fn by_name(members: &[Known]) -> HashMap<&'static str, Known> {
-    members.iter().map(|known| (known.0, *known)).collect()
-}
-
-/// Members that an adapter takes for itself (ids, times): known, but no fields.
-const CONSUMED: &str = "";
-
-/// The bodies of all Genesys topics on EventBridge.
-pub(super) static GENESYS: Table = LazyLock::new(|| by_name(GENESYS_MEMBERS));
-
-const GENESYS_MEMBERS: &[Known] = &[
-    ("acdOutcome", "acd_outcome"),
-    ("action", "action"),
-    ("addressFrom", "address_from"),
-    ("addressTo", "address_to"),
-    ("alertingDurationMs", "alerting_duration_ms"),
-    ("ani", "ani"),
-    ("answeredUserId", "answered_agent_ref"),
-    ("attributes", "attributes"),
-    ("callbackDurationMs", "callback_duration_ms"),
-    ("callbackNumbers", "callback_numbers"),
-    ("callbackScheduledTime", "callback_scheduled_time"),
-    ("callbackUserName", "callback_user_name"),
-    ("clientId", "client_id"),
-    ("communicationId", "communication_id"),
-    ("communications", "communications"),
-    ("connectedDurationMs", "connected_duration_ms"),
-    ("contactingDurationMs", "contacting_duration_ms"),
-    ("context", "context"),
-    ("conversationExternalContactIds", "conversation_external_contact_ids"),
-    ("conversationExternalOrganizationIds", "conversation_external_organization_ids"),
-    ("conversationId", CONSUMED),
-    ("dialingDurationMs", "dialing_duration_ms"),
-    ("direction", "direction"),
-    ("disconnectType", "disconnect_type"),
-    ("divisionId", "division"),
-    ("dnis", "dnis"),
-    ("entity", "entity"),
-    ("entityType", "entity_type"),
-    ("eventTime", CONSUMED),
-    ("exitReason", "exit_reason"),
-    ("externalContactId", "external_contact_id"),
-    ("externalOrganizationId", "external_organization_id"),
-    ("flowId", "flow_id"),
-    ("flowMilestones", "flow_milestones"),
-    ("flowOutcomeEndTime", "flow_outcome_end_time"),
-    ("flowOutcomeId", "flow_outcome_id"),
-    ("flowOutcomeStartTime", "flow_outcome_start_time"),
-    ("flowOutcomeValue", "flow_outcome"),
-    ("flowType", "flow_type"),
-    ("flowVersion", "flow_version"),
-    ("heldDurationMs", "held_duration_ms"),
-    ("id", CONSUMED),
-    ("interactingDurationMs", "interacting_duration_ms"),
-    ("journeyContext", "journey_context"),
-    ("journeyCustomer", "journey_customer"),
-    ("level", "level"),
-    ("lineageProvenance", CONSUMED),
-    ("lineageToken", CONSUMED),
-    ("lineage_token", CONSUMED),
-    ("mediaType", "media"),
-    ("message", "message"),
-    ("messageType", "message_type"),
-    ("organizationId", "organization_id"),
-    ("outboundCampaignId", "outbound_campaign_id"),
-    ("outboundContactId", "outbound_contact_id"),
-    ("outboundContactListId", "outbound_contact_list_id"),
-    ("participantId", "participant_id"),
-    ("participantStartTime", "participant_start_time"),
-    ("propertyChanges", "property_changes"),
-    ("provider", "provider"),
-    ("queueId", "queue_id"),
-    ("remoteIp", "remote_ip"),
-    ("requestedLanguageId", "requested_language_id"),
-    ("requestedRoutingSkillIds", "requested_routing_skill_ids"),
-    ("requestedRoutingUserIds", "requested_routing_agent_refs"),
-    ("requestedRoutings", "requested_routings"),
-    ("requestedSkillExpressionIds", "requested_skill_expression_ids"),
-    ("routingPriority", "routing_priority"),
-    ("serviceName", "service_name"),
-    ("sessionId", "session_id"),
-    ("sessionStartTimeMs", "session_start_time"),
-    ("skillExpressionApplied", "skill_expression_applied"),
-    ("speechTextAnalyticsProgramId", "speech_text_analytics_program_id"),
-    ("status", "status"),
-    ("subject", "subject"),
-    ("transcriptionStartTimeMs", "transcription_start_time"),
-    ("transcripts", "transcripts"),
-    ("transferType", "transfer_type"),
-    ("usedRouting", "used_routing"),
-    ("userDisplay", "user_display"),
-    ("userHomeOrgId", "user_home_org_id"),
-    ("userId", "agent_ref"),
-    ("username", "username"),
-    ("utilizationLabel", "utilization_label"),
-    ("voicemailDurationMs", "voicemail_duration_ms"),
-    ("wrapupCode", "wrapup_code"),
-    ("wrapupDurationMs", "wrapup_duration_ms"),
-    ("wrapupNotes", "wrapup_notes"),
-];
-
-/// The flat shapes' own members, and those by which they name a Genesys member differently.
-pub(super) static FLAT: Table = LazyLock::new(|| by_name(FLAT_MEMBERS));
-
-const FLAT_MEMBERS: &[Known] = &[
-    ("accountId", "account_id"),
-    ("accountNumber", "account_number"),
-    ("actor", "actor"),
-    ("agentId", "agent_ref"),
-    ("agentName", "agent_name"),
-    ("aggregateId", CONSUMED),
-    ("aggregateType", CONSUMED),
-    ("aggregateVersion", CONSUMED),
-    ("channel", "media"),
-    ("consent", CONSUMED),
-    ("consentGiven", "consent_given"),
-    ("contactId", "contact_id"),
-    ("customFields", "custom_fields"),
-    ("customerEmail", "customer_email"),
-    ("customerId", "customer_id"),
-    ("customerIdHash", "customer_id_hash"),
-    ("customerName", "customer_name"),
-    ("customerPhone", "customer_phone"),
-    ("data", "data"),
-    ("details", "details"),
-    ("durationMs", "duration_ms"),
-    ("email", "email"),
-    ("entityId", "entity_id"),
-    ("eventId", CONSUMED),
-    ("eventType", "source_event_type"),
-    ("eventVersion", CONSUMED),
-    ("interactionId", CONSUMED),
-    ("marketingConsent", "consent_marketing"),
-    ("metadata", "metadata"),
-    ("notes", "notes"),
-    ("occurredAt", CONSUMED),
-    ("org", CONSUMED),
-    ("orgId", CONSUMED),
-    ("outcome", "outcome"),
-    ("payload", "payload"),
-    ("phone", "phone"),
-    ("phoneHash", "phone_hash"),
-    ("phoneNumber", "phone_number"),
-    ("piiCollected", "pii_collected"),
-    ("recordingConsent", "consent_recording"),
-    ("resolutionSource", "resolution_source"),
-    ("resolvedCustomerId", "resolved_customer_id"),
-    ("schemaVersion", CONSUMED),
-    ("sequence", CONSUMED),
-    ("sequenceNumber", CONSUMED),
-    ("source", "source_name"),
-    ("startedAt", "started_at"),
-    ("tenantId", CONSUMED),
-    ("time", CONSUMED),
-    ("timestamp", CONSUMED),
-    ("topicName", CONSUMED),
-    ("transcript", "transcript"),
-    ("type", "source_event_type"),
-    ("version", CONSUMED),
-];
-
-/// The members of a flat event's `consent` object.
-pub(super) static CONSENT: Table = LazyLock::new(|| by_name(CONSENT_MEMBERS));
-
-const CONSENT_MEMBERS: &[Known] =
-    &[("given", "consent_given"), ("marketing", "consent_marketing"), ("recording", "consent_recording")];
-
-/// What a table says of a member.
-pub(super) enum Member {
-    /// A field: the source's name and the canonical one.
-    Field(&'static str, &'static str),
-    /// An id or time that the adapter takes for itself.
-    Consumed,
-    /// Drift.
-    Unknown,
-}
-
-/// Looks a member up in the tables, the first that knows it.
-pub(super) fn member(tables: &[&'static Table], key: &str) -> Member {
-    for table in tables {
-        if let Some(&(known, name)) = table.get(key) {
-            return if name == CONSUMED { Member::Consumed } else { Member::Field(known, name) };
-        }
+/// Takes the fields of the event's own members, of its bags and, for an element of a list, of what stands around the list.
+pub(super) fn take_fields<'a>(
+    reading: &Reading<'a>,
+    shape: &Shape,
+    media: Option<&'static str>,
+    event: &mut SourceEvent<'a>,
+) {
+    let mut passed_over: Vec<(NameId, fn(&Value) -> bool)> =
+        reading.bags.iter().map(|(name, _)| (*name, Value::is_object as fn(&Value) -> bool)).collect();
+    passed_over.extend(shape.record.iter().filter_map(|way| match way {
+        Way::Interaction(name) | Way::Fixed { id: name, .. } => Some((*name, is_id as fn(&Value) -> bool)),
+        _ => None,
+    }));
+    let ranks = Vec::with_capacity(reading.own().len() + 2);
+    let mut taking = Taking { catalogue: reading.catalogue, passed_over, ranks, event };
+    taking.members(reading.own(), FIRST);
+    for (place, (_, bag)) in (FIRST + 1..).zip(&reading.bags) {
+        taking.members(bag, place);
     }
-    Member::Unknown
+    let own = reading.layers.own();
+    let list =
+        own.id.0.checked_sub(1).map(|at| &reading.catalogue.layers[usize::from(at)]).filter(|layer| layer.is_list);
+    if let (Some(_), Some(around)) = (list, reading.layers.around_own()) {
+        taking.around(&around.members);
+    }
+    let shared = &reading.catalogue.shared;
+    if let Some(media) = media {
+        taking.derived(shared.media, Value::from(media));
+    }
+    if let Some(ms) = shape.duration.and_then(|ends| between_ms(reading.own(), ends)) {
+        taking.derived(shared.duration, Value::from(ms));
+    }
+    taking.finish();
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The event's own members come first, those of bags after them.
+const FIRST: u16 = 0;
 
-    #[test]
-    fn the_lists_are_sorted_and_name_no_member_twice() {
-        for table in [GENESYS_MEMBERS, FLAT_MEMBERS, CONSENT_MEMBERS] {
-            for pair in table.windows(2) {
-                assert!(pair[0].0 < pair[1].0, "{} {}", pair[0].0, pair[1].0);
+/// Fields, as they are taken. Of several members that may be one field, the first in the description's order counts, and the
+/// event's own before a bag's.
+struct Taking<'t, 'a> {
+    catalogue: &'static Catalogue,
+    /// Bags, whose members are taken one by one, and members that name the record: while their values are that.
+    passed_over: Vec<(NameId, fn(&Value) -> bool)>,
+    /// For each field taken: which it is, and the place and rank of its member.
+    ranks: Vec<(usize, (u16, u8))>,
+    event: &'t mut SourceEvent<'a>,
+}
+
+impl<'a> Taking<'_, 'a> {
+    fn members(&mut self, members: &Members<'a>, place: u16) {
+        for member in members.iter() {
+            match member.spelled {
+                None => self.unknown(member.key, member.value),
+                Some(Spelled { name, .. }) if self.is_passed_over(name, member.value) => {}
+                Some(Spelled { name, spelling }) => {
+                    // Of two spellings of one name the first is the one that is looked up.
+                    let is_it = spelling == 0 || members.member(name).is_some_and(|first| std::ptr::eq(first, member));
+                    if is_it {
+                        self.known(member, &self.catalogue.uses[usize::from(name.0)], place);
+                    }
+                }
             }
         }
     }
+
+    fn is_passed_over(&self, name: NameId, value: &Value) -> bool {
+        self.passed_over.iter().any(|(passed, is_it)| *passed == name && is_it(value))
+    }
+
+    /// What stands around a list is about all of its elements: only what may be stored in clear is taken of it.
+    fn around(&mut self, members: &Members<'a>) {
+        for member in members.iter() {
+            let used = member.spelled.and_then(|Spelled { name, .. }| self.catalogue.uses[usize::from(name.0)].field);
+            if let Some(used) = used.filter(|used| self.catalogue.fields[used.field].is_clear) {
+                self.take(used, member.value, FIRST + 1);
+            }
+        }
+    }
+
+    fn known(&mut self, member: &Member<'a>, used: &'static MemberUse, place: u16) {
+        if !used.stands_alone {
+            return self.unknown(member.key, member.value);
+        }
+        match member.value {
+            Value::Null => {}
+            Value::Object(inside) if !used.inner.is_empty() && !used.inner_list => {
+                for inner in Members::of(self.catalogue, inside).iter() {
+                    let known = inner.spelled.and_then(|Spelled { name, .. }| field_of(used, name));
+                    match known {
+                        Some(field) => self.take(field, inner.value, place),
+                        None => self.unknown(inner.key, inner.value),
+                    }
+                }
+            }
+            value => {
+                let whole = match value {
+                    Value::Array(items) if used.inner_list => self.elements(items, used, place),
+                    _ => true,
+                };
+                if let Some(field) = used.field.filter(|_| whole) {
+                    self.take(field, value, place);
+                }
+            }
+        }
+    }
+
+    /// The fields of a list's elements, each of the first that has it; whether the elements say anything else.
+    fn elements(&mut self, items: &'a [Value], used: &'static MemberUse, place: u16) -> bool {
+        let mut says_more = false;
+        for item in items.iter().filter(|item| says_something(item)) {
+            let Some(object) = item.as_object() else {
+                says_more = true;
+                continue;
+            };
+            for member in Members::of(self.catalogue, object).iter().filter(|member| says_something(member.value)) {
+                match member.spelled.and_then(|Spelled { name, .. }| field_of(used, name)) {
+                    Some(field) => self.take(field, member.value, place),
+                    None => says_more = true,
+                }
+            }
+        }
+        says_more
+    }
+
+    fn unknown(&mut self, key: &'a str, value: &'a Value) {
+        self.event.extra.push((Cow::Borrowed(key), JsonKind::of(value)));
+    }
+
+    fn take(&mut self, used: FieldUse, value: &'a Value, place: u16) {
+        if value.is_null() {
+            return;
+        }
+        let definition = &self.catalogue.fields[used.field];
+        // An entity's type and id are the record, and shown as such.
+        if matches!(self.event.record, Record::Entity { .. }) && ["entity_id", "entity_type"].contains(&definition.name)
+        {
+            return;
+        }
+        let value = match whole(value).filter(|_| used.scale != 1) {
+            Some(number) => Cow::Owned(Value::from(number.saturating_mul(used.scale))),
+            None => Cow::Borrowed(value),
+        };
+        let rank = (place, used.rank);
+        let field = Field { name: definition.name, value };
+        match self.ranks.iter().position(|(field, _)| *field == used.field) {
+            None => {
+                self.ranks.push((used.field, rank));
+                self.event.fields.push(field);
+            }
+            Some(at) if rank < self.ranks[at].1 => {
+                self.ranks[at].1 = rank;
+                self.event.fields[at] = field;
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// A field that no member is, if none was.
+    fn derived(&mut self, field: usize, value: Value) {
+        if !self.ranks.iter().any(|(taken, _)| *taken == field) {
+            self.ranks.push((field, (u16::MAX, 0)));
+            self.event.fields.push(Field { name: self.catalogue.fields[field].name, value: Cow::Owned(value) });
+        }
+    }
+
+    /// What needs the whole event: an outcome's word means what it meant at the event's time.
+    fn finish(self) {
+        let Self { catalogue, ranks, event, .. } = self;
+        let outcome = ranks.iter().position(|(field, _)| catalogue.fields[*field].is_outcome);
+        if let Some(at) = outcome
+            && let Some(word) = text(&event.fields[at].value)
+        {
+            let meaning = catalogue.outcome(&word, event.occurred_at_ms);
+            event.unknown_outcome = meaning.is_none();
+            let meaning = Cow::Owned(Value::from(meaning.unwrap_or(UNKNOWN)));
+            let raw = std::mem::replace(&mut event.fields[at].value, meaning);
+            if event.unknown_outcome {
+                let name = catalogue.fields[catalogue.shared.outcome_source].name;
+                event.fields.push(Field { name, value: raw });
+            }
+        }
+    }
+}
+
+/// The outcome that no row of the look-up knows.
+const UNKNOWN: &str = "UNKNOWN";
+
+fn field_of(used: &MemberUse, name: NameId) -> Option<FieldUse> {
+    used.inner.iter().find(|(inner, _)| *inner == name).map(|(_, field)| *field)
+}
+
+/// Whether a member may have been read as an id.
+fn is_id(value: &Value) -> bool {
+    text(value).is_some()
+}
+
+/// The milliseconds between two members that are times, the second not before the first.
+fn between_ms(own: &Members<'_>, (from, to): (NameId, NameId)) -> Option<i64> {
+    let at = |name: NameId| own.get(name).and_then(instant::parse_value);
+    at(to)?.checked_sub(at(from)?).filter(|ms| *ms >= 0)
 }

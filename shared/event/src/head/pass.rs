@@ -1,10 +1,11 @@
-//! The pass itself: the grammar, the duplicate keys, and the members that [`super::slots`] names.
+//! The pass itself: the grammar, the duplicate keys, and the members that the description names.
 //!
 //! Duplicate keys are found by 64-bit hashes, and a hit is confirmed on the keys themselves.
 
 use super::slots::{Place, Slot, slot};
 use super::{Head, Outline};
 use crate::adapters::is_stated_org;
+use crate::catalogue::{KeyTable, PassName, hash};
 use crate::document::{Failure, Rejection};
 use crate::lineage::looks_like_token;
 use crate::scan::{Fatal, Lexer, MAX_DEPTH, Text};
@@ -22,6 +23,8 @@ const PAIRWISE_MAX: usize = 64;
 
 /// The pass itself, over all documents of one record.
 pub(crate) struct Scanner<'a> {
+    names: &'static KeyTable<PassName>,
+    audit_topic: &'static [u8],
     lexer: Lexer<'a>,
     head: Head<'a>,
     outline: Outline,
@@ -31,7 +34,10 @@ pub(crate) struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     pub(crate) fn new(record: &'a [u8]) -> Self {
+        let catalogue = crate::catalogue::built_in();
         Self {
+            names: &catalogue.pass,
+            audit_topic: catalogue.audit_topic().as_bytes(),
             lexer: Lexer::new(record),
             head: Head::default(),
             outline: Outline::default(),
@@ -75,6 +81,7 @@ impl<'a> Scanner<'a> {
                 None if !is_object => Err(Failure::Flaw(Rejection::NotObject)),
                 None => {
                     self.head.line_break = self.lexer.line_break;
+                    self.head.batch = self.outline.batch && self.outline.batch_mark;
                     self.head.family = self.head.family_in(&self.outline);
                     Ok(self.head)
                 }
@@ -147,13 +154,13 @@ impl<'a> Scanner<'a> {
                 return Err(Fatal(Rejection::NotJson));
             }
             let key = self.lexer.string()?;
-            self.remember(base, &mut mask, key);
+            let hash = self.remember(base, &mut mask, key);
             if self.lexer.after_space()? != b':' {
                 return Err(Fatal(Rejection::NotJson));
             }
             self.lexer.at += 1;
             self.lexer.after_space()?;
-            self.member(place, key, depth)?;
+            self.member(place, key, hash, depth)?;
             match self.lexer.after_space()? {
                 b',' => self.lexer.at += 1,
                 b'}' => {
@@ -170,9 +177,9 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Notes a key of the object whose keys begin at `base`.
+    /// Notes a key of the object whose keys begin at `base`; its hash.
     #[inline]
-    fn remember(&mut self, base: usize, mask: &mut u64, key: Text<'a>) {
+    fn remember(&mut self, base: usize, mask: &mut u64, key: Text<'a>) -> u64 {
         let hash = if key.escaped { hash(key.decode().as_bytes()) } else { hash(key.raw) };
         let bit = 1 << (hash >> 58);
         // Only a key whose bit is taken can be a duplicate; large objects are checked when they close.
@@ -184,27 +191,29 @@ impl<'a> Scanner<'a> {
         }
         *mask |= bit;
         self.seen.push(Seen { hash, key });
+        hash
     }
 
     #[inline]
-    fn member(&mut self, place: Place, key: Text<'a>, depth: usize) -> Result<(), Fatal> {
+    fn member(&mut self, place: Place, key: Text<'a>, hash: u64, depth: usize) -> Result<(), Fatal> {
         if key.escaped {
-            return self.escaped_member(place, key, depth);
+            return self.escaped_member(place, key, hash, depth);
         }
         if sensitive::may_be_sensitive(key.raw) && sensitive::kind_of_key(key.raw).is_some() {
             self.head.sensitive = true;
         }
-        self.fill(slot(place, key.raw), depth)
+        let found = if place == Place::Elsewhere { None } else { self.names.find(hash, key.raw) };
+        self.fill(slot(place, found, key.raw), depth)
     }
 
     /// Escapes do not occur in the names that sources use: an adapter reads such a document.
     #[cold]
-    fn escaped_member(&mut self, place: Place, key: Text<'a>, depth: usize) -> Result<(), Fatal> {
+    fn escaped_member(&mut self, place: Place, key: Text<'a>, hash: u64, depth: usize) -> Result<(), Fatal> {
         let decoded = key.decode();
         if sensitive::kind_of_key(decoded.as_bytes()).is_some() {
             self.head.sensitive = true;
         }
-        let slot = slot(place, decoded.as_bytes());
+        let slot = slot(place, self.names.find(hash, decoded.as_bytes()), decoded.as_bytes());
         if !matches!(slot, Slot::Nothing | Slot::Names) {
             self.head.unusual = true;
         }
@@ -216,9 +225,8 @@ impl<'a> Scanner<'a> {
         let value = match (slot, self.lexer.peek()) {
             (Slot::Nothing, _) => return self.value(Place::Elsewhere, depth),
             (Slot::Inside(inner), _) => return self.value(inner, depth),
-            (Slot::Detail | Slot::EventBody(_) | Slot::AuditEvent(_), next) => {
-                return self.layer(slot, next == Some(b'{'), depth);
-            }
+            (Slot::Envelope | Slot::Body(..), next) => return self.layer(slot, next == Some(b'{'), depth),
+            (Slot::Shaped | Slot::Batch | Slot::BatchMark, next) => return self.mark(slot, next, depth),
             (_, Some(b'"')) => self.text()?,
             (_, Some(b'-' | b'0'..=b'9')) => {
                 let number = self.lexer.number()?;
@@ -228,7 +236,10 @@ impl<'a> Scanner<'a> {
                 Text { raw: number, escaped: false }
             }
             _ => {
-                self.head.unusual |= matches!(slot, Slot::Unusual);
+                // Something that is there and that no adapter reads as a time, or as a token, is its to judge.
+                let says_something = self.lexer.peek() != Some(b'n');
+                self.head.unusual |= matches!(slot, Slot::Unusual)
+                    || (says_something && matches!(slot, Slot::Time(..) | Slot::Token(_)));
                 self.outline.marked |= matches!(slot, Slot::Source | Slot::DetailType);
                 return self.value(Place::Elsewhere, depth);
             }
@@ -241,21 +252,28 @@ impl<'a> Scanner<'a> {
     fn layer(&mut self, slot: Slot, is_object: bool, depth: usize) -> Result<(), Fatal> {
         let outline = &mut self.outline;
         let inner = match slot {
-            Slot::Detail => {
+            Slot::Envelope => {
                 outline.detail |= is_object;
                 Place::Detail
             }
-            Slot::EventBody(around) if is_object => {
-                outline.several |= outline.event_body.replace(around).is_some();
-                Place::Body
-            }
-            Slot::AuditEvent(around) if is_object => {
-                outline.several |= outline.audit_event.replace(around).is_some();
+            Slot::Body(layer, around) if is_object => {
+                outline.several |= outline.body.replace((layer, around)).is_some();
                 Place::Body
             }
             _ => Place::Elsewhere,
         };
         self.value(inner, depth)
+    }
+
+    /// A member that tells of a shape by standing there.
+    fn mark(&mut self, slot: Slot, next: Option<u8>, depth: usize) -> Result<(), Fatal> {
+        let outline = &mut self.outline;
+        match slot {
+            Slot::Batch => outline.batch |= next == Some(b'['),
+            Slot::BatchMark => outline.batch_mark |= next != Some(b'n'),
+            _ => outline.shaped |= next != Some(b'n'),
+        }
+        self.value(Place::Elsewhere, depth)
     }
 
     /// Keeps a scalar for what its member is.
@@ -270,12 +288,12 @@ impl<'a> Scanner<'a> {
                 outline.marked = true;
             }
             Slot::DetailType => {
-                outline.audit_type = value.raw.starts_with(AUDIT_TOPIC);
+                outline.audit_type = value.raw.starts_with(self.audit_topic);
                 outline.marked = true;
             }
             Slot::Topic(level) => {
                 if let Some(is_audit) = outline.audit_topic.get_mut(usize::from(level)) {
-                    *is_audit = value.raw.starts_with(AUDIT_TOPIC);
+                    *is_audit = value.raw.starts_with(self.audit_topic);
                 }
             }
             Slot::Org(rank) => {
@@ -287,11 +305,11 @@ impl<'a> Scanner<'a> {
             Slot::BagInteraction => outline.bag_names_interaction = true,
             Slot::EntityType(rank) => head.entity_type.offer(rank, value),
             Slot::EntityId(rank) => head.entity_id.offer(rank, value),
-            Slot::Time(level, rank) => {
-                if let Some(best) = head.times.get_mut(usize::from(level)) {
-                    best.offer(rank, value);
-                }
-            }
+            Slot::Time(level, rank) => match head.times.get_mut(usize::from(level)) {
+                // A blank says nothing.
+                Some(best) if !value.raw.trim_ascii().is_empty() => best.offer(rank, value),
+                _ => {}
+            },
             // One that is none hides a second one of the same layer: the adapter knows the rules.
             Slot::Token(rank) => match value.plain().is_some_and(looks_like_token) {
                 true => head.token.offer(rank, value),
@@ -299,13 +317,16 @@ impl<'a> Scanner<'a> {
             },
             Slot::Names => head.sensitive |= sensitive::kind_of_key(value.decode().as_bytes()).is_some(),
             Slot::Unusual => head.unusual = true,
-            Slot::Nothing | Slot::Inside(_) | Slot::Detail | Slot::EventBody(_) | Slot::AuditEvent(_) => {}
+            Slot::Nothing
+            | Slot::Inside(_)
+            | Slot::Envelope
+            | Slot::Body(..)
+            | Slot::Shaped
+            | Slot::Batch
+            | Slot::BatchMark => {}
         }
     }
 }
-
-/// What the topics of audits begin with.
-const AUDIT_TOPIC: &[u8] = b"v2.audits.entitytype.";
 
 /// As many digits as every integer of 64 bits can hold.
 const INTEGER_DIGITS: usize = 18;
@@ -318,23 +339,4 @@ fn same(a: Text<'_>, b: Text<'_>) -> bool {
 fn has_duplicate(seen: &mut [Seen<'_>]) -> bool {
     seen.sort_unstable_by(|a, b| a.hash.cmp(&b.hash).then_with(|| a.key.decode().cmp(&b.key.decode())));
     seen.windows(2).any(|pair| pair[0].hash == pair[1].hash && same(pair[0].key, pair[1].key))
-}
-
-/// Mixes a key eight bytes at a time. Not a defence: equal hashes are always confirmed on the keys.
-#[inline]
-fn hash(key: &[u8]) -> u64 {
-    const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mut state = key.len() as u64;
-    let mut rest = key;
-    while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
-        state = (state.rotate_left(23) ^ u64::from_le_bytes(*chunk)).wrapping_mul(MIX);
-        rest = after;
-    }
-    // The tail is read as the key's last eight bytes, some of them again; short keys byte by byte.
-    let last = match key.last_chunk::<8>() {
-        Some(chunk) => u64::from_le_bytes(*chunk),
-        None => rest.iter().fold(0, |last, byte| last << 8 | u64::from(*byte)),
-    };
-    state = (state.rotate_left(23) ^ last).wrapping_mul(MIX);
-    (state ^ (state >> 29)).wrapping_mul(MIX)
 }

@@ -1,7 +1,9 @@
-//! The names that the pass knows, and what each is by the place it stands in.
+//! What a member of the description is by the place that it stands in.
 //!
-//! The ranks are the adapters' order: the inner layer first, in a layer one name before the other, the bags at last.
+//! The ranks are the adapters' order: the inner layer first, in a layer one name before the other and one spelling before the
+//! other, the bags at last.
 
+use crate::catalogue::{PassName, Role, SPELLINGS};
 use crate::sensitive;
 
 /// Where in a document the pass stands.
@@ -9,11 +11,11 @@ use crate::sensitive;
 pub(super) enum Place {
     Root,
     Detail,
-    /// `eventBody` or `auditEvent`: what the event itself says.
+    /// What the event itself says: `eventBody` or `auditEvent`.
     Body,
     /// `entity` of an audit, by the level of what it stands in.
     Entity(u8),
-    /// A bag of names in which sources put a lineage token: the token's rank, without the order of its names.
+    /// A bag of names in which sources put a lineage token: the token's rank, without its spelling.
     Bag(u8),
     /// A bag in which they put anything else.
     Data,
@@ -50,83 +52,67 @@ pub(super) enum Slot {
     Token(u8),
     /// A member whose value names its siblings: `{"property": "password", "newValues": …}`.
     Names,
+    /// A mark of a shape that names its record in a way of its own.
+    Shaped,
     /// Something only an adapter understands.
     Unusual,
-    /// `detail`.
-    Detail,
-    /// `eventBody`, by the level around it.
-    EventBody(u8),
-    /// `auditEvent`, likewise.
-    AuditEvent(u8),
+    /// What is inside an envelope.
+    Envelope,
+    /// The layer of this number, by the level around it.
+    Body(u8, u8),
+    /// A list of events.
+    Batch,
+    /// What stands beside one.
+    BatchMark,
     Inside(Place),
 }
 
 #[inline]
-pub(super) fn slot(place: Place, key: &[u8]) -> Slot {
-    match place {
-        Place::Elsewhere => names_siblings(key),
-        Place::Entity(level) => match key {
-            b"id" => Slot::EntityId(2 * level + 1),
-            _ => names_siblings(key),
-        },
-        Place::Bag(rank) => match key {
-            b"lineageToken" => Slot::Token(rank),
-            b"lineage_token" => Slot::Token(rank + 1),
-            b"lineageProvenance" => Slot::Unusual,
-            _ => in_bag(key),
-        },
-        Place::Data => in_bag(key),
-        Place::Root | Place::Detail | Place::Body => shared_slot(place, key),
+pub(super) fn slot(place: Place, found: Option<PassName>, key: &[u8]) -> Slot {
+    let known = match (place, found) {
+        (_, None) | (Place::Elsewhere, _) => Slot::Nothing,
+        (Place::Entity(level), Some(PassName { role: Role::Id, spelling })) => {
+            Slot::EntityId(SPELLINGS * (2 * level + 1) + spelling)
+        }
+        (Place::Bag(rank), Some(PassName { role: Role::Token, spelling })) => Slot::Token(rank + spelling),
+        (Place::Bag(_), Some(PassName { role: Role::Provenance, .. })) => Slot::Unusual,
+        (Place::Bag(_) | Place::Data, Some(PassName { role: Role::Interaction(_), .. })) => Slot::BagInteraction,
+        (Place::Entity(_) | Place::Bag(_) | Place::Data, _) => Slot::Nothing,
+        (Place::Root | Place::Detail | Place::Body, Some(found)) => in_layer(place, found),
+    };
+    match known {
+        Slot::Nothing if sensitive::names_siblings(key) => Slot::Names,
+        known => known,
     }
 }
 
 #[inline]
-fn in_bag(key: &[u8]) -> Slot {
-    match key {
-        b"conversationId" | b"interactionId" => Slot::BagInteraction,
-        _ => names_siblings(key),
-    }
-}
-
-/// The names that all adapters share, by length first: most keys are none of them and should cost little.
-#[inline]
-fn shared_slot(place: Place, key: &[u8]) -> Slot {
+fn in_layer(place: Place, PassName { role, spelling }: PassName) -> Slot {
     let level = place.level();
-    let bag = |order: u8| Slot::Inside(Place::Bag(2 * (3 * (order + 1) + level)));
-    match (key.len(), key) {
-        (3, b"org") => Slot::Org(4 * level + 2),
-        (4, b"data") => Slot::Inside(Place::Data),
-        (4, b"time") => Slot::Time(level, 3),
-        (5, b"orgId") => Slot::Org(4 * level + 1),
-        (6, b"source") if place == Place::Root => Slot::Source,
-        (6, b"detail") if place == Place::Root => Slot::Detail,
-        (6, b"entity") => Slot::Inside(Place::Entity(level)),
-        (7, b"details") => bag(4),
-        (7, b"payload") => bag(2),
-        (8, b"entityId") => Slot::EntityId(2 * level),
-        (8, b"metadata") => bag(3),
-        (8, b"tenantId") => Slot::Org(4 * level + 3),
-        (9, b"eventBody") if place != Place::Body => Slot::EventBody(level),
-        (9, b"eventTime") => Slot::Time(level, 0),
-        (9, b"timestamp") => Slot::Time(level, 2),
-        (9, b"topicName") => Slot::Topic(level),
-        (10, b"attributes") => bag(1),
-        (10, b"auditEvent") if place != Place::Body => Slot::AuditEvent(level),
-        (10, b"entityType") => Slot::EntityType(level),
-        (10, b"occurredAt") => Slot::Time(level, 1),
-        (11, b"detail-type") if place == Place::Root => Slot::DetailType,
-        (11, b"aggregateId") | (13, b"aggregateType") | (17, b"lineageProvenance") => Slot::Unusual,
-        (12, b"customFields") => bag(0),
-        (12, b"lineageToken") => Slot::Token(2 * level),
-        (13, b"interactionId") => Slot::Interaction(2 * level + 1),
-        (13, b"lineage_token") => Slot::Token(2 * level + 1),
-        (14, b"conversationId") => Slot::Interaction(2 * level),
-        (14, b"organizationId") => Slot::Org(4 * level),
-        _ => names_siblings(key),
+    let ranked = |at: u8| SPELLINGS * at + spelling;
+    match role {
+        // Which of two spellings of a holder counts, the adapter knows.
+        Role::Entity | Role::Envelope | Role::Body(_) | Role::Bag(_) | Role::Data if spelling > 0 => Slot::Unusual,
+        Role::Source if place == Place::Root => Slot::Source,
+        Role::DetailType if place == Place::Root => Slot::DetailType,
+        Role::Topic => Slot::Topic(level),
+        Role::Org(at) => Slot::Org(ranked(4 * level + at)),
+        Role::Interaction(at) => Slot::Interaction(ranked(4 * level + at)),
+        Role::EntityType => Slot::EntityType(ranked(level)),
+        Role::EntityId => Slot::EntityId(ranked(2 * level)),
+        Role::Entity => Slot::Inside(Place::Entity(level)),
+        Role::Time(at) => Slot::Time(level, ranked(at)),
+        Role::Token => Slot::Token(ranked(level)),
+        Role::Envelope if place == Place::Root => Slot::Envelope,
+        Role::Body(layer) if place != Place::Body => Slot::Body(layer, level),
+        Role::Bag(order) => Slot::Inside(Place::Bag(SPELLINGS * (3 * (order + 1) + level))),
+        Role::Data => Slot::Inside(Place::Data),
+        Role::Batch if place != Place::Body => Slot::Batch,
+        Role::BatchMark if place != Place::Body => Slot::BatchMark,
+        Role::Shaped => Slot::Shaped,
+        Role::Provenance | Role::Adapter => Slot::Unusual,
+        Role::Source | Role::DetailType | Role::Envelope | Role::Body(_) | Role::Batch | Role::BatchMark | Role::Id => {
+            Slot::Nothing
+        }
     }
-}
-
-#[inline]
-fn names_siblings(key: &[u8]) -> Slot {
-    if sensitive::names_siblings(key) { Slot::Names } else { Slot::Nothing }
 }

@@ -129,7 +129,10 @@ impl<'a> Found<'a> {
                 self.others += 1;
             }
             // Another form of these would be canonical JSON, too, but no entry: for the slow reader to say.
-            "late" => cursor.literal("true")?,
+            "late" | "zoneAssumed" => cursor.literal("true")?,
+            "timeFrom" => {
+                cursor.string()?;
+            }
             "masked" => cursor.strings()?,
             "fields" => cursor.object(1, &mut |cursor, _| cursor.value(2))?,
             _ => cursor.value(1)?,
@@ -323,6 +326,7 @@ const OTHER_MEMBERS: u32 = 4;
 
 #[cfg(test)]
 mod tests {
+    use super::super::PendingEntry;
     use super::super::tests::pending;
     use super::*;
     use proptest::prelude::*;
@@ -349,9 +353,34 @@ mod tests {
         assert!(quick(&line).is_some());
         entry.record = Record::Entity { kind: "User".to_owned(), id: "u-9".to_owned() };
         entry.late = true;
+        entry.time_from_envelope = true;
+        entry.zone_assumed = true;
         let line = entry.to_line().unwrap().into_text();
         assert_eq!(quick(&line).unwrap()[0], "acme/User/u-9");
         assert_eq!(quick(&line), slow(&line));
+    }
+
+    /// A mark in a form that no entry has is no entry to either reader; one that the quick reader does not know is left.
+    #[test]
+    fn marks_of_another_form_are_for_the_slow_reader_to_say() {
+        let mut entry = pending("acme", "c-1", 3);
+        (entry.time_from_envelope, entry.zone_assumed) = (true, true);
+        let line = entry.to_line().unwrap().into_text();
+        for (from, to, reads) in [
+            ("\"timeFrom\":\"envelope\"", "\"timeFrom\":\"elsewhere\"", true),
+            ("\"timeFrom\":\"envelope\"", "\"timeFrom\":null", true),
+            ("\"timeFrom\":\"envelope\"", "\"timeFrom\":true", false),
+            ("\"timeFrom\":\"envelope\"", "\"timeFrom\":[\"envelope\"]", false),
+            ("\"zoneAssumed\":true", "\"zoneAssumed\":false", true),
+            ("\"zoneAssumed\":true", "\"zoneAssumed\":1", false),
+            ("\"zoneAssumed\":true", "\"zoneAssumed\":\"true\"", false),
+        ] {
+            let changed = line.replacen(from, to, 1);
+            assert_ne!(changed, line);
+            assert_eq!(slow(&changed).is_some(), reads, "{to}");
+            assert_eq!(check(&changed, |_| ()).is_ok(), reads, "{to}");
+            assert!(quick(&changed).is_none_or(|read| Some(read) == slow(&changed)), "{to}");
+        }
     }
 
     #[test]
@@ -387,13 +416,14 @@ mod tests {
             insert in prop_oneof![
                 Just(String::new()), "[0-9\"\\\\{}\\[\\],:. a-zA-Z-]{1,3}", any::<char>().prop_map(String::from),
             ],
-            entity in any::<bool>(),
+            (entity, late, time_from_envelope, zone_assumed) in any::<(bool, bool, bool, bool)>(),
         ) {
-            let mut entry = pending("acme", "c-1", 3);
+            let mut entry = PendingEntry { late, time_from_envelope, zone_assumed, ..pending("acme", "c-1", 3) };
             if entity {
                 entry.record = Record::Entity { kind: "User".to_owned(), id: "u-9".to_owned() };
             }
             let mut line = entry.to_line().unwrap().into_text();
+            prop_assert!(quick(&line).is_some() && quick(&line) == slow(&line), "{}", line);
             let from = at.index(line.len());
             line.replace_range(from..(from + drop).min(line.len()), &insert);
             if let Some(read) = quick(&line) {

@@ -11,6 +11,8 @@ pub(crate) fn pending(org: &str, interaction: &str, seq: u64) -> PendingEntry {
         activity: "Customer connected".to_owned(),
         record: Record::Interaction(interaction.to_owned()),
         occurred_at: format!("2026-03-02T14:{:02}:{:02}.350Z", (seq / 60) % 60, seq % 60),
+        time_from_envelope: false,
+        zone_assumed: false,
         late: false,
         fields: BTreeMap::from([
             ("media".to_owned(), Field::Text("VOICE".to_owned())),
@@ -41,6 +43,27 @@ fn the_line_of_version_1() {
         )
     );
     assert_eq!(Line::check(line.as_str()).unwrap(), line);
+}
+
+/// Frozen, too. Lines without marks are those from before there were any, byte for byte.
+#[test]
+fn a_time_of_lesser_standing_is_marked() {
+    let plain = pending("acme", "c-1", 3);
+    let (before, after) = (r#","type":"customer.start","v":1"#, r#","type":"customer.start","v":1,"zoneAssumed":true"#);
+    for (time_from_envelope, zone_assumed, end) in [
+        (false, false, format!("{before}}}")),
+        (true, false, format!(r#","timeFrom":"envelope"{before}}}"#)),
+        (false, true, format!("{after}}}")),
+        (true, true, format!(r#","timeFrom":"envelope"{after}}}"#)),
+    ] {
+        let line = PendingEntry { time_from_envelope, zone_assumed, ..plain.clone() }.to_line().unwrap();
+        let unmarked = plain.to_line().unwrap().into_text();
+        assert_eq!(line.as_str(), unmarked.replace(&format!("{before}}}"), &end));
+        assert_eq!(Line::check(line.as_str()).as_ref(), Ok(&line));
+        let read = Entry::read(line.as_str().as_bytes()).unwrap();
+        assert_eq!(read.time_from.as_deref(), time_from_envelope.then_some(TIME_FROM_ENVELOPE));
+        assert_eq!(read.zone_assumed, zone_assumed);
+    }
 }
 
 #[test]
@@ -148,11 +171,12 @@ proptest! {
         fields in prop::collection::btree_map(any::<String>(), field(), 0..6),
         masked in prop::collection::vec(any::<String>(), 0..4),
         (entity, late, salt, line) in (any::<bool>(), any::<bool>(), any::<[u8; 16]>(), 0..=MAX_SAFE_INTEGER),
+        (time_from_envelope, zone_assumed) in any::<(bool, bool)>(),
     ) {
         let [event_type, activity, lineage_token, schema_version, policy_version] = texts;
         let mut entry = PendingEntry {
             event_type, activity, lineage_token, schema_version, policy_version, fields, masked, late, salt,
-            ..pending("acme", "c-1", 0)
+            time_from_envelope, zone_assumed, ..pending("acme", "c-1", 0)
         };
         entry.source.line = line;
         if entity {
@@ -170,5 +194,6 @@ proptest! {
             (entry.event_type, entry.activity, entry.lineage_token, entry.schema_version, entry.policy_version)
         );
         prop_assert_eq!((read.masked, read.late, read.source), (entry.masked, entry.late, entry.source));
+        prop_assert_eq!((read.time_from.is_some(), read.zone_assumed), (entry.time_from_envelope, entry.zone_assumed));
     }
 }

@@ -84,6 +84,8 @@ pub(crate) fn entry(log: &LogId, seq: u64) -> PendingEntry {
         activity: "Customer connected".to_owned(),
         record: Record::Interaction(format!("0d3f1c5e-7a3f-4a53-9a38-{:012}", seq / 16)),
         occurred_at: format!("2026-03-02T{:02}:{:02}:{:02}.350Z", seq / 3600 % 24, seq / 60 % 60, seq % 60),
+        time_from_envelope: false,
+        zone_assumed: false,
         late: false,
         fields: BTreeMap::from([
             ("conversationId".to_owned(), Field::Text(format!("0d3f1c5e-7a3f-4a53-9a38-{:012}", seq / 16))),

@@ -54,7 +54,7 @@ enum Form {
     Count,
     /// A whole number of milliseconds from 0 to [`MAX_DURATION_MS`].
     DurationMs,
-    /// A time, in any spelling that [`instant`] reads and that is no telephone number.
+    /// A time.
     Time,
     /// A flag.
     Bool,
@@ -227,19 +227,20 @@ fn whole_number(value: Raw<'_>) -> Option<i64> {
     }
 }
 
-/// A time that is plausible. One that is written as a bare number must be told from a telephone number and a card number,
-/// too: see [`SECONDS_BELOW`] and [`NUMBERS_BEFORE_MS`].
+/// A time that is plausible, in any spelling that an event's own time may have. One that is written as a bare number must be told from
+/// a telephone number and a card number, too: see [`SECONDS_BELOW`] and [`NUMBERS_BEFORE_MS`].
 fn time(value: Raw<'_>) -> Option<i64> {
     let (ms, number) = match value {
-        Raw::Text(text) => (instant::parse(text)?, bare_number(text)),
-        Raw::Json(value) => (instant::parse_value(value)?, value.as_f64()),
+        Raw::Text(text) => (instant::parse(text), bare_number(text)),
+        Raw::Json(json @ Value::Number(number)) => (instant::parse_value(json), number.as_f64()),
+        Raw::Json(_) => return None,
     };
     let before_ms = match number {
-        Some(number) if number < SECONDS_BELOW => return None,
+        Some(number) if (SECONDS_BELOW..MILLISECONDS_FROM).contains(&number) => return None,
         Some(_) => NUMBERS_BEFORE_MS,
         None => PLAUSIBLE_MS.end,
     };
-    (PLAUSIBLE_MS.start..before_ms).contains(&ms).then_some(ms)
+    ms.filter(|ms| (PLAUSIBLE_MS.start..before_ms).contains(ms))
 }
 
 /// The number that a text is, if it is written with digits and no signs of a date.
@@ -282,9 +283,11 @@ pub(super) const MAX_DURATION_MS: i64 = 999_999_999;
 /// 2010-01-01 to 2100-01-01.
 const PLAUSIBLE_MS: std::ops::Range<i64> = 1_262_304_000_000..4_102_444_800_000;
 
-/// A bare number below it would be a count of seconds, which is ten digits. National telephone numbers have ten, too, and those of the
-/// area codes 202 to 409 would be plausible seconds.
-const SECONDS_BELOW: f64 = 1e11;
+/// A bare number of ten digits counts seconds. American telephone numbers have ten digits, too, and begin with 2 to 9: only what begins
+/// with 1 is a time, up to May 2033. Some national numbers elsewhere begin with 1; one in a member that promises a time is read as one.
+const SECONDS_BELOW: f64 = 2e9;
+/// Where counts of milliseconds begin.
+const MILLISECONDS_FROM: f64 = 1e11;
 
 /// 2040-01-01. A bare number of 13 digits before it begins with 12 to 22 and is below 2.21e12: the shortest calling code of
 /// which a number has 13 digits is 225 (2.25e12). The lowest 16-digit card, 2221…, is a later microsecond.

@@ -35,6 +35,7 @@ pub(crate) fn report() -> Report {
             duplicates: 1_065,
             malformed: 65,
             drifted: 0,
+            guides: 1_402,
         },
         pace: Pace { seconds: 23.4, documents_per_second: 273.3, bronze_objects: 61 },
         caller: Caller {
@@ -84,6 +85,7 @@ pub(crate) fn report() -> Report {
             searched_entries: 5_265,
             found: 0,
         },
+        identity: identity(),
         access: Access {
             phone: "+12025550143".to_owned(),
             milliseconds: 64,
@@ -149,10 +151,97 @@ pub(crate) fn report() -> Report {
             check("Each event is committed once", "5,265 distinct events, 5,265 committed, 1,065 duplicates"),
             check("No planted identifier outside bronze", "1,284 searched in 10,530 rows and entries, 0 found"),
             check("S3 refuses deletion", "AccessDenied"),
+            check(
+                "The identity event is read whole",
+                "in clear: event_type identity.resolution, media VOICE, resolution_source CRM_API_LOOKUP, consent_gdpr true, \
+                 request_pending false, queue_id q-sales-support; 0 planted values found in row and entry",
+            ),
         ],
         next: vec![
             ("This run as data".to_owned(), "target/demo/report.json".to_owned()),
             ("Send events of your own".to_owned(), "cargo xtask send FILE".to_owned()),
         ],
+    }
+}
+
+fn identity() -> Identity {
+    let id = "11111111-1111-4111-8111-111111111111";
+    let at = "2026-03-02T14:03:11.870Z";
+    let event = |path: &str, text: &str, personal| {
+        (format!("auditEvent/{path}"), vec![Span { text: text.to_owned(), personal }])
+    };
+    let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    let resolved = [
+        ("consent_gdpr", json!(true)),
+        ("media", json!("VOICE")),
+        ("queue_id", json!("q-sales-support")),
+        ("request_pending", json!(false)),
+        ("resolution_source", json!("CRM_API_LOOKUP")),
+    ];
+    let masked = "account_hash, phone_hash, resolved_customer_id";
+    let named = |name: &str, value: Value| (name.to_owned(), value);
+    let mut entry = vec![
+        named("type", json!("identity.resolution")),
+        named("activity", json!("Identity resolved")),
+        named("occurredAt", json!(at)),
+        named("interactionId", json!(id)),
+    ];
+    entry.extend(resolved.iter().map(|(name, value)| named(&format!("fields/{name}"), value.clone())));
+    entry.extend([
+        named("masked", json!(masked)),
+        named("lineageToken", json!("0d0f8a52-6b61-5f0e-9b0b-0b1c2d3e4f50")),
+        named("policyVersion", json!("builtin-2")),
+        named("eventId", json!("5b1f0c9a7d3e42b8a6f0d1c2e3b4a596")),
+        named("org", json!("demo")),
+        named("salt", json!("Jq3cB2n0V7l1u8wq0sKx4g")),
+        named("schemaVersion", json!("unversioned")),
+        named("source/line", json!(14)),
+        named("source/object", json!("0f1e2d3c4b5a69788796a5b4c3d2e1f0")),
+        named("v", json!(1)),
+    ]);
+    let mut silver = vec![
+        named("event_id", json!("5b1f0c9a7d3e42b8a6f0d1c2e3b4a596")),
+        named("interaction_id", json!(id)),
+        named("org", json!("demo")),
+        named("source", json!("audit-event")),
+        named("event_type", json!("identity.resolution")),
+        named("activity", json!("Identity resolved")),
+        named("lifecycle", json!("complete")),
+        named("occurred_at", json!(at)),
+        named("occurred_at_from", json!("own")),
+    ];
+    silver.extend(resolved.iter().map(|(name, value)| named(name, value.clone())));
+    silver.extend([
+        named("customer_ref", json!("c_5b1f0c9a7d3e42b8a6f0d1c2e3b4a596")),
+        named("account_ref", json!("a_7d3e42b8a6f0d1c2e3b4a5965b1f0c9a")),
+        named("masked_fields", json!(masked)),
+        named("policy_version", json!("builtin-2")),
+        named("lineage_token", json!("0d0f8a52-6b61-5f0e-9b0b-0b1c2d3e4f50")),
+        named("lineage_from", json!("derived")),
+        named("bronze_object", json!("0f1e2d3c4b5a69788796a5b4c3d2e1f0")),
+        named("bronze_line", json!(14)),
+    ]);
+    Identity {
+        interaction_id: id.to_owned(),
+        raw: vec![
+            event("eventType", "IDENTITY_RESOLUTION", false),
+            event("timestamp", at, false),
+            event("interactionId", id, false),
+            event("channelType", "VOICE", false),
+            event("resolvedCustomerId", &format!("cust_hash_{hash}"), true),
+            event("resolutionSource", "CRM_API_LOOKUP", false),
+            event("piiContext/accountNumberHash", hash, true),
+            event("piiContext/emailHash", "null", false),
+            event("piiContext/phoneHash", hash, true),
+            event("complianceFlags/dataSubjectRequestPending", "false", false),
+            event("complianceFlags/gdprConsentRecorded", "true", false),
+            event("agentId", "null", false),
+            event("queueId", "q-sales-support", false),
+            ("orgId".to_owned(), vec![Span { text: "demo".to_owned(), personal: false }]),
+        ],
+        silver,
+        silver_object: "silver/events/date=2026-03-02/0f1e2d3c4b5a69788796a5b4c3d2e1f0.parquet".to_owned(),
+        entry,
+        segment: "ledger/demo/interaction/1/0/segment/00000000000000000000-256-3f9a1c0be4d7a815.jsonl.gz".to_owned(),
     }
 }

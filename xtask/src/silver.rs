@@ -11,10 +11,13 @@ use crate::fault::Fault;
 use crate::r#gen::milliseconds;
 
 /// One row: column and value, without what is null.
-pub(super) type Row = Vec<(String, Value)>;
+pub type Row = Vec<(String, Value)>;
 
-/// All rows of a Parquet object.
-pub(super) fn rows(bytes: Vec<u8>, key: &str) -> Result<Vec<Row>, Fault> {
+/// All rows of a Parquet object. `key` names it if it cannot be read.
+///
+/// # Errors
+/// The bytes are no Parquet file, or a damaged one.
+pub fn rows(bytes: Vec<u8>, key: &str) -> Result<Vec<Row>, Fault> {
     let damaged = |error| Fault::caused_by(format!("{key} is no Parquet file"), error, "look at transform's log");
     let reader = SerializedFileReader::new(Bytes::from(bytes)).map_err(damaged)?;
     let rows = reader.get_row_iter(None).map_err(damaged)?;
@@ -26,9 +29,14 @@ pub(super) fn rows(bytes: Vec<u8>, key: &str) -> Result<Vec<Row>, Fault> {
     .collect()
 }
 
+/// A column of a row; `None` if it holds nothing.
+pub fn cell<'r>(row: &'r [(String, Value)], column: &str) -> Option<&'r Value> {
+    row.iter().find(|(name, _)| name == column).map(|(_, value)| value)
+}
+
 /// A column of a row, as text.
-pub(super) fn text<'a>(row: &'a Row, column: &str) -> Option<&'a str> {
-    row.iter().find(|(name, _)| name == column).and_then(|(_, value)| value.as_str())
+pub fn text<'r>(row: &'r [(String, Value)], column: &str) -> Option<&'r str> {
+    cell(row, column).and_then(Value::as_str)
 }
 
 fn value(field: &Field) -> Option<Value> {

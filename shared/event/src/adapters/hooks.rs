@@ -1,0 +1,83 @@
+//! What the description cannot say of a shape: AWS' own events on the bus, and Genesys' topics.
+
+use std::borrow::Cow;
+
+use ledgerline_privacy::words;
+
+use super::declared::{Reading, text};
+use super::is_record_id;
+use crate::catalogue::KindId;
+use crate::document::Rejection;
+use crate::source_event::Record;
+
+/// What AWS services say about themselves on the event bus (`source` beginning `aws.`, partners aside): about no interaction, and
+/// named as an entity so that the policy can filter it and the counts still add up.
+pub(super) fn is_aws_service(reading: &Reading<'_>) -> bool {
+    let is_service = |source: &str| source.starts_with("aws.") && !source.starts_with("aws.partner");
+    reading.layers.is_enveloped() && reading.source.is_some_and(is_service)
+}
+
+pub(super) fn aws_service<'a>(reading: &Reading<'a>) -> Result<Record<'a>, Rejection> {
+    let id = reading.source.filter(|source| is_record_id(source)).ok_or(Rejection::NoRecord)?;
+    Ok(Record::Entity { kind: Cow::Borrowed("aws-service"), id: Cow::Borrowed(id) })
+}
+
+/// The bus gives every event of a service an id, and that id again whenever it delivers the event again: here the envelope is
+/// the source.
+pub(super) fn envelope_id<'a>(reading: &Reading<'a>) -> Option<Cow<'a, str>> {
+    let id = reading.catalogue.name_of("id")?;
+    reading.layers.root().members.get(id.name).and_then(text)
+}
+
+const PREFIX: &str = "v2.detail.events.conversation.";
+const TEMPLATE: &str = "{id}.";
+
+/// What follows the conversation's id in a topic of Genesys' conversations.
+pub(super) fn conversation_topic(name: &str) -> Option<&str> {
+    name.strip_prefix(PREFIX)?.split_once('.').map(|(_, suffix)| suffix)
+}
+
+/// The known topic of the detail-type, else of the topic's name, which carries the real id and does not always match; else `other`
+/// under the topic as it is called.
+pub(super) fn genesys_topic<'a>(reading: &Reading<'a>) -> (KindId, Cow<'a, str>) {
+    let names = [reading.detail_type, reading.topic_name()];
+    for suffix in names.into_iter().flatten().filter_map(conversation_topic) {
+        if let Some(kind) = reading.catalogue.kind_of_topic(suffix) {
+            let template = match names[0] {
+                // EventBridge's detail-type is the template itself.
+                Some(name) if is_template(name, suffix) => Cow::Borrowed(name),
+                _ => Cow::Owned(format!("{PREFIX}{TEMPLATE}{suffix}")),
+            };
+            return (kind, template);
+        }
+    }
+    let topic = names.into_iter().flatten().next().map_or(Cow::Borrowed("unknown"), template);
+    (reading.catalogue.well_known.other, topic)
+}
+
+/// Whether the name is the prefix, the placeholder and the suffix.
+fn is_template(name: &str, suffix: &str) -> bool {
+    name.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix(TEMPLATE)) == Some(suffix)
+}
+
+/// A Genesys topic whose ids are replaced by `{id}`, and each part that is not made of known words by `*`; anything else may be free
+/// text and is `unknown`. Ids are what has digits in it or was replaced already.
+pub(super) fn template(topic: &str) -> Cow<'_, str> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'{' | b'}' | b'/');
+    if !topic.starts_with("v2.") || topic.len() > TOPIC_BYTES_MAX || !topic.bytes().all(plain) {
+        return Cow::Borrowed("unknown");
+    }
+    let parts: Vec<&str> = topic
+        .split('.')
+        .map(|part| match part {
+            "v2" | "{id}" => part,
+            _ if part.len() > 2 && part.bytes().any(|b| b.is_ascii_digit()) => "{id}",
+            _ if words::is_phrase(part) => part,
+            _ => "*",
+        })
+        .collect();
+    if parts.iter().copied().eq(topic.split('.')) { Cow::Borrowed(topic) } else { Cow::Owned(parts.join(".")) }
+}
+
+/// The longest topic of the catalogue has fewer than 100 bytes.
+const TOPIC_BYTES_MAX: usize = 128;

@@ -1,0 +1,210 @@
+//! A document taken apart into its layers: the envelope, its detail, what the event itself says; and the members of each, by
+//! name.
+//!
+//! Invariant: each key is looked up once. What the event itself says counts before what an envelope says about it.
+
+use serde_json::{Map, Value};
+
+use crate::catalogue::{
+    Catalogue, Layer as Description, LayerId, MemberPath, NAMES_MAX, NameId, Spelled, says_something,
+};
+
+/// A JSON object.
+pub(super) type Object = Map<String, Value>;
+
+/// A member of a layer: its name, if the description has one, its key and its value.
+#[derive(Clone, Copy)]
+pub(super) struct Member<'a> {
+    pub(super) spelled: Option<Spelled>,
+    pub(super) key: &'a str,
+    pub(super) value: &'a Value,
+}
+
+/// The members of one object.
+pub(super) struct Members<'a> {
+    all: Vec<Member<'a>>,
+    /// A bit for each name that stands there.
+    present: [u64; NAMES_MAX / 64],
+}
+
+impl<'a> Members<'a> {
+    pub(super) fn of(catalogue: &Catalogue, object: &'a Object) -> Self {
+        Self::named(catalogue, object.iter().map(|(key, value)| (key.as_str(), value)))
+    }
+
+    fn named(catalogue: &Catalogue, members: impl Iterator<Item = (&'a str, &'a Value)>) -> Self {
+        let mut present = [0; NAMES_MAX / 64];
+        let mut all = Vec::with_capacity(members.size_hint().0);
+        for (key, value) in members {
+            let spelled = catalogue.name_of(key);
+            if let Some(Spelled { name, .. }) = spelled {
+                present[usize::from(name.0) / 64] |= 1 << (name.0 % 64);
+            }
+            all.push(Member { spelled, key, value });
+        }
+        Self { all, present }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Member<'a>> {
+        self.all.iter()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The member of this name; of several spellings the first that says anything.
+    pub(super) fn member(&self, name: NameId) -> Option<&Member<'a>> {
+        self.spellings(name)
+            .min_by_key(|(spelling, member)| (!says_something(member.value), *spelling))
+            .map(|(_, one)| one)
+    }
+
+    /// The first of what a member's spellings come to, in their order.
+    pub(super) fn first<T>(&self, name: NameId, read: impl Fn(&'a Value) -> Option<T>) -> Option<T> {
+        let read = |(spelling, member): (u8, &Member<'a>)| Some((spelling, read(member.value)?));
+        self.spellings(name).filter_map(read).min_by_key(|(spelling, _)| *spelling).map(|(_, read)| read)
+    }
+
+    fn spellings(&self, name: NameId) -> impl Iterator<Item = (u8, &Member<'a>)> {
+        let present = self.present[usize::from(name.0) / 64] & (1 << (name.0 % 64)) != 0;
+        let all = if present { self.all.as_slice() } else { &[] };
+        all.iter().filter_map(move |member| {
+            let spelled = member.spelled.filter(|one| one.name == name)?;
+            Some((spelled.spelling, member))
+        })
+    }
+
+    pub(super) fn get(&self, name: NameId) -> Option<&'a Value> {
+        self.member(name).map(|member| member.value)
+    }
+
+    /// The value at a path: of the first of a list's elements that says anything there.
+    pub(super) fn at(&self, catalogue: &Catalogue, path: &MemberPath) -> Option<&'a Value> {
+        let value = self.get(path.first)?;
+        let Some(inner) = path.inner else { return Some(value) };
+        match value {
+            Value::Array(items) if path.list => items.iter().find_map(|item| inner_of(catalogue, item, inner)),
+            Value::Object(_) => inner_of(catalogue, value, inner),
+            _ => None,
+        }
+    }
+
+    /// Whether the value at a path says anything.
+    pub(super) fn says(&self, catalogue: &Catalogue, path: &MemberPath) -> bool {
+        self.at(catalogue, path).is_some_and(says_something)
+    }
+}
+
+/// The member of this name in an object, if it says anything.
+fn inner_of<'a>(catalogue: &Catalogue, value: &'a Value, inner: NameId) -> Option<&'a Value> {
+    let members = value.as_object()?.iter();
+    let ours = members.filter_map(|(key, value)| {
+        let spelled = catalogue.name_of(key).filter(|spelled| spelled.name == inner)?;
+        says_something(value).then_some((spelled.spelling, value))
+    });
+    ours.min_by_key(|(spelling, _)| *spelling).map(|(_, value)| value)
+}
+
+/// A layer of a document.
+pub(super) struct Layer<'a> {
+    pub(super) id: LayerId,
+    pub(super) members: Members<'a>,
+    /// The keys that lead to it, as the document spells them.
+    pub(super) path: Vec<&'a str>,
+}
+
+/// A document's layers, from the outside in.
+pub(super) struct Layers<'a> {
+    all: Vec<Layer<'a>>,
+    /// The place of what is inside the envelope; of the document itself where there is none.
+    event: usize,
+}
+
+impl<'a> Layers<'a> {
+    pub(super) fn of(catalogue: &Catalogue, document: &'a Object) -> Self {
+        let root = Layer { id: LayerId(0), members: Members::of(catalogue, document), path: Vec::new() };
+        let mut layers = Self { all: vec![root], event: 0 };
+        for (id, description) in (1..).map(LayerId).zip(&catalogue.layers) {
+            let Some(inner) = layers.own().inside(catalogue, id, description) else { continue };
+            layers.all.push(inner);
+            if !description.is_envelope {
+                break;
+            }
+            layers.event = layers.all.len() - 1;
+        }
+        layers
+    }
+
+    /// What the event itself says.
+    pub(super) fn own(&self) -> &Layer<'a> {
+        // Unwrap safety: there is always the document itself.
+        &self.all[self.all.len() - 1]
+    }
+
+    /// What is inside the envelope.
+    pub(super) fn event(&self) -> &Layer<'a> {
+        &self.all[self.event]
+    }
+
+    /// The document itself.
+    pub(super) fn root(&self) -> &Layer<'a> {
+        &self.all[0]
+    }
+
+    pub(super) fn is_enveloped(&self) -> bool {
+        self.event > 0
+    }
+
+    /// The layers from the inside out.
+    pub(super) fn inside_out(&self) -> impl Iterator<Item = &Layer<'a>> {
+        self.all.iter().rev()
+    }
+
+    /// The layer around the innermost, if there is one.
+    pub(super) fn around_own(&self) -> Option<&Layer<'a>> {
+        self.all.len().checked_sub(2).map(|at| &self.all[at])
+    }
+}
+
+impl<'a> Layer<'a> {
+    /// The layer of this description, if it stands here.
+    fn inside(&self, catalogue: &Catalogue, id: LayerId, description: &Description) -> Option<Layer<'a>> {
+        let marked =
+            description.when.is_empty() || description.when.iter().any(|name| self.members.get(*name).is_some());
+        if !marked {
+            return None;
+        }
+        let mut path = self.path.clone();
+        let members = match self.members.member(description.key) {
+            Some(Member { key, value: Value::Object(object), .. }) if !description.is_list => {
+                path.push(key);
+                Members::of(catalogue, object)
+            }
+            Some(Member { key, value: Value::Array(items), .. }) if description.is_list => {
+                let [Value::Object(only)] = items.as_slice() else { return None };
+                path.extend([key, FIRST_ELEMENT]);
+                Members::of(catalogue, only)
+            }
+            _ => self.flat(catalogue, description)?,
+        };
+        let needed = description.needs.is_empty() || description.needs.iter().any(|name| members.get(*name).is_some());
+        needed.then_some(Layer { id, members, path })
+    }
+
+    /// The members of this layer, those under `<key>.<member>` by their own names; `None` if there are none such.
+    fn flat(&self, catalogue: &Catalogue, description: &Description) -> Option<Members<'a>> {
+        if description.flat.is_empty() {
+            return None;
+        }
+        let own_name = |key: &'a str| description.flat.iter().find_map(|prefix| key.strip_prefix(prefix));
+        if !self.members.iter().any(|member| own_name(member.key).is_some()) {
+            return None;
+        }
+        let members = self.members.iter().map(|member| (own_name(member.key).unwrap_or(member.key), member.value));
+        Some(Members::named(catalogue, members))
+    }
+}
+
+/// The place of a list's only element, as a path spells it.
+const FIRST_ELEMENT: &str = "0";

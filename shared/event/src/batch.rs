@@ -1,0 +1,122 @@
+//! A list of events in one document, as the guides' bulk ingestion sends them, taken apart: one document per element.
+//!
+//! Invariant: each document is the whole one with this element alone in its list, byte for byte; together they hold each element once,
+//! in their order. A list of one element, or of none, stays as it is.
+
+use crate::catalogue::{Catalogue, built_in};
+use crate::content_id::{elements, members, skip};
+use crate::scan::{Lexer, Text};
+
+/// A document around its list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch<'a> {
+    before: &'a [u8],
+    elements: Vec<&'a [u8]>,
+    after: &'a [u8],
+}
+
+/// The batch in an I-JSON document that [`crate::head::Head::is_batch`] says is one; `None` if its list has fewer than two elements.
+pub fn split(document: &[u8]) -> Option<Batch<'_>> {
+    let mut lexer = Lexer::new(document);
+    let list = list_in(built_in(), &mut lexer, 0)?;
+    let mut lexer = Lexer::new(document);
+    lexer.at = list.start;
+    let mut found = Vec::new();
+    elements(&mut lexer, |lexer| {
+        lexer.after_space().ok()?;
+        let start = lexer.at;
+        skip(lexer, 0)?;
+        found.push(&document[start..lexer.at]);
+        Some(())
+    })?;
+    // Up to the bracket, and from the bracket that closes it.
+    (found.len() > 1).then_some(Batch {
+        before: &document[..=list.start],
+        elements: found,
+        after: &document[list.end - 1..],
+    })
+}
+
+/// Where the list lies, its brackets included: in the document, or in what its envelope holds.
+fn list_in(catalogue: &Catalogue, lexer: &mut Lexer<'_>, depth: usize) -> Option<std::ops::Range<usize>> {
+    if lexer.after_space().ok()? != b'{' {
+        return None;
+    }
+    let is = |key: Text<'_>, envelope: bool| {
+        let name = catalogue.name_of(&key.decode()).map(|spelled| spelled.name);
+        let mut layers =
+            catalogue.layers.iter().filter(|layer| if envelope { layer.is_envelope } else { layer.is_list });
+        name.is_some_and(|name| layers.any(|layer| layer.key == name))
+    };
+    let mut list = None;
+    let mut inside = None;
+    members(lexer, |lexer, key| {
+        let start = {
+            lexer.after_space().ok()?;
+            lexer.at
+        };
+        let next = lexer.peek();
+        if next == Some(b'{') && depth == 0 && is(key, true) {
+            inside = list_in(catalogue, lexer, depth + 1);
+            lexer.at = start;
+        }
+        skip(lexer, depth + 1)?;
+        if next == Some(b'[') && list.is_none() && is(key, false) {
+            list = Some(start..lexer.at);
+        }
+        Some(())
+    })?;
+    list.or(inside)
+}
+
+impl<'a> Batch<'a> {
+    /// The documents, one at a time.
+    pub fn documents(&self) -> impl Iterator<Item = Vec<u8>> + use<'_, 'a> {
+        self.elements.iter().map(|element| [self.before, element, self.after].concat())
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.elements.len()
+    }
+
+    /// How many bytes all of them have together.
+    pub fn bytes(&self) -> usize {
+        let around = self.before.len() + self.after.len();
+        self.elements.iter().map(|element| element.len() + around).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn documents(document: &str) -> Vec<String> {
+        let batch = split(document.as_bytes());
+        batch.map(|batch| batch.documents().map(|one| String::from_utf8(one).unwrap()).collect()).unwrap_or_default()
+    }
+
+    #[test]
+    fn each_element_stands_alone_in_the_document_around_it() {
+        assert_eq!(
+            documents(r#"{"process_name":"P", "records" : [ {"case_id":"a]"} ,{"b":[1,2]}, 7 ],"z":[{}]}"#),
+            [
+                r#"{"process_name":"P", "records" : [{"case_id":"a]"}],"z":[{}]}"#,
+                r#"{"process_name":"P", "records" : [{"b":[1,2]}],"z":[{}]}"#,
+                r#"{"process_name":"P", "records" : [7],"z":[{}]}"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn one_in_an_envelope_is_found_and_a_list_of_one_stays() {
+        let inside = documents(r#"{"source":"etl","detail":{"batchId":"b","Records":[{"x":1},{"x":2}]}}"#);
+        assert_eq!(inside.len(), 2);
+        assert_eq!(inside[1], r#"{"source":"etl","detail":{"batchId":"b","Records":[{"x":2}]}}"#);
+        for other in
+            [r#"{"records":[]}"#, r#"{"records":[{"x":1}]}"#, r#"{"records":7}"#, r#"{"a":{"records":[1,2]}}"#, "[1,2]"]
+        {
+            assert_eq!(documents(other).len(), 0, "{other}");
+        }
+    }
+}

@@ -1,0 +1,491 @@
+//! From a description as it is written to one that can be looked things up in.
+
+use std::collections::{BTreeMap, HashMap};
+
+use ledgerline_privacy::identifier::Kind as IdentifierKind;
+use ledgerline_privacy::policy::{FieldRule, Policy, Rule, Store};
+
+use super::format::{self, Description, LookUp, SessionPart};
+use super::names::{KeyTable, NameId, Spelled, spellings};
+use super::{
+    Bag, Catalogue, DescriptionError, FieldDefinition, FieldUse, IdentifierRule, Kind, KindId, KindRule, Layer,
+    LayerId, MemberPath, MemberUse, Naming, Prefix, Presence, Refinement, Shape, SharedNames, Topic, Way, WellKnown,
+    When, pass_names, plain_word, row_begins_ms,
+};
+use crate::source_event::Lifecycle;
+
+type Compiled<T> = Result<T, DescriptionError>;
+
+/// Members of a webhook that an exception may name together.
+const DELIVERY: &str = "@delivery";
+/// The member of flat events that carries a Genesys topic's name.
+pub(super) const TOPIC_NAME: &str = "topicName";
+
+pub(super) fn compile(json: &str) -> Compiled<Catalogue> {
+    let said: Description =
+        serde_json::from_str(json).map_err(|error| wrong(format!("it is not a description: {error}")))?;
+    let mut names = Names::default();
+    let kinds: Vec<Kind> = said.kind.iter().map(kind).collect();
+    let kind_ids = kind_ids(&kinds)?;
+    let fields = fields(&said.field, &mut names)?;
+    let field_at = |name: &str| {
+        let at = said.field.iter().position(|field| field.name == name);
+        at.ok_or_else(|| wrong(format!("there is no field {name:?}, which code fills")))
+    };
+    let layers: Vec<Layer> = said.layer.iter().map(|layer| names.layer(layer)).collect();
+    let layer_ids = layer_ids(&said.layer)?;
+    let shared = names.shared(&said.names, [field_at("media")?, field_at("duration_ms")?, field_at("outcome_source")?]);
+    let compiler = Compiler { kinds: &kind_ids, layers: &layer_ids, delivery: &said.names.delivery };
+    let shapes = said.shape.iter().map(|shape| compiler.shape(shape, &mut names)).collect::<Compiled<Vec<Shape>>>()?;
+    let identifiers = said.identifier.iter().map(|rule| compiler.identifier(rule, &mut names));
+    let identifiers = identifiers.collect::<Compiled<Vec<IdentifierRule>>>()?;
+    let refinements = said.refine.iter().map(|refine| compiler.refinement(refine, &kinds, &mut names));
+    let refinements = refinements.collect::<Compiled<Vec<Refinement>>>()?;
+    let not_events = said.not_event.iter().map(|what| names.presence(&what.all, &what.any)).collect();
+    let bags = said.bag.iter().map(|bag| names.bag(bag)).collect();
+    let lasting: Vec<NameId> = said.sessions.lasting_by.iter().map(|name| names.alone(name)).collect();
+    let lasting_fields = lasting_fields(&said)?;
+    let pass = pass_names::compile(&said);
+    let policy = policy(&said)?;
+    let (table, uses) = names.finish()?;
+    Ok(Catalogue {
+        version: leak(&said.version),
+        policy,
+        names: table,
+        pass,
+        uses,
+        shared,
+        layers,
+        bags,
+        shapes,
+        not_events,
+        well_known: WellKnown { state: known(&kind_ids, "state")?, other: known(&kind_ids, "other")? },
+        words: words(&said.kind)?,
+        kinds,
+        refinements,
+        prefixes: prefixes(&said),
+        process_names: said.process_names.iter().map(|(of, name)| (leak(of), leak(name))).collect(),
+        lasting,
+        lasting_fields,
+        outcomes: outcomes(&said.outcome)?,
+        identifiers,
+        fields,
+    })
+}
+
+fn wrong(what: String) -> DescriptionError {
+    DescriptionError(what)
+}
+
+/// A description is compiled once and lives as long as its process.
+pub(super) fn leak(text: &str) -> &'static str {
+    Box::leak(text.to_owned().into_boxed_str())
+}
+
+fn leaked(texts: &[String]) -> Vec<&'static str> {
+    texts.iter().map(|text| leak(text)).collect()
+}
+
+/// Names as they turn up, and what each is as a member.
+#[derive(Default)]
+struct Names {
+    ids: HashMap<String, NameId>,
+    in_order: Vec<String>,
+    uses: Vec<MemberUse>,
+}
+
+impl Names {
+    fn id(&mut self, name: &str) -> NameId {
+        if let Some(&id) = self.ids.get(name) {
+            return id;
+        }
+        // `finish` refuses more names than have a number.
+        let id = NameId(u16::try_from(self.in_order.len()).unwrap_or(u16::MAX));
+        self.ids.insert(name.to_owned(), id);
+        self.in_order.push(name.to_owned());
+        self.uses.push(MemberUse::default());
+        id
+    }
+
+    /// A name that stands in a layer itself.
+    fn alone(&mut self, name: &str) -> NameId {
+        let id = self.id(name);
+        self.uses[usize::from(id.0)].stands_alone = true;
+        id
+    }
+
+    fn all(&mut self, names: &[String]) -> Vec<NameId> {
+        names.iter().map(|name| self.alone(name)).collect()
+    }
+
+    /// `a`, `a.b` or `a[].b`.
+    fn path(&mut self, path: &str) -> MemberPath {
+        let (first, inner) = path.split_once('.').map_or((path, None), |(first, inner)| (first, Some(inner)));
+        let list = first.ends_with("[]");
+        let first = self.alone(first.trim_end_matches("[]"));
+        MemberPath { first, inner: inner.map(|inner| self.id(inner)), list }
+    }
+
+    fn paths(&mut self, paths: &[String]) -> Vec<MemberPath> {
+        paths.iter().map(|path| self.path(path)).collect()
+    }
+
+    fn presence(&mut self, all: &[String], any: &[String]) -> Presence {
+        Presence { all: self.paths(all), any: self.paths(any) }
+    }
+
+    fn layer(&mut self, layer: &format::Layer) -> Layer {
+        Layer {
+            key: self.alone(&layer.key),
+            when: self.all(&layer.when),
+            needs: self.all(&layer.needs),
+            is_envelope: layer.envelope,
+            is_list: layer.list,
+            flat: match layer.flat {
+                true => spellings(&layer.key).iter().map(|key| leak(&format!("{key}."))).collect(),
+                false => Vec::new(),
+            },
+        }
+    }
+
+    fn bag(&mut self, bag: &format::Bag) -> Bag {
+        Bag { key: self.alone(&bag.key), token: bag.token, interaction: bag.interaction, fields: bag.fields }
+    }
+
+    fn shared(&mut self, said: &format::Names, [media, duration, outcome_source]: [usize; 3]) -> SharedNames {
+        self.all(&said.delivery);
+        self.all(&said.ignored);
+        SharedNames {
+            interaction: self.all(&said.interaction),
+            time: self.all(&said.time),
+            token: self.all(&said.token),
+            provenance: self.all(&said.provenance),
+            org: self.all(&said.org),
+            entity_type: self.alone(&said.entity_type),
+            entity_id: self.paths(&said.entity_id),
+            schema_version: self.all(&said.schema_version),
+            participant: self.all(&said.participant),
+            session: self.all(&said.session),
+            source_name: self.all(&said.source_name),
+            sequence: self.all(&said.sequence),
+            kind_word: self.all(&said.kind_word),
+            state: self.all(&said.state),
+            placeholder_ids: leaked(&said.placeholder_ids),
+            topic_name: self.alone(TOPIC_NAME),
+            media,
+            duration,
+            outcome_source,
+        }
+    }
+
+    fn finish(self) -> Compiled<(KeyTable<Spelled>, Vec<MemberUse>)> {
+        if self.in_order.len() > super::NAMES_MAX {
+            return Err(wrong(format!("it has more than {} names of members", super::NAMES_MAX)));
+        }
+        let mut spelled: HashMap<String, &str> = HashMap::new();
+        let mut keys = Vec::new();
+        for (at, name) in self.in_order.iter().enumerate() {
+            for (spelling, key) in spellings(name).into_iter().enumerate() {
+                keys.push((leak(&key), Spelled { name: NameId(at as u16), spelling: spelling as u8 }));
+                if let Some(other) = spelled.insert(key.clone(), name) {
+                    return Err(wrong(format!("{key:?} is a spelling of both {other:?} and {name:?}")));
+                }
+            }
+        }
+        Ok((KeyTable::new(keys), self.uses))
+    }
+}
+
+/// What parts of a description refer to by name.
+struct Compiler<'d> {
+    kinds: &'d HashMap<&'static str, KindId>,
+    layers: &'d HashMap<String, LayerId>,
+    delivery: &'d [String],
+}
+
+impl Compiler<'_> {
+    fn layer(&self, key: &str, place: &str) -> Compiled<LayerId> {
+        self.layers
+            .get(key)
+            .copied()
+            .ok_or_else(|| wrong(format!("{place} names the layer {key:?}, which there is not")))
+    }
+
+    fn kind(&self, name: &str, place: &str) -> Compiled<KindId> {
+        self.kinds
+            .get(name)
+            .copied()
+            .ok_or_else(|| wrong(format!("{place} names the kind {name:?}, which there is not")))
+    }
+
+    fn shape(&self, shape: &format::Shape, names: &mut Names) -> Compiled<Shape> {
+        let place = format!("the shape {:?}", shape.name);
+        let kind = match &shape.kind {
+            None => KindRule::Word,
+            Some(format::KindRule::Fixed(kind)) => KindRule::Fixed(self.kind(kind, &place)?),
+            Some(format::KindRule::By { by, present, absent }) => KindRule::By {
+                member: names.alone(by),
+                present: self.kind(present, &place)?,
+                absent: self.kind(absent, &place)?,
+            },
+        };
+        let except = shape.except.iter().flat_map(|name| match name.as_str() {
+            DELIVERY => self.delivery.to_vec(),
+            name => vec![name.to_owned()],
+        });
+        let except: Vec<String> = except.collect();
+        Ok(Shape {
+            source: leak(shape.source.as_ref().unwrap_or(&shape.name)),
+            hook: shape.hook,
+            layer: shape.layer.as_ref().map(|key| self.layer(key, &place)).transpose()?,
+            topic: shape.topic.as_ref().map(|topic| Topic {
+                begins: leak(&topic.begins),
+                ends: leak(&topic.ends),
+                template: leak(&topic.template),
+                detail_type_decides: topic.detail_type_decides,
+            }),
+            presence: names.presence(&shape.all, &shape.any),
+            objects: names.all(&shape.objects),
+            equals: shape.equals.iter().map(|(name, word)| (names.alone(name), leak(word))).collect(),
+            anonymous: shape.anonymous,
+            record: shape.record.iter().map(|way| way_of(way, names)).collect(),
+            kind,
+            otherwise: shape.otherwise.as_ref().map(|kind| self.kind(kind, &place)).transpose()?,
+            native: names.paths(&shape.native),
+            time: shape.time.as_deref().map(|time| names.all(time)).unwrap_or_default(),
+            duration: duration_of(&shape.derive, &place, names)?,
+            except: names.paths(&except),
+            identify: shape.identify,
+        })
+    }
+
+    fn refinement(&self, refine: &format::Refine, kinds: &[Kind], names: &mut Names) -> Compiled<Refinement> {
+        let place = format!("a refinement of {:?}", refine.kind);
+        let kind = self.kind(&refine.kind, &place)?;
+        let when = match &refine.member {
+            Some(member) => When::Is(names.alone(member), leaked(&refine.words)),
+            None => When::Empty(names.all(&refine.empty)),
+        };
+        let becomes = refine.becomes.as_ref().map_or(Ok(kind), |other| self.kind(other, &place))?;
+        let activity = refine.activity.as_ref().map_or(kinds[usize::from(becomes.0)].activity, |own| leak(own));
+        Ok(Refinement { kind, when, becomes, activity })
+    }
+
+    fn identifier(&self, rule: &format::Identifier, names: &mut Names) -> Compiled<IdentifierRule> {
+        let place = format!("the identifier of {:?}", rule.from);
+        let kind = |label: &String| {
+            let known = IdentifierKind::ALL.into_iter().find(|kind| kind.label() == label);
+            known.ok_or_else(|| wrong(format!("{place} has the kind {label:?}, which there is not")))
+        };
+        let naming = match (&rule.hook, rule.kind.as_deref()) {
+            (Some(hook), None) => Naming::Hook(*hook),
+            (None, Some("address")) => Naming::Address(rule.otherwise.as_ref().map(kind).transpose()?),
+            (None, Some(label)) => Naming::Kind(kind(&label.to_owned())?),
+            _ => return Err(wrong(format!("{place} needs either a kind or a hook"))),
+        };
+        let layers = |keys: &[String]| keys.iter().map(|key| self.layer(key, &place)).collect::<Compiled<Vec<_>>>();
+        Ok(IdentifierRule {
+            naming,
+            from: names.paths(&rule.from),
+            direction: rule.direction.as_deref().map(leak),
+            layers: layers(&rule.layers)?,
+            outside_layers: layers(&rule.outside_layers)?,
+        })
+    }
+}
+
+fn way_of(way: &format::Way, names: &mut Names) -> Way {
+    match way {
+        format::Way::Shared { from: format::Shared::Layers } => Way::Layers,
+        format::Way::Shared { from: format::Shared::Bags } => Way::Bags,
+        format::Way::Shared { from: format::Shared::Entity } => Way::Entity,
+        format::Way::Interaction { interaction } => Way::Interaction(names.alone(interaction)),
+        format::Way::Fixed { entity, id, begins } => {
+            Way::Fixed { kind: leak(entity), id: names.alone(id), begins: leak(begins) }
+        }
+        format::Way::Named { entity_type, id, unless, topic_id } => Way::Named {
+            kind: names.alone(entity_type),
+            id: names.path(id),
+            unless: leaked(unless),
+            topic_id: topic_id.as_deref().map(leak),
+        },
+    }
+}
+
+/// `duration_ms = "from..to"`: the one thing that a shape may derive so far.
+fn duration_of(
+    derive: &BTreeMap<String, String>,
+    place: &str,
+    names: &mut Names,
+) -> Compiled<Option<(NameId, NameId)>> {
+    let mut duration = None;
+    for (field, how) in derive {
+        let ends = how.split_once("..").filter(|_| field == "duration_ms");
+        let (from, to) =
+            ends.ok_or_else(|| wrong(format!("{place} derives {field:?}: only duration_ms = \"from..to\" is known")))?;
+        duration = Some((names.alone(from), names.alone(to)));
+    }
+    Ok(duration)
+}
+
+fn kind(said: &format::Kind) -> Kind {
+    Kind {
+        event_type: leak(&said.event_type),
+        activity: leak(&said.activity),
+        lifecycle: match said.lifecycle {
+            format::Lifecycle::Start => Lifecycle::Start,
+            format::Lifecycle::Complete => Lifecycle::Complete,
+        },
+        rank: said.rank,
+        ends_session: said.session == Some(SessionPart::End),
+        is_topic: said.topic,
+        is_final: said.is_final,
+        agents_leg: said.agents_leg,
+        widen: said.widen,
+    }
+}
+
+fn kind_ids(kinds: &[Kind]) -> Compiled<HashMap<&'static str, KindId>> {
+    let mut ids = HashMap::new();
+    for (at, kind) in kinds.iter().enumerate() {
+        let id = KindId(u8::try_from(at).map_err(|_| wrong("it has more than 256 kinds".to_owned()))?);
+        if ids.insert(kind.event_type, id).is_some() {
+            return Err(wrong(format!("the kind {:?} stands twice", kind.event_type)));
+        }
+    }
+    Ok(ids)
+}
+
+fn known(ids: &HashMap<&'static str, KindId>, name: &str) -> Compiled<KindId> {
+    ids.get(name).copied().ok_or_else(|| wrong(format!("there is no kind {name:?}, which code must name")))
+}
+
+fn layer_ids(layers: &[format::Layer]) -> Compiled<HashMap<String, LayerId>> {
+    let mut ids = HashMap::new();
+    for (at, layer) in layers.iter().enumerate() {
+        let id = LayerId(u8::try_from(at + 1).map_err(|_| wrong("it has more than 255 layers".to_owned()))?);
+        if ids.insert(layer.key.clone(), id).is_some() {
+            return Err(wrong(format!("the layer {:?} stands twice", layer.key)));
+        }
+    }
+    Ok(ids)
+}
+
+fn words(kinds: &[format::Kind]) -> Compiled<HashMap<&'static str, KindId>> {
+    let mut words = HashMap::new();
+    for (at, kind) in kinds.iter().enumerate() {
+        for word in &kind.words {
+            if plain_word(word) != *word {
+                return Err(wrong(format!(
+                    "{word:?} of the kind {:?} is never found: write its letters and digits alone, in lower case",
+                    kind.event_type
+                )));
+            }
+            if words.insert(leak(word), KindId(at as u8)).is_some() {
+                return Err(wrong(format!("{word:?} is a word of two kinds")));
+            }
+        }
+    }
+    Ok(words)
+}
+
+/// Longest first, so that `callback` is not taken for a `call`.
+fn prefixes(said: &Description) -> Vec<(&'static str, Prefix)> {
+    let of = |(prefix, what): (&String, &format::Prefix)| {
+        (leak(prefix), Prefix { media: what.media.as_deref().map(leak), any: what.any })
+    };
+    let mut prefixes: Vec<_> = said.prefixes.iter().map(of).collect();
+    prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+    prefixes
+}
+
+fn outcomes(rows: &[format::Outcome]) -> Compiled<HashMap<&'static str, Vec<(i64, &'static str)>>> {
+    let mut outcomes: HashMap<&'static str, Vec<(i64, &'static str)>> = HashMap::new();
+    for row in rows {
+        let from_ms = row_begins_ms(row.from.as_deref()).ok_or_else(|| {
+            wrong(format!("a row of the outcome {:?} begins at {:?}, which is not a time", row.is, row.from))
+        })?;
+        for word in &row.words {
+            if plain_word(word) != *word {
+                return Err(wrong(format!(
+                    "{word:?} of the outcome {:?} is never found: write its letters and digits alone, in lower case",
+                    row.is
+                )));
+            }
+            let meanings = outcomes.entry(leak(word)).or_default();
+            if meanings.iter().any(|(other_ms, _)| *other_ms == from_ms) {
+                return Err(wrong(format!("two rows of the outcome {word:?} begin at one time")));
+            }
+            meanings.push((from_ms, leak(&row.is)));
+        }
+    }
+    for meanings in outcomes.values_mut() {
+        meanings.sort_unstable_by_key(|(from_ms, _)| std::cmp::Reverse(*from_ms));
+    }
+    Ok(outcomes)
+}
+
+fn fields(said: &[format::Field], names: &mut Names) -> Compiled<Vec<FieldDefinition>> {
+    let mut fields = Vec::new();
+    for (at, field) in said.iter().enumerate() {
+        for (rank, from) in field.from.iter().enumerate() {
+            let (path, scale) = match from.split_once('*') {
+                None => (from.as_str(), 1),
+                Some((path, scale)) => {
+                    let scale = scale.parse().map_err(|_| wrong(format!("{from:?} multiplies by no whole number")))?;
+                    (path, scale)
+                }
+            };
+            let path = names.path(path);
+            let used = FieldUse { field: at, rank: rank as u8, scale };
+            let member = &mut names.uses[usize::from(path.first.0)];
+            let twice = match path.inner {
+                None => member.field.replace(used).is_some(),
+                Some(inner) => {
+                    member.inner_list = path.list;
+                    let twice = member.inner.iter().any(|(name, _)| *name == inner);
+                    member.inner.push((inner, used));
+                    twice
+                }
+            };
+            if twice {
+                return Err(wrong(format!("{from:?} is a member of two fields")));
+            }
+        }
+        fields.push(FieldDefinition {
+            name: leak(&field.name),
+            is_clear: field.rule.is_some(),
+            is_outcome: field.look_up == Some(LookUp::Outcome),
+        });
+    }
+    Ok(fields)
+}
+
+/// The clear fields that the members of a session's length become.
+fn lasting_fields(said: &Description) -> Compiled<Vec<&'static str>> {
+    let field_of = |member: &String| {
+        let field = said.field.iter().find(|field| field.from.contains(member));
+        field
+            .map(|field| leak(&field.name))
+            .ok_or_else(|| wrong(format!("{member:?} of [sessions] is a member of no field")))
+    };
+    said.sessions.lasting_by.iter().map(field_of).collect()
+}
+
+fn policy(said: &Description) -> Compiled<Policy> {
+    let rule = |field: &format::Field| -> Compiled<FieldRule> {
+        let name = leak(&field.name);
+        let bad = |error: &dyn std::fmt::Display| wrong(format!("the field {name:?}: {error}"));
+        let rule = field.rule.as_deref().map(Rule::parse).transpose().map_err(|error| bad(&error))?;
+        let store = match (field.store.as_deref(), &rule) {
+            (None | Some("both"), Some(_)) => Store::Both,
+            (Some("silver"), Some(_)) => Store::Silver,
+            (None | Some("seal"), None) => Store::Seal,
+            (Some("drop_value"), None) => Store::DropValue,
+            _ => return Err(bad(&"store is both or silver beside a rule, and seal or drop_value without one")),
+        };
+        Ok(FieldRule { name, store, rule })
+    };
+    let rules = said.field.iter().map(rule).collect::<Compiled<Vec<_>>>()?;
+    Policy::new(&said.version, rules).map_err(|error| wrong(error.to_string()))
+}
