@@ -4,8 +4,8 @@
 //! rows in the same order give the same bytes, and every column is optional, so that a reader of one file reads all.
 //! Columns are only ever added.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -175,16 +175,17 @@ impl Day {
     }
 
     fn push(&mut self, row: &Row<'_>, bronze_object: &str) -> Result<(), SilverError> {
-        self.push_fields(row.fields);
+        let at = self.pending;
+        self.push_fields(at, row.fields);
         for (column, values) in COLUMNS.iter().zip(&mut self.columns) {
             match column.from {
                 From::Field => {}
-                From::Text(text) => values.push_text(text(row)),
-                From::Int(int) => values.push_int(int(row)),
-                From::Bool(flag) => values.push_bool(flag(row)),
-                From::BronzeObject => values.push_text(Some(bronze_object)),
-                From::MaskedFields => values.push_joined(row.masked),
-                From::Extra => values.push_extra(row.extra),
+                From::Text(text) => values.push_text(at, text(row)),
+                From::Int(int) => values.push_int(at, int(row)),
+                From::Bool(flag) => values.push_bool(at, flag(row)),
+                From::BronzeObject => values.push_text(at, Some(bronze_object)),
+                From::MaskedFields => values.push_joined(at, row.masked),
+                From::Extra => values.push_extra(at, row.extra),
             }
         }
         self.rows += 1;
@@ -192,23 +193,15 @@ impl Day {
         if self.pending == ROW_GROUP_ROWS { self.flush() } else { Ok(()) }
     }
 
-    /// Goes through the columns and the fields in step, both sorted by name.
-    fn push_fields(&mut self, mut fields: &[(&'static str, Clear)]) {
-        for &at in FIELD_COLUMNS.iter() {
-            let mut value = None;
-            while let Some(((name, clear), rest)) = fields.split_first() {
-                match (*name).cmp(COLUMNS[at].name) {
-                    Ordering::Greater => break,
-                    Ordering::Equal => value = Some(clear),
-                    // A field without a column: the ledger has it.
-                    Ordering::Less => {}
-                }
-                fields = rest;
-                if value.is_some() {
-                    break;
-                }
+    /// Goes through the columns and the fields in step, both sorted by name. A field without a column is passed over: the
+    /// ledger has it.
+    fn push_fields(&mut self, at: usize, fields: &[(&'static str, Clear)]) {
+        let mut columns = FIELD_COLUMNS.iter().copied().peekable();
+        for (name, clear) in fields {
+            while columns.next_if(|column| COLUMNS[*column].name < *name).is_some() {}
+            if let Some(column) = columns.next_if(|column| COLUMNS[*column].name == *name) {
+                self.columns[column].push_field(at, clear);
             }
-            self.columns[at].push_field(value);
         }
     }
 
@@ -219,7 +212,7 @@ impl Day {
         let mut group = self.file.next_row_group()?;
         for values in &mut self.columns {
             let Some(mut column) = group.next_column()? else { break };
-            values.write(column.untyped())?;
+            values.write(self.pending, column.untyped())?;
             column.close()?;
         }
         group.close()?;
@@ -233,105 +226,113 @@ impl Day {
     }
 }
 
-/// The values of one column that are not written out yet. `present` has a 1 for a value and a 0 for null.
-enum Values {
-    Text { present: Vec<i16>, bytes: Vec<u8>, ends: Vec<usize> },
-    Int { present: Vec<i16>, values: Vec<i64> },
-    Bool { present: Vec<i16>, values: Vec<bool> },
+/// The values of one column that are not written out yet. A row for which nothing was pushed is null.
+struct Values {
+    /// 1 for a row with a value and 0 for one without, as far as the last row with a value.
+    present: Vec<i16>,
+    of: Typed,
+}
+
+enum Typed {
+    /// Where in `bytes` each text is. One that is the same as the one before it is there once: in most columns the next row
+    /// says what the last one said.
+    Text {
+        bytes: Vec<u8>,
+        spans: Vec<Range<usize>>,
+    },
+    Int(Vec<i64>),
+    Bool(Vec<bool>),
 }
 
 impl Values {
     fn new(kind: ColumnKind) -> Self {
-        let present = Vec::new();
-        match kind {
-            ColumnKind::Text => Self::Text { present, bytes: Vec::new(), ends: Vec::new() },
-            ColumnKind::Int | ColumnKind::Time => Self::Int { present, values: Vec::new() },
-            ColumnKind::Bool => Self::Bool { present, values: Vec::new() },
+        let of = match kind {
+            ColumnKind::Text => Typed::Text { bytes: Vec::new(), spans: Vec::new() },
+            ColumnKind::Int | ColumnKind::Time => Typed::Int(Vec::new()),
+            ColumnKind::Bool => Typed::Bool(Vec::new()),
+        };
+        Self { present: Vec::new(), of }
+    }
+
+    /// The row has a value, and those between it and the last one that has do not.
+    fn mark(&mut self, at: usize) {
+        self.present.resize(at, 0);
+        self.present.push(1);
+    }
+
+    fn push_text(&mut self, at: usize, text: Option<&str>) {
+        if let (Typed::Text { bytes, spans }, Some(text)) = (&mut self.of, text) {
+            let span = match spans.last() {
+                Some(last) if bytes[last.clone()] == *text.as_bytes() => last.clone(),
+                _ => {
+                    bytes.extend_from_slice(text.as_bytes());
+                    bytes.len() - text.len()..bytes.len()
+                }
+            };
+            spans.push(span);
+            self.mark(at);
         }
     }
 
-    fn push_null(&mut self) {
-        match self {
-            Self::Text { present, .. } | Self::Int { present, .. } | Self::Bool { present, .. } => present.push(0),
+    fn push_int(&mut self, at: usize, int: Option<i64>) {
+        if let (Typed::Int(values), Some(int)) = (&mut self.of, int) {
+            values.push(int);
+            self.mark(at);
         }
     }
 
-    fn push_text(&mut self, text: Option<&str>) {
-        match (self, text) {
-            (Self::Text { present, bytes, ends }, Some(text)) => {
-                bytes.extend_from_slice(text.as_bytes());
-                ends.push(bytes.len());
-                present.push(1);
-            }
-            (column, _) => column.push_null(),
-        }
-    }
-
-    fn push_int(&mut self, int: Option<i64>) {
-        match (self, int) {
-            (Self::Int { present, values }, Some(int)) => {
-                values.push(int);
-                present.push(1);
-            }
-            (column, _) => column.push_null(),
-        }
-    }
-
-    fn push_bool(&mut self, flag: bool) {
-        match self {
-            Self::Bool { present, values } => {
-                values.push(flag);
-                present.push(1);
-            }
-            column => column.push_null(),
+    fn push_bool(&mut self, at: usize, flag: bool) {
+        if let Typed::Bool(values) = &mut self.of {
+            values.push(flag);
+            self.mark(at);
         }
     }
 
     /// A value of another kind than its column's is null here; the ledger has it.
-    fn push_field(&mut self, field: Option<&Clear>) {
-        match (self, field.map(Clear::view)) {
-            (column @ Self::Text { .. }, Some(View::Text(text))) => column.push_text(Some(text)),
-            (column @ Self::Int { .. }, Some(View::Int(int) | View::Time(int))) => column.push_int(Some(int)),
-            (column @ Self::Bool { .. }, Some(View::Bool(flag))) => column.push_bool(flag),
-            (column, _) => column.push_null(),
+    fn push_field(&mut self, at: usize, field: &Clear) {
+        match field.view() {
+            View::Text(text) => self.push_text(at, Some(text)),
+            View::Int(int) | View::Time(int) => self.push_int(at, Some(int)),
+            View::Bool(flag) => self.push_bool(at, flag),
+            View::List(_) => {}
         }
     }
 
     /// Names, by comma; null if there are none.
-    fn push_joined(&mut self, names: &[&str]) {
-        if names.is_empty() { self.push_null() } else { self.push_text(Some(&names.join(","))) }
+    fn push_joined(&mut self, at: usize, names: &[&str]) {
+        if !names.is_empty() {
+            self.push_text(at, Some(&names.join(",")));
+        }
     }
 
     /// `{"key":"kind"}`; null if there is nothing extra.
-    fn push_extra(&mut self, extra: &BTreeMap<String, &'static str>) {
+    fn push_extra(&mut self, at: usize, extra: &BTreeMap<String, &'static str>) {
         // A map of strings always has a JSON form.
         let json = if extra.is_empty() { None } else { serde_json::to_string(extra).ok() };
-        self.push_text(json.as_deref());
+        self.push_text(at, json.as_deref());
     }
 
-    fn write(&mut self, column: &mut ColumnWriter<'_>) -> Result<(), ParquetError> {
-        match (self, column) {
-            (Self::Text { present, bytes, ends }, ColumnWriter::ByteArrayColumnWriter(writer)) => {
+    /// Writes so many rows out.
+    fn write(&mut self, rows: usize, column: &mut ColumnWriter<'_>) -> Result<(), ParquetError> {
+        self.present.resize(rows, 0);
+        let present = Some(&self.present[..]);
+        match (&mut self.of, column) {
+            (Typed::Text { bytes, spans }, ColumnWriter::ByteArrayColumnWriter(writer)) => {
                 let arena = Bytes::from(std::mem::take(bytes));
-                let mut start = 0;
-                let slice = |end: &usize| ByteArray::from(arena.slice(std::mem::replace(&mut start, *end)..*end));
-                let values: Vec<ByteArray> = ends.iter().map(slice).collect();
-                writer.write_batch(&values, Some(present), None)?;
-                ends.clear();
-                present.clear();
+                let values: Vec<ByteArray> = spans.drain(..).map(|span| ByteArray::from(arena.slice(span))).collect();
+                writer.write_batch(&values, present, None)?;
             }
-            (Self::Int { present, values }, ColumnWriter::Int64ColumnWriter(writer)) => {
-                writer.write_batch(values, Some(present), None)?;
+            (Typed::Int(values), ColumnWriter::Int64ColumnWriter(writer)) => {
+                writer.write_batch(values, present, None)?;
                 values.clear();
-                present.clear();
             }
-            (Self::Bool { present, values }, ColumnWriter::BoolColumnWriter(writer)) => {
-                writer.write_batch(values, Some(present), None)?;
+            (Typed::Bool(values), ColumnWriter::BoolColumnWriter(writer)) => {
+                writer.write_batch(values, present, None)?;
                 values.clear();
-                present.clear();
             }
             _ => return Err(ParquetError::General("a column's values are not of its schema's type".to_owned())),
         }
+        self.present.clear();
         Ok(())
     }
 }
