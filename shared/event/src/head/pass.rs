@@ -273,7 +273,7 @@ impl<'a> Scanner<'a> {
         let outline = &mut self.outline;
         match slot {
             Slot::Batch(level) => outline.batch[usize::from(level)] |= next == Some(b'['),
-            Slot::BatchMark(level) => outline.batch_mark[usize::from(level)] |= next != Some(b'n'),
+            Slot::BatchMark(level) => outline.batch_mark[usize::from(level)] = true,
             _ => outline.shaped |= next != Some(b'n'),
         }
         self.value(Place::Elsewhere, depth)
