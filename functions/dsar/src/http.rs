@@ -46,8 +46,8 @@ impl<'a> Request<'a> {
         serde_json::from_str(payload).map_err(|_| Problem::no_event())
     }
 
-    /// API Gateway's id of the request, for log and answer. Whoever invokes the function directly can write anything
-    /// here, so what is not spelled as an id is none.
+    /// API Gateway's id of the request, for log and answer. Anyone who invokes the function directly can write
+    /// anything here, so that text which does not look like an id is ignored.
     pub(crate) fn id(&self) -> &str {
         let id = self.request_context.as_ref().and_then(|context| context.request_id.as_deref()).unwrap_or(NO_ID);
         let fits = (1..=MAX_ID_BYTES).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');

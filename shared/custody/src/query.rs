@@ -74,7 +74,7 @@ pub struct DateRange {
 /// Why a request is not answered. The texts hold no value of the request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
-    /// The body is no I-JSON: not JSON, or JSON that two programs may read differently.
+    /// The body is not I-JSON: not JSON, or JSON that two programs may read differently.
     #[error("{0}")]
     Malformed(String),
     /// I-JSON, but not a request.
@@ -178,7 +178,7 @@ pub fn instant(at_ms: i64) -> Option<String> {
     })
 }
 
-/// Why a body is no I-JSON object, without a word of it: names of members may be values in a name's place.
+/// Why a body is not an I-JSON object, without a word of it: names of members may be values in a name's place.
 fn unreadable(body: &[u8], rejection: Rejection) -> QueryError {
     let detail = match rejection {
         Rejection::NotObject => return not_an_object(),

@@ -79,7 +79,7 @@ fn is_long_number(text: &str) -> bool {
 
 /// Whether a text is what sources write where they have no id: a word for it, zeros, or signs alone.
 fn names_nothing(text: &str) -> bool {
-    const WORDS: [&str; 8] = ["undefined", "null", "none", "unknown", "na", "nil", "nan", "empty"];
+    const WORDS: [&str; 9] = ["undefined", "null", "none", "unknown", "n/a", "na", "nil", "nan", "empty"];
     WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
         || !text.bytes().any(|b| b.is_ascii_alphanumeric() && b != b'0')
 }

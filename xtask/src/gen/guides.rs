@@ -57,7 +57,7 @@ impl<'c> Guides<'c> {
         }
     }
 
-    /// Tells of an interaction, if it is one of those told of. One that outlives the day is not.
+    /// Emits the guides' events for an interaction, if the dice choose it. Skips one that outlives the day.
     pub(super) fn tell(&mut self, number: u32, interaction: &Interaction<'_>, planted: &mut Planted) {
         let mut dice = Dice::new(self.seed, FIRST_GUIDE_STREAM + u64::from(number));
         if !dice.percent(self.percent) || interaction.ended_ms >= self.day_ends_ms {

@@ -18,7 +18,7 @@ use crate::words::is_phrase;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule(Vec<Form>);
 
-/// Why a text is no rule.
+/// Why a text is not a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadRule {
     /// No such form.
@@ -34,7 +34,7 @@ pub enum BadRule {
     #[error("unknown kind of identifier {0:?}; known are {known}", known = kinds())]
     UnknownKind(String),
     /// How a telephone number is read depends on the event's region, of which a rule knows nothing.
-    #[error("pseudonym:phone is no rule: a rule does not know where a telephone number belongs to")]
+    #[error("pseudonym:phone cannot be a rule: a rule does not know the number's region")]
     Phone,
     /// Lists of lists are not stored.
     #[error("{0:?} is a list of lists")]

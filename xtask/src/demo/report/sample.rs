@@ -178,7 +178,7 @@ fn identity() -> Identity {
         ("request_pending", json!(false)),
         ("resolution_source", json!("CRM_API_LOOKUP")),
     ];
-    let masked = "account_hash, phone_hash, resolved_customer_id";
+    let masked = "account_number_hash, phone_hash, resolved_customer_id";
     let named = |name: &str, value: Value| (name.to_owned(), value);
     let mut entry = vec![
         named("type", json!("identity.resolution")),
@@ -194,7 +194,7 @@ fn identity() -> Identity {
         named("eventId", json!("5b1f0c9a7d3e42b8a6f0d1c2e3b4a596")),
         named("org", json!("demo")),
         named("salt", json!("Jq3cB2n0V7l1u8wq0sKx4g")),
-        named("schemaVersion", json!("unversioned")),
+        named("schemaVersion", json!("unknown")),
         named("source/line", json!(14)),
         named("source/object", json!("0f1e2d3c4b5a69788796a5b4c3d2e1f0")),
         named("v", json!(1)),
@@ -213,7 +213,6 @@ fn identity() -> Identity {
     silver.extend(resolved.iter().map(|(name, value)| named(name, value.clone())));
     silver.extend([
         named("customer_ref", json!("c_5b1f0c9a7d3e42b8a6f0d1c2e3b4a596")),
-        named("account_ref", json!("a_7d3e42b8a6f0d1c2e3b4a5965b1f0c9a")),
         named("masked_fields", json!(masked)),
         named("policy_version", json!("builtin-2")),
         named("lineage_token", json!("0d0f8a52-6b61-5f0e-9b0b-0b1c2d3e4f50")),
