@@ -17,12 +17,11 @@ pub(super) fn take_fields<'a>(
     media: Option<&'static str>,
     event: &mut SourceEvent<'a>,
 ) {
-    let mut passed_over: Vec<(NameId, fn(&Value) -> bool)> =
-        reading.bags.iter().map(|(name, _)| (*name, Value::is_object as fn(&Value) -> bool)).collect();
-    passed_over.extend(shape.record.iter().filter_map(|way| match way {
-        Way::Interaction(name) | Way::Fixed { id: name, .. } => Some((*name, is_id as fn(&Value) -> bool)),
+    let ids = shape.record.iter().filter_map(|way| match way {
+        Way::Interaction(name) | Way::Fixed { id: name, .. } => Some(PassedOver::Id(*name)),
         _ => None,
-    }));
+    });
+    let passed_over = reading.bags.iter().map(|(name, _)| PassedOver::Bag(*name)).chain(ids).collect();
     let ranks = Vec::with_capacity(reading.own().len() + 2);
     let mut taking = Taking { catalogue: reading.catalogue, passed_over, ranks, event };
     taking.members(reading.own(), FIRST);
@@ -45,6 +44,14 @@ pub(super) fn take_fields<'a>(
     taking.finish();
 }
 
+/// A member that is no field while its value is what it was read as.
+enum PassedOver {
+    /// A bag, whose members are taken one by one.
+    Bag(NameId),
+    /// What names the record.
+    Id(NameId),
+}
+
 /// The event's own members come first, those of bags after them.
 const FIRST: u16 = 0;
 
@@ -52,8 +59,7 @@ const FIRST: u16 = 0;
 /// event's own before a bag's.
 struct Taking<'t, 'a> {
     catalogue: &'static Catalogue,
-    /// Bags, whose members are taken one by one, and members that name the record: while their values are that.
-    passed_over: Vec<(NameId, fn(&Value) -> bool)>,
+    passed_over: Vec<PassedOver>,
     /// For each field taken: which it is, and the place and rank of its member.
     ranks: Vec<(usize, (u16, u8))>,
     event: &'t mut SourceEvent<'a>,
@@ -77,7 +83,10 @@ impl<'a> Taking<'_, 'a> {
     }
 
     fn is_passed_over(&self, name: NameId, value: &Value) -> bool {
-        self.passed_over.iter().any(|(passed, is_it)| *passed == name && is_it(value))
+        self.passed_over.iter().any(|passed| match passed {
+            PassedOver::Bag(bag) => *bag == name && value.is_object(),
+            PassedOver::Id(id) => *id == name && text(value).is_some(),
+        })
     }
 
     /// What stands around a list is about all of its elements: only what may be stored in clear is taken of it.
@@ -200,11 +209,6 @@ const UNKNOWN: &str = "UNKNOWN";
 
 fn field_of(used: &MemberUse, name: NameId) -> Option<FieldUse> {
     used.inner.iter().find(|(inner, _)| *inner == name).map(|(_, field)| *field)
-}
-
-/// Whether a member may have been read as an id.
-fn is_id(value: &Value) -> bool {
-    text(value).is_some()
 }
 
 /// The milliseconds between two members that are times, the second not before the first.
