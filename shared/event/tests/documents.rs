@@ -254,3 +254,44 @@ proptest! {
         prop_assert_eq!(only_reason(&text), None);
     }
 }
+
+#[test]
+fn hostile_events_of_a_megabyte_are_adapted_named_and_split_in_linear_time() {
+    let mib = 1 << 20;
+    let unknown: String = (0..mib / 12).map(|n| format!("\"x{n}\":1,")).collect();
+    // Known members in their second spelling, each among all the unknown ones.
+    let known =
+        r#""queue_id":"q","agent_id":"a","duration_ms":1,"state_name":"held","event_type":"x","media_type":"VOICE""#;
+    let wrapped = (0..16).fold("lt-jane".to_owned(), |token, _| {
+        let whole = serde_json::to_string(&serde_json::json!({ "id": token })).unwrap();
+        if whole.len() > mib { token } else { whole }
+    });
+    let head = r#""interaction_id":"i-1","time_stamp":1,"timestamp":"2026-03-02T14:00:00Z""#;
+    let element = r#"{"case_id":"c","end_time":"2026-03-02T14:00:00Z"}"#;
+    for document in [
+        format!("{{{unknown}{known},{head}}}"),
+        format!("{{\"payload\":{{{unknown}{known}}},{head}}}"),
+        format!("{{\"agents\":[{}{{}}],{head}}}", "{\"id\":null},".repeat(mib / 12)),
+        format!("{{\"callbackNumbers\":[{}\"\"],{head}}}", "\"+13175550142\",".repeat(mib / 15)),
+        format!("{{\"lineageToken\":{},{head}}}", serde_json::to_string(&wrapped).unwrap()),
+        format!("{{\"interactionId\":\"i\",\"timestamp\":\"{}\"}}", "2".repeat(mib)),
+        format!("{{\"interactionId\":\"i\",\"timestamp\":\"2026-03-02T14:00:00.{}Z\"}}", "3".repeat(mib)),
+        format!("{{\"interactionId\":\"i\",\"timestamp\":{AT_MS},\"queueName\":\"{}\"}}", "sales ".repeat(mib / 6)),
+        format!("{{\"batchId\":1,\"records\":[{}{element}]}}", format!("{element},").repeat(mib / 50)),
+    ] {
+        let started = std::time::SystemTime::now();
+        let value = parse(document.as_bytes()).unwrap();
+        let read = ledgerline_event::adapt(&value, &ledgerline_event::Context { default_org: "acme" });
+        if let Ok(event) = &read {
+            ledgerline_event::content_id(event, document.as_bytes());
+        }
+        if let Some(batch) = ledgerline_event::batch::split(document.as_bytes()) {
+            assert_eq!(batch.documents().map(|one| one.len()).sum::<usize>(), batch.bytes());
+        }
+        // As above: minutes or milliseconds.
+        let seconds = started.elapsed().map_or(0, |took| took.as_secs());
+        assert!(seconds < 20, "{seconds} s for {}", &document[..12]);
+    }
+}
+
+const AT_MS: i64 = 1_772_460_000_000;
