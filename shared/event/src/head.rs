@@ -146,7 +146,7 @@ impl<'a> Head<'a> {
 }
 
 /// The services that only the adapter of their events on the bus reads, whatever else these name.
-fn is_aws_service(source: &str) -> bool {
+pub(crate) fn is_aws_service(source: &str) -> bool {
     source.starts_with("aws.") && !source.starts_with("aws.partner")
 }
 

@@ -8,13 +8,13 @@ use super::declared::{Reading, text};
 use super::is_record_id;
 use crate::catalogue::KindId;
 use crate::document::Rejection;
+use crate::head;
 use crate::source_event::Record;
 
 /// What AWS services say about themselves on the event bus (`source` beginning `aws.`, partners aside): about no interaction, and
 /// named as an entity so that the policy can filter it and the counts still add up.
 pub(super) fn is_aws_service(reading: &Reading<'_>) -> bool {
-    let is_service = |source: &str| source.starts_with("aws.") && !source.starts_with("aws.partner");
-    reading.layers.is_enveloped() && reading.source.is_some_and(is_service)
+    reading.layers.is_enveloped() && reading.source.is_some_and(head::is_aws_service)
 }
 
 pub(super) fn aws_service<'a>(reading: &Reading<'a>) -> Result<Record<'a>, Rejection> {
