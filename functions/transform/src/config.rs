@@ -1,13 +1,13 @@
 //! The function's configuration: read once, checked whole, before the first message.
 
 use ledgerline_aws::data_keys::{DataKeys, Purpose};
-use ledgerline_event::catalogue::built_in;
+use ledgerline_event::catalogue::{Switches, built_in};
 use ledgerline_event::instant;
+use ledgerline_json::Json;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_lambda::config::{ConfigError, Env, StartError};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::{CallingCode, Clear, EventKey, KeyRing, Policy, PseudonymKey};
-use serde_json::Value;
 
 /// Names and numbers from the environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,10 @@ pub struct Config {
     pub default_org: String,
     /// Where national telephone numbers belong to.
     pub calling_code: CallingCode,
+    /// What is filtered beside what always is.
+    pub switches: Switches,
+    /// The sources whose records may have long numbers for ids.
+    pub numeric_id_sources: Vec<String>,
     /// The control table.
     pub control_table: String,
     /// The index table.
@@ -58,7 +62,16 @@ impl Config {
             );
             CallingCode::NANP
         });
+        let state_changes_only = env.flag("STATE_CHANGES_ONLY", false);
+        let switches = Switches::new(state_changes_only, &env.text_or("KEEP_MEDIA", "")).unwrap_or_else(|error| {
+            env.reject("KEEP_MEDIA", &error.to_string(), "set media by comma, such as VOICE,CHAT,EMAIL, or nothing");
+            Switches::default()
+        });
+        let numeric_id_sources = env.text_or("NUMERIC_ID_SOURCES", "");
+        let numeric_id_sources = numeric_id_sources.split(',').map(str::trim).filter(|name| !name.is_empty());
         let config = Self {
+            switches,
+            numeric_id_sources: numeric_id_sources.map(str::to_owned).collect(),
             deployment_id: env.text("DEPLOYMENT_ID"),
             default_org,
             calling_code,
@@ -84,6 +97,8 @@ impl Config {
             bronze_bucket: self.bronze_bucket.clone(),
             default_org: self.default_org.clone(),
             calling_code: self.calling_code,
+            switches: self.switches.clone(),
+            numeric_id_sources: self.numeric_id_sources.clone(),
             claim_days: self.claim_days,
             fan_out_cap: self.fan_out_cap,
             policy_hash: policy.hash(),
@@ -147,6 +162,10 @@ pub struct Settings {
     pub default_org: String,
     /// Where national telephone numbers belong to.
     pub calling_code: CallingCode,
+    /// What is filtered beside what always is.
+    pub switches: Switches,
+    /// The sources whose records may have long numbers for ids.
+    pub numeric_id_sources: Vec<String>,
     /// Days that claims are kept.
     pub claim_days: u32,
     /// Links that a subject may have.
@@ -172,7 +191,7 @@ pub const PROCESS_NAME: &str = "process_name";
 /// The names that the description gives to processes whose source gives none. They pass the policy as a source's own would.
 pub fn process_names(policy: &Policy, key: &PseudonymKey) -> ProcessNames {
     let masked = |(direction, name): (&'static str, &'static str)| {
-        let masked = policy.mask(key, [(PROCESS_NAME, &Value::from(name))]);
+        let masked = policy.mask(key, [(PROCESS_NAME, &Json::from(name))]);
         masked.clear.into_iter().next().map(|(_, name)| (direction, name))
     };
     built_in().process_names().filter_map(masked).collect()
@@ -185,7 +204,8 @@ mod tests {
     fn env(change: (&'static str, &'static str)) -> Env {
         Env::from_lookup(move |name| match name {
             name if name == change.0 => Some(change.1.to_owned()),
-            "CLAIM_DAYS" | "FAN_OUT_CAP" | "DEFAULT_CALLING_CODE" => None,
+            "CLAIM_DAYS" | "FAN_OUT_CAP" | "DEFAULT_CALLING_CODE" | "STATE_CHANGES_ONLY" | "KEEP_MEDIA"
+            | "NUMERIC_ID_SOURCES" => None,
             name => Some(name.to_ascii_lowercase()),
         })
     }
@@ -204,6 +224,8 @@ mod tests {
             ("DEFAULT_CALLING_CODE", "0", "one to three digits"),
             ("CLAIM_DAYS", "7", "30 to 3650"),
             ("FAN_OUT_CAP", "none", "1 to 1000000"),
+            ("STATE_CHANGES_ONLY", "yes", "true or false"),
+            ("KEEP_MEDIA", "VOICE,FAX", "VOICE,CHAT,EMAIL"),
             ("DATA_KEY_ID", "", "set it"),
         ] {
             let message = Config::from_env(env((name, value))).unwrap_err().to_string();

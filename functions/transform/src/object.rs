@@ -65,9 +65,7 @@ pub async fn transform(
             let started_at_ms =
                 instant::parse(&opened.started_at).ok_or_else(|| corrupt("a row's start is no time"))?;
             let read = read(ports, settings, object, key, started_at_ms).await?;
-            if read.unknown_outcomes > 0 {
-                tracing::warn!(%object, unknown_outcomes = read.unknown_outcomes, "outcomes that no row of the look-up knows");
-            }
+            tell(object, &read);
 
             // 2. Claim each event, pin each record's log, note which records the object holds lines of. A crash leaves
             //    claims of an object that is not planned: nobody else can plan these events, and this object's message
@@ -99,6 +97,19 @@ pub async fn transform(
     //    all pointers again. After it, the message is acknowledged unread.
     delivery::carry_out(ports.queue(), ports.rows(), &plan, now).await?;
     Ok(Outcome::Planned(plan.header.counts))
+}
+
+/// Tells what of an object is not planned, and why: counts and closed words. The template's filters look for these lines.
+fn tell(object: ObjectId, read: &Read) {
+    for (filter, lines) in &read.filtered {
+        tracing::info!(%object, filter, lines, "filtered");
+    }
+    for (reason, lines) in &read.quarantined {
+        tracing::warn!(%object, reason, lines, "quarantined");
+    }
+    if read.unknown_outcomes > 0 {
+        tracing::warn!(%object, unknown_outcomes = read.unknown_outcomes, "outcomes that no row of the look-up knows");
+    }
 }
 
 /// Reads the object piece by piece; only what the policy lets through, and pseudonyms, stay in memory.

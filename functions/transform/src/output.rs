@@ -20,6 +20,9 @@ use crate::reading::{Event, Read, Reading};
 /// Who the provenance says processed an event.
 const PROCESSOR: &str = "ledgerline/transform";
 
+/// The flaw of an event of which a text was damaged before it came.
+const DAMAGED_TEXT: &str = "damaged_text";
+
 /// What became of an event after its claim.
 #[derive(Clone, Copy, Debug)]
 pub struct Owned<'a> {
@@ -70,6 +73,7 @@ pub fn silver(
             event_rank: event.rank,
             time_from_envelope: event.time_from_envelope,
             zone_assumed: event.zone_assumed,
+            flaws: event.damaged.then_some(DAMAGED_TEXT),
             ingested_at_ms: event.received_at_ms,
             processed_at_ms: Some(started_at_ms),
             customer_ref: *customer_ref,

@@ -4,21 +4,22 @@
 //! Only what the policy let through, and pseudonyms, outlive the line that they were read from; quarantined lines stay
 //! as they were, compressed.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Write as _;
 
 use bytes::Bytes;
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 use ledgerline_custody::claims::{Claim, Unclaimed, plan_claims};
+use ledgerline_event::catalogue::built_in;
 use ledgerline_event::document::{self, Rejection};
-use ledgerline_event::{Context, LineageFrom, Links, Record as AboutRef, SourceEvent, adapt, content_id, instant};
+use ledgerline_event::{Context, LineageFrom, Links, Record as AboutRef, SourceEvent, adapt, content_id, instant, text_layer};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::bronze::{self, BronzeLine};
 use ledgerline_lake::plan::Counts;
 use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
 use ledgerline_ledger::log::LogId;
-use ledgerline_privacy::{Clear, Identifier, Kind, Masked, View, policy, words};
+use ledgerline_privacy::{Clear, Identifier, Kind, Masked, Personal, View, words};
 
 use crate::Random;
 use crate::config::{PROCESS_NAME, Settings};
@@ -44,6 +45,8 @@ pub struct Event {
     pub time_from_envelope: bool,
     /// Its time had no offset and was taken as UTC.
     pub zone_assumed: bool,
+    /// A text in it was damaged before it came.
+    pub damaged: bool,
     /// It may widen its customer's links, and make none.
     pub only_widens: bool,
     /// The customer side's identifiers, in [`Read::identifiers`], in the adapter's order.
@@ -106,12 +109,14 @@ pub struct Read {
     pub identifiers: Vec<Vec<String>>,
     /// Lines that are not blank.
     pub input: u64,
-    /// Lines that the policy drops.
-    pub filtered: u64,
+    /// Lines that are filtered, by the filter's name.
+    pub filtered: BTreeMap<&'static str, u64>,
+    /// Whom filtered lines name: identifier and record. Their lines must be found, too, should that person be erased.
+    pub filtered_mentions: BTreeSet<(usize, usize)>,
     /// Lines whose event stood in an earlier one.
     pub repeated: u64,
-    /// Lines that are no events.
-    pub quarantined: u64,
+    /// Lines that are not events, by the reason's code.
+    pub quarantined: BTreeMap<&'static str, u64>,
     /// Those lines, gzipped, if there are any.
     pub quarantine_gz: Option<Bytes>,
     /// Events whose outcome's word is in no row of the look-up.
@@ -134,7 +139,7 @@ impl Read {
     pub fn counts(&self, owned: usize) -> Counts {
         let planned = owned as u64;
         let duplicate = self.repeated + (self.events.len() as u64).saturating_sub(planned);
-        let (filtered, quarantined) = (self.filtered, self.quarantined);
+        let (filtered, quarantined) = (self.filtered.values().sum(), self.quarantined.values().sum());
         Counts { input: self.input, filtered, duplicate, quarantined, planned }
     }
 }
@@ -216,7 +221,7 @@ impl TakeLine for Gathering<'_> {
             return self.quarantine(None, Rejection::BadEnvelope, line);
         }
         match bronze::read(line) {
-            BronzeLine::Quarantine(bad) if bad.received_at_ms.is_some() => self.quarantine_line(line),
+            BronzeLine::Quarantine(bad) if bad.received_at_ms.is_some() => self.quarantine_line(bad.reason, line),
             BronzeLine::Quarantine(bad) => self.quarantine(None, bad.reason, &bad.bytes),
             BronzeLine::Event(event) => {
                 if let Err(reason) = self.event(number, &event) {
@@ -230,38 +235,57 @@ impl TakeLine for Gathering<'_> {
 impl Gathering<'_> {
     /// Takes an event. Nothing is counted or kept if it is refused.
     fn event(&mut self, number: u64, line: &bronze::Event<'_>) -> Result<(), Rejection> {
-        let document = document::parse(&line.raw)?;
-        let context = Context { default_org: line.org.as_deref().unwrap_or(&self.settings.default_org) };
+        let undone = text_layer::undone(&line.raw);
+        let document = document::parse(&undone)?;
+        let context = Context {
+            default_org: line.org.as_deref().unwrap_or(&self.settings.default_org),
+            numeric_id_sources: &self.settings.numeric_id_sources,
+        };
         let event = adapt(&document, &context)?;
+        if let Some(filter) = built_in().filtered_by(&event, &self.settings.switches) {
+            return self.filter(filter, &event);
+        }
         // A line that others loaded says nowhere when it came: it was there before it was taken up.
         if !instant::is_plausible(event.occurred_at_ms, line.received_at_ms.unwrap_or(self.started_at_ms)) {
             return Err(Rejection::ImplausibleTime);
         }
-        let id = self.settings.event_key.event_id(content_id(&event, &line.raw).as_bytes()).to_hex();
-        let about = match &event.record {
-            AboutRef::Interaction(id) => Record::Interaction(id.to_string()),
-            AboutRef::Entity { kind, id } => Record::Entity { kind: kind.to_string(), id: id.to_string() },
-        };
+        let id = self.settings.event_key.event_id(content_id(&event, &document).as_bytes()).to_hex();
+        let about = about(&event);
         let repeated = self.seen.contains(&id);
-        let filtered = policy::filters(event.source, &event.topic);
-        let taken = if filtered || repeated { None } else { Some(self.take(number, line, &event, &id, &about)?) };
+        let taken = if repeated { None } else { Some(self.take(number, line, &event, &id, &about)?) };
 
         let record = self.record(&event, about)?;
         match taken {
             Some(taken) => {
-                let identifiers = event.identifiers.iter().filter_map(|(kind, raw)| {
-                    Identifier::parse(*kind, raw.expose_for_pseudonym(), self.settings.calling_code)
-                });
-                let identifiers: Vec<Identifier> = identifiers.collect();
-                let identifiers = identifiers.into_iter().map(|identifier| self.identifier(identifier)).collect();
+                let identifiers = self.identifiers(&event);
                 self.read.unknown_outcomes += u64::from(event.unknown_outcome);
                 self.read.events.push(Event { record, identifiers, ..taken });
                 self.seen.insert(id);
             }
-            None if filtered => self.read.filtered += 1,
             None => self.read.repeated += 1,
         }
         Ok(())
+    }
+
+    /// Counts an event that is not kept. Its record is noted and whom it names is linked, so that an erasure finds the line; nothing
+    /// is claimed, since the same line may be filtered wherever it stands.
+    fn filter(&mut self, filter: &'static str, event: &SourceEvent<'_>) -> Result<(), Rejection> {
+        let record = self.record(event, about(event))?;
+        if event.links == Links::Create {
+            let identifiers = self.identifiers(event);
+            self.read.filtered_mentions.extend(identifiers.into_iter().map(|identifier| (identifier, record)));
+        }
+        *self.read.filtered.entry(filter).or_default() += 1;
+        Ok(())
+    }
+
+    /// The places of the event's identifiers.
+    fn identifiers(&mut self, event: &SourceEvent<'_>) -> Vec<usize> {
+        let parse = |(kind, raw): &(Kind, Personal)| {
+            Identifier::parse(*kind, raw.expose_for_pseudonym(), self.settings.calling_code)
+        };
+        let identifiers: Vec<Identifier> = event.identifiers.iter().filter_map(parse).collect();
+        identifiers.into_iter().map(|identifier| self.identifier(identifier)).collect()
     }
 
     /// The event as it may be kept. What cannot become an entry is refused here, before anything is claimed.
@@ -318,6 +342,7 @@ impl Gathering<'_> {
             rank: event.rank,
             time_from_envelope: event.time_from_envelope,
             zone_assumed: event.zone_assumed,
+            damaged: event.damaged,
             only_widens: event.links == Links::WidenOnly,
             identifiers: Vec::new(),
             line: line_text,
@@ -379,18 +404,26 @@ impl Gathering<'_> {
         let mut line = std::mem::take(&mut self.scratch);
         line.clear();
         bronze::write_quarantine(received_at_ms.unwrap_or(self.started_at_ms), reason, bytes, &[], &mut line);
-        self.quarantine_line(line.strip_suffix(b"\n").unwrap_or(&line));
+        self.quarantine_line(reason, line.strip_suffix(b"\n").unwrap_or(&line));
         self.scratch = line;
     }
 
     /// Keeps a line that is a quarantine line already, as it is.
-    fn quarantine_line(&mut self, line: &[u8]) {
-        self.read.quarantined += 1;
+    fn quarantine_line(&mut self, reason: Rejection, line: &[u8]) {
+        *self.read.quarantined.entry(reason.code()).or_default() += 1;
         let gzip = self.quarantine.get_or_insert_with(|| {
             GzBuilder::new().mtime(0).operating_system(OS_UNKNOWN).write(Vec::new(), Compression::fast())
         });
         // Compressing into memory does not fail; `finish` would say so if it ever did.
         let _ = gzip.write_all(line).and_then(|()| gzip.write_all(b"\n"));
+    }
+}
+
+/// What the event is about, as the ledger names it.
+fn about(event: &SourceEvent<'_>) -> Record {
+    match &event.record {
+        AboutRef::Interaction(id) => Record::Interaction(id.to_string()),
+        AboutRef::Entity { kind, id } => Record::Entity { kind: kind.to_string(), id: id.to_string() },
     }
 }
 

@@ -5,10 +5,10 @@
 //! pseudonyms and subject ids. Left out: who may ask (the API's authorizer), and looking anything up.
 
 use ledgerline_event::{Rejection, document};
+use ledgerline_json::{Json, Object};
 use ledgerline_privacy::instant::{Precision, Spelled, spelled};
 use ledgerline_privacy::{CallingCode, Identifier, KeyRing, Kind, Pseudonym};
 use serde::de::IgnoredAny;
-use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
@@ -86,7 +86,7 @@ impl Query {
     /// Reads a request's body. `calling_code` is where national phone numbers belong to.
     pub fn parse(body: &[u8], calling_code: CallingCode) -> Result<Self, QueryError> {
         let value = document::parse(body).map_err(|rejection| unreadable(body, rejection))?;
-        let Value::Object(body) = value else { return Err(not_an_object()) };
+        let Json::Object(body) = value else { return Err(not_an_object()) };
         only_members(&body, "The body", MEMBERS)?;
         Ok(Self {
             who: who(&body, calling_code)?,
@@ -210,12 +210,12 @@ fn not_json(body: &[u8]) -> QueryError {
     })
 }
 
-fn who(body: &Map<String, Value>, calling_code: CallingCode) -> Result<Who, QueryError> {
+fn who(body: &Object<'_>, calling_code: CallingCode) -> Result<Who, QueryError> {
     let hash = text(body, "customerIdHash", "`customerIdHash`")?;
     let identifiers = body.get("identifiers").filter(|value| !value.is_null());
     match (hash, identifiers) {
         (Some(hash), None) => customer(hash, calling_code),
-        (None, Some(Value::Array(list))) => identifiers_of(list, calling_code).map(Who::Identifiers),
+        (None, Some(Json::Array(list))) => identifiers_of(list, calling_code).map(Who::Identifiers),
         (None, Some(_)) => Err(unprocessable("`identifiers` must be an array of {\"kind\", \"value\"} objects.")),
         (Some(_), Some(_)) => Err(unprocessable("Give `customerIdHash` or `identifiers`, not both.")),
         (None, None) => Err(unprocessable("Give `customerIdHash` or `identifiers`: the request names no customer.")),
@@ -252,14 +252,14 @@ fn customer(hash: &str, calling_code: CallingCode) -> Result<Who, QueryError> {
     Ok(Who::Identifiers(all))
 }
 
-fn identifiers_of(list: &[Value], calling_code: CallingCode) -> Result<Vec<Identifier>, QueryError> {
+fn identifiers_of(list: &[Json<'_>], calling_code: CallingCode) -> Result<Vec<Identifier>, QueryError> {
     if list.is_empty() || list.len() > MAX_IDENTIFIERS {
         return Err(unprocessable(format!("`identifiers` must hold 1 to {MAX_IDENTIFIERS} identifiers.")));
     }
     let mut all = Vec::new();
     for (index, item) in list.iter().enumerate() {
         let place = format!("`identifiers[{index}]`");
-        let Value::Object(item) = item else {
+        let Json::Object(item) = item else {
             return Err(unprocessable(format!("{place} must be an object with `kind` and `value`.")));
         };
         only_members(item, &place, &["kind", "value"])?;
@@ -306,7 +306,7 @@ fn kind_of(label: &str) -> Option<Kind> {
     KINDS.into_iter().find(|kind| plain(kind.label()) == plain(label))
 }
 
-fn request_type(body: &Map<String, Value>) -> Result<RequestType, QueryError> {
+fn request_type(body: &Object<'_>) -> Result<RequestType, QueryError> {
     let Some(word) = text(body, "requestType", "`requestType`")? else { return Ok(RequestType::default()) };
     RequestType::ALL.into_iter().find(|one| one.label().eq_ignore_ascii_case(word)).ok_or_else(|| {
         let words: Vec<&str> = RequestType::ALL.iter().map(|one| one.label()).collect();
@@ -314,10 +314,10 @@ fn request_type(body: &Map<String, Value>) -> Result<RequestType, QueryError> {
     })
 }
 
-fn date_range(body: &Map<String, Value>) -> Result<DateRange, QueryError> {
+fn date_range(body: &Object<'_>) -> Result<DateRange, QueryError> {
     let range = match body.get("dateRange") {
-        None | Some(Value::Null) => return Ok(DateRange::default()),
-        Some(Value::Object(range)) => range,
+        None | Some(Json::Null) => return Ok(DateRange::default()),
+        Some(Json::Object(range)) => range,
         Some(_) => return Err(unprocessable("`dateRange` must be an object with `from`, `to` or both.")),
     };
     only_members(range, "`dateRange`", &[FROM, TO].concat())?;
@@ -333,7 +333,7 @@ fn date_range(body: &Map<String, Value>) -> Result<DateRange, QueryError> {
 
 /// One end of the range and which of its two names it was given.
 fn end_of(
-    range: &Map<String, Value>,
+    range: &Object<'_>,
     [name, synonym]: [&'static str; 2],
     read: fn(&str) -> Option<i64>,
 ) -> Result<Option<(&'static str, String)>, QueryError> {
@@ -393,9 +393,9 @@ fn no_time(name: &str) -> QueryError {
     ))
 }
 
-fn page_size(body: &Map<String, Value>) -> Result<usize, QueryError> {
+fn page_size(body: &Object<'_>) -> Result<usize, QueryError> {
     match body.get("pageSize") {
-        None | Some(Value::Null) => Ok(DEFAULT_PAGE_SIZE),
+        None | Some(Json::Null) => Ok(DEFAULT_PAGE_SIZE),
         Some(value) => {
             let size = value.as_u64().and_then(|size| usize::try_from(size).ok());
             size.filter(|size| (1..=MAX_PAGE_SIZE).contains(size))
@@ -404,17 +404,17 @@ fn page_size(body: &Map<String, Value>) -> Result<usize, QueryError> {
     }
 }
 
-fn text<'a>(object: &'a Map<String, Value>, name: &str, place: &str) -> Result<Option<&'a str>, QueryError> {
+fn text<'a>(object: &'a Object<'a>, name: &str, place: &str) -> Result<Option<&'a str>, QueryError> {
     match object.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
+        None | Some(Json::Null) => Ok(None),
+        Some(Json::String(text)) => Ok(Some(&**text)),
         Some(_) => Err(unprocessable(format!("{place} must be a string."))),
     }
 }
 
 /// A misspelt member must not silently widen an answer. The name is not repeated: it may be a value in a name's place.
-fn only_members(object: &Map<String, Value>, place: &str, known: &[&str]) -> Result<(), QueryError> {
-    if object.keys().all(|name| known.contains(&name.as_str())) {
+fn only_members(object: &Object<'_>, place: &str, known: &[&str]) -> Result<(), QueryError> {
+    if object.keys().all(|name| known.contains(&name)) {
         return Ok(());
     }
     Err(unprocessable(format!("{place} has a member that is not known; known are {}.", known.join(", "))))

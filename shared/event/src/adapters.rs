@@ -10,25 +10,37 @@ mod layers;
 mod record;
 
 use ledgerline_privacy::words;
-use serde_json::Value;
+use ledgerline_json::Json;
 
 use crate::catalogue;
 use crate::document::Rejection;
 use crate::source_event::{Context, SourceEvent};
 use declared::Reading;
+use layers::Layers;
 
 /// Reads one document as [`crate::document::parse`] returned it.
 ///
 /// # Errors
 /// It is not an object, names no record, or says nowhere when it happened in a form that can be read.
-pub fn adapt<'a>(document: &'a Value, context: &Context<'a>) -> Result<SourceEvent<'a>, Rejection> {
+pub fn adapt<'a>(document: &'a Json<'a>, context: &Context<'a>) -> Result<SourceEvent<'a>, Rejection> {
     let object = document.as_object().ok_or(Rejection::NotObject)?;
-    Reading::of(catalogue::built_in(), object, context).event()
+    let mut event = Reading::of(catalogue::built_in(), object, context).event()?;
+    event.damaged = document.is_damaged();
+    Ok(event)
 }
 
-/// The organisation in the name of a Genesys partner source, `aws.partner/genesys.com/cloud/<org>/<suffix>`.
+/// Where a document has a layer that is JSON in a string: the keys that lead to it.
+pub(crate) fn text_layer<'a>(document: &'a Json<'a>) -> Option<Vec<&'a str>> {
+    Layers::of(catalogue::built_in(), document.as_object()?).text().map(<[_]>::to_vec)
+}
+
+/// How the names of Genesys' partner sources begin.
+const PARTNER: &str = "aws.partner/genesys.com";
+
+/// The organisation in the name of a Genesys partner source, `aws.partner/genesys.com/cloud/<org>/<suffix>`, wherever it stands in
+/// the text: what forwards an event may put a name of its own around it.
 pub(crate) fn org_of_source(source: &str) -> Option<&str> {
-    let rest = source.strip_prefix("aws.partner/genesys.com")?;
+    let rest = &source[source.find(PARTNER)? + PARTNER.len()..];
     let (_, rest) = rest.split_once("/cloud/")?;
     rest.split('/').next().filter(|org| is_org(org))
 }

@@ -3,9 +3,10 @@
 //! Invariant: each document is the whole one with this element alone in its list, byte for byte; together they hold each element once,
 //! in their order. A list of one element, or of none, stays as it is.
 
+use ledgerline_json::lexer::{Lexer, Text};
+use ledgerline_json::walk::{elements, members, skip};
+
 use crate::catalogue::{Catalogue, NameId, built_in};
-use crate::content_id::{elements, members, skip};
-use crate::scan::{Lexer, Text};
 
 /// A document around its list.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! says what is wrong with which part of it. Left out: descriptions that users bring; nothing here assumes a single one.
 
 mod compile;
+mod filters;
 mod format;
 mod names;
 mod pass_names;
@@ -11,12 +12,14 @@ mod pass_names;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use ledgerline_json::Json;
 use ledgerline_privacy::Policy;
 use ledgerline_privacy::identifier::Kind as IdentifierKind;
 use serde_json::{Map, Value};
 
 use crate::instant;
 use crate::source_event::Lifecycle;
+pub use filters::{BadMedium, Switches};
 pub(crate) use format::ShapeHook;
 pub(crate) use names::{KeyTable, NameId, SPELLINGS, Spelled, hash};
 pub(crate) use pass_names::{PassName, Role};
@@ -207,6 +210,12 @@ pub(crate) struct Kind {
     pub(crate) by_agents: bool,
     /// It names nobody new.
     pub(crate) widen: bool,
+    /// What filters it always, by name.
+    pub(crate) filter: Option<&'static str>,
+    /// It is kept where changes of state alone are wanted.
+    pub(crate) is_state_change: bool,
+    /// It is kept whatever media are wanted.
+    pub(crate) on_any_medium: bool,
 }
 
 impl Kind {
@@ -273,7 +282,7 @@ pub(crate) struct FieldDefinition {
 #[derive(Debug)]
 pub(crate) struct SharedNames {
     pub(crate) interaction: Vec<NameId>,
-    pub(crate) time: Vec<NameId>,
+    pub(crate) time: Vec<MemberPath>,
     pub(crate) token: Vec<NameId>,
     pub(crate) provenance: Vec<NameId>,
     pub(crate) org: Vec<NameId>,
@@ -304,6 +313,8 @@ pub(crate) struct Layer {
     pub(crate) is_list: bool,
     /// Only where the layer around it names no interaction.
     pub(crate) anonymous: bool,
+    /// It may be JSON in a string.
+    pub(crate) is_text: bool,
     /// What stands before its members' names where they stand outside, in all its spellings.
     pub(crate) flat: Vec<&'static str>,
 }
@@ -351,7 +362,7 @@ pub(crate) struct Shape {
     pub(crate) native: Vec<MemberPath>,
     pub(crate) lifecycle: Option<Lifecycle>,
     /// The names of the time: its own, then those that all share.
-    pub(crate) time: Vec<NameId>,
+    pub(crate) time: Vec<MemberPath>,
     /// The members between which the event lasted.
     pub(crate) duration: Option<(NameId, NameId)>,
     /// Members that no identity of the event rests on.
@@ -363,7 +374,7 @@ pub(crate) struct Shape {
 pub(crate) struct Topic {
     pub(crate) begins: &'static str,
     pub(crate) ends: &'static str,
-    pub(crate) template: &'static str,
+    pub(crate) template: Option<&'static str>,
     pub(crate) detail_type_decides: bool,
 }
 
@@ -375,6 +386,7 @@ pub(crate) enum Way {
     Entity,
     Interaction(NameId),
     Fixed { kind: &'static str, id: NameId, begins: &'static str },
+    InTopic { kind: &'static str, after: &'static str, or: Vec<MemberPath> },
     Named { kind: NameId, id: MemberPath, unless: Vec<&'static str>, topic_id: Option<&'static str> },
 }
 
@@ -440,10 +452,10 @@ pub(crate) enum Naming {
 }
 
 /// Whether a value says anything: neither `null` nor blank.
-pub(crate) fn says_something(value: &Value) -> bool {
+pub(crate) fn says_something(value: &Json<'_>) -> bool {
     match value {
-        Value::Null => false,
-        Value::String(text) => !text.trim().is_empty(),
+        Json::Null => false,
+        Json::String(text) => !text.trim().is_empty(),
         _ => true,
     }
 }

@@ -8,10 +8,10 @@
 
 use std::fmt;
 
+use ledgerline_json::{Json, Object};
 use sha2::{Digest, Sha256};
 
-use crate::catalogue::{MemberPath, built_in};
-use crate::scan::{Lexer, MAX_DEPTH, Text};
+use crate::catalogue::{MemberPath, NameId, built_in};
 use crate::source_event::{Body, SourceEvent};
 
 /// A SHA-256 that stays in memory and in bronze: bodies are guessable, so that elsewhere only a keyed digest of it may
@@ -38,7 +38,7 @@ impl fmt::Debug for ContentId {
 }
 
 /// The content id of `event`, which was adapted from `document`.
-pub fn content_id(event: &SourceEvent<'_>, document: &[u8]) -> ContentId {
+pub fn content_id(event: &SourceEvent<'_>, document: &Json<'_>) -> ContentId {
     let mut hasher = Sha256::new();
     hasher.update(b"ledgerline content id v2\0");
     let record = event.record.id();
@@ -68,197 +68,114 @@ fn part_into(hasher: &mut Sha256, part: &[u8]) {
 }
 
 /// The canonical text of a document's body: members sorted by UTF-16 code units as RFC 8785 sorts them, strings with the
-/// fewest escapes, numbers as written. A document that does not hold the body, or is no JSON, stands for itself.
-pub fn canonical_body(document: &[u8], body: &Body<'_>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(document.len());
-    let mut lexer = Lexer::new(document);
-    let Some(mut node) = inner(&mut lexer, &body.path, 0).flatten() else { return document.to_vec() };
-    if !body.except.is_empty() {
-        leave_out(&mut node, body.except);
+/// fewest escapes, numbers as written. A document that does not hold the body stands for itself.
+pub fn canonical_body(document: &Json<'_>, body: &Body<'_>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(USUAL_BYTES);
+    match inner(document, &body.path) {
+        Some(Json::Object(object)) if !body.except.is_empty() => write_but(object, body.except, &mut out),
+        Some(value) => write(value, &mut out),
+        None => write(document, &mut out),
     }
-    write(&mut node, &mut out);
     out
 }
 
-/// Takes out the members that a re-send may change.
-fn leave_out(node: &mut Node<'_>, except: &[MemberPath]) {
-    let Node::Object(members) = node else { return };
-    let name_of = |key: &Text<'_>| built_in().name_of(&key.decode()).map(|spelled| spelled.name);
-    members.retain_mut(|(key, value)| {
-        let Some(name) = name_of(key) else { return true };
-        let mut paths = except.iter().filter(|path| path.first == name).peekable();
-        let mut emptied = false;
-        if let Node::Object(inside) = value {
-            let inner: Vec<_> = paths.clone().filter_map(|path| path.inner).collect();
-            let before = inside.len();
-            inside.retain(|(key, _)| name_of(key).is_none_or(|name| !inner.contains(&name)));
+/// What lies under `path`; `0` is a list's first element.
+fn inner<'t, 'a>(value: &'t Json<'a>, path: &[&str]) -> Option<&'t Json<'a>> {
+    let Some((first, rest)) = path.split_first() else { return Some(value) };
+    match value {
+        Json::Object(object) => inner(object.get(first)?, rest),
+        Json::Array(items) if *first == "0" => inner(items.first()?, rest),
+        _ => None,
+    }
+}
+
+/// Writes an object without the members that a re-send may change.
+fn write_but(object: &Object<'_>, except: &[MemberPath], out: &mut Vec<u8>) {
+    let name_of = |key: &str| built_in().name_of(key).map(|spelled| spelled.name);
+    let mut first = true;
+    out.push(b'{');
+    for (key, value) in sorted(object) {
+        let name = name_of(key);
+        let paths: Vec<&MemberPath> = except.iter().filter(|path| Some(path.first) == name).collect();
+        if paths.iter().any(|path| path.inner.is_none()) {
+            continue;
+        }
+        let left_out: Vec<NameId> = paths.iter().filter_map(|path| path.inner).collect();
+        let is_left = |key: &str| name_of(key).is_none_or(|name| !left_out.contains(&name));
+        match value {
             // What holds nothing else is as if it were not there.
-            emptied = before > 0 && inside.is_empty();
-        }
-        !emptied && !paths.any(|path| path.inner.is_none())
-    });
-}
-
-/// What lies under `path`, `Some(None)` if nothing does; what lies beside it is followed and not kept.
-fn inner<'a>(lexer: &mut Lexer<'a>, path: &[&str], depth: usize) -> Option<Option<Node<'a>>> {
-    let Some((first, rest)) = path.split_first() else { return read(lexer, depth).map(Some) };
-    let mut found = None;
-    match lexer.after_space().ok()? {
-        b'{' => {}
-        // The one step into a list is the one to its first element.
-        b'[' if *first == "0" => {
-            elements(lexer, |lexer| {
-                if found.is_none() {
-                    found = Some(inner(lexer, rest, depth + 1)?);
-                    Some(())
-                } else {
-                    skip(lexer, depth + 1)
+            Json::Object(inside) if !left_out.is_empty() && inside.keys().any(|key| !is_left(key)) => {
+                if inside.keys().any(is_left) {
+                    write_key(key, &mut first, out);
+                    write_members(sorted(inside).into_iter().filter(|(key, _)| is_left(key)), out);
                 }
-            })?;
-            return Some(found.flatten());
-        }
-        _ => return skip(lexer, depth).map(|()| None),
-    }
-    members(lexer, |lexer, key| {
-        if found.is_none() && spells(key, first) {
-            found = Some(inner(lexer, rest, depth + 1)?);
-            Some(())
-        } else {
-            skip(lexer, depth + 1)
-        }
-    })?;
-    Some(found.flatten())
-}
-
-/// A document as it was written, borrowed.
-enum Node<'a> {
-    /// A number, `true`, `false` or `null`.
-    Plain(&'a [u8]),
-    String(Text<'a>),
-    Array(Vec<Node<'a>>),
-    Object(Vec<(Text<'a>, Node<'a>)>),
-}
-
-fn read<'a>(lexer: &mut Lexer<'a>, depth: usize) -> Option<Node<'a>> {
-    if depth > MAX_DEPTH {
-        return None;
-    }
-    match lexer.after_space().ok()? {
-        b'"' => lexer.string().ok().map(Node::String),
-        b'{' => {
-            let mut read_members = Vec::with_capacity(USUAL_MEMBERS);
-            members(lexer, |lexer, key| {
-                read_members.push((key, read(lexer, depth + 1)?));
-                Some(())
-            })?;
-            Some(Node::Object(read_members))
-        }
-        b'[' => {
-            let mut read_elements = Vec::new();
-            elements(lexer, |lexer| {
-                read_elements.push(read(lexer, depth + 1)?);
-                Some(())
-            })?;
-            Some(Node::Array(read_elements))
-        }
-        b'-' | b'0'..=b'9' => lexer.number().ok().map(Node::Plain),
-        _ => lexer.literal().ok().map(Node::Plain),
-    }
-}
-
-/// Follows a value, and keeps nothing.
-pub(crate) fn skip(lexer: &mut Lexer<'_>, depth: usize) -> Option<()> {
-    if depth > MAX_DEPTH {
-        return None;
-    }
-    match lexer.after_space().ok()? {
-        b'"' => lexer.string().ok().map(drop),
-        b'{' => members(lexer, |lexer, _| skip(lexer, depth + 1)),
-        b'[' => elements(lexer, |lexer| skip(lexer, depth + 1)),
-        b'-' | b'0'..=b'9' => lexer.number().ok().map(drop),
-        _ => lexer.literal().ok().map(drop),
-    }
-}
-
-/// Goes through an object; `at` stands on its brace, and at each call of `member` before a value.
-pub(crate) fn members<'a>(
-    lexer: &mut Lexer<'a>,
-    mut member: impl FnMut(&mut Lexer<'a>, Text<'a>) -> Option<()>,
-) -> Option<()> {
-    lexer.at += 1;
-    while lexer.after_space().ok()? != b'}' {
-        let key = lexer.string().ok()?;
-        lexer.after_space().ok()?;
-        lexer.at += 1;
-        member(lexer, key)?;
-        if lexer.after_space().ok()? == b',' {
-            lexer.at += 1;
+            }
+            value => {
+                write_key(key, &mut first, out);
+                write(value, out);
+            }
         }
     }
-    lexer.at += 1;
-    Some(())
+    out.push(b'}');
 }
 
-/// Goes through an array; `at` stands on its bracket, and at each call of `element` before a value.
-pub(crate) fn elements<'a>(lexer: &mut Lexer<'a>, mut element: impl FnMut(&mut Lexer<'a>) -> Option<()>) -> Option<()> {
-    lexer.at += 1;
-    while lexer.after_space().ok()? != b']' {
-        element(lexer)?;
-        if lexer.after_space().ok()? == b',' {
-            lexer.at += 1;
-        }
-    }
-    lexer.at += 1;
-    Some(())
-}
-
-fn write(node: &mut Node<'_>, out: &mut Vec<u8>) {
-    match node {
-        Node::Plain(lexeme) => out.extend_from_slice(lexeme),
-        Node::String(text) => write_text(*text, out),
-        Node::Array(elements) => {
+fn write(value: &Json<'_>, out: &mut Vec<u8>) {
+    match value {
+        Json::Null => out.extend_from_slice(b"null"),
+        Json::Bool(flag) => out.extend_from_slice(if *flag { b"true" } else { b"false" }),
+        Json::Number(number) => out.extend_from_slice(number.lexeme().as_bytes()),
+        Json::String(text) => write_text(text, out),
+        Json::Array(items) => {
             out.push(b'[');
-            for (index, element) in elements.iter_mut().enumerate() {
+            for (index, item) in items.iter().enumerate() {
                 if index > 0 {
                     out.push(b',');
                 }
-                write(element, out);
+                write(item, out);
             }
             out.push(b']');
         }
-        Node::Object(members) => {
-            sort(members);
-            out.push(b'{');
-            for (index, (key, value)) in members.iter_mut().enumerate() {
-                if index > 0 {
-                    out.push(b',');
-                }
-                write_text(*key, out);
-                out.push(b':');
-                write(value, out);
-            }
-            out.push(b'}');
-        }
+        Json::Object(object) => write_members(sorted(object).into_iter(), out),
     }
 }
 
-fn spells(text: Text<'_>, word: &str) -> bool {
-    if text.escaped { text.decode() == word } else { text.raw == word.as_bytes() }
+fn write_members<'t, 'a: 't>(members: impl Iterator<Item = (&'t str, &'t Json<'a>)>, out: &mut Vec<u8>) {
+    let mut first = true;
+    out.push(b'{');
+    for (key, value) in members {
+        write_key(key, &mut first, out);
+        write(value, out);
+    }
+    out.push(b'}');
 }
 
-fn sort(members: &mut [(Text<'_>, Node<'_>)]) {
+fn write_key(key: &str, first: &mut bool, out: &mut Vec<u8>) {
+    if !std::mem::take(first) {
+        out.push(b',');
+    }
+    write_text(key, out);
+    out.push(b':');
+}
+
+/// The members by their names' UTF-16 code units.
+fn sorted<'t, 'a>(object: &'t Object<'a>) -> Vec<(&'t str, &'t Json<'a>)> {
+    let mut members: Vec<_> = object.iter().collect();
     // Among ASCII, code units and bytes have one order.
-    if members.iter().all(|(key, _)| !key.escaped && key.raw.is_ascii()) {
-        members.sort_by(|(a, _), (b, _)| a.raw.cmp(b.raw));
+    if members.iter().all(|(key, _)| key.is_ascii()) {
+        members.sort_unstable_by_key(|(key, _)| *key);
     } else {
-        members.sort_by(|(a, _), (b, _)| a.decode().encode_utf16().cmp(b.decode().encode_utf16()));
+        members.sort_unstable_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
     }
+    members
 }
 
-fn write_text(text: Text<'_>, out: &mut Vec<u8>) {
+fn write_text(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    if text.escaped {
-        for byte in text.decode().bytes() {
+    let plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+    if text.bytes().all(plain) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        for byte in text.bytes() {
             match byte {
                 b'"' => out.extend_from_slice(b"\\\""),
                 b'\\' => out.extend_from_slice(b"\\\\"),
@@ -271,11 +188,9 @@ fn write_text(text: Text<'_>, out: &mut Vec<u8>) {
                 _ => out.push(byte),
             }
         }
-    } else {
-        out.extend_from_slice(text.raw);
     }
     out.push(b'"');
 }
 
-/// Bodies have some twelve to sixteen members; one allocation then suffices.
-const USUAL_MEMBERS: usize = 16;
+/// Most bodies have fewer.
+const USUAL_BYTES: usize = 2048;

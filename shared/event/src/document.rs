@@ -6,8 +6,7 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use ledgerline_json::{Flaw, Json};
 
 use crate::head::{Head, Scanner};
 
@@ -24,7 +23,7 @@ pub enum Rejection {
     NotObject,
     /// An object names one member twice.
     DuplicateKey,
-    /// A surrogate escape without its partner.
+    /// A surrogate escape without its partner, in a member's name.
     LoneSurrogate,
     /// A number beyond what a double holds.
     NumberOutOfRange,
@@ -109,6 +108,19 @@ impl fmt::Display for Rejection {
 
 impl std::error::Error for Rejection {}
 
+impl From<Flaw> for Rejection {
+    fn from(flaw: Flaw) -> Self {
+        match flaw {
+            Flaw::NotJson => Self::NotJson,
+            Flaw::NotUtf8 => Self::NotUtf8,
+            Flaw::DuplicateKey => Self::DuplicateKey,
+            Flaw::LoneSurrogate => Self::LoneSurrogate,
+            Flaw::NumberOutOfRange => Self::NumberOutOfRange,
+            Flaw::TooDeep => Self::TooDeep,
+        }
+    }
+}
+
 /// A part of a record.
 #[expect(
     clippy::large_enum_variant,
@@ -190,15 +202,13 @@ fn trim_end(bytes: &[u8]) -> &[u8] {
 
 /// Reads one document strictly: an I-JSON object, nothing after it but white space.
 ///
-/// It accepts exactly what [`split`] calls a document. Integers beyond 64 bits become doubles here; identity never
-/// rests on them, see [`crate::content_id()`].
-pub fn parse(document: &[u8]) -> Result<Value, Rejection> {
-    // serde_json's own limit is twice as deep, and it does not say which rule was broken: in both cases the lexer
-    // decides. The first pass over a good document is serde_json's alone.
-    let mut reader = serde_json::Deserializer::from_slice(document);
-    let value = Strict { depth: 0 }.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-    match value {
-        Ok(value @ Value::Object(_)) => Ok(value),
+/// It accepts exactly what [`split`] calls a document.
+///
+/// # Errors
+/// The reason for which [`split`] refuses it.
+pub fn parse(document: &[u8]) -> Result<Json<'_>, Rejection> {
+    match ledgerline_json::parse(document) {
+        Ok(value @ Json::Object(_)) => Ok(value),
         Ok(_) => Err(Rejection::NotObject),
         Err(_) => Err(reason(document)),
     }
@@ -210,84 +220,5 @@ fn reason(document: &[u8]) -> Rejection {
     match (fragments.next(), fragments.next()) {
         (Some(Fragment::Garbage(_, reason)), None) => reason,
         _ => Rejection::NotJson,
-    }
-}
-
-struct Strict {
-    depth: usize,
-}
-
-impl Strict {
-    fn inner<E: serde::de::Error>(&self) -> Result<Self, E> {
-        if self.depth < crate::scan::MAX_DEPTH {
-            Ok(Self { depth: self.depth + 1 })
-        } else {
-            Err(E::custom("too deep"))
-        }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Strict {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Strict {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an I-JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let inner_depth = self.inner::<A::Error>()?.depth;
-        let mut values = Vec::new();
-        while let Some(value) = seq.next_element_seed(Strict { depth: inner_depth })? {
-            values.push(value);
-        }
-        Ok(Value::Array(values))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let inner_depth = self.inner::<A::Error>()?.depth;
-        let mut members = Map::new();
-        while let Some(key) = map.next_key::<String>()? {
-            let value = map.next_value_seed(Strict { depth: inner_depth })?;
-            if members.insert(key, value).is_some() {
-                return Err(A::Error::custom("duplicate key"));
-            }
-        }
-        Ok(Value::Object(members))
     }
 }

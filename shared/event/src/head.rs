@@ -12,10 +12,11 @@ mod slots;
 
 pub(crate) use pass::Scanner;
 
+use ledgerline_json::lexer::Text;
+
 use crate::adapters::{entity_kind, is_record_id, org_of_source};
 use crate::catalogue::{LayerId, SPELLINGS, built_in};
 use crate::instant;
-use crate::scan::Text;
 
 /// A value that a head keeps: the inside of a string or a number's text.
 type Scalar<'a> = Text<'a>;
@@ -147,7 +148,7 @@ impl<'a> Head<'a> {
 
 /// The services that only the adapter of their events on the bus reads, whatever else these name.
 pub(crate) fn is_aws_service(source: &str) -> bool {
-    source.starts_with("aws.") && !source.starts_with("aws.partner")
+    source.starts_with("aws.") && source != "aws.partner" && !source.starts_with("aws.partner/")
 }
 
 /// How a document is put together, as far as the pass has come.

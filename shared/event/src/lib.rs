@@ -12,9 +12,9 @@ pub mod content_id;
 pub mod document;
 pub mod head;
 pub mod lineage;
-mod scan;
 pub mod sensitive;
 pub mod source_event;
+pub mod text_layer;
 
 pub use adapters::adapt;
 pub use content_id::{ContentId, content_id};

@@ -4,7 +4,8 @@
 //! into the field (a name, a number, a sentence) is ignored and the token is derived from the record's id. Provenance
 //! is written in one form of at most 512 characters; every earlier form is read.
 
-use serde_json::{Map, Value, json};
+use ledgerline_json::{Json, Object};
+use serde_json::{Map, json};
 use uuid::Uuid;
 
 /// The UUIDv5 namespace of derived tokens: UUIDv5 of `lineage.ledgerline` in the DNS namespace. Fixed for
@@ -48,20 +49,20 @@ pub(crate) enum Sent<'a> {
 }
 
 /// Reads what a source put where a token belongs.
-pub(crate) fn sent(value: &Value) -> Sent<'_> {
+pub(crate) fn sent<'a>(value: &'a Json<'a>) -> Sent<'a> {
     match value {
-        Value::String(text) if text.trim().is_empty() => Sent::Nothing,
-        Value::String(text) if looks_like_token(text) => Sent::Token(text),
-        Value::Null | Value::Bool(_) => Sent::Nothing,
+        Json::String(text) if text.trim().is_empty() => Sent::Nothing,
+        Json::String(text) if looks_like_token(text) => Sent::Token(text),
+        Json::Null | Json::Bool(_) => Sent::Nothing,
         _ => match (Provenance::read(value), value) {
             (Some(provenance), _) => Sent::Provenance(Box::new(provenance)),
             // What was wrapped is refused by itself, so that every wrapping of it is found alike.
-            (None, Value::String(text)) => {
-                let wrapped = in_text(text).and_then(|inner| Provenance::refused_id(&inner));
-                Sent::Refused(wrapped.unwrap_or_else(|| text.clone()))
+            (None, Json::String(text)) => {
+                let wrapped = in_text(text).and_then(|inner| Provenance::refused_id(&inner, NESTED_MAX));
+                Sent::Refused(wrapped.unwrap_or_else(|| text.clone().into_owned()))
             }
-            (None, Value::Number(number)) => Sent::Refused(number.to_string()),
-            (None, object) => Provenance::refused_id(object).map_or(Sent::Nothing, Sent::Refused),
+            (None, Json::Number(number)) => Sent::Refused(number.lexeme().to_owned()),
+            (None, object) => Provenance::refused_id(object, NESTED_MAX).map_or(Sent::Nothing, Sent::Refused),
         },
     }
 }
@@ -151,12 +152,12 @@ const NESTED_MAX: u8 = 4 * 2;
 const TEXT_BYTES_MAX: usize = 16 * 1024;
 
 /// The JSON object or text in a text.
-fn in_text(text: &str) -> Option<Value> {
+fn in_text(text: &str) -> Option<Json<'_>> {
     let holds_json = text.len() <= TEXT_BYTES_MAX && text.trim_start().starts_with(['{', '"']);
-    if holds_json { serde_json::from_str(text).ok() } else { None }
+    if holds_json { ledgerline_json::parse(text.as_bytes()).ok() } else { None }
 }
 
-fn id_in(object: &Map<String, Value>) -> Option<&Value> {
+fn id_in<'t, 'a>(object: &'t Object<'a>) -> Option<&'t Json<'a>> {
     ["id", "token", "lineageToken"].iter().find_map(|key| object.get(*key)).filter(|id| !id.is_null())
 }
 
@@ -179,27 +180,27 @@ impl Provenance {
     /// Reads any form: a bare token, the object, either of them as JSON in a string, and that again, with members that later
     /// minor versions add. Middleware that is passed twice puts the whole into the `id` of another: the innermost is the token, what is
     /// told of it is the outermost. `None` if there is no token in it.
-    pub fn read(value: &Value) -> Option<Self> {
+    pub fn read(value: &Json<'_>) -> Option<Self> {
         Self::read_nested(value, NESTED_MAX)
     }
 
-    fn read_nested(value: &Value, nested: u8) -> Option<Self> {
+    fn read_nested(value: &Json<'_>, nested: u8) -> Option<Self> {
         match value {
-            Value::Object(object) => Self::read_object(object, nested),
-            Value::String(text) if looks_like_token(text) => Some(Self::bare(text)),
-            Value::String(text) if nested > 0 => Self::read_nested(&in_text(text)?, nested - 1),
+            Json::Object(object) => Self::read_object(object, nested),
+            Json::String(text) if looks_like_token(text) => Some(Self::bare(text)),
+            Json::String(text) if nested > 0 => Self::read_nested(&in_text(text)?, nested - 1),
             _ => None,
         }
     }
 
-    fn read_object(object: &Map<String, Value>, nested: u8) -> Option<Self> {
+    fn read_object(object: &Object<'_>, nested: u8) -> Option<Self> {
         let id = id_in(object)?;
         let token = Self::read_nested(id, nested.checked_sub(1)?)?.token;
-        let metadata = object.get("metadata").and_then(Value::as_object).unwrap_or(object);
-        let text = |key: &str| metadata.get(key).and_then(Value::as_str).map(str::to_owned);
+        let metadata = object.get("metadata").and_then(Json::as_object).unwrap_or(object);
+        let text = |key: &str| metadata.get(key).and_then(Json::as_str).map(str::to_owned);
         let version = match metadata.get("version") {
-            Some(Value::String(version)) => version.clone(),
-            Some(Value::Number(version)) => version.to_string(),
+            Some(Json::String(version)) => version.clone().into_owned(),
+            Some(Json::Number(version)) => version.lexeme().to_owned(),
             _ => "1.0".to_owned(),
         };
         Some(Self {
@@ -213,20 +214,21 @@ impl Provenance {
     }
 
     /// What stands for a token in an object that holds none.
-    fn refused_id(object: &Value) -> Option<String> {
-        let mut value = id_in(object.as_object()?)?.clone();
-        for _ in 0..NESTED_MAX {
-            match &value {
-                Value::Number(number) => return Some(number.to_string()),
-                Value::String(text) => match in_text(text) {
-                    Some(inner) => value = inner,
-                    None => return Some(text.clone()),
-                },
-                Value::Object(object) => value = id_in(object)?.clone(),
-                _ => return None,
-            }
+    fn refused_id(object: &Json<'_>, nested: u8) -> Option<String> {
+        let nested = nested.checked_sub(1)?;
+        Self::refused_in(id_in(object.as_object()?)?, nested)
+    }
+
+    fn refused_in(id: &Json<'_>, nested: u8) -> Option<String> {
+        match id {
+            Json::Number(number) => Some(number.lexeme().to_owned()),
+            Json::Object(_) => Self::refused_id(id, nested),
+            Json::String(text) => match in_text(text) {
+                Some(inner) => Self::refused_in(&inner, nested.checked_sub(1)?),
+                None => Some(text.clone().into_owned()),
+            },
+            _ => None,
         }
-        None
     }
 
     /// The stored form. A list of masked names that does not fit is written as its count and `policy_hash`; a processor
@@ -274,14 +276,14 @@ fn clip(hash: &str) -> String {
     hash.chars().filter(char::is_ascii_alphanumeric).take(64).collect()
 }
 
-fn read_masked(masked: Option<&Value>) -> Masked {
+fn read_masked(masked: Option<&Json<'_>>) -> Masked {
     match masked {
-        Some(Value::Array(names)) => {
+        Some(Json::Array(names)) => {
             Masked::Names(names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect())
         }
-        Some(Value::Object(counted)) => Masked::Count {
-            count: counted.get("count").and_then(Value::as_u64).unwrap_or_default(),
-            policy: counted.get("policy").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        Some(Json::Object(counted)) => Masked::Count {
+            count: counted.get("count").and_then(Json::as_u64).unwrap_or_default(),
+            policy: counted.get("policy").and_then(Json::as_str).unwrap_or_default().to_owned(),
         },
         _ => Masked::Names(Vec::new()),
     }
@@ -289,7 +291,14 @@ fn read_masked(masked: Option<&Value>) -> Masked {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
+
+    fn read_form(form: &Value) -> Option<Provenance> {
+        let text = form.to_string();
+        Provenance::read(&ledgerline_json::parse(text.as_bytes()).unwrap())
+    }
 
     const TOKEN: &str = "bd86e063-8107-5582-8732-b94e6fbe5587";
 
@@ -364,25 +373,25 @@ mod tests {
             json!({"token": TOKEN, "version": 1}),
         ];
         for form in &forms {
-            assert_eq!(Provenance::read(form).map(|read| read.token).as_deref(), Some(TOKEN), "{form}");
+            assert_eq!(read_form(form).map(|read| read.token).as_deref(), Some(TOKEN), "{form}");
         }
         // What passed the same middleware again, and again.
         let mut passed = json!({"id": "lt-98765", "metadata": {"status": "0"}});
         for time in 1..=3 {
             passed = json!({"id": passed.to_string(), "metadata": {"status": time.to_string()}});
-            let read = Provenance::read(&json!(passed.to_string())).unwrap();
+            let read = read_form(&json!(passed.to_string())).unwrap();
             assert_eq!((read.token.as_str(), read.status), ("lt-98765", Some(time.to_string())));
         }
         for _ in 0..20 {
             passed = json!({"id": passed.clone()});
         }
-        assert_eq!(Provenance::read(&passed), None);
-        let read = Provenance::read(&object).unwrap();
+        assert_eq!(read_form(&passed), None);
+        let read = read_form(&object).unwrap();
         assert_eq!(read.version, "1.7");
         assert_eq!(read.processed_at_ms, Some(1_772_460_000_000));
         assert_eq!(read.masked, Masked::Names(vec!["ani".to_owned()]));
         for none in [json!(null), json!(7), json!("John Smith"), json!({"id": "John Smith"}), json!("{\"id\":")] {
-            assert_eq!(Provenance::read(&none), None, "{none}");
+            assert_eq!(read_form(&none), None, "{none}");
         }
     }
 
@@ -398,7 +407,7 @@ mod tests {
             };
             let text = written.write(&"a".repeat(64));
             assert!(text.chars().count() <= PROVENANCE_CHARS_MAX, "{names}: {}", text.len());
-            let read = Provenance::read(&json!(text)).unwrap();
+            let read = read_form(&json!(text)).unwrap();
             assert_eq!((read.token.as_str(), read.processed_at_ms), (TOKEN, written.processed_at_ms));
             match read.masked {
                 Masked::Names(read_names) => assert_eq!(read_names.len(), names),

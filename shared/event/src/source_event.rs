@@ -8,9 +8,9 @@ use std::fmt;
 
 use ledgerline_privacy::identifier::Kind;
 use ledgerline_privacy::personal::Personal;
-use serde_json::Value;
+use ledgerline_json::{Json, Stated};
 
-use crate::catalogue::MemberPath;
+use crate::catalogue::{KindId, MemberPath};
 use crate::lineage::Provenance;
 
 /// What an adapter needs to know beside the document.
@@ -18,6 +18,9 @@ use crate::lineage::Provenance;
 pub struct Context<'a> {
     /// The organisation of events that name none.
     pub default_org: &'a str,
+    /// The sources whose records may have numbers as long as telephones' for ids: by the name that an envelope or the event itself
+    /// gives, or by the adapter's.
+    pub numeric_id_sources: &'a [String],
 }
 
 /// One source event in canonical terms.
@@ -30,6 +33,8 @@ pub struct SourceEvent<'a> {
     pub topic: Cow<'a, str>,
     /// The version that the source states, or `unknown`.
     pub schema_version: Cow<'a, str>,
+    /// The kind of event.
+    pub(crate) kind: KindId,
     /// The kind of event from a closed vocabulary: `customer.start`…`other`.
     pub event_type: &'static str,
     /// The process-mining name: `Customer connected`…
@@ -71,6 +76,9 @@ pub struct SourceEvent<'a> {
     pub fields: Vec<Field<'a>>,
     /// The source's word for the outcome is in no row of the look-up.
     pub unknown_outcome: bool,
+    /// A text in it was damaged before it came: half of a surrogate pair, or the mark of a character that another program could not
+    /// read. Such a text is masked, whatever its field's rule.
+    pub damaged: bool,
     /// Identifiers of the customer's side only.
     pub identifiers: Vec<(Kind, Personal)>,
     /// Keys that no adapter knows, with the kind of their value; never a value.
@@ -183,7 +191,7 @@ pub struct Field<'a> {
     /// The canonical name: a silver column, or the source's name in snake case.
     pub name: &'static str,
     /// The raw value; one that follows from others, such as a duration between two times, is the event's own.
-    pub value: Cow<'a, Value>,
+    pub value: Stated<'a>,
 }
 
 impl fmt::Debug for Field<'_> {
@@ -226,14 +234,14 @@ pub enum JsonKind {
 
 impl JsonKind {
     /// The kind of `value`.
-    pub fn of(value: &Value) -> Self {
+    pub fn of(value: &Json<'_>) -> Self {
         match value {
-            Value::Null => Self::Null,
-            Value::Bool(_) => Self::Bool,
-            Value::Number(_) => Self::Number,
-            Value::String(_) => Self::String,
-            Value::Array(_) => Self::Array,
-            Value::Object(_) => Self::Object,
+            Json::Null => Self::Null,
+            Json::Bool(_) => Self::Bool,
+            Json::Number(_) => Self::Number,
+            Json::String(_) => Self::String,
+            Json::Array(_) => Self::Array,
+            Json::Object(_) => Self::Object,
         }
     }
 

@@ -8,9 +8,12 @@
     reason = "a test fails by panicking and says aloud what it skips"
 )]
 
+mod support;
+
 use ledgerline_event::document::{Fragment, Rejection, parse, split};
 use proptest::prelude::*;
 use serde_json::Value;
+use support::plain;
 
 /// Fragments as text: documents as they are, garbage with its reason.
 fn fragments(record: &[u8]) -> Vec<(String, Option<Rejection>)> {
@@ -88,9 +91,8 @@ fn each_reason_is_given_for_what_it_means() {
         (b"-1.5e3", Rejection::NotObject),
         (b"null", Rejection::NotObject),
         (b"{\"a\":1,\"a\":1}", Rejection::DuplicateKey),
-        (b"{\"a\":\"\\ud800\"}", Rejection::LoneSurrogate),
         (b"{\"\\udc00\":1}", Rejection::LoneSurrogate),
-        (b"{\"a\":\"\\ud800\\u0041\"}", Rejection::LoneSurrogate),
+        (b"{\"\\ud800\\u0041\":1}", Rejection::LoneSurrogate),
         (b"{\"a\":1e400}", Rejection::NumberOutOfRange),
         (deep.as_bytes(), Rejection::TooDeep),
         (deep_object.as_bytes(), Rejection::TooDeep),
@@ -98,7 +100,7 @@ fn each_reason_is_given_for_what_it_means() {
     for (record, reason) in cases {
         let shown = String::from_utf8_lossy(&record[..record.len().min(40)]).into_owned();
         assert_eq!(only_reason(record), Some(reason), "{shown}");
-        assert_eq!(parse(record), Err(reason), "{shown}");
+        assert_eq!(parse(record).err(), Some(reason), "{shown}");
     }
     let repeated = format!("{{{many}\"k7\":1}}");
     assert_eq!(only_reason(repeated.as_bytes()), Some(Rejection::DuplicateKey));
@@ -248,9 +250,9 @@ proptest! {
     }
 
     #[test]
-    fn serde_and_the_lexer_agree_on_every_document(document in object_of(json())) {
+    fn serde_and_the_tree_agree_on_every_document(document in object_of(json())) {
         let text = serde_json::to_vec(&document).unwrap();
-        prop_assert_eq!(parse(&text), Ok(Value::Object(document)));
+        prop_assert_eq!(parse(&text).map(|tree| plain(&tree)), Ok(Value::Object(document)));
         prop_assert_eq!(only_reason(&text), None);
     }
 }
@@ -281,9 +283,9 @@ fn hostile_events_of_a_megabyte_are_adapted_named_and_split_in_linear_time() {
     ] {
         let started = std::time::SystemTime::now();
         let value = parse(document.as_bytes()).unwrap();
-        let read = ledgerline_event::adapt(&value, &ledgerline_event::Context { default_org: "acme" });
+        let read = ledgerline_event::adapt(&value, &ledgerline_event::Context { default_org: "acme", numeric_id_sources: &[] });
         if let Ok(event) = &read {
-            ledgerline_event::content_id(event, document.as_bytes());
+            ledgerline_event::content_id(event, &value);
         }
         if let Some(batch) = ledgerline_event::batch::split(document.as_bytes()) {
             assert_eq!(batch.documents().map(|one| one.len()).sum::<usize>(), batch.bytes());

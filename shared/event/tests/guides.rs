@@ -14,7 +14,7 @@ use ledgerline_event::{Context, SourceEvent, adapt, batch, catalogue, instant, s
 use ledgerline_privacy::PseudonymKey;
 use serde_json::{Map, Value, json};
 
-const CONTEXT: Context<'_> = Context { default_org: "acme" };
+const CONTEXT: Context<'_> = Context { default_org: "acme", numeric_id_sources: &[] };
 
 /// The files; `guide-readings.json` has one row for each event in them.
 const FILES: [&str; 17] = [
@@ -86,7 +86,7 @@ fn key() -> PseudonymKey {
 fn pseudonym(name: &str, raw: &Value) -> Value {
     let policy = catalogue::built_in().policy();
     let name = policy.stored_names().find(|stored| *stored == name).unwrap_or_else(|| panic!("{name} is not stored"));
-    policy.mask(&key(), [(name, raw)]).clear[0].1.to_json()
+    policy.mask(&key(), [(name, &ledgerline_json::parse(raw.to_string().as_bytes()).unwrap())]).clear[0].1.to_json()
 }
 
 /// What one document becomes, in the members of a reading.

@@ -13,7 +13,7 @@ use ledgerline_event::{Context, adapt};
 use proptest::prelude::*;
 use serde_json::Value;
 
-const CONTEXT: Context<'_> = Context { default_org: "default" };
+const CONTEXT: Context<'_> = Context { default_org: "default", numeric_id_sources: &[] };
 
 /// A member as it is written: its key, in whichever spelling, and its value.
 type Member = (String, String);

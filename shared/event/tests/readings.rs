@@ -4,17 +4,19 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use ledgerline_event::document::{Fragment, Rejection, parse, split};
+mod support;
+
+use ledgerline_event::document::{Fragment, Rejection, split};
 use ledgerline_event::source_event::Links;
 use ledgerline_event::{Context, LineageFrom, SourceEvent, adapt, content_id};
 use ledgerline_privacy::Kind;
 use serde_json::{Value, json};
+use support::{plain, tree};
 
 const AT: &str = "2026-03-02T14:00:00Z";
 
 fn read<T>(document: &Value, check: impl FnOnce(Result<SourceEvent<'_>, Rejection>) -> T) -> T {
-    let document = parse(document.to_string().as_bytes()).unwrap();
-    check(adapt(&document, &Context { default_org: "acme" }))
+    check(adapt(tree(document), &Context { default_org: "acme", numeric_id_sources: &[] }))
 }
 
 /// Event type and record id.
@@ -34,13 +36,12 @@ fn identifiers(document: &Value) -> Vec<(Kind, String)> {
 
 fn field(document: &Value, name: &str) -> Option<Value> {
     read(document, |event| {
-        event.unwrap().fields.iter().find(|field| field.name == name).map(|field| field.value.clone().into_owned())
+        event.unwrap().fields.iter().find(|field| field.name == name).map(|field| plain(&field.value))
     })
 }
 
 fn id_of(document: &Value) -> [u8; 32] {
-    let bytes = document.to_string().into_bytes();
-    read(document, |event| *content_id(&event.unwrap(), &bytes).as_bytes())
+    read(document, |event| *content_id(&event.unwrap(), tree(document)).as_bytes())
 }
 
 /// One event of interaction `i-1`, with these members beside.

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use ledgerline_event::adapters::adapt;
+use ledgerline_event::document;
 use ledgerline_event::catalogue;
 use ledgerline_event::source_event::{Context, Record, SourceEvent};
 use ledgerline_lake::ObjectId;
@@ -133,7 +134,9 @@ fn planted_body(planted: &str) -> Value {
 }
 
 fn assert_nothing_stored(document: &Value, planted: &str) {
-    let event = adapt(document, &Context { default_org: "acme" }).unwrap();
+    let text = document.to_string();
+    let document = document::parse(text.as_bytes()).unwrap();
+    let event = adapt(&document, &Context { default_org: "acme", numeric_id_sources: &[] }).unwrap();
     for text in stored(&event) {
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
         assert!(!text.contains(planted), "{planted} in {text}");
@@ -168,6 +171,7 @@ fn stored(event: &SourceEvent<'_>) -> Vec<String> {
         occurred_at_ms: event.occurred_at_ms,
         time_from_envelope: false,
         zone_assumed: false,
+        flaws: None,
         sequence: event.sequence,
         event_rank: event.rank,
         ingested_at_ms: None,

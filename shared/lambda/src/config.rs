@@ -71,6 +71,19 @@ impl Env {
         self.problem(name, problem, remedy);
     }
 
+    /// `true` or `false`, or `default` where the variable is absent.
+    pub fn flag(&mut self, name: &str, default: bool) -> bool {
+        match self.get(name).as_deref() {
+            None => default,
+            Some("true") => true,
+            Some("false") => false,
+            Some(_) => {
+                self.problem(name, "is not a flag", "set true or false");
+                default
+            }
+        }
+    }
+
     /// The end of reading.
     ///
     /// # Errors

@@ -114,6 +114,10 @@ pub struct Identifier {
 impl Identifier {
     /// Normalises a raw value; `None` when it names nobody. `calling_code` is where national numbers belong to.
     pub fn parse(kind: Kind, raw: &str, calling_code: CallingCode) -> Option<Self> {
+        // Of a text that was damaged on its way nobody knows whom it named.
+        if raw.contains(ledgerline_json::DAMAGE) {
+            return None;
+        }
         let value = match kind {
             Kind::Phone => phone::normalise(raw, calling_code)?,
             Kind::Email => normalise_email(raw)?,

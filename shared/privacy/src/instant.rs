@@ -5,7 +5,7 @@
 //! whose length names no unit is not a time, and a civil time without an offset is marked. No input panics or takes more
 //! than linear time. Left out: names of zones, which are skipped; dates without a time of day; and the clock.
 
-use serde_json::Value;
+use ledgerline_json::Json;
 
 /// 9999-12-31T23:59:59.999Z: the last instant that RFC 3339 can write.
 pub const MAX_MS: i64 = 253_402_300_799_999;
@@ -60,21 +60,17 @@ pub fn read(text: &str) -> Option<Instant> {
 }
 
 /// [`read`] of a JSON string or number.
-pub fn read_value(value: &Value) -> Option<Instant> {
-    let spelled = match value {
-        Value::String(text) => spelled(text),
-        Value::Number(number) => match number.as_u64() {
-            Some(whole) => count(whole, whole.checked_ilog10()? + 1, ""),
-            None => double(number.as_f64()?),
-        },
+pub fn read_value(value: &Json<'_>) -> Option<Instant> {
+    match value {
+        Json::String(text) => read(text),
+        Json::Number(number) => read_number(number.lexeme()),
         _ => None,
-    };
-    spelled.and_then(within_reach)
+    }
 }
 
-/// What [`read_value`] makes of the JSON number with this text. It differs from [`read`], which takes digits as they
-/// stand, where a double does not hold them all: `1772460000.350999999` is …351 as a number and …350 as a text.
-pub fn read_number(text: &str) -> Option<Instant> {
+/// The instant that a JSON number is. It differs from [`read`], which takes digits as they stand, where a double does not hold
+/// them all: `1772460000.350999999` is …351 as a number, to every program that sends it, and …350 as a text.
+fn read_number(text: &str) -> Option<Instant> {
     let number = Number::of(text)?;
     let spelled = if number.is_whole() { number.spelled() } else { double(text.parse().ok()?) };
     spelled.and_then(within_reach)
@@ -86,7 +82,7 @@ pub fn parse(text: &str) -> Option<i64> {
 }
 
 /// The milliseconds of [`read_value`].
-pub fn parse_value(value: &Value) -> Option<i64> {
+pub fn parse_value(value: &Json<'_>) -> Option<i64> {
     read_value(value).map(|instant| instant.ms)
 }
 
@@ -108,7 +104,7 @@ pub fn spelled(text: &str) -> Option<Spelled> {
 }
 
 /// Whether a JSON text spells an instant, be it one that [`read`] does not reach: `0001-01-01T00:00:00Z`.
-pub fn is_spelled(value: &Value) -> bool {
+pub fn is_spelled(value: &Json<'_>) -> bool {
     value.as_str().is_some_and(|text| spelled(text).is_some())
 }
 

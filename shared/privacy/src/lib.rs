@@ -22,3 +22,4 @@ pub use identifier::{CallingCode, Identifier, Kind};
 pub use personal::Personal;
 pub use policy::{FieldRule, Masked, Policy, Rule, Store};
 pub use pseudonym::{EventId, EventKey, KeyRing, Pseudonym, PseudonymKey};
+pub use vocabulary::MEDIA;

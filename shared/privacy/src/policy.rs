@@ -10,8 +10,8 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use ledgerline_json::Json;
 use serde::Deserialize;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::clear::Clear;
@@ -144,14 +144,12 @@ impl Policy {
     }
 
     /// Splits fields into what may be stored and the names of the rest. `null` is neither: it says nothing.
-    pub fn mask<'v>(&self, key: &PseudonymKey, fields: impl IntoIterator<Item = (&'static str, &'v Value)>) -> Masked {
+    pub fn mask<'v>(&self, key: &PseudonymKey, fields: impl IntoIterator<Item = (&'static str, &'v Json<'v>)>) -> Masked {
         let fields = fields.into_iter();
         let mut result = Masked { clear: Vec::with_capacity(fields.size_hint().0), masked: Vec::new() };
         for (name, value) in fields {
-            match value {
-                Value::Null => {}
-                Value::String(text) => self.mask_one(key, name, Raw::Text(text), &mut result),
-                other => self.mask_one(key, name, Raw::Json(other), &mut result),
+            if !value.is_null() {
+                self.mask_one(key, name, Raw::of(value), &mut result);
             }
         }
         result
@@ -202,20 +200,6 @@ impl Policy {
         self.by_name.get(name).map(|at| &self.fields[*at])
     }
 }
-
-/// Whether the policy drops an event before it is claimed, counted as filtered. The built-in policy drops what AWS
-/// services say about themselves on the bus: they are about no interaction. `source` is the event's source as its
-/// adapter named it (`aws-service`) or as its envelope spells it (`aws.s3`); a partner's events are not AWS' own.
-pub fn filters(source: &str, _topic: &str) -> bool {
-    source == AWS_SERVICE || (source.starts_with("aws.") && !is_partner(source))
-}
-
-fn is_partner(source: &str) -> bool {
-    source == "aws.partner" || source.starts_with("aws.partner/")
-}
-
-/// What the event adapters call the source of an AWS service's own event.
-const AWS_SERVICE: &str = "aws-service";
 
 #[cfg(test)]
 mod tests;

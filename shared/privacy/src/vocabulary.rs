@@ -45,7 +45,7 @@ pub(crate) const ALL: &[Vocabulary] = &[
 ];
 
 /// What carried the interaction: the models' media types and the flat shapes' channels.
-const MEDIA: &[&str] = &[
+pub const MEDIA: &[&str] = &[
     "CALLBACK", "CHAT", "COBROWSE", "EMAIL", "INTERNALMESSAGE", "MESSAGE", "PHONE", "SCREENMONITORING", "SCREENSHARE",
     "SMS", "SOCIAL", "UNKNOWN", "VIDEO", "VOICE", "WEBCHAT",
 ];

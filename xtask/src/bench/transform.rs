@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::io::Read as _;
 
 use hmac::{KeyInit as _, Mac as _};
-use ledgerline_event::catalogue::built_in;
+use ledgerline_event::catalogue::{Switches, built_in};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, Plan};
 use ledgerline_ledger::log::LogId;
@@ -26,6 +26,8 @@ pub(super) fn settings() -> Result<Settings, Fault> {
         bronze_bucket: "bench".to_owned(),
         default_org: "bench".to_owned(),
         calling_code: CallingCode::NANP,
+        switches: Switches::default(),
+        numeric_id_sources: Vec::new(),
         claim_days: 400,
         fan_out_cap: 5_000,
         policy_hash: policy.hash(),
@@ -56,9 +58,9 @@ pub(super) fn transformed(settings: &Settings, object: ObjectId, bronze: &[u8]) 
     let planned = owned.len() as u64;
     let counts = Counts {
         input: read.input,
-        filtered: read.filtered,
+        filtered: read.filtered.values().sum(),
         duplicate: read.repeated,
-        quarantined: read.quarantined,
+        quarantined: read.quarantined.values().sum(),
         planned,
     };
     let plan = output::plan(object, "bronze/bench", &owned, &logs, counts).map_err(|error| broken(&error))?;

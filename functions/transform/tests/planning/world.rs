@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use ledgerline_event::catalogue::Switches;
 use ledgerline_lake::bronze::{NewEvent, write_event};
 use ledgerline_lambda::clock::FixedClock;
 use ledgerline_privacy::{EventKey, KeyRing, PseudonymKey};
@@ -155,6 +156,8 @@ pub(crate) fn settings(fan_out_cap: u64) -> Settings {
         deployment_id: "test".into(),
         default_org: "acme".into(),
         calling_code: "1".parse().unwrap(),
+        switches: Switches::default(),
+        numeric_id_sources: Vec::new(),
         control_table: String::new(),
         index_table: String::new(),
         keys_table: String::new(),

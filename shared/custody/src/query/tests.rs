@@ -1,6 +1,6 @@
 use ledgerline_privacy::PseudonymKey;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 

@@ -5,11 +5,11 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use ledgerline_json::{Json, Object};
 
 use super::fields::take_fields;
 use super::identity::identify;
-use super::layers::{Layers, Members, Object};
+use super::layers::{Layers, Members};
 use super::{hooks, is_stated_org, names_nothing, org_of_source, record};
 use crate::catalogue::{Catalogue, KindId, KindRule, NameId, Shape, ShapeHook, Topic, When, says_something};
 use crate::document::Rejection;
@@ -25,18 +25,19 @@ pub(super) struct Reading<'a> {
     pub(super) layers: Layers<'a>,
     /// The objects whose members are read as the event's own, by the name of each: bags, and bags inside them.
     pub(super) bags: Vec<(NameId, Members<'a>)>,
-    /// The envelope's `source`.
+    /// The `source` of the event bus' envelope, and its `detail-type`.
     pub(super) source: Option<&'a str>,
     pub(super) detail_type: Option<&'a str>,
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn of(catalogue: &'static Catalogue, document: &'a Object, context: &Context<'a>) -> Self {
+    pub(super) fn of(catalogue: &'static Catalogue, document: &'a Object<'a>, context: &Context<'a>) -> Self {
         let layers = Layers::of(catalogue, document);
         let mut bags = Vec::new();
         take_bags(catalogue, &layers.own().members, &mut bags, BAGS_DEEP);
-        let text = |key: &str| document.get(key).and_then(Value::as_str);
-        let (source, detail_type) = (text("source"), text("detail-type"));
+        // Of several envelopes the bus' own is the innermost that names a type.
+        let bus = layers.envelopes().find(|layer| layer.text("detail-type").is_some()).unwrap_or(layers.root());
+        let (source, detail_type) = (bus.text("source"), bus.text("detail-type"));
         Self { catalogue, context: *context, layers, bags, source, detail_type }
     }
 
@@ -56,17 +57,22 @@ impl<'a> Reading<'a> {
 
     /// Reads the document by the first shape that it has.
     pub(super) fn event(self) -> Result<SourceEvent<'a>, Rejection> {
-        let shape = self.catalogue.shapes.iter().find(|shape| self.has(shape)).ok_or(Rejection::NoRecord)?;
+        let shape = self.shape().ok_or(Rejection::NoRecord)?;
         let record = match shape.hook {
             Some(ShapeHook::AwsService) => hooks::aws_service(&self)?,
             _ => self.record(shape)?,
         };
         let (kind, topic, media) = self.kind_and_topic(shape);
-        let (at, time_from_envelope) = self.occurred(shape)?;
+        let (at, time_from_envelope) = match (self.occurred(shape), shape.hook) {
+            // It is filtered by its source alone, so that its time is nobody's.
+            (Err(_), Some(ShapeHook::AwsService)) => (Instant { ms: 0, zone_assumed: false }, true),
+            (occurred, _) => occurred?,
+        };
         let lineage = self.lineage(&record);
         let (kind_id, activity) = self.refined(kind);
         let kind = self.catalogue.kind(kind_id);
         let mut event = SourceEvent {
+            kind: kind_id,
             org: self.org(),
             source: shape.source,
             topic,
@@ -91,6 +97,7 @@ impl<'a> Reading<'a> {
             links: if kind.widen { Links::WidenOnly } else { Links::Create },
             fields: Vec::with_capacity(self.own().len() + 2),
             unknown_outcome: false,
+            damaged: false,
             identifiers: Vec::new(),
             extra: Vec::new(),
             body: self.body(shape),
@@ -105,17 +112,22 @@ impl<'a> Reading<'a> {
         Ok(event)
     }
 
+    /// The first shape that the document has.
+    pub(super) fn shape(&self) -> Option<&'static Shape> {
+        self.catalogue.shapes.iter().find(|shape| self.has(shape))
+    }
+
     /// Whether the document has this shape.
     fn has(&self, shape: &Shape) -> bool {
         let (catalogue, own) = (self.catalogue, self.own());
         let is_word = |(name, word): &(NameId, &str)| {
-            own.get(*name).and_then(Value::as_str).is_some_and(|text| text.eq_ignore_ascii_case(word))
+            own.get(*name).and_then(Json::as_str).is_some_and(|text| text.eq_ignore_ascii_case(word))
         };
         shape.layer.is_none_or(|layer| self.layers.own().id == layer)
             && (shape.hook != Some(ShapeHook::AwsService) || hooks::is_aws_service(self))
             && shape.topic.as_ref().is_none_or(|topic| self.has_topic(topic))
             && shape.presence.is_met(|path| own.says(catalogue, path))
-            && shape.objects.iter().all(|name| own.get(*name).is_some_and(Value::is_object))
+            && shape.objects.iter().all(|name| own.get(*name).is_some_and(Json::is_object))
             && shape.equals.iter().all(is_word)
             && !(shape.anonymous && record::is_named(self))
     }
@@ -135,8 +147,9 @@ impl<'a> Reading<'a> {
             return (kind, topic, None);
         }
         let topic = match (&shape.topic, shape.hook) {
-            (Some(topic), _) => Cow::Borrowed(topic.template),
-            (None, Some(_)) => self.detail_type.map_or(Cow::Borrowed("unknown"), hooks::template),
+            (Some(Topic { template: Some(template), .. }), _) => Cow::Borrowed(*template),
+            (Some(_), _) => self.topic(),
+            (None, Some(_)) => self.topic(),
             (None, None) => Cow::Borrowed(shape.source),
         };
         let (kind, media) = match shape.kind {
@@ -151,11 +164,17 @@ impl<'a> Reading<'a> {
         (shape.otherwise.filter(|_| kind == other).unwrap_or(kind), topic, media)
     }
 
+    /// The topic as it is called, its ids taken out.
+    pub(super) fn topic(&self) -> Cow<'a, str> {
+        let named = [self.detail_type, self.topic_name()].into_iter().flatten();
+        named.map(hooks::template).find(|topic| topic != hooks::UNKNOWN).unwrap_or(Cow::Borrowed(hooks::UNKNOWN))
+    }
+
     /// The kind of a flat event: by the Genesys topic that it was made from, by the first of its words that is known, or by the state that
     /// it reached where the word says only that the state changed. A bag's words count where the event has none of its own.
     fn kind_of_words(&self) -> (KindId, Option<&'static str>) {
         let (catalogue, shared) = (self.catalogue, &self.catalogue.shared);
-        let topic = self.own().get(shared.topic_name).and_then(Value::as_str).and_then(hooks::conversation_topic);
+        let topic = self.own().get(shared.topic_name).and_then(Json::as_str).and_then(hooks::conversation_topic);
         if let Some(kind) = topic.and_then(|suffix| catalogue.kind_of_topic(suffix)) {
             return (kind, None);
         }
@@ -166,15 +185,16 @@ impl<'a> Reading<'a> {
             said.collect()
         };
         let own = words(self.own(), &shared.kind_word);
-        let said = match own.is_empty() {
-            false => own,
-            true => self.bags.iter().flat_map(|(_, bag)| words(bag, &shared.kind_word)).collect(),
+        let in_bags = || self.bags.iter().flat_map(|(_, bag)| words(bag, &shared.kind_word)).collect();
+        let said: Vec<&str> = if own.is_empty() { in_bags() } else { own };
+        let known = |said: &[&str]| said.iter().map(|word| catalogue.kind_of_word(word)).find(|(kind, _)| *kind != other);
+        // What wraps an event may tell its type where it tells none itself; such types often begin with a domain.
+        let around = || {
+            let layers = self.layers.inside_out().skip(1).filter(|_| said.is_empty());
+            let words: Vec<&str> = layers.flat_map(|layer| words(&layer.members, &shared.kind_word)).collect();
+            known(&words.into_iter().map(hooks::without_domain).collect::<Vec<_>>())
         };
-        let (kind, media) = said
-            .iter()
-            .map(|word| catalogue.kind_of_word(word))
-            .find(|(kind, _)| *kind != other)
-            .unwrap_or((other, None));
+        let (kind, media) = known(&said).or_else(around).unwrap_or((other, None));
         if kind == state {
             let mut reached = self.own_and_bags().flat_map(|members| words(members, &shared.state));
             let known = reached.find_map(|said| Some(catalogue.kind_of_word(said).0).filter(|kind| *kind != other));
@@ -191,7 +211,7 @@ impl<'a> Reading<'a> {
             When::Is(member, words) => self
                 .own()
                 .get(*member)
-                .and_then(Value::as_str)
+                .and_then(Json::as_str)
                 .is_some_and(|said| words.iter().any(|word| said.eq_ignore_ascii_case(word))),
             When::Empty(names) => {
                 let all = self.own_and_bags().flat_map(|members| names.iter().filter_map(|name| members.get(*name)));
@@ -208,8 +228,10 @@ impl<'a> Reading<'a> {
     fn occurred(&self, shape: &Shape) -> Result<(Instant, bool), Rejection> {
         for (depth, layer) in self.layers.inside_out().enumerate() {
             let names = if depth == 0 { &shape.time } else { &self.catalogue.shared.time };
-            let mut said =
-                names.iter().filter_map(|name| layer.members.get(*name)).filter(|value| says_something(value));
+            let mut said = names
+                .iter()
+                .filter_map(|path| layer.members.at(self.catalogue, path))
+                .filter(|value| says_something(value));
             if let Some(value) = said.next() {
                 // A time that no calendar of ours reaches is one all the same.
                 let beyond = || if instant::is_spelled(value) { Rejection::ImplausibleTime } else { Rejection::NoTime };
@@ -219,13 +241,14 @@ impl<'a> Reading<'a> {
         Err(Rejection::NoTime)
     }
 
-    /// The organisation: the partner source's, else the event's, else the default.
+    /// The organisation: the partner source's, wherever an envelope names it, else the event's, else the default.
     fn org(&self) -> Cow<'a, str> {
-        if let Some(org) = self.source.and_then(org_of_source) {
+        let sources = self.layers.envelopes().filter_map(|layer| layer.text("source"));
+        if let Some(org) = sources.filter_map(org_of_source).next() {
             return Cow::Borrowed(org);
         }
         let stated = |members: &Members<'a>| {
-            let stated = |value: &'a Value| text(value).filter(|org| is_stated_org(org));
+            let stated = |value: &'a Json<'a>| text(value).filter(|org| is_stated_org(org));
             self.catalogue.shared.org.iter().find_map(|name| members.first(*name, stated))
         };
         let stated = self.layers.inside_out().find_map(|layer| stated(&layer.members));
@@ -246,7 +269,7 @@ impl<'a> Reading<'a> {
         names.iter().find_map(|name| self.own().get(*name)?.as_str())
     }
 
-    fn source_name(&self) -> Option<&'a str> {
+    pub(super) fn source_name(&self) -> Option<&'a str> {
         let name = |members: &Members<'a>| {
             self.catalogue.shared.source_name.iter().find_map(|name| members.get(*name)?.as_str())
         };
@@ -254,7 +277,7 @@ impl<'a> Reading<'a> {
     }
 
     fn sequence(&self) -> Option<i64> {
-        let whole = |value: &Value| value.as_i64().or_else(|| value.as_str()?.parse().ok());
+        let whole = |value: &Json<'_>| value.as_i64().or_else(|| value.as_str()?.parse().ok());
         self.catalogue.shared.sequence.iter().find_map(|name| self.own().first(*name, whole))
     }
 
@@ -279,7 +302,7 @@ impl<'a> Reading<'a> {
             return Body { path: Vec::new(), except: &[], has_time: true };
         }
         let own = self.layers.own();
-        let has_time = shape.time.iter().any(|name| own.members.get(*name).is_some_and(says_something));
+        let has_time = shape.time.iter().any(|path| own.members.says(self.catalogue, path));
         Body { path: own.path.clone(), except: &shape.except, has_time }
     }
 
@@ -292,7 +315,7 @@ impl<'a> Reading<'a> {
         }
         for bag in self.catalogue.bags.iter().filter(|bag| bag.token) {
             for layer in self.layers.of_the_event() {
-                if let Some(object) = layer.members.get(bag.key).and_then(Value::as_object) {
+                if let Some(object) = layer.members.get(bag.key).and_then(Json::as_object) {
                     found.look_into(self.catalogue, &Members::of(self.catalogue, object));
                 }
             }
@@ -363,7 +386,7 @@ impl<'a> Found<'a> {
 /// The bags of these members, and the bags in those.
 fn take_bags<'a>(catalogue: &Catalogue, members: &Members<'a>, bags: &mut Vec<(NameId, Members<'a>)>, deep: u8) {
     for bag in catalogue.bags.iter().filter(|bag| bag.fields) {
-        if let Some(object) = members.get(bag.key).and_then(Value::as_object) {
+        if let Some(object) = members.get(bag.key).and_then(Json::as_object) {
             let inside = Members::of(catalogue, object);
             let at = bags.len();
             bags.push((bag.key, inside));
@@ -381,16 +404,19 @@ fn take_bags<'a>(catalogue: &Catalogue, members: &Members<'a>, bags: &mut Vec<(N
 const BAGS_DEEP: u8 = 2;
 
 /// A string, or an integer's digits; nothing else is an id.
-pub(super) fn text(value: &Value) -> Option<Cow<'_, str>> {
+pub(super) fn text<'a>(value: &'a Json<'a>) -> Option<Cow<'a, str>> {
     match value {
-        Value::String(text) if !text.is_empty() => Some(Cow::Borrowed(text)),
-        Value::Number(number) if number.is_i64() || number.is_u64() => Some(Cow::Owned(number.to_string())),
+        Json::String(text) if !text.is_empty() => Some(Cow::Borrowed(text)),
+        Json::Number(number) => {
+            let is_integer = number.as_i64().is_some() || number.as_u64().is_some();
+            is_integer.then(|| Cow::Borrowed(number.lexeme()))
+        }
         _ => None,
     }
 }
 
 /// A whole number, also when it is written as `30000.0`.
-pub(super) fn whole(value: &Value) -> Option<i64> {
+pub(super) fn whole(value: &Json<'_>) -> Option<i64> {
     value.as_i64().or_else(|| {
         let float = value.as_f64()?;
         // Exact below 2^53.

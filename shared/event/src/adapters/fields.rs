@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use ledgerline_json::{Json, Stated};
 
 use super::declared::{Reading, text, whole};
 use super::layers::{Member, Members};
@@ -36,10 +36,10 @@ pub(super) fn take_fields<'a>(
     }
     let shared = &reading.catalogue.shared;
     if let Some(media) = media {
-        taking.derived(shared.media, Value::from(media));
+        taking.derived(shared.media, Json::from(media));
     }
     if let Some(ms) = shape.duration.and_then(|ends| between_ms(reading.own(), ends)) {
-        taking.derived(shared.duration, Value::from(ms));
+        taking.derived(shared.duration, Json::from(ms));
     }
     taking.finish();
 }
@@ -82,7 +82,7 @@ impl<'a> Taking<'_, 'a> {
         }
     }
 
-    fn is_passed_over(&self, name: NameId, value: &Value) -> bool {
+    fn is_passed_over(&self, name: NameId, value: &Json<'_>) -> bool {
         self.passed_over.iter().any(|passed| match passed {
             PassedOver::Bag(bag) => *bag == name && value.is_object(),
             PassedOver::Id(id) => *id == name && text(value).is_some(),
@@ -104,8 +104,8 @@ impl<'a> Taking<'_, 'a> {
             return self.unknown(member.key, member.value);
         }
         match member.value {
-            Value::Null => {}
-            Value::Object(inside) if !used.inner.is_empty() && !used.inner_list => {
+            Json::Null => {}
+            Json::Object(inside) if !used.inner.is_empty() && !used.inner_list => {
                 for inner in Members::of(self.catalogue, inside).iter() {
                     let known = inner.spelled.and_then(|Spelled { name, .. }| field_of(used, name));
                     match known {
@@ -116,7 +116,7 @@ impl<'a> Taking<'_, 'a> {
             }
             value => {
                 let whole = match value {
-                    Value::Array(items) if used.inner_list => self.elements(items, used, place),
+                    Json::Array(items) if used.inner_list => self.elements(items, used, place),
                     _ => true,
                 };
                 if let Some(field) = used.field.filter(|_| whole) {
@@ -127,7 +127,7 @@ impl<'a> Taking<'_, 'a> {
     }
 
     /// The fields of a list's elements, each of the first that has it; whether the elements say anything else.
-    fn elements(&mut self, items: &'a [Value], used: &'static MemberUse, place: u16) -> bool {
+    fn elements(&mut self, items: &'a [Json<'a>], used: &'static MemberUse, place: u16) -> bool {
         let mut says_more = false;
         for item in items.iter().filter(|item| says_something(item)) {
             let Some(object) = item.as_object() else {
@@ -144,11 +144,11 @@ impl<'a> Taking<'_, 'a> {
         says_more
     }
 
-    fn unknown(&mut self, key: &'a str, value: &'a Value) {
+    fn unknown(&mut self, key: &'a str, value: &'a Json<'a>) {
         self.event.extra.push((Cow::Borrowed(key), JsonKind::of(value)));
     }
 
-    fn take(&mut self, used: FieldUse, value: &'a Value, place: u16) {
+    fn take(&mut self, used: FieldUse, value: &'a Json<'a>, place: u16) {
         if !says_something(value) {
             return;
         }
@@ -159,8 +159,8 @@ impl<'a> Taking<'_, 'a> {
             return;
         }
         let value = match whole(value).filter(|_| used.scale != 1) {
-            Some(number) => Cow::Owned(Value::from(number.saturating_mul(used.scale))),
-            None => Cow::Borrowed(value),
+            Some(number) => Stated::Derived(Json::from(number.saturating_mul(used.scale))),
+            None => Stated::Sent(value),
         };
         let rank = (place, used.rank);
         let field = Field { name: definition.name, value };
@@ -178,10 +178,10 @@ impl<'a> Taking<'_, 'a> {
     }
 
     /// A field that no member is, if none was.
-    fn derived(&mut self, field: usize, value: Value) {
+    fn derived(&mut self, field: usize, value: Json<'a>) {
         if !self.ranks.iter().any(|(taken, _)| *taken == field) {
             self.ranks.push((field, (u16::MAX, 0)));
-            self.event.fields.push(Field { name: self.catalogue.fields[field].name, value: Cow::Owned(value) });
+            self.event.fields.push(Field { name: self.catalogue.fields[field].name, value: Stated::Derived(value) });
         }
     }
 
@@ -194,7 +194,7 @@ impl<'a> Taking<'_, 'a> {
         {
             let meaning = catalogue.outcome(&word, event.occurred_at_ms);
             event.unknown_outcome = meaning.is_none();
-            let meaning = Cow::Owned(Value::from(meaning.unwrap_or(UNKNOWN)));
+            let meaning = Stated::Derived(Json::from(meaning.unwrap_or(UNKNOWN)));
             let raw = std::mem::replace(&mut event.fields[at].value, meaning);
             if event.unknown_outcome {
                 let name = catalogue.fields[catalogue.shared.outcome_source].name;

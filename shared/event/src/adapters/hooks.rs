@@ -14,7 +14,7 @@ use crate::source_event::Record;
 /// What AWS services say about themselves on the event bus (`source` beginning `aws.`, partners aside): about no interaction, and
 /// named as an entity so that the policy can filter it and the counts still add up.
 pub(super) fn is_aws_service(reading: &Reading<'_>) -> bool {
-    reading.layers.is_enveloped() && reading.source.is_some_and(head::is_aws_service)
+    reading.source.is_some_and(head::is_aws_service)
 }
 
 pub(super) fn aws_service<'a>(reading: &Reading<'a>) -> Result<Record<'a>, Rejection> {
@@ -51,8 +51,7 @@ pub(super) fn genesys_topic<'a>(reading: &Reading<'a>) -> (KindId, Cow<'a, str>)
             return (kind, template);
         }
     }
-    let topic = names.into_iter().flatten().next().map_or(Cow::Borrowed("unknown"), template);
-    (reading.catalogue.well_known.other, topic)
+    (reading.catalogue.well_known.other, reading.topic())
 }
 
 /// Whether the name is the prefix, the placeholder and the suffix.
@@ -65,7 +64,7 @@ fn is_template(name: &str, suffix: &str) -> bool {
 pub(super) fn template(topic: &str) -> Cow<'_, str> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'{' | b'}' | b'/');
     if !topic.starts_with("v2.") || topic.len() > TOPIC_BYTES_MAX || !topic.bytes().all(plain) {
-        return Cow::Borrowed("unknown");
+        return Cow::Borrowed(UNKNOWN);
     }
     let parts: Vec<&str> = topic
         .split('.')
@@ -77,6 +76,20 @@ pub(super) fn template(topic: &str) -> Cow<'_, str> {
         })
         .collect();
     if parts.iter().copied().eq(topic.split('.')) { Cow::Borrowed(topic) } else { Cow::Owned(parts.join(".")) }
+}
+
+/// What stands for a topic that is not one.
+pub(super) const UNKNOWN: &str = "unknown";
+
+/// A type without the domain before it and the version behind it: `com.example.call.ended.v1` is `call.ended`.
+pub(super) fn without_domain(name: &str) -> &str {
+    let is_version = |part: &str| part.strip_prefix('v').is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+    let name = name.rsplit_once('.').filter(|(_, last)| is_version(last)).map_or(name, |(rest, _)| rest);
+    let mut parts = name.splitn(3, '.');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(top), Some(_), Some(rest)) if (2..=3).contains(&top.len()) => rest,
+        _ => name,
+    }
 }
 
 /// The longest topic of the catalogue has fewer than 100 bytes.

@@ -2,7 +2,7 @@
 
 use ledgerline_privacy::identifier::Kind;
 use ledgerline_privacy::personal::Personal;
-use serde_json::Value;
+use ledgerline_json::Json;
 
 use super::declared::Reading;
 use super::layers::Members;
@@ -55,7 +55,7 @@ fn take(
                 let said = |names: &[NameId]| {
                     names.iter().find_map(|name| inside.get(*name).filter(|value| says_something(value)))
                 };
-                let word = said(id_type).and_then(Value::as_str).unwrap_or_default();
+                let word = said(id_type).and_then(Json::as_str).unwrap_or_default();
                 if let Some((_, kind)) = kinds.iter().find(|(known, _)| word.eq_ignore_ascii_case(known)) {
                     name(event, *kind, said(id));
                 }
@@ -65,15 +65,15 @@ fn take(
 }
 
 /// Adds the identifiers in a member: a string, or each string of a list.
-fn name(event: &mut SourceEvent<'_>, kind: Kind, value: Option<&Value>) {
+fn name(event: &mut SourceEvent<'_>, kind: Kind, value: Option<&Json<'_>>) {
     match value {
-        Some(Value::String(raw)) if !raw.trim().is_empty() => {
+        Some(Json::String(raw)) if !raw.trim().is_empty() => {
             let known = event.identifiers.iter().any(|(k, v)| *k == kind && v.expose_for_pseudonym() == raw);
             if !known {
-                event.identifiers.push((kind, Personal::new(raw.as_str())));
+                event.identifiers.push((kind, Personal::new(&**raw)));
             }
         }
-        Some(Value::Array(values)) => {
+        Some(Json::Array(values)) => {
             for value in values.iter().filter(|value| value.is_string()).take(IDENTIFIERS_MAX) {
                 name(event, kind, Some(value));
             }
@@ -83,7 +83,7 @@ fn name(event: &mut SourceEvent<'_>, kind: Kind, value: Option<&Value>) {
 }
 
 /// An address whose kind its spelling tells, else `otherwise`: `tel:+1…`, `sip:…`, `name@host`.
-fn name_address(event: &mut SourceEvent<'_>, value: &Value, otherwise: Kind) {
+fn name_address(event: &mut SourceEvent<'_>, value: &Json<'_>, otherwise: Kind) {
     let Some(raw) = value.as_str() else { return };
     let bare = raw.trim().to_ascii_lowercase();
     let kind = if ["tel:", "sip:", "sips:", "+"].iter().any(|scheme| bare.starts_with(scheme)) {

@@ -3,22 +3,19 @@
 //!
 //! Invariant: each key is looked up once. What the event itself says counts before what an envelope says about it.
 
-use serde_json::{Map, Value};
+use ledgerline_json::{Json, Object};
 
 use super::declared::text;
 use crate::catalogue::{
     Catalogue, Layer as Description, LayerId, MemberPath, NAMES_MAX, NameId, Spelled, says_something,
 };
 
-/// A JSON object.
-pub(super) type Object = Map<String, Value>;
-
 /// A member of a layer: its name, if the description has one, its key and its value.
 #[derive(Clone, Copy)]
 pub(super) struct Member<'a> {
     pub(super) spelled: Option<Spelled>,
     pub(super) key: &'a str,
-    pub(super) value: &'a Value,
+    pub(super) value: &'a Json<'a>,
 }
 
 /// The members of one object.
@@ -29,11 +26,11 @@ pub(super) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    pub(super) fn of(catalogue: &Catalogue, object: &'a Object) -> Self {
-        Self::named(catalogue, object.iter().map(|(key, value)| (key.as_str(), value)))
+    pub(super) fn of(catalogue: &Catalogue, object: &'a Object<'a>) -> Self {
+        Self::named(catalogue, object.iter())
     }
 
-    fn named(catalogue: &Catalogue, members: impl Iterator<Item = (&'a str, &'a Value)>) -> Self {
+    fn named(catalogue: &Catalogue, members: impl Iterator<Item = (&'a str, &'a Json<'a>)>) -> Self {
         let mut present = [0; NAMES_MAX / 64];
         let mut all = Vec::with_capacity(members.size_hint().0);
         for (key, value) in members {
@@ -62,7 +59,7 @@ impl<'a> Members<'a> {
     }
 
     /// The first of what a member's spellings come to, in their order.
-    pub(super) fn first<T>(&self, name: NameId, read: impl Fn(&'a Value) -> Option<T>) -> Option<T> {
+    pub(super) fn first<T>(&self, name: NameId, read: impl Fn(&'a Json<'a>) -> Option<T>) -> Option<T> {
         let read = |(spelling, member): (u8, &Member<'a>)| Some((spelling, read(member.value)?));
         self.spellings(name).filter_map(read).min_by_key(|(spelling, _)| *spelling).map(|(_, read)| read)
     }
@@ -76,17 +73,17 @@ impl<'a> Members<'a> {
         })
     }
 
-    pub(super) fn get(&self, name: NameId) -> Option<&'a Value> {
+    pub(super) fn get(&self, name: NameId) -> Option<&'a Json<'a>> {
         self.member(name).map(|member| member.value)
     }
 
     /// The value at a path: of the first of a list's elements that says anything there.
-    pub(super) fn at(&self, catalogue: &Catalogue, path: &MemberPath) -> Option<&'a Value> {
+    pub(super) fn at(&self, catalogue: &Catalogue, path: &MemberPath) -> Option<&'a Json<'a>> {
         let value = self.get(path.first)?;
         let Some(inner) = path.inner else { return Some(value) };
         match value {
-            Value::Array(items) if path.list => items.iter().find_map(|item| inner_of(catalogue, item, inner)),
-            Value::Object(_) => inner_of(catalogue, value, inner),
+            Json::Array(items) if path.list => items.iter().find_map(|item| inner_of(catalogue, item, inner)),
+            Json::Object(_) => inner_of(catalogue, value, inner),
             _ => None,
         }
     }
@@ -98,7 +95,7 @@ impl<'a> Members<'a> {
 }
 
 /// The member of this name in an object, if it says anything.
-fn inner_of<'a>(catalogue: &Catalogue, value: &'a Value, inner: NameId) -> Option<&'a Value> {
+fn inner_of<'a>(catalogue: &Catalogue, value: &'a Json<'a>, inner: NameId) -> Option<&'a Json<'a>> {
     let members = value.as_object()?.iter();
     let ours = members.filter_map(|(key, value)| {
         let spelled = catalogue.name_of(key).filter(|spelled| spelled.name == inner)?;
@@ -120,24 +117,45 @@ pub(super) struct Layer<'a> {
 /// A document's layers, from the outside in.
 pub(super) struct Layers<'a> {
     all: Vec<Layer<'a>>,
-    /// The place of what is inside the envelope; of the document itself where there is none.
+    /// The place of what is inside the envelopes; of the document itself where there are none.
     event: usize,
+    /// The keys that lead to a layer that is JSON in a string: nothing inside it was read.
+    text: Option<Vec<&'a str>>,
 }
 
 impl<'a> Layers<'a> {
-    pub(super) fn of(catalogue: &Catalogue, document: &'a Object) -> Self {
+    pub(super) fn of(catalogue: &Catalogue, document: &'a Object<'a>) -> Self {
         let root =
             Layer { id: LayerId(0), members: Members::of(catalogue, document), path: Vec::new(), is_element: false };
-        let mut layers = Self { all: vec![root], event: 0 };
-        for (id, description) in (1..).map(LayerId).zip(&catalogue.layers) {
-            let Some(inner) = layers.own().inside(catalogue, id, description) else { continue };
-            layers.all.push(inner);
-            if !description.is_envelope {
-                break;
+        let mut layers = Self { all: vec![root], event: 0, text: None };
+        while layers.all.len() <= ENVELOPES_MAX {
+            let described = (1..).map(LayerId).zip(&catalogue.layers);
+            let found = described
+                .filter_map(|(id, description)| {
+                    Some((layers.own().inside(catalogue, id, description)?, description.is_envelope))
+                })
+                .next();
+            match found {
+                Some((Inside::Layer(inner), is_envelope)) => {
+                    layers.all.push(inner);
+                    if !is_envelope {
+                        break;
+                    }
+                    layers.event = layers.all.len() - 1;
+                }
+                Some((Inside::Text(path), _)) => {
+                    layers.text = Some(path);
+                    break;
+                }
+                None => break,
             }
-            layers.event = layers.all.len() - 1;
         }
         layers
+    }
+
+    /// The keys that lead to a layer that is JSON in a string, if there is one.
+    pub(super) fn text(&self) -> Option<&[&'a str]> {
+        self.text.as_deref()
     }
 
     /// What the event itself says.
@@ -156,8 +174,9 @@ impl<'a> Layers<'a> {
         &self.all[0]
     }
 
-    pub(super) fn is_enveloped(&self) -> bool {
-        self.event > 0
+    /// The envelopes from the inside out; the document itself where there are none.
+    pub(super) fn envelopes(&self) -> impl Iterator<Item = &Layer<'a>> {
+        self.all[..self.event.max(1)].iter().rev()
     }
 
     /// The layers from the inside out whose names and tokens are the event's: what stands around a list is about all of its elements.
@@ -177,9 +196,24 @@ impl<'a> Layers<'a> {
     }
 }
 
+/// What stands in a layer.
+enum Inside<'a> {
+    Layer(Layer<'a>),
+    /// A layer that is JSON in a string: the keys that lead to it.
+    Text(Vec<&'a str>),
+}
+
+/// Envelopes one in the other: a notification of an event that was forwarded with its envelope, and one more.
+const ENVELOPES_MAX: usize = 4;
+
 impl<'a> Layer<'a> {
+    /// A member that is a text, by its key.
+    pub(super) fn text(&self, key: &str) -> Option<&'a str> {
+        self.members.iter().find(|member| member.key == key)?.value.as_str()
+    }
+
     /// The layer of this description, if it stands here.
-    fn inside(&self, catalogue: &Catalogue, id: LayerId, description: &Description) -> Option<Layer<'a>> {
+    fn inside(&self, catalogue: &Catalogue, id: LayerId, description: &Description) -> Option<Inside<'a>> {
         let stands = |name: &NameId| self.members.get(*name).is_some();
         let marked = description.when.is_empty() || description.when.iter().any(stands);
         let named = || catalogue.shared.interaction.iter().any(|name| self.members.first(*name, text).is_some());
@@ -188,19 +222,25 @@ impl<'a> Layer<'a> {
         }
         let mut path = self.path.clone();
         let members = match self.members.member(description.key) {
-            Some(Member { key, value: Value::Object(object), .. }) if !description.is_list => {
+            Some(Member { key, value: Json::Object(object), .. }) if !description.is_list => {
                 path.push(key);
                 Members::of(catalogue, object)
             }
-            Some(Member { key, value: Value::Array(items), .. }) if description.is_list => {
-                let [Value::Object(only)] = items.as_slice() else { return None };
+            Some(Member { key, value: Json::Array(items), .. }) if description.is_list => {
+                let [Json::Object(only)] = items.as_slice() else { return None };
                 path.extend([key, FIRST_ELEMENT]);
                 Members::of(catalogue, only)
+            }
+            Some(Member { key, value: Json::String(text), .. })
+                if description.is_text && text.trim_start().starts_with('{') =>
+            {
+                path.push(key);
+                return Some(Inside::Text(path));
             }
             _ => self.flat(catalogue, description)?,
         };
         let needed = description.needs.is_empty() || description.needs.iter().any(|name| members.get(*name).is_some());
-        needed.then_some(Layer { id, members, path, is_element: description.is_list })
+        needed.then_some(Inside::Layer(Layer { id, members, path, is_element: description.is_list }))
     }
 
     /// The members of this layer, those under `<key>.<member>` by their own names; `None` if there are none such.

@@ -51,13 +51,13 @@ impl<'a> Reading<'a> {
     fn by(&self, way: &Way) -> Result<Option<Record<'a>>, Rejection> {
         let (catalogue, own) = (self.catalogue, self.own());
         match way {
-            Way::Layers => named(self).map(interaction).transpose(),
+            Way::Layers => named(self).map(|id| self.interaction(id)).transpose(),
             Way::Bags => {
                 // From the outside in: a bag comes before those inside it.
                 let names = |key: &NameId| catalogue.bags.iter().any(|bag| bag.interaction && bag.key == *key);
                 let mut bags = self.bags.iter().filter(|(key, _)| names(key));
                 let named = bags.find_map(|(_, members)| first_text(members, &catalogue.shared.interaction));
-                named.map(interaction).transpose()
+                named.map(|id| self.interaction(id)).transpose()
             }
             Way::Entity => {
                 let kind = own.first(catalogue.shared.entity_type, text);
@@ -66,19 +66,29 @@ impl<'a> Reading<'a> {
                     Some(_) => own.at(catalogue, path).and_then(text),
                 });
                 match (kind, id) {
-                    (Some(kind), Some(id)) => entity(kind, id).map(Some),
+                    (Some(kind), Some(id)) => self.entity(kind, id).map(Some),
                     _ => Ok(None),
                 }
             }
             // Such a member may hold anything: what has the digits of a telephone number is not a record's id.
             Way::Interaction(name) => match own.get(*name).and_then(text) {
-                Some(id) if is_number_in_groups(&id) => Err(Rejection::NumericId),
-                id => id.map(interaction).transpose(),
+                Some(id) if is_number_in_groups(&id) && !self.may_be_numbered() => Err(Rejection::NumericId),
+                id => id.map(|id| self.interaction(id)).transpose(),
             },
             Way::Fixed { kind, id, begins } => match own.get(*id).and_then(text) {
-                Some(id) if id.starts_with(begins) => entity(Cow::Borrowed(*kind), id).map(Some),
+                Some(id) if id.starts_with(begins) => self.entity(Cow::Borrowed(*kind), id).map(Some),
                 _ => Ok(None),
             },
+            Way::InTopic { kind, after, or } => {
+                let names = [self.topic_name(), self.detail_type].into_iter().flatten();
+                let in_name = |name: &'a str| {
+                    let id = name.strip_prefix(after)?.split('.').next()?;
+                    (!id.is_empty() && id != "{id}").then_some(Cow::Borrowed(id))
+                };
+                let in_body = || or.iter().find_map(|path| own.at(catalogue, path).and_then(text));
+                let id = names.into_iter().find_map(in_name).or_else(in_body);
+                id.map(|id| self.entity(Cow::Borrowed(*kind), id)).transpose()
+            }
             Way::Named { kind, id, unless, topic_id } => {
                 let kind = own.first(*kind, text);
                 // An entity that is gone is named by the topic alone.
@@ -89,12 +99,40 @@ impl<'a> Reading<'a> {
                 let id = own.at(catalogue, id).and_then(text).or_else(in_topic);
                 match (kind, id) {
                     (Some(kind), Some(id)) if !unless.iter().any(|other| kind.eq_ignore_ascii_case(other)) => {
-                        entity(kind, id).map(Some)
+                        self.entity(kind, id).map(Some)
                     }
                     _ => Ok(None),
                 }
             }
         }
+    }
+
+    fn interaction(&self, id: Cow<'a, str>) -> Result<Record<'a>, Rejection> {
+        self.is_id(&id)?;
+        Ok(Record::Interaction(id))
+    }
+
+    fn entity(&self, kind: Cow<'a, str>, id: Cow<'a, str>) -> Result<Record<'a>, Rejection> {
+        self.is_id(&id)?;
+        let kind = if entity_kind(&kind) == kind { kind } else { Cow::Borrowed("Other") };
+        Ok(Record::Entity { kind, id })
+    }
+
+    fn is_id(&self, id: &str) -> Result<(), Rejection> {
+        match refusal_of_id(id) {
+            Some(Rejection::NumericId) if self.may_be_numbered() => Ok(()),
+            Some(refusal) => Err(refusal),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the deployment says that this source numbers its records.
+    fn may_be_numbered(&self) -> bool {
+        let listed = |name: &str| self.context.numeric_id_sources.iter().any(|source| source == name);
+        !self.context.numeric_id_sources.is_empty()
+            && (self.source.is_some_and(listed)
+                || self.source_name().is_some_and(listed)
+                || self.shape().is_some_and(|shape| listed(shape.source)))
     }
 }
 
@@ -104,14 +142,3 @@ fn is_number_in_groups(text: &str) -> bool {
     (7..=20).contains(&digits) && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-' | b':'))
 }
 
-fn interaction(id: Cow<'_, str>) -> Result<Record<'_>, Rejection> {
-    refusal_of_id(&id).map_or(Ok(Record::Interaction(id)), Err)
-}
-
-fn entity<'a>(kind: Cow<'a, str>, id: Cow<'a, str>) -> Result<Record<'a>, Rejection> {
-    if let Some(refusal) = refusal_of_id(&id) {
-        return Err(refusal);
-    }
-    let kind = if entity_kind(&kind) == kind { kind } else { Cow::Borrowed("Other") };
-    Ok(Record::Entity { kind, id })
-}

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use ledgerline_json::Json;
 use ledgerline_privacy::PseudonymKey;
 use ledgerline_privacy::identifier::Kind as IdentifierKind;
 use ledgerline_privacy::policy::{FieldRule, Policy, Rule, Store};
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::source_event::Lifecycle;
 
-type Compiled<T> = Result<T, DescriptionError>;
+pub(super) type Compiled<T> = Result<T, DescriptionError>;
 
 /// Members of a webhook that an exception may name together.
 const DELIVERY: &str = "@delivery";
@@ -26,8 +27,9 @@ pub(super) fn compile(json: &str) -> Compiled<Catalogue> {
     let said: Description =
         serde_json::from_str(json).map_err(|error| wrong(format!("it is not a description: {error}")))?;
     let mut names = Names::default();
-    let kinds: Vec<Kind> = said.kind.iter().map(kind).collect();
+    let mut kinds: Vec<Kind> = said.kind.iter().map(kind).collect();
     let kind_ids = kind_ids(&kinds)?;
+    super::filters::compile(&said, &kind_ids, &mut kinds)?;
     let fields = fields(&said.field, &mut names)?;
     let field_at = |name: &str| {
         let at = said.field.iter().position(|field| field.name == name);
@@ -40,7 +42,7 @@ pub(super) fn compile(json: &str) -> Compiled<Catalogue> {
     let shapes = said.shape.iter().map(|shape| compiler.shape(shape, &mut names));
     let mut shapes = shapes.collect::<Compiled<Vec<Shape>>>()?;
     for shape in &mut shapes {
-        let others: Vec<NameId> = shared.time.iter().copied().filter(|name| !shape.time.contains(name)).collect();
+        let others: Vec<MemberPath> = shared.time.iter().copied().filter(|path| !shape.time.contains(path)).collect();
         shape.time.extend(others);
     }
     let identifiers = said.identifier.iter().map(|rule| compiler.identifier(rule, &mut names));
@@ -79,7 +81,7 @@ pub(super) fn compile(json: &str) -> Compiled<Catalogue> {
     })
 }
 
-fn wrong(what: String) -> DescriptionError {
+pub(super) fn wrong(what: String) -> DescriptionError {
     DescriptionError(what)
 }
 
@@ -148,6 +150,7 @@ impl Names {
             is_envelope: layer.envelope,
             is_list: layer.list,
             anonymous: layer.anonymous,
+            is_text: layer.text,
             flat: match layer.flat {
                 true => spellings(&layer.key).iter().map(|key| leak(&format!("{key}."))).collect(),
                 false => Vec::new(),
@@ -164,7 +167,7 @@ impl Names {
         self.all(&said.ignored);
         SharedNames {
             interaction: self.all(&said.interaction),
-            time: self.all(&said.time),
+            time: self.paths(&said.time),
             token: self.all(&said.token),
             provenance: self.all(&said.provenance),
             org: self.all(&said.org),
@@ -248,7 +251,7 @@ impl Compiler<'_> {
             topic: shape.topic.as_ref().map(|topic| Topic {
                 begins: leak(&topic.begins),
                 ends: leak(&topic.ends),
-                template: leak(&topic.template),
+                template: topic.template.as_deref().map(leak),
                 detail_type_decides: topic.detail_type_decides,
             }),
             presence: names.presence(&shape.all, &shape.any),
@@ -260,7 +263,7 @@ impl Compiler<'_> {
             otherwise: shape.otherwise.as_ref().map(|kind| self.kind(kind, &place)).transpose()?,
             native: names.paths(&shape.native),
             lifecycle: shape.lifecycle.map(lifecycle),
-            time: shape.time.as_deref().map(|time| names.all(time)).unwrap_or_default(),
+            time: shape.time.as_deref().map(|time| names.paths(time)).unwrap_or_default(),
             duration: duration_of(&shape.derive, &place, names)?,
             except: names.paths(&except),
             identify: shape.identify,
@@ -319,6 +322,9 @@ fn way_of(way: &format::Way, names: &mut Names) -> Way {
         format::Way::Fixed { entity, id, begins } => {
             Way::Fixed { kind: leak(entity), id: names.alone(id), begins: leak(begins) }
         }
+        format::Way::InTopic { entity, after, or } => {
+            Way::InTopic { kind: leak(entity), after: leak(after), or: names.paths(or) }
+        }
         format::Way::Named { entity_type, id, unless, topic_id } => Way::Named {
             kind: names.alone(entity_type),
             id: names.path(id),
@@ -356,6 +362,9 @@ fn kind(said: &format::Kind) -> Kind {
         agents_leg: said.agents_leg,
         by_agents: said.by_agents,
         widen: said.widen,
+        filter: None,
+        is_state_change: true,
+        on_any_medium: false,
     }
 }
 
@@ -377,7 +386,7 @@ fn kind_ids(kinds: &[Kind]) -> Compiled<HashMap<&'static str, KindId>> {
     Ok(ids)
 }
 
-fn known(ids: &HashMap<&'static str, KindId>, name: &str) -> Compiled<KindId> {
+pub(super) fn known(ids: &HashMap<&'static str, KindId>, name: &str) -> Compiled<KindId> {
     ids.get(name).copied().ok_or_else(|| wrong(format!("there is no kind {name:?}, which code must name")))
 }
 
@@ -430,7 +439,7 @@ fn says_what_it_stores(said: &Description, policy: &Policy) -> Compiled<()> {
     let media = said.prefixes.values().filter_map(|prefix| Some(("media", prefix.media.as_deref()?)));
     for (field, value) in outcome.chain(processes).chain(media) {
         let field = leak(field);
-        if policy.mask(&key, [(field, &serde_json::Value::from(value))]).clear.is_empty() {
+        if policy.mask(&key, [(field, &Json::from(value))]).clear.is_empty() {
             return Err(wrong(format!("{value:?} does not look as the rule of its field {field:?} asks")));
         }
     }

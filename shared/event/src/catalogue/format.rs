@@ -19,6 +19,10 @@ pub(super) struct Description {
     pub(super) not_event: Vec<NotEvent>,
     pub(super) kind: Vec<Kind>,
     #[serde(default)]
+    pub(super) filter: Vec<Filter>,
+    pub(super) state_changes: StateChanges,
+    pub(super) any_media: AnyMedia,
+    #[serde(default)]
     pub(super) refine: Vec<Refine>,
     #[serde(default)]
     pub(super) prefixes: BTreeMap<String, Prefix>,
@@ -71,6 +75,10 @@ pub(super) struct Layer {
     pub(super) flat: bool,
     #[serde(default)]
     pub(super) anonymous: bool,
+    #[serde(default)]
+    pub(super) text: bool,
+    #[serde(default)]
+    pub(super) rare: bool,
 }
 
 /// An object inside a layer.
@@ -142,7 +150,8 @@ pub(super) struct Topic {
     pub(super) begins: String,
     #[serde(default)]
     pub(super) ends: String,
-    pub(super) template: String,
+    /// Without it the topic is stored as it is called, its ids taken out.
+    pub(super) template: Option<String>,
     /// The detail-type alone counts where there is one; otherwise either name of the topic may match.
     #[serde(default)]
     pub(super) detail_type_decides: bool,
@@ -158,6 +167,13 @@ pub(super) enum Way {
     Interaction { interaction: String },
     /// An entity of a fixed type, if its id begins so.
     Fixed { entity: String, id: String, begins: String },
+    /// An entity of a fixed type whose id the topic's name has after this, or one of these members.
+    InTopic {
+        entity: String,
+        after: String,
+        #[serde(default)]
+        or: Vec<String>,
+    },
     /// An entity whose type and id these members name.
     Named {
         entity_type: String,
@@ -231,6 +247,29 @@ pub(super) enum Lifecycle {
 #[serde(rename_all = "snake_case")]
 pub(super) enum SessionPart {
     End,
+}
+
+/// Kinds that are filtered always.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Filter {
+    pub(super) name: String,
+    pub(super) kinds: Vec<String>,
+}
+
+/// What a deployment keeps that asks for changes of state alone.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StateChanges {
+    pub(super) keep: Vec<String>,
+    pub(super) drop: Vec<String>,
+}
+
+/// What a deployment keeps whatever media it asks for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AnyMedia {
+    pub(super) keep: Vec<String>,
 }
 
 /// What makes another kind or activity of a kind.

@@ -93,6 +93,10 @@ pub(super) fn compile(said: &Description) -> Result<KeyTable<PassName>, Descript
     names.provenance.iter().for_each(|name| add(name, Role::Provenance));
     for (at, layer) in (0..).zip(&said.layer) {
         let plain = layer.when.is_empty() && layer.needs.is_empty() && !layer.list && !layer.flat;
+        if layer.rare {
+            layer.when.iter().for_each(|name| add(name, Role::Adapter));
+            continue;
+        }
         let role = match layer {
             layer if layer.envelope => Role::Envelope,
             layer if layer.list => Role::Batch,

@@ -16,7 +16,7 @@ fn description() -> Value {
 fn the_compiled_in_form_is_the_one_for_people() {
     let compiled = description().to_string();
     assert!(BUILT_IN == compiled, "run `cargo run -p ledgerline-event --example catalogue`");
-    assert_eq!(Catalogue::read(&compiled).unwrap().version(), "builtin-2");
+    assert_eq!(Catalogue::read(&compiled).unwrap().version(), "builtin-3");
 }
 
 /// The description with one of its parts changed.

@@ -2,13 +2,15 @@
 //!
 //! Duplicate keys are found by 64-bit hashes, and a hit is confirmed on the keys themselves.
 
+use ledgerline_json::MAX_DEPTH;
+use ledgerline_json::lexer::{Fatal, Flaw, Lexer, Text};
+
 use super::slots::{Place, Slot, slot};
 use super::{Head, Outline};
 use crate::adapters::is_stated_org;
 use crate::catalogue::{KeyTable, PassName, hash};
 use crate::document::{Failure, Rejection};
 use crate::lineage::looks_like_token;
-use crate::scan::{Fatal, Lexer, MAX_DEPTH, Text};
 use crate::sensitive;
 
 /// A key already met in an open object.
@@ -73,11 +75,11 @@ impl<'a> Scanner<'a> {
         let start = self.lexer.at;
         let whole = if is_object { self.object(Place::Root, 1) } else { self.value(Place::Elsewhere, 0) };
         match whole {
-            Err(Fatal(reason)) => Err(Failure::Syntax(reason)),
+            Err(Fatal(flaw)) => Err(Failure::Syntax(flaw.into())),
             // A bare scalar ends only where something else may begin: `truefalse` and `12ab` are no JSON.
             Ok(()) if !is_object && !self.ends_value(start) => Err(Failure::Syntax(Rejection::NotJson)),
             Ok(()) => match self.lexer.flaw {
-                Some(flaw) => Err(Failure::Flaw(flaw)),
+                Some(flaw) => Err(Failure::Flaw(flaw.into())),
                 None if !is_object => Err(Failure::Flaw(Rejection::NotObject)),
                 None => {
                     self.head.line_break = self.lexer.line_break;
@@ -104,7 +106,7 @@ impl<'a> Scanner<'a> {
             Some(b'[') => self.array(depth + 1),
             Some(b'-' | b'0'..=b'9') => self.lexer.number().map(|_| ()),
             Some(_) => self.lexer.literal().map(|_| ()),
-            None => Err(Fatal(Rejection::NotJson)),
+            None => Err(Fatal(Flaw::NotJson)),
         }
     }
 
@@ -120,7 +122,7 @@ impl<'a> Scanner<'a> {
 
     fn array(&mut self, depth: usize) -> Result<(), Fatal> {
         if depth > MAX_DEPTH {
-            return Err(Fatal(Rejection::TooDeep));
+            return Err(Fatal(Flaw::TooDeep));
         }
         self.lexer.at += 1;
         if self.lexer.after_space()? == b']' {
@@ -136,14 +138,14 @@ impl<'a> Scanner<'a> {
                     self.lexer.at += 1;
                     return Ok(());
                 }
-                _ => return Err(Fatal(Rejection::NotJson)),
+                _ => return Err(Fatal(Flaw::NotJson)),
             }
         }
     }
 
     fn object(&mut self, place: Place, depth: usize) -> Result<(), Fatal> {
         if depth > MAX_DEPTH {
-            return Err(Fatal(Rejection::TooDeep));
+            return Err(Fatal(Flaw::TooDeep));
         }
         let base = self.seen.len();
         let mut mask = 0_u64;
@@ -154,12 +156,12 @@ impl<'a> Scanner<'a> {
         }
         loop {
             if self.lexer.after_space()? != b'"' {
-                return Err(Fatal(Rejection::NotJson));
+                return Err(Fatal(Flaw::NotJson));
             }
-            let key = self.lexer.string()?;
+            let key = self.lexer.key()?;
             let hash = self.remember(base, &mut mask, key);
             if self.lexer.after_space()? != b':' {
-                return Err(Fatal(Rejection::NotJson));
+                return Err(Fatal(Flaw::NotJson));
             }
             self.lexer.at += 1;
             self.lexer.after_space()?;
@@ -170,11 +172,11 @@ impl<'a> Scanner<'a> {
                     self.lexer.at += 1;
                     break;
                 }
-                _ => return Err(Fatal(Rejection::NotJson)),
+                _ => return Err(Fatal(Flaw::NotJson)),
             }
         }
         if self.seen.len() - base > PAIRWISE_MAX && has_duplicate(&mut self.seen[base..]) {
-            self.lexer.flawed(Rejection::DuplicateKey);
+            self.lexer.flawed(Flaw::DuplicateKey);
         }
         self.seen.truncate(base);
         Ok(())
@@ -189,7 +191,7 @@ impl<'a> Scanner<'a> {
         if *mask & bit != 0 && self.seen.len() - base <= PAIRWISE_MAX {
             let again = self.seen[base..].iter().any(|seen| seen.hash == hash && same(seen.key, key));
             if again {
-                self.lexer.flawed(Rejection::DuplicateKey);
+                self.lexer.flawed(Flaw::DuplicateKey);
             }
         }
         *mask |= bit;
@@ -228,7 +230,11 @@ impl<'a> Scanner<'a> {
         let value = match (slot, self.lexer.peek()) {
             (Slot::Nothing, _) => return self.value(Place::Elsewhere, depth),
             (Slot::Inside(inner), _) => return self.value(inner, depth),
-            (Slot::Envelope | Slot::Body(..), next) => return self.layer(slot, next == Some(b'{'), depth),
+            (Slot::Envelope | Slot::Body(..), next) => {
+                // A layer may be JSON in a string.
+                self.head.unusual |= next == Some(b'"');
+                return self.layer(slot, next == Some(b'{'), depth);
+            }
             (Slot::Shaped | Slot::Batch(_) | Slot::BatchMark(_), next) => return self.mark(slot, next, depth),
             (_, Some(b'"')) => self.text()?,
             (_, Some(b'-' | b'0'..=b'9')) => {
@@ -236,7 +242,7 @@ impl<'a> Scanner<'a> {
                 // An adapter takes integers alone for names, and numbers not as they are written.
                 let is_plain = number.len() <= INTEGER_DIGITS && number.iter().all(u8::is_ascii_digit);
                 self.head.unusual |= !is_plain && !matches!(slot, Slot::Names);
-                Text { raw: number, escaped: false }
+                Text::unescaped(number)
             }
             _ => {
                 // Something that is there and that no adapter reads as a time, or as a token, is its to judge.

@@ -106,6 +106,8 @@ fn in_layer(place: Place, PassName { role, spelling }: PassName) -> Slot {
         Role::Time(at) => Slot::Time(level, ranked(at)),
         Role::Token => Slot::Token(ranked(level)),
         Role::Envelope if place == Place::Root => Slot::Envelope,
+        // An envelope in an envelope.
+        Role::Envelope => Slot::Unusual,
         Role::Body(layer) if place != Place::Body => Slot::Body(layer, level),
         Role::Bag(order) => Slot::Inside(Place::Bag(SPELLINGS * (3 * (order + 1) + level))),
         Role::Data => Slot::Inside(Place::Data),
@@ -113,7 +115,7 @@ fn in_layer(place: Place, PassName { role, spelling }: PassName) -> Slot {
         Role::BatchMark if place != Place::Body => Slot::BatchMark(level),
         Role::Shaped => Slot::Shaped,
         Role::Provenance | Role::Adapter => Slot::Unusual,
-        Role::Source | Role::DetailType | Role::Envelope | Role::Body(_) | Role::Batch | Role::BatchMark | Role::Id => {
+        Role::Source | Role::DetailType | Role::Body(_) | Role::Batch | Role::BatchMark | Role::Id => {
             Slot::Nothing
         }
     }

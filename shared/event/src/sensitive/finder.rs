@@ -6,7 +6,8 @@ use super::garbage::{Names, values_in};
 use super::names::{is_named_value, kind_of_key, names_siblings};
 use super::pointer::Pointer;
 use super::{CUTS_MAX, Found, SensitiveKind};
-use crate::scan::{Lexer, MAX_DEPTH, Text, raw_positions, unescape};
+use ledgerline_json::MAX_DEPTH;
+use ledgerline_json::lexer::{Lexer, Text, raw_positions, unescape};
 
 /// How many strings one within the other are read as JSON. Each level doubles the backslashes before a quote: at the
 /// fifth there would be 31 of them. What lies deeper is searched lexically.

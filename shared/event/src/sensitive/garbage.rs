@@ -2,7 +2,7 @@
 
 use super::names::{KEY_BYTES_MAX, kind_of_key};
 use super::{Cut, Found, SensitiveKind, replace};
-use crate::scan::unescape;
+use ledgerline_json::lexer::unescape;
 
 /// Which names count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -166,6 +166,11 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::bool("zone_assumed", |row| row.zone_assumed),
     Column::text("lineage_from", |row| Some(row.lineage_from)),
     Column::text("lineage_ref", |row| row.lineage_ref),
+    Column::text("flaws", |row| row.flaws),
+    Column::field("presence", Text),
+    Column::field("routing_status", Text),
+    Column::field("current_value", Text),
+    Column::field("previous_value", Text),
 ];
 
 /// Where in [`COLUMNS`] the policy's fields are, sorted by name.

@@ -47,6 +47,7 @@ fn row(owned: &Owned, occurred_at_ms: i64, bronze_line: u64) -> Row<'_> {
         occurred_at_ms,
         time_from_envelope: false,
         zone_assumed: true,
+        flaws: None,
         sequence: None,
         event_rank: 58,
         ingested_at_ms: Some(occurred_at_ms + 350),
@@ -148,6 +149,7 @@ fn order_and_origin_of_a_row_are_read_back() {
     let told = Row {
         time_from_envelope: true,
         zone_assumed: false,
+        flaws: None,
         sequence: Some(-3),
         event_rank: u8::MAX,
         lineage_from: "refused",

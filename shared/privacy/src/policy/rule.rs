@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use serde_json::Value;
+use ledgerline_json::Json;
 
 use crate::clear::Clear;
 use crate::identifier::{CallingCode, Identifier, Kind, is_uuid};
@@ -70,7 +70,7 @@ enum Form {
 #[derive(Clone, Copy)]
 pub(super) enum Raw<'v> {
     Text(&'v str),
-    Json(&'v Value),
+    Other(&'v Json<'v>),
 }
 
 impl Rule {
@@ -180,7 +180,7 @@ impl Form {
                 Some(Clear::text(key.pseudonym(&identifier).as_str().to_owned()))
             }
             Self::List(form) => {
-                let Raw::Json(Value::Array(items)) = value else { return None };
+                let Raw::Other(Json::Array(items)) = value else { return None };
                 if items.len() > MAX_LIST {
                     return None;
                 }
@@ -203,14 +203,14 @@ impl fmt::Display for Form {
 }
 
 impl<'v> Raw<'v> {
-    fn of(value: &'v Value) -> Self {
-        value.as_str().map_or(Self::Json(value), Self::Text)
+    pub(super) fn of(value: &'v Json<'v>) -> Self {
+        value.as_str().map_or(Self::Other(value), Self::Text)
     }
 
     fn text(self) -> Option<&'v str> {
         match self {
             Self::Text(text) => Some(text),
-            Self::Json(_) => None,
+            Self::Other(_) => None,
         }
     }
 }
@@ -218,8 +218,8 @@ impl<'v> Raw<'v> {
 /// A whole number, also when it is written as `30000.0`; not a text of digits, which is how telephone numbers come.
 fn whole_number(value: Raw<'_>) -> Option<i64> {
     match value {
-        Raw::Json(Value::Number(number)) => number.as_i64().or_else(|| {
-            let float = number.as_f64()?;
+        Raw::Other(Json::Number(number)) => number.as_i64().or_else(|| {
+            let float = number.as_f64();
             // Exact below 2^53, far above every limit here.
             (float.fract() == 0.0 && float.abs() < 9e15).then_some(float as i64)
         }),
@@ -232,8 +232,8 @@ fn whole_number(value: Raw<'_>) -> Option<i64> {
 fn time(value: Raw<'_>) -> Option<i64> {
     let (ms, number) = match value {
         Raw::Text(text) => (instant::parse(text), bare_number(text)),
-        Raw::Json(json @ Value::Number(number)) => (instant::parse_value(json), number.as_f64()),
-        Raw::Json(_) => return None,
+        Raw::Other(json @ Json::Number(number)) => (instant::parse_value(json), Some(number.as_f64())),
+        Raw::Other(_) => return None,
     };
     let before_ms = match number {
         Some(number) if (SECONDS_BELOW..MILLISECONDS_FROM).contains(&number) => return None,
@@ -251,7 +251,7 @@ fn bare_number(text: &str) -> Option<f64> {
 
 fn flag(value: Raw<'_>) -> Option<bool> {
     match value {
-        Raw::Json(Value::Bool(flag)) => Some(*flag),
+        Raw::Other(Json::Bool(flag)) => Some(*flag),
         Raw::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
         Raw::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
         _ => None,

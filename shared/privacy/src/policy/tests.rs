@@ -4,7 +4,7 @@ use super::rule::{MAX_DURATION_MS, MAX_LIST};
 use super::*;
 use crate::vocabulary;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn key() -> PseudonymKey {
     PseudonymKey::new(3, [9; 32])
@@ -41,8 +41,13 @@ fn policy() -> Policy {
     Policy::new("test-1", fields.into_iter().map(|(name, store, rule)| field(name, store, rule))).unwrap()
 }
 
+/// The same value as the masking takes it.
+fn tree(value: &Value) -> Json<'static> {
+    ledgerline_json::parse(value.to_string().as_bytes()).unwrap().into_owned()
+}
+
 fn mask_one(name: &'static str, value: Value) -> Masked {
-    policy().mask(&key(), [(name, &value)])
+    policy().mask(&key(), [(name, &tree(&value))])
 }
 
 fn clear_json(name: &'static str, value: Value) -> Option<Value> {
@@ -53,7 +58,7 @@ fn clear_json(name: &'static str, value: Value) -> Option<Value> {
 
 #[test]
 fn clear_values_are_sorted_and_of_two_under_one_name_the_later_stays() {
-    let (voice, chat, sales, no) = (json!("VOICE"), json!("CHAT"), json!("q-sales"), json!("free text"));
+    let [voice, chat, sales, no] = ["VOICE", "CHAT", "q-sales", "free text"].map(Json::from);
     let fields = [("queue_id", &sales), ("media", &voice), ("media", &chat), ("media", &no)];
     let masked = policy().mask(&key(), fields);
     assert_eq!(masked.clear, [("media", Clear::text("CHAT")), ("queue_id", Clear::text("q-sales"))]);
@@ -182,7 +187,7 @@ fn null_is_neither_clear_nor_masked() {
 
 #[test]
 fn masked_names_are_sorted_and_stand_once() {
-    let value = json!("x");
+    let value = Json::from("x");
     let fields = [("dnis", &value), ("ani", &value), ("dnis", &value), ("address_from", &value)];
     assert_eq!(policy().mask(&key(), fields).masked, vec!["address_from", "ani", "dnis"]);
 }
@@ -314,16 +319,6 @@ fn a_hash_tells_apart_whatever_decides() {
 
 const PINNED: &str = "13990b9fae5c88bbf2323dc954c8b59172ed9a91c41396bb131e9921c0a72d8b";
 
-#[test]
-fn only_what_aws_says_about_itself_is_filtered() {
-    for source in ["aws-service", "aws.s3", "aws.health", "aws.partnership"] {
-        assert!(filters(source, "Object Created"), "{source}");
-    }
-    for source in ["aws.partner/genesys.com/cloud/org/suffix", "genesys-eventbridge", "awsome", "", "my.aws.s3"] {
-        assert!(!filters(source, "v2.detail.events.conversation.{id}.acw"), "{source}");
-    }
-}
-
 /// Telephone numbers as numbering plans allow them: no calling code from 1 to 219 has numbers of 13 digits.
 fn phone() -> impl Strategy<Value = String> {
     "\\+?(1[2-9][0-9]{9}|2[01][0-9]{5,10}|2[2-9][0-9]{5,13}|[3-9][0-9]{6,14})"
@@ -346,7 +341,7 @@ proptest! {
         let policy = policy();
         let (name, silver) = (policy.fields[at].name, policy.fields[at].store == Store::Silver);
         let number = value.trim_start_matches('+').parse::<u64>().ok().filter(|_| as_number);
-        let result = policy.mask(&key(), [(name, &number.map_or_else(|| json!(value.clone()), |n| json!(n)))]);
+        let result = policy.mask(&key(), [(name, &tree(&number.map_or_else(|| json!(value.clone()), |n| json!(n))))]);
         match result.clear.first().map(|(_, clear)| clear.to_json()) {
             None => {}
             // A pseudonym replaces the value.

@@ -1,31 +1,64 @@
-//! The lexer under every pass over foreign bytes: strings, numbers and white space of RFC 8259.
+//! The lexer: strings, numbers and white space of RFC 8259.
 //!
-//! A *fatal* error ends the document where it stands. A *flaw* (a lone surrogate, a duplicate key, bytes that are no
-//! UTF-8, a number beyond a double) leaves the grammar intact: the document's end is still found, so that one flawed
-//! document costs exactly itself. Each byte is looked at a constant number of times.
+//! A *fatal* error ends the document where it stands. Any other flaw (a duplicate key, bytes that are not UTF-8, a number beyond
+//! a double) leaves the grammar intact: the document's end is still found, so that one flawed document costs exactly itself.
 
 use std::borrow::Cow;
 
-use crate::document::Rejection;
-
 /// Levels of nesting that are followed. Events have fewer than ten; half of `serde_json`'s own limit (128) leaves
 /// room for the envelopes that later steps put around a document.
-pub(crate) const MAX_DEPTH: usize = 64;
+pub const MAX_DEPTH: usize = 64;
+
+/// What stands in a decoded text for half of a surrogate pair, before the four hexadecimal digits of that half: two texts that were
+/// cut in different places stay two.
+pub const DAMAGE: char = char::REPLACEMENT_CHARACTER;
+
+/// Why bytes are not I-JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum Flaw {
+    /// Not JSON text.
+    #[error("not JSON")]
+    NotJson,
+    /// Bytes that are not UTF-8.
+    #[error("not UTF-8")]
+    NotUtf8,
+    /// An object names one member twice.
+    #[error("a member is named twice")]
+    DuplicateKey,
+    /// A surrogate escape without its partner, in a member's name.
+    #[error("a lone surrogate in a member's name")]
+    LoneSurrogate,
+    /// A number beyond what a double holds.
+    #[error("a number beyond a double")]
+    NumberOutOfRange,
+    /// Nested deeper than [`MAX_DEPTH`].
+    #[error("nested too deep")]
+    TooDeep,
+}
 
 /// The document cannot be followed beyond `Lexer::at`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Fatal(pub(crate) Rejection);
+pub struct Fatal(pub Flaw);
 
 /// The inside of a JSON string: the bytes between the quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Text<'a> {
-    pub(crate) raw: &'a [u8],
-    pub(crate) escaped: bool,
+pub struct Text<'a> {
+    /// The bytes, escapes and all.
+    pub raw: &'a [u8],
+    /// There are escapes among them.
+    pub escaped: bool,
+    /// One of them is half of a surrogate pair.
+    pub lone: bool,
 }
 
 impl<'a> Text<'a> {
-    /// The string's content. Lone surrogates become U+FFFD: the document is refused for them elsewhere.
-    pub(crate) fn decode(self) -> Cow<'a, str> {
+    /// A text without escapes.
+    pub fn unescaped(raw: &'a [u8]) -> Self {
+        Self { raw, escaped: false, lone: false }
+    }
+
+    /// The string's content; a lone surrogate becomes [`DAMAGE`] and its digits.
+    pub fn decode(self) -> Cow<'a, str> {
         if self.escaped {
             String::from_utf8_lossy(&unescape(self.raw)).into_owned().into()
         } else {
@@ -34,33 +67,44 @@ impl<'a> Text<'a> {
     }
 
     /// The content without copying, where it has no escapes and is UTF-8.
-    pub(crate) fn plain(self) -> Option<&'a str> {
+    pub fn plain(self) -> Option<&'a str> {
         if self.escaped { None } else { std::str::from_utf8(self.raw).ok() }
     }
 }
 
 /// A position in the bytes of one or more documents, and the first flaw met.
-pub(crate) struct Lexer<'a> {
-    pub(crate) bytes: &'a [u8],
-    pub(crate) at: usize,
-    pub(crate) flaw: Option<Rejection>,
+#[derive(Debug)]
+pub struct Lexer<'a> {
+    /// All bytes.
+    pub bytes: &'a [u8],
+    /// The position.
+    pub at: usize,
+    /// The first flaw that left the grammar intact.
+    pub flaw: Option<Flaw>,
     /// White space held a line break.
-    pub(crate) line_break: bool,
+    pub line_break: bool,
+    /// The string that is being read holds a lone surrogate.
+    lone: bool,
 }
 
 impl<'a> Lexer<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, flaw: None, line_break: false }
+    /// A lexer at the first byte.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, flaw: None, line_break: false, lone: false }
     }
 
+    /// The byte at the position.
     #[inline(always)]
-    pub(crate) fn peek(&self) -> Option<u8> {
+    pub fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
     /// Skips white space and returns the byte after it, unconsumed.
+    ///
+    /// # Errors
+    /// Nothing else comes.
     #[inline(always)]
-    pub(crate) fn after_space(&mut self) -> Result<u8, Fatal> {
+    pub fn after_space(&mut self) -> Result<u8, Fatal> {
         match self.bytes.get(self.at) {
             Some(&byte) if byte > b' ' => Ok(byte),
             _ => self.after_space_slow(),
@@ -76,19 +120,38 @@ impl<'a> Lexer<'a> {
             }
             self.at += 1;
         }
-        Err(Fatal(Rejection::NotJson))
+        Err(Fatal(Flaw::NotJson))
     }
 
-    pub(crate) fn flawed(&mut self, flaw: Rejection) {
+    /// Notes a flaw that leaves the grammar intact; the first one stays.
+    pub fn flawed(&mut self, flaw: Flaw) {
         self.flaw.get_or_insert(flaw);
     }
 
-    /// Reads a string; `at` stands on its opening quote.
+    /// Reads a member's name; `at` stands on its opening quote. Half of a surrogate pair in it is a flaw: nobody could say
+    /// which of two damaged names is which.
+    ///
+    /// # Errors
+    /// As for [`Self::string`].
     #[inline]
-    pub(crate) fn string(&mut self) -> Result<Text<'a>, Fatal> {
+    pub fn key(&mut self) -> Result<Text<'a>, Fatal> {
+        let key = self.string()?;
+        if key.lone {
+            self.flawed(Flaw::LoneSurrogate);
+        }
+        Ok(key)
+    }
+
+    /// Reads a string; `at` stands on its opening quote.
+    ///
+    /// # Errors
+    /// It does not end, or holds what no string may hold.
+    #[inline]
+    pub fn string(&mut self) -> Result<Text<'a>, Fatal> {
         let start = self.at + 1;
         let mut at = start;
         let mut escaped = false;
+        self.lone = false;
         let mut high = 0;
         loop {
             // Eight bytes at a time while none of them is a quote, a backslash or a control character.
@@ -108,7 +171,7 @@ impl<'a> Lexer<'a> {
             }
             let Some(&byte) = self.bytes.get(at) else {
                 self.at = at;
-                return Err(Fatal(Rejection::NotJson));
+                return Err(Fatal(Flaw::NotJson));
             };
             match byte {
                 b'"' => break,
@@ -119,7 +182,7 @@ impl<'a> Lexer<'a> {
                 }
                 0..=0x1F => {
                     self.at = at;
-                    return Err(Fatal(Rejection::NotJson));
+                    return Err(Fatal(Flaw::NotJson));
                 }
                 _ => {
                     high |= u64::from(byte & 0x80);
@@ -130,9 +193,9 @@ impl<'a> Lexer<'a> {
         self.at = at + 1;
         let raw = &self.bytes[start..at];
         if high != 0 && std::str::from_utf8(raw).is_err() {
-            self.flawed(Rejection::NotUtf8);
+            self.flawed(Flaw::NotUtf8);
         }
-        Ok(Text { raw, escaped })
+        Ok(Text { raw, escaped, lone: self.lone })
     }
 
     /// Checks the escape at `at` and returns the position after it, a surrogate pair being one escape.
@@ -141,7 +204,7 @@ impl<'a> Lexer<'a> {
         match self.bytes.get(at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
             Some(b'u') => {
-                let unit = hex4(self.bytes, at + 2).ok_or(Fatal(Rejection::NotJson))?;
+                let unit = hex4(self.bytes, at + 2).ok_or(Fatal(Flaw::NotJson))?;
                 if !(0xD800..0xE000).contains(&unit) {
                     return Ok(at + 6);
                 }
@@ -150,16 +213,19 @@ impl<'a> Lexer<'a> {
                 if unit < 0xDC00 && pair.is_some_and(|low| (0xDC00..0xE000).contains(&low)) {
                     return Ok(at + 12);
                 }
-                self.flawed(Rejection::LoneSurrogate);
+                self.lone = true;
                 Ok(at + 6)
             }
-            _ => Err(Fatal(Rejection::NotJson)),
+            _ => Err(Fatal(Flaw::NotJson)),
         }
     }
 
     /// Reads a number; `at` stands on its first byte.
+    ///
+    /// # Errors
+    /// It is not a number.
     #[inline]
-    pub(crate) fn number(&mut self) -> Result<&'a [u8], Fatal> {
+    pub fn number(&mut self) -> Result<&'a [u8], Fatal> {
         let start = self.at;
         if self.peek() == Some(b'-') {
             self.at += 1;
@@ -167,7 +233,7 @@ impl<'a> Lexer<'a> {
         match self.peek() {
             Some(b'0') => self.at += 1,
             Some(b'1'..=b'9') => self.digits(),
-            _ => return Err(Fatal(Rejection::NotJson)),
+            _ => return Err(Fatal(Flaw::NotJson)),
         }
         let mut exponent = false;
         if self.peek() == Some(b'.') {
@@ -185,7 +251,7 @@ impl<'a> Lexer<'a> {
         let lexeme = &self.bytes[start..self.at];
         // Without an exponent only a number of more than 308 digits can exceed a double.
         if (exponent || lexeme.len() > 308) && !is_finite(lexeme) {
-            self.flawed(Rejection::NumberOutOfRange);
+            self.flawed(Flaw::NumberOutOfRange);
         }
         Ok(lexeme)
     }
@@ -195,7 +261,7 @@ impl<'a> Lexer<'a> {
             self.digits();
             Ok(())
         } else {
-            Err(Fatal(Rejection::NotJson))
+            Err(Fatal(Flaw::NotJson))
         }
     }
 
@@ -207,14 +273,17 @@ impl<'a> Lexer<'a> {
     }
 
     /// Reads `true`, `false` or `null`.
-    pub(crate) fn literal(&mut self) -> Result<&'a [u8], Fatal> {
+    ///
+    /// # Errors
+    /// It is none of these.
+    pub fn literal(&mut self) -> Result<&'a [u8], Fatal> {
         for word in [&b"true"[..], b"false", b"null"] {
             if self.bytes[self.at..].starts_with(word) {
                 self.at += word.len();
                 return Ok(&self.bytes[self.at - word.len()..self.at]);
             }
         }
-        Err(Fatal(Rejection::NotJson))
+        Err(Fatal(Flaw::NotJson))
     }
 }
 
@@ -244,8 +313,8 @@ fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
     Some(unit)
 }
 
-/// Undoes JSON escapes, leniently: what is no escape stays as it is.
-pub(crate) fn unescape(raw: &[u8]) -> Vec<u8> {
+/// Undoes JSON escapes, leniently: what is not an escape stays as it is, half of a surrogate pair becomes [`DAMAGE`] and its digits.
+pub fn unescape(raw: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(raw.len());
     let mut at = 0;
     while at < raw.len() {
@@ -255,14 +324,22 @@ pub(crate) fn unescape(raw: &[u8]) -> Vec<u8> {
         if at < raw.len() {
             let (unit, step) = escape_at(raw, at);
             out.extend_from_slice(unit.encode_utf8(&mut [0; 4]).as_bytes());
+            if unit == DAMAGE && step == 6 && lone_half(raw, at) {
+                out.extend(raw[at + 2..at + 6].iter().map(u8::to_ascii_lowercase));
+            }
             at += step;
         }
     }
     out
 }
 
+/// Whether the `\u` escape at `at` is half of a pair.
+fn lone_half(raw: &[u8], at: usize) -> bool {
+    hex4(raw, at + 2).is_some_and(|unit| (0xD800..0xE000).contains(&unit))
+}
+
 /// Where positions in a string's content, which ascend, lie in its raw bytes.
-pub(crate) fn raw_positions(raw: &[u8], places: &[usize]) -> Vec<usize> {
+pub fn raw_positions(raw: &[u8], places: &[usize]) -> Vec<usize> {
     let (mut at, mut content) = (0, 0);
     let to_raw = |&place: &usize| {
         while content < place && at < raw.len() {
@@ -272,8 +349,8 @@ pub(crate) fn raw_positions(raw: &[u8], places: &[usize]) -> Vec<usize> {
             content += plain;
             if plain == 0 {
                 let (unit, step) = escape_at(raw, at);
+                content += unit.len_utf8() + if unit == DAMAGE && step == 6 && lone_half(raw, at) { 4 } else { 0 };
                 at += step;
-                content += unit.len_utf8();
             }
         }
         at
@@ -303,13 +380,13 @@ fn escape_at(raw: &[u8], at: usize) -> (char, usize) {
 
 /// The character of the `\u` escape at `at`, and how many bytes it takes.
 fn code_point(raw: &[u8], at: usize) -> (char, usize) {
-    let Some(unit) = hex4(raw, at + 2) else { return (char::REPLACEMENT_CHARACTER, 2) };
+    let Some(unit) = hex4(raw, at + 2) else { return (DAMAGE, 2) };
     let low = if raw.get(at + 6..at + 8) == Some(b"\\u") { hex4(raw, at + 8) } else { None };
     let (unit, step) = match (unit, low) {
         (0xD800..0xDC00, Some(low @ 0xDC00..0xE000)) => (0x1_0000 + ((unit - 0xD800) << 10) + (low - 0xDC00), 12),
         _ => (unit, 6),
     };
-    (char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER), step)
+    (char::from_u32(unit).unwrap_or(DAMAGE), step)
 }
 
 #[cfg(test)]
@@ -334,7 +411,7 @@ mod tests {
     #[test]
     fn escapes_are_undone() {
         assert_eq!(unescape(br#"a\u0063\ud83d\ude00\n\"\/\u00e9"#), "ac😀\n\"/é".as_bytes());
-        assert_eq!(unescape(br"\ud800x\u12"), "\u{FFFD}x\u{FFFD}12".as_bytes());
+        assert_eq!(unescape(br"\ud800x\u12"), "\u{FFFD}d800x\u{FFFD}12".as_bytes());
         assert_eq!(unescape("\\é\\".as_bytes()), "\\é\\".as_bytes());
     }
 
