@@ -19,10 +19,18 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 TILE_WIDTH = 256
+# What file managers leave beside an auditor's files, apart from names that begin with a dot.
+LEFT = {"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin"}
 
 
 class Broken(Exception):
     """The evidence contradicts itself."""
+
+
+def files(folder: pathlib.Path, pattern: str) -> list:
+    """A folder's files, but for what a file manager left: no name of a checkpoint, a segment or a key begins with a dot."""
+    is_left = lambda name: name.startswith(".") or name.lower() in LEFT or name.endswith(":Zone.Identifier")
+    return sorted(path for path in folder.glob(pattern) if not is_left(path.name))
 
 
 def sha256(*parts: bytes) -> bytes:
@@ -89,7 +97,7 @@ def check_segments(folder: pathlib.Path, leaves: list) -> tuple:
     """Each leaf is the hash of a line of a segment; what is pruned is left out. Returns the bytes of text and what the log
     says of its own keys: (index, verification key)."""
     seen, pruned_to, text_bytes, added = [False] * len(leaves), 0, 0, []
-    for path in sorted((folder / "segment").glob("*.jsonl.gz")):
+    for path in files(folder / "segment", "*.jsonl.gz"):
         first, count, digest = path.name.removesuffix(".jsonl.gz").split("-")
         first, count = int(first), int(count)
         data = path.read_bytes()
@@ -150,7 +158,7 @@ def check_log(folder: pathlib.Path, log: str, keys: list) -> None:
     size = int(live.read_bytes().split(b"\n")[1])
     leaves = check_tiles(folder, size)
     text_bytes, added = check_segments(folder, leaves)
-    archived, accepted = sorted((folder / "checkpoints").iterdir()), list(keys)
+    archived, accepted = files(folder / "checkpoints", "*"), list(keys)
     for path in [*archived, live]:
         origin, its_size, its_root = check_note(path, accepted)
         if not origin.endswith("/" + log):
@@ -170,11 +178,13 @@ def main() -> int:
     parser.add_argument("--log", action="append", default=[], help="only this log")
     options = parser.parse_args()
     try:
-        files = [pathlib.Path(key) for key in options.key] or sorted((options.folder / "keys").glob("*.vkey"))
-        texts = [path.read_text() if path.is_file() else str(path) for path in files]
+        given = [pathlib.Path(key) for key in options.key] or files(options.folder / "keys", "*.vkey")
+        texts = [path.read_text() if path.is_file() else str(path) for path in given]
         keys = [read_key(line) for text in texts for line in text.splitlines() if line.strip()]
         logs = options.log or sorted(
-            str(path.parent.relative_to(options.folder / "ledger")) for path in (options.folder / "ledger").glob("*/*/*/*/checkpoint")
+            str(path.parent.relative_to(options.folder / "ledger"))
+            for path in (options.folder / "ledger").glob("*/*/*/*/checkpoint")
+            if path.parent.name.isdigit()
         )
         if not keys or not logs:
             print(f"error: {options.folder} has {len(keys)} keys and {len(logs)} logs with a checkpoint", file=sys.stderr)

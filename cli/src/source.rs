@@ -102,6 +102,15 @@ impl Source {
         }
     }
 
+    /// What file managers left in a folder: no part of the evidence, and not looked at.
+    pub(crate) fn passed_over(&self) -> Result<Vec<String>, Fault> {
+        match &self.held {
+            Held::Folder(folder) => folder.passed_over().map_err(|error| evidence_fault(&error)),
+            #[cfg(feature = "aws")]
+            Held::Stack(_) | Held::Bucket(_) => Ok(Vec::new()),
+        }
+    }
+
     /// The evidence's own keys for these logs, to say of what is shown whether it is signed; those that can be had.
     pub(crate) fn showing_keys(&self, logs: &[LogId]) -> VerifyingKeys {
         let keys = self.own_keys(logs).map(|(keys, _)| keys).unwrap_or_default();

@@ -16,7 +16,7 @@ use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::segment::SegmentName;
 use ledgerline_ledger::tile::{FULL_WIDTH, Tile};
 use ledgerline_ledger::verify::folder::{
-    HEADS_FILE, KEYS_FOLDER, POSTINGS_FILE, VERSIONS_FILE, head_line, object_path, posting_line,
+    HEADS_FILE, KEYS_FOLDER, POSTINGS_FILE, VERSIONS_FILE, head_line, is_file_managers, object_path, posting_line,
 };
 use ledgerline_ledger::verify::{Evidence, EvidenceFault, HeadRow, ObjectVersion};
 use serde_json::{Value, json};
@@ -73,9 +73,11 @@ fn prepare(out: &Path) -> Result<(), Fault> {
     let remedy = "name a folder that is not there yet, on a disk with room";
     private::make_folder(out)
         .map_err(|error| Fault::caused_by(format!("cannot make {}", out.display()), &error, remedy))?;
-    let mut entries = fs::read_dir(out)
+    let entries = fs::read_dir(out)
         .map_err(|error| Fault::caused_by(format!("cannot look into {}", out.display()), &error, remedy))?;
-    match entries.next() {
+    // A folder that a file manager showed may be empty but for what it left there.
+    let is_its_own = |entry: &fs::DirEntry| is_file_managers(&entry.file_name().to_string_lossy());
+    match entries.into_iter().find(|entry| !entry.as_ref().is_ok_and(is_its_own)) {
         None => Ok(()),
         Some(_) => Err(Fault::new(format!("{} is not empty", out.display()), remedy)),
     }
@@ -336,6 +338,10 @@ mod tests {
         let keys = out.join(KEYS_FOLDER);
         assert_eq!([mode(&out), mode(&keys), mode(&keys.join("dep_acme.vkey"))], [0o700, 0o700, 0o600]);
         assert!(prepare(&out).is_err(), "not empty any more");
+        fs::remove_dir_all(&out).unwrap();
+        prepare(&out).unwrap();
+        fs::write(out.join(".DS_Store"), "").unwrap();
+        assert!(prepare(&out).is_ok(), "a file manager looked into it");
         fs::remove_dir_all(&out).unwrap();
     }
 

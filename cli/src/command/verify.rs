@@ -25,6 +25,8 @@ use crate::source::{Locks, Source, evidence_fault, log_of_origin, logs_of, read_
 
 /// Findings that a person is shown; JSON has all of them.
 const SHOWN: usize = 40;
+/// File managers' files that a person is shown; JSON has all of them.
+const PASSED_OVER_SHOWN: usize = 5;
 
 /// Verifies a folder, a deployment or a bucket.
 pub(super) fn run(args: &VerifyArgs, context: &Context) -> Answered {
@@ -99,6 +101,7 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Answered {
     Ok(Box::new(Verified {
         name: source.name.clone(),
         report,
+        passed_over: source.passed_over()?,
         keys_from,
         witnessed: trust.witness_quorum,
         without_locks: args.without_locks,
@@ -170,6 +173,8 @@ fn relied_on(given: HandedOver, keys: &VerifyingKeys) -> Result<String, Fault> {
 struct Verified {
     name: String,
     report: Report,
+    /// Files that file managers left in the folder.
+    passed_over: Vec<String>,
     keys_from: Option<&'static str>,
     witnessed: usize,
     without_locks: bool,
@@ -223,6 +228,22 @@ impl Verified {
         Ok(())
     }
 
+    fn draw_what_was_passed_over(&self, screen: &mut Screen<'_>) -> io::Result<()> {
+        let count = self.passed_over.len();
+        if count == 0 {
+            return Ok(());
+        }
+        screen.gap()?;
+        let what =
+            format!("{} left by a file manager: no part of the evidence", counted(count as u64, "file", "files"));
+        let mut names = self.passed_over[..count.min(PASSED_OVER_SHOWN)].join(", ");
+        if count > PASSED_OVER_SHOWN {
+            names
+                .push_str(&format!(" and {} more; --json names them all", grouped((count - PASSED_OVER_SHOWN) as u64)));
+        }
+        screen.check(Mark::Look, &what, &names)
+    }
+
     fn draw_findings(&self, screen: &mut Screen<'_>) -> io::Result<()> {
         let count = self.report.findings.len();
         screen.section("what is wrong")?;
@@ -253,6 +274,7 @@ impl Answer for Verified {
         let Report { logs, unchecked, .. } = &self.report;
         json!({
             "logs": logs, "findings": findings, "unchecked": unchecked, "leftOut": self.report.left_out,
+            "passedOver": self.passed_over,
             "keysFrom": self.keys_from.unwrap_or("the caller"),
             "locksChecked": !self.without_locks, "lockPolicy": self.lock_policy, "witnessesAsked": self.witnessed,
         })
@@ -288,6 +310,7 @@ impl Answer for Verified {
             screen.gap()?;
             screen.check(Mark::Look, "locks were not looked at", "leave --without-locks out to ask for them")?;
         }
+        self.draw_what_was_passed_over(screen)?;
         if !self.report.unchecked.is_empty() {
             screen.section("what could not be checked")?;
             for log in &self.report.unchecked {

@@ -1,15 +1,17 @@
-//! Reads one page's interactions: links, heads, postings, then members of segments in parallel.
+//! Reads one page's interactions: links, log pins, heads, postings, then members of segments in parallel.
 //!
 //! Invariant: heads are read before postings. A segment is indexed before it leaves its head's list, so it is found in
-//! one or the other, or in both, where the second find changes nothing. A table that does not answer fails the request:
-//! without it one cannot say what is missing. Evidence that does not answer is named, and the rest is given.
+//! one or the other, or in both, where the second find changes nothing. A link that filtered lines alone made names no
+//! log; the record's pin does, and is read before the heads: a record without one had no entry then. A table that does
+//! not answer fails the request: without it one cannot say what is missing. Evidence that does not answer is named, and
+//! the rest is given.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_custody::access::{
-    Entries, Fault, Found, LinkedRecord, MemberRead, ReadLinks as _, ReadPostings as _, SegmentPlace, accept_segment,
-    linked_records, plan_reads, unindexed,
+    Entries, Fault, Found, Lasted, LinkedRecord, MemberRead, ReadLinks as _, ReadPins as _, ReadPostings as _,
+    SegmentPlace, accept_segment, linked_records, plan_reads, unindexed,
 };
 use ledgerline_custody::answer::{Interaction, Marks, Page, Reads, Took};
 use ledgerline_custody::order::EventOrder;
@@ -29,6 +31,8 @@ const PARALLEL: usize = 16;
 const PARALLEL_SEGMENTS: usize = 2;
 /// Records whose postings are read together.
 const WINDOW: usize = 32;
+/// Records whose pins are read in one call: the table's limit.
+const PINS_PER_READ: usize = 100;
 /// Records that one page looks at, most of them perhaps outside the range: 2,000 queries, 16 at once, 8 ms each, are a
 /// second of the function's 29. A page that ends here has a token, and may be empty.
 const MAX_EXAMINED: usize = 2_000;
@@ -36,6 +40,8 @@ const MAX_EXAMINED: usize = 2_000;
 /// A page's worth.
 pub(crate) struct Gathered {
     pub(crate) interactions: Vec<Interaction>,
+    /// How many records that the page passed name the customer in filtered lines alone, and have no entry.
+    pub(crate) filtered: usize,
     pub(crate) reads: Reads,
     /// Whether anything is missing of these interactions, or could be.
     pub(crate) missing: bool,
@@ -54,7 +60,7 @@ pub(crate) async fn page<P: Ports>(
     let mut reader = Reader::new(ports);
     reader.read_unindexed(&records).await?;
     let mut page = Page::new(query.page_size);
-    let (mut examined, mut missing) = (0, false);
+    let (mut examined, mut filtered, mut missing) = (0, 0, false);
     let (mut done, mut next) = (None, None);
 
     'page: while examined < records.len() {
@@ -65,7 +71,7 @@ pub(crate) async fn page<P: Ports>(
         let end = records.len().min(examined + WINDOW);
         let window = &mut records[examined..end];
         let mut postings = reader.postings(window).await?;
-        // Asked of the links' own spans, which trimming widens.
+        // Asked of what the links say, which trimming widens.
         let pending: Vec<bool> = window
             .iter()
             .zip(&postings)
@@ -75,27 +81,24 @@ pub(crate) async fn page<P: Ports>(
         let window = &window[..taken];
         reader.read_members(&postings[..taken], start.as_ref()).await;
         for ((key, linked), pending) in window.iter().zip(pending) {
-            if query.range.overlaps(&linked.first, &linked.last) {
-                let incomplete = reader.incomplete.contains(key);
-                let began_before_range = query.range.begins_after(&linked.first);
-                let marks = Marks { began_before_range, pending, incomplete, ..Marks::default() };
-                let entries = reader.entries.take(key);
-                match page
-                    .take(key, linked, marks, &entries, after(start.as_ref(), key))
-                    .map_err(Problem::unwritable)?
-                {
-                    Took::Whole => {}
-                    Took::UpTo(order) => {
-                        missing |= pending;
-                        next = Some(Position::Inside(key.clone(), order));
-                        break 'page;
+            match &linked.lasted {
+                None => filtered += 1,
+                Some(lasted) if query.range.overlaps(&lasted.first, &lasted.last) => {
+                    match reader.give(&mut page, query, (key, lasted), pending, start.as_ref())? {
+                        Took::Whole => {}
+                        Took::UpTo(order) => {
+                            missing |= pending;
+                            next = Some(Position::Inside(key.clone(), order));
+                            break 'page;
+                        }
+                        Took::Nothing => {
+                            next = done.map(Position::After);
+                            break 'page;
+                        }
                     }
-                    Took::Nothing => {
-                        next = done.map(Position::After);
-                        break 'page;
-                    }
+                    missing |= pending;
                 }
-                missing |= pending;
+                Some(_) => {}
             }
             done = Some(key.clone());
         }
@@ -103,10 +106,10 @@ pub(crate) async fn page<P: Ports>(
     }
     let missing = missing || reader.reads.failed > 0;
     let reads = reader.finish()?;
-    Ok(Gathered { interactions: page.finish(), reads, missing, next })
+    Ok(Gathered { interactions: page.finish(), filtered, reads, missing, next })
 }
 
-/// The linked records from `start` on, by key.
+/// The linked records from `start` on, by key, each with its log if it has one.
 async fn records<P: Ports>(
     ports: &P,
     subjects: &[String],
@@ -120,10 +123,22 @@ async fn records<P: Ports>(
         Some(Position::After(done)) => key > done.as_str(),
         Some(Position::Inside(record, _)) => key >= record.as_str(),
     };
-    Ok(records.into_iter().filter(|(key, _)| is_left(key)).collect())
+    let mut records: Vec<_> = records.into_iter().filter(|(key, _)| is_left(key)).collect();
+    let unknown: Vec<&str> =
+        records.iter().filter(|(_, linked)| linked.log.is_none()).map(|(key, _)| key.as_str()).collect();
+    let pins: Vec<_> = stream::iter(unknown.chunks(PINS_PER_READ))
+        .map(|records| ports.postings().pins(records))
+        .buffered(PARALLEL)
+        .try_collect()
+        .await?;
+    let linked = records.iter_mut().map(|(_, linked)| linked);
+    for (linked, pin) in linked.filter(|linked| linked.log.is_none()).zip(pins.into_iter().flatten()) {
+        linked.log = pin;
+    }
+    Ok(records)
 }
 
-/// Widens the window's spans to what postings and entries show, empties the postings of records outside the range, and
+/// Widens what is known of the window's records to what postings and entries show, empties the postings of records outside the range, and
 /// says how many records the page can use: no more is read than about a page.
 fn trim(
     query: &Query,
@@ -140,7 +155,9 @@ fn trim(
         if let Some((first, last)) = entries.span(key) {
             linked.widen(first, last);
         }
-        if !query.range.overlaps(&linked.first, &linked.last) {
+        // No entry at all: it takes no place.
+        let Some(lasted) = &linked.lasted else { continue };
+        if !query.range.overlaps(&lasted.first, &lasted.last) {
             postings.clear();
             continue;
         }
@@ -181,7 +198,9 @@ impl<'p, P: Ports> Reader<'p, P> {
     async fn read_unindexed(&mut self, records: &[(String, LinkedRecord)]) -> Result<(), StoreError> {
         let mut wanted: BTreeMap<&LogId, BTreeSet<&str>> = BTreeMap::new();
         for (key, linked) in records {
-            wanted.entry(&linked.log).or_default().insert(key);
+            if let Some(log) = &linked.log {
+                wanted.entry(log).or_default().insert(key);
+            }
         }
         let ports = self.ports;
         let heads: Vec<_> = stream::iter(wanted.keys().copied())
@@ -236,6 +255,22 @@ impl<'p, P: Ports> Reader<'p, P> {
         for (read, found) in read {
             self.note(&read.place, read.lines.into_values().collect(), found);
         }
+    }
+
+    /// Puts a record's entries on the page.
+    fn give(
+        &mut self,
+        page: &mut Page,
+        query: &Query,
+        (key, lasted): (&str, &Lasted),
+        pending: bool,
+        start: Option<&Position>,
+    ) -> Result<Took, Problem> {
+        let incomplete = self.incomplete.contains(key);
+        let began_before_range = query.range.begins_after(&lasted.first);
+        let marks = Marks { began_before_range, pending, incomplete, ..Marks::default() };
+        let entries = self.entries.take(key);
+        page.take(key, lasted, marks, &entries, after(start, key)).map_err(Problem::unwritable)
     }
 
     fn note(

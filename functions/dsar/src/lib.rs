@@ -80,7 +80,8 @@ async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &Request<'_>) ->
     let as_of_ms = cursor.as_ref().map_or(now_ms, |cursor| cursor.as_of_ms);
     let missing_before = cursor.as_ref().is_some_and(|cursor| cursor.missing);
     let start = cursor.map(|cursor| cursor.position);
-    let Gathered { interactions, reads, missing, next } = gather::page(&dsar.ports, &query, &subjects, start).await?;
+    let Gathered { interactions, filtered, reads, missing, next } =
+        gather::page(&dsar.ports, &query, &subjects, start).await?;
 
     let missing = missing || missing_before || limited;
     let next_page_token = match (next, keys) {
@@ -104,6 +105,7 @@ async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &Request<'_>) ->
         customer: Customer { found: !subjects.is_empty(), subjects: subjects.len(), limited },
         systems: Systems { ledger: reads },
         interactions,
+        filtered,
         next_page_token,
     })
 }
@@ -146,6 +148,7 @@ fn log_answer(request_id: &str, answer: &Answer, body_bytes: usize) {
         subjects = answer.customer.subjects,
         limited = answer.customer.limited,
         interactions = answer.interactions.len(),
+        filtered = answer.filtered,
         entries = answer.interactions.iter().map(|one| one.entries()).sum::<usize>(),
         reads = answer.systems.ledger.asked,
         reads_failed = answer.systems.ledger.failed,

@@ -1,6 +1,6 @@
 //! What the function may do: read. Each port is one permission of its policy.
 
-use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPostings, ReadPseudonymKeys};
+use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPins, ReadPostings, ReadPseudonymKeys};
 use ledgerline_ledger::ports::{ReadHead, ReadSegment};
 
 /// The stores of an access request.
@@ -10,7 +10,7 @@ pub trait Ports: Sync {
     /// The keys table.
     type Subjects: FindSubjects + ReadLinks + Sync;
     /// The index table.
-    type Postings: ReadPostings + Sync;
+    type Postings: ReadPins + ReadPostings + Sync;
     /// The heads in the control table.
     type Heads: ReadHead + Sync;
     /// The ledger bucket.
@@ -20,7 +20,7 @@ pub trait Ports: Sync {
     fn keys(&self) -> &Self::Keys;
     /// Identifiers, subjects, links.
     fn subjects(&self) -> &Self::Subjects;
-    /// Postings.
+    /// Log pins and postings.
     fn postings(&self) -> &Self::Postings;
     /// Heads.
     fn heads(&self) -> &Self::Heads;
@@ -47,7 +47,7 @@ impl<K, S, I, H, L> Ports for Stores<K, S, I, H, L>
 where
     K: ReadPseudonymKeys + Sync,
     S: FindSubjects + ReadLinks + Sync,
-    I: ReadPostings + Sync,
+    I: ReadPins + ReadPostings + Sync,
     H: ReadHead + Sync,
     L: ReadSegment + Sync,
 {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledgerline_custody::claims::{BronzeRow, ClaimEvents as _, NoteBronze as _, PinLogs};
-use ledgerline_custody::subjects::{Link, WantedLink};
+use ledgerline_custody::subjects::{Link, Span, WantedLink};
 use ledgerline_event::instant;
 use ledgerline_lake::object_row::ObjectRows as _;
 use ledgerline_lake::plan::Counts;
@@ -225,7 +225,8 @@ async fn resolve_subjects(
         .map(|(spans, pseudonyms)| {
             let wanted = spans.iter().filter_map(|(&record, &(first, last, only_widen))| {
                 let log = logs[record].as_ref()?.to_string();
-                let link = Link { log, first: instant::to_rfc3339(first), last: instant::to_rfc3339(last) };
+                let span = Span { log, first: instant::to_rfc3339(first), last: instant::to_rfc3339(last) };
+                let link = Link { span: Some(span) };
                 Some(WantedLink { record: read.records[record].key.clone(), link, only_widen })
             });
             Mention { pseudonyms: pseudonyms.clone(), links: wanted.collect() }

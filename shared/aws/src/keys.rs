@@ -7,13 +7,19 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWriteItem, Update};
 use ledgerline_custody::subjects::{
-    FIRST_GENERATION, Link, LinkWrite, SubjectRef, SubjectState, SubjectWrite, Subjects,
+    FIRST_GENERATION, Link, LinkWrite, Span, SubjectRef, SubjectState, SubjectWrite, Subjects,
 };
 use ledgerline_ledger::store::{Failure, StoreError};
 
 use crate::items::{self, Item, number, text};
 
 const ACTIVE: &str = "active";
+/// Where a link's sort key begins; the record follows.
+pub(crate) const LINK: &str = "INT#";
+// A span's attributes.
+const LOG: &str = "log";
+const FIRST: &str = "first";
+const LAST: &str = "last";
 
 /// The keys table.
 #[derive(Clone, Debug)]
@@ -93,19 +99,23 @@ impl KeysTable {
     }
 
     fn link(&self, subject_id: &str, write: &LinkWrite) -> Result<TransactWriteItem, BuildError> {
-        let mut item = items::key(&partition(subject_id), &format!("INT#{}", write.record));
-        item.insert("log".to_owned(), text(&write.link.log));
-        item.insert("first".to_owned(), text(&write.link.first));
-        item.insert("last".to_owned(), text(&write.link.last));
+        let mut item = items::key(&partition(subject_id), &format!("{LINK}{}", write.record));
+        if let Some(Span { log, first, last }) = &write.link.span {
+            item.extend([(LOG, log), (FIRST, first), (LAST, last)].map(|(name, value)| (name.to_owned(), text(value))));
+        }
         let Some(old) = &write.replaces else { return self.put_new(item) };
-        let put = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("#f=:f AND #l=:l")
-            .expression_attribute_names("#f", "first")
-            .expression_attribute_names("#l", "last")
-            .expression_attribute_values(":f", text(&old.first))
-            .expression_attribute_values(":l", text(&old.last));
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+        let put = match &old.span {
+            None => put
+                .condition_expression("attribute_exists(pk) AND attribute_not_exists(#f)")
+                .expression_attribute_names("#f", FIRST),
+            Some(old) => put
+                .condition_expression("#f=:f AND #l=:l")
+                .expression_attribute_names("#f", FIRST)
+                .expression_attribute_names("#l", LAST)
+                .expression_attribute_values(":f", text(&old.first))
+                .expression_attribute_values(":l", text(&old.last)),
+        };
         Ok(TransactWriteItem::builder().put(put.build()?).build())
     }
 
@@ -137,7 +147,7 @@ impl Subjects for KeysTable {
         subjects: &[&str],
         links: &[(&str, &str)],
     ) -> Result<(Vec<Option<SubjectState>>, Vec<Option<Link>>), StoreError> {
-        let link_rows: Vec<String> = links.iter().map(|(_, record)| format!("INT#{record}")).collect();
+        let link_rows: Vec<String> = links.iter().map(|(_, record)| format!("{LINK}{record}")).collect();
         let states = subjects.iter().map(|subject| (partition(subject), "STATE"));
         let all: Vec<(String, &str)> = states
             .chain(links.iter().zip(&link_rows).map(|((subject, _), row)| (partition(subject), row.as_str())))
@@ -170,11 +180,67 @@ fn state(item: &Item) -> Result<SubjectState, StoreError> {
     Ok(SubjectState { active, generation, links: items::read_number(item, "links")? })
 }
 
-fn link(item: &Item) -> Result<Link, StoreError> {
-    let (first, last) = (items::read_text(item, "first")?, items::read_text(item, "last")?);
-    Ok(Link { log: items::read_text(item, "log")?, first, last })
+/// The link in a row: with all of a span's attributes, or with none of them.
+pub(crate) fn link(item: &Item) -> Result<Link, StoreError> {
+    if [LOG, FIRST, LAST].iter().all(|name| !item.contains_key(*name)) {
+        return Ok(Link { span: None });
+    }
+    let (first, last) = (items::read_text(item, FIRST)?, items::read_text(item, LAST)?);
+    Ok(Link { span: Some(Span { log: items::read_text(item, LOG)?, first, last }) })
 }
 
 fn partition(subject_id: &str) -> String {
     format!("SUB#{subject_id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_dynamodb::config::BehaviorVersion;
+
+    const FILTERED: Link = Link { span: None };
+
+    fn spanned(first: &str, last: &str) -> Link {
+        Link { span: Some(Span { log: "acme/interaction/1/0".into(), first: first.into(), last: last.into() }) }
+    }
+
+    /// The put that a write becomes: no call is made.
+    fn put(link: Link, replaces: Option<Link>) -> Put {
+        let config = aws_sdk_dynamodb::Config::builder().behavior_version(BehaviorVersion::v2026_01_12()).build();
+        let table = KeysTable::new(Client::from_conf(config), "keys");
+        let write = LinkWrite { record: "acme/User/u-1".into(), link, replaces };
+        table.link("s_1", &write).unwrap().put.unwrap()
+    }
+
+    #[test]
+    fn a_links_row_has_all_of_its_span_or_nothing_of_it() {
+        for stored in [FILTERED, spanned("a", "b")] {
+            let item = put(stored.clone(), None).item;
+            assert_eq!((&item["pk"], &item["sk"]), (&text("SUB#s_1"), &text("INT#acme/User/u-1")));
+            assert_eq!(item.len(), if stored == FILTERED { 2 } else { 5 });
+            assert_eq!(link(&item).unwrap(), stored);
+        }
+        for missing in [LOG, FIRST, LAST] {
+            let mut item = put(spanned("a", "b"), None).item;
+            item.remove(missing);
+            assert!(matches!(link(&item), Err(StoreError::Corrupt(_))), "without {missing}");
+            let only = Item::from([(missing.to_owned(), text("a"))]);
+            assert!(matches!(link(&only), Err(StoreError::Corrupt(_))), "{missing} alone");
+        }
+    }
+
+    #[test]
+    fn a_link_is_replaced_only_as_it_was_read() {
+        let condition = |put: &Put| put.condition_expression.clone().unwrap();
+        let new = put(FILTERED, None);
+        assert_eq!((condition(&new).as_str(), &new.expression_attribute_values), ("attribute_not_exists(pk)", &None));
+        let first = put(spanned("a", "b"), Some(FILTERED));
+        assert_eq!(condition(&first), "attribute_exists(pk) AND attribute_not_exists(#f)");
+        assert_eq!(first.expression_attribute_names.unwrap()["#f"], FIRST);
+        assert_eq!(first.expression_attribute_values, None, "a value that no condition names is refused");
+        let wider = put(spanned("a", "c"), Some(spanned("a", "b")));
+        assert_eq!(condition(&wider), "#f=:f AND #l=:l");
+        let values = wider.expression_attribute_values.unwrap();
+        assert_eq!((&values[":f"], &values[":l"]), (&text("a"), &text("b")));
+    }
 }

@@ -5,7 +5,7 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPostings, ReadPseudonymKeys, corrupt};
+use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPins, ReadPostings, ReadPseudonymKeys, corrupt};
 use ledgerline_custody::subjects::Link;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::posting::{Posting, PostingMember};
@@ -15,6 +15,7 @@ use ledgerline_privacy::PseudonymKey;
 use crate::config::store_error;
 use crate::data_keys::{DataKeys, Purpose};
 use crate::items::{self, Item, read_number, read_text, text};
+use crate::keys::{self, LINK};
 
 /// The keys table, to read.
 #[derive(Clone, Debug)]
@@ -72,6 +73,14 @@ impl ReadPostings for IndexReader {
     }
 }
 
+impl ReadPins for IndexReader {
+    async fn pins(&self, records: &[&str]) -> Result<Vec<Option<LogId>>, StoreError> {
+        let keys: Vec<(String, &str)> = records.iter().map(|record| (format!("INT#{record}"), "LOG")).collect();
+        let rows = items::batch_get(&self.client, &self.table, "read log pins", &keys).await?;
+        rows.iter().map(|row| row.as_ref().map(pin).transpose()).collect()
+    }
+}
+
 /// The pseudonym keys of one deployment.
 #[derive(Clone, Debug)]
 pub struct PseudonymKeys(pub DataKeys);
@@ -113,9 +122,11 @@ fn active_links(item: &Item) -> Result<Option<u64>, StoreError> {
 
 fn link(item: &Item) -> Result<(String, Link), StoreError> {
     let sk = read_text(item, "sk")?;
-    let record = sk.strip_prefix(LINK).unwrap_or_default().to_owned();
-    let (first, last) = (read_text(item, "first")?, read_text(item, "last")?);
-    Ok((record, Link { log: read_text(item, "log")?, first, last }))
+    Ok((sk.strip_prefix(LINK).unwrap_or_default().to_owned(), keys::link(item)?))
+}
+
+fn pin(item: &Item) -> Result<LogId, StoreError> {
+    LogId::parse(&read_text(item, "log")?).map_err(|error| corrupt("read a record's log", error))
 }
 
 /// The posting of a record in a row.
@@ -160,7 +171,6 @@ fn malformed(name: &str) -> StoreError {
     StoreError::Corrupt(Failure::new(format!("a posting has no readable {name}")))
 }
 
-const LINK: &str = "INT#";
 const POSTING: &str = "POST#";
 
 #[cfg(test)]
@@ -222,8 +232,20 @@ mod tests {
             row.insert(name.to_owned(), text(value));
         }
         let (record, link) = link(&row).unwrap();
-        assert_eq!((record.as_str(), link.log.as_str()), ("acme/User/u-1", "acme/entity/1/0"));
+        assert_eq!((record.as_str(), link.span.unwrap().log.as_str()), ("acme/User/u-1", "acme/entity/1/0"));
         row.remove("log");
         assert!(super::link(&row).is_err());
+        row.retain(|name, _| matches!(name.as_str(), "pk" | "sk"));
+        assert_eq!(super::link(&row).unwrap(), ("acme/User/u-1".to_owned(), Link { span: None }));
+    }
+
+    #[test]
+    fn a_pin_names_a_log() {
+        let mut row = items::key("INT#acme/c-1", "LOG");
+        assert!(matches!(pin(&row), Err(StoreError::Corrupt(_))));
+        row.insert("log".to_owned(), text("acme/interaction/1/0"));
+        assert_eq!(pin(&row).unwrap().as_str(), "acme/interaction/1/0");
+        row.insert("log".to_owned(), text("acme"));
+        assert!(matches!(pin(&row), Err(StoreError::Corrupt(_))));
     }
 }

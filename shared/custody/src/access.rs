@@ -39,6 +39,13 @@ pub trait ReadLinks {
     fn links(&self, subject: &str) -> impl Future<Output = Result<Vec<(String, Link)>, StoreError>> + Send;
 }
 
+/// Reads which log keeps a record.
+pub trait ReadPins {
+    /// The log that each of these records is pinned to, in their order, read consistently. `None` for a record that has no
+    /// entry, and none under way: a record is pinned before anything is planned of it.
+    fn pins(&self, records: &[&str]) -> impl Future<Output = Result<Vec<Option<LogId>>, StoreError>> + Send;
+}
+
 /// Reads all postings of a record.
 pub trait ReadPostings {
     /// The postings, read consistently: whatever a head calls indexed is among them.
@@ -54,44 +61,62 @@ pub trait ReadPseudonymKeys {
 /// A record that one or several of the customer's subjects are linked to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkedRecord {
-    /// The log that keeps it.
-    pub log: LogId,
-    /// Earliest occurrence known so far.
+    /// The log that keeps it. `None` where no link names one; see [`ReadPins`].
+    pub log: Option<LogId>,
+    /// From when to when it lasted, as far as is known; `None` where neither a link nor an entry says so.
+    pub lasted: Option<Lasted>,
+}
+
+/// Earliest and latest occurrence known of a record, RFC 3339 UTC with three decimals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lasted {
+    /// The earliest.
     pub first: String,
-    /// Latest occurrence known so far.
+    /// The latest.
     pub last: String,
 }
 
 impl LinkedRecord {
-    /// Widens the span to hold `first` and `last`, too. A link spans the events that carried an identifier; the others
+    /// Widens what is known to hold `first` and `last`, too. A link spans the events that carried an identifier; the others
     /// of its interaction show in postings and entries alone.
     pub fn widen(&mut self, first: &str, last: &str) {
-        if first < self.first.as_str() {
-            self.first = first.to_owned();
-        }
-        if last > self.last.as_str() {
-            self.last = last.to_owned();
+        match &mut self.lasted {
+            None => self.lasted = Some(Lasted { first: first.to_owned(), last: last.to_owned() }),
+            Some(lasted) => {
+                if first < lasted.first.as_str() {
+                    lasted.first = first.to_owned();
+                }
+                if last > lasted.last.as_str() {
+                    lasted.last = last.to_owned();
+                }
+            }
         }
     }
 
     /// Whether an event that a link knows of is not committed: nothing is, or the links reach beyond all that is. To be
-    /// asked before the span is widened. An event under way that lies between committed ones does not show.
+    /// asked before the record is widened. An event under way that lies between committed ones does not show, nor does
+    /// one of a record that only filtered lines link: no link knows of an event there.
     pub fn is_pending(&self, key: &str, postings: &[Posting], entries: &Entries) -> bool {
+        let Some(linked) = &self.lasted else { return false };
         let indexed = postings.iter().map(|posting| (posting.from.as_str(), posting.to.as_str()));
         let committed = indexed.chain(entries.span(key)).reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
-        committed.is_none_or(|(first, last)| self.first.as_str() < first || self.last.as_str() > last)
+        committed.is_none_or(|(first, last)| linked.first.as_str() < first || linked.last.as_str() > last)
     }
 }
 
-/// The records of all links together, by record key; spans of several subjects' links to one record are joined.
+/// The records of all links together, by record key. Spans of several subjects' links to one record are joined; links
+/// without a span add nothing to one that has it.
 pub fn linked_records(
     links: impl IntoIterator<Item = (String, Link)>,
 ) -> Result<BTreeMap<String, LinkedRecord>, StoreError> {
     let mut records: BTreeMap<String, LinkedRecord> = BTreeMap::new();
     for (record, link) in links {
-        let log = LogId::parse(&link.log).map_err(|error| corrupt("read a link's log", error))?;
-        let new = || LinkedRecord { log, first: link.first.clone(), last: link.last.clone() };
-        records.entry(record).or_insert_with(new).widen(&link.first, &link.last);
+        let linked = records.entry(record).or_insert(LinkedRecord { log: None, lasted: None });
+        if let Some(span) = link.span {
+            let log = LogId::parse(&span.log).map_err(|error| corrupt("read a link's log", error))?;
+            linked.log.get_or_insert(log);
+            linked.widen(&span.first, &span.last);
+        }
     }
     Ok(records)
 }
@@ -340,3 +365,33 @@ const NOT_AN_ENTRY: &str = "not_an_entry";
 const OUT_OF_PLACE: &str = "entry_out_of_place";
 const FORK: &str = "two_entries_at_one_place";
 const HEAD: &str = "head_contradicts_itself";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::subjects::Span;
+
+    fn link(first: &str, last: &str) -> Link {
+        Link { span: Some(Span { log: "acme/interaction/1/0".into(), first: first.into(), last: last.into() }) }
+    }
+
+    #[test]
+    fn links_to_one_record_are_joined_and_one_without_a_span_adds_nothing() {
+        let filtered = || Link { span: None };
+        for links in [
+            vec![filtered(), link("2", "3"), link("1", "2")],
+            vec![link("1", "3"), filtered()],
+            vec![link("1", "2"), filtered(), link("2", "3")],
+        ] {
+            let links = links.into_iter().map(|link| ("acme/a".to_owned(), link));
+            let records = linked_records(links.chain([("acme/b".to_owned(), filtered())])).unwrap();
+            let whole = &records["acme/a"];
+            assert_eq!(whole.log.as_ref().map(LogId::as_str), Some("acme/interaction/1/0"));
+            assert_eq!(whole.lasted, Some(Lasted { first: "1".into(), last: "3".into() }));
+            assert_eq!(records["acme/b"], LinkedRecord { log: None, lasted: None });
+            // Nothing is committed of either.
+            assert!(whole.is_pending("acme/a", &[], &Entries::default()));
+            assert!(!records["acme/b"].is_pending("acme/b", &[], &Entries::default()));
+        }
+    }
+}

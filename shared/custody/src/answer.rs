@@ -8,7 +8,7 @@ use ledgerline_ledger::entry::Record;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::access::{Fault, Found, LinkedRecord, split_record};
+use crate::access::{Fault, Found, Lasted, split_record};
 use crate::order::EventOrder;
 use crate::query::{DateRange, RequestType};
 
@@ -36,6 +36,10 @@ pub struct Answer {
     pub systems: Systems,
     /// The customer's interactions, by org and id.
     pub interactions: Vec<Interaction>,
+    /// How many more interactions name the customer in filtered lines alone, and have no entry: nothing of them is
+    /// missing. Each is counted on one page, whatever the range, which nothing tells it to be in or out of.
+    #[serde(skip_serializing_if = "is_none")]
+    pub filtered: usize,
     /// Where to go on; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_page_token: Option<String>,
@@ -219,7 +223,7 @@ impl Page {
     pub fn take(
         &mut self,
         record_key: &str,
-        linked: &LinkedRecord,
+        lasted: &Lasted,
         marks: Marks,
         entries: &[Found],
         after: Option<&EventOrder>,
@@ -230,7 +234,7 @@ impl Page {
             return Ok(Took::Nothing);
         }
         let head_bytes = 2 * (record_key.len() + HEAD_BYTES);
-        let mut interaction = Interaction::new(record_key, linked, Marks { continued: after.is_some(), ..marks });
+        let mut interaction = Interaction::new(record_key, lasted, Marks { continued: after.is_some(), ..marks });
         let mut bytes = head_bytes;
         for entry in rest.iter().take(self.entries_left) {
             let placed = placed(entry)?;
@@ -270,14 +274,14 @@ impl Page {
 }
 
 impl Interaction {
-    fn new(record_key: &str, linked: &LinkedRecord, marks: Marks) -> Self {
+    fn new(record_key: &str, lasted: &Lasted, marks: Marks) -> Self {
         let (org, record) =
             split_record(record_key).unwrap_or_else(|| ("", Record::Interaction(record_key.to_owned())));
         let (interaction_id, entity) = match record {
             Record::Interaction(id) => (Some(id), None),
             Record::Entity { kind, id } => (None, Some(Entity { kind, id })),
         };
-        let (first, last) = (linked.first.clone(), linked.last.clone());
+        let (first, last) = (lasted.first.clone(), lasted.last.clone());
         Self { org: org.to_owned(), interaction_id, entity, first, last, marks, entries: Vec::new() }
     }
 
@@ -315,6 +319,11 @@ fn is_false(mark: &bool) -> bool {
     !mark
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
+}
+
 /// An interaction's own members: names, marks, two times.
 const HEAD_BYTES: usize = 320;
 
@@ -327,12 +336,12 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::Value;
 
-    fn linked() -> LinkedRecord {
-        LinkedRecord {
-            log: LogId::parse("acme/interaction/1/0").unwrap(),
-            first: "2026-03-02T14:00:00.000Z".to_owned(),
-            last: "2026-03-02T15:00:00.000Z".to_owned(),
-        }
+    fn log() -> LogId {
+        LogId::parse("acme/interaction/1/0").unwrap()
+    }
+
+    fn lasted() -> Lasted {
+        Lasted { first: "2026-03-02T14:00:00.000Z".to_owned(), last: "2026-03-02T15:00:00.000Z".to_owned() }
     }
 
     fn found(record: &str, index: u64, size: usize) -> Found {
@@ -345,7 +354,7 @@ mod tests {
                 log: "acme/interaction/1/0".to_owned(),
                 index,
             },
-            place: SegmentPlace { log: linked().log, segment: "ledger/s".to_owned(), version_id: "v".to_owned() },
+            place: SegmentPlace { log: log(), segment: "ledger/s".to_owned(), version_id: "v".to_owned() },
             leaf: leaf_hash(text.as_bytes()),
             text,
         }
@@ -358,7 +367,7 @@ mod tests {
             let mut page = Page::within(page_size, bytes);
             while at < records.len() {
                 let (key, entries) = &records[at];
-                match page.take(key, &linked(), Marks::default(), entries, after.as_ref()).unwrap() {
+                match page.take(key, &lasted(), Marks::default(), entries, after.as_ref()).unwrap() {
                     Took::Whole => (at, after) = (at + 1, None),
                     Took::UpTo(order) => after = Some(order),
                     Took::Nothing => break,
@@ -375,9 +384,9 @@ mod tests {
         let mut page = Page::new(10);
         let marks = Marks { began_before_range: true, ..Marks::default() };
         let entries = [found("acme/c-1", 0, 2)];
-        assert_eq!(page.take("acme/c-1", &linked(), marks, &entries, None).unwrap(), Took::Whole);
+        assert_eq!(page.take("acme/c-1", &lasted(), marks, &entries, None).unwrap(), Took::Whole);
         let pending = Marks { pending: true, ..Marks::default() };
-        assert_eq!(page.take("acme/User/u-1", &linked(), pending, &[], None).unwrap(), Took::Whole);
+        assert_eq!(page.take("acme/User/u-1", &lasted(), pending, &[], None).unwrap(), Took::Whole);
         let value: Value = serde_json::to_value(page.finish()).unwrap();
         assert_eq!(
             value,
@@ -409,7 +418,7 @@ mod tests {
     fn faults_are_counted_and_the_first_hundred_named() {
         let mut reads = Reads::default();
         reads.note(None);
-        (0..150).for_each(|_| reads.note(Some(Fault::of_head(&linked().log))));
+        (0..150).for_each(|_| reads.note(Some(Fault::of_head(&log()))));
         assert_eq!((reads.asked, reads.answered, reads.failed, reads.failures.len()), (151, 1, 150, MAX_FAULTS));
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: an identifier has at most one subject, a subject at most one link per record, and no link is written
 //! unless the subject is active in the generation that was read: a warm function cannot bring an erased subject back.
-//! Links only widen: `first` falls, `last` rises.
+//! Links only widen: one without a span gets one and keeps it, `first` falls, `last` rises.
 //!
 //! The decision is [`plan_links`], a pure function of what was read. Left out: persons, joining, erasure, and which
 //! identifiers of an event are the customer's (the adapters say that).
@@ -45,9 +45,17 @@ pub struct SubjectState {
     pub links: u64,
 }
 
-/// A link as stored. Times are RFC 3339 UTC with three decimals, so that they order as text.
+/// A link as stored: the subject takes part in the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
+    /// The entries behind the link. `None` while only filtered lines name the subject in the record: erasure finds
+    /// those lines by the link, and no entry comes of them.
+    pub span: Option<Span>,
+}
+
+/// The entries of a record that name a subject. Times are RFC 3339 UTC with three decimals, so that they order as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
     /// The log that keeps the record's entries.
     pub log: String,
     /// Earliest occurrence seen.
@@ -61,7 +69,7 @@ pub struct Link {
 pub struct WantedLink {
     /// `<org>/<record>`.
     pub record: String,
-    /// What the link must cover.
+    /// What the link must cover; no span if only filtered lines ask for it.
     pub link: Link,
     /// Only a link that is there may cover it: a deletion names its customer and must make neither subject nor link.
     pub only_widen: bool,
@@ -151,9 +159,9 @@ pub fn plan_links(links: u64, cap: u64, wanted: &[WantedLink], existing: &[Optio
         let write = match have {
             Some(have) => {
                 plan.linked.push(true);
-                widened(have, &want.link).map(|link| LinkWrite {
+                widened(have.span.as_ref(), want.link.span.as_ref()).map(|span| LinkWrite {
                     record: want.record.clone(),
-                    link,
+                    link: Link { span: Some(span) },
                     replaces: Some(have.clone()),
                 })
             }
@@ -179,12 +187,14 @@ pub fn plan_links(links: u64, cap: u64, wanted: &[WantedLink], existing: &[Optio
     plan
 }
 
-/// The link that covers both, or `None` if `have` covers `want` already. The log never changes: a record is pinned.
-fn widened(have: &Link, want: &Link) -> Option<Link> {
+/// The span that covers both, or `None` if `have` covers `want` already. The log never changes: a record is pinned.
+fn widened(have: Option<&Span>, want: Option<&Span>) -> Option<Span> {
+    let want = want?;
+    let Some(have) = have else { return Some(want.clone()) };
     if have.first <= want.first && want.last <= have.last {
         return None;
     }
-    Some(Link {
+    Some(Span {
         log: have.log.clone(),
         first: have.first.as_str().min(&want.first).to_owned(),
         last: have.last.as_str().max(&want.last).to_owned(),
@@ -198,9 +208,13 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// A link that filtered lines alone made.
+    const FILTERED: Link = Link { span: None };
 
     fn link(first: &str, last: &str) -> Link {
-        Link { log: "acme/interaction/1/0".into(), first: first.into(), last: last.into() }
+        Link { span: Some(Span { log: "acme/interaction/1/0".into(), first: first.into(), last: last.into() }) }
     }
 
     fn wanted(record: &str, first: &str, last: &str) -> WantedLink {
@@ -247,6 +261,64 @@ mod tests {
         read.push(None);
         let rest = plan_links(90, 1000, &want, &read);
         assert_eq!((rest.writes.len(), rest.complete), (1, true));
+    }
+
+    #[test]
+    fn a_filtered_line_links_and_an_entry_gives_the_link_its_span() {
+        let want = |link: &Link, only_widen| WantedLink { link: link.clone(), only_widen, ..wanted("acme/a", "", "") };
+        let (near, wide) = (link("2", "3"), link("1", "4"));
+        // What is wanted, whether it may only widen, what is there, and the link that is written.
+        for (wanted, only_widen, have, written) in [
+            (&FILTERED, false, None, Some(&FILTERED)),
+            (&FILTERED, false, Some(&FILTERED), None),
+            (&FILTERED, false, Some(&near), None),
+            (&near, false, Some(&FILTERED), Some(&near)),
+            (&wide, false, Some(&near), Some(&wide)),
+            (&near, true, Some(&FILTERED), Some(&near)),
+            (&FILTERED, true, Some(&FILTERED), None),
+            (&FILTERED, true, None, None),
+        ] {
+            let plan = plan_links(u64::from(have.is_some()), 9, &[want(wanted, only_widen)], &[have.cloned()]);
+            let case = format!("{wanted:?} over {have:?}");
+            assert_eq!(plan.writes.first().map(|write| &write.link), written, "{case}");
+            assert!(plan.writes.iter().all(|write| write.replaces.as_ref() == have), "{case}");
+            assert_eq!(plan.new, u64::from(have.is_none() && written.is_some()), "{case}");
+            assert_eq!(plan.linked, [have.is_some() || written.is_some()], "{case}");
+        }
+        // A link takes its place under the cap once, whichever line made it.
+        assert_eq!(plan_links(9, 9, &[want(&FILTERED, false)], &[None]).linked, [false]);
+        assert_eq!(plan_links(9, 9, &[want(&near, false)], &[Some(FILTERED)]).writes.len(), 1);
+    }
+
+    proptest! {
+        /// Whatever comes in whichever order: a link is as wide as all that was wanted, and is written only to widen.
+        #[test]
+        fn a_link_ends_as_wide_as_all_that_was_wanted_of_it(
+            wants in prop::collection::vec((0usize..3, prop::option::of((0u8..9, 0u8..9))), 1..20),
+        ) {
+            let at = |time: u8| format!("2026-03-02T14:00:0{time}.000Z");
+            let mut stored: [Option<Link>; 3] = [const { None }; 3];
+            let mut expected: [Option<Option<(u8, u8)>>; 3] = [None; 3];
+            for (record, span) in wants {
+                let span = span.map(|(one, other)| (one.min(other), one.max(other)));
+                let joined = |(first, last): (u8, u8), (from, to): (u8, u8)| (first.min(from), last.max(to));
+                let before = expected[record];
+                let all = [before.flatten(), span].into_iter().flatten().reduce(joined);
+                expected[record] = Some(all);
+                let link = span.map_or(FILTERED, |(first, last)| link(&at(first), &at(last)));
+                let want = WantedLink { record: "acme/a".into(), link, only_widen: false };
+                let plan = plan_links(0, 9, &[want], &[stored[record].clone()]);
+                prop_assert_eq!(!plan.writes.is_empty(), before != expected[record], "written in vain, or not at all");
+                for write in plan.writes {
+                    prop_assert_eq!(&write.replaces, &stored[record]);
+                    stored[record] = Some(write.link);
+                }
+            }
+            for (link, expected) in stored.iter().zip(expected) {
+                let wide = |(first, last): (u8, u8)| self::link(&at(first), &at(last));
+                prop_assert_eq!(link, &expected.map(|span| span.map_or(FILTERED, wide)));
+            }
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod chain;
 mod comparing;
 mod ending;
 pub mod evidence;
+mod file_managers;
 pub mod findings;
 pub mod folder;
 mod inventory;

@@ -6,8 +6,9 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use aws_lambda_events::encodings::Body;
-use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPostings};
-use ledgerline_custody::subjects::{Link, LinkWrite, SubjectRef, SubjectWrite, Subjects as _};
+use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPins, ReadPostings};
+use ledgerline_custody::claims::PinLogs as _;
+use ledgerline_custody::subjects::{Link, LinkWrite, Span, SubjectRef, SubjectWrite, Subjects as _};
 use ledgerline_dsar::{Config, Dsar, PATH, Stores, handle};
 use ledgerline_lambda::clock::FixedClock;
 use ledgerline_ledger::append::plan_append;
@@ -103,6 +104,13 @@ impl ReadPostings for Tripped<FakeIndex> {
     }
 }
 
+impl ReadPins for Tripped<FakeIndex> {
+    async fn pins(&self, records: &[&str]) -> Result<Vec<Option<LogId>>, StoreError> {
+        self.1.check("pins")?;
+        self.0.pins(records).await
+    }
+}
+
 impl ReadSegment for Tripped<FakeLedgerBucket> {
     async fn segment(&self, key: &str, version_id: &str) -> Result<Vec<u8>, StoreError> {
         self.1.check(&format!("whole {key}"))?;
@@ -195,8 +203,22 @@ impl World {
 
     /// The same with whole times.
     pub(crate) async fn link_at(&self, identifier: &Identifier, record: &str, first: &str, last: &str) -> String {
+        let span = Span { log: log().as_str().to_owned(), first: first.to_owned(), last: last.to_owned() };
+        self.write_link(identifier, record, Link { span: Some(span) }).await
+    }
+
+    /// The same by filtered lines alone: they pin nothing and have no span.
+    pub(crate) async fn link_filtered(&self, identifier: &Identifier, record: &str) -> String {
+        self.write_link(identifier, record, Link { span: None }).await
+    }
+
+    /// Pins a record to the interaction log, as transform does before it plans an entry of it.
+    pub(crate) async fn pin(&self, record: &str) {
+        self.index.pin(record, log().as_str()).await.unwrap();
+    }
+
+    async fn write_link(&self, identifier: &Identifier, record: &str, link: Link) -> String {
         let pseudonym = key(1).pseudonym(identifier);
-        let link = Link { log: log().as_str().to_owned(), first: first.to_owned(), last: last.to_owned() };
         let links = vec![LinkWrite { record: record.to_owned(), link, replaces: None }];
         let known = self.subjects.identifiers(&[pseudonym.as_str()]).await.unwrap().remove(0);
         let (write, subject_id) = match &known {

@@ -1,6 +1,6 @@
 //! Subjects and links: one subject per identifier, links that only widen, and identifiers that resolve nobody.
 
-use ledgerline_testkit::fakes::table::Item;
+use ledgerline_testkit::fakes::table::{Item, Items};
 
 use crate::world::{T0, World, conversation_id, event, key, lines};
 
@@ -37,6 +37,25 @@ async fn a_link_spans_its_events_and_widens_but_is_not_written_in_vain() {
     world.settle(&[&key("between")]).await;
     assert_eq!(writes(&world), 2);
     assert_eq!(world.check().counts.planned, 3);
+}
+
+#[tokio::test]
+async fn a_link_that_filtered_lines_made_gets_its_span_from_the_first_entry() {
+    let world = World::new();
+    world.bronze.seed(&key("a"), lines(&[event(1, 0)]));
+    world.settle(&[&key("a")]).await;
+    // As if that line had been filtered.
+    let (at, whole) = links(&world).pop().unwrap();
+    let bare = |items: &mut Items| {
+        items.insert(at.clone(), Item::new());
+        Ok(())
+    };
+    world.keys.table.write("test:Filtered", bare).await.unwrap();
+    world.bronze.seed(&key("b"), lines(&[event(1, 3)]));
+    world.settle(&[&key("b")]).await;
+    let (same, link) = links(&world).pop().unwrap();
+    assert_eq!((links(&world).len(), &same, &link["log"]), (1, &at, &whole["log"]));
+    assert_eq!((&link["first"], &link["last"]), (&link["last"], &"2026-03-02T14:00:01.030Z".into()));
 }
 
 #[tokio::test]

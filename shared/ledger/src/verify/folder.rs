@@ -3,7 +3,7 @@
 //! `ledger/<log>/…` holds the version of each key that is in force, `versions/<key>@<version id>` all others,
 //! `versions.jsonl` every version and delete marker, `heads.jsonl` and `postings.jsonl` the rows, where they were
 //! exported. Invariant: a file below `ledger/` or `versions/` that the list leaves out is reported as an unlocked version,
-//! never passed over; no line of a list can make a reader leave the folder; and nothing in the folder, which may be made by
+//! never passed over, unless it is a file manager's own, which no object of a ledger can be; no line of a list can make a reader leave the folder; and nothing in the folder, which may be made by
 //! an attacker, makes a reader follow a link, wait, or take more memory than an object, a line or a few keys need.
 
 use std::collections::HashSet;
@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Evidence, EvidenceFault, Given, HeadRow, ObjectVersion};
+pub use super::file_managers::is_file_managers;
+use super::file_managers::is_left_by_one;
 use crate::checkpoint::MAX_NOTE_BYTES;
 use crate::log::LogId;
 use crate::posting::{Posting, PostingMember};
@@ -52,12 +54,11 @@ impl Folder {
 
     /// The keys that travel with the folder. Whoever made the folder made them, too: they are worth no more than it is.
     pub fn keys(&self) -> Result<Vec<String>, EvidenceFault> {
-        let folder = self.root.join(KEYS_FOLDER);
         let mut keys = Vec::new();
         let mut room = MAX_KEYS_BYTES;
-        files_below(&folder, &mut |path| {
-            if path.extension().is_some_and(|extension| extension == "vkey") {
-                let bytes = read_at_most(&self.root, &path, room).map_err(|error| fault(&path, error))?;
+        files_below(&self.root, KEYS_FOLDER, &mut |Below { path, is_left, .. }| {
+            if !is_left && path.extension().is_some_and(|extension| extension == "vkey") {
+                let bytes = read_at_most(&self.root, path, room).map_err(|error| fault(path, error))?;
                 room = room.checked_sub(bytes.len()).ok_or_else(|| {
                     EvidenceFault::Malformed(format!("{KEYS_FOLDER}/ holds more than {MAX_KEYS_BYTES} bytes of keys"))
                 })?;
@@ -74,6 +75,38 @@ impl Folder {
             Ok(())
         })?;
         Ok(keys)
+    }
+
+    /// What file managers left in the folder: paths of files, and of whole folders that lie beside `ledger/`, in order. They
+    /// are no part of the evidence, and what is in them was not looked at. A file that the list of versions names is none.
+    ///
+    /// # Errors
+    /// If the folder or its list cannot be read.
+    pub fn passed_over(&self) -> Result<Vec<String>, EvidenceFault> {
+        let mut left = Vec::new();
+        for top in [KEYS_FOLDER, LEDGER, OTHER_VERSIONS] {
+            files_below(&self.root, top, &mut |Below { relative, is_left, .. }| {
+                if is_left {
+                    left.push(relative.to_owned());
+                }
+                Ok(())
+            })?;
+        }
+        if !left.is_empty() {
+            let mut listed = HashSet::new();
+            self.lines(VERSIONS_FILE, &mut |line| {
+                let path = object_path(&ObjectVersion::from_json(line)?)?;
+                listed.extend(is_left_by_one(&path).then_some(path));
+                Some(())
+            })?;
+            left.retain(|path| !listed.contains(path));
+        }
+        for entry in fs::read_dir(&self.root).map_err(|error| fault(&self.root, error))? {
+            let name = entry.map_err(|error| fault(&self.root, error))?.file_name();
+            left.extend(Some(name.to_string_lossy().into_owned()).filter(|name| is_file_managers(name)));
+        }
+        left.sort_unstable();
+        Ok(left)
     }
 
     /// Calls `each` for every line of a list; `false` if there is no such file.
@@ -108,20 +141,19 @@ impl Folder {
     /// Files that the list leaves out, as versions without a lock.
     fn unlisted(&self, listed: &HashSet<u64>, each: &mut dyn FnMut(ObjectVersion)) -> Result<(), EvidenceFault> {
         for top in [LEDGER, OTHER_VERSIONS] {
-            files_below(&self.root.join(top), &mut |path| {
-                let Some(relative) = relative_text(&self.root, &path) else { return Ok(()) };
-                if listed.contains(&path_key(&relative)) {
+            files_below(&self.root, top, &mut |Below { path, relative, is_left }| {
+                if is_left || listed.contains(&path_key(relative)) {
                     return Ok(());
                 }
                 let other = relative.strip_prefix(OTHER_VERSIONS).and_then(|text| text[1..].rsplit_once('@'));
-                let (key, version_id) = other.unwrap_or((&relative, UNLISTED));
+                let (key, version_id) = other.unwrap_or((relative, UNLISTED));
                 each(ObjectVersion {
                     key: key.to_owned(),
                     version_id: version_id.to_owned(),
                     is_latest: other.is_none(),
                     is_delete_marker: false,
                     // Of the link, if it is one: it may lead nowhere.
-                    bytes: fs::symlink_metadata(&path).map_err(|error| fault(&path, error))?.len(),
+                    bytes: fs::symlink_metadata(path).map_err(|error| fault(path, error))?.len(),
                     lock: None,
                     legal_hold: false,
                     last_modified_ms: u64::MAX,
@@ -286,13 +318,36 @@ fn hash(text: &str) -> Option<Hash> {
     Some(Hash(bytes))
 }
 
-/// Calls `each` for all files below a folder, which need not exist. Links are files, not ways into other folders.
-fn files_below(folder: &Path, each: &mut dyn FnMut(PathBuf) -> Result<(), EvidenceFault>) -> Result<(), EvidenceFault> {
-    let mut open = vec![folder.to_owned()];
+/// A file below the folder.
+struct Below<'a> {
+    path: &'a Path,
+    /// Its path below the root with slashes, as keys have them.
+    relative: &'a str,
+    /// A file manager left it.
+    is_left: bool,
+}
+
+/// Calls `each` for all files below a folder of the root, which need not exist. Links are files, not ways into other folders.
+fn files_below(
+    root: &Path,
+    top: &str,
+    each: &mut dyn FnMut(Below<'_>) -> Result<(), EvidenceFault>,
+) -> Result<(), EvidenceFault> {
+    let mut visit = |path: &Path| {
+        let relative = relative_text(root, path).unwrap_or_default();
+        let is_left = is_left_by_one(&relative);
+        each(Below { path, relative: &relative, is_left })
+    };
+    let mut open = vec![root.join(top)];
     while let Some(folder) = open.pop() {
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            // A disk's trash may be closed to all but its owner.
+            Err(_) if relative_text(root, &folder).is_some_and(|folder| is_left_by_one(&folder)) => {
+                visit(&folder)?;
+                continue;
+            }
             Err(error) => return Err(fault(&folder, error)),
         };
         for entry in entries {
@@ -301,7 +356,7 @@ fn files_below(folder: &Path, each: &mut dyn FnMut(PathBuf) -> Result<(), Eviden
             if kind.is_dir() {
                 open.push(entry.path());
             } else {
-                each(entry.path())?;
+                visit(&entry.path())?;
             }
         }
     }

@@ -239,6 +239,11 @@ fn mode_name(mode: LockMode) -> &'static str {
     }
 }
 
+/// Whether an object of the ledger has this key.
+pub(super) fn is_key(key: &str) -> bool {
+    Place::parse(key).is_some()
+}
+
 /// What a key names inside its log.
 enum Place {
     /// First index, count, digest.

@@ -7,6 +7,7 @@
 
 mod builder;
 mod cases;
+mod file_managers;
 mod folder;
 mod hostile;
 mod rotation;

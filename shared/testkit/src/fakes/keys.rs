@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ledgerline_custody::subjects::{
-    FIRST_GENERATION, Link, LinkWrite, SubjectRef, SubjectState, SubjectWrite, Subjects,
+    FIRST_GENERATION, Link, LinkWrite, Span, SubjectRef, SubjectState, SubjectWrite, Subjects,
 };
-use ledgerline_ledger::store::StoreError;
+use ledgerline_ledger::store::{Failure, StoreError};
 use serde_json::{Value, json};
 
 use crate::fakes::calls::Calls;
@@ -66,7 +66,7 @@ impl Subjects for FakeKeys {
         let links = rows.split_off(subjects.len());
         Ok((
             rows.into_iter().map(|row| row.as_ref().map(state)).collect(),
-            links.into_iter().map(|row| row.as_ref().map(link)).collect(),
+            links.into_iter().map(|row| row.as_ref().map(link).transpose()).collect::<Result<_, _>>()?,
         ))
     }
 
@@ -111,8 +111,8 @@ fn apply(items: &mut Items, write: &SubjectWrite<'_>) -> Result<(), StoreError> 
                 return Err(condition_failed("subject state"));
             }
             for write in links {
-                let stored = items.get(&key(format!("SUB#{subject_id}"), format!("INT#{}", write.record))).map(link);
-                if stored != write.replaces {
+                let stored = items.get(&key(format!("SUB#{subject_id}"), format!("INT#{}", write.record)));
+                if stored.map(link).transpose()? != write.replaces {
                     return Err(condition_failed("link changed"));
                 }
             }
@@ -126,13 +126,17 @@ fn apply(items: &mut Items, write: &SubjectWrite<'_>) -> Result<(), StoreError> 
 fn put_links(items: &mut Items, subject_id: &str, links: &[LinkWrite]) {
     for LinkWrite { record, link, replaces } in links {
         if let Some(old) = replaces {
-            assert!(link.first <= old.first && old.last <= link.last, "a link may only widen");
-            assert_eq!(link.log, old.log, "a link's log never changes");
+            assert_ne!(link, old, "a link is written in vain");
+            assert!(link.span.is_some(), "a link may only widen");
         }
-        let mut item = Item::from([("log".into(), json!(link.log))]);
-        item.insert("first".into(), json!(link.first));
-        item.insert("last".into(), json!(link.last));
-        put(items, key(format!("SUB#{subject_id}"), format!("INT#{record}")), item);
+        if let (Some(old), Some(new)) = (replaces.as_ref().and_then(|old| old.span.as_ref()), &link.span) {
+            assert!(new.first <= old.first && old.last <= new.last, "a link may only widen");
+            assert_eq!(new.log, old.log, "a link's log never changes");
+        }
+        let item = link.span.iter().flat_map(|Span { log, first, last }| {
+            [("log", log), ("first", first), ("last", last)].map(|(name, value)| (name.to_owned(), json!(value)))
+        });
+        put(items, key(format!("SUB#{subject_id}"), format!("INT#{record}")), item.collect());
     }
 }
 
@@ -142,8 +146,14 @@ fn state(item: &Item) -> SubjectState {
     SubjectState { active, generation: number("generation"), links: number("links") }
 }
 
-fn link(item: &Item) -> Link {
-    Link { log: text(&item["log"]), first: text(&item["first"]), last: text(&item["last"]) }
+/// A link's row has all of a span or nothing of it, as the real table's reader asks.
+fn link(item: &Item) -> Result<Link, StoreError> {
+    let part = |name: &str| item.get(name).and_then(Value::as_str).map(str::to_owned);
+    match (part("log"), part("first"), part("last")) {
+        (Some(log), Some(first), Some(last)) => Ok(Link { span: Some(Span { log, first, last }) }),
+        (None, None, None) => Ok(Link { span: None }),
+        _ => Err(StoreError::Corrupt(Failure::new("a link has a part of a span"))),
+    }
 }
 
 fn text(value: &Value) -> String {

@@ -3,8 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPostings, ReadPseudonymKeys};
+use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPins, ReadPostings, ReadPseudonymKeys, corrupt};
+use ledgerline_custody::claims::PinLogs as _;
 use ledgerline_custody::subjects::{Link, Subjects as _};
+use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_privacy::PseudonymKey;
@@ -43,6 +45,13 @@ impl ReadPostings for FakeIndex {
         let rows = self.table.items();
         let rows = rows.iter().filter(|((pk, _), _)| *pk == partition);
         Ok(rows.filter_map(|((pk, sk), item)| read_posting(pk, sk, item)).collect())
+    }
+}
+
+impl ReadPins for FakeIndex {
+    async fn pins(&self, records: &[&str]) -> Result<Vec<Option<LogId>>, StoreError> {
+        let pin = |log: String| LogId::parse(&log).map_err(|error| corrupt("read a record's log", error));
+        self.logs(records).await?.into_iter().map(|log| log.map(pin).transpose()).collect()
     }
 }
 
