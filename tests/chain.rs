@@ -51,7 +51,8 @@ fn event(org: &Org<'_>, conversation: &str, at: OffsetDateTime, n: u64) -> Vec<u
 
 /// Whether these bytes are an event: a document that names a record and a time.
 fn is_event(bytes: &[u8]) -> bool {
-    parse(bytes).is_ok_and(|document| adapt(&document, &Context { default_org: "tests", numeric_id_sources: &[] }).is_ok())
+    parse(bytes)
+        .is_ok_and(|document| adapt(&document, &Context { default_org: "tests", numeric_id_sources: &[] }).is_ok())
 }
 
 /// What ingest and transform kept in quarantine, as the bytes that were sent.

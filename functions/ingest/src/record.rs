@@ -187,7 +187,10 @@ fn event(config: &Config, workspace: &mut Workspace, arrival_ms: i64, bytes: &[u
 fn by_adapter(config: &Config, workspace: &mut Workspace, document: &[u8], new: NewEvent<'_>) -> Partition {
     let arrival_ms = new.received_at_ms;
     let value = parse(document);
-    let event = value.as_ref().ok().and_then(|value| adapt(value, &Context { default_org: &config.default_org, numeric_id_sources: &[] }).ok());
+    let event = value
+        .as_ref()
+        .ok()
+        .and_then(|value| adapt(value, &Context { default_org: &config.default_org, numeric_id_sources: &[] }).ok());
     let Some(event) = event.filter(|event| instant::is_plausible(event.occurred_at_ms, arrival_ms)) else {
         write_event(&new, &mut workspace.lines);
         return Partition { zone: "bronze", event_type: UNSORTED, at_ms: arrival_ms, whole_day: false };

@@ -204,7 +204,11 @@ mod tests {
     fn env(change: (&'static str, &'static str)) -> Env {
         Env::from_lookup(move |name| match name {
             name if name == change.0 => Some(change.1.to_owned()),
-            "CLAIM_DAYS" | "FAN_OUT_CAP" | "DEFAULT_CALLING_CODE" | "STATE_CHANGES_ONLY" | "KEEP_MEDIA"
+            "CLAIM_DAYS"
+            | "FAN_OUT_CAP"
+            | "DEFAULT_CALLING_CODE"
+            | "STATE_CHANGES_ONLY"
+            | "KEEP_MEDIA"
             | "NUMERIC_ID_SOURCES" => None,
             name => Some(name.to_ascii_lowercase()),
         })

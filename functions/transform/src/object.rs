@@ -201,7 +201,16 @@ async fn note(ports: &impl Ports, object: ObjectId, key: &str, read: &Read) -> R
 /// Rows that the table takes in one call.
 const ROWS_PER_BATCH: usize = 25;
 
-/// Resolves the customer side's identifiers of the owned events.
+/// What an object says of one identifier in one record.
+#[derive(Clone, Default)]
+struct Seen {
+    /// From when to when its owned events occurred, epoch milliseconds; `None` if all of its lines were filtered.
+    span_ms: Option<(i64, i64)>,
+    /// Whether any of its lines may make a subject and a link.
+    creates: bool,
+}
+
+/// Resolves the customer side's identifiers of the owned events, and of the filtered lines.
 async fn resolve_subjects(
     ports: &impl Ports,
     settings: &Settings,
@@ -210,24 +219,34 @@ async fn resolve_subjects(
     owned: &[&Event],
     logs: &[Option<LogId>],
 ) -> Result<Resolved, TransformError> {
-    // Of each identifier in each record: from when to when, and whether every event of it may only widen a link.
-    let mut spans: Vec<BTreeMap<usize, (i64, i64, bool)>> = vec![BTreeMap::new(); read.identifiers.len()];
+    let mut seen: Vec<BTreeMap<usize, Seen>> = vec![BTreeMap::new(); read.identifiers.len()];
     for event in owned {
         for &identifier in &event.identifiers {
             let at = event.occurred_at_ms;
-            let span = spans[identifier].entry(event.record).or_insert((at, at, true));
-            *span = (span.0.min(at), span.1.max(at), span.2 && event.only_widens);
+            let seen = seen[identifier].entry(event.record).or_default();
+            let (first, last) = seen.span_ms.unwrap_or((at, at));
+            seen.span_ms = Some((first.min(at), last.max(at)));
+            seen.creates |= !event.only_widens;
         }
     }
-    let mentions: Vec<Mention> = spans
+    for &(identifier, record) in &read.filtered_mentions {
+        seen[identifier].entry(record).or_default().creates = true;
+    }
+    let mentions: Vec<Mention> = seen
         .iter()
         .zip(&read.identifiers)
-        .map(|(spans, pseudonyms)| {
-            let wanted = spans.iter().filter_map(|(&record, &(first, last, only_widen))| {
-                let log = logs[record].as_ref()?.to_string();
-                let span = Span { log, first: instant::to_rfc3339(first), last: instant::to_rfc3339(last) };
-                let link = Link { span: Some(span) };
-                Some(WantedLink { record: read.records[record].key.clone(), link, only_widen })
+        .map(|(seen, pseudonyms)| {
+            let wanted = seen.iter().filter_map(|(&record, Seen { span_ms, creates })| {
+                let span = match *span_ms {
+                    None => None,
+                    Some((first, last)) => Some(Span {
+                        log: logs[record].as_ref()?.to_string(),
+                        first: instant::to_rfc3339(first),
+                        last: instant::to_rfc3339(last),
+                    }),
+                };
+                let record = read.records[record].key.clone();
+                Some(WantedLink { record, link: Link { span }, only_widen: !creates })
             });
             Mention { pseudonyms: pseudonyms.clone(), links: wanted.collect() }
         })

@@ -13,7 +13,9 @@ use flate2::{Compression, GzBuilder};
 use ledgerline_custody::claims::{Claim, Unclaimed, plan_claims};
 use ledgerline_event::catalogue::built_in;
 use ledgerline_event::document::{self, Rejection};
-use ledgerline_event::{Context, LineageFrom, Links, Record as AboutRef, SourceEvent, adapt, content_id, instant, text_layer};
+use ledgerline_event::{
+    Context, LineageFrom, Links, Record as AboutRef, SourceEvent, adapt, content_id, instant, text_layer,
+};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::bronze::{self, BronzeLine};
 use ledgerline_lake::plan::Counts;

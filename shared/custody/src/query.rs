@@ -86,6 +86,10 @@ impl Query {
     /// Reads a request's body. `calling_code` is where national phone numbers belong to.
     pub fn parse(body: &[u8], calling_code: CallingCode) -> Result<Self, QueryError> {
         let value = document::parse(body).map_err(|rejection| unreadable(body, rejection))?;
+        // An event may hold a text that was cut through a character; a question may not rest on one.
+        if value.is_damaged() {
+            return Err(unreadable(body, Rejection::LoneSurrogate));
+        }
         let Json::Object(body) = value else { return Err(not_an_object()) };
         only_members(&body, "The body", MEMBERS)?;
         Ok(Self {
@@ -188,7 +192,7 @@ fn unreadable(body: &[u8], rejection: Rejection) -> QueryError {
             "The body names a member twice in one object, and which of the two counts depends on who reads it. Name each member once."
         }
         Rejection::LoneSurrogate => {
-            "A text in the body has a surrogate escape without its partner, such as \\ud83d alone. Escape the whole character."
+            "A text in the body is damaged: it has a surrogate escape without its partner, such as \\ud83d alone, or the mark of a character that could not be read. Send the whole character."
         }
         Rejection::NumberOutOfRange => "A number in the body is larger than any double.",
         Rejection::TooDeep => "The body is nested deeper than any request.",

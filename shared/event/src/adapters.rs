@@ -9,8 +9,8 @@ mod identity;
 mod layers;
 mod record;
 
-use ledgerline_privacy::words;
 use ledgerline_json::Json;
+use ledgerline_privacy::words;
 
 use crate::catalogue;
 use crate::document::Rejection;

@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use ledgerline_json::{Json, Stated};
 use ledgerline_privacy::identifier::Kind;
 use ledgerline_privacy::personal::Personal;
-use ledgerline_json::{Json, Stated};
 
 use crate::catalogue::{KindId, MemberPath};
 use crate::lineage::Provenance;

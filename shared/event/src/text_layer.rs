@@ -69,7 +69,10 @@ mod tests {
     fn one_level_of_text_is_undone_where_a_layer_stands() {
         for (document, expected) in [
             (r#"{"source":"x","detail":"{\"a\": 1}"}"#, r#"{"source":"x","detail":{"a": 1}}"#),
-            (r#"{"source":"x", "detail" : " {\"a\":\"\\u00e9\"}" ,"z":0}"#, r#"{"source":"x", "detail" :  {"a":"\u00e9"} ,"z":0}"#),
+            (
+                r#"{"source":"x", "detail" : " {\"a\":\"\\u00e9\"}" ,"z":0}"#,
+                r#"{"source":"x", "detail" :  {"a":"\u00e9"} ,"z":0}"#,
+            ),
             (r#"{"source":"x","detail":{"eventBody":"{}"}}"#, r#"{"source":"x","detail":{"eventBody":{}}}"#),
             (
                 r#"{"TopicArn":"arn","Message":"{\"source\":\"x\",\"detail\":\"{}\"}"}"#,

@@ -283,7 +283,10 @@ fn hostile_events_of_a_megabyte_are_adapted_named_and_split_in_linear_time() {
     ] {
         let started = std::time::SystemTime::now();
         let value = parse(document.as_bytes()).unwrap();
-        let read = ledgerline_event::adapt(&value, &ledgerline_event::Context { default_org: "acme", numeric_id_sources: &[] });
+        let read = ledgerline_event::adapt(
+            &value,
+            &ledgerline_event::Context { default_org: "acme", numeric_id_sources: &[] },
+        );
         if let Ok(event) = &read {
             ledgerline_event::content_id(event, &value);
         }

@@ -186,7 +186,7 @@ fn every_field_that_was_ever_stored_still_is() {
     }
 }
 
-/// In order: the fields of `builtin-1`, then those of `builtin-2`. Add, never remove: silver has a column for each.
+/// In order: the fields of `builtin-1`, then those of `builtin-2` and `builtin-3`. Add, never remove: silver has a column for each.
 const STORED: &[&str] = &[
     "acd_outcome",
     "action",
@@ -258,6 +258,11 @@ const STORED: &[&str] = &[
     "state_name",
     "status",
     "system_action",
+    "active_queue_ids",
+    "current_value",
+    "presence",
+    "previous_value",
+    "routing_status",
 ];
 
 /// First names and surnames of the census, most common first.

@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 
 use ledgerline_event::adapters::adapt;
-use ledgerline_event::document;
 use ledgerline_event::catalogue;
+use ledgerline_event::document;
 use ledgerline_event::source_event::{Context, Record, SourceEvent};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::silver::{Row, SilverWriter};

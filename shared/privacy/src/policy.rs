@@ -144,7 +144,11 @@ impl Policy {
     }
 
     /// Splits fields into what may be stored and the names of the rest. `null` is neither: it says nothing.
-    pub fn mask<'v>(&self, key: &PseudonymKey, fields: impl IntoIterator<Item = (&'static str, &'v Json<'v>)>) -> Masked {
+    pub fn mask<'v>(
+        &self,
+        key: &PseudonymKey,
+        fields: impl IntoIterator<Item = (&'static str, &'v Json<'v>)>,
+    ) -> Masked {
         let fields = fields.into_iter();
         let mut result = Masked { clear: Vec::with_capacity(fields.size_hint().0), masked: Vec::new() };
         for (name, value) in fields {

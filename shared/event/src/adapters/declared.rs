@@ -133,7 +133,10 @@ impl<'a> Reading<'a> {
     }
 
     fn has_topic(&self, topic: &Topic) -> bool {
-        let is_it = |name: &str| name.starts_with(topic.begins) && name.ends_with(topic.ends);
+        let is_it = |name: &str| {
+            let has_id = name.len() > topic.begins.len() + topic.ends.len();
+            has_id && name.starts_with(topic.begins) && name.ends_with(topic.ends)
+        };
         match topic.detail_type_decides {
             true => self.detail_type.or(self.topic_name()).is_some_and(is_it),
             false => [self.detail_type, self.topic_name()].into_iter().flatten().any(is_it),
@@ -187,7 +190,8 @@ impl<'a> Reading<'a> {
         let own = words(self.own(), &shared.kind_word);
         let in_bags = || self.bags.iter().flat_map(|(_, bag)| words(bag, &shared.kind_word)).collect();
         let said: Vec<&str> = if own.is_empty() { in_bags() } else { own };
-        let known = |said: &[&str]| said.iter().map(|word| catalogue.kind_of_word(word)).find(|(kind, _)| *kind != other);
+        let known =
+            |said: &[&str]| said.iter().map(|word| catalogue.kind_of_word(word)).find(|(kind, _)| *kind != other);
         // What wraps an event may tell its type where it tells none itself; such types often begin with a domain.
         let around = || {
             let layers = self.layers.inside_out().skip(1).filter(|_| said.is_empty());

@@ -83,7 +83,8 @@ pub(super) const UNKNOWN: &str = "unknown";
 
 /// A type without the domain before it and the version behind it: `com.example.call.ended.v1` is `call.ended`.
 pub(super) fn without_domain(name: &str) -> &str {
-    let is_version = |part: &str| part.strip_prefix('v').is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+    let is_version =
+        |part: &str| part.strip_prefix('v').is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
     let name = name.rsplit_once('.').filter(|(_, last)| is_version(last)).map_or(name, |(rest, _)| rest);
     let mut parts = name.splitn(3, '.');
     match (parts.next(), parts.next(), parts.next()) {

@@ -1,8 +1,8 @@
 //! Whom an event is about: the customer's side alone. Hashes made upstream are identifiers of their own kinds.
 
+use ledgerline_json::Json;
 use ledgerline_privacy::identifier::Kind;
 use ledgerline_privacy::personal::Personal;
-use ledgerline_json::Json;
 
 use super::declared::Reading;
 use super::layers::Members;

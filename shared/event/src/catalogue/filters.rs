@@ -70,11 +70,7 @@ const KEEP_MEDIA: &str = "keep-media";
 ///
 /// # Errors
 /// A kind is named that there is not, or is in both or none of the lists of [`STATE_CHANGES_ONLY`].
-pub(super) fn compile(
-    said: &Description,
-    ids: &HashMap<&'static str, KindId>,
-    kinds: &mut [Kind],
-) -> Compiled<()> {
+pub(super) fn compile(said: &Description, ids: &HashMap<&'static str, KindId>, kinds: &mut [Kind]) -> Compiled<()> {
     for filter in &said.filter {
         for kind in &filter.kinds {
             kinds[usize::from(known(ids, kind)?.0)].filter = Some(leak(&filter.name));

@@ -115,8 +115,6 @@ fn in_layer(place: Place, PassName { role, spelling }: PassName) -> Slot {
         Role::BatchMark if place != Place::Body => Slot::BatchMark(level),
         Role::Shaped => Slot::Shaped,
         Role::Provenance | Role::Adapter => Slot::Unusual,
-        Role::Source | Role::DetailType | Role::Body(_) | Role::Batch | Role::BatchMark | Role::Id => {
-            Slot::Nothing
-        }
+        Role::Source | Role::DetailType | Role::Body(_) | Role::Batch | Role::BatchMark | Role::Id => Slot::Nothing,
     }
 }

@@ -9,7 +9,9 @@ use serde_json::{Map, Number, Value};
 /// A document as it is read. It stays for as long as the test's process.
 pub(crate) fn tree(document: &Value) -> &'static Json<'static> {
     let text = document.to_string();
-    Box::leak(Box::new(document::parse(text.as_bytes()).unwrap_or_else(|reason| panic!("{reason}: {text}")).into_owned()))
+    Box::leak(Box::new(
+        document::parse(text.as_bytes()).unwrap_or_else(|reason| panic!("{reason}: {text}")).into_owned(),
+    ))
 }
 
 /// What a tree holds, to be compared and changed.

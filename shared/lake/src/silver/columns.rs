@@ -205,12 +205,16 @@ mod tests {
     #[test]
     fn columns_keep_their_place_and_new_ones_come_last() {
         let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
-        assert_eq!((names[0], names[15], names[70], names.len()), ("org", "occurred_at", "extra", 88));
+        assert_eq!(
+            (names[0], names[15], names[70], names[87], names.len()),
+            ("org", "occurred_at", "extra", "lineage_ref", 93)
+        );
         assert_eq!(names[71..73], ["contact_center_id", "queue_name"]);
     }
 
     /// Lists, and what no analysis of interactions asks for.
     const ONLY_IN_THE_LEDGER: &[&str] = &[
+        "active_queue_ids",
         "organization_id",
         "outbound_campaign_id",
         "outbound_contact_list_id",

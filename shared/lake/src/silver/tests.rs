@@ -27,7 +27,10 @@ fn owned(fields: &[(&'static str, Value)]) -> Owned {
     ];
     let field = |(name, rule)| FieldRule { name, store: Store::Both, rule: Some(Rule::parse(rule).unwrap()) };
     let policy = Policy::new("test-1", rules.map(field)).unwrap();
-    let masked = policy.mask(&PseudonymKey::new(1, [7; 32]), fields.iter().map(|(n, v)| (*n, v)));
+    let texts: Vec<_> = fields.iter().map(|(name, value)| (*name, value.to_string())).collect();
+    let fields: Vec<_> =
+        texts.iter().map(|(name, text)| (*name, ledgerline_json::parse(text.as_bytes()).unwrap())).collect();
+    let masked = policy.mask(&PseudonymKey::new(1, [7; 32]), fields.iter().map(|(name, value)| (*name, value)));
     Owned { fields: masked.clear, masked: masked.masked, extra: BTreeMap::new() }
 }
 
