@@ -4,6 +4,7 @@
 mod calls;
 mod cases;
 mod faults;
+mod filters;
 mod notifications;
 mod subjects;
 mod world;

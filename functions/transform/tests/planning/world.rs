@@ -41,6 +41,7 @@ pub(crate) struct World {
     pub(crate) keys: FakeKeys,
     pub(crate) queue: FakeQueue,
     pub(crate) fan_out_cap: u64,
+    pub(crate) switches: Switches,
     random: Arc<AtomicU64>,
     now_ms: Arc<AtomicU64>,
 }
@@ -62,6 +63,7 @@ impl World {
             keys: FakeKeys::new(faults.clone(), calls.clone()),
             queue: FakeQueue::new(faults.clone(), calls.clone()),
             fan_out_cap: 5000,
+            switches: Switches::default(),
             random: Arc::default(),
             now_ms: Arc::new(AtomicU64::new(T0 as u64 + 60_000)),
             faults,
@@ -77,7 +79,8 @@ impl World {
 
     pub(crate) async fn deliver_bodies(&self, bodies: &[&str]) -> Vec<String> {
         let now_ms = self.now_ms.fetch_add(1_000, Ordering::SeqCst) as i64;
-        let (wired, settings) = (self.wired(), settings(self.fan_out_cap));
+        let settings = Settings { switches: self.switches.clone(), ..settings(self.fan_out_cap) };
+        let wired = self.wired();
         let response = handle(&wired, &settings, &FixedClock(now_ms), now_ms + 300_000, batch(bodies)).await;
         failures(&response)
     }
