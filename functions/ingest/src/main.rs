@@ -14,13 +14,21 @@ async fn main() -> Result<(), Error> {
     env.finish()?;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         let response = handle(config, SystemClock.now_ms(), event.payload.get().as_bytes())?;
-        let counts = response.counts;
+        let counts = &response.counts;
+        for (reason, lines) in &counts.quarantined {
+            // The template's alarms read these lines.
+            tracing::warn!(reason = reason.code(), lines, "quarantined");
+        }
+        if counts.without_id > 0 {
+            tracing::error!(records = counts.without_id, "records without an id: Firehose keeps them under its error prefix");
+        }
         tracing::info!(
             records = counts.records,
             events = counts.events,
-            quarantined = counts.quarantined,
+            quarantined = counts.quarantined.values().sum::<u64>(),
             unreadable_records = counts.unreadable_records,
             put_off = counts.put_off,
+            outgrown = counts.outgrown,
             panicked = counts.panicked,
             request_bytes = event.payload.get().len(),
             response_bytes = response.body.len(),

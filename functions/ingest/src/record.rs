@@ -3,6 +3,8 @@
 //! Invariant: every I-JSON object becomes a line of bronze, so that it is counted. What it is about, transform decides: a document that
 //! cannot be placed here lies with the unsorted ones of its hour.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use base64::Engine as _;
@@ -10,7 +12,7 @@ use base64::engine::general_purpose::GeneralPurposeConfig;
 use base64::engine::{DecodePaddingMode, Simd};
 use ledgerline_event::document::{Fragment, Rejection, parse, split};
 use ledgerline_event::head::Head;
-use ledgerline_event::{Context, adapt, batch, instant, lineage, sensitive};
+use ledgerline_event::{Context, adapt, batch, instant, lineage, sensitive, text_layer};
 use ledgerline_lake::bronze::{NewEvent, write_event, write_quarantine};
 
 use crate::Config;
@@ -31,16 +33,27 @@ pub(crate) struct Workspace {
 pub(crate) struct Bronze {
     pub(crate) partition: Partition,
     pub(crate) events: u64,
-    pub(crate) quarantined: u64,
+    pub(crate) quarantined: Reasons,
+}
+
+/// Quarantine lines by their reason.
+pub(crate) type Reasons = BTreeMap<Rejection, u64>;
+
+/// How much a line says beside its event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Full,
+    /// Without what transform derives again: token and time of occurrence.
+    Lean,
 }
 
 /// A record of 1,000 KiB may become three times as many bytes of lines: documents of 150 bytes in envelopes of 300. As
-/// base64 that is 4 MB and fits an answer beside 1.9 MB of failed ones. What grows beyond is quarantined whole, 1.9 MB
-/// as base64 of base64, for it would never fit.
+/// base64 that is 4 MB and fits an answer beside 1.9 MB of failed ones. What grows beyond is written in the lean form, in which
+/// 18,000 documents of 50 bytes are 2.7 MB; and what outgrows that comes back through `redrive`, in pieces.
 const LINES_BYTES_MAX: usize = 3_000_000;
 
 /// What a line adds to its document, at least.
-const LINE_BYTES: usize = 160;
+const LINE_BYTES: usize = 80;
 /// The family of documents that ingest cannot place.
 const UNSORTED: &str = "unsorted";
 
@@ -54,48 +67,81 @@ pub(crate) static BASE64: LazyLock<Simd> = LazyLock::new(|| {
     Simd::standard(GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent))
 });
 
-/// Turns a record's data into lines.
-pub(crate) fn to_bronze(config: &Config, workspace: &mut Workspace, arrival_ms: i64, data: &str) -> Bronze {
+/// Turns a record's data into lines; `None` if it holds more than fits an answer, so that it must come back in pieces.
+pub(crate) fn to_bronze(config: &Config, workspace: &mut Workspace, arrival_ms: i64, data: &str) -> Option<Bronze> {
     let mut decoded = std::mem::take(&mut workspace.decoded);
     decoded.clear();
     workspace.lines.clear();
     let bronze = match BASE64.decode_vec(data, &mut decoded) {
-        Ok(()) => documents(config, workspace, arrival_ms, &decoded),
-        Err(_) => whole(workspace, arrival_ms, Rejection::BadEnvelope, data.as_bytes()),
+        Ok(()) => [Form::Full, Form::Lean]
+            .into_iter()
+            .find_map(|form| documents(&mut Writing { config, workspace, arrival_ms, form }, &decoded)),
+        Err(_) => Some(whole(workspace, arrival_ms, Rejection::BadEnvelope, data.as_bytes())),
     };
     workspace.decoded = decoded;
     bronze
 }
 
-fn documents(config: &Config, workspace: &mut Workspace, arrival_ms: i64, record: &[u8]) -> Bronze {
+/// What a record's lines are written with.
+struct Writing<'w> {
+    config: &'w Config,
+    workspace: &'w mut Workspace,
+    arrival_ms: i64,
+    form: Form,
+}
+
+/// Writes a record's documents; `None`, and no lines, if they would outgrow an answer.
+fn documents(writing: &mut Writing<'_>, record: &[u8]) -> Option<Bronze> {
     let mut first = None;
-    let (mut events, mut quarantined) = (0, 0);
+    let (mut events, mut quarantined) = (0, Reasons::new());
     for fragment in split(record) {
-        let mut fits = true;
+        let mut garbage = None;
         match fragment {
-            Fragment::Document(bytes, head) if head.is_batch() => {
-                let place = |(count, partition)| {
-                    first = first_placed(first, partition);
-                    events += count;
-                };
-                fits = elements(config, workspace, arrival_ms, bytes, &head).map(place).is_some();
-            }
             Fragment::Document(bytes, head) => {
-                first = first_placed(first, event(config, workspace, arrival_ms, bytes, &head));
-                events += 1;
+                let list = list_in(bytes, &head);
+                match list.as_ref().and_then(|list| batch::split(list)) {
+                    Some(list) if list.can_be_split() => {
+                        if writing.workspace.lines.len() + list.bytes() + list.count() * LINE_BYTES > LINES_BYTES_MAX {
+                            writing.workspace.lines.clear();
+                            return None;
+                        }
+                        let (count, partition) = elements(writing, &list);
+                        first = partition.map_or(first, |partition| first_placed(first, partition));
+                        events += count;
+                    }
+                    Some(_) => garbage = Some((bytes, Rejection::TooMany)),
+                    None => {
+                        first = first_placed(first, event(writing, bytes, &head));
+                        events += 1;
+                    }
+                }
             }
-            Fragment::Garbage(bytes, reason) => {
-                quarantine(workspace, arrival_ms, reason, bytes);
-                quarantined += 1;
-            }
+            Fragment::Garbage(bytes, reason) => garbage = Some((bytes, reason)),
         }
-        if !fits || workspace.lines.len() > LINES_BYTES_MAX {
-            workspace.lines.clear();
-            return whole(workspace, arrival_ms, Rejection::TooMany, record);
+        if let Some((bytes, reason)) = garbage {
+            quarantine(writing.workspace, writing.arrival_ms, reason, bytes);
+            *quarantined.entry(reason).or_default() += 1;
+        }
+        if writing.workspace.lines.len() > LINES_BYTES_MAX {
+            writing.workspace.lines.clear();
+            return None;
         }
     }
-    let partition = first.unwrap_or_else(|| Partition::quarantine(arrival_ms));
-    Bronze { partition, events, quarantined }
+    let partition = first.unwrap_or_else(|| Partition::quarantine(writing.arrival_ms));
+    Some(Bronze { partition, events, quarantined })
+}
+
+/// The document if it is a list of events, be it that only as JSON in a string it is one.
+fn list_in<'d>(bytes: &'d [u8], head: &Head<'_>) -> Option<Cow<'d, [u8]>> {
+    if head.is_batch() {
+        return Some(Cow::Borrowed(bytes));
+    }
+    if head.family().is_some() {
+        return None;
+    }
+    let undone = text_layer::undone(bytes);
+    let is_list = |text: &[u8]| matches!(split(text).next(), Some(Fragment::Document(_, head)) if head.is_batch());
+    (matches!(undone, Cow::Owned(_)) && is_list(&undone)).then_some(undone)
 }
 
 /// The partition of the first document that could be placed; of the unsorted, if none could.
@@ -110,9 +156,10 @@ pub(crate) fn defective(workspace: &mut Workspace, arrival_ms: i64, data: &str) 
 }
 
 /// A record that is kept as it came.
-fn whole(workspace: &mut Workspace, arrival_ms: i64, reason: Rejection, bytes: &[u8]) -> Bronze {
+pub(crate) fn whole(workspace: &mut Workspace, arrival_ms: i64, reason: Rejection, bytes: &[u8]) -> Bronze {
     quarantine(workspace, arrival_ms, reason, bytes);
-    Bronze { partition: Partition::quarantine(arrival_ms), events: 0, quarantined: 1 }
+    let quarantined = Reasons::from([(reason, 1)]);
+    Bronze { partition: Partition::quarantine(arrival_ms), events: 0, quarantined }
 }
 
 fn quarantine(workspace: &mut Workspace, arrival_ms: i64, reason: Rejection, bytes: &[u8]) {
@@ -120,35 +167,25 @@ fn quarantine(workspace: &mut Workspace, arrival_ms: i64, reason: Rejection, byt
     write_quarantine(arrival_ms, reason, &kept, &cut, &mut workspace.lines);
 }
 
-/// Writes a line for each element of a batch; how many, and where the first belongs. `None` if they would outgrow an answer.
+/// Writes a line for each element of a list; how many, and where the first belongs.
 #[cold]
-fn elements(
-    config: &Config,
-    workspace: &mut Workspace,
-    arrival_ms: i64,
-    bytes: &[u8],
-    head: &Head<'_>,
-) -> Option<(u64, Partition)> {
-    let Some(batch) = batch::split(bytes) else {
-        return Some((1, event(config, workspace, arrival_ms, bytes, head)));
-    };
-    if workspace.lines.len() + batch.bytes() + batch.count() * LINE_BYTES > LINES_BYTES_MAX {
-        return None;
-    }
+fn elements(writing: &mut Writing<'_>, list: &batch::Batch<'_>) -> (u64, Option<Partition>) {
     let mut first = None;
-    for document in batch.documents() {
+    for document in list.documents() {
         // What was a document in a document is one of its own.
         for fragment in split(&document) {
             if let Fragment::Document(bytes, head) = fragment {
-                first = first_placed(first, event(config, workspace, arrival_ms, bytes, &head));
+                first = first_placed(first, event(writing, bytes, &head));
             }
         }
     }
-    first.map(|partition| (batch.count() as u64, partition))
+    (list.count() as u64, first)
 }
 
 /// Writes a document's line and says where it belongs.
-fn event(config: &Config, workspace: &mut Workspace, arrival_ms: i64, bytes: &[u8], head: &Head<'_>) -> Partition {
+fn event(writing: &mut Writing<'_>, bytes: &[u8], head: &Head<'_>) -> Partition {
+    let Writing { config, workspace, arrival_ms, form } = writing;
+    let (config, arrival_ms, is_lean) = (*config, *arrival_ms, *form == Form::Lean);
     let (raw, cut);
     let kept = if head.is_sensitive() {
         (raw, cut) = sensitive::cut(bytes);
@@ -168,10 +205,14 @@ fn event(config: &Config, workspace: &mut Workspace, arrival_ms: i64, bytes: &[u
     };
     let plausible = head.occurred_at_ms().filter(|at_ms| instant::is_plausible(*at_ms, arrival_ms));
     let (Some(family), Some(occurred_at_ms)) = (head.family(), plausible) else {
-        return by_adapter(config, workspace, bytes, new);
+        return by_adapter(config, workspace, bytes, new, is_lean);
     };
+    if is_lean {
+        write_event(&new, &mut workspace.lines);
+        return partition(config, family, occurred_at_ms, arrival_ms);
+    }
     new.occurred_at_ms = Some(occurred_at_ms);
-    let Workspace { lines, token_of, token, .. } = workspace;
+    let Workspace { lines, token_of, token, .. } = &mut **workspace;
     new.lineage_token = Some(match (head.lineage_token(), head.interaction()) {
         (Some(sent), _) => sent,
         (None, Some(interaction)) => derived(token_of, token, interaction),
@@ -184,21 +225,27 @@ fn event(config: &Config, workspace: &mut Workspace, arrival_ms: i64, bytes: &[u
 /// The way of a document that the one pass did not recognise: parsed and adapted, as transform will. What this cannot place, either,
 /// is unsorted.
 #[cold]
-fn by_adapter(config: &Config, workspace: &mut Workspace, document: &[u8], new: NewEvent<'_>) -> Partition {
+fn by_adapter(
+    config: &Config,
+    workspace: &mut Workspace,
+    document: &[u8],
+    new: NewEvent<'_>,
+    is_lean: bool,
+) -> Partition {
     let arrival_ms = new.received_at_ms;
-    let value = parse(document);
-    let event = value
-        .as_ref()
-        .ok()
-        .and_then(|value| adapt(value, &Context { default_org: &config.default_org, numeric_id_sources: &[] }).ok());
+    let undone = text_layer::undone(document);
+    let value = parse(&undone);
+    // Which sources number their records is transform's to know: such a document lies with the unsorted ones.
+    let context = Context { default_org: &config.default_org, numeric_id_sources: &[] };
+    let event = value.as_ref().ok().and_then(|value| adapt(value, &context).ok());
     let Some(event) = event.filter(|event| instant::is_plausible(event.occurred_at_ms, arrival_ms)) else {
         write_event(&new, &mut workspace.lines);
         return Partition { zone: "bronze", event_type: UNSORTED, at_ms: arrival_ms, whole_day: false };
     };
     let line = NewEvent {
         org: &event.org,
-        lineage_token: Some(&event.lineage_token),
-        occurred_at_ms: Some(event.occurred_at_ms),
+        lineage_token: (!is_lean).then_some(&*event.lineage_token),
+        occurred_at_ms: (!is_lean).then_some(event.occurred_at_ms),
         ..new
     };
     write_event(&line, &mut workspace.lines);

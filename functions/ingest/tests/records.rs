@@ -92,7 +92,7 @@ fn the_trigger_in_events_is_answered_record_by_record() {
     let paths: Vec<&str> = all.iter().map(|answer| answer.path.as_str()).collect();
     let (good, bad) = ("bronze/event_type=interaction/2026-03-02T14", "quarantine/event_type=unreadable/2026-03-02T14");
     assert_eq!(paths, [good, good, good, bad, bad, bad]);
-    let expected = Counts { records: 6, events: 6, quarantined: 5, unreadable_records: 3, ..Counts::default() };
+    let expected = Counts { records: 6, events: 6, unreadable_records: 3, ..Counts::default() };
     assert_eq!(response.counts, expected);
     let text = String::from_utf8(all.iter().flat_map(|answer| answer.lines.clone()).collect()).unwrap();
     for secret in ["737", "Secret-1", "Secret-2"] {
@@ -111,7 +111,7 @@ fn an_event_keeps_its_bytes() {
     assert_eq!(event.occurred_at_ms, Some(1_772_460_000_350));
     assert_eq!(event.received_at_ms, Some(ARRIVAL_MS));
     assert_eq!(event.org.as_deref(), Some("acme"));
-    assert_eq!((counts.events, counts.quarantined), (1, 0));
+    assert_eq!((counts.events, counts.quarantined.len()), (1, 0));
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn an_object_that_cannot_be_placed_lies_with_the_unsorted_of_its_hour_of_arrival
     ] {
         let (answer, counts) = answer_of(&raw);
         assert_eq!(answer.path, "bronze/event_type=unsorted/2026-03-02T14", "{}", String::from_utf8_lossy(&raw));
-        assert_eq!((counts.events, counts.quarantined), (1, 0));
+        assert_eq!((counts.events, counts.quarantined.len()), (1, 0));
         let lines = read(&answer.lines);
         let [BronzeLine::Event(event)] = &lines[..] else { panic!("{lines:?}") };
         assert_eq!(&*event.raw, raw);
@@ -198,7 +198,7 @@ fn bulk(records: usize, padding: &str) -> Vec<u8> {
 #[test]
 fn a_batch_becomes_a_line_per_element_with_the_document_around_it() {
     let (answer, counts) = answer_of(&bulk(3, ""));
-    assert_eq!((counts.events, counts.quarantined), (3, 0));
+    assert_eq!((counts.events, counts.quarantined.len()), (3, 0));
     assert_eq!(answer.path, "bronze/event_type=interaction/2026-03-02T14");
     let lines = read(&answer.lines);
     for (n, line) in lines.iter().enumerate() {
@@ -217,15 +217,123 @@ fn a_batch_becomes_a_line_per_element_with_the_document_around_it() {
 }
 
 #[test]
-fn a_batch_that_would_outgrow_an_answer_is_quarantined_whole() {
-    // 1,000 elements of 300 bytes in a document whose rest has 10,000 bytes.
-    let mut batch: Value = serde_json::from_slice(&bulk(1_000, "")).unwrap();
-    batch["note"] = json!("x".repeat(10_000));
-    let record = batch.to_string();
-    let (answer, counts) = answer_of(record.as_bytes());
+fn a_batch_that_outgrows_an_answer_comes_back_and_one_that_would_be_gigabytes_is_kept_alone() {
+    // 1,000 elements of 300 bytes in a document whose rest has so many bytes.
+    let record = |rest: usize| {
+        let mut batch: Value = serde_json::from_slice(&bulk(1_000, "")).unwrap();
+        batch["note"] = json!("x".repeat(rest));
+        batch.to_string()
+    };
+    let (answer, counts) = answer_of(record(10_000).as_bytes());
+    assert_eq!((answer.result.as_str(), counts.events, counts.outgrown), ("ProcessingFailed", 0, 1));
+    // The pieces that redrive makes of it are answered.
+    let pieces = ledgerline_event::pieces::pieces(record(10_000).as_bytes());
+    let events: u64 = pieces.iter().map(|piece| answer_of(piece).1.events).sum();
+    assert!(pieces.len() > 10 && events == 1_000, "{} pieces, {events} events", pieces.len());
+    let beside = record(20_000) + &String::from_utf8(event(ARRIVAL_MS)).unwrap();
+    let (answer, counts) = answer_of(beside.as_bytes());
     let lines = read(&answer.lines);
-    let [BronzeLine::Quarantine(kept)] = &lines[..] else { panic!("{} lines", lines.len()) };
-    assert_eq!((kept.reason, counts.events), (Rejection::TooMany, 0));
+    let [BronzeLine::Quarantine(kept), BronzeLine::Event(_)] = &lines[..] else { panic!("{} lines", lines.len()) };
+    assert_eq!((kept.reason, counts.events), (Rejection::TooMany, 1));
+}
+
+/// Case 22's record: so many small events.
+fn many(events: usize) -> Vec<u8> {
+    let event = |n: usize| format!("{{\"interactionId\":\"a-{}\",\"timestamp\":{}}}", n / 20, 1_772_460_000_000_i64 + n as i64);
+    (0..events).map(event).collect::<String>().into_bytes()
+}
+
+#[test]
+fn eighteen_thousand_events_in_one_record_are_as_many_lean_lines() {
+    let record = many(18_000);
+    let response = handle(&config(), 0, &request([&record])).unwrap();
+    assert!(response.body.len() < 6_000_000, "{}", response.body.len());
+    let answer = answers(&response).remove(0);
+    let lines = read(&answer.lines);
+    assert_eq!((lines.len(), response.counts.events, response.counts.quarantined.len()), (18_000, 18_000, 0));
+    assert_eq!(answer.path, "bronze/event_type=interaction/2026-03-02T14");
+    let BronzeLine::Event(event) = &lines[17_999] else { panic!("{:?}", lines[17_999]) };
+    assert_eq!((&event.lineage_token, event.occurred_at_ms, event.org.as_deref()), (&None, None, Some("acme")));
+    let whole: Vec<u8> = lines.iter().flat_map(|line| match line {
+        BronzeLine::Event(event) => event.raw.to_vec(),
+        BronzeLine::Quarantine(_) => Vec::new(),
+    }).collect();
+    assert_eq!(whole, record);
+    // A few of them carry all that ingest can tell.
+    assert!(matches!(&read(&answer_of(&many(3)).0.lines)[..], [BronzeLine::Event(event), ..] if event.lineage_token.is_some()));
+}
+
+#[test]
+fn what_outgrows_even_that_comes_back_in_pieces_that_are_answered() {
+    let record = many(24_000);
+    let (answer, counts) = answer_of(&record);
+    assert_eq!((answer.result.as_str(), counts.outgrown, counts.events), ("ProcessingFailed", 1, 0));
+    let pieces = ledgerline_event::pieces::pieces(&record);
+    let response = handle(&config(), 0, &request(&pieces)).unwrap();
+    assert_eq!((response.counts.events, response.counts.put_off, response.counts.outgrown), (24_000, 0, 0));
+}
+
+#[test]
+fn a_record_that_firehose_would_not_send_costs_none_of_the_others_its_answer() {
+    let data = STANDARD.encode(event(ARRIVAL_MS));
+    let good = |id: &str| json!({"recordId": id, "data": data, "approximateArrivalTimestamp": ARRIVAL_MS});
+    let records = json!([
+        good("first"),
+        {"data": data},
+        {"recordId": null, "data": data},
+        {"recordId": 7, "data": data},
+        "text",
+        {"recordId": "no-data", "approximateArrivalTimestamp": ARRIVAL_MS},
+        {"recordId": "null-data", "data": null, "approximateArrivalTimestamp": ARRIVAL_MS},
+        {"recordId": "number", "data": {"cvv": "737", "text": "kept"}, "approximateArrivalTimestamp": ARRIVAL_MS},
+        good("last"),
+        good("last"),
+    ]);
+    let response = handle(&config(), 0, json!({ "records": records }).to_string().as_bytes()).unwrap();
+    let body: Value = serde_json::from_str(&response.body).unwrap();
+    let ids: Vec<&str> =
+        body["records"].as_array().unwrap().iter().map(|record| record["recordId"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["first", "no-data", "null-data", "number", "last", "last"]);
+    let counts = &response.counts;
+    assert_eq!((counts.records, counts.without_id, counts.events), (10, 4, 3));
+    assert_eq!(counts.quarantined.iter().collect::<Vec<_>>(), [(&Rejection::BadEnvelope, &3)]);
+    let kept = &answers(&response)[3];
+    let lines = read(&kept.lines);
+    let [BronzeLine::Quarantine(line)] = &lines[..] else { panic!("{lines:?}") };
+    let text = String::from_utf8_lossy(&line.bytes);
+    assert!(text.contains("kept") && !text.contains("737"), "{text}");
+}
+
+#[test]
+fn arrival_may_be_text_or_absent_and_other_members_are_ignored() {
+    let data = STANDARD.encode(event(ARRIVAL_MS));
+    let record = |id: &str, arrival: Value| json!({"recordId": id, "data": data, "approximateArrivalTimestamp": arrival,
+        "kinesisRecordMetadata": {"shardId": "s", "subsequenceNumber": ""}});
+    let records = [record("a", json!("2026-03-02T14:06:40.511Z")), record("b", Value::Null)];
+    let response = handle(&config(), ARRIVAL_MS + 7, json!({ "records": records }).to_string().as_bytes()).unwrap();
+    let received: Vec<Option<i64>> = answers(&response)
+        .iter()
+        .map(|answer| match &read(&answer.lines)[0] {
+            BronzeLine::Event(event) => event.received_at_ms,
+            BronzeLine::Quarantine(kept) => kept.received_at_ms,
+        })
+        .collect();
+    assert_eq!(received, [Some(ARRIVAL_MS + 511), Some(ARRIVAL_MS + 7)]);
+}
+
+#[test]
+fn a_list_that_is_text_in_an_envelope_becomes_a_line_per_element() {
+    let list = String::from_utf8(bulk(3, "")).unwrap();
+    let sns = json!({"Type": "Notification", "TopicArn": "arn", "Message": list}).to_string();
+    let (answer, counts) = answer_of(sns.as_bytes());
+    assert_eq!((counts.events, answer.path.as_str()), (3, "bronze/event_type=interaction/2026-03-02T14"));
+    assert!(!String::from_utf8_lossy(&answer.lines).contains("737"));
+    // One event that is text stays as it came.
+    let one = json!({"source": "crm", "detail": String::from_utf8(event(ARRIVAL_MS)).unwrap()}).to_string();
+    let (answer, _) = answer_of(one.as_bytes());
+    let lines = read(&answer.lines);
+    let BronzeLine::Event(line) = &lines[0] else { panic!("{lines:?}") };
+    assert_eq!((&*line.raw, line.occurred_at_ms), (one.as_bytes(), Some(ARRIVAL_MS)));
 }
 
 #[test]
@@ -240,7 +348,7 @@ fn data_that_is_no_base64_is_kept_as_it_came() {
 
 #[test]
 fn a_request_of_another_kind_is_refused_without_repeating_it() {
-    let error = handle(&config(), 0, b"{\"records\":[{\"recordId\":\"secret\"}]}").unwrap_err().to_string();
+    let error = handle(&config(), 0, b"{\"records\":{\"recordId\":\"secret\"}}").unwrap_err().to_string();
     assert!(error.contains("processor of a delivery stream") && !error.contains("secret"), "{error}");
 }
 
@@ -259,13 +367,14 @@ fn a_full_answer_puts_records_off_whole_and_stays_below_six_megabytes() {
 }
 
 #[test]
-fn a_record_that_would_never_fit_is_quarantined_whole() {
-    let record = "{}".repeat(500_000);
-    let (answer, counts) = answer_of(record.as_bytes());
-    let lines = read(&answer.lines);
-    let [BronzeLine::Quarantine(kept)] = &lines[..] else { panic!("{} lines", lines.len()) };
-    assert_eq!((kept.reason, kept.bytes.len()), (Rejection::TooMany, record.len()));
-    assert_eq!((answer.result.as_str(), counts.events), ("Ok", 0));
+fn a_record_that_would_never_fit_comes_back_whole() {
+    for record in ["{}".repeat(500_000), "{]\n".repeat(300_000)] {
+        let (answer, counts) = answer_of(record.as_bytes());
+        assert_eq!((answer.result.as_str(), counts.events, counts.outgrown), ("ProcessingFailed", 0, 1));
+        assert!(answer.lines.is_empty());
+        let pieces = ledgerline_event::pieces::pieces(record.as_bytes());
+        assert!(pieces.iter().all(|piece| answer_of(piece).0.result == "Ok"));
+    }
 }
 
 #[test]

@@ -179,19 +179,21 @@ impl Pending<'_> {
         if line.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
         }
-        let record = match read_line(line) {
-            Content::Record(record) => record,
+        let records = match read_line(line) {
+            Content::Records(records) => records,
             Content::Unprocessable(record) => {
                 self.counts.unprocessable += 1;
                 return self.quarantine(ports, Rejection::Unprocessable, &record).await;
             }
             Content::None => return self.quarantine(ports, Rejection::BadEnvelope, line).await,
         };
-        if self.batch.len() == BATCH_RECORDS_MAX || self.batch_bytes + record.len() > BATCH_BYTES_MAX {
-            self.put_batch(ports).await?;
+        for record in records {
+            if self.batch.len() == BATCH_RECORDS_MAX || self.batch_bytes + record.len() > BATCH_BYTES_MAX {
+                self.put_batch(ports).await?;
+            }
+            self.batch_bytes += record.len();
+            self.batch.push(record);
         }
-        self.batch_bytes += record.len();
-        self.batch.push(record);
         Ok(())
     }
 
@@ -201,6 +203,8 @@ impl Pending<'_> {
         reason: Rejection,
         bytes: &[u8],
     ) -> Result<(), StoreError> {
+        // The template's alarms read this line.
+        tracing::warn!(key = self.notice.key, reason = reason.code(), lines = 1, "quarantined");
         let (kept, cut) = cut_garbage(bytes);
         write_quarantine(self.now_ms, reason, &kept, &cut, &mut self.kept);
         self.counts.kept += 1;

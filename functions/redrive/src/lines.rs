@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
 use ledgerline_aws::stream::RECORD_BYTES_MAX;
+use ledgerline_event::pieces::pieces;
 use ledgerline_lake::bronze::{self, BronzeLine};
 use ledgerline_ledger::store::{Failure, StoreError};
 use serde::Deserialize;
@@ -113,8 +114,8 @@ struct ErrorLine<'a> {
 /// What a line holds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Content {
-    /// A record, as it goes back into the stream.
-    Record(Bytes),
+    /// A record, as it goes back into the stream: itself, or the pieces of one that was too much for an answer.
+    Records(Vec<Bytes>),
     /// A record that came round too often, as its source sent it.
     Unprocessable(Vec<u8>),
     /// No record, or one that the stream never took.
@@ -139,18 +140,25 @@ pub(crate) fn read_line(line: &[u8]) -> Content {
     }
 }
 
-/// A record has one round more behind it, unless it had all of them. One that has no room for the mark goes back
-/// without: it is never given up, for want of a place to count.
+/// A record has one round more behind it, and so has each of its pieces, unless it had all of them. One that has no room for the
+/// marks goes back without: it is never given up, for want of a place to count.
 fn next_round(mut record: Vec<u8>) -> Content {
     let rounds = record.iter().rev().take_while(|byte| **byte == ROUND).count();
+    record.truncate(record.len() - rounds);
     if rounds >= ROUNDS_MAX {
-        record.truncate(record.len() - rounds);
         return Content::Unprocessable(record);
     }
-    if record.len() < RECORD_BYTES_MAX {
-        record.push(ROUND);
-    }
-    Content::Record(Bytes::from(record))
+    let marked = |mut piece: Vec<u8>| {
+        let room = RECORD_BYTES_MAX.saturating_sub(piece.len());
+        piece.resize(piece.len() + room.min(rounds + 1), ROUND);
+        Bytes::from(piece)
+    };
+    let pieces = match pieces(&record) {
+        // Nothing but marks: it is a record all the same.
+        none if none.is_empty() => vec![record],
+        pieces => pieces,
+    };
+    Content::Records(pieces.into_iter().map(marked).collect())
 }
 
 /// A record whose delivery failed after ingest holds bronze lines: their sources' bytes are what goes back, one a line.
@@ -173,11 +181,29 @@ fn before_ingest(data: Vec<u8>) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    fn one(content: Content) -> Bytes {
+        match content {
+            Content::Records(mut records) if records.len() == 1 => records.remove(0),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_piece_of_a_record_of_many_documents_bears_its_rounds() {
+        let documents: String = (0..9_000).map(|n| format!("{{\"interactionId\":\"i-{n}\"}}")).collect();
+        let record = [documents.as_bytes(), b"\t\t"].concat();
+        let Content::Records(pieces) = next_round(record) else { panic!("given up") };
+        assert!(pieces.len() > 2 && pieces.iter().all(|piece| piece.ends_with(b"}\t\t\t")));
+        let whole: Vec<u8> = pieces.iter().flat_map(|piece| piece[..piece.len() - 3].to_vec()).collect();
+        assert_eq!(whole, documents.as_bytes());
+        assert_eq!(one(next_round(b"\t".to_vec())).as_ref(), b"\t\t");
+    }
+
     #[test]
     fn rounds_are_counted_at_the_end_of_a_record_and_end() {
         let mut record = b"{\"a\":\"\t\"}\n".to_vec();
         for round in 1..=ROUNDS_MAX {
-            let Content::Record(next) = next_round(record) else { panic!("given up in round {round}") };
+            let next = one(next_round(record));
             assert!(next.ends_with(&vec![ROUND; round]) && next[next.len() - round - 1] == b'\n');
             record = next.to_vec();
         }
@@ -187,8 +213,8 @@ mod tests {
     #[test]
     fn a_record_without_room_for_a_mark_goes_back_as_it_is() {
         let full = vec![b'x'; RECORD_BYTES_MAX];
-        assert_eq!(next_round(full.clone()), Content::Record(Bytes::from(full.clone())));
-        let Content::Record(last) = next_round(full[1..].to_vec()) else { panic!("given up") };
+        assert_eq!(one(next_round(full.clone())), full);
+        let last = one(next_round(full[1..].to_vec()));
         assert_eq!((last.len(), last.last()), (RECORD_BYTES_MAX, Some(&ROUND)));
     }
 }

@@ -102,7 +102,16 @@ impl<'a> Batch<'a> {
         let around = self.before.len() + self.after.len();
         self.elements.iter().map(|element| element.len() + around).sum()
     }
+
+    /// Whether the list may be taken apart at all: each element repeats the document around it, and a large one would become
+    /// gigabytes. Such a document is not an event, and is kept whole.
+    pub fn can_be_split(&self) -> bool {
+        self.bytes() <= SPLIT_BYTES_MAX
+    }
 }
+
+/// Sixteen times the largest record: elements of 200 bytes in a document of 3 KB around them.
+const SPLIT_BYTES_MAX: usize = 16 * 1_000 * 1024;
 
 #[cfg(test)]
 mod tests {

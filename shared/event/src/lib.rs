@@ -12,6 +12,7 @@ pub mod content_id;
 pub mod document;
 pub mod head;
 pub mod lineage;
+pub mod pieces;
 pub mod sensitive;
 pub mod source_event;
 pub mod text_layer;
