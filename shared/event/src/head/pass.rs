@@ -202,7 +202,7 @@ impl<'a> Scanner<'a> {
         if key.escaped {
             return self.escaped_member(place, key, hash, depth);
         }
-        if sensitive::may_be_sensitive(key.raw) && sensitive::kind_of_key(key.raw).is_some() {
+        if sensitive::name_of_hashed(hash, key.raw).is_some() {
             self.head.sensitive = true;
         }
         let found = if place == Place::Elsewhere { None } else { self.names.find(hash, key.raw) };
@@ -213,7 +213,7 @@ impl<'a> Scanner<'a> {
     #[cold]
     fn escaped_member(&mut self, place: Place, key: Text<'a>, hash: u64, depth: usize) -> Result<(), Fatal> {
         let decoded = key.decode();
-        if sensitive::kind_of_key(decoded.as_bytes()).is_some() {
+        if sensitive::name_of_hashed(hash, decoded.as_bytes()).is_some() {
             self.head.sensitive = true;
         }
         let slot = slot(place, self.names.find(hash, decoded.as_bytes()), decoded.as_bytes());
@@ -318,7 +318,10 @@ impl<'a> Scanner<'a> {
                 true => head.token.offer(rank, value),
                 false => head.unusual = true,
             },
-            Slot::Names => head.sensitive |= sensitive::kind_of_key(value.decode().as_bytes()).is_some(),
+            Slot::Names => {
+                let name = value.decode();
+                head.sensitive |= sensitive::name_of_hashed(hash(name.as_bytes()), name.as_bytes()).is_some();
+            }
             Slot::Unusual => head.unusual = true,
             Slot::Nothing
             | Slot::Inside(_)
