@@ -3,10 +3,11 @@
 //!
 //! Invariant: what [`cut`] returns holds no value of such a field, says where each stood, and nothing about what it
 //! was: no length, no digest. JSON that a string holds is searched as well, and JSON in a string of that. The list of
-//! places is bounded ([`CUTS_MAX`], [`POINTER_BYTES_MAX`]) whatever the document is; the cutting is not. In bytes that
-//! are no JSON the search is lexical and errs on the side of cutting too much.
+//! places is bounded ([`CUTS_MAX`], [`POINTER_BYTES_MAX`]) whatever the document is; the cutting is not. In text that is not
+//! JSON the search is lexical and errs on the side of cutting too much.
 //!
-//! Not searched: strings that hold something else than JSON (a form, XML, Base64), and what people say.
+//! Not searched: bytes that are neither JSON nor UTF-8, as nothing may be cut out of compressed data; strings that hold something
+//! else than JSON (a form, XML, Base64), and what people say.
 
 mod finder;
 mod garbage;

@@ -6,7 +6,7 @@ use super::slots::{Place, Slot, slot};
 use super::{Head, Outline};
 use crate::adapters::is_stated_org;
 use crate::catalogue::{KeyTable, PassName, hash};
-use crate::document::{Failure, Rejection};
+use crate::document::{BYTE_ORDER_MARK, Failure, Rejection};
 use crate::lineage::looks_like_token;
 use crate::scan::{Fatal, Lexer, MAX_DEPTH, Text};
 use crate::sensitive;
@@ -57,9 +57,16 @@ impl<'a> Scanner<'a> {
         self.lexer.at = at;
     }
 
-    /// Skips white space; `None` at the end.
+    /// Skips white space and byte order marks; `None` at the end.
     pub(crate) fn skip_space(&mut self) -> Option<usize> {
-        self.lexer.after_space().ok().map(|_| self.lexer.at)
+        loop {
+            let next = self.lexer.after_space().ok()?;
+            let at = self.lexer.at;
+            if next != BYTE_ORDER_MARK[0] || !self.lexer.bytes[at..].starts_with(BYTE_ORDER_MARK) {
+                return Some(at);
+            }
+            self.lexer.at += BYTE_ORDER_MARK.len();
+        }
     }
 
     /// Reads the value at the position. A flawed document has been read to its end; a syntax error stands where it is.
@@ -93,8 +100,18 @@ impl<'a> Scanner<'a> {
     }
 
     fn ends_value(&self, start: usize) -> bool {
-        let closed = matches!(self.lexer.bytes.get(start), Some(b'[' | b'"'));
-        closed || self.lexer.peek().is_none_or(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'{' | b'[' | b'"'))
+        match self.lexer.bytes.get(start) {
+            Some(b'[') => true,
+            // A name that lost its object: what follows is its value, and stays with it.
+            Some(b'"') => {
+                let next = self.lexer.bytes[self.lexer.at..].trim_ascii_start().first();
+                !matches!(next, Some(b':' | b',' | b'}' | b']'))
+            }
+            _ => {
+                let ends = |byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'{' | b'[' | b'"');
+                self.lexer.peek().is_none_or(ends)
+            }
+        }
     }
 
     fn value(&mut self, inside: Place, depth: usize) -> Result<(), Fatal> {

@@ -8,6 +8,7 @@ use super::memo::name_of;
 use super::names::{Name, is_named_value, names_siblings};
 use super::pointer::Pointer;
 use super::{CUTS_MAX, Found, SensitiveKind};
+use crate::document::BYTE_ORDER_MARK;
 use crate::scan::{Lexer, MAX_DEPTH, Text, raw_positions, unescape};
 
 /// How many strings one within the other are read as JSON. Each level doubles the backslashes before a quote: at the
@@ -45,6 +46,56 @@ impl<'a> Finder<'a> {
             self.value(0)?;
         }
         Some(())
+    }
+
+    /// The position of the next byte that is not white space or of a byte order mark.
+    pub(super) fn skip_space(&mut self) -> Option<usize> {
+        while self.lexer.after_space().is_ok() {
+            if !self.lexer.bytes[self.lexer.at..].starts_with(BYTE_ORDER_MARK) {
+                return Some(self.lexer.at);
+            }
+            self.lexer.at += BYTE_ORDER_MARK.len();
+        }
+        None
+    }
+
+    pub(super) fn at(&self) -> usize {
+        self.lexer.at
+    }
+
+    pub(super) fn jump(&mut self, at: usize) {
+        self.lexer.at = at;
+    }
+
+    /// Reads the object or array at the position; `None`, and nothing of it is noted, if there is none.
+    pub(super) fn structure(&mut self) -> Option<()> {
+        let noted = (self.found.len(), self.room, self.pointer.mark());
+        let is_one = matches!(self.lexer.peek(), Some(b'{' | b'['));
+        let read = if is_one { self.value(0) } else { None };
+        if read.is_none() {
+            self.forget(noted);
+        }
+        read
+    }
+
+    /// Whether one stands here, or nothing but such to the end; nothing of them is noted.
+    pub(super) fn is_followed(&mut self, to_the_end: bool) -> bool {
+        let noted = (self.found.len(), self.room, self.pointer.mark());
+        let mut follows = true;
+        while follows && self.skip_space().is_some() {
+            follows = self.structure().is_some();
+            if !to_the_end {
+                break;
+            }
+        }
+        self.forget(noted);
+        follows
+    }
+
+    fn forget(&mut self, (found, room, pointer): (usize, usize, (usize, bool))) {
+        self.found.truncate(found);
+        self.room = room;
+        self.pointer.back_to(pointer);
     }
 
     fn value(&mut self, depth: usize) -> Option<()> {

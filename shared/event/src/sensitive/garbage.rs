@@ -1,9 +1,11 @@
-//! The lexical search, for bytes that are no JSON: whatever follows a listed name and `:` or `=`.
+//! The lexical search, for text that is not JSON: whatever follows a sensitive name and `:` or `=`.
 
+use super::finder::Finder;
 use super::looks::Looks;
 use super::memo::name_of;
 use super::names::Name;
 use super::{Cut, Found, SensitiveKind, replace};
+use crate::document::{is_binary, resume_at};
 use crate::scan::unescape;
 
 /// Which names count.
@@ -15,11 +17,48 @@ pub(super) enum Names {
     Quoted,
 }
 
-/// Replaces what follows a sensitive name and `:` or `=` in bytes that are no JSON, whatever the quotes: up to the
-/// closing quote or bracket, or to the end where there is none.
+/// What is kept of bytes that are not accepted, as one document or as several.
+///
+/// What the grammar follows to its end, as it does JSON in Latin-1, is cut by the names of its members. Any other text is
+/// searched lexically: what follows a sensitive name and `:` or `=` goes, whatever the quotes are, up to the closing quote
+/// or bracket, or to the end where there is none. Nothing is cut from bytes that are neither: compressed ones look like
+/// anything.
 pub fn cut_garbage(bytes: &[u8]) -> (Vec<u8>, Vec<Cut>) {
-    let found = values_in(bytes, Names::All).into_iter();
-    replace(bytes, found.map(|(start, end, kind)| Found { start, end, kind, pointer: Some(String::new()) }).collect())
+    let mut finder = Finder::new(bytes);
+    let mut lexical = Vec::new();
+    while let Some(start) = finder.skip_space() {
+        if finder.structure().is_some() {
+            continue;
+        }
+        let mut end = resume_at(bytes, start, finder.at());
+        if is_text(&bytes[start..end]) {
+            let values = values_in(&bytes[start..end], Names::All).into_iter();
+            lexical.extend(values.map(|(from, to, kind)| Found {
+                start: start + from,
+                end: start + to,
+                kind,
+                pointer: Some(String::new()),
+            }));
+        } else {
+            // As the splitter does: chance may have made a line in them.
+            let to_the_end = is_binary(&bytes[start..end]);
+            while end < bytes.len() {
+                finder.jump(end);
+                if finder.is_followed(to_the_end) {
+                    break;
+                }
+                end = resume_at(bytes, end, finder.at());
+            }
+        }
+        finder.jump(end);
+    }
+    lexical.append(&mut finder.found);
+    replace(bytes, lexical)
+}
+
+/// Whether bytes are UTF-8, cut short amid a character at most.
+fn is_text(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
 /// The ranges that follow a sensitive name, ascending and apart.

@@ -141,6 +141,23 @@ fn garbage_is_searched_whatever_its_quotes_and_brackets_are() {
 }
 
 #[test]
+fn json_in_latin_1_is_cut_by_its_grammar_and_bytes_that_are_no_text_are_not() {
+    let document = b"{\"name\":\"M\xFCller\",\"cvv\":\"737\",\"Pr\xFCfziffer\":\"738\",\"note\":\"pin=1, \xFC\"}";
+    let (kept, cuts) = cut_garbage(document);
+    assert_eq!(kept, b"{\"name\":\"M\xFCller\",\"cvv\":null,\"Pr\xFCfziffer\":null,\"note\":\"pin=1, \xFC\"}");
+    let pointers: Vec<&str> = cuts.iter().map(|cut| cut.pointer.as_str()).collect();
+    assert_eq!(pointers, ["/cvv", "/Pr\u{FFFD}fziffer"]);
+    // The same in a record with others, of which each is judged alone.
+    let binary = b"\x1F\x8B\x08cvv=737\n{\xFFcvv=738\n";
+    let record = [&document[..], b"\npassword=x\n", document, b"\n", binary, document].concat();
+    let (all, cuts) = cut_garbage(&record);
+    assert_eq!(all, [&kept[..], b"\npassword=null\n", &kept[..], b"\n", binary, &kept[..]].concat());
+    assert_eq!(cuts.len(), 7);
+    // Text that was cut amid a letter is text.
+    assert_eq!(cut_garbage(b"{\"cvv\":\"737\",\"name\":\"M\xC3").0, b"{\"cvv\":null,\"name\":\"M\xC3");
+}
+
+#[test]
 fn utf_16_garbage_is_searched() {
     let wide: Vec<u8> = r#"{"cvv":"737","b":1}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let (kept, cuts) = cut_garbage(&wide);
