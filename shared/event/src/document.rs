@@ -1,7 +1,7 @@
 //! The documents of one Firehose record, and the strict reading of one document.
 //!
 //! Invariant: every byte of a record lies in exactly one fragment or is white space between fragments; no input makes
-//! it panic, and each byte is read a constant number of times. A document is an I-JSON object (RFC 7493): everything
+//! it panic, and each byte is read a constant number of times. A byte order mark outside a document is white space. A document is an I-JSON object (RFC 7493): everything
 //! else is garbage with a closed reason, kept whole.
 
 use std::fmt;
@@ -146,8 +146,10 @@ impl<'a> Fragment<'a> {
 /// The fragments of a record, in order: documents may be concatenated, one a line, or printed over many lines.
 ///
 /// After a malformed document reading resumes at the next line that begins with a brace, counted from where the
-/// grammar failed: nothing inside a document that was already read is taken for an event of its own. A record without
-/// anything in it is one [`Rejection::Empty`] fragment, so that it, too, is accounted for.
+/// grammar failed: nothing inside a document that was already read is taken for an event of its own. After bytes that are not
+/// UTF-8 such a line may be chance: it counts only if a document stands there, and after binary data only if nothing but
+/// JSON follows to the record's end. A record without anything in it is one [`Rejection::Empty`] fragment, so that it, too,
+/// is accounted for.
 pub fn split(record: &[u8]) -> Split<'_> {
     Split { scanner: Scanner::new(record), yielded: false }
 }
@@ -167,19 +169,55 @@ impl<'a> Iterator for Split<'a> {
             let empty = !std::mem::replace(&mut self.yielded, true);
             return empty.then_some(Fragment::Garbage(bytes, Rejection::Empty));
         };
-        self.yielded = true;
+        let is_first = !std::mem::replace(&mut self.yielded, true);
         Some(match self.scanner.document() {
             Ok(head) => Fragment::Document(&bytes[start..self.scanner.at()], head),
             Err(Failure::Flaw(reason)) => Fragment::Garbage(&bytes[start..self.scanner.at()], reason),
-            Err(Failure::Syntax(reason)) => {
-                let end = resume_at(bytes, start, self.scanner.at());
-                self.scanner.jump(end);
-                let garbage = trim_end(&bytes[start..end]);
-                let reason = if std::str::from_utf8(garbage).is_err() { Rejection::NotUtf8 } else { reason };
-                Fragment::Garbage(garbage, reason)
-            }
+            Err(Failure::Syntax(reason)) => self.garbage(start, is_first, reason),
         })
     }
+}
+
+impl<'a> Split<'a> {
+    /// What could not be followed, up to where reading resumes.
+    fn garbage(&mut self, start: usize, is_first: bool, reason: Rejection) -> Fragment<'a> {
+        let bytes = self.scanner.bytes();
+        let mut end = resume_at(bytes, start, self.scanner.at());
+        if std::str::from_utf8(trim_end(&bytes[start..end])).is_ok() {
+            self.scanner.jump(end);
+            return Fragment::Garbage(trim_end(&bytes[start..end]), reason);
+        }
+        let to_the_end = is_binary(&bytes[start..end]);
+        while end < bytes.len() {
+            self.scanner.jump(end);
+            if self.is_followed(to_the_end) {
+                break;
+            }
+            end = resume_at(bytes, end, self.scanner.at());
+        }
+        self.scanner.jump(end);
+        // What looks like white space at the ends of binary data is data, bar the tabs that redrive adds to a record.
+        let start = if is_first { 0 } else { start };
+        let whole = if end == bytes.len() { trim_tabs(&bytes[start..]) } else { trim_end(&bytes[start..end]) };
+        Fragment::Garbage(whole, Rejection::NotUtf8)
+    }
+
+    /// Whether a whole JSON value stands here, or nothing but such values to the end. Where it fails the scanner stands.
+    fn is_followed(&mut self, to_the_end: bool) -> bool {
+        while self.scanner.skip_space().is_some() {
+            match self.scanner.document() {
+                Err(Failure::Syntax(_)) => return false,
+                Ok(_) | Err(Failure::Flaw(_)) if !to_the_end => return true,
+                Ok(_) | Err(Failure::Flaw(_)) => {}
+            }
+        }
+        true
+    }
+}
+
+/// Whether bytes that are not UTF-8 are no text in another encoding of bytes, either: compressed data, UTF-16.
+pub(crate) fn is_binary(bytes: &[u8]) -> bool {
+    bytes.iter().any(|byte| *byte < b' ' && !byte.is_ascii_whitespace())
 }
 
 /// How a document failed: whole but refused, or not to be followed to its end.
@@ -188,15 +226,38 @@ pub(crate) enum Failure {
     Syntax(Rejection),
 }
 
-/// The next brace that begins a line, looked for from the byte before the one that the grammar failed on.
-fn resume_at(bytes: &[u8], start: usize, failed_at: usize) -> usize {
-    let from = failed_at.saturating_sub(1).max(start);
-    let next = bytes[from..].windows(2).position(|pair| pair == b"\n{");
-    next.map_or(bytes.len(), |ahead| from + ahead + 1)
+/// Where reading resumes after bytes that could not be followed: at the next line that begins with a brace, byte order
+/// marks before it aside, looked for from the byte before the one that the grammar failed on.
+pub(crate) fn resume_at(bytes: &[u8], start: usize, failed_at: usize) -> usize {
+    let mut from = failed_at.saturating_sub(1).max(start);
+    while let Some(ahead) = bytes[from..].iter().position(|byte| *byte == b'\n') {
+        from += ahead + 1;
+        let mut line = &bytes[from..];
+        while let Some(rest) = line.strip_prefix(BYTE_ORDER_MARK) {
+            line = rest;
+        }
+        if line.first() == Some(&b'{') {
+            return from;
+        }
+    }
+    bytes.len()
 }
 
+/// U+FEFF, with which some tools begin a text.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 fn trim_end(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().rposition(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+    let mut bytes = bytes;
+    loop {
+        let end = bytes.iter().rposition(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+        bytes = &bytes[..end.map_or(0, |last| last + 1)];
+        let Some(before) = bytes.strip_suffix(BYTE_ORDER_MARK) else { return bytes };
+        bytes = before;
+    }
+}
+
+fn trim_tabs(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|byte| *byte != b'\t');
     &bytes[..end.map_or(0, |last| last + 1)]
 }
 

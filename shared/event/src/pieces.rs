@@ -27,7 +27,7 @@ pub fn pieces(record: &[u8]) -> Vec<Vec<u8>> {
             _ => None,
         };
         match batch.filter(|batch| batch.can_be_split()) {
-            Some(batch) if bytes.len() > PIECE_BYTES || batch.count() > PIECE_DOCUMENTS => {
+            Some(batch) if batch.bytes() > PIECE_BYTES || batch.count() > PIECE_DOCUMENTS => {
                 for document in batch.documents() {
                     pieces.add(&document);
                     pieces.follow(b"\n");

@@ -1,22 +1,27 @@
-//! Sensitive authentication data (card verification values, PINs, track data, passwords) in known fields: found and
-//! cut on bytes, before anything is stored.
+//! Sensitive authentication data (card verification values, PINs, track data, passwords) in fields that are named so:
+//! found and cut on bytes, before anything is stored. A field is known by the words of its name, in five languages.
 //!
-//! Invariant: what [`cut`] returns holds no value of a listed field, says where each stood, and nothing about what it
+//! Invariant: what [`cut`] returns holds no value of such a field, says where each stood, and nothing about what it
 //! was: no length, no digest. JSON that a string holds is searched as well, and JSON in a string of that. The list of
-//! places is bounded ([`CUTS_MAX`], [`POINTER_BYTES_MAX`]) whatever the document is; the cutting is not. In bytes that
-//! are no JSON the search is lexical and errs on the side of cutting too much.
+//! places is bounded ([`CUTS_MAX`], [`POINTER_BYTES_MAX`]) whatever the document is; the cutting is not. In text that is not
+//! JSON the search is lexical and errs on the side of cutting too much.
 //!
-//! Not searched: strings that hold something else than JSON (a form, XML, Base64), and what people say.
+//! Not searched: bytes that are neither JSON nor UTF-8, as nothing may be cut out of compressed data; strings that hold something
+//! else than JSON (a form, XML, Base64), and what people say.
 
 mod finder;
 mod garbage;
+mod looks;
+mod memo;
 mod names;
 mod pointer;
+mod tokens;
+mod words;
 
 use finder::Finder;
 pub use garbage::cut_garbage;
-pub use names::kind_of_key;
-pub(crate) use names::{may_be_sensitive, names_siblings};
+pub(crate) use memo::name_of_hashed;
+pub(crate) use names::names_siblings;
 use pointer::ELLIPSIS;
 
 /// What kind of sensitive data a field holds.

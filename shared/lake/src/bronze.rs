@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ledgerline_event::document::Rejection;
+use ledgerline_event::document::{BYTE_ORDER_MARK, Rejection};
 use ledgerline_event::instant;
 use ledgerline_event::sensitive::Cut;
 use serde::Deserialize;
@@ -204,10 +204,15 @@ struct Envelope<'a> {
     raw_base64: Option<Cow<'a, str>>,
 }
 
-/// Reads a line; a line feed at its end is ignored. A plain JSON object without our envelope is an event.
+/// Reads a line; a line feed at its end and byte order marks at its beginning are ignored. A plain JSON object without our
+/// envelope is an event.
 pub fn read(line: &[u8]) -> BronzeLine<'_> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let mut line = line.strip_suffix(b"\r").unwrap_or(line);
+    // The first line of an object that others loaded.
+    while let Some(rest) = line.strip_prefix(BYTE_ORDER_MARK) {
+        line = rest;
+    }
     match serde_json::from_slice::<Envelope<'_>>(line) {
         Ok(envelope) => open(line, envelope),
         Err(_) if has_our_mark(line) => unreadable(line, Rejection::BadEnvelope),
@@ -339,8 +344,11 @@ mod tests {
     #[test]
     fn lines_without_our_envelope_are_events_and_damaged_ones_are_not() {
         let foreign = b"{\"raw\":1,\"conversationId\":\"c\"}\r\n";
-        let BronzeLine::Event(read_foreign) = read(foreign) else { panic!("not an event") };
-        assert_eq!(&*read_foreign.raw, b"{\"raw\":1,\"conversationId\":\"c\"}");
+        for marks in 0..3 {
+            let line = [BYTE_ORDER_MARK.repeat(marks), foreign.to_vec()].concat();
+            let BronzeLine::Event(read_foreign) = read(&line) else { panic!("not an event") };
+            assert_eq!(&*read_foreign.raw, b"{\"raw\":1,\"conversationId\":\"c\"}");
+        }
         for damaged in [
             &b"{\"v\":1,\"receivedAt\":\"2026-03-02T14:00:01.000Z\",\"raw\":{\"a\""[..],
             b"{\"v\":2,\"receivedAt\":\"2026-03-02T14:00:01.000Z\",\"raw\":{}}",

@@ -9,7 +9,7 @@ use super::slots::{Place, Slot, slot};
 use super::{Head, Outline};
 use crate::adapters::is_stated_org;
 use crate::catalogue::{KeyTable, PassName, hash};
-use crate::document::{Failure, Rejection};
+use crate::document::{BYTE_ORDER_MARK, Failure, Rejection};
 use crate::lineage::looks_like_token;
 use crate::sensitive;
 
@@ -59,9 +59,16 @@ impl<'a> Scanner<'a> {
         self.lexer.at = at;
     }
 
-    /// Skips white space; `None` at the end.
+    /// Skips white space and byte order marks; `None` at the end.
     pub(crate) fn skip_space(&mut self) -> Option<usize> {
-        self.lexer.after_space().ok().map(|_| self.lexer.at)
+        loop {
+            let next = self.lexer.after_space().ok()?;
+            let at = self.lexer.at;
+            if next != BYTE_ORDER_MARK[0] || !self.lexer.bytes[at..].starts_with(BYTE_ORDER_MARK) {
+                return Some(at);
+            }
+            self.lexer.at += BYTE_ORDER_MARK.len();
+        }
     }
 
     /// Reads the value at the position. A flawed document has been read to its end; a syntax error stands where it is.
@@ -95,8 +102,18 @@ impl<'a> Scanner<'a> {
     }
 
     fn ends_value(&self, start: usize) -> bool {
-        let closed = matches!(self.lexer.bytes.get(start), Some(b'[' | b'"'));
-        closed || self.lexer.peek().is_none_or(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'{' | b'[' | b'"'))
+        match self.lexer.bytes.get(start) {
+            Some(b'[') => true,
+            // A name that lost its object: what follows is its value, and stays with it.
+            Some(b'"') => {
+                let next = self.lexer.bytes[self.lexer.at..].trim_ascii_start().first();
+                !matches!(next, Some(b':' | b',' | b'}' | b']'))
+            }
+            _ => {
+                let ends = |byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'{' | b'[' | b'"');
+                self.lexer.peek().is_none_or(ends)
+            }
+        }
     }
 
     fn value(&mut self, inside: Place, depth: usize) -> Result<(), Fatal> {
@@ -204,7 +221,7 @@ impl<'a> Scanner<'a> {
         if key.escaped {
             return self.escaped_member(place, key, hash, depth);
         }
-        if sensitive::may_be_sensitive(key.raw) && sensitive::kind_of_key(key.raw).is_some() {
+        if sensitive::name_of_hashed(hash, key.raw).is_some() {
             self.head.sensitive = true;
         }
         let found = if place == Place::Elsewhere { None } else { self.names.find(hash, key.raw) };
@@ -215,7 +232,7 @@ impl<'a> Scanner<'a> {
     #[cold]
     fn escaped_member(&mut self, place: Place, key: Text<'a>, hash: u64, depth: usize) -> Result<(), Fatal> {
         let decoded = key.decode();
-        if sensitive::kind_of_key(decoded.as_bytes()).is_some() {
+        if sensitive::name_of_hashed(hash, decoded.as_bytes()).is_some() {
             self.head.sensitive = true;
         }
         let slot = slot(place, self.names.find(hash, decoded.as_bytes()), decoded.as_bytes());
@@ -324,7 +341,10 @@ impl<'a> Scanner<'a> {
                 true => head.token.offer(rank, value),
                 false => head.unusual = true,
             },
-            Slot::Names => head.sensitive |= sensitive::kind_of_key(value.decode().as_bytes()).is_some(),
+            Slot::Names => {
+                let name = value.decode();
+                head.sensitive |= sensitive::name_of_hashed(hash(name.as_bytes()), name.as_bytes()).is_some();
+            }
             Slot::Unusual => head.unusual = true,
             Slot::Nothing
             | Slot::Inside(_)

@@ -3,9 +3,12 @@
 //! Linear: a string's content is read once per level of strings around it, of which at most [`LEVELS_MAX`] are undone.
 
 use super::garbage::{Names, values_in};
-use super::names::{is_named_value, kind_of_key, names_siblings};
+use super::looks::Looks;
+use super::memo::name_of;
+use super::names::{Name, is_named_value, names_siblings};
 use super::pointer::Pointer;
 use super::{CUTS_MAX, Found, SensitiveKind};
+use crate::document::BYTE_ORDER_MARK;
 use ledgerline_json::MAX_DEPTH;
 use ledgerline_json::lexer::{Lexer, Text, raw_positions, unescape};
 
@@ -21,11 +24,20 @@ pub(super) struct Finder<'a> {
     room: usize,
     /// How many strings these bytes are inside of.
     level: usize,
+    /// What the values read so far look like.
+    looks: Looks,
 }
 
 impl<'a> Finder<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { lexer: Lexer::new(bytes), pointer: Pointer::default(), found: Vec::new(), room: CUTS_MAX, level: 0 }
+        Self {
+            lexer: Lexer::new(bytes),
+            pointer: Pointer::default(),
+            found: Vec::new(),
+            room: CUTS_MAX,
+            level: 0,
+            looks: Looks::default(),
+        }
     }
 
     /// Reads one value after the other to the end of the bytes; `None` if they are no JSON.
@@ -37,11 +49,62 @@ impl<'a> Finder<'a> {
         Some(())
     }
 
+    /// The position of the next byte that is not white space or of a byte order mark.
+    pub(super) fn skip_space(&mut self) -> Option<usize> {
+        while self.lexer.after_space().is_ok() {
+            if !self.lexer.bytes[self.lexer.at..].starts_with(BYTE_ORDER_MARK) {
+                return Some(self.lexer.at);
+            }
+            self.lexer.at += BYTE_ORDER_MARK.len();
+        }
+        None
+    }
+
+    pub(super) fn at(&self) -> usize {
+        self.lexer.at
+    }
+
+    pub(super) fn jump(&mut self, at: usize) {
+        self.lexer.at = at;
+    }
+
+    /// Reads the object or array at the position; `None`, and nothing of it is noted, if there is none.
+    pub(super) fn structure(&mut self) -> Option<()> {
+        let noted = (self.found.len(), self.room, self.pointer.mark());
+        let is_one = matches!(self.lexer.peek(), Some(b'{' | b'['));
+        let read = if is_one { self.value(0) } else { None };
+        if read.is_none() {
+            self.forget(noted);
+        }
+        read
+    }
+
+    /// Whether one stands here, or nothing but such to the end; nothing of them is noted.
+    pub(super) fn is_followed(&mut self, to_the_end: bool) -> bool {
+        let noted = (self.found.len(), self.room, self.pointer.mark());
+        let mut follows = true;
+        while follows && self.skip_space().is_some() {
+            follows = self.structure().is_some();
+            if !to_the_end {
+                break;
+            }
+        }
+        self.forget(noted);
+        follows
+    }
+
+    fn forget(&mut self, (found, room, pointer): (usize, usize, (usize, bool))) {
+        self.found.truncate(found);
+        self.room = room;
+        self.pointer.back_to(pointer);
+    }
+
     fn value(&mut self, depth: usize) -> Option<()> {
         match self.lexer.after_space().ok()? {
             b'"' => {
                 let start = self.lexer.at + 1;
                 let text = self.lexer.string().ok()?;
+                self.looks.note_string(text.raw, text.escaped);
                 if text.escaped {
                     self.inside_string(text.raw, start);
                 }
@@ -49,7 +112,11 @@ impl<'a> Finder<'a> {
             }
             b'{' => self.object(depth + 1),
             b'[' => self.array(depth + 1),
-            b'-' | b'0'..=b'9' => self.lexer.number().ok().map(|_| ()),
+            b'-' | b'0'..=b'9' => {
+                let number = self.lexer.number().ok()?;
+                self.looks.note_number(number);
+                Some(())
+            }
             _ => self.lexer.literal().ok().map(|_| ()),
         }
     }
@@ -79,8 +146,8 @@ impl<'a> Finder<'a> {
         }
         self.lexer.at += 1;
         let kept = self.pointer.mark();
-        let mut named = None;
-        let mut siblings: Vec<(Text<'a>, usize, usize)> = Vec::new();
+        let mut named: Option<Name> = None;
+        let mut siblings: Vec<(Text<'a>, Member)> = Vec::new();
         while self.lexer.after_space().ok()? != b'}' {
             if self.lexer.peek() != Some(b'"') {
                 return None;
@@ -93,24 +160,26 @@ impl<'a> Finder<'a> {
             self.lexer.after_space().ok()?;
             let decoded = key.decode();
             self.pointer.push(&decoded);
-            let start = self.lexer.at;
+            let (start, before) = (self.lexer.at, self.looks);
             self.value(depth)?;
             let end = self.lexer.at;
-            self.note(kind_of_key(decoded.as_bytes()), start, end);
+            let member = Member { start, end, before, after: self.looks };
+            // As it stands, where it can be: what is not UTF-8 is read as Latin-1.
+            self.note_member(name_of(if key.escaped { decoded.as_bytes() } else { key.raw }), member);
             if names_siblings(decoded.as_bytes()) && self.lexer.bytes[start] == b'"' {
                 let content = unescape(&self.lexer.bytes[start + 1..end - 1]);
-                named = named.or_else(|| kind_of_key(&content));
+                named = named.or_else(|| name_of(&content));
             }
             if is_named_value(decoded.as_bytes()) {
-                siblings.push((key, start, end));
+                siblings.push((key, member));
             }
             self.pointer.back_to(kept);
             self.separator(b'}')?;
         }
         self.lexer.at += 1;
-        for (key, start, end) in siblings {
+        for (key, member) in siblings {
             self.pointer.push(&key.decode());
-            self.note(named, start, end);
+            self.note_member(named, member);
             self.pointer.back_to(kept);
         }
         Some(())
@@ -139,6 +208,7 @@ impl<'a> Finder<'a> {
             found: Vec::new(),
             room: self.room,
             level: self.level + 1,
+            looks: self.looks,
         };
         let is_json = inner.level <= LEVELS_MAX && inner.documents().is_some();
         inner.pointer.back_to(kept);
@@ -147,11 +217,11 @@ impl<'a> Finder<'a> {
             inner.found.clear();
             inner.room = self.room;
             for (start, end, kind) in values_in(&content, Names::Quoted) {
-                inner.note(Some(kind), start, end);
+                inner.note(kind, start, end);
             }
         }
-        let Finder { pointer, found, room, .. } = inner;
-        (self.pointer, self.room) = (pointer, room);
+        let Finder { pointer, found, room, looks, .. } = inner;
+        (self.pointer, self.room, self.looks) = (pointer, room, looks);
         let mut places: Vec<usize> = found.iter().flat_map(|value| [value.start, value.end]).collect();
         places.sort_unstable();
         let in_raw = raw_positions(raw, &places);
@@ -163,9 +233,18 @@ impl<'a> Finder<'a> {
         }));
     }
 
-    /// Notes a value, unless it is `null`: there is nothing to cut, or it was cut before.
-    fn note(&mut self, kind: Option<SensitiveKind>, start: usize, end: usize) {
-        let Some(kind) = kind.filter(|_| &self.lexer.bytes[start..end] != b"null") else { return };
+    /// Notes a member's value, if its name, and where that leaves a doubt the value, are those of sensitive data.
+    fn note_member(&mut self, name: Option<Name>, member: Member) {
+        if let Some(name) = name.filter(|name| member.before.confirm(*name, member.after)) {
+            self.note(name.kind, member.start, member.end);
+        }
+    }
+
+    /// Notes a value, unless it is `null`: there is nothing to cut, or it was cut before. `true` and `false` are no code.
+    fn note(&mut self, kind: SensitiveKind, start: usize, end: usize) {
+        if matches!(&self.lexer.bytes[start..end], b"null" | b"true" | b"false") {
+            return;
+        }
         // What was found inside this value goes with it, and its place in the list is free again.
         while let Some(inside) = self.found.pop_if(|found| found.start >= start && found.end <= end) {
             self.room += usize::from(inside.pointer.is_some());
@@ -174,6 +253,15 @@ impl<'a> Finder<'a> {
         self.room -= usize::from(pointer.is_some());
         self.found.push(Found { start, end, kind, pointer });
     }
+}
+
+/// Where a member's value stands, and what the values before it and in it look like.
+#[derive(Clone, Copy)]
+struct Member {
+    start: usize,
+    end: usize,
+    before: Looks,
+    after: Looks,
 }
 
 /// A necessary condition: JSON in which anything is named has quotes and a colon, of which the quotes are escaped.

@@ -1,7 +1,11 @@
-//! The lexical search, for bytes that are no JSON: whatever follows a listed name and `:` or `=`.
+//! The lexical search, for text that is not JSON: whatever follows a sensitive name and `:` or `=`.
 
-use super::names::{KEY_BYTES_MAX, kind_of_key};
+use super::finder::Finder;
+use super::looks::Looks;
+use super::memo::name_of;
+use super::names::Name;
 use super::{Cut, Found, SensitiveKind, replace};
+use crate::document::{is_binary, resume_at};
 use ledgerline_json::lexer::unescape;
 
 /// Which names count.
@@ -13,11 +17,48 @@ pub(super) enum Names {
     Quoted,
 }
 
-/// Replaces what follows a sensitive name and `:` or `=` in bytes that are no JSON, whatever the quotes: up to the
-/// closing quote or bracket, or to the end where there is none.
+/// What is kept of bytes that are not accepted, as one document or as several.
+///
+/// What the grammar follows to its end, as it does JSON in Latin-1, is cut by the names of its members. Any other text is
+/// searched lexically: what follows a sensitive name and `:` or `=` goes, whatever the quotes are, up to the closing quote
+/// or bracket, or to the end where there is none. Nothing is cut from bytes that are neither: compressed ones look like
+/// anything.
 pub fn cut_garbage(bytes: &[u8]) -> (Vec<u8>, Vec<Cut>) {
-    let found = values_in(bytes, Names::All).into_iter();
-    replace(bytes, found.map(|(start, end, kind)| Found { start, end, kind, pointer: Some(String::new()) }).collect())
+    let mut finder = Finder::new(bytes);
+    let mut lexical = Vec::new();
+    while let Some(start) = finder.skip_space() {
+        if finder.structure().is_some() {
+            continue;
+        }
+        let mut end = resume_at(bytes, start, finder.at());
+        if is_text(&bytes[start..end]) {
+            let values = values_in(&bytes[start..end], Names::All).into_iter();
+            lexical.extend(values.map(|(from, to, kind)| Found {
+                start: start + from,
+                end: start + to,
+                kind,
+                pointer: Some(String::new()),
+            }));
+        } else {
+            // As the splitter does: chance may have made a line in them.
+            let to_the_end = is_binary(&bytes[start..end]);
+            while end < bytes.len() {
+                finder.jump(end);
+                if finder.is_followed(to_the_end) {
+                    break;
+                }
+                end = resume_at(bytes, end, finder.at());
+            }
+        }
+        finder.jump(end);
+    }
+    lexical.append(&mut finder.found);
+    replace(bytes, lexical)
+}
+
+/// Whether bytes are UTF-8, cut short amid a character at most.
+fn is_text(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
 /// The ranges that follow a sensitive name, ascending and apart.
@@ -51,11 +92,12 @@ fn plain_values_in(bytes: &[u8], names: Names) -> Vec<(usize, usize, SensitiveKi
     while let Some(ahead) = bytes[at..].iter().position(|byte| matches!(byte, b':' | b'=')) {
         let sign = at + ahead;
         at = sign + 1;
-        let Some(kind) = name_before(&bytes[..sign], names) else { continue };
+        let Some(name) = name_before(&bytes[..sign], names) else { continue };
         let (start, end) = value_after(bytes, sign + 1);
-        if start < end && bytes[start..end].trim_ascii() != b"null" {
-            found.push((start, end, kind));
+        if !is_meant(name, &bytes[start..end]) {
+            continue;
         }
+        found.push((start, end, name.kind));
         at = end.max(at);
     }
     found
@@ -70,31 +112,76 @@ fn is_quote(byte: u8) -> bool {
     matches!(byte, b'"' | b'\'' | b'`' | b'\\')
 }
 
-/// The kind of the name that ends right before a `:` or `=`.
-fn name_before(bytes: &[u8], names: Names) -> Option<SensitiveKind> {
-    let window = &bytes[bytes.len().saturating_sub(2 * KEY_BYTES_MAX)..];
+/// Whether a value is cut: it is more than `null`, and what its name leaves in doubt it looks like. What is in brackets is
+/// not looked into.
+fn is_meant(name: Name, value: &[u8]) -> bool {
+    let text = value.trim_ascii();
+    if text.is_empty() || text == b"null" {
+        return false;
+    }
+    let before = Looks::default();
+    let mut after = before;
+    let is_edge = |byte: &u8| is_gap(*byte) || is_quote(*byte);
+    let start = text.iter().position(|byte| !is_edge(byte)).unwrap_or(0);
+    let end = text.iter().rposition(|byte| !is_edge(byte)).map_or(start, |last| last + 1);
+    after.note_string(&text[start..end], true);
+    matches!(text[0], b'{' | b'[') || before.confirm(name, after)
+}
+
+/// Longest name that is read before a sign, with room for escapes.
+const NAME_BYTES_MAX: usize = 128;
+
+/// The name that ends right before a `:` or `=`.
+fn name_before(bytes: &[u8], names: Names) -> Option<Name> {
+    let window = &bytes[bytes.len().saturating_sub(NAME_BYTES_MAX)..];
     let end = window.iter().rposition(|byte| !is_gap(*byte))? + 1;
-    let (name, quoted) = match window[end - 1] {
-        b'"' | b'\'' | b'`' => {
-            let quote = window[end - 1];
-            // An escaped quote, as in JSON within a string, belongs to the quote.
-            let inside = window[..end - 1].strip_suffix(b"\\").unwrap_or(&window[..end - 1]);
-            let start = inside.iter().rposition(|byte| *byte == quote).map_or(0, |quote| quote + 1);
-            (&inside[start..], true)
-        }
-        _ => (&window[..end], false),
-    };
-    if quoted {
-        return kind_of_key(&unescape(name));
+    if let quote @ (b'"' | b'\'' | b'`') = window[end - 1] {
+        // An escaped quote, as in JSON within a string, belongs to the quote.
+        let inside = window[..end - 1].strip_suffix(b"\\").unwrap_or(&window[..end - 1]);
+        let start = inside.iter().rposition(|byte| *byte == quote).map_or(0, |quote| quote + 1);
+        return name_of(&unescape(&inside[start..]));
     }
     if names == Names::Quoted {
         return None;
     }
-    let start = name.iter().rposition(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | 0)));
-    let word = &name[start.map_or(0, |before| before + 1)..];
-    // `card.cvv=`, `data-pin=`: the last part names the field, too.
-    let last = word.rsplit(|byte| matches!(byte, b'.' | b'-')).next();
-    kind_of_key(word).or_else(|| last.and_then(kind_of_key))
+    // Names have several words: `codigo de seguranca: `, `card[cvv]=`, `x=1&card.cvv=`.
+    let mut name = &window[..end];
+    match name.iter().rposition(|byte| ends_name(*byte)) {
+        Some(sign) => name = &name[sign + 1..],
+        // What is cut off may be the middle of a word.
+        None if window.len() < bytes.len() => {
+            let word = name.iter().position(|byte| !byte.is_ascii_alphanumeric())?;
+            name = &name[word..];
+        }
+        None => {}
+    }
+    name_of(&without_percent_signs(name))
+}
+
+/// Whether a byte parts a name without quotes from what is before it.
+fn ends_name(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r' | b'\t' | b',' | b';' | b'&' | b'?' | b'=' | b'{' | b'}' | b'(' | b')' | b'<' | b'|')
+        || is_quote(byte)
+}
+
+/// The bytes that a form wrote as `%5B`.
+fn without_percent_signs(name: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((&byte, after)) = rest.split_first() {
+        let coded = after.get(..2).filter(|_| byte == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        match coded.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(decoded) => {
+                plain.push(decoded);
+                rest = &after[2..];
+            }
+            None => {
+                plain.push(byte);
+                rest = after;
+            }
+        }
+    }
+    plain
 }
 
 /// The range of the value that begins after a `:` or `=`.
