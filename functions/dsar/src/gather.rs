@@ -138,8 +138,8 @@ async fn records<P: Ports>(
     Ok(records)
 }
 
-/// Widens what is known of the window's records to what postings and entries show, empties the postings of records outside the range, and
-/// says how many records the page can use: no more is read than about a page.
+/// Widens what is known of the window's records to what postings and entries show, empties the postings of records
+/// outside the range, and says how many records the page can use: no more is read than about a page.
 fn trim(
     query: &Query,
     entries: &Entries,

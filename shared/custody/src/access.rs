@@ -41,8 +41,8 @@ pub trait ReadLinks {
 
 /// Reads which log keeps a record.
 pub trait ReadPins {
-    /// The log that each of these records is pinned to, in their order, read consistently. `None` for a record that has no
-    /// entry, and none under way: a record is pinned before anything is planned of it.
+    /// The log that each of these records is pinned to, in their order, read consistently. `None` for a record that
+    /// has no entry, and none under way: a record is pinned before anything is planned of it.
     fn pins(&self, records: &[&str]) -> impl Future<Output = Result<Vec<Option<LogId>>, StoreError>> + Send;
 }
 
@@ -77,8 +77,8 @@ pub struct Lasted {
 }
 
 impl LinkedRecord {
-    /// Widens what is known to hold `first` and `last`, too. A link spans the events that carried an identifier; the others
-    /// of its interaction show in postings and entries alone.
+    /// Widens what is known to hold `first` and `last`, too. A link spans the events that carried an identifier; the
+    /// others of its interaction show in postings and entries alone.
     pub fn widen(&mut self, first: &str, last: &str) {
         match &mut self.lasted {
             None => self.lasted = Some(Lasted { first: first.to_owned(), last: last.to_owned() }),

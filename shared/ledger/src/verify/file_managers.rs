@@ -1,10 +1,10 @@
 //! Files that a file manager leaves in a folder that it shows, or beside each file that it copies.
 //!
-//! Invariant: they are told by where they lie and never opened, so that nothing in one counts; and no file that lies where
-//! an object of the ledger lies is one of them. The last part of a key is `checkpoint`, a number or
-//! `<number>-….jsonl.gz`, so that no name here is one. An org, the first part, may be called anything (`.Trashes`, too), and
-//! therefore each path is held against the form of keys before it is passed over. What a list of versions names is evidence
-//! or a contradiction, whatever it is called: these are only ever files that no list names.
+//! Invariant: they are told by where they lie and never opened, so that nothing in one counts; and no file that lies
+//! where an object of the ledger lies is one of them. The last part of a key is `checkpoint`, a number or
+//! `<number>-….jsonl.gz`, so that no name here is one. An org, the first part, may be called anything (`.Trashes`,
+//! too), and therefore each path is held against the form of keys before it is passed over. What a list of versions
+//! names is evidence or a contradiction, whatever it is called: these are only ever files that no list names.
 
 use super::inventory::is_key;
 
@@ -18,8 +18,8 @@ pub fn is_file_managers(name: &str) -> bool {
         || is_one_of(&FOLDERS, name)
 }
 
-/// Whether the file at a path below the folder, with slashes, is a file manager's: by its own name or by a folder's that
-/// it lies in.
+/// Whether the file at a path below the folder, with slashes, is a file manager's: by its own name or by a folder's
+/// that it lies in.
 pub(super) fn is_left_by_one(path: &str) -> bool {
     let mut names = path.rsplit('/');
     let itself = names.next().is_some_and(is_file_managers);

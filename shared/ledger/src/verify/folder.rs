@@ -2,9 +2,10 @@
 //!
 //! `ledger/<log>/…` holds the version of each key that is in force, `versions/<key>@<version id>` all others,
 //! `versions.jsonl` every version and delete marker, `heads.jsonl` and `postings.jsonl` the rows, where they were
-//! exported. Invariant: a file below `ledger/` or `versions/` that the list leaves out is reported as an unlocked version,
-//! never passed over, unless it is a file manager's own, which no object of a ledger can be; no line of a list can make a reader leave the folder; and nothing in the folder, which may be made by
-//! an attacker, makes a reader follow a link, wait, or take more memory than an object, a line or a few keys need.
+//! exported. Invariant: a file below `ledger/` or `versions/` that the list leaves out is reported as an unlocked
+//! version, never passed over, unless it is a file manager's own, which no object of a ledger can be; no line of a
+//! list can make a reader leave the folder; and nothing in the folder, which may be made by an attacker, makes a
+//! reader follow a link, wait, or take more memory than an object, a line or a few keys need.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -77,8 +78,9 @@ impl Folder {
         Ok(keys)
     }
 
-    /// What file managers left in the folder: paths of files, and of whole folders that lie beside `ledger/`, in order. They
-    /// are no part of the evidence, and what is in them was not looked at. A file that the list of versions names is none.
+    /// What file managers left in the folder: paths of files, and of whole folders that lie beside `ledger/`, in
+    /// order. They are no part of the evidence, and what is in them was not looked at. A file that the list of
+    /// versions names is none.
     ///
     /// # Errors
     /// If the folder or its list cannot be read.
@@ -327,7 +329,8 @@ struct Below<'a> {
     is_left: bool,
 }
 
-/// Calls `each` for all files below a folder of the root, which need not exist. Links are files, not ways into other folders.
+/// Calls `each` for all files below a folder of the root, which need not exist. Links are files, not ways into other
+/// folders.
 fn files_below(
     root: &Path,
     top: &str,

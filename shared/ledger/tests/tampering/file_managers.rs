@@ -86,8 +86,10 @@ fn dress_as_disk(root: &Path) -> Vec<String> {
     left
 }
 
-const DRESSES: [(&str, fn(&Path) -> Vec<String>); 3] =
-    [("finder", dress_as_finder), ("usb", dress_as_usb), ("disk", dress_as_disk)];
+/// Adds files to a folder and says how they are called below it.
+type Dress = fn(&Path) -> Vec<String>;
+
+const DRESSES: [(&str, Dress); 3] = [("finder", dress_as_finder), ("usb", dress_as_usb), ("disk", dress_as_disk)];
 
 fn report(root: &Path, ledger: &Ledger) -> Report {
     check(&Folder::open(root).unwrap(), &trusting(ledger), &options(ledger))
@@ -207,7 +209,7 @@ fn what_is_passed_over_is_not_opened() {
     fs::create_dir(&trash).unwrap();
     symlink("/etc/hostname", root.join("ledger/acme/._link")).unwrap();
     symlink("/etc/hostname", root.join(KEYS_FOLDER).join("._link.vkey")).unwrap();
-    fs::set_permissions(&trash, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&trash, fs::Permissions::from_mode(0o000)).unwrap();
     let folder = Folder::open(&root).unwrap();
     // Whoever may open every folder sees an empty one.
     let closed = fs::read_dir(&trash).is_err();
