@@ -20,7 +20,10 @@ async fn main() -> Result<(), Error> {
             tracing::warn!(reason = reason.code(), lines, "quarantined");
         }
         if counts.without_id > 0 {
-            tracing::error!(records = counts.without_id, "records without an id: Firehose keeps them under its error prefix");
+            tracing::error!(
+                records = counts.without_id,
+                "records without an id: Firehose keeps them under its error prefix"
+            );
         }
         tracing::info!(
             records = counts.records,

@@ -245,7 +245,8 @@ fn a_batch_that_outgrows_an_answer_comes_back_and_one_that_would_be_gigabytes_is
 
 /// Case 22's record: so many small events.
 fn many(events: usize) -> Vec<u8> {
-    let event = |n: usize| format!("{{\"interactionId\":\"a-{}\",\"timestamp\":{}}}", n / 20, 1_772_460_000_000_i64 + n as i64);
+    let event =
+        |n: usize| format!("{{\"interactionId\":\"a-{}\",\"timestamp\":{}}}", n / 20, 1_772_460_000_000_i64 + n as i64);
     (0..events).map(event).collect::<String>().into_bytes()
 }
 
@@ -260,13 +261,18 @@ fn eighteen_thousand_events_in_one_record_are_as_many_lean_lines() {
     assert_eq!(answer.path, "bronze/event_type=interaction/2026-03-02T14");
     let BronzeLine::Event(event) = &lines[17_999] else { panic!("{:?}", lines[17_999]) };
     assert_eq!((&event.lineage_token, event.occurred_at_ms, event.org.as_deref()), (&None, None, Some("acme")));
-    let whole: Vec<u8> = lines.iter().flat_map(|line| match line {
-        BronzeLine::Event(event) => event.raw.to_vec(),
-        BronzeLine::Quarantine(_) => Vec::new(),
-    }).collect();
+    let whole: Vec<u8> = lines
+        .iter()
+        .flat_map(|line| match line {
+            BronzeLine::Event(event) => event.raw.to_vec(),
+            BronzeLine::Quarantine(_) => Vec::new(),
+        })
+        .collect();
     assert_eq!(whole, record);
     // A few of them carry all that ingest can tell.
-    assert!(matches!(&read(&answer_of(&many(3)).0.lines)[..], [BronzeLine::Event(event), ..] if event.lineage_token.is_some()));
+    assert!(
+        matches!(&read(&answer_of(&many(3)).0.lines)[..], [BronzeLine::Event(event), ..] if event.lineage_token.is_some())
+    );
 }
 
 #[test]
@@ -314,8 +320,10 @@ fn a_record_that_firehose_would_not_send_costs_none_of_the_others_its_answer() {
 #[test]
 fn arrival_may_be_text_or_absent_and_other_members_are_ignored() {
     let data = STANDARD.encode(event(ARRIVAL_MS));
-    let record = |id: &str, arrival: Value| json!({"recordId": id, "data": data, "approximateArrivalTimestamp": arrival,
-        "kinesisRecordMetadata": {"shardId": "s", "subsequenceNumber": ""}});
+    let record = |id: &str, arrival: Value| {
+        json!({"recordId": id, "data": data, "approximateArrivalTimestamp": arrival,
+        "kinesisRecordMetadata": {"shardId": "s", "subsequenceNumber": ""}})
+    };
     let records = [record("a", json!("2026-03-02T14:06:40.511Z")), record("b", Value::Null)];
     let response = handle(&config(), ARRIVAL_MS + 7, json!({ "records": records }).to_string().as_bytes()).unwrap();
     let received: Vec<Option<i64>> = answers(&response)

@@ -93,9 +93,11 @@ mod tests {
 
     #[test]
     fn many_documents_and_the_elements_of_a_list_become_small_records() {
-        let small: String = (0..18_000).map(|n| format!("{{\"interactionId\":\"a-{n}\",\"timestamp\":1772460000000}}")).collect();
+        let small: String =
+            (0..18_000).map(|n| format!("{{\"interactionId\":\"a-{n}\",\"timestamp\":1772460000000}}")).collect();
         let list: String = (0..9_000).map(|n| format!("{{\"case_id\":\"c-{n}\"}},")).collect();
-        let list = format!("{{\"process_name\":\"P\",\"batch_id\":\"b\",\"records\":[{list}{{\"case_id\":\"last\"}}]}}");
+        let list =
+            format!("{{\"process_name\":\"P\",\"batch_id\":\"b\",\"records\":[{list}{{\"case_id\":\"last\"}}]}}");
         for (record, documents) in [(small.clone(), 18_000), (list.clone(), 9_001), (small + &list, 27_001)] {
             let pieces = pieces(record.as_bytes());
             let sizes: Vec<usize> = pieces.iter().map(|piece| fragments(piece).len()).collect();

@@ -66,7 +66,8 @@ async fn a_filtered_line_that_names_nobody_makes_nobody() {
     world.switches = Switches::new(true, "").unwrap();
     let withheld = json!({"interactionId": "i-1", "eventType": "heartbeat", "timestamp": "2026-03-02T14:00:00Z",
         "customerPhone": "anonymous"});
-    let aws = json!({"source": "aws.s3", "detail-type": "Object Created", "time": "2026-03-02T14:00:00Z", "detail": "text"});
+    let aws =
+        json!({"source": "aws.s3", "detail-type": "Object Created", "time": "2026-03-02T14:00:00Z", "detail": "text"});
     world.bronze.seed(&key("a"), lines(&[withheld.to_string(), aws.to_string()]));
     world.settle(&[&key("a")]).await;
     assert_eq!(world.check().counts.filtered, 2);
