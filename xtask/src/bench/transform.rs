@@ -126,7 +126,7 @@ pub(super) fn measure(settings: &Settings, object: ObjectId, bronze: &[u8]) -> R
     );
     let beside = plain::beside(plain, &pair)?;
     say(&format!(
-        "transform: floor = gunzip, parse, {mentions} HMACs (one per identifier), the \
+        "transform, under mimalloc as the function is: floor = gunzip, parse, {mentions} HMACs (one per identifier), the \
          same Parquet rows; \
          ours also names, masks, orders and writes the gzipped plan\n{pair}\n{beside}"
     ));
