@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what the product's own code costs beside what the work cannot do without, as a ratio of CPU times
-//! measured in one run. Nothing here asserts a time.
+//! measured in one run; and for ingest and transform, what a plain Python handler of the same work costs in the same minute. Nothing
+//! here asserts a time.
 //!
 //! One day of generated traffic goes down the chain: what one stage makes is the next one's input.
 
@@ -9,19 +10,21 @@ mod entries;
 mod folder;
 mod ingest;
 mod pair;
+mod plain;
 mod prove;
 mod size;
 mod transform;
 mod verify;
 
 use std::path::Path;
+use std::process::Stdio;
 
 use ledgerline_lake::ObjectId;
 use time::macros::date;
 
 use crate::fault::Fault;
 use crate::r#gen::{GenArgs, generate};
-use crate::tools::{Venv, say};
+use crate::tools::{self, Venv, say};
 use crate::{local, paths};
 
 /// What to measure.
@@ -57,10 +60,16 @@ const ARRIVAL_MS: i64 = 1_772_539_200_000;
 /// What is missing for a measurement.
 pub fn run(subject: Subject, entries: u64) -> Result<(), Fault> {
     let wants = |one| subject == one || subject == Subject::All;
-    if wants(Subject::Ingest) || wants(Subject::Transform) || wants(Subject::Append) {
-        run_chain(wants)?;
+    if wants(Subject::Ingest) {
+        let day = day();
+        ingest::measure(&day.requests, &day.records)?;
+    }
+    if wants(Subject::Transform) {
+        transform_under_its_allocator()?;
     }
     if wants(Subject::Append) {
+        let day = day();
+        append::measure(&transform::transformed(&transform::settings()?, day.object, &day.bronze)?.plan)?;
         tell("append: AWS calls and dollars, counted on the strict fakes", append::cost::measure())?;
         tell("append: one log, every AWS call takes so long, CPU not counted", append::latency::measure())?;
     }
@@ -86,25 +95,42 @@ pub fn run(subject: Subject, entries: u64) -> Result<(), Fault> {
     Ok(())
 }
 
-/// One day down the chain, each stage measured that is wanted.
-fn run_chain(wants: impl Fn(Subject) -> bool) -> Result<(), Fault> {
+/// transform in a process of its own, the example of that name, whose allocator is the one that the function runs with. The other
+/// subjects stay with the C library's, as what they measure does.
+fn transform_under_its_allocator() -> Result<(), Fault> {
+    let mut cargo = tools::cargo();
+    cargo.args(["run", "--quiet", "--package", "xtask", "--example", "transform"]);
+    let ended = cargo.current_dir(paths::root()).stdin(Stdio::null()).status();
+    match ended.map_err(|error| Fault::caused_by("cannot start cargo", error, "put cargo on PATH"))?.success() {
+        true => Ok(()),
+        false => Err(Fault::new("transform was not measured", "see the message above")),
+    }
+}
+
+/// Measures transform in this process and under its allocator.
+///
+/// # Errors
+/// What is missing for a measurement.
+pub fn measure_transform() -> Result<(), Fault> {
+    let day = day();
+    transform::measure(&transform::settings()?, day.object, &day.bronze)
+}
+
+/// One day of traffic, as it goes down the chain.
+struct Day {
+    records: Vec<Vec<u8>>,
+    requests: Vec<Vec<u8>>,
+    object: ObjectId,
+    bronze: Vec<u8>,
+}
+
+fn day() -> Day {
     let mut args = GenArgs::calm(INTERACTIONS, SEED, DAY);
     args.duplicates = 2.0;
     let records = generate(&args).records;
     let requests = ingest::requests(&records);
     let bronze = ingest::bronze(&requests);
-    if wants(Subject::Ingest) {
-        ingest::measure(&requests, &records);
-    }
-    let settings = transform::settings()?;
-    let object = ObjectId::of("bench", "bronze/bench");
-    if wants(Subject::Transform) {
-        transform::measure(&settings, object, &bronze)?;
-    }
-    if wants(Subject::Append) {
-        append::measure(&transform::transformed(&settings, object, &bronze)?.1)?;
-    }
-    Ok(())
+    Day { records, requests, object: ObjectId::of("bench", "bronze/bench"), bronze }
 }
 
 /// Prints a measure's lines below what they are.

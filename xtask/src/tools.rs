@@ -42,7 +42,7 @@ impl Venv {
     /// # Errors
     /// Python is missing or too old, or its packages cannot be fetched.
     pub fn stack() -> Result<Self, Fault> {
-        Self::make("venv", "requirements.txt")
+        Self::make("venv", &paths::infra("local/requirements.txt"))
     }
 
     /// The linters' environment.
@@ -50,20 +50,27 @@ impl Venv {
     /// # Errors
     /// As [`Venv::stack`].
     pub fn lint() -> Result<Self, Fault> {
-        Self::make("venv-lint", "requirements-lint.txt")
+        Self::make("venv-lint", &paths::infra("local/requirements-lint.txt"))
     }
 
-    fn make(name: &str, requirements: &str) -> Result<Self, Fault> {
+    /// The environment of a bench's own Python, with the packages that `pins` names.
+    ///
+    /// # Errors
+    /// As [`Venv::stack`].
+    pub fn bench(pins: &Path) -> Result<Self, Fault> {
+        Self::make("venv-bench", pins)
+    }
+
+    fn make(name: &str, pins: &Path) -> Result<Self, Fault> {
         let directory = paths::local().join(name);
         let venv = Self { bin: directory.join("bin") };
-        let pins = paths::infra("local").join(requirements);
-        let wanted = fingerprint(&[&pins])?;
+        let wanted = fingerprint(&[pins])?;
         let stamp = directory.join("stamp");
         if paths::read(&stamp).as_deref() == Some(wanted.as_str()) && venv.bin.join("python").exists() {
             return Ok(venv);
         }
         python_version()?;
-        say(&format!("making {} from {requirements} (once; a minute or two)", directory.display()));
+        say(&format!("making {} from {} (once; a minute or two)", directory.display(), pins.display()));
         // What is left of an interrupted attempt would look complete to pip.
         let _ = fs::remove_dir_all(&directory);
         run(Command::new("python3").args(["-m", "venv"]).arg(&directory), || {
@@ -71,7 +78,7 @@ impl Venv {
                 .to_owned()
         })?;
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "-r"];
-        run(venv.command("python").args(pip).arg(&pins), || {
+        run(venv.command("python").args(pip).arg(pins), || {
             "the packages come from PyPI: check the network, or set PIP_INDEX_URL to a mirror, and run this again"
                 .to_owned()
         })?;
@@ -186,7 +193,7 @@ pub fn fingerprint(files: &[&Path]) -> Result<String, Fault> {
     let mut hash = Sha256::new();
     for file in files {
         let content = fs::read(file).map_err(|error| {
-            Fault::caused_by(format!("cannot read {}", file.display()), error, "restore it: git checkout -- infra")
+            Fault::caused_by(format!("cannot read {}", file.display()), error, "restore it with git checkout")
         })?;
         hash.update((content.len() as u64).to_be_bytes());
         hash.update(&content);

@@ -21,6 +21,7 @@ use ledgerline_lambda::config::{ConfigError, Env};
 use ledgerline_lambda::disposition::Disposition;
 use ledgerline_lambda::notification::{Created, created};
 use ledgerline_lambda::sqs::standard_answer;
+use ledgerline_lambda::telemetry::quarantined;
 use ledgerline_ledger::store::{Failure, StoreError};
 
 use lines::{Content, Lines, read_line};
@@ -110,8 +111,10 @@ where
         }
         match redrive(ports, now_ms, &notice).await {
             Ok(Counts { put_back, kept, unprocessable }) => {
-                // The template's alarm looks for what was kept.
+                // The template's alarms look for what was kept, and for why.
                 tracing::info!(key = notice.key, put_back, kept, unprocessable, "redriven");
+                quarantined(Rejection::Unprocessable.code(), unprocessable);
+                quarantined(Rejection::BadEnvelope.code(), kept - unprocessable);
             }
             Err(error) => match disposition(&error) {
                 Disposition::Poison => tracing::warn!(key = notice.key, error = %error, "gone, acknowledged"),

@@ -1,5 +1,6 @@
 //! ingest beside what no ingest can do without: requests of Firehose to bronze lines.
 
+use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::io::Write as _;
 
@@ -9,7 +10,9 @@ use flate2::{Compression, GzBuilder};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::plain::{self, Inputs, Plain};
 use super::{ARRIVAL_MS, pair};
+use crate::fault::Fault;
 use crate::tools::say;
 
 /// Firehose invokes with a megabyte at a time.
@@ -38,8 +41,10 @@ pub(super) fn requests(records: &[Vec<u8>]) -> Vec<Vec<u8>> {
     requests
 }
 
+const LATE_AFTER_HOURS: i64 = 48;
+
 fn ingest_config() -> ledgerline_ingest::Config {
-    ledgerline_ingest::Config { default_org: "bench".to_owned(), late_after_ms: 48 * 3_600_000 }
+    ledgerline_ingest::Config { default_org: "bench".to_owned(), late_after_ms: LATE_AFTER_HOURS * 3_600_000 }
 }
 
 /// All bronze lines, gzipped as Firehose does.
@@ -57,8 +62,26 @@ pub(super) fn bronze(requests: &[Vec<u8>]) -> Vec<u8> {
     gzip.finish().unwrap_or_default()
 }
 
-/// The floor: the request parsed, each record decoded, its event validated, and encoded again.
-pub(super) fn measure(requests: &[Vec<u8>], records: &[Vec<u8>]) {
+/// What our answers hold, as the plain handler counts its own.
+fn counts(requests: &[Vec<u8>]) -> Value {
+    let (mut records, mut events, mut partitions) = (0, 0, BTreeSet::new());
+    for request in requests {
+        let Ok(answer) = ledgerline_ingest::handle(&ingest_config(), ARRIVAL_MS, request) else { continue };
+        events += answer.counts.events;
+        let Ok(answer) = serde_json::from_str::<Value>(&answer.body) else { continue };
+        for record in answer["records"].as_array().into_iter().flatten() {
+            records += 1;
+            partitions.insert(record["metadata"]["partitionKeys"].to_string());
+        }
+    }
+    json!({ "records": records, "events": events, "partitions": partitions.len() })
+}
+
+/// The floor: the request parsed, each record decoded, its event validated, and encoded again. And a plain Python handler.
+///
+/// # Errors
+/// The plain handler did other work than ours.
+pub(super) fn measure(requests: &[Vec<u8>], records: &[Vec<u8>]) -> Result<(), Fault> {
     #[derive(serde::Deserialize)]
     struct Request<'a> {
         #[serde(borrow)]
@@ -69,7 +92,12 @@ pub(super) fn measure(requests: &[Vec<u8>], records: &[Vec<u8>]) {
         data: &'a str,
     }
     let config = ingest_config();
-    let pair = pair::time_pair(
+    let files = requests.iter().enumerate();
+    let inputs = Inputs::write(files.map(|(at, request)| (format!("request-{at:04}.json"), request.as_slice())))?;
+    let folder = inputs.path().to_string_lossy();
+    let arguments = [&*folder, &config.default_org, &LATE_AFTER_HOURS.to_string()];
+    let mut plain = Plain::start("ingest.py", &arguments, counts(requests));
+    let pair = pair::time_pair_beside(
         records.len(),
         || {
             let (mut decoded, mut encoded) = (Vec::new(), String::new());
@@ -90,9 +118,12 @@ pub(super) fn measure(requests: &[Vec<u8>], records: &[Vec<u8>]) {
                 black_box(ledgerline_ingest::handle(&config, ARRIVAL_MS, request).is_ok());
             }
         },
+        || plain.iter_mut().for_each(Plain::turn),
     );
+    let beside = plain::beside(plain, &pair)?;
     say(&format!(
         "ingest: floor = request, base64 decode and encode (the crate's plain engine; ours is its vectorised one), \
-         each event validated with &RawValue\n{pair}"
+         each event validated with &RawValue\n{pair}\n{beside}"
     ));
+    Ok(())
 }

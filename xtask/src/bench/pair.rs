@@ -23,13 +23,26 @@ pub(super) struct Pair {
 }
 
 /// Times `floor` and `ours` alternately, after one unmeasured turn of each.
-pub(super) fn time_pair(events: usize, mut floor: impl FnMut(), mut ours: impl FnMut()) -> Pair {
-    floor();
-    ours();
+pub(super) fn time_pair(events: usize, floor: impl FnMut(), ours: impl FnMut()) -> Pair {
+    time_pair_beside(events, floor, ours, || ())
+}
+
+/// As [`time_pair`], with a turn of something else, which measures itself, after every turn of `ours`. The unmeasured turn is its
+/// first, too.
+pub(super) fn time_pair_beside(
+    events: usize,
+    mut floor: impl FnMut(),
+    mut ours: impl FnMut(),
+    mut beside: impl FnMut(),
+) -> Pair {
     let mut pair = Pair { floor: Vec::new(), ours: Vec::new(), events };
-    for _ in 0..TURNS {
-        pair.floor.push(cpu_time_of(&mut floor));
-        pair.ours.push(cpu_time_of(&mut ours));
+    for turn in 0..=TURNS {
+        let (floor, ours) = (cpu_time_of(&mut floor), cpu_time_of(&mut ours));
+        beside();
+        if turn > 0 {
+            pair.floor.push(floor);
+            pair.ours.push(ours);
+        }
     }
     pair
 }

@@ -7,13 +7,15 @@ use hmac::{KeyInit as _, Mac as _};
 use ledgerline_event::catalogue::{Switches, built_in};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, Plan};
+use ledgerline_lake::silver::SilverFile;
 use ledgerline_ledger::log::LogId;
 use ledgerline_privacy::{CallingCode, EventKey, KeyRing, PseudonymKey};
 use ledgerline_transform::config::{Settings, process_names};
 use ledgerline_transform::output::{self, Owned, event_order};
 use ledgerline_transform::reading::{Read, Reading};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::plain::{self, Inputs, Plain};
 use super::{ARRIVAL_MS, pair};
 use crate::fault::Fault;
 use crate::tools::say;
@@ -38,8 +40,33 @@ pub(super) fn settings() -> Result<Settings, Fault> {
     })
 }
 
+/// What an object becomes.
+pub(super) struct Transformed {
+    read: Read,
+    silver: Vec<SilverFile>,
+    /// The plan.
+    pub(super) plan: Plan,
+}
+
+impl Transformed {
+    /// What it holds, as the plain handler counts its own.
+    fn counts(&self) -> Value {
+        json!({
+            "lines": self.read.input,
+            "rows": self.silver.iter().map(|file| file.rows).sum::<u64>(),
+            "files": self.silver.len(),
+            "auditLines": self.plan.header.chunks.iter().map(|chunk| u64::from(chunk.count)).sum::<u64>(),
+            "identifiers": self.mentions(),
+        })
+    }
+
+    fn mentions(&self) -> usize {
+        self.read.events.iter().map(|event| event.identifiers.len()).sum()
+    }
+}
+
 /// The pure path: read, adapt, mask, claim (every event is owned), order, silver, plan.
-pub(super) fn transformed(settings: &Settings, object: ObjectId, bronze: &[u8]) -> Result<(Read, Plan), Fault> {
+pub(super) fn transformed(settings: &Settings, object: ObjectId, bronze: &[u8]) -> Result<Transformed, Fault> {
     let broken =
         |error: &dyn std::fmt::Display| Fault::new(format!("transform refused the day: {error}"), "report this");
     let no_salt = |salt: &mut [u8]| salt.fill(1);
@@ -53,7 +80,7 @@ pub(super) fn transformed(settings: &Settings, object: ObjectId, bronze: &[u8]) 
         .map(|event| Owned { event, customer_ref: Some("c_00000000000000000000000000000000") })
         .collect();
     let silver = output::silver(object, &read, &owned, ARRIVAL_MS, &settings.policy_hash);
-    black_box(silver.map_err(|error| broken(&error))?);
+    let silver = silver.map_err(|error| broken(&error))?;
     let logs: Vec<Option<LogId>> = read.records.iter().map(|record| Some(record.first_log.clone())).collect();
     let planned = owned.len() as u64;
     let counts = Counts {
@@ -65,14 +92,20 @@ pub(super) fn transformed(settings: &Settings, object: ObjectId, bronze: &[u8]) 
     };
     let plan = output::plan(object, "bronze/bench", &owned, &logs, counts).map_err(|error| broken(&error))?;
     drop(owned);
-    Ok((read, plan))
+    Ok(Transformed { read, silver, plan })
 }
 
+/// Beside the floor, and beside a plain Python handler.
+///
+/// # Errors
+/// Transforming fails, or the plain handler did other work than ours.
 pub(super) fn measure(settings: &Settings, object: ObjectId, bronze: &[u8]) -> Result<(), Fault> {
-    let (read, _) = transformed(settings, object, bronze)?;
-    let mentions: usize = read.events.iter().map(|event| event.identifiers.len()).sum();
+    let made = transformed(settings, object, bronze)?;
+    let (read, mentions) = (&made.read, made.mentions());
+    let inputs = Inputs::write([("bronze.gz".to_owned(), bronze)])?;
+    let mut plain = Plain::start("transform.py", &[&inputs.path().join("bronze.gz").to_string_lossy()], made.counts());
     let rows: Vec<Owned<'_>> = read.events.iter().map(|event| Owned { event, customer_ref: None }).collect();
-    let pair = pair::time_pair(
+    let pair = pair::time_pair_beside(
         read.input as usize,
         || {
             let mut text = Vec::new();
@@ -86,15 +119,18 @@ pub(super) fn measure(settings: &Settings, object: ObjectId, bronze: &[u8]) -> R
                     black_box((mention, mac.finalize().into_bytes()));
                 }
             }
-            black_box((unpacked, output::silver(object, &read, &rows, ARRIVAL_MS, "hash").is_ok()));
+            black_box((unpacked, output::silver(object, read, &rows, ARRIVAL_MS, "hash").is_ok()));
         },
         || {
             black_box(transformed(settings, object, bronze).is_ok());
         },
+        || plain.iter_mut().for_each(Plain::turn),
     );
+    let beside = plain::beside(plain, &pair)?;
     say(&format!(
-        "transform: floor = gunzip, parse, {mentions} HMACs (one per identifier), the same Parquet rows; \
-         ours also names, masks, orders and writes the gzipped plan\n{pair}"
+        "transform, under mimalloc as the function is: floor = gunzip, parse, {mentions} HMACs (one per identifier), the \
+         same Parquet rows; \
+         ours also names, masks, orders and writes the gzipped plan\n{pair}\n{beside}"
     ));
     Ok(())
 }
