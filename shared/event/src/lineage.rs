@@ -158,7 +158,7 @@ fn in_text(text: &str) -> Option<Json<'_>> {
 }
 
 fn id_in<'t, 'a>(object: &'t Object<'a>) -> Option<&'t Json<'a>> {
-    ["id", "token", "lineageToken"].iter().find_map(|key| object.get(*key)).filter(|id| !id.is_null())
+    ["id", "token", "lineageToken"].iter().find_map(|key| object.get(key)).filter(|id| !id.is_null())
 }
 
 /// The version that [`Provenance::write`] writes.
