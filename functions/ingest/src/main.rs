@@ -20,10 +20,8 @@ async fn main() -> Result<(), Error> {
             tracing::warn!(reason = reason.code(), lines, "quarantined");
         }
         if counts.without_id > 0 {
-            tracing::error!(
-                records = counts.without_id,
-                "records without an id: Firehose keeps them under its error prefix"
-            );
+            // Nothing can be answered of them: Firehose keeps what it gets no answer for under its error prefix.
+            tracing::error!(records = counts.without_id, "without an id");
         }
         tracing::info!(
             records = counts.records,

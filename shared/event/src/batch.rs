@@ -111,7 +111,7 @@ impl<'a> Batch<'a> {
 }
 
 /// Sixteen times the largest record: elements of 200 bytes in a document of 3 KB around them.
-const SPLIT_BYTES_MAX: usize = 16 * 1_000 * 1024;
+pub(crate) const SPLIT_BYTES_MAX: usize = 16 * 1_000 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 //! Invariant: the pieces hold every byte of the record in its order, but for a document that is a list of events: of that each
 //! element stands alone in the document around it, as ingest would write it. No document is cut.
 
-use crate::batch;
+use crate::batch::{self, SPLIT_BYTES_MAX};
 use crate::document::{Fragment, split};
 
 /// Bytes of a piece, and documents in it: 256 KiB, as base64 where a document has line breaks, and 4,000 times the 304 bytes that
@@ -15,7 +15,7 @@ const PIECE_DOCUMENTS: usize = 4_000;
 /// The pieces of a record; the record itself where it is small.
 pub fn pieces(record: &[u8]) -> Vec<Vec<u8>> {
     let mut pieces = Pieces::default();
-    let mut taken = 0;
+    let (mut taken, mut lists_bytes) = (0, 0);
     for fragment in split(record) {
         let bytes = fragment.bytes();
         // What stands between two fragments goes with the one before it.
@@ -26,8 +26,11 @@ pub fn pieces(record: &[u8]) -> Vec<Vec<u8>> {
             Fragment::Document(bytes, head) if head.is_batch() => batch::split(bytes),
             _ => None,
         };
-        match batch.filter(|batch| batch.can_be_split()) {
+        // Of several lists the later ones may wait for their next round, lest all of them be in memory at once.
+        let batch = batch.filter(|batch| lists_bytes + batch.bytes() <= SPLIT_BYTES_MAX);
+        match batch {
             Some(batch) if batch.bytes() > PIECE_BYTES || batch.count() > PIECE_DOCUMENTS => {
+                lists_bytes += batch.bytes();
                 for document in batch.documents() {
                     pieces.add(&document);
                     pieces.follow(b"\n");
