@@ -3,7 +3,6 @@
 //! Invariant: every I-JSON object becomes a line of bronze, so that it is counted. What it is about, transform decides: a document that
 //! cannot be placed here lies with the unsorted ones of its hour.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -98,7 +97,7 @@ fn documents(writing: &mut Writing<'_>, record: &[u8]) -> Option<Bronze> {
         let mut garbage = None;
         match fragment {
             Fragment::Document(bytes, head) => {
-                let list = list_in(bytes, &head);
+                let list = batch::document_of(bytes, &head);
                 match list.as_ref().and_then(|list| batch::split(list)) {
                     Some(list) if list.can_be_split() => {
                         if writing.workspace.lines.len() + list.bytes() + list.count() * LINE_BYTES > LINES_BYTES_MAX {
@@ -129,19 +128,6 @@ fn documents(writing: &mut Writing<'_>, record: &[u8]) -> Option<Bronze> {
     }
     let partition = first.unwrap_or_else(|| Partition::quarantine(writing.arrival_ms));
     Some(Bronze { partition, events, quarantined })
-}
-
-/// The document if it is a list of events, be it that only as JSON in a string it is one.
-fn list_in<'d>(bytes: &'d [u8], head: &Head<'_>) -> Option<Cow<'d, [u8]>> {
-    if head.is_batch() {
-        return Some(Cow::Borrowed(bytes));
-    }
-    if head.family().is_some() {
-        return None;
-    }
-    let undone = text_layer::undone(bytes);
-    let is_list = |text: &[u8]| matches!(split(text).next(), Some(Fragment::Document(_, head)) if head.is_batch());
-    (matches!(undone, Cow::Owned(_)) && is_list(&undone)).then_some(undone)
 }
 
 /// The partition of the first document that could be placed; of the unsorted, if none could.

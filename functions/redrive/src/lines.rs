@@ -135,8 +135,8 @@ pub(crate) fn read_line(line: &[u8]) -> Content {
     let line: Result<ErrorLine<'_>, _> = serde_json::from_slice(line);
     let data = line.ok().and_then(|line| STANDARD.decode(line.raw_data.as_bytes()).ok());
     match data.map(before_ingest) {
-        Some(record) if record.len() <= RECORD_BYTES_MAX => next_round(record),
-        _ => Content::None,
+        Some(record) => next_round(record),
+        None => Content::None,
     }
 }
 
@@ -158,12 +158,15 @@ fn next_round(mut record: Vec<u8>) -> Content {
         none if none.is_empty() => vec![record],
         pieces => pieces,
     };
-    Content::Records(pieces.into_iter().map(marked).collect())
+    // What the stream never took, it does not take now.
+    match pieces.iter().all(|piece| piece.len() <= RECORD_BYTES_MAX) {
+        true => Content::Records(pieces.into_iter().map(marked).collect()),
+        false => Content::None,
+    }
 }
 
-/// A record whose delivery failed after ingest holds bronze lines: their sources' bytes are what goes back, one a line.
-/// Where the line feeds would make it larger than a record may be, its source had sent it without them, and so does this.
-/// A record with any other line in it goes back as it is.
+/// A record whose delivery failed after ingest holds bronze lines: their sources' bytes are what goes back, one a line. A record with
+/// any other line in it goes back as it is.
 fn before_ingest(data: Vec<u8>) -> Vec<u8> {
     let mut sent = Vec::new();
     for line in data.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -173,8 +176,7 @@ fn before_ingest(data: Vec<u8>) -> Vec<u8> {
             _ => return data,
         });
     }
-    let lines = sent.join(&b"\n"[..]);
-    if lines.len() <= RECORD_BYTES_MAX { lines } else { sent.concat() }
+    sent.join(&b"\n"[..])
 }
 
 #[cfg(test)]

@@ -3,10 +3,15 @@
 //! Invariant: each document is the whole one with this element alone in its list, byte for byte; together they hold each element once,
 //! in their order. A list of one element, or of none, stays as it is.
 
+use std::borrow::Cow;
+
 use ledgerline_json::lexer::{Lexer, Text};
 use ledgerline_json::walk::{elements, members, skip};
 
 use crate::catalogue::{Catalogue, NameId, built_in};
+use crate::document::{self, Fragment};
+use crate::head::Head;
+use crate::text_layer;
 
 /// A document around its list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +19,21 @@ pub struct Batch<'a> {
     before: &'a [u8],
     elements: Vec<&'a [u8]>,
     after: &'a [u8],
+}
+
+/// The document that holds the list, if there is one: this document, or what it becomes once a layer that is JSON in a string is undone.
+pub fn document_of<'d>(document: &'d [u8], head: &Head<'_>) -> Option<Cow<'d, [u8]>> {
+    if head.is_batch() {
+        return Some(Cow::Borrowed(document));
+    }
+    // A document with a layer that is text is the adapter's to read.
+    if head.family().is_some() {
+        return None;
+    }
+    let undone = text_layer::undone(document);
+    let is_list =
+        |text: &[u8]| matches!(document::split(text).next(), Some(Fragment::Document(_, head)) if head.is_batch());
+    (matches!(undone, Cow::Owned(_)) && is_list(&undone)).then_some(undone)
 }
 
 /// The batch in an I-JSON document that [`crate::head::Head::is_batch`] says is one; `None` if its list has fewer than two elements, or none that names its interaction.
