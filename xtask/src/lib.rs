@@ -7,6 +7,7 @@ pub mod check;
 pub mod demo;
 mod emulator;
 pub mod fault;
+pub mod fuzz;
 pub mod r#gen;
 pub mod host;
 pub mod local;

@@ -6,11 +6,13 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Parser, Subcommand};
+use ledgerline_fuzz::Target;
 use xtask::fault::Fault;
 use xtask::r#gen::GenArgs;
 use xtask::stack::Stack;
-use xtask::{bench, check, demo, r#gen, local, send, suite, tools};
+use xtask::{bench, check, demo, fuzz, r#gen, local, send, suite, tools};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Ledgerline's own commands", disable_help_subcommand = true)]
@@ -55,8 +57,22 @@ enum Task {
         /// The folder
         folder: PathBuf,
     },
+    /// Look for bytes of which a property of fuzz/ does not hold
+    Fuzz {
+        /// The property
+        #[arg(value_parser = PossibleValuesParser::new(Target::ALL.map(Target::name)).map(target))]
+        target: Target,
+        /// How long to look
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+        seconds: u32,
+    },
     /// Run every test, those on the local stack included
     Test,
+}
+
+/// The property of a name that the parser let through.
+fn target(name: String) -> Target {
+    Target::from_name(&name).unwrap_or(Target::Splitter)
 }
 
 fn main() -> ExitCode {
@@ -85,6 +101,7 @@ fn run(task: Task) -> Result<bool, Fault> {
                 .map(|()| true)
                 .map_err(|error| Fault::caused_by("cannot write the answer", error, "leave standard output open"))
         }
+        Task::Fuzz { target, seconds } => fuzz::run(target, seconds),
         Task::Test => suite::run(),
     }
 }

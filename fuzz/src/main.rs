@@ -1,0 +1,27 @@
+//! The fuzz target: libFuzzer around one property, chosen by `LEDGERLINE_FUZZ_TARGET`. Built and started by `cargo xtask fuzz`.
+
+#![cfg_attr(fuzzing, no_main)]
+
+#[cfg(fuzzing)]
+mod guided {
+    use std::sync::LazyLock;
+
+    use ledgerline_fuzz::Target;
+
+    static TARGET: LazyLock<Option<Target>> = LazyLock::new(|| {
+        let name = std::env::var_os("LEDGERLINE_FUZZ_TARGET")?;
+        Target::from_name(name.to_str()?)
+    });
+
+    libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+        if let Some(target) = *TARGET {
+            target.check(data);
+        }
+    });
+}
+
+#[cfg(not(fuzzing))]
+fn main() -> std::process::ExitCode {
+    // Without instrumentation there is nothing to be guided by.
+    std::process::ExitCode::FAILURE
+}

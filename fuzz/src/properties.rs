@@ -1,0 +1,268 @@
+//! The properties, each over any bytes.
+
+#![allow(clippy::panic, reason = "a property that does not hold panics")]
+
+use ledgerline_event::content_id::ContentId;
+use ledgerline_event::document::{Fragment, parse, split};
+use ledgerline_event::head::Head;
+use ledgerline_event::sensitive::{self, CUTS_MAX};
+use ledgerline_event::{Context, adapt, batch, content_id, lineage};
+use serde_json::Value;
+
+const CONTEXT: Context<'_> = Context { default_org: "default" };
+
+/// Every byte lies in exactly one fragment, in order, or is white space (a byte order mark between documents is); what is split off as
+/// a document reads as one and splits into itself; what stands before a record, good or bad, changes nothing about it.
+pub fn splitter(record: &[u8]) {
+    let mut at = 0;
+    for fragment in split(record) {
+        let bytes = fragment.bytes();
+        let start = bytes.as_ptr() as usize - record.as_ptr() as usize;
+        assert!(start >= at, "a fragment begins at {start}, and the one before ends at {at}");
+        assert!(is_space(&record[at..start]), "bytes {at} to {start} are lost");
+        at = start + bytes.len();
+        match fragment {
+            Fragment::Document(bytes, head) => {
+                assert!(parse(bytes).is_ok(), "a document that cannot be read");
+                let again: Vec<Fragment<'_>> = split(bytes).collect();
+                assert!(matches!(again[..], [Fragment::Document(same, _)] if same == bytes), "split again: {again:?}");
+                if head.is_batch() {
+                    elements(bytes);
+                }
+            }
+            Fragment::Garbage(bytes, reason) => {
+                assert!(parse(bytes).is_err(), "{reason}, but it can be read");
+            }
+        }
+    }
+    assert!(is_space(&record[at..]), "bytes from {at} on are lost");
+    if !is_space(record) {
+        behind(b"{\"z\":1}\n", record);
+    }
+    // After what cannot be read, reading goes on at a line that begins with a brace.
+    if record.starts_with(b"{") {
+        behind(b"x\n", record);
+    }
+}
+
+/// A record behind one more fragment is that fragment and then the same ones.
+fn behind(first: &[u8], record: &[u8]) {
+    let both = [first, record].concat();
+    let mut fragments = split(&both).map(told);
+    assert_eq!(fragments.next().map(|(_, bytes)| bytes), Some(first.trim_ascii()));
+    assert!(fragments.eq(split(record).map(told)), "behind {} it is another record", shown(first));
+}
+
+fn told(fragment: Fragment<'_>) -> (bool, &[u8]) {
+    (matches!(fragment, Fragment::Document(..)), fragment.bytes())
+}
+
+/// The documents of a batch are documents, as many and as long as it says.
+fn elements(document: &[u8]) {
+    let Some(batch) = batch::split(document) else { return };
+    let (mut count, mut bytes) = (0, 0);
+    for one in batch.documents() {
+        assert!(parse(&one).is_ok(), "an element that cannot be read");
+        count += 1;
+        bytes += one.len();
+    }
+    assert_eq!((count, bytes), (batch.count(), batch.bytes()));
+}
+
+fn is_space(mut bytes: &[u8]) -> bool {
+    const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+    loop {
+        bytes = match bytes {
+            [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] => rest,
+            _ => match bytes.strip_prefix(BYTE_ORDER_MARK) {
+                Some(rest) => rest,
+                None => return bytes.is_empty(),
+            },
+        };
+    }
+}
+
+/// Of every document: where the pass names a family and a time, the adapter names the same, and the same record, org and token.
+pub fn byte_pass(record: &[u8]) {
+    each_document(record, |bytes, head| {
+        let (Some(family), Some(occurred_at_ms)) = (head.family(), head.occurred_at_ms()) else { return };
+        let Ok(value) = parse(bytes) else { panic!("a document that cannot be read") };
+        let event = adapt(&value, &CONTEXT).unwrap_or_else(|reason| panic!("{reason}, but {head:?}"));
+        let id = head.interaction().map(str::to_owned).or_else(|| head.entity()).unwrap_or_default();
+        let token = head.lineage_token().map_or_else(|| lineage::derived_token(&id), str::to_owned);
+        assert_eq!(family, event.record.family());
+        assert_eq!(id, event.record.id());
+        assert_eq!(occurred_at_ms, event.occurred_at_ms);
+        assert_eq!(head.org().unwrap_or(CONTEXT.default_org), &*event.org);
+        assert_eq!(token, event.lineage_token);
+    });
+}
+
+/// Every document is adapted or refused; white space between its parts and the order of its members change neither that nor its name.
+pub fn adapters(record: &[u8]) {
+    each_document(record, |bytes, _| {
+        let name = named(bytes);
+        assert_eq!(name, named(&with_spaces(bytes)), "white space changes it");
+        assert_eq!(name, named(&members_reversed(bytes)), "the order of its members changes it");
+    });
+}
+
+/// What names the event in a document; the refusal, if it is refused.
+fn named(document: &[u8]) -> Result<ContentId, String> {
+    let value = parse(document).map_err(|reason| reason.to_string())?;
+    let event = adapt(&value, &CONTEXT).map_err(|reason| reason.to_string())?;
+    assert!(!event.record.id().is_empty(), "a record without an id");
+    Ok(content_id(&event, document))
+}
+
+/// Of every document: what was cut of it is a document, has no sensitive value left, and loses nothing when it is cut again (unless a
+/// string of it holds what only looks like JSON: that is searched by signs). What the pass takes for free of such values stays as it is.
+pub fn cutter(record: &[u8]) {
+    each_document(record, |bytes, head| {
+        let (kept, cuts) = sensitive::cut(bytes);
+        assert!(cuts.len() <= CUTS_MAX + 1, "{} cuts are listed", cuts.len());
+        assert!(head.is_sensitive() || kept == bytes, "the pass found nothing, and something was cut");
+        let Ok(value) = parse(&kept) else { panic!("what was cut cannot be read: {}", shown(&kept)) };
+        assert_eq!(survivor(&value), None, "in {}", shown(&kept));
+        assert!(is_searched_by_signs(&value) || sensitive::cut(&kept).0 == kept, "cut twice: {}", shown(&kept));
+    });
+}
+
+/// The name of a sensitive member that has a value still, in the document or in JSON that a string of it holds.
+fn survivor(value: &Value) -> Option<String> {
+    match value {
+        Value::Object(members) => members.iter().find_map(|(key, value)| {
+            let left = sensitive::kind_of_key(key.as_bytes()).is_some() && !value.is_null();
+            if left { Some(key.clone()) } else { survivor(value) }
+        }),
+        Value::Array(values) => values.iter().find_map(survivor),
+        Value::String(text) => parse(text.as_bytes()).ok().and_then(|inner| survivor(&inner)),
+        _ => None,
+    }
+}
+
+/// Whether a string holds something like `name: value`, and no JSON that can be read.
+fn is_searched_by_signs(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => members.values().any(is_searched_by_signs),
+        Value::Array(values) => values.iter().any(is_searched_by_signs),
+        Value::String(text) if text.contains([':', '=']) => {
+            serde_json::from_str::<Value>(text).map_or(true, |inner| is_searched_by_signs(&inner))
+        }
+        _ => false,
+    }
+}
+
+/// Bytes of any kind are cut without a panic: what is kept is the bytes around what was cut, in their order.
+pub fn garbage(bytes: &[u8]) {
+    let (kept, cuts) = sensitive::cut_garbage(bytes);
+    assert!(cuts.len() <= CUTS_MAX + 1, "{} cuts are listed", cuts.len());
+    assert!(kept == bytes || !cuts.is_empty(), "something is gone, and no cut says so");
+    let mut rest = bytes;
+    for part in parts(&kept) {
+        let found = rest.windows(part.len().max(1)).position(|window| window == part || part.is_empty());
+        let Some(at) = found else { panic!("{} was not there", shown(part)) };
+        rest = &rest[at + part.len()..];
+    }
+}
+
+/// What stands between the words that replace values.
+fn parts(kept: &[u8]) -> Vec<&[u8]> {
+    let (mut parts, mut from) = (Vec::new(), 0);
+    while let Some(at) = kept[from..].windows(4).position(|window| window == b"null") {
+        parts.push(&kept[from..from + at]);
+        from += at + 4;
+    }
+    parts.push(&kept[from..]);
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
+fn each_document(record: &[u8], check: impl Fn(&[u8], &Head<'_>)) {
+    for fragment in split(record) {
+        if let Fragment::Document(bytes, head) = fragment {
+            check(bytes, &head);
+        }
+    }
+}
+
+fn shown(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The document with white space after each sign between its values.
+fn with_spaces(document: &[u8]) -> Vec<u8> {
+    let mut spaced = Vec::with_capacity(document.len() * 2);
+    outside_strings(document, |byte, outside, _| {
+        spaced.push(byte);
+        if outside && matches!(byte, b'{' | b'[' | b',' | b':') {
+            spaced.extend_from_slice(b"\r\n\t ");
+        }
+    });
+    spaced
+}
+
+/// The document with its members, not those of its members, in the other order.
+fn members_reversed(document: &[u8]) -> Vec<u8> {
+    let mut members: Vec<Vec<u8>> = vec![Vec::new()];
+    outside_strings(document, |byte, outside, depth| match (outside, depth, byte) {
+        (true, 1, b',') => members.push(Vec::new()),
+        (true, 1, b'{') | (true, 0, b'}') => {}
+        (_, 0, _) => {}
+        _ => {
+            if let Some(member) = members.last_mut() {
+                member.push(byte);
+            }
+        }
+    });
+    members.reverse();
+    [b"{".as_slice(), &members.join(&b','), b"}"].concat()
+}
+
+/// Goes over a document's bytes: each with whether it lies outside of strings, and how many brackets are open once it is read.
+fn outside_strings(document: &[u8], mut each: impl FnMut(u8, bool, usize)) {
+    let (mut in_string, mut escaped, mut depth) = (false, false, 0_usize);
+    for &byte in document {
+        if in_string {
+            in_string = escaped || byte != b'"';
+            escaped = byte == b'\\' && !escaped;
+            each(byte, false, depth);
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        each(byte, byte != b'"', depth);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_laid_out_otherwise_is_the_same_document() {
+        let document = br#" {"a":[1,{"b":"}\","}],"c":{"d":2,"e":"x"},"f":"\\"}"#;
+        let reversed = br#"{"f":"\\","c":{"d":2,"e":"x"},"a":[1,{"b":"}\","}]}"#;
+        assert_eq!(shown(&members_reversed(document)), shown(reversed));
+        assert_eq!(parse(&with_spaces(document)), parse(document));
+        assert!(with_spaces(document).len() > document.len() + 20);
+        assert_eq!(members_reversed(b"{}"), b"{}");
+    }
+
+    #[test]
+    fn a_value_that_survived_is_found_in_a_string_too() {
+        let in_string = serde_json::json!({ "a": ["{\"x\":{\"card_cvv\":737}}"] });
+        assert_eq!(survivor(&in_string).as_deref(), Some("card_cvv"));
+        assert_eq!(survivor(&serde_json::json!({ "cvv": null, "shipping": "737" })), None);
+    }
+
+    #[test]
+    fn lost_bytes_are_seen() {
+        assert!(is_space(b" \xEF\xBB\xBF\n") && is_space(b""));
+        assert!(!is_space(b"\xEF\xBB") && !is_space(b"\0"));
+    }
+}
