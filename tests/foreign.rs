@@ -13,7 +13,7 @@ use ledgerline_tests::{quarantine, silver};
 use serde_json::{Value, json};
 
 const AT: &str = "2026-03-02T14:00:00Z";
-/// No more than these many documents of a record make 3 MB of full lines; the record below holds more.
+/// So many small documents are more than 3 MB of full lines, and less than 3 MB of lean ones.
 const SMALL_EVENTS: usize = 11_000;
 
 fn source(org: &Org<'_>) -> String {

@@ -7,9 +7,9 @@ use ledgerline_event::document::{Fragment, parse, split};
 use ledgerline_event::head::Head;
 use ledgerline_event::sensitive::{self, CUTS_MAX};
 use ledgerline_event::{Context, adapt, batch, content_id, lineage};
-use serde_json::Value;
+use ledgerline_json::Json;
 
-const CONTEXT: Context<'_> = Context { default_org: "default" };
+const CONTEXT: Context<'_> = Context { default_org: "default", numeric_id_sources: &[] };
 
 /// Every byte lies in exactly one fragment, in order, or is white space (a byte order mark between documents is); what is split off as
 /// a document reads as one and splits into itself; what stands before a record, good or bad, changes nothing about it.
@@ -112,7 +112,7 @@ fn named(document: &[u8]) -> Result<ContentId, String> {
     let value = parse(document).map_err(|reason| reason.to_string())?;
     let event = adapt(&value, &CONTEXT).map_err(|reason| reason.to_string())?;
     assert!(!event.record.id().is_empty(), "a record without an id");
-    Ok(content_id(&event, document))
+    Ok(content_id(&event, &value))
 }
 
 /// Of every document: what was cut of it is a document, has no sensitive value left, and loses nothing when it is cut again (unless a
@@ -129,25 +129,26 @@ pub fn cutter(record: &[u8]) {
 }
 
 /// The name of a sensitive member that has a value still, in the document or in JSON that a string of it holds.
-fn survivor(value: &Value) -> Option<String> {
+fn survivor(value: &Json<'_>) -> Option<String> {
     match value {
-        Value::Object(members) => members.iter().find_map(|(key, value)| {
-            let left = sensitive::kind_of_key(key.as_bytes()).is_some() && !value.is_null();
-            if left { Some(key.clone()) } else { survivor(value) }
+        Json::Object(members) => members.iter().find_map(|(key, value)| {
+            let holds = matches!(value, Json::Number(_)) || value.as_str().is_some_and(|text| !text.trim().is_empty());
+            let left = sensitive::is_certain(key.as_bytes()) && holds;
+            if left { Some(key.to_owned()) } else { survivor(value) }
         }),
-        Value::Array(values) => values.iter().find_map(survivor),
-        Value::String(text) => parse(text.as_bytes()).ok().and_then(|inner| survivor(&inner)),
+        Json::Array(values) => values.iter().find_map(survivor),
+        Json::String(text) => parse(text.as_bytes()).ok().and_then(|inner| survivor(&inner)),
         _ => None,
     }
 }
 
 /// Whether a string holds something like `name: value`, and no JSON that can be read.
-fn is_searched_by_signs(value: &Value) -> bool {
+fn is_searched_by_signs(value: &Json<'_>) -> bool {
     match value {
-        Value::Object(members) => members.values().any(is_searched_by_signs),
-        Value::Array(values) => values.iter().any(is_searched_by_signs),
-        Value::String(text) if text.contains([':', '=']) => {
-            serde_json::from_str::<Value>(text).map_or(true, |inner| is_searched_by_signs(&inner))
+        Json::Object(members) => members.iter().any(|(_, value)| is_searched_by_signs(value)),
+        Json::Array(values) => values.iter().any(is_searched_by_signs),
+        Json::String(text) if text.contains([':', '=']) => {
+            ledgerline_json::parse(text.as_bytes()).map_or(true, |inner| is_searched_by_signs(&inner))
         }
         _ => false,
     }
@@ -256,8 +257,9 @@ mod tests {
     #[test]
     fn a_value_that_survived_is_found_in_a_string_too() {
         let in_string = serde_json::json!({ "a": ["{\"x\":{\"card_cvv\":737}}"] });
-        assert_eq!(survivor(&in_string).as_deref(), Some("card_cvv"));
-        assert_eq!(survivor(&serde_json::json!({ "cvv": null, "shipping": "737" })), None);
+        let left = |value: &serde_json::Value| survivor(&ledgerline_json::parse(value.to_string().as_bytes()).unwrap());
+        assert_eq!(left(&in_string).as_deref(), Some("card_cvv"));
+        assert_eq!(left(&serde_json::json!({ "cvv": null, "shipping": "737" })), None);
     }
 
     #[test]

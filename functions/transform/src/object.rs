@@ -17,6 +17,7 @@ use ledgerline_lake::object_row::ObjectRows as _;
 use ledgerline_lake::plan::Counts;
 use ledgerline_lake::ports::{Quarantine as _, ReadBody as _, ReadBronze, WriteSilver as _};
 use ledgerline_lake::{ObjectId, delivery};
+use ledgerline_lambda::telemetry;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::{Failure, StoreError};
 
@@ -65,7 +66,6 @@ pub async fn transform(
             let started_at_ms =
                 instant::parse(&opened.started_at).ok_or_else(|| corrupt("a row's start is no time"))?;
             let read = read(ports, settings, object, key, started_at_ms).await?;
-            tell(object, &read);
 
             // 2. Claim each event, pin each record's log, note which records the object holds lines of. A crash leaves
             //    claims of an object that is not planned: nobody else can plan these events, and this object's message
@@ -89,7 +89,9 @@ pub async fn transform(
                 ports.lake().put(&file.key, file.parquet).await?;
             }
             let plan = output::plan(object, key, &owned, &logs, read.counts(owned.len()))?;
-            delivery::keep(ports.staged(), plan).await?
+            let plan = delivery::keep(ports.staged(), plan).await?;
+            tell(object, &read);
+            plan
         }
     };
 
@@ -104,8 +106,8 @@ fn tell(object: ObjectId, read: &Read) {
     for (filter, lines) in &read.filtered {
         tracing::info!(%object, filter, lines, "filtered");
     }
-    for (reason, lines) in &read.quarantined {
-        tracing::warn!(%object, reason, lines, "quarantined");
+    for (reason, lines) in &read.refused {
+        telemetry::quarantined(reason, *lines);
     }
     if read.unknown_outcomes > 0 {
         tracing::warn!(%object, unknown_outcomes = read.unknown_outcomes, "outcomes that no row of the look-up knows");

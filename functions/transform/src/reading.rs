@@ -119,6 +119,8 @@ pub struct Read {
     pub repeated: u64,
     /// Lines that are not events, by the reason's code.
     pub quarantined: BTreeMap<&'static str, u64>,
+    /// Those of them that ingest had taken for events: it told of the others.
+    pub refused: BTreeMap<&'static str, u64>,
     /// Those lines, gzipped, if there are any.
     pub quarantine_gz: Option<Bytes>,
     /// Events whose outcome's word is in no row of the look-up.
@@ -405,6 +407,7 @@ impl Gathering<'_> {
     fn quarantine(&mut self, received_at_ms: Option<i64>, reason: Rejection, bytes: &[u8]) {
         let mut line = std::mem::take(&mut self.scratch);
         line.clear();
+        *self.read.refused.entry(reason.code()).or_default() += 1;
         bronze::write_quarantine(received_at_ms.unwrap_or(self.started_at_ms), reason, bytes, &[], &mut line);
         self.quarantine_line(reason, line.strip_suffix(b"\n").unwrap_or(&line));
         self.scratch = line;

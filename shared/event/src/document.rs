@@ -39,7 +39,7 @@ pub enum Rejection {
     NoTime,
     /// A time before 1990, or more than 48 hours ahead of the arrival.
     ImplausibleTime,
-    /// A record whose documents, written as lines, outgrow an answer.
+    /// A list of events that would become more documents than anybody can take apart.
     TooMany,
     /// A line of bronze, or a record of an error object, that does not decode.
     BadEnvelope,

@@ -21,6 +21,7 @@ mod words;
 use finder::Finder;
 pub use garbage::cut_garbage;
 pub(crate) use memo::name_of_hashed;
+pub use names::is_certain;
 pub(crate) use names::names_siblings;
 use pointer::ELLIPSIS;
 

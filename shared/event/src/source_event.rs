@@ -96,6 +96,8 @@ pub struct Body<'a> {
     pub(crate) except: &'static [MemberPath],
     /// Whether the event's time stands in it; otherwise an envelope told it.
     pub has_time: bool,
+    /// The event's type, where nothing in the body tells it: two events may differ in nothing else.
+    pub(crate) wrapped_kind: Option<&'static str>,
 }
 
 /// How an event came by its lineage token.

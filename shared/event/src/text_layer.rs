@@ -19,7 +19,7 @@ const TEXT_BYTES_MAX: usize = 256 * 1024;
 /// The document with its text layer as the object that it is; as it is where there is none.
 pub fn undone(document: &[u8]) -> Cow<'_, [u8]> {
     // One of them is necessary for a text that holds an object, and both are rare.
-    if memmem::find(document, b"\"{").is_none() && memmem::find(document, br#"\""#).is_none() {
+    if [&b"\"{"[..], br#"\""#, br"\u0022"].iter().all(|sign| memmem::find(document, sign).is_none()) {
         return Cow::Borrowed(document);
     }
     spliced(document).map_or(Cow::Borrowed(document), Cow::Owned)
@@ -35,7 +35,9 @@ fn spliced(document: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let place = place_of(&mut Lexer::new(document), &path)?;
-    Some([&document[..place.start], text.as_bytes(), &document[place.end..]].concat())
+    let spliced = [&document[..place.start], text.as_bytes(), &document[place.end..]].concat();
+    // In its place it may be nested too deep.
+    ledgerline_json::parse(&spliced).is_ok().then_some(spliced)
 }
 
 /// Where the value at these keys lies.
@@ -78,6 +80,7 @@ mod tests {
                 r#"{"TopicArn":"arn","Message":"{\"source\":\"x\",\"detail\":\"{}\"}"}"#,
                 r#"{"TopicArn":"arn","Message":{"source":"x","detail":"{}"}}"#,
             ),
+            (r#"{"source":"x","detail":" {\u0022a\u0022:1}"}"#, r#"{"source":"x","detail": {"a":1}}"#),
             (r#"{"specversion":"1.0","data":"{\"a\":1}"}"#, r#"{"specversion":"1.0","data":{"a":1}}"#),
         ] {
             assert_eq!(after(document), expected);

@@ -197,6 +197,9 @@ fn hostile_records_of_a_megabyte_are_read_in_linear_time() {
         format!("{{{}\"z\":1}}", (0..mib / 10).map(|n| format!("\"{n}\":1,")).collect::<String>()),
         "cvv:".repeat(mib / 4),
         "\"cvv\":\"".repeat(mib / 8),
+        "cid=".repeat(mib / 4),
+        "pins:".repeat(mib / 5),
+        "cid:     ".repeat(mib / 9),
     ];
     // Names of a megabyte: of the beginnings of listed words, of words that join others, of one letter each.
     let names = ["pin", "shippin", "codigode", "track", "P_", "cvvx", "sicherheits", "ü", "de_la_", "PINs", "\u{300}"];
@@ -235,6 +238,7 @@ fn hostile_strings_of_a_megabyte_are_searched_in_linear_time() {
         nested,
         format!("{{{}", r#""cvv":1,"#.repeat(mib / 8)),
         "'cvv':1,".repeat(mib / 8) + "\"",
+        "'pins':a ".repeat(mib / 9) + "\"",
         r#""cvv":""#.repeat(mib / 7),
         "\"a\":[{".repeat(mib / 6),
         format!("[{}]", vec![quoted("\"a\":"); mib / 10].join(",")),

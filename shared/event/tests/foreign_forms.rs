@@ -127,12 +127,37 @@ fn a_cloud_event_is_read_by_its_data_and_named_by_its_type_where_that_has_none()
         assert_eq!(told(&event(event_type, bare.clone())), ended, "{event_type}");
         assert_eq!(told(&event(event_type, as_text(&bare))), ended, "{event_type} as text");
     }
+    // Two that differ in their type alone are two events.
+    let same = |event_type: &str| event(event_type, json!({"conversationId": "i-7", "timestamp": AT}));
+    assert_ne!(id_of(&same("call.hold")), id_of(&same("call.transfer")));
+    assert_eq!(told(&event("ivr.menu.ended", bare.clone())).0, "other", "no domain stands before it");
     // A domain is taken off where it is one; an order is not a conversation.
     assert_eq!(told(&event("com.example.order.created", bare.clone())).0, "other");
     assert_eq!(id_of(&event("conversation.ended", bare.clone())), id_of(&event("conversation.ended", as_text(&bare))));
     assert_eq!(refusal(&event("conversation.ended", json!("ended"))), Some(Rejection::NoRecord));
     // `data` without the wrapper's version is what it was.
     assert_eq!(told(&json!({"interactionId": "i-7", "timestamp": AT, "data": {"eventType": "answered"}})).1, "i-7");
+}
+
+#[test]
+fn an_events_own_detail_and_source_are_not_another_envelope() {
+    let event = |id: &str, word: &str| {
+        on_the_bus(
+            "crm",
+            json!({"eventId": id, "eventType": word, "interactionId": "c-1", "timestamp": AT,
+            "phoneNumber": "+15555550142", "source": "ivr", "detail": {"code": 5}}),
+        )
+    };
+    assert_eq!(told(&event("e-1", "hold")), of("hold", "c-1", AT, "default"));
+    assert_ne!(id_of(&event("e-1", "hold")), id_of(&event("e-2", "transfer")));
+    read(&event("e-1", "hold").to_string(), &[], |event, _| {
+        let event = event.unwrap();
+        assert_eq!((event.identifiers.len(), event.native_id.as_deref()), (1, Some("e-1")));
+    });
+    // The organisation is that of the bus' own source, not of one that stands inside.
+    let mut other = customer_start();
+    other["source"] = json!("aws.partner/genesys.com/cloud/another/x");
+    assert_eq!(told(&on_the_bus(PARTNER, other)).3, "acme");
 }
 
 #[test]
@@ -153,6 +178,12 @@ fn what_aws_says_about_itself_is_filtered_by_its_source_alone() {
     }
     assert_eq!(filter(&json!({"source": "aws.s3", "detail": {}})), Some("aws-services"), "without a time");
     assert_eq!(filter(&json!({"source": "aws.partnership", "detail": {}, "time": AT})), Some("aws-services"));
+    let scheduled = json!({"source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": "{}"}).to_string();
+    assert_eq!(filter(&json!({"TopicArn": "a", "Message": scheduled})), Some("aws-services"), "in a notification");
+    // What a partner's event holds is the partner's, whatever it calls itself.
+    let inside = json!({"detail-type": "x", "source": "aws.s3", "detail": customer_start()});
+    assert_eq!(filter(&on_the_bus(PARTNER, inside)), None);
+    assert_eq!(filter(&json!({"interactionId": "i", "eventType": "heartbeat"})), Some("heartbeats"), "without a time");
     assert_eq!(filter(&on_the_bus(PARTNER, customer_start())), None);
     for source in ["awsome", "my.aws.s3", "AWS.s3"] {
         assert_eq!(filter(&on_the_bus(source, customer_start())), None, "{source}");
@@ -244,6 +275,8 @@ fn long_numbers_are_ids_where_a_deployment_says_so() {
         let another = ["other".to_owned()];
         read(&document.to_string(), &another, |event, _| assert_eq!(event.err(), Some(Rejection::NumericId)));
     }
+    let entity = json!({"source": "crm", "entityType": "Contact", "entityId": "15555550142", "timestamp": AT});
+    read(&entity.to_string(), &["crm".to_owned()], |event, _| assert_eq!(event.err(), Some(Rejection::NumericId)));
     // The switch is about numbers: an address is nobody's id anywhere.
     let address = json!({"source": "crm", "interactionId": "avery@example.com", "timestamp": AT});
     read(&address.to_string(), &["crm".to_owned()], |event, _| assert_eq!(event.err(), Some(Rejection::NoRecord)));

@@ -10,7 +10,7 @@ use ledgerline_json::{Json, Object};
 use super::fields::take_fields;
 use super::identity::identify;
 use super::layers::{Layers, Members};
-use super::{hooks, is_stated_org, names_nothing, org_of_source, record};
+use super::{PARTNER, hooks, is_stated_org, names_nothing, org_of_source, record};
 use crate::catalogue::{Catalogue, KindId, KindRule, NameId, Shape, ShapeHook, Topic, When, says_something};
 use crate::document::Rejection;
 use crate::instant::{self, Instant};
@@ -35,9 +35,15 @@ impl<'a> Reading<'a> {
         let layers = Layers::of(catalogue, document);
         let mut bags = Vec::new();
         take_bags(catalogue, &layers.own().members, &mut bags, BAGS_DEEP);
-        // Of several envelopes the bus' own is the innermost that names a type.
-        let bus = layers.envelopes().find(|layer| layer.text("detail-type").is_some()).unwrap_or(layers.root());
-        let (source, detail_type) = (bus.text("source"), bus.text("detail-type"));
+        // Whoever wrapped the event last says where it is from; what it is, the innermost envelope says.
+        let source = match layers.root().text("source") {
+            Some(source) => Some(source),
+            None => layers
+                .envelopes()
+                .filter(|layer| layer.text("detail-type").is_some())
+                .find_map(|bus| bus.text("source")),
+        };
+        let detail_type = layers.envelopes().rev().find_map(|layer| layer.text("detail-type"));
         Self { catalogue, context: *context, layers, bags, source, detail_type }
     }
 
@@ -63,10 +69,11 @@ impl<'a> Reading<'a> {
             _ => self.record(shape)?,
         };
         let (kind, topic, media) = self.kind_and_topic(shape);
-        let (at, time_from_envelope) = match (self.occurred(shape), shape.hook) {
-            // It is filtered by its source alone, so that its time is nobody's.
-            (Err(_), Some(ShapeHook::AwsService)) => (Instant { ms: 0, zone_assumed: false }, true),
-            (occurred, _) => occurred?,
+        let told_around = matches!(shape.kind, KindRule::Word) && shape.hook.is_none() && self.is_told_around();
+        let (at, time_from_envelope) = match self.occurred(shape) {
+            // What is filtered always is not stored: its time is nobody's.
+            Err(_) if self.catalogue.kind(kind).filter.is_some() => (Instant { ms: 0, zone_assumed: false }, true),
+            occurred => occurred?,
         };
         let lineage = self.lineage(&record);
         let (kind_id, activity) = self.refined(kind);
@@ -100,7 +107,7 @@ impl<'a> Reading<'a> {
             damaged: false,
             identifiers: Vec::new(),
             extra: Vec::new(),
-            body: self.body(shape),
+            body: Body { wrapped_kind: told_around.then_some(kind.event_type), ..self.body(shape) },
         };
         take_fields(&self, shape, media, &mut event);
         let duration =
@@ -182,31 +189,37 @@ impl<'a> Reading<'a> {
             return (kind, None);
         }
         let (other, state) = (catalogue.well_known.other, catalogue.well_known.state);
-        let words = |members: &Members<'a>, names: &[NameId]| -> Vec<&'a str> {
-            let said =
-                names.iter().filter_map(|name| members.get(*name).filter(|value| says_something(value))?.as_str());
-            said.collect()
-        };
-        let own = words(self.own(), &shared.kind_word);
-        let in_bags = || self.bags.iter().flat_map(|(_, bag)| words(bag, &shared.kind_word)).collect();
-        let said: Vec<&str> = if own.is_empty() { in_bags() } else { own };
+        let said = self.own_words();
         let known =
             |said: &[&str]| said.iter().map(|word| catalogue.kind_of_word(word)).find(|(kind, _)| *kind != other);
         // What wraps an event may tell its type where it tells none itself; such types often begin with a domain.
         let around = || {
-            let layers = self.layers.inside_out().skip(1).filter(|_| said.is_empty());
-            let words: Vec<&str> = layers.flat_map(|layer| words(&layer.members, &shared.kind_word)).collect();
-            known(&words.into_iter().map(hooks::without_domain).collect::<Vec<_>>())
+            let layers = self.layers.of_the_event().skip(1).filter(|_| said.is_empty());
+            let words: Vec<&str> = layers.flat_map(|layer| words_of(&layer.members, &shared.kind_word)).collect();
+            known(&words).or_else(|| known(&words.iter().map(|word| hooks::without_domain(word)).collect::<Vec<_>>()))
         };
         let (kind, media) = known(&said).or_else(around).unwrap_or((other, None));
         if kind == state {
-            let mut reached = self.own_and_bags().flat_map(|members| words(members, &shared.state));
+            let mut reached = self.own_and_bags().flat_map(|members| words_of(members, &shared.state));
             let known = reached.find_map(|said| Some(catalogue.kind_of_word(said).0).filter(|kind| *kind != other));
             return (known.unwrap_or(state), media);
         }
         // A state of its own that nobody knows is one all the same.
-        let has_state = kind == other && !words(self.own(), &shared.state).is_empty();
+        let has_state = kind == other && !words_of(self.own(), &shared.state).is_empty();
         (if has_state { state } else { kind }, media)
+    }
+
+    /// The event's own words for what happened; a bag's where it has none.
+    fn own_words(&self) -> Vec<&'a str> {
+        let names = &self.catalogue.shared.kind_word;
+        let own = words_of(self.own(), names);
+        if own.is_empty() { self.bags.iter().flat_map(|(_, bag)| words_of(bag, names)).collect() } else { own }
+    }
+
+    /// Whether only what wraps the event can say what happened.
+    fn is_told_around(&self) -> bool {
+        let has_topic = self.own().get(self.catalogue.shared.topic_name).is_some();
+        self.layers.of_the_event().nth(1).is_some() && !has_topic && self.own_words().is_empty()
     }
 
     /// The kind, and an activity of its own, that another member makes of this kind.
@@ -247,8 +260,10 @@ impl<'a> Reading<'a> {
 
     /// The organisation: the partner source's, wherever an envelope names it, else the event's, else the default.
     fn org(&self) -> Cow<'a, str> {
-        let sources = self.layers.envelopes().filter_map(|layer| layer.text("source"));
-        if let Some(org) = sources.filter_map(org_of_source).next() {
+        // A source that begins so is the bus' own word; one that has the path further in is somebody's who forwards.
+        let sources = || self.layers.envelopes().filter_map(|layer| layer.text("source"));
+        let own = sources().filter(|source| source.starts_with(PARTNER)).find_map(org_of_source);
+        if let Some(org) = own.or_else(|| sources().find_map(org_of_source)) {
             return Cow::Borrowed(org);
         }
         let stated = |members: &Members<'a>| {
@@ -303,11 +318,11 @@ impl<'a> Reading<'a> {
     /// What names the event where it has no id of its own.
     fn body(&self, shape: &'static Shape) -> Body<'a> {
         if shape.hook == Some(ShapeHook::AwsService) {
-            return Body { path: Vec::new(), except: &[], has_time: true };
+            return Body { path: Vec::new(), except: &[], has_time: true, wrapped_kind: None };
         }
         let own = self.layers.own();
         let has_time = shape.time.iter().any(|path| own.members.says(self.catalogue, path));
-        Body { path: own.path.clone(), except: &shape.except, has_time }
+        Body { path: own.path.clone(), except: &shape.except, has_time, wrapped_kind: None }
     }
 
     /// The token and provenance that the source sent, in the layers or in the bags that sources keep them in; what it sent in their
@@ -385,6 +400,12 @@ impl<'a> Found<'a> {
             Some(Sent::Nothing) | None => {}
         }
     }
+}
+
+/// What members of these names say, in the order of the names.
+fn words_of<'a>(members: &Members<'a>, names: &[NameId]) -> Vec<&'a str> {
+    let said = names.iter().filter_map(|name| members.get(*name).filter(|value| says_something(value))?.as_str());
+    said.collect()
 }
 
 /// The bags of these members, and the bags in those.

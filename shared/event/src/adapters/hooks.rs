@@ -83,15 +83,23 @@ pub(super) const UNKNOWN: &str = "unknown";
 
 /// A type without the domain before it and the version behind it: `com.example.call.ended.v1` is `call.ended`.
 pub(super) fn without_domain(name: &str) -> &str {
-    let is_version =
-        |part: &str| part.strip_prefix('v').is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+    let is_version = |part: &str| {
+        let digits = part.strip_prefix('v').unwrap_or_default();
+        !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+    };
     let name = name.rsplit_once('.').filter(|(_, last)| is_version(last)).map_or(name, |(rest, _)| rest);
     let mut parts = name.splitn(3, '.');
     match (parts.next(), parts.next(), parts.next()) {
-        (Some(top), Some(_), Some(rest)) if (2..=3).contains(&top.len()) => rest,
+        (Some(top), Some(_), Some(rest)) if TOP_LEVELS.contains(&top) => rest,
         _ => name,
     }
 }
+
+/// The domains that types of companies begin with.
+const TOP_LEVELS: [&str; 24] = [
+    "at", "au", "be", "br", "ca", "ch", "cloud", "co", "com", "de", "dev", "es", "eu", "fr", "io", "it", "mx", "net",
+    "nl", "org", "pl", "pt", "uk", "us",
+];
 
 /// The longest topic of the catalogue has fewer than 100 bytes.
 const TOPIC_BYTES_MAX: usize = 128;

@@ -174,9 +174,9 @@ impl<'a> Layers<'a> {
         &self.all[0]
     }
 
-    /// The envelopes from the inside out; the document itself where there are none.
-    pub(super) fn envelopes(&self) -> impl Iterator<Item = &Layer<'a>> {
-        self.all[..self.event.max(1)].iter().rev()
+    /// The envelopes from the outside in, and what is in the innermost: an event that is text, or an envelope without one.
+    pub(super) fn envelopes(&self) -> impl DoubleEndedIterator<Item = &Layer<'a>> {
+        self.all[..=self.event].iter()
     }
 
     /// The layers from the inside out whose names and tokens are the event's: what stands around a list is about all of its elements.
@@ -215,7 +215,11 @@ impl<'a> Layer<'a> {
     /// The layer of this description, if it stands here.
     fn inside(&self, catalogue: &Catalogue, id: LayerId, description: &Description) -> Option<Inside<'a>> {
         let stands = |name: &NameId| self.members.get(*name).is_some();
-        let marked = description.when.is_empty() || description.when.iter().any(stands);
+        // Inside an envelope another one must look like one in every way: an event may have a `detail` and a `source` of its own.
+        let marked = match self.path.is_empty() {
+            true => description.when.is_empty() || description.when.iter().any(stands),
+            false => description.when.iter().all(stands),
+        };
         let named = || catalogue.shared.interaction.iter().any(|name| self.members.first(*name, text).is_some());
         if !marked || (description.anonymous && named()) {
             return None;

@@ -108,30 +108,28 @@ impl<'a> Reading<'a> {
     }
 
     fn interaction(&self, id: Cow<'a, str>) -> Result<Record<'a>, Rejection> {
-        self.is_id(&id)?;
+        match refusal_of_id(&id) {
+            Some(Rejection::NumericId) if self.may_be_numbered() => {}
+            Some(refusal) => return Err(refusal),
+            None => {}
+        }
         Ok(Record::Interaction(id))
     }
 
     fn entity(&self, kind: Cow<'a, str>, id: Cow<'a, str>) -> Result<Record<'a>, Rejection> {
-        self.is_id(&id)?;
+        // An entity may be a person, and its number a telephone's, wherever it comes from.
+        if let Some(refusal) = refusal_of_id(&id) {
+            return Err(refusal);
+        }
         let kind = if entity_kind(&kind) == kind { kind } else { Cow::Borrowed("Other") };
         Ok(Record::Entity { kind, id })
     }
 
-    fn is_id(&self, id: &str) -> Result<(), Rejection> {
-        match refusal_of_id(id) {
-            Some(Rejection::NumericId) if self.may_be_numbered() => Ok(()),
-            Some(refusal) => Err(refusal),
-            None => Ok(()),
-        }
-    }
-
-    /// Whether the deployment says that this source numbers its records.
+    /// Whether the deployment says that this source numbers its interactions: the envelope's where it names one, else the event's.
     fn may_be_numbered(&self) -> bool {
         let listed = |name: &str| self.context.numeric_id_sources.iter().any(|source| source == name);
         !self.context.numeric_id_sources.is_empty()
-            && (self.source.is_some_and(listed)
-                || self.source_name().is_some_and(listed)
+            && (self.source.or_else(|| self.source_name()).is_some_and(listed)
                 || self.shape().is_some_and(|shape| listed(shape.source)))
     }
 }

@@ -168,7 +168,11 @@ impl<'a> Finder<'a> {
             self.note_member(name_of(if key.escaped { decoded.as_bytes() } else { key.raw }), member);
             if names_siblings(decoded.as_bytes()) && self.lexer.bytes[start] == b'"' {
                 let content = unescape(&self.lexer.bytes[start + 1..end - 1]);
-                named = named.or_else(|| name_of(&content));
+                // A certain name is not hidden by a doubtful one before it.
+                named = match (named, name_of(&content)) {
+                    (Some(first), Some(other)) if !first.certain && other.certain => Some(other),
+                    (first, other) => first.or(other),
+                };
             }
             if is_named_value(decoded.as_bytes()) {
                 siblings.push((key, member));

@@ -93,7 +93,10 @@ fn plain_values_in(bytes: &[u8], names: Names) -> Vec<(usize, usize, SensitiveKi
         let sign = at + ahead;
         at = sign + 1;
         let Some(name) = name_before(&bytes[..sign], names) else { continue };
-        let (start, end) = value_after(bytes, sign + 1);
+        // What a name leaves in doubt only a short value settles: a long one would be looked through again for each such name.
+        let reach =
+            if name.certain || opens_bracket(&bytes[sign + 1..]) { bytes.len() } else { sign + 1 + DOUBTFUL_BYTES };
+        let (start, end) = value_after(&bytes[..reach.min(bytes.len())], sign + 1);
         if !is_meant(name, &bytes[start..end]) {
             continue;
         }
@@ -101,6 +104,15 @@ fn plain_values_in(bytes: &[u8], names: Names) -> Vec<(usize, usize, SensitiveKi
         at = end.max(at);
     }
     found
+}
+
+/// More than any code has, its quotes, escapes and the spaces around it included.
+const DOUBTFUL_BYTES: usize = 512;
+
+/// Whether a value is in brackets. Where a gap is longer than a doubtful value reaches, it is not asked.
+fn opens_bracket(bytes: &[u8]) -> bool {
+    let first = bytes.iter().take(DOUBTFUL_BYTES).find(|byte| !is_gap(**byte));
+    matches!(first, Some(b'{' | b'['))
 }
 
 /// NUL counts as space, so that UTF-16 is searched, too.

@@ -50,6 +50,11 @@ pub(super) fn read(name: &[u8]) -> Option<Name> {
     doubtful
 }
 
+/// Whether a member of this name is cut whatever text or number it holds.
+pub fn is_certain(name: &[u8]) -> bool {
+    read(name).is_some_and(|name| name.certain)
+}
+
 /// No listed word is shorter.
 const WORD_BYTES_MIN: usize = 3;
 
@@ -174,12 +179,14 @@ fn is_sound(tokens: &Tokens, at: usize) -> bool {
 /// Whether a member of this name may name its siblings, as in `{"property": "password", "newValues": ["…"]}`.
 #[inline]
 pub(crate) fn names_siblings(key: &[u8]) -> bool {
-    ["property", "name", "key", "field", "attribute"].iter().any(|word| key.eq_ignore_ascii_case(word.as_bytes()))
+    ["property", "propertyName", "name", "key", "field", "fieldName", "attribute", "attributeName", "label"]
+        .iter()
+        .any(|word| key.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// The siblings that such a member speaks of.
 pub(super) fn is_named_value(key: &[u8]) -> bool {
-    ["value", "values", "oldValue", "newValue", "oldValues", "newValues"]
+    ["value", "values", "oldValue", "newValue", "oldValues", "newValues", "interpretedValue", "rawValue"]
         .iter()
         .any(|word| key.eq_ignore_ascii_case(word.as_bytes()))
 }

@@ -343,3 +343,19 @@ proptest! {
         prop_assert_eq!(flagged(&document), !cuts.is_empty());
     }
 }
+
+#[test]
+fn half_a_character_in_a_name_hides_nothing() {
+    for document in [r#"{"\ud83dpin":"4712"}"#, r#"{"cvv\ude00":"471"}"#, r#"{"\ud83d\udcb3pin":"4712"}"#] {
+        let (kept, cuts) = cut_garbage(document.as_bytes());
+        let kept = String::from_utf8(kept).unwrap();
+        assert!(!kept.contains("471") && cuts.len() == 1, "{kept}");
+    }
+}
+
+#[test]
+fn a_certain_name_is_not_hidden_by_a_doubtful_one_beside_it() {
+    let document = br#"{"name":"pinAttempts","key":"pin","value":"ab12"}"#;
+    let (kept, cuts) = cut(document);
+    assert!(!String::from_utf8_lossy(&kept).contains("ab12") && cuts.len() == 1);
+}

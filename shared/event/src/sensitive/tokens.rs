@@ -2,6 +2,8 @@
 //!
 //! `CVV2Code`, `cvv_2_code` and `CVV 2 Code` are the same words. Linear in the name, which may be anything.
 
+use ledgerline_json::DAMAGE;
+
 /// A name's words.
 pub(super) struct Tokens {
     /// The letters in ASCII lower case, without accents, and the digits. Words that only join others are left out.
@@ -154,7 +156,18 @@ fn characters(name: &[u8]) -> Vec<Character> {
     let mut characters = Vec::with_capacity(name.len());
     let is_seen = |character: &char| !matches!(character, '\0' | '\u{AD}' | '\u{300}'..='\u{36F}' | '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}');
     for chunk in name.utf8_chunks() {
-        characters.extend(chunk.valid().chars().filter(is_seen).map(Character::of));
+        // The digits of half a surrogate pair, which stand behind its mark, are not letters of the name.
+        let mut digits = 0;
+        let is_of_the_name = |character: &char| {
+            if *character == DAMAGE {
+                digits = 4;
+                return true;
+            }
+            let is_digit = digits > 0 && character.is_ascii_hexdigit();
+            digits = usize::saturating_sub(digits, 1);
+            !is_digit
+        };
+        characters.extend(chunk.valid().chars().filter(is_seen).filter(is_of_the_name).map(Character::of));
         characters.extend(chunk.invalid().iter().map(|byte| Character::of(char::from(*byte))));
     }
     characters

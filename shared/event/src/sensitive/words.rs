@@ -106,7 +106,7 @@ pub(super) const WORDS: &[Word] = words! {
 /// What may be glued to the front of a short word: `cardpin`, `newcvc`.
 #[rustfmt::skip]
 pub(super) const BEFORE: &[&str] = &[
-    "account", "admin", "alte", "altes", "app", "atm", "bank", "caller", "card", "carte", "cartao", "cb", "cc",
+    "access", "account", "admin", "alte", "altes", "app", "atm", "bank", "caller", "card", "carte", "cartao", "cb", "cc",
     "client", "cliente", "code", "codigo", "confirm", "credit", "creditcard", "current", "customer", "db", "debit",
     "debitcard", "dtmf", "enc", "encrypted", "enter", "entered", "giftcard", "ivr", "karten", "kreditkarten",
     "kunden", "last", "login", "meine", "minha", "mobile", "my", "neue", "neues", "new", "nova", "nueva", "nuevo",
@@ -160,8 +160,8 @@ pub(super) const ASKING: &[&str] = &[
 /// Words that say that a name is about a card, so that a doubtful one in it is not.
 #[rustfmt::skip]
 pub(super) const CARD: &[&str] = &[
-    "bankcard", "card", "cards", "carta", "cartao", "carte", "creditcard", "debitcard", "karte", "karten",
-    "kreditkarte", "kreditkarten", "tarjeta", "tarjetas",
+    "amex", "bankcard", "card", "cards", "carta", "cartao", "carte", "cc", "creditcard", "debitcard", "karte", "karten",
+    "kreditkarte", "kreditkarten", "payment", "tarjeta", "tarjetas",
 ];
 
 /// Tracks of these are sound.
