@@ -53,8 +53,19 @@ fn behind(first: &[u8], record: &[u8]) {
     assert!(fragments.eq(split(record).map(told)), "behind {} it is another record", shown(first));
 }
 
+/// What a fragment is. Binary data at a record's start keeps what looks like white space before it, and nowhere else.
 fn told(fragment: Fragment<'_>) -> (bool, &[u8]) {
-    (matches!(fragment, Fragment::Document(..)), fragment.bytes())
+    match fragment {
+        Fragment::Document(bytes, _) => (true, bytes),
+        Fragment::Garbage(bytes, _) => (false, without_space_before(bytes.trim_ascii())),
+    }
+}
+
+fn without_space_before(mut bytes: &[u8]) -> &[u8] {
+    while let Some(rest) = bytes.strip_prefix(b"\xEF\xBB\xBF") {
+        bytes = rest.trim_ascii_start();
+    }
+    bytes
 }
 
 /// The documents of a batch are documents, as many and as long as it says.

@@ -41,7 +41,7 @@ async fn entries_beside_filtered_lines_are_answered_like_any_other() {
     for stage in [Stage::Committed, Stage::Posted, Stage::Indexed] {
         let world = filtered(&["acme/c-1"]).await;
         world.pin("acme/c-1").await;
-        assert_eq!(said(&world.ask(by_phone()).await.1), (vec![], 1, true), "pinned, and nothing committed yet");
+        assert_eq!(said(&world.ask(by_phone()).await.1), (vec![], 0, false), "pinned: an entry is under way");
         world.append(&[entry("c-1", "10:00", "wrapup", 1), entry("c-1", "10:09", "wrapup", 2)], 1, stage).await;
         let (_, answer) = world.ask(by_phone()).await;
         assert_eq!(said(&answer), (vec![("c-1".to_owned(), vec![1, 2])], 0, true));
@@ -134,7 +134,7 @@ async fn what_could_not_be_read_may_hold_its_entries_and_the_answer_says_so() {
     world.append(&[entry("c-1", "10:00", "wrapup", 1)], 256, Stage::Committed).await;
     world.trips.on("whole ", StoreError::NotFound);
     let (_, answer) = world.ask(by_phone()).await;
-    assert_eq!(said(&answer), (vec![("c-2".to_owned(), vec![2])], 1, false));
+    assert_eq!(said(&answer), (vec![("c-2".to_owned(), vec![2])], 0, false));
     world.trips.clear();
     world.trips.on("pins", StoreError::Throttled);
     assert_eq!(world.ask(by_phone()).await.0, 503, "without pins one cannot say what is missing");

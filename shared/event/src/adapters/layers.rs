@@ -174,9 +174,12 @@ impl<'a> Layers<'a> {
         &self.all[0]
     }
 
-    /// The envelopes from the outside in, and what is in the innermost: an event that is text, or an envelope without one.
+    /// The envelopes from the outside in, one that holds no object included; the document itself where there are none.
     pub(super) fn envelopes(&self) -> impl DoubleEndedIterator<Item = &Layer<'a>> {
-        self.all[..=self.event].iter()
+        let event = self.event;
+        let wraps =
+            move |(at, layer): &(usize, &Layer<'a>)| *at < event || event == 0 || layer.text("detail-type").is_some();
+        self.all[..=event].iter().enumerate().filter(wraps).map(|(_, layer)| layer)
     }
 
     /// The layers from the inside out whose names and tokens are the event's: what stands around a list is about all of its elements.

@@ -97,6 +97,7 @@ fn in_layer(place: Place, PassName { role, spelling }: PassName) -> Slot {
         Role::Entity | Role::Envelope | Role::Body(_) | Role::Bag(_) | Role::Data if spelling > 0 => Slot::Unusual,
         Role::Source if place == Place::Root => Slot::Source,
         Role::DetailType if place == Place::Root => Slot::DetailType,
+        Role::DetailType => Slot::Unusual,
         Role::Topic => Slot::Topic(level),
         Role::Org(at) => Slot::Org(ranked(4 * level + at)),
         Role::Interaction(at) => Slot::Interaction(ranked(4 * level + at)),
@@ -115,6 +116,6 @@ fn in_layer(place: Place, PassName { role, spelling }: PassName) -> Slot {
         Role::BatchMark if place != Place::Body => Slot::BatchMark(level),
         Role::Shaped => Slot::Shaped,
         Role::Provenance | Role::Adapter => Slot::Unusual,
-        Role::Source | Role::DetailType | Role::Body(_) | Role::Batch | Role::BatchMark | Role::Id => Slot::Nothing,
+        Role::Source | Role::Body(_) | Role::Batch | Role::BatchMark | Role::Id => Slot::Nothing,
     }
 }
