@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 const AT: &str = "2026-03-02T14:00:00Z";
 /// So many small documents are more than 3 MB of full lines, and less than 3 MB of lean ones.
-const SMALL_EVENTS: usize = 11_000;
+const SMALL_EVENTS: usize = 9_000;
 
 fn source(org: &Org<'_>) -> String {
     format!("aws.partner/genesys.com/cloud/{}/cases", org.name)
@@ -148,7 +148,7 @@ fn assert_filtered_answer(org: &Org<'_>) {
 }
 
 #[test]
-fn eleven_thousand_events_in_one_record_are_as_many_entries() {
+fn nine_thousand_events_in_one_record_are_as_many_entries() {
     let Some(stack) = Stack::running() else { return };
     let org = Org::new(&stack, "many");
     let event = |n: usize| {

@@ -34,6 +34,8 @@ pub struct Catalogue {
     policy: Policy,
     pub(crate) names: KeyTable<Spelled>,
     pub(crate) pass: KeyTable<PassName>,
+    /// How the topics begin whose events are of a user, a queue or the platform, whatever else they name.
+    pub(crate) entity_topics: Vec<&'static str>,
     /// What each name is as a member of an event, by its number.
     pub(crate) uses: Vec<MemberUse>,
     pub(crate) shared: SharedNames,

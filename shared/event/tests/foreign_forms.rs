@@ -254,6 +254,10 @@ fn topics_about_no_conversation_are_events_of_a_user_a_queue_or_the_platform() {
             assert_eq!(filter, (event_type == "queue.observation").then_some("queue-observations"), "{template}");
         });
     }
+    // A conversation beside it does not make it the conversation's, for the pass neither.
+    let both =
+        topic("v2.users.{id}.presence", "u-1", json!({"conversationId": "c-1", "modifiedDate": own, "eventTime": AT}));
+    assert_eq!(told(&both), of("presence", "User/u-1", own, "acme"));
     let nobody = topic("v2.users.{id}.presence", "{id}", json!({"modifiedDate": own}));
     assert_eq!(refusal(&nobody), Some(Rejection::NoRecord));
     let late = topic("v2.users.{id}.presence", "u-1", json!({"modifiedDate": "yesterday"}));

@@ -56,12 +56,16 @@ pub(super) fn compile(json: &str) -> Compiled<Catalogue> {
     let policy = policy(&said)?;
     says_what_it_stores(&said, &policy)?;
     let prefixes = prefixes(&said, &kind_ids)?;
+    let of_entities = |shape: &&Shape| shape.record.iter().any(|way| matches!(way, Way::InTopic { .. }));
+    let entity_topics =
+        shapes.iter().filter(of_entities).filter_map(|shape| Some(shape.topic.as_ref()?.begins)).collect();
     let (table, uses) = names.finish()?;
     Ok(Catalogue {
         version: leak(&said.version),
         policy,
         names: table,
         pass,
+        entity_topics,
         uses,
         shared,
         layers,

@@ -27,6 +27,7 @@ const PAIRWISE_MAX: usize = 64;
 pub(crate) struct Scanner<'a> {
     names: &'static KeyTable<PassName>,
     audit_topic: &'static [u8],
+    entity_topics: &'static [&'static str],
     lexer: Lexer<'a>,
     head: Head<'a>,
     outline: Outline,
@@ -40,6 +41,7 @@ impl<'a> Scanner<'a> {
         Self {
             names: &catalogue.pass,
             audit_topic: catalogue.audit_topic().as_bytes(),
+            entity_topics: &catalogue.entity_topics,
             lexer: Lexer::new(record),
             head: Head::default(),
             outline: Outline::default(),
@@ -314,10 +316,12 @@ impl<'a> Scanner<'a> {
                 outline.marked = true;
             }
             Slot::DetailType => {
+                head.unusual |= self.entity_topics.iter().any(|topic| value.raw.starts_with(topic.as_bytes()));
                 outline.audit_type = value.raw.starts_with(self.audit_topic);
                 outline.marked = true;
             }
             Slot::Topic(level) => {
+                head.unusual |= self.entity_topics.iter().any(|topic| value.raw.starts_with(topic.as_bytes()));
                 if let Some(is_audit) = outline.audit_topic.get_mut(usize::from(level)) {
                     *is_audit = value.raw.starts_with(self.audit_topic);
                 }
