@@ -58,7 +58,7 @@ pub fn content_id(event: &SourceEvent<'_>, document: &Json<'_>) -> ContentId {
                 hasher.update(event.occurred_at_ms.to_be_bytes());
             }
             // Without one nothing is hashed, so that ids of earlier versions stand.
-            if let Some(kind) = event.body.wrapped_kind.filter(|kind| *kind != "other") {
+            if let Some(kind) = event.body.wrapped_kind {
                 part_into(&mut hasher, kind.as_bytes());
             }
         }

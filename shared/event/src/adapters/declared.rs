@@ -68,8 +68,7 @@ impl<'a> Reading<'a> {
             Some(ShapeHook::AwsService) => hooks::aws_service(&self)?,
             _ => self.record(shape)?,
         };
-        let (kind, topic, media) = self.kind_and_topic(shape);
-        let told_around = matches!(shape.kind, KindRule::Word) && shape.hook.is_none() && self.is_told_around();
+        let (Told { kind, media, by_wrapper }, topic) = self.kind_and_topic(shape);
         let (at, time_from_envelope) = match self.occurred(shape) {
             // What is filtered always is not stored: its time is nobody's.
             Err(_) if self.catalogue.kind(kind).filter.is_some() => (Instant { ms: 0, zone_assumed: false }, true),
@@ -107,7 +106,7 @@ impl<'a> Reading<'a> {
             damaged: false,
             identifiers: Vec::new(),
             extra: Vec::new(),
-            body: Body { wrapped_kind: told_around.then_some(kind.event_type), ..self.body(shape) },
+            body: Body { wrapped_kind: by_wrapper.then_some(kind.event_type), ..self.body(shape) },
         };
         take_fields(&self, shape, media, &mut event);
         let duration =
@@ -150,28 +149,29 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The kind, the topic as it is stored, and the medium that the source's word tells.
-    fn kind_and_topic(&self, shape: &Shape) -> (KindId, Cow<'a, str>, Option<&'static str>) {
+    /// The kind, and the topic as it is stored.
+    fn kind_and_topic(&self, shape: &Shape) -> (Told, Cow<'a, str>) {
         if shape.hook == Some(ShapeHook::GenesysTopic) {
             let (kind, topic) = hooks::genesys_topic(self);
-            return (kind, topic, None);
+            return (Told::plain(kind), topic);
         }
         let topic = match (&shape.topic, shape.hook) {
             (Some(Topic { template: Some(template), .. }), _) => Cow::Borrowed(*template),
-            (Some(_), _) => self.topic(),
-            (None, Some(_)) => self.topic(),
+            (Some(_), _) | (None, Some(_)) => self.topic(),
             (None, None) => Cow::Borrowed(shape.source),
         };
-        let (kind, media) = match shape.kind {
-            KindRule::Fixed(kind) => (kind, None),
+        let mut told = match shape.kind {
+            KindRule::Fixed(kind) => Told::plain(kind),
             KindRule::By { member, present, absent } => {
                 let says = self.own().get(member).is_some_and(says_something);
-                (if says { present } else { absent }, None)
+                Told::plain(if says { present } else { absent })
             }
             KindRule::Word => self.kind_of_words(),
         };
-        let other = self.catalogue.well_known.other;
-        (shape.otherwise.filter(|_| kind == other).unwrap_or(kind), topic, media)
+        if told.kind == self.catalogue.well_known.other {
+            told.kind = shape.otherwise.unwrap_or(told.kind);
+        }
+        (told, topic)
     }
 
     /// The topic as it is called, its ids taken out.
@@ -182,11 +182,11 @@ impl<'a> Reading<'a> {
 
     /// The kind of a flat event: by the Genesys topic that it was made from, by the first of its words that is known, or by the state that
     /// it reached where the word says only that the state changed. A bag's words count where the event has none of its own.
-    fn kind_of_words(&self) -> (KindId, Option<&'static str>) {
+    fn kind_of_words(&self) -> Told {
         let (catalogue, shared) = (self.catalogue, &self.catalogue.shared);
         let topic = self.own().get(shared.topic_name).and_then(Json::as_str).and_then(hooks::conversation_topic);
         if let Some(kind) = topic.and_then(|suffix| catalogue.kind_of_topic(suffix)) {
-            return (kind, None);
+            return Told::plain(kind);
         }
         let (other, state) = (catalogue.well_known.other, catalogue.well_known.state);
         let said = self.own_words();
@@ -198,15 +198,18 @@ impl<'a> Reading<'a> {
             let words: Vec<&str> = layers.flat_map(|layer| words_of(&layer.members, &shared.kind_word)).collect();
             known(&words).or_else(|| known(&words.iter().map(|word| hooks::without_domain(word)).collect::<Vec<_>>()))
         };
-        let (kind, media) = known(&said).or_else(around).unwrap_or((other, None));
+        let own = known(&said);
+        let wrapped = if own.is_none() { around() } else { None };
+        let (kind, media) = own.or(wrapped).unwrap_or((other, None));
+        let told = |kind| Told { kind, media, by_wrapper: wrapped.is_some() };
         if kind == state {
             let mut reached = self.own_and_bags().flat_map(|members| words_of(members, &shared.state));
             let known = reached.find_map(|said| Some(catalogue.kind_of_word(said).0).filter(|kind| *kind != other));
-            return (known.unwrap_or(state), media);
+            return told(known.unwrap_or(state));
         }
         // A state of its own that nobody knows is one all the same.
         let has_state = kind == other && !words_of(self.own(), &shared.state).is_empty();
-        (if has_state { state } else { kind }, media)
+        told(if has_state { state } else { kind })
     }
 
     /// The event's own words for what happened; a bag's where it has none.
@@ -214,12 +217,6 @@ impl<'a> Reading<'a> {
         let names = &self.catalogue.shared.kind_word;
         let own = words_of(self.own(), names);
         if own.is_empty() { self.bags.iter().flat_map(|(_, bag)| words_of(bag, names)).collect() } else { own }
-    }
-
-    /// Whether only what wraps the event can say what happened.
-    fn is_told_around(&self) -> bool {
-        let has_topic = self.own().get(self.catalogue.shared.topic_name).is_some();
-        self.layers.of_the_event().nth(1).is_some() && !has_topic && self.own_words().is_empty()
     }
 
     /// The kind, and an activity of its own, that another member makes of this kind.
@@ -351,6 +348,21 @@ impl<'a> Reading<'a> {
             refused: found.refused.filter(|_| from == LineageFrom::Refused),
             provenance: found.provenance,
         }
+    }
+}
+
+/// What is told of an event's kind.
+struct Told {
+    kind: KindId,
+    /// The medium that the source's word tells.
+    media: Option<&'static str>,
+    /// Only what wraps the event says what happened.
+    by_wrapper: bool,
+}
+
+impl Told {
+    fn plain(kind: KindId) -> Self {
+        Self { kind, media: None, by_wrapper: false }
     }
 }
 

@@ -129,12 +129,10 @@ impl<'a> Layers<'a> {
             Layer { id: LayerId(0), members: Members::of(catalogue, document), path: Vec::new(), is_element: false };
         let mut layers = Self { all: vec![root], event: 0, text: None };
         while layers.all.len() <= ENVELOPES_MAX {
-            let described = (1..).map(LayerId).zip(&catalogue.layers);
-            let found = described
-                .filter_map(|(id, description)| {
-                    Some((layers.own().inside(catalogue, id, description)?, description.is_envelope))
-                })
-                .next();
+            let mut described = (1..).map(LayerId).zip(&catalogue.layers);
+            let found = described.find_map(|(id, description)| {
+                Some((layers.own().inside(catalogue, id, description)?, description.is_envelope))
+            });
             match found {
                 Some((Inside::Layer(inner), is_envelope)) => {
                     layers.all.push(inner);

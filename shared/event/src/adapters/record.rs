@@ -118,9 +118,7 @@ impl<'a> Reading<'a> {
 
     fn entity(&self, kind: Cow<'a, str>, id: Cow<'a, str>) -> Result<Record<'a>, Rejection> {
         // An entity may be a person, and its number a telephone's, wherever it comes from.
-        if let Some(refusal) = refusal_of_id(&id) {
-            return Err(refusal);
-        }
+        refusal_of_id(&id).map_or(Ok(()), Err)?;
         let kind = if entity_kind(&kind) == kind { kind } else { Cow::Borrowed("Other") };
         Ok(Record::Entity { kind, id })
     }

@@ -310,18 +310,18 @@ impl<'a> Scanner<'a> {
         let (head, outline) = (&mut self.head, &mut self.outline);
         // Escapes do not occur in the values that matter, bar in those of encoders that an adapter should read.
         head.unusual |= value.escaped && !matches!(slot, Slot::Names);
+        head.unusual |= matches!(slot, Slot::DetailType | Slot::Topic(_))
+            && self.entity_topics.iter().any(|topic| value.raw.starts_with(topic.as_bytes()));
         match slot {
             Slot::Source => {
                 head.source = Some(value);
                 outline.marked = true;
             }
             Slot::DetailType => {
-                head.unusual |= self.entity_topics.iter().any(|topic| value.raw.starts_with(topic.as_bytes()));
                 outline.audit_type = value.raw.starts_with(self.audit_topic);
                 outline.marked = true;
             }
             Slot::Topic(level) => {
-                head.unusual |= self.entity_topics.iter().any(|topic| value.raw.starts_with(topic.as_bytes()));
                 if let Some(is_audit) = outline.audit_topic.get_mut(usize::from(level)) {
                     *is_audit = value.raw.starts_with(self.audit_topic);
                 }
