@@ -1,7 +1,7 @@
 //! What the function is told at cold start.
 
 use ledgerline_lambda::config::{ConfigError, Env};
-use ledgerline_privacy::CallingCode;
+use ledgerline_privacy::{BadRegion, Region};
 
 /// The function's configuration.
 #[derive(Clone, Debug)]
@@ -18,8 +18,8 @@ pub struct Config {
     pub ledger_bucket: String,
     /// The KMS key that wraps the data keys.
     pub data_key_id: String,
-    /// Where national phone numbers in requests belong to; transform must have the same.
-    pub calling_code: CallingCode,
+    /// Where phone numbers in requests belong to that say no country; transform must have the same.
+    pub region: Region,
     /// Links that a subject may have; transform must have the same.
     pub fan_out_cap: u64,
 }
@@ -30,17 +30,10 @@ impl Config {
     /// # Errors
     /// All that is wrong with it.
     pub fn from_env(mut env: Env) -> Result<Self, ConfigError> {
-        let calling_code = match env.text_or("DEFAULT_CALLING_CODE", "1").parse() {
-            Ok(code) => code,
-            Err(error) => {
-                env.reject(
-                    "DEFAULT_CALLING_CODE",
-                    &format!("is {error}"),
-                    "set the template's parameter DefaultCallingCode",
-                );
-                CallingCode::NANP
-            }
-        };
+        let region = env.text_or("DEFAULT_REGION", "US").parse().unwrap_or_else(|error: BadRegion| {
+            env.reject("DEFAULT_REGION", &error.to_string(), "set the template's parameter DefaultRegion");
+            Region::US
+        });
         let config = Self {
             deployment: env.text("DEPLOYMENT_ID"),
             control_table: env.text("CONTROL_TABLE"),
@@ -48,7 +41,7 @@ impl Config {
             keys_table: env.text("KEYS_TABLE"),
             ledger_bucket: env.text("LEDGER_BUCKET"),
             data_key_id: env.text("DATA_KEY_ID"),
-            calling_code,
+            region,
             fan_out_cap: env.number("FAN_OUT_CAP", 5000, 1..=1_000_000),
         };
         env.finish().map(|()| config)
@@ -75,7 +68,7 @@ mod tests {
         let with = |cap: Option<&'static str>| {
             Config::from_env(Env::from_lookup(move |name| match name {
                 "FAN_OUT_CAP" => cap.map(str::to_owned),
-                "DEFAULT_CALLING_CODE" => None,
+                "DEFAULT_REGION" => None,
                 _ => Some("x".to_owned()),
             }))
         };
@@ -87,17 +80,17 @@ mod tests {
     }
 
     #[test]
-    fn a_calling_code_is_checked_and_defaults_to_one() {
-        let with = |code: Option<&'static str>| {
+    fn a_region_is_checked_and_defaults_to_the_united_states() {
+        let with = |region: Option<&'static str>| {
             Config::from_env(Env::from_lookup(move |name| match name {
-                "DEFAULT_CALLING_CODE" => code.map(str::to_owned),
+                "DEFAULT_REGION" => region.map(str::to_owned),
                 "FAN_OUT_CAP" => None,
                 _ => Some("x".to_owned()),
             }))
         };
-        assert_eq!(with(None).unwrap().calling_code, CallingCode::NANP);
-        assert_eq!(with(Some("44")).unwrap().calling_code.number(), 44);
+        assert_eq!(with(None).unwrap().region, Region::US);
+        assert_eq!(with(Some("gb")).unwrap().region.to_string(), "GB");
         let error = with(Some("+44")).unwrap_err().to_string();
-        assert!(error.contains("DEFAULT_CALLING_CODE") && !error.contains("+44"), "{error}");
+        assert!(error.contains("DEFAULT_REGION") && !error.contains("+44"), "{error}");
     }
 }

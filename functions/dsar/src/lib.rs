@@ -69,7 +69,7 @@ pub async fn handle<P: Ports>(dsar: &Dsar<P>, clock: &impl Clock, payload: &str)
 /// One straight line: check the envelope, read the question, open the keys, resolve, gather a page, say how it went.
 async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &Request<'_>) -> Result<Answer, Problem> {
     let body = request.body()?;
-    let query = Query::parse(&body, dsar.config.calling_code)?;
+    let query = Query::parse(&body, dsar.config.region)?;
     let keys = dsar.keys.get(dsar.ports.keys(), &dsar.config.deployment, now_ms).await?;
     let cursor = cursor(&query, keys.as_deref(), now_ms)?;
     let (subjects, links): (Vec<String>, Vec<u64>) =
@@ -102,7 +102,13 @@ async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &Request<'_>) ->
         as_of: instant(as_of_ms).unwrap_or_default(),
         complete: !missing,
         request: Asked::of(query.request_type, &query.range),
-        customer: Customer { found: !subjects.is_empty(), subjects: subjects.len(), limited },
+        customer: Customer {
+            found: !subjects.is_empty(),
+            subjects: subjects.len(),
+            limited,
+            weak: query.is_weak(),
+            other_spellings: query.other_spellings(),
+        },
         systems: Systems { ledger: reads },
         interactions,
         filtered,

@@ -7,7 +7,7 @@ use ledgerline_json::Json;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_lambda::config::{ConfigError, Env, StartError};
 use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_privacy::{CallingCode, Clear, EventKey, KeyRing, Policy, PseudonymKey};
+use ledgerline_privacy::{BadRegion, Clear, EventKey, KeyRing, Policy, PseudonymKey, Region, Regions};
 
 /// Names and numbers from the environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub struct Config {
     pub deployment_id: String,
     /// The organisation of events that name none.
     pub default_org: String,
-    /// Where national telephone numbers belong to.
-    pub calling_code: CallingCode,
+    /// Where telephone numbers without their country belong to.
+    pub regions: Regions,
     /// What is filtered beside what always is.
     pub switches: Switches,
     /// The sources whose records may have long numbers for ids.
@@ -54,13 +54,17 @@ impl Config {
         if !default_org.is_empty() && !ledgerline_event::adapters::is_org(&default_org) {
             env.reject("DEFAULT_ORG", "is no organisation's name", "set 1 to 64 of A-Z a-z 0-9 . _ -");
         }
-        let calling_code = env.text_or("DEFAULT_CALLING_CODE", "1").parse().unwrap_or_else(|_| {
+        let region = env.text_or("DEFAULT_REGION", "US").parse().unwrap_or_else(|error: BadRegion| {
+            env.reject("DEFAULT_REGION", &error.to_string(), "set the template's parameter DefaultRegion");
+            Region::US
+        });
+        let regions = Regions::new(region, &env.text_or("SOURCE_REGIONS", "")).unwrap_or_else(|error| {
             env.reject(
-                "DEFAULT_CALLING_CODE",
-                "is no country calling code",
-                "set one to three digits, such as 1 or 353",
+                "SOURCE_REGIONS",
+                &error.to_string(),
+                "set sources and regions by comma, such as crm=DE,dialer=CI",
             );
-            CallingCode::NANP
+            region.into()
         });
         let state_changes_only = env.flag("STATE_CHANGES_ONLY", false);
         let switches = Switches::new(state_changes_only, &env.text_or("KEEP_MEDIA", "")).unwrap_or_else(|error| {
@@ -74,7 +78,7 @@ impl Config {
             numeric_id_sources: numeric_id_sources.map(str::to_owned).collect(),
             deployment_id: env.text("DEPLOYMENT_ID"),
             default_org,
-            calling_code,
+            regions,
             control_table: env.text("CONTROL_TABLE"),
             index_table: env.text("INDEX_TABLE"),
             keys_table: env.text("KEYS_TABLE"),
@@ -96,7 +100,7 @@ impl Config {
         Settings {
             bronze_bucket: self.bronze_bucket.clone(),
             default_org: self.default_org.clone(),
-            calling_code: self.calling_code,
+            regions: self.regions.clone(),
             switches: self.switches.clone(),
             numeric_id_sources: self.numeric_id_sources.clone(),
             claim_days: self.claim_days,
@@ -134,9 +138,10 @@ const OPEN_KEYS_REMEDY: &str = "allow the function's role dynamodb:Query and dyn
 
 async fn opened(data_keys: &DataKeys, clock: &impl Clock) -> Result<Keys, StoreError> {
     let now = instant::to_rfc3339(clock.now_ms());
-    let pseudonyms = data_keys.all_or_first(Purpose::Pseudonym, &now).await?;
-    let pseudonyms = KeyRing::new(pseudonyms.into_iter().map(|key| PseudonymKey::new(key.version, key.bytes.lend())));
-    let event = data_keys.all_or_first(Purpose::Event, &now).await?;
+    let pseudonyms = data_keys.all_or_new(Purpose::Pseudonym, &now).await?;
+    let pseudonyms = pseudonyms.iter().map(|key| PseudonymKey::under_rules(key.rules, key.version, key.bytes.lend()));
+    let pseudonyms = KeyRing::new(pseudonyms);
+    let event = data_keys.all_or_new(Purpose::Event, &now).await?;
     // The event key has one version for good.
     match (pseudonyms, event.into_iter().next()) {
         (Some(pseudonyms), Some(event)) => Ok(Keys { pseudonyms, event_key: EventKey::new(event.bytes.lend()) }),
@@ -160,8 +165,8 @@ pub struct Settings {
     pub bronze_bucket: String,
     /// The organisation of events that name none.
     pub default_org: String,
-    /// Where national telephone numbers belong to.
-    pub calling_code: CallingCode,
+    /// Where telephone numbers without their country belong to.
+    pub regions: Regions,
     /// What is filtered beside what always is.
     pub switches: Switches,
     /// The sources whose records may have long numbers for ids.
@@ -204,12 +209,8 @@ mod tests {
     fn env(change: (&'static str, &'static str)) -> Env {
         Env::from_lookup(move |name| match name {
             name if name == change.0 => Some(change.1.to_owned()),
-            "CLAIM_DAYS"
-            | "FAN_OUT_CAP"
-            | "DEFAULT_CALLING_CODE"
-            | "STATE_CHANGES_ONLY"
-            | "KEEP_MEDIA"
-            | "NUMERIC_ID_SOURCES" => None,
+            "CLAIM_DAYS" | "FAN_OUT_CAP" | "DEFAULT_REGION" | "SOURCE_REGIONS" | "STATE_CHANGES_ONLY"
+            | "KEEP_MEDIA" | "NUMERIC_ID_SOURCES" => None,
             name => Some(name.to_ascii_lowercase()),
         })
     }
@@ -217,7 +218,7 @@ mod tests {
     #[test]
     fn a_whole_environment_is_read() {
         let config = Config::from_env(env(("CLAIM_DAYS", "30"))).unwrap();
-        assert_eq!((config.claim_days, config.fan_out_cap, config.calling_code), (30, 5000, CallingCode::NANP));
+        assert_eq!((config.claim_days, config.fan_out_cap, config.regions), (30, 5000, Region::US.into()));
         assert_eq!((config.index_table.as_str(), config.default_org.as_str()), ("index_table", "default_org"));
     }
 
@@ -225,7 +226,9 @@ mod tests {
     fn each_bad_value_is_named_with_its_remedy() {
         for (name, value, remedy) in [
             ("DEFAULT_ORG", "a/b", "1 to 64 of"),
-            ("DEFAULT_CALLING_CODE", "0", "one to three digits"),
+            ("DEFAULT_REGION", "49", "such as US, DE or CI"),
+            ("SOURCE_REGIONS", "crm=DE,dialer", "item 2 is not a source and its region"),
+            ("SOURCE_REGIONS", "crm=49", "the region of item 1 is not a country"),
             ("CLAIM_DAYS", "7", "30 to 3650"),
             ("FAN_OUT_CAP", "none", "1 to 1000000"),
             ("STATE_CHANGES_ONLY", "yes", "true or false"),

@@ -73,6 +73,7 @@ pub fn silver(
             event_rank: event.rank,
             time_from_envelope: event.time_from_envelope,
             zone_assumed: event.zone_assumed,
+            country_assumed: event.country_assumed,
             flaws: event.damaged.then_some(DAMAGED_TEXT),
             ingested_at_ms: event.received_at_ms,
             processed_at_ms: Some(started_at_ms),

@@ -21,7 +21,7 @@ use ledgerline_lake::bronze::{self, BronzeLine};
 use ledgerline_lake::plan::Counts;
 use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
 use ledgerline_ledger::log::LogId;
-use ledgerline_privacy::{Clear, Identifier, Kind, Masked, Personal, View, words};
+use ledgerline_privacy::{Clear, Identifier, Kind, Masked, Personal, Region, View, words};
 
 use crate::Random;
 use crate::config::{PROCESS_NAME, Settings};
@@ -47,6 +47,8 @@ pub struct Event {
     pub time_from_envelope: bool,
     /// Its time had no offset and was taken as UTC.
     pub zone_assumed: bool,
+    /// A phone number of its customer's says no country: its source's region was assumed.
+    pub country_assumed: bool,
     /// A text in it was damaged before it came.
     pub damaged: bool,
     /// It may widen its customer's links, and make none.
@@ -163,6 +165,7 @@ impl<'a> Reading<'a> {
             read: Read::default(),
             seen: HashSet::new(),
             records: HashMap::new(),
+            spelled: BTreeMap::new(),
             identifiers: BTreeMap::new(),
             quarantine: None,
             scratch: Vec::new(),
@@ -206,6 +209,8 @@ struct Gathering<'a> {
     seen: HashSet<String>,
     /// Record key to its place in `read.records`.
     records: HashMap<String, usize>,
+    /// What was made of each spelling: a phone number's takes longer than all the rest of an event's identifiers.
+    spelled: BTreeMap<(Kind, Region), BTreeMap<Personal, Option<(usize, bool)>>>,
     /// Identifier to its place in `read.identifiers`: its HMACs are computed once per object.
     identifiers: BTreeMap<Identifier, usize>,
     quarantine: Option<GzEncoder<Vec<u8>>>,
@@ -261,9 +266,9 @@ impl Gathering<'_> {
         let record = self.record(&event, about)?;
         match taken {
             Some(taken) => {
-                let identifiers = self.identifiers(&event);
+                let (identifiers, country_assumed) = self.identifiers(&event);
                 self.read.unknown_outcomes += u64::from(event.unknown_outcome);
-                self.read.events.push(Event { record, identifiers, ..taken });
+                self.read.events.push(Event { record, identifiers, country_assumed, ..taken });
                 self.seen.insert(id);
             }
             None => self.read.repeated += 1,
@@ -276,20 +281,33 @@ impl Gathering<'_> {
     fn filter(&mut self, filter: &'static str, event: &SourceEvent<'_>) -> Result<(), Rejection> {
         let record = self.record(event, about(event))?;
         if event.links == Links::Create {
-            let identifiers = self.identifiers(event);
+            let (identifiers, _) = self.identifiers(event);
             self.read.filtered_mentions.extend(identifiers.into_iter().map(|identifier| (identifier, record)));
         }
         *self.read.filtered.entry(filter).or_default() += 1;
         Ok(())
     }
 
-    /// The places of the event's identifiers.
-    fn identifiers(&mut self, event: &SourceEvent<'_>) -> Vec<usize> {
-        let parse = |(kind, raw): &(Kind, Personal)| {
-            Identifier::parse(*kind, raw.expose_for_pseudonym(), self.settings.calling_code)
-        };
-        let identifiers: Vec<Identifier> = event.identifiers.iter().filter_map(parse).collect();
-        identifiers.into_iter().map(|identifier| self.identifier(identifier)).collect()
+    /// The places of the event's identifiers, and whether the country of any was assumed.
+    fn identifiers(&mut self, event: &SourceEvent<'_>) -> (Vec<usize>, bool) {
+        let region = self.settings.regions.of(event.names_of_source());
+        let (mut places, mut country_assumed) = (Vec::with_capacity(event.identifiers.len()), false);
+        for (kind, raw) in &event.identifiers {
+            let known = match self.spelled.get(&(*kind, region)).and_then(|spelled| spelled.get(raw)) {
+                Some(known) => *known,
+                None => {
+                    let read = Identifier::read(*kind, raw.expose_for_pseudonym(), region);
+                    let known = read.map(|read| (self.identifier(read.identifier), read.country_assumed));
+                    self.spelled.entry((*kind, region)).or_default().insert(raw.clone(), known);
+                    known
+                }
+            };
+            if let Some((place, assumed)) = known {
+                country_assumed |= assumed;
+                places.push(place);
+            }
+        }
+        (places, country_assumed)
     }
 
     /// The event as it may be kept. What cannot become an entry is refused here, before anything is claimed.
@@ -336,7 +354,8 @@ impl Gathering<'_> {
         self.name_process(&mut clear, &masked);
         // A token that was refused is found again by its pseudonym, and by nothing else.
         let refused = event.refused_token.as_ref().map(|raw| raw.expose_for_pseudonym());
-        let refused = refused.and_then(|raw| Identifier::parse(Kind::LineageToken, raw, self.settings.calling_code));
+        let refused =
+            refused.and_then(|raw| Identifier::parse(Kind::LineageToken, raw, self.settings.regions.default_region()));
         Ok(Event {
             record: 0,
             id: entry.event_id,
@@ -346,6 +365,7 @@ impl Gathering<'_> {
             rank: event.rank,
             time_from_envelope: event.time_from_envelope,
             zone_assumed: event.zone_assumed,
+            country_assumed: false,
             damaged: event.damaged,
             only_widens: event.links == Links::WidenOnly,
             identifiers: Vec::new(),

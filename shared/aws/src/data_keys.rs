@@ -1,6 +1,7 @@
 //! Data keys, wrapped by KMS and kept in the control table: one purpose, many versions.
 //!
-//! Invariant: a stored version is never replaced. Of two functions that start first at the same time one writes the
+//! Invariant: a stored version is never replaced, and each pseudonym is made under one set of rules: where the normaliser's
+//! rules changed since the newest version was made, there is a new one. Of two functions that start first at the same time one writes the
 //! version, and both use what is stored. KMS is called once per version and cold start, never per record.
 
 use aws_sdk_dynamodb::Client as Dynamo;
@@ -9,10 +10,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_kms::Client as Kms;
 use aws_sdk_kms::types::DataKeySpec;
 use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_privacy::RULES;
 use ledgerline_privacy::pseudonym::KeyBytes;
 
 use crate::config::store_error;
-use crate::items::{self, Item, text};
+use crate::items::{self, Item, number, text};
 
 /// What a data key is for. Part of its KMS encryption context, so that one purpose's key cannot stand in for another's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,14 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// The rules that what such a key names is normalised by; event ids have none that change.
+    fn rules(self) -> u32 {
+        match self {
+            Self::Pseudonym => RULES,
+            Self::Event => FIRST_RULES,
+        }
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Pseudonym => "pseudonym",
@@ -36,6 +46,8 @@ impl Purpose {
 pub struct DataKey {
     /// Counted from 1.
     pub version: u32,
+    /// The version of the rules that were in force when it was made.
+    pub rules: u32,
     /// The key itself, zeroed when it is dropped.
     pub bytes: KeyBytes,
 }
@@ -87,16 +99,16 @@ impl DataKeys {
         Ok(keys)
     }
 
-    /// All versions, after making the first one if there is none. `now` is an RFC 3339 time for the row.
+    /// All versions, after making one if there is none for today's rules. `now` is an RFC 3339 time for the row.
     ///
     /// # Errors
     /// As [`DataKeys::all`].
-    pub async fn all_or_first(&self, purpose: Purpose, now: &str) -> Result<Vec<DataKey>, StoreError> {
+    pub async fn all_or_new(&self, purpose: Purpose, now: &str) -> Result<Vec<DataKey>, StoreError> {
         let keys = self.all(purpose).await?;
-        if !keys.is_empty() {
+        let Some(version) = next_version(keys.iter().map(|key| (key.version, key.rules)), purpose.rules()) else {
             return Ok(keys);
-        }
-        match self.create(purpose, 1, now).await {
+        };
+        match self.create(purpose, version, now).await {
             // Conflict: another cold start was first, and its key is the key.
             Ok(()) | Err(StoreError::Conflict(_)) => self.all(purpose).await,
             Err(error) => Err(error),
@@ -121,6 +133,7 @@ impl DataKeys {
         let mut item = items::key(&partition(purpose), &version.to_string());
         item.insert("wrapped".to_owned(), AttributeValue::B(Blob::new(wrapped.into_inner())));
         item.insert("createdAt".to_owned(), text(now));
+        item.insert(RULES_OF.to_owned(), number(purpose.rules()));
         self.dynamo
             .put_item()
             .table_name(&self.control_table)
@@ -150,10 +163,45 @@ impl DataKeys {
             .map_err(|error| store_error(&what, error))?;
         let plain = opened.plaintext.ok_or_else(corrupt)?;
         let bytes = KeyBytes::take(plain.into_inner()).ok_or_else(corrupt)?;
-        Ok(DataKey { version: version.parse().map_err(|_| corrupt())?, bytes })
+        let rules =
+            if row.contains_key(RULES_OF) { items::read_number(row, RULES_OF)? } else { u64::from(FIRST_RULES) };
+        let rules = u32::try_from(rules).map_err(|_| corrupt())?;
+        Ok(DataKey { version: version.parse().map_err(|_| corrupt())?, rules, bytes })
     }
 }
 
+/// The version that must be made so that there is one for these rules; `None` if there is one. Versions of later rules, by a
+/// deployment that was rolled back since, stay and are looked up.
+fn next_version(keys: impl Iterator<Item = (u32, u32)>, rules: u32) -> Option<u32> {
+    let (versions, rules_of): (Vec<u32>, Vec<u32>) = keys.unzip();
+    (!rules_of.contains(&rules)).then(|| versions.iter().max().map_or(1, |newest| newest + 1))
+}
+
+/// The attribute that says which rules a version belongs to.
+const RULES_OF: &str = "rules";
+/// The rules of versions that do not say them.
+const FIRST_RULES: u32 = 1;
+
 fn partition(purpose: Purpose) -> String {
     format!("KEY#{}", purpose.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_made_where_none_is_for_the_rules() {
+        for (keys, rules, next) in [
+            (&[][..], 2, Some(1)),
+            (&[(1, 1)], 2, Some(2)),
+            (&[(1, 1), (2, 2)], 2, None),
+            (&[(1, 2)], 2, None),
+            // Rolled back, and forward again.
+            (&[(1, 1), (2, 2)], 1, None),
+            (&[(1, 2), (2, 3)], 4, Some(3)),
+        ] {
+            assert_eq!(next_version(keys.iter().copied(), rules), next, "{keys:?} for rules {rules}");
+        }
+    }
 }

@@ -88,7 +88,7 @@ pub struct PseudonymKeys(pub DataKeys);
 impl ReadPseudonymKeys for PseudonymKeys {
     async fn pseudonym_keys(&self) -> Result<Vec<PseudonymKey>, StoreError> {
         let keys = self.0.all(Purpose::Pseudonym).await?;
-        Ok(keys.into_iter().map(|key| PseudonymKey::new(key.version, key.bytes.lend())).collect())
+        Ok(keys.into_iter().map(|key| PseudonymKey::under_rules(key.rules, key.version, key.bytes.lend())).collect())
     }
 }
 

@@ -74,6 +74,7 @@ impl Asked {
 
 /// Whether and as how many subjects the customer is known.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Customer {
     /// Any subject at all.
     pub found: bool,
@@ -82,6 +83,13 @@ pub struct Customer {
     /// A subject has as many links as one may have: interactions may have been left unlinked, and are not in the answer.
     #[serde(skip_serializing_if = "is_false")]
     pub limited: bool,
+    /// A name that was asked is too short to be one customer's alone: what is found may be several customers'.
+    #[serde(skip_serializing_if = "is_false")]
+    pub weak: bool,
+    /// Spellings that were not asked and may be the same customer's, or another's: a Brazilian mobile number with and without its
+    /// ninth digit. Whoever knows that they are this customer's asks by them, too.
+    #[serde(skip_serializing_if = "is_none")]
+    pub other_spellings: usize,
 }
 
 /// The systems that were asked.

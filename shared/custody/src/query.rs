@@ -7,14 +7,14 @@
 use ledgerline_event::{Rejection, document};
 use ledgerline_json::{Json, Object};
 use ledgerline_privacy::instant::{Precision, Spelled, spelled};
-use ledgerline_privacy::{CallingCode, Identifier, KeyRing, Kind, Pseudonym};
+use ledgerline_privacy::{Identifier, KeyRing, Kind, Pseudonym, Region};
 use serde::de::IgnoredAny;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
 /// Longest request body that is read: 50 identifiers of 512 bytes, escaped, beside a token of 2 KiB, twice over.
 pub const BODY_BYTES: usize = 64 * 1024;
-/// Identifiers of one request. Each has up to 3 readings under each key version, all looked up in one or two batches.
+/// Identifiers of one request. Each has up to 5 readings under each key version, all looked up in one or two batches.
 pub const MAX_IDENTIFIERS: usize = 50;
 /// Entries of a page unless asked otherwise: about half a megabyte.
 pub const DEFAULT_PAGE_SIZE: usize = 500;
@@ -83,8 +83,8 @@ pub enum QueryError {
 }
 
 impl Query {
-    /// Reads a request's body. `calling_code` is where national phone numbers belong to.
-    pub fn parse(body: &[u8], calling_code: CallingCode) -> Result<Self, QueryError> {
+    /// Reads a request's body. `region` is where phone numbers belong to that say no country.
+    pub fn parse(body: &[u8], region: Region) -> Result<Self, QueryError> {
         let value = document::parse(body).map_err(|rejection| unreadable(body, rejection))?;
         // An event may hold a text that was cut through a character; a question may not rest on one.
         if value.is_damaged() {
@@ -93,12 +93,30 @@ impl Query {
         let Json::Object(body) = value else { return Err(not_an_object()) };
         only_members(&body, "The body", MEMBERS)?;
         Ok(Self {
-            who: who(&body, calling_code)?,
+            who: who(&body, region)?,
             request_type: request_type(&body)?,
             range: date_range(&body)?,
             page_size: page_size(&body)?,
             page_token: text(&body, "pageToken", "`pageToken`")?.map(str::to_owned),
         })
+    }
+
+    /// Whether a name that was asked is too short to be one customer's alone, see [`Identifier::is_weak`].
+    pub fn is_weak(&self) -> bool {
+        self.identifiers().iter().any(Identifier::is_weak)
+    }
+
+    /// How many other spellings may be the customer's that were not asked, see [`Identifier::other_spelling`].
+    pub fn other_spellings(&self) -> usize {
+        let asked = self.identifiers();
+        asked.iter().filter_map(Identifier::other_spelling).filter(|other| !asked.contains(other)).count()
+    }
+
+    fn identifiers(&self) -> &[Identifier] {
+        match &self.who {
+            Who::Identifiers(identifiers) => identifiers,
+            Who::Subject(_) | Who::Pseudonym(_) => &[],
+        }
     }
 
     /// What is to be looked up, under all versions of the key. Without any key there are no pseudonyms at all.
@@ -214,12 +232,12 @@ fn not_json(body: &[u8]) -> QueryError {
     })
 }
 
-fn who(body: &Object<'_>, calling_code: CallingCode) -> Result<Who, QueryError> {
+fn who(body: &Object<'_>, region: Region) -> Result<Who, QueryError> {
     let hash = text(body, "customerIdHash", "`customerIdHash`")?;
     let identifiers = body.get("identifiers").filter(|value| !value.is_null());
     match (hash, identifiers) {
-        (Some(hash), None) => customer(hash, calling_code),
-        (None, Some(Json::Array(list))) => identifiers_of(list, calling_code).map(Who::Identifiers),
+        (Some(hash), None) => customer(hash, region),
+        (None, Some(Json::Array(list))) => identifiers_of(list, region).map(Who::Identifiers),
         (None, Some(_)) => Err(unprocessable("`identifiers` must be an array of {\"kind\", \"value\"} objects.")),
         (Some(_), Some(_)) => Err(unprocessable("Give `customerIdHash` or `identifiers`, not both.")),
         (None, None) => Err(unprocessable("Give `customerIdHash` or `identifiers`: the request names no customer.")),
@@ -229,7 +247,7 @@ fn who(body: &Object<'_>, calling_code: CallingCode) -> Result<Who, QueryError> 
 /// A subject id and a pseudonym are ours and unmistakable. Anything else is a name given upstream, which is looked up as
 /// every kind that such a name can have without two customers sharing one by chance: a customer id or hash, and the hash
 /// of a phone, an e-mail address or an account, or an external contact's UUID, where it looks like one.
-fn customer(hash: &str, calling_code: CallingCode) -> Result<Who, QueryError> {
+fn customer(hash: &str, region: Region) -> Result<Who, QueryError> {
     let trimmed = hash.trim();
     if is_subject_id(trimmed) {
         return Ok(Who::Subject(trimmed.to_owned()));
@@ -247,7 +265,7 @@ fn customer(hash: &str, calling_code: CallingCode) -> Result<Who, QueryError> {
         (Kind::ExternalContact, is_uuid),
     ];
     let readings = kinds.into_iter().filter(|(_, fits)| *fits);
-    let all: Vec<_> = readings.filter_map(|(kind, _)| Identifier::parse(kind, trimmed, calling_code)).collect();
+    let all: Vec<_> = readings.filter_map(|(kind, _)| Identifier::parse(kind, trimmed, region)).collect();
     if all.is_empty() {
         return Err(unprocessable(
             "`customerIdHash` names nobody: give the customer's id or hash as the source sends it, a pseudonym (p1_…) or a subject id (s_…).",
@@ -256,7 +274,7 @@ fn customer(hash: &str, calling_code: CallingCode) -> Result<Who, QueryError> {
     Ok(Who::Identifiers(all))
 }
 
-fn identifiers_of(list: &[Json<'_>], calling_code: CallingCode) -> Result<Vec<Identifier>, QueryError> {
+fn identifiers_of(list: &[Json<'_>], region: Region) -> Result<Vec<Identifier>, QueryError> {
     if list.is_empty() || list.len() > MAX_IDENTIFIERS {
         return Err(unprocessable(format!("`identifiers` must hold 1 to {MAX_IDENTIFIERS} identifiers.")));
     }
@@ -273,7 +291,7 @@ fn identifiers_of(list: &[Json<'_>], calling_code: CallingCode) -> Result<Vec<Id
             return Err(unprocessable(format!("{place}.kind must be one of {}.", kinds.join(", "))));
         };
         let value = text(item, "value", &format!("{place}.value"))?.unwrap_or_default();
-        let readings = readings(kind, value, calling_code);
+        let readings = readings(kind, value, region);
         if readings.is_empty() {
             return Err(unprocessable(format!(
                 "{place}.value is not a {kind} that names anybody: check its spelling; phone numbers best begin with + and the country code."
@@ -287,19 +305,12 @@ fn identifiers_of(list: &[Json<'_>], calling_code: CallingCode) -> Result<Vec<Id
 }
 
 /// The identifiers that a value may stand for in what transform stored. A messaging address may be a phone number or an
-/// e-mail address, by its spelling. A phone number is also looked up as the messaging address that some services make of
-/// it, its digits without the plus; not the other way round, for another service's short ids look like phone numbers.
-fn readings(kind: Kind, value: &str, calling_code: CallingCode) -> Vec<Identifier> {
-    let mut all: Vec<Identifier> = Identifier::parse(kind, value, calling_code).into_iter().collect();
-    match kind {
-        Kind::Phone => {
-            let number = all.first().map(|phone| phone.value().expose_for_pseudonym().trim_start_matches('+'));
-            let address = number.and_then(|digits| Identifier::parse(Kind::MessagingAddress, digits, calling_code));
-            all.extend(address);
-        }
-        Kind::MessagingAddress => all.extend(Identifier::from_address(value, calling_code)),
-        Kind::Email | Kind::Account | Kind::ExternalContact | Kind::Agent | Kind::LineageToken => {}
-        Kind::PhoneHash | Kind::EmailHash | Kind::AccountHash | Kind::CustomerIdHash => {}
+/// e-mail address, by its spelling. A phone number is not looked up as a messaging address: another service's ids look like
+/// its digits, and are other people's.
+fn readings(kind: Kind, value: &str, region: Region) -> Vec<Identifier> {
+    let mut all: Vec<Identifier> = Identifier::parse(kind, value, region).into_iter().collect();
+    if kind == Kind::MessagingAddress {
+        all.extend(Identifier::from_address(value, region));
     }
     all
 }

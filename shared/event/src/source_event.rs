@@ -57,6 +57,8 @@ pub struct SourceEvent<'a> {
     pub native_id: Option<Cow<'a, str>>,
     /// What the event itself calls its source: native ids are one source's own.
     pub source_name: Option<&'a str>,
+    /// What the envelope calls the event's source.
+    pub envelope_source: Option<&'a str>,
     /// The source's sequence number within the record.
     pub sequence: Option<i64>,
     /// Orders events of one instant: a start before what it encloses, an end after, and the end of one session before the
@@ -194,6 +196,13 @@ pub struct Field<'a> {
     pub name: &'static str,
     /// The raw value; one that follows from others, such as a duration between two times, is the event's own.
     pub value: Stated<'a>,
+}
+
+impl SourceEvent<'_> {
+    /// What the event's source is called: by its envelope, by the event itself, by its adapter.
+    pub fn names_of_source(&self) -> impl Iterator<Item = &str> {
+        [self.envelope_source, self.source_name, Some(self.source)].into_iter().flatten()
+    }
 }
 
 impl fmt::Debug for Field<'_> {

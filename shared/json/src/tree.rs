@@ -168,6 +168,9 @@ impl fmt::Debug for Object<'_> {
     }
 }
 
+/// 2⁵³: below it every whole number is a double.
+const WHOLE_END: f64 = 9_007_199_254_740_992.0;
+
 impl Number<'_> {
     /// The number as it is written.
     pub fn lexeme(&self) -> &str {
@@ -182,6 +185,15 @@ impl Number<'_> {
     /// The number, if it is an integer that `u64` holds.
     pub fn as_u64(&self) -> Option<u64> {
         self.integer()?.parse().ok()
+    }
+
+    /// The number, if it is whole, not negative and below 2⁵³, however it is written: beyond that doubles lose digits, and what
+    /// wrote it may have.
+    pub fn as_whole(&self) -> Option<u64> {
+        let double = self.as_f64();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and within the range")]
+        let whole = (double.fract() == 0.0 && (0.0..WHOLE_END).contains(&double)).then_some(double as u64);
+        whole
     }
 
     /// The double nearest to it; finite, as the lexer refuses every other.

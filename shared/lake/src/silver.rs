@@ -57,6 +57,8 @@ pub struct Row<'a> {
     pub time_from_envelope: bool,
     /// Whether that time stated no offset and was taken as UTC.
     pub zone_assumed: bool,
+    /// Only its source's region says which country a phone number of its customer's belongs to.
+    pub country_assumed: bool,
     /// What was wrong with the event and did not keep it from being read: `damaged_text`.
     pub flaws: Option<&'static str>,
     /// The source's own number of the event within its record.

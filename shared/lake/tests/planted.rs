@@ -171,6 +171,7 @@ fn stored(event: &SourceEvent<'_>) -> Vec<String> {
         occurred_at_ms: event.occurred_at_ms,
         time_from_envelope: false,
         zone_assumed: false,
+        country_assumed: false,
         flaws: None,
         sequence: event.sequence,
         event_rank: event.rank,

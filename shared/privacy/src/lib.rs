@@ -9,17 +9,19 @@ pub mod clear;
 pub mod identifier;
 pub mod instant;
 pub mod personal;
-pub mod phone;
+mod phone;
 pub mod policy;
 pub mod pseudonym;
+pub mod region;
 // Word lists, packed by hand: one word a line would make 700 lines of them.
 #[rustfmt::skip]
 mod vocabulary;
 pub mod words;
 
 pub use clear::{Clear, View};
-pub use identifier::{CallingCode, Identifier, Kind};
+pub use identifier::{Identifier, Kind, RULES};
 pub use personal::Personal;
 pub use policy::{FieldRule, Masked, Policy, Rule, Store};
 pub use pseudonym::{EventId, EventKey, KeyRing, Pseudonym, PseudonymKey};
+pub use region::{BadRegion, BadRegions, Region, Regions};
 pub use vocabulary::MEDIA;

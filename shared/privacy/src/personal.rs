@@ -9,8 +9,8 @@
 //! fn persist(value: &impl serde::Serialize) -> String {
 //!     serde_json::to_string(value).unwrap()
 //! }
-//! use ledgerline_privacy::{CallingCode, Identifier, Kind, PseudonymKey};
-//! let caller = Identifier::parse(Kind::Phone, "tel:+15555550142", CallingCode::NANP).unwrap();
+//! use ledgerline_privacy::{Identifier, Kind, PseudonymKey, Region};
+//! let caller = Identifier::parse(Kind::Phone, "tel:+15555550142", Region::US).unwrap();
 //! let pseudonym = PseudonymKey::new(1, [7; 32]).pseudonym(&caller);
 //! assert!(persist(&pseudonym).starts_with("\"p1_"));
 //! ```

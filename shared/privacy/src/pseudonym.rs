@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::Sha256;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use crate::identifier::Identifier;
+use crate::identifier::{Identifier, RULES};
 
 /// An unwrapped key, zeroed when it is dropped.
 pub struct KeyBytes(Zeroizing<[u8; 32]>);
@@ -51,14 +51,20 @@ impl fmt::Debug for KeyBytes {
 #[derive(Clone)]
 pub struct PseudonymKey {
     version: u32,
+    rules: u32,
     prefix: String,
     mac: MacKey,
 }
 
 impl PseudonymKey {
-    /// A key of the given version; the version is part of every pseudonym made with it.
+    /// A key of the given version for today's rules; the version is part of every pseudonym made with it.
     pub fn new(version: u32, key: impl Borrow<[u8; 32]>) -> Self {
-        Self { version, prefix: format!("p{version}_"), mac: MacKey::new(key) }
+        Self::under_rules(RULES, version, key)
+    }
+
+    /// A key of the given version, for what these rules normalise, see [`RULES`].
+    pub fn under_rules(rules: u32, version: u32, key: impl Borrow<[u8; 32]>) -> Self {
+        Self { version, rules, prefix: format!("p{version}_"), mac: MacKey::new(key) }
     }
 
     /// The version that its pseudonyms carry.
@@ -206,11 +212,12 @@ impl KeyRing {
     /// A ring of at least one key; of two keys of one version the later one stays.
     pub fn new(keys: impl IntoIterator<Item = PseudonymKey>) -> Option<Self> {
         let mut older: BTreeMap<u32, PseudonymKey> = keys.into_iter().map(|key| (key.version, key)).collect();
-        let (_, newest) = older.pop_last()?;
+        let (newest, _) = older.iter().max_by_key(|(version, key)| (key.rules == RULES, **version))?;
+        let newest = older.remove(&newest.clone())?;
         Some(Self { newest, older })
     }
 
-    /// The key that new pseudonyms are made with: the highest version.
+    /// The key that new pseudonyms are made with: the highest version for today's rules, or of all if there is none.
     pub fn newest(&self) -> &PseudonymKey {
         &self.newest
     }
@@ -324,7 +331,8 @@ const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identifier::{CallingCode, Kind};
+    use crate::identifier::Kind;
+    use crate::region::Region;
 
     fn key(version: u32) -> PseudonymKey {
         let mut bytes = [0; 32];
@@ -335,7 +343,7 @@ mod tests {
     }
 
     fn identifier(kind: Kind, raw: &str) -> Identifier {
-        Identifier::parse(kind, raw, CallingCode::NANP).unwrap()
+        Identifier::parse(kind, raw, Region::US).unwrap()
     }
 
     /// Computed apart from this code, by Python: `hmac.new(bytes(range(32)), b"phone\x1f+15555550142", "sha256")`.
@@ -410,6 +418,9 @@ mod tests {
         let versions: Vec<u32> = ring.pseudonyms(&caller).iter().map(Pseudonym::version).collect();
         assert_eq!(versions, vec![10, 9, 2]);
         assert_eq!(ring.newest().version(), 10);
+        // A later version made for other rules, such as by a deployment that was rolled back, names nobody new.
+        let ring = KeyRing::new([key(9), PseudonymKey::under_rules(RULES + 1, 10, [7; 32])]).unwrap();
+        assert_eq!((ring.newest().version(), ring.pseudonyms(&caller).len()), (9, 2));
         assert!(KeyRing::new([]).is_none());
     }
 

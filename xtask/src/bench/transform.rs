@@ -9,7 +9,7 @@ use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, Plan};
 use ledgerline_lake::silver::SilverFile;
 use ledgerline_ledger::log::LogId;
-use ledgerline_privacy::{CallingCode, EventKey, KeyRing, PseudonymKey};
+use ledgerline_privacy::{EventKey, KeyRing, PseudonymKey, Region};
 use ledgerline_transform::config::{Settings, process_names};
 use ledgerline_transform::output::{self, Owned, event_order};
 use ledgerline_transform::reading::{Read, Reading};
@@ -27,7 +27,7 @@ pub(super) fn settings() -> Result<Settings, Fault> {
     Ok(Settings {
         bronze_bucket: "bench".to_owned(),
         default_org: "bench".to_owned(),
-        calling_code: CallingCode::NANP,
+        regions: Region::US.into(),
         switches: Switches::default(),
         numeric_id_sources: Vec::new(),
         claim_days: 400,

@@ -1,7 +1,7 @@
 //! Who is found, what is answered, and in which order.
 
 use ledgerline_ledger::entry::PendingEntry;
-use ledgerline_privacy::{CallingCode, Identifier, Kind};
+use ledgerline_privacy::{Identifier, Kind, Region};
 use serde_json::json;
 
 use crate::world::*;
@@ -68,7 +68,7 @@ async fn a_rotated_key_finds_what_each_version_named() {
 async fn every_way_to_name_a_customer_finds_the_same() {
     let world = World::new();
     let hash = "ab".repeat(32);
-    let customer = Identifier::parse(Kind::CustomerIdHash, &hash, CallingCode::NANP).unwrap();
+    let customer = Identifier::parse(Kind::CustomerIdHash, &hash, Region::US).unwrap();
     let subject = world.link(&customer, "acme/c-1", "10:00", "10:00").await;
     world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
     for question in [
@@ -88,7 +88,7 @@ async fn every_way_to_name_a_customer_finds_the_same() {
 #[tokio::test]
 async fn several_subjects_links_to_one_interaction_are_one_interaction() {
     let world = World::new();
-    let email = Identifier::parse(Kind::Email, "ada@example.com", CallingCode::NANP).unwrap();
+    let email = Identifier::parse(Kind::Email, "ada@example.com", Region::US).unwrap();
     world.link(&phone(PHONE), "acme/c-1", "10:00", "10:05").await;
     world.link(&email, "acme/c-1", "10:03", "10:09").await;
     world.link(&email, "acme/c-2", "11:00", "11:00").await;
@@ -169,7 +169,7 @@ async fn every_hash_made_upstream_finds_its_customer() {
     let world = World::new();
     let hash = "c0".repeat(32);
     for (kind, record, n) in [(Kind::PhoneHash, "c-1", 1), (Kind::EmailHash, "c-2", 2), (Kind::AccountHash, "c-3", 3)] {
-        let identifier = Identifier::parse(kind, &hash, CallingCode::NANP).unwrap();
+        let identifier = Identifier::parse(kind, &hash, Region::US).unwrap();
         world.link(&identifier, &format!("acme/{record}"), "10:00", "10:00").await;
         world.append(&[entry(record, "10:00", "identity.resolution", n)], 256, Stage::Indexed).await;
         let question = json!({ "identifiers": [{ "kind": kind.label(), "value": hash.to_uppercase() }] });

@@ -1,7 +1,7 @@
 //! Links that filtered lines alone made: counted, never called pending, and no way to lose an entry.
 
 use ledgerline_ledger::store::StoreError;
-use ledgerline_privacy::{CallingCode, Identifier, Kind};
+use ledgerline_privacy::{Identifier, Kind, Region};
 use serde_json::{Value, json};
 
 use crate::world::*;
@@ -70,7 +70,7 @@ async fn a_segment_indexed_between_the_reads_is_given_once() {
 
 #[tokio::test]
 async fn of_two_subjects_links_the_one_with_a_span_counts() {
-    let email = Identifier::parse(Kind::Email, "ada@example.com", CallingCode::NANP).unwrap();
+    let email = Identifier::parse(Kind::Email, "ada@example.com", Region::US).unwrap();
     for (whole, filtered) in [(phone(PHONE), email.clone()), (email.clone(), phone(PHONE))] {
         let world = World::new();
         world.link_filtered(&filtered, "acme/c-1").await;

@@ -24,7 +24,7 @@ use ledgerline_ledger::ports::{
 use ledgerline_ledger::posting::{Posting, postings};
 use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_privacy::{CallingCode, Identifier, Kind, PseudonymKey};
+use ledgerline_privacy::{Identifier, Kind, PseudonymKey, Region};
 use ledgerline_testkit::entries::pending;
 use ledgerline_testkit::fakes::calls::Calls;
 use ledgerline_testkit::fakes::control::FakeControl;
@@ -310,7 +310,7 @@ pub(crate) fn config(deployment: &str) -> Config {
         keys_table: name(),
         ledger_bucket: name(),
         data_key_id: name(),
-        calling_code: CallingCode::NANP,
+        region: Region::US,
         fan_out_cap: 5_000,
     }
 }
@@ -324,7 +324,7 @@ pub(crate) fn log() -> LogId {
 }
 
 pub(crate) fn phone(raw: &str) -> Identifier {
-    Identifier::parse(Kind::Phone, raw, CallingCode::NANP).unwrap()
+    Identifier::parse(Kind::Phone, raw, Region::US).unwrap()
 }
 
 pub(crate) fn by_phone() -> Value {

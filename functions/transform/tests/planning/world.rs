@@ -158,7 +158,7 @@ pub(crate) fn settings(fan_out_cap: u64) -> Settings {
     let config = Config {
         deployment_id: "test".into(),
         default_org: "acme".into(),
-        calling_code: "1".parse().unwrap(),
+        regions: ledgerline_privacy::Region::US.into(),
         switches: Switches::default(),
         numeric_id_sources: Vec::new(),
         control_table: String::new(),

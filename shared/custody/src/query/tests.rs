@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 
 fn parse(body: Value) -> Result<Query, QueryError> {
-    Query::parse(body.to_string().as_bytes(), CallingCode::NANP)
+    Query::parse(body.to_string().as_bytes(), Region::US)
 }
 
 fn ring(versions: &[u32]) -> KeyRing {
@@ -46,7 +46,7 @@ fn identifiers_are_normalised_and_read_as_every_kind_they_may_have() {
         query.names(Some(&ring(&[1, 2]))).pseudonyms
     };
     assert_eq!(all("phone", "(555) 555-0142"), all("PHONE", "tel:+15555550142"));
-    assert_eq!(all("phone", "+15555550142").len(), 4, "as a phone and as digits, under two keys each");
+    assert_eq!(all("phone", "+15555550142").len(), 2, "nothing but a phone, under two keys");
     assert_eq!(all("email", "Ada@Example.com "), all("email", "ada@example.com"));
     assert_eq!(all("externalContact", "abc"), all("external_contact", "abc"));
     assert_eq!(all("emailHash", "AB01"), all("email_hash", "ab01"));
@@ -54,8 +54,28 @@ fn identifiers_are_normalised_and_read_as_every_kind_they_may_have() {
     assert_eq!(all("account_hash", "ab01").len(), 2, "nothing but what was named, under two keys");
     let shared = |a: &[Pseudonym], b: &[Pseudonym]| a.iter().filter(|one| b.contains(one)).count();
     assert_eq!(shared(&all("messaging_address", "+15555550142"), &all("phone", "+15555550142")), 2);
-    assert_eq!(shared(&all("phone", "+15555550142"), &all("messaging_address", "15555550142")), 2);
+    assert_eq!(
+        shared(&all("phone", "+15555550142"), &all("messaging_address", "15555550142")),
+        0,
+        "a service's own id"
+    );
     assert_eq!(shared(&all("messaging_address", "ada@example.com"), &all("email", "ada@example.com")), 2);
+}
+
+#[test]
+fn a_query_says_what_else_its_customer_may_be_known_by() {
+    let query = |all: &[(&str, &str)]| {
+        let all: Vec<Value> = all.iter().map(|(kind, value)| json!({ "kind": kind, "value": value })).collect();
+        parse(json!({ "identifiers": all })).unwrap()
+    };
+    let (with, without) = (("phone", "+55 11 96123 4567"), ("phone", "+55 11 6123 4567"));
+    assert_eq!(query(&[with]).other_spellings(), 1);
+    assert_eq!(query(&[with, without]).other_spellings(), 0, "both are asked");
+    assert_eq!(query(&[with, ("phone", "+54 11 2345 6789")]).other_spellings(), 2);
+    assert_eq!(query(&[("email", "ada@example.com")]).other_spellings(), 0);
+    assert!(query(&[("phoneHash", "ab01")]).is_weak() && !query(&[("phone_hash", &"ab".repeat(32))]).is_weak());
+    assert!(parse(json!({ "customerIdHash": "cust_hash_9f86d08" })).unwrap().is_weak());
+    assert!(!parse(json!({ "customerIdHash": format!("s_{}", "0a".repeat(16)) })).unwrap().is_weak());
 }
 
 #[test]
@@ -150,7 +170,7 @@ fn a_member_named_twice_is_malformed_wherever_it_stands() {
         format!(r#"{{"identifiers":{one},"pageSize":1,"pageSize":2}}"#),
         format!(r#"{{"identifiers":{one},"planted":[{{"a":{{"planted":1,"planted":1}}}}]}}"#),
     ] {
-        let error = Query::parse(body.as_bytes(), CallingCode::NANP).unwrap_err();
+        let error = Query::parse(body.as_bytes(), Region::US).unwrap_err();
         let QueryError::Malformed(detail) = error else { panic!("{body}: {error}") };
         assert!(detail.contains("names a member twice"), "{body}: {detail}");
         assert!(!detail.contains("planted") && !detail.contains("identif"), "{detail}");
@@ -173,7 +193,7 @@ fn a_body_that_two_programs_read_differently_is_malformed() {
         (b"\xef\xbb\xbf{}", "not JSON"),
         (deep.as_bytes(), "nested"),
     ] {
-        let error = Query::parse(body, CallingCode::NANP).unwrap_err();
+        let error = Query::parse(body, Region::US).unwrap_err();
         let QueryError::Malformed(detail) = error else { panic!("{why}: {error}") };
         assert!(detail.contains(why) && !detail.contains("planted"), "{why}: {detail}");
     }
@@ -236,9 +256,9 @@ fn what_is_no_request_is_refused_with_the_place_and_without_the_value() {
         assert!(detail.contains(place), "{place} missing in {detail}");
         assert!(!detail.contains("secret") && !detail.contains("5550142"), "{detail}");
     }
-    let broken = Query::parse(b"{\"customerIdHash\": secret}", CallingCode::NANP).unwrap_err();
+    let broken = Query::parse(b"{\"customerIdHash\": secret}", Region::US).unwrap_err();
     assert_eq!(broken, QueryError::Malformed("The body is not JSON: the error is at line 1, column 20.".to_owned()));
-    assert!(matches!(Query::parse(b"\xff", CallingCode::NANP), Err(QueryError::Malformed(_))));
+    assert!(matches!(Query::parse(b"\xff", Region::US), Err(QueryError::Malformed(_))));
 }
 
 #[test]
@@ -312,7 +332,7 @@ proptest! {
 
     #[test]
     fn no_body_panics_or_is_repeated(body in "[ -~]{0,60}") {
-        if let Err(error) = Query::parse(body.as_bytes(), CallingCode::NANP) {
+        if let Err(error) = Query::parse(body.as_bytes(), Region::US) {
             prop_assert!(body.len() < 12 || !error.to_string().contains(&body));
         }
     }

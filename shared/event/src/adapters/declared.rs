@@ -93,6 +93,7 @@ impl<'a> Reading<'a> {
             time_from_envelope,
             native_id: self.native_id(shape, &record),
             source_name: self.source_name(),
+            envelope_source: self.source,
             sequence: self.sequence(),
             rank: 0,
             record,

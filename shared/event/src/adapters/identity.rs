@@ -1,7 +1,9 @@
 //! Whom an event is about: the customer's side alone. Hashes made upstream are identifiers of their own kinds.
 
+use std::borrow::Cow;
+
 use ledgerline_json::Json;
-use ledgerline_privacy::identifier::Kind;
+use ledgerline_privacy::identifier::{Identifier, Kind};
 use ledgerline_privacy::personal::Personal;
 
 use super::declared::Reading;
@@ -20,7 +22,7 @@ pub(super) fn identify(
     // not about an agent; the customer's own leg says it anyway.
     let consults = kind.agents_leg && shape.hook == Some(ShapeHook::GenesysTopic);
     let direction = field(event, "direction").to_owned();
-    let otherwise = address_kind(event);
+    let carried = Carried::of(event);
     for members in reading.own_and_bags() {
         for rule in &reading.catalogue.identifiers {
             let in_kind = rule.kinds.is_empty() || rule.kinds.contains(&kind_id);
@@ -29,7 +31,7 @@ pub(super) fn identify(
                 .direction
                 .is_none_or(|wanted| direction.eq_ignore_ascii_case(wanted) && !(consults && wanted == OUTBOUND));
             if in_kind && !outside && directed {
-                take(reading, members, rule, otherwise, event);
+                take(reading, members, rule, carried, event);
             }
         }
     }
@@ -37,18 +39,21 @@ pub(super) fn identify(
 
 const OUTBOUND: &str = "OUTBOUND";
 
-/// Takes what a rule's members name. `carried`: what a bare address is by what carried the event.
+/// Takes what a rule's members name.
 fn take(
     reading: &Reading<'_>,
     members: &Members<'_>,
     rule: &IdentifierRule,
-    carried: Kind,
+    carried: Carried,
     event: &mut SourceEvent<'_>,
 ) {
     for value in rule.from.iter().filter_map(|path| members.at(reading.catalogue, path)) {
         match &rule.naming {
             Naming::Kind(kind) => name(event, *kind, Some(value)),
-            Naming::Address(otherwise) => name_address(event, value, otherwise.unwrap_or(carried)),
+            Naming::Address(otherwise) => {
+                let kind = otherwise.unwrap_or(carried.kind);
+                name_address(event, value, Carried { kind, ..carried });
+            }
             Naming::Typed { id, id_type, kinds } => {
                 let Some(object) = value.as_object() else { continue };
                 let inside = Members::of(reading.catalogue, object);
@@ -64,44 +69,71 @@ fn take(
     }
 }
 
-/// Adds the identifiers in a member: a string, or each string of a list.
+/// Adds the identifiers in a member: a text or a number, or each of a list.
 fn name(event: &mut SourceEvent<'_>, kind: Kind, value: Option<&Json<'_>>) {
     match value {
-        Some(Json::String(raw)) if !raw.trim().is_empty() => {
-            let known = event.identifiers.iter().any(|(k, v)| *k == kind && v.expose_for_pseudonym() == raw);
-            if !known {
-                event.identifiers.push((kind, Personal::new(&**raw)));
-            }
-        }
         Some(Json::Array(values)) => {
-            for value in values.iter().filter(|value| value.is_string()).take(IDENTIFIERS_MAX) {
-                name(event, kind, Some(value));
+            for value in values.iter().take(IDENTIFIERS_MAX) {
+                if let Some(raw) = text_of(value) {
+                    add(event, kind, &raw);
+                }
             }
         }
-        _ => {}
+        Some(value) => {
+            if let Some(raw) = text_of(value) {
+                add(event, kind, &raw);
+            }
+        }
+        None => {}
     }
 }
 
-/// An address whose kind its spelling tells, else `otherwise`: `tel:+1…`, `sip:…`, `name@host`.
-fn name_address(event: &mut SourceEvent<'_>, value: &Json<'_>, otherwise: Kind) {
-    let Some(raw) = value.as_str() else { return };
-    let bare = raw.trim().to_ascii_lowercase();
-    let kind = if ["tel:", "sip:", "sips:", "+"].iter().any(|scheme| bare.starts_with(scheme)) {
-        Kind::Phone
-    } else if bare.contains('@') {
-        Kind::Email
-    } else {
-        otherwise
-    };
-    name(event, kind, Some(value));
+/// Adds an identifier, unless it is there.
+fn add(event: &mut SourceEvent<'_>, kind: Kind, raw: &str) {
+    let known = event.identifiers.iter().any(|(k, v)| *k == kind && v.expose_for_pseudonym() == raw);
+    if !known && !raw.trim().is_empty() {
+        event.identifiers.push((kind, Personal::new(raw)));
+    }
 }
 
-/// What a bare address is, by what carried the event: a telephone number in voice and in the messaging services whose addresses are
-/// telephone numbers.
-fn address_kind(event: &SourceEvent<'_>) -> Kind {
-    let is_one_of = |name: &str, words: &[&str]| words.iter().any(|word| field(event, name).eq_ignore_ascii_case(word));
-    let voice = is_one_of("media", &["VOICE", "CALLBACK", "PHONE", "SMS", ""]);
-    if voice || is_one_of("message_type", &["SMS", "WHATSAPP"]) { Kind::Phone } else { Kind::MessagingAddress }
+/// The text of an identifier: some systems write numbers of telephones and accounts as JSON numbers.
+fn text_of<'v>(value: &'v Json<'_>) -> Option<Cow<'v, str>> {
+    match value {
+        Json::String(text) => Some(Cow::Borrowed(text)),
+        Json::Number(number) => Some(Cow::Owned(number.as_whole()?.to_string())),
+        _ => None,
+    }
+}
+
+/// Adds an address whose kind its spelling tells, else what carried the event: `tel:+1…`, `sip:…`, `name@host`.
+fn name_address(event: &mut SourceEvent<'_>, value: &Json<'_>, carried: Carried) {
+    let Some(raw) = text_of(value) else { return };
+    let Some(kind) = Identifier::kind_of_address(&raw, carried.kind) else { return };
+    let begins_with_code = raw.trim().starts_with(|c: char| ('1'..='9').contains(&c));
+    if kind == Kind::Phone && carried.international && begins_with_code {
+        return add(event, kind, &format!("+{}", raw.trim()));
+    }
+    add(event, kind, &raw);
+}
+
+/// What a bare address is, by what carried the event.
+#[derive(Clone, Copy)]
+struct Carried {
+    /// A telephone number in voice and in the messaging services whose addresses are telephone numbers.
+    kind: Kind,
+    /// The service leaves the plus away: its numbers begin with their country's code wherever they are read.
+    international: bool,
+}
+
+impl Carried {
+    fn of(event: &SourceEvent<'_>) -> Self {
+        let is_one_of =
+            |name: &str, words: &[&str]| words.iter().any(|word| field(event, name).eq_ignore_ascii_case(word));
+        let voice = is_one_of("media", &["VOICE", "CALLBACK", "PHONE", "SMS", ""]);
+        let international = is_one_of("message_type", &["WHATSAPP", "VIBER"]);
+        let by_telephone = voice || international || is_one_of("message_type", &["SMS"]);
+        Self { kind: if by_telephone { Kind::Phone } else { Kind::MessagingAddress }, international }
+    }
 }
 
 /// The text of a field that was taken; empty if there is none.

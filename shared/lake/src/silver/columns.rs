@@ -171,6 +171,7 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::field("routing_status", Text),
     Column::field("current_value", Text),
     Column::field("previous_value", Text),
+    Column::bool("country_assumed", |row| row.country_assumed),
 ];
 
 /// Where in [`COLUMNS`] the policy's fields are, sorted by name.
@@ -207,7 +208,7 @@ mod tests {
         let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
         assert_eq!(
             (names[0], names[15], names[70], names[87], names.len()),
-            ("org", "occurred_at", "extra", "lineage_ref", 93)
+            ("org", "occurred_at", "extra", "lineage_ref", 94)
         );
         assert_eq!(names[71..73], ["contact_center_id", "queue_name"]);
     }

@@ -50,6 +50,7 @@ fn row(owned: &Owned, occurred_at_ms: i64, bronze_line: u64) -> Row<'_> {
         occurred_at_ms,
         time_from_envelope: false,
         zone_assumed: true,
+        country_assumed: true,
         flaws: None,
         sequence: None,
         event_rank: 58,
@@ -136,6 +137,7 @@ fn values_are_read_back_as_they_were_pushed() {
         ("event_rank", json!(58)),
         ("occurred_at_from", json!("own")),
         ("zone_assumed", json!(true)),
+        ("country_assumed", json!(true)),
         ("lineage_from", json!("derived")),
         ("lineage_ref", Value::Null),
     ] {
@@ -152,6 +154,7 @@ fn order_and_origin_of_a_row_are_read_back() {
     let told = Row {
         time_from_envelope: true,
         zone_assumed: false,
+        country_assumed: false,
         flaws: None,
         sequence: Some(-3),
         event_rank: u8::MAX,
@@ -163,6 +166,7 @@ fn order_and_origin_of_a_row_are_read_back() {
     for (column, first, second) in [
         ("occurred_at_from", json!("envelope"), json!("own")),
         ("zone_assumed", json!(false), json!(true)),
+        ("country_assumed", json!(false), json!(true)),
         ("source_sequence", json!(-3), Value::Null),
         ("event_rank", json!(255), json!(58)),
         ("lineage_from", json!("refused"), json!("derived")),

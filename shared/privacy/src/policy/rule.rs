@@ -3,14 +3,16 @@
 //! Invariant: a rule lets through what it describes and nothing else; no alternative lets a telephone number, a card
 //! number, an address or a person's name through as it came.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use ledgerline_json::Json;
 
 use crate::clear::Clear;
-use crate::identifier::{CallingCode, Identifier, Kind, is_uuid};
+use crate::identifier::{Identifier, Kind, is_uuid};
 use crate::instant;
 use crate::pseudonym::PseudonymKey;
+use crate::region::Region;
 use crate::vocabulary::{self, Vocabulary};
 use crate::words::is_phrase;
 
@@ -175,8 +177,13 @@ impl Form {
             Self::Bool => flag(value).map(Clear::bool),
             Self::Version => version(value.text()?),
             Self::Pseudonym(kind) => {
-                // No kind that a rule names is a phone, so the calling code plays no part.
-                let identifier = Identifier::parse(*kind, value.text()?, CallingCode::NANP)?;
+                let number = || match value {
+                    Raw::Other(Json::Number(number)) => number.as_whole().map(|whole| whole.to_string()),
+                    _ => None,
+                };
+                let text = value.text().map(Cow::Borrowed).or_else(|| number().map(Cow::Owned))?;
+                // No kind that a rule names is a phone, so the region plays no part.
+                let identifier = Identifier::parse(*kind, &text, Region::US)?;
                 Some(Clear::text(key.pseudonym(&identifier).as_str().to_owned()))
             }
             Self::List(form) => {
