@@ -5,6 +5,7 @@ use ledgerline_event::document::Rejection;
 use ledgerline_event::{LineageFrom, instant};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::bronze::{self, BronzeLine};
+use ledgerline_transform::config::Settings;
 use ledgerline_transform::output::event_order;
 use ledgerline_transform::reading::{Event, Read, Reading};
 use serde_json::{Value, json};
@@ -13,9 +14,13 @@ use crate::world::{T0, World, key, line, lines, settings};
 
 /// What becomes of these documents, received at [`T0`] and half a minute.
 fn read(raws: &[String]) -> Read {
-    let settings = settings(5000);
+    read_with(&settings(5000), raws)
+}
+
+/// The same, in a deployment of these settings.
+pub(crate) fn read_with(settings: &Settings, raws: &[String]) -> Read {
     let random = |salt: &mut [u8]| salt.fill(1);
-    let mut reading = Reading::new(&settings, ObjectId::of("bronze", "bronze/cases"), T0 + 60_000, &random);
+    let mut reading = Reading::new(settings, ObjectId::of("bronze", "bronze/cases"), T0 + 60_000, &random);
     reading.push(&lines(raws)).unwrap();
     reading.finish().unwrap()
 }
@@ -42,6 +47,11 @@ fn field(event: &Event, name: &str) -> Option<Value> {
 
 /// The documents of a report, or `None`, said loudly, where the corpus is not.
 fn case(name: &str) -> Option<Vec<String>> {
+    case_file(name, "events.ndjson")
+}
+
+/// One file of a report's.
+pub(crate) fn case_file(name: &str, file: &str) -> Option<Vec<String>> {
     #[expect(clippy::disallowed_methods, reason = "where the corpus lies is the environment's to say")]
     let corpus = std::env::var("LEDGERLINE_CORPUS");
     let Ok(corpus) = corpus else {
@@ -54,11 +64,11 @@ fn case(name: &str) -> Option<Vec<String>> {
     let folder = std::path::Path::new(&corpus).join("cases");
     let found = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
     let folder = found.into_iter().find(|path| path.file_name().unwrap().to_string_lossy().starts_with(name)).unwrap();
-    let text = std::fs::read_to_string(folder.join("events.ndjson")).unwrap();
+    let text = std::fs::read_to_string(folder.join(file)).unwrap();
     Some(text.lines().map(str::to_owned).collect())
 }
 
-fn flat(n: u32, members: Value) -> String {
+pub(crate) fn flat(n: u32, members: Value) -> String {
     let mut event =
         json!({"eventId": format!("e-{n}"), "interactionId": format!("c-{n}"), "eventType": "STATE_CHANGE"});
     event.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());

@@ -5,6 +5,7 @@ mod calls;
 mod cases;
 mod faults;
 mod filters;
+mod identity;
 mod notifications;
 mod subjects;
 mod world;
