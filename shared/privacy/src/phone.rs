@@ -40,9 +40,19 @@ pub(crate) fn normalise(raw: &str, region: Region) -> Option<Number> {
         return None;
     }
     let plans = Plans::get()?;
-    let abroad = if plus { Some(digits.as_str()) } else { digits.strip_prefix("00").filter(|rest| rest.len() >= 8) };
-    let (found, country_assumed) = match abroad {
-        Some(international) => (plans.international(international)?, false),
+    let abroad = |digits: &'_ str| match plus {
+        true => Some(digits.to_owned()),
+        false => digits.strip_prefix("00").filter(|rest| rest.len() >= 8).map(str::to_owned),
+    };
+    let (found, country_assumed) = match abroad(&digits) {
+        Some(international) => {
+            let found = plans.international(&international)?;
+            // "+44 (0)20": a zero that is dialled only inside the country. Italy's belongs to the number.
+            let without_zero =
+                || abroad(&plain_digits(&spelled.replacen("(0)", "", 1))?.1).and_then(|it| plans.international(&it));
+            let without_zero = (!found.valid && spelled.contains("(0)")).then(without_zero).flatten();
+            (without_zero.filter(|other| other.valid).unwrap_or(found), false)
+        }
         None => {
             let unprefixed = digits.starts_with(&region.calling_code()).then(|| plans.international(&digits)).flatten();
             match unprefixed.filter(|found| found.valid) {
@@ -54,7 +64,7 @@ pub(crate) fn normalise(raw: &str, region: Region) -> Option<Number> {
     // A plan strips what is dialled before a number. What it would strip of its own result is not a result.
     let stable = found.e164 == format!("+{digits}") || plans.international(&found.e164[1..])?.e164 == found.e164;
     let nanp = found.e164.strip_prefix("+1").is_none_or(is_nanp);
-    (stable && nanp).then_some(Number { e164: found.e164, country_assumed })
+    (stable && nanp && found.e164.len() > MIN_DIGITS).then_some(Number { e164: found.e164, country_assumed })
 }
 
 /// The other number that may be the same subscriber's by another spelling, of a number in its normal form: with or without
@@ -348,7 +358,8 @@ mod tests {
             ("+39 (0)6 5555 0142", "US", Some("+390655550142")),
             ("0039 06 5555 0142", "US", Some("+390655550142")),
             ("+44 (0)20 7946 0958", "IT", Some("+442079460958")),
-            ("00 1234", "DE", None),
+            ("+352 (0) 27 12 30 17", "US", Some("+35227123017")),
+            ("00 43 0000", "DE", None),
             ("5550142", "US", None),
         ] {
             assert_eq!(in_country(raw, region).as_deref(), number, "{raw} in {region}");

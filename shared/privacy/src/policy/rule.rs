@@ -296,9 +296,9 @@ const SECONDS_BELOW: f64 = 2e9;
 /// Where counts of milliseconds begin.
 const MILLISECONDS_FROM: f64 = 1e11;
 
-/// 2040-01-01. A bare number of 13 digits before it begins with 12 to 22 and is below 2.21e12: the shortest calling code of
-/// which a number has 13 digits is 225 (2.25e12). The lowest 16-digit card, 2221…, is a later microsecond.
-const NUMBERS_BEFORE_MS: i64 = 2_208_988_800_000;
+/// September 2039. A bare number of 13 digits before it begins with 12 to 21: the shortest calling code of which a number has 13
+/// digits is 225 (2.25e12). The lowest 16-digit card, 2200…, is a later microsecond.
+const NUMBERS_BEFORE_MS: i64 = 2_200_000_000_000;
 
 /// Longest list that is stored; the models' lists (skills, routing methods) have a handful.
 pub(super) const MAX_LIST: usize = 64;

@@ -1,0 +1,177 @@
+//! Whom events name: the same person in every spelling, two people never as one, and nobody where a value names nobody. The
+//! inputs of public bug reports where the corpus is, and inputs of the same kinds everywhere.
+
+use ledgerline_privacy::{Identifier, Kind, Region, Regions};
+use ledgerline_transform::config::Settings;
+use ledgerline_transform::reading::Read;
+use serde_json::{Value, json};
+
+use crate::cases::{case_file, flat, read_with};
+use crate::world::settings;
+
+fn in_region(region: &str) -> Settings {
+    Settings { regions: region.parse::<Region>().unwrap().into(), ..settings(5000) }
+}
+
+/// For each event which of these identifiers it names, by their places; what it names beside them has the place 99.
+fn named(read: &Read, identifiers: &[(Kind, &str)]) -> Vec<Vec<usize>> {
+    let settings = settings(5000);
+    let pseudonym = |(kind, value): &(Kind, &str)| {
+        let identifier = Identifier::parse(*kind, value, Region::US).unwrap();
+        settings.pseudonyms.newest().pseudonym(&identifier).as_str().to_owned()
+    };
+    let known: Vec<String> = identifiers.iter().map(pseudonym).collect();
+    let place = |at: &usize| known.iter().position(|one| *one == read.identifiers[*at][0]).unwrap_or(99);
+    read.events.iter().map(|event| event.identifiers.iter().map(place).collect()).collect()
+}
+
+fn voice(from: &str) -> Value {
+    json!({"channel": "voice", "direction": "INBOUND", "ani": from})
+}
+
+fn message(message_type: &str, from: &str) -> Value {
+    json!({"channel": "message", "messageType": message_type, "direction": "INBOUND", "addressFrom": from})
+}
+
+/// One event of each of these.
+fn each(members: &[Value]) -> Vec<String> {
+    let timed = |members: &Value| {
+        let mut members = members.clone();
+        members["timestamp"] = "2026-03-02T14:00:00.000Z".into();
+        members
+    };
+    members.iter().zip(1..).map(|(members, n)| flat(n, timed(members))).collect()
+}
+
+#[test]
+fn case_01_withheld_callers_are_nobody() {
+    let Some(raws) = case_file("01", "events.ndjson") else { return };
+    assert_eq!(named(&read_with(&settings(5000), &raws), &[]), vec![Vec::<usize>::new(); 5]);
+}
+
+#[test]
+fn case_02_a_caller_is_one_person_in_brackets_or_without_a_scheme() {
+    let Some(raws) = case_file("02", "events.ndjson") else { return };
+    assert_eq!(named(&read_with(&settings(5000), &raws), &[(Kind::Phone, "+15555550142")]), vec![vec![0]; 5]);
+}
+
+#[test]
+fn case_03_digits_of_whatsapp_begin_with_their_country() {
+    let both = [(Kind::Phone, "+14795550142"), (Kind::Phone, "+4795550142")];
+    if let Some(raws) = case_file("03", "events.ndjson") {
+        let mut named = named(&read_with(&settings(5000), &raws), &both);
+        named.sort();
+        assert_eq!(named, [[0], [1]]);
+    }
+    if let Some(raws) = case_file("03", "events-49.ndjson") {
+        assert_eq!(named(&read_with(&in_region("DE"), &raws), &[(Kind::Phone, "+15555550142")]), [[0]]);
+    }
+}
+
+#[test]
+fn case_04_a_number_behind_its_services_name_is_the_number() {
+    let Some(raws) = case_file("04", "events.ndjson") else { return };
+    assert_eq!(named(&read_with(&settings(5000), &raws), &[(Kind::Phone, "+15555550143")]), vec![vec![0]; 4]);
+}
+
+#[test]
+fn case_06_a_zero_stays_where_it_belongs_to_the_number() {
+    if let Some(raws) = case_file("06", "events.ndjson") {
+        assert_eq!(named(&read_with(&settings(5000), &raws), &[(Kind::Phone, "+390655550142")]), vec![vec![0]; 3]);
+    }
+    if let Some(raws) = case_file("06", "events-225.ndjson") {
+        let read = read_with(&in_region("CI"), &raws);
+        assert_eq!(named(&read, &[(Kind::Phone, "+2250755550142")]), [[0], [0]]);
+        assert!(read.events[1].country_assumed);
+    }
+}
+
+#[test]
+fn case_13_numbers_as_json_numbers_are_their_digits() {
+    let Some(raws) = case_file("13", "events.ndjson") else { return };
+    let both = [(Kind::Phone, "+15555550146"), (Kind::Account, "40017722")];
+    assert_eq!(named(&read_with(&settings(5000), &raws), &both), [vec![0, 1], vec![0], vec![1], vec![0]]);
+}
+
+#[test]
+fn case_15_a_hash_of_nothing_is_nobodys() {
+    let Some(raws) = case_file("15", "events.ndjson") else { return };
+    let digest = "a2b2543f392f295f75c8ae1d544d037dee4a5414a3fb6753969e2791caca5c23";
+    let named = named(&read_with(&settings(5000), &raws), &[(Kind::PhoneHash, digest)]);
+    assert_eq!(named, [vec![], vec![], vec![], vec![], vec![], vec![], vec![0], vec![0]]);
+}
+
+#[test]
+fn every_spelling_of_a_caller_is_that_caller() {
+    let spelled = [
+        voice("<sip:4155550171@198.51.100.7>;tag=7"),
+        voice("\"J. D.\" <tel:+1-415-555-0171>"),
+        voice("14155550171@carrier.example:5060"),
+        voice("sips:%2B14155550171@carrier.example;user=phone"),
+        message("WHATSAPP", "14155550171"),
+        message("whatsapp", "1 415 555 0171"),
+        message("VIBER", "14155550171"),
+        message("SMS", "sms:4155550171"),
+        json!({"channel": "message", "customerPhone": "whatsapp:+14155550171"}),
+        json!({"channel": "voice", "customerPhone": 14_155_550_171_u64}),
+        json!({"channel": "voice", "customerPhone": 1.4155550171e10}),
+        json!({"channel": "voice", "callbackNumbers": [4_155_550_171_u64, "+1 415 555 0171"]}),
+    ];
+    let caller = [(Kind::Phone, "+14155550171")];
+    let named = named(&read_with(&settings(5000), &each(&spelled)), &caller);
+    assert_eq!(named.len(), spelled.len());
+    for (event, spelled) in named.iter().zip(&spelled) {
+        assert!(!event.is_empty() && event.iter().all(|place| *place == 0), "{spelled}");
+    }
+}
+
+#[test]
+fn a_country_is_assumed_only_where_nothing_says_it_and_by_its_source() {
+    let spelled = [voice("0151 23456789"), voice("+49 151 23456789"), message("WHATSAPP", "4915123456789")];
+    let mut raws = each(&spelled);
+    raws[0] = raws[0].replacen('{', "{\"source\":\"dialer-berlin\",", 1);
+    let regions = Regions::new(Region::US, "dialer-berlin=DE").unwrap();
+    let read = read_with(&Settings { regions, ..settings(5000) }, &raws);
+    assert_eq!(named(&read, &[(Kind::Phone, "+4915123456789")]), vec![vec![0]; 3]);
+    let assumed: Vec<bool> = read.events.iter().map(|event| event.country_assumed).collect();
+    assert_eq!(assumed, [true, false, false]);
+    // Another source's is not a German number, nor any.
+    assert_eq!(named(&read_with(&settings(5000), &raws), &[])[0], Vec::<usize>::new());
+}
+
+#[test]
+fn two_people_with_like_numbers_are_two() {
+    let both = [(Kind::Phone, "+6581234567"), (Kind::Phone, "+16581234567")];
+    let read = read_with(&settings(5000), &each(&[message("WHATSAPP", "6581234567"), voice("6581234567")]));
+    assert_eq!(named(&read, &both), [[0], [1]]);
+    // A service's own ids may be anybody's digits.
+    let read = read_with(&settings(5000), &each(&[message("FACEBOOK", "4155550171")]));
+    assert_eq!(named(&read, &[(Kind::MessagingAddress, "4155550171")]), [[0]]);
+}
+
+#[test]
+fn what_stands_for_no_caller_names_nobody() {
+    let nobody = [
+        voice("unavailable@gateway.example"),
+        voice("<sip:restricted@192.0.2.9>"),
+        voice("\"Anonymous\" <sip:14155550171@anonymous.invalid>"),
+        voice("9999999999"),
+        voice("2562533"),
+        json!({"channel": "email", "customerEmail": "no-reply@example.com"}),
+        json!({"channel": "email", "customerEmail": "someone@host.invalid"}),
+        json!({"channel": "voice", "customerPhone": 0, "accountNumber": 0}),
+        json!({"channel": "voice", "accountNumber": "n/a", "customerId": "000-000"}),
+        json!({"channel": "voice", "emailHash": "da39a3ee5e6b4b0d3255bfef95601890afd80709"}),
+        json!({"channel": "voice", "accountHash": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}),
+        json!({"channel": "voice", "accountNumber": 9_007_199_254_740_993_u64}),
+        json!({"channel": "voice", "accountNumber": -7}),
+    ];
+    let read = read_with(&settings(5000), &each(&nobody));
+    for (event, nobody) in read.events.iter().zip(&nobody) {
+        assert!(event.identifiers.is_empty(), "{nobody}");
+    }
+    assert_eq!(read.events.len(), nobody.len());
+    // In an e-mail the same word may be a mailbox.
+    let mailbox = json!({"channel": "email", "direction": "INBOUND", "addressFrom": "unknown@example.com"});
+    assert_eq!(read_with(&settings(5000), &each(&[mailbox])).events[0].identifiers.len(), 1);
+}
