@@ -181,7 +181,7 @@ fn normalise_opaque(raw: &str, caseless: impl Fn(&str) -> bool) -> Option<String
     Some(if caseless(value) { value.to_ascii_lowercase() } else { value.to_owned() })
 }
 
-fn names_somebody(value: &str) -> bool {
+pub(crate) fn names_somebody(value: &str) -> bool {
     !value.is_empty()
         && value.len() <= MAX_OPAQUE_BYTES
         && !value.chars().any(char::is_control)

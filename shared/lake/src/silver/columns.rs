@@ -1,6 +1,6 @@
 //! Silver's columns: the name and type of each, and where a row has its value.
 //!
-//! Invariant: columns are only ever added. A field that the policy lets through and that is no list has one.
+//! Invariant: columns are only ever added. A field that the policy lets through and that is not a list has one.
 
 use std::sync::LazyLock;
 
@@ -31,7 +31,7 @@ pub(super) enum ColumnKind {
 
 /// Where a column's value comes from.
 pub(super) enum From {
-    /// The policy's field of the column's name.
+    /// The policy's field of the column's name, or a ref of what it masked.
     Field,
     Text(for<'r> fn(&'r Row<'_>) -> Option<&'r str>),
     Int(fn(&Row<'_>) -> Option<i64>),
@@ -171,6 +171,11 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::field("routing_status", Text),
     Column::field("current_value", Text),
     Column::field("previous_value", Text),
+    Column::field("phone_ref", Text),
+    Column::field("email_ref", Text),
+    Column::field("account_ref", Text),
+    Column::field("name_ref", Text),
+    Column::field("payment_ref", Text),
 ];
 
 /// Where in [`COLUMNS`] the policy's fields are, sorted by name.
@@ -207,9 +212,10 @@ mod tests {
         let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
         assert_eq!(
             (names[0], names[15], names[70], names[87], names.len()),
-            ("org", "occurred_at", "extra", "lineage_ref", 93)
+            ("org", "occurred_at", "extra", "lineage_ref", 98)
         );
         assert_eq!(names[71..73], ["contact_center_id", "queue_name"]);
+        assert_eq!(names[93..].to_vec(), ledgerline_privacy::Joinable::ALL.map(|what| what.column()));
     }
 
     /// Lists, and what no analysis of interactions asks for.
