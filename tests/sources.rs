@@ -6,6 +6,7 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use ledgerline_event::catalogue::built_in;
 use ledgerline_tests::access::ask;
 use ledgerline_tests::org::{Org, assert_once_and_in_order};
 use ledgerline_tests::stack::Stack;
@@ -101,12 +102,19 @@ fn every_foreign_form_is_an_entry_or_is_counted_and_found() {
     assert_once_and_in_order(&entries);
     let mut told: Vec<(String, &str)> =
         entries.iter().map(|entry| (record_of(entry), entry["type"].as_str().unwrap())).collect();
+    for (record, _) in &mut told {
+        // A user's id stands as an alias, which only the deployment's key can tell.
+        if record.starts_with("User/") {
+            assert!(!built_in().has_raw_id(record), "{record}");
+            *record = "User/x_".to_owned();
+        }
+    }
     told.sort();
     assert_eq!(
         told.iter().map(|(record, kind)| (record.as_str(), *kind)).collect::<Vec<_>>(),
         [
             ("OperationalEvent/o-1", "operational.event"),
-            ("User/u-1", "presence"),
+            ("User/x_", "presence"),
             ("i-1", "customer.end"),
             ("i-1", "user.start"),
             ("i-2", "customer.start"),

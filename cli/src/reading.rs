@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use ledgerline_event::catalogue::built_in;
 use ledgerline_ledger::checkpoint::archived_size;
 use ledgerline_ledger::entry::{Entry, Record};
 use ledgerline_ledger::log::LogId;
@@ -249,6 +250,16 @@ pub(crate) fn is_about(line: &str, record: &str) -> bool {
         })
 }
 
+/// Why nothing may be about a record of this name, if the name has the id of a person in it.
+pub(crate) fn raw_id_fault(record: &str) -> Option<Fault> {
+    built_in().has_raw_id(record).then(|| {
+        Fault::new(
+            "nothing is stored under this name: the ids of persons stand under aliases",
+            "name the record as silver's entity_type and entity_id, or the entity of an access answer, has it: <type>/x_…",
+        )
+    })
+}
+
 /// Whether a line carries this lineage token.
 pub(crate) fn has_token(line: &str, token: &str) -> bool {
     may_hold(line, token) && Entry::read(line.as_bytes()).is_ok_and(|entry| entry.lineage_token == token)
@@ -310,6 +321,16 @@ mod tests {
     fn a_name_with_a_mark_that_json_writes_otherwise_may_be_in_any_line() {
         assert!(may_hold(r#"{"lineageToken":"a\"b"}"#, "a\"b") && may_hold("{}", "a\\b"));
         assert!(may_hold(r#"{"lineageToken":"ab"}"#, "ab") && !may_hold("{}", "ab"));
+    }
+
+    #[test]
+    fn a_name_with_a_persons_own_id_is_answered_with_where_the_alias_stands_and_not_repeated() {
+        let told = raw_id_fault("User/53160ee1-1a1b-5836-889e-f11a79e65ec7").unwrap().to_string();
+        assert!(told.contains("entity_id") && !told.contains("53160ee1"), "{told}");
+        let alias = format!("User/x_{}", "0f".repeat(16));
+        for record in ["11111111-1111-4111-8111-111111111111", "Queue/q-1", "log/acme/interaction/1/0", &alias] {
+            assert!(raw_id_fault(record).is_none(), "{record}");
+        }
     }
 
     #[test]

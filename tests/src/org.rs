@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ledgerline_event::catalogue::built_in;
 use ledgerline_ledger::tree::{Edge, leaf_hash};
 use serde_json::Value;
 
@@ -142,6 +143,24 @@ pub fn assert_once_and_in_order(entries: &[Value]) {
             assert!(before <= occurred, "out of order: {before} before {occurred}");
         }
     }
+}
+
+/// The same counts with a place among its type's in place of each id that may be a person's: the ledger has an alias there, which only
+/// the deployment's keys can tell. By count, so that two lists agree if any naming of the records makes them agree.
+pub fn nameless(per_record: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let mut nameless = BTreeMap::new();
+    let mut persons: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for (record, count) in per_record {
+        match record.split_once('/') {
+            Some((kind, _)) if !built_in().is_impersonal(kind) => persons.entry(kind).or_default().push(*count),
+            _ => drop(nameless.insert(record.clone(), *count)),
+        }
+    }
+    for (kind, mut counts) in persons {
+        counts.sort_unstable();
+        nameless.extend((0..).zip(counts).map(|(place, count): (u32, u64)| (format!("{kind}/{place}"), count)));
+    }
+    nameless
 }
 
 /// How many entries each record has, by interaction id or `type/id`.

@@ -30,7 +30,7 @@ use crate::args::{DeploymentArgs, HoldCommand, HoldPlaceArgs, WhichHold};
 use crate::cloud::{Cloud, store_fault};
 use crate::context::Context;
 use crate::fault::Fault;
-use crate::reading::is_about;
+use crate::reading::{is_about, raw_id_fault};
 use crate::screen::{Mark, Screen, counted, grouped};
 
 /// Looks for the act's own segment, and how long between two: an act is committed within seconds.
@@ -195,10 +195,13 @@ fn needed(cloud: &Cloud) -> Result<BTreeSet<Place>, Fault> {
 
 fn log_of(cloud: &Cloud, record_key: &str) -> Result<LogId, Fault> {
     cloud.ask(cloud.operator.log_of(record_key))?.ok_or_else(|| {
-        Fault::new(
-            format!("{record_key} was never seen"),
-            "name the org with --org and the interaction's id, or an entity as <type>/<id>; `ledgerline trace` finds both",
-        )
+        let raw_id = record_key.split_once('/').and_then(|(_, record)| raw_id_fault(record));
+        raw_id.unwrap_or_else(|| {
+            Fault::new(
+                format!("{record_key} was never seen"),
+                "name the org with --org and the interaction's id, or an entity as <type>/<id>; `ledgerline trace` finds both",
+            )
+        })
     })
 }
 

@@ -16,7 +16,7 @@ use crate::answer::{Answer, Answered, Outcome};
 use crate::args::{FolderOption, ShowCommand, WhichEntry};
 use crate::context::{Context, moment};
 use crate::fault::Fault;
-use crate::reading::{Found, Inventory, is_about};
+use crate::reading::{Found, Inventory, is_about, raw_id_fault};
 use crate::screen::{Mark, Screen, counted, grouped};
 use crate::source::{Locks, Source, evidence_fault, log_of};
 use crate::tree::{Signature, Tree};
@@ -58,10 +58,12 @@ fn interaction(record: &str, source: &FolderOption, context: &Context) -> Answer
     source.look_at(&mut found)?;
     let entries = in_event_order(standings(found, &inventory, &source)?)?;
     if entries.is_empty() {
-        return Err(Fault::new(
-            format!("no entry is about {record:?}"),
-            "name an interaction id, or an entity as <type>/<id>; a new entry takes a minute to arrive",
-        ));
+        return Err(raw_id_fault(record).unwrap_or_else(|| {
+            Fault::new(
+                format!("no entry is about {record:?}"),
+                "name an interaction id, or an entity as <type>/<id>; a new entry takes a minute to arrive",
+            )
+        }));
     }
     Ok(Box::new(Entries { title: "INTERACTION", of: record.to_owned(), entries }))
 }

@@ -13,7 +13,7 @@ use crate::answer::{Answer, Answered, Outcome};
 use crate::args::TraceArgs;
 use crate::context::Context;
 use crate::fault::Fault;
-use crate::reading::{Found, Inventory, has_token, is_about};
+use crate::reading::{Found, Inventory, has_token, is_about, raw_id_fault};
 use crate::screen::{Mark, Screen, counted, grouped};
 use crate::source::{Locks, Source};
 
@@ -40,10 +40,12 @@ pub(super) fn run(args: &TraceArgs, context: &Context) -> Answered {
     }
     let upstream = upstream(&source, subject, &inventory, &mut records, &objects)?;
     if entries.is_empty() && upstream.iter().all(Vec::is_empty) {
-        return Err(Fault::new(
-            format!("nothing is known of {subject:?}"),
-            "name an interaction id, an entity as <type>/<id>, or a lineage token; a new event takes minutes to arrive",
-        ));
+        return Err(raw_id_fault(subject).unwrap_or_else(|| {
+            Fault::new(
+                format!("nothing is known of {subject:?}"),
+                "name an interaction id, an entity as <type>/<id>, or a lineage token; a new event takes minutes to arrive",
+            )
+        }));
     }
     let [bronze, plans, silver] = upstream;
     let told = bronze.len() + plans.len() + silver.len() > 0 || is_deployment(&source);

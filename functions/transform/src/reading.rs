@@ -14,14 +14,14 @@ use ledgerline_custody::claims::{Claim, Unclaimed, plan_claims};
 use ledgerline_event::catalogue::built_in;
 use ledgerline_event::document::{self, Rejection};
 use ledgerline_event::{
-    Context, LineageFrom, Links, Record as AboutRef, SourceEvent, adapt, content_id, instant, text_layer,
+    Context, LineageFrom, Links, Record as AboutRef, SourceEvent, adapt, content_id, instant, lineage, text_layer,
 };
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::bronze::{self, BronzeLine};
 use ledgerline_lake::plan::Counts;
 use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
 use ledgerline_ledger::log::LogId;
-use ledgerline_privacy::{Clear, Identifier, Kind, Masked, Personal, Region, View, words};
+use ledgerline_privacy::{Clear, Identifier, JoinKey, Kind, Masked, Personal, Region, View, words};
 
 use crate::Random;
 use crate::config::{PROCESS_NAME, Settings};
@@ -167,6 +167,8 @@ impl<'a> Reading<'a> {
             records: HashMap::new(),
             spelled: BTreeMap::new(),
             identifiers: BTreeMap::new(),
+            join_key: JoinKey::derived_from(settings.pseudonyms.newest()),
+            refs: Vec::new(),
             quarantine: None,
             scratch: Vec::new(),
         }))
@@ -213,6 +215,9 @@ struct Gathering<'a> {
     spelled: BTreeMap<(Kind, Region), BTreeMap<Personal, Option<(usize, bool)>>>,
     /// Identifier to its place in `read.identifiers`: its HMACs are computed once per object.
     identifiers: BTreeMap<Identifier, usize>,
+    join_key: JoinKey,
+    /// What silver keeps of each of `read.identifiers` to join rows by: the column and the ref.
+    refs: Vec<Option<(&'static str, Clear)>>,
     quarantine: Option<GzEncoder<Vec<u8>>>,
     scratch: Vec<u8>,
 }
@@ -259,14 +264,15 @@ impl Gathering<'_> {
             return Err(Rejection::ImplausibleTime);
         }
         let id = self.settings.event_key.event_id(content_id(&event, &document).as_bytes()).to_hex();
-        let about = about(&event);
+        let about = self.about(&event);
         let repeated = self.seen.contains(&id);
         let taken = if repeated { None } else { Some(self.take(number, line, &event, &id, &about)?) };
 
         let record = self.record(&event, about)?;
         match taken {
-            Some(taken) => {
+            Some(mut taken) => {
                 let (identifiers, country_assumed) = self.identifiers(&event);
+                self.add_refs(&mut taken.fields, &event, &identifiers);
                 self.read.unknown_outcomes += u64::from(event.unknown_outcome);
                 self.read.events.push(Event { record, identifiers, country_assumed, ..taken });
                 self.seen.insert(id);
@@ -279,7 +285,7 @@ impl Gathering<'_> {
     /// Counts an event that is not kept. Its record is noted and whom it names is linked, so that an erasure finds the line; nothing
     /// is claimed, since the same line may be filtered wherever it stands.
     fn filter(&mut self, filter: &'static str, event: &SourceEvent<'_>) -> Result<(), Rejection> {
-        let record = self.record(event, about(event))?;
+        let record = self.record(event, self.about(event))?;
         if event.links == Links::Create {
             let (identifiers, _) = self.identifiers(event);
             self.read.filtered_mentions.extend(identifiers.into_iter().map(|identifier| (identifier, record)));
@@ -342,7 +348,7 @@ impl Gathering<'_> {
             zone_assumed: event.zone_assumed,
             fields: plain.iter().map(|(name, value)| ((*name).to_owned(), entry_field(value))).collect(),
             masked: masked_in_entry,
-            lineage_token: event.lineage_token.to_string(),
+            lineage_token: lineage_token(event, about),
             schema_version: event.schema_version.to_string(),
             policy_version: self.settings.policy.version().to_owned(),
             source: Source { object: self.object.clone(), line: number },
@@ -387,6 +393,23 @@ impl Gathering<'_> {
         })
     }
 
+    /// Silver can be joined by whom a row names, though not by a value: the first of the customer's identifiers of each kind that has
+    /// a column, and the masked fields that the description lists. The entry's line is made by now, and has none of it.
+    fn add_refs(&self, fields: &mut Vec<(&'static str, Clear)>, event: &SourceEvent<'_>, identifiers: &[usize]) {
+        let of_customer = identifiers.iter().filter_map(|&at| self.refs[at].clone());
+        let told = built_in().joinable().filter_map(|(what, names)| {
+            let said =
+                names.iter().filter_map(|name| event.fields.iter().find(|field| field.name == *name)?.value.as_str());
+            let told = said.filter_map(|raw| self.join_key.of_text(what, raw)).next()?;
+            Some((what.column(), told))
+        });
+        for (column, value) in of_customer.chain(told) {
+            if let Err(at) = fields.binary_search_by(|(name, _)| (*name).cmp(column)) {
+                fields.insert(at, (column, value));
+            }
+        }
+    }
+
     /// Silver names the process of every interaction whose direction is known: the source's own name, or the description's. An entry
     /// has what its source said, and nothing that follows from it.
     fn name_process(&self, clear: &mut Vec<(&'static str, Clear)>, masked: &[&str]) {
@@ -396,6 +419,20 @@ impl Gathering<'_> {
         let named = self.settings.process_names.iter().find(|(of, _)| Some(*of) == direction);
         if let Some((_, name)) = named.filter(|_| !masked.contains(&PROCESS_NAME)) {
             clear.insert(place, (PROCESS_NAME, name.clone()));
+        }
+    }
+
+    /// What the event is about, as everything that is stored names it: an id that may be a person's stands as its alias.
+    fn about(&self, event: &SourceEvent<'_>) -> Record {
+        match &event.record {
+            AboutRef::Interaction(id) => Record::Interaction(id.to_string()),
+            AboutRef::Entity { kind, id } => {
+                let id = match built_in().is_impersonal(kind) {
+                    true => id.to_string(),
+                    false => self.settings.event_key.alias(&event.org, kind, id),
+                };
+                Record::Entity { kind: kind.to_string(), id }
+            }
         }
     }
 
@@ -419,6 +456,7 @@ impl Gathering<'_> {
         }
         let pseudonyms = self.settings.pseudonyms.pseudonyms(&identifier);
         let at = self.read.identifiers.len();
+        self.refs.push(self.join_key.of_identifier(&identifier));
         self.read.identifiers.push(pseudonyms.iter().map(|name| name.as_str().to_owned()).collect());
         self.identifiers.insert(identifier, at);
         at
@@ -444,11 +482,14 @@ impl Gathering<'_> {
     }
 }
 
-/// What the event is about, as the ledger names it.
-fn about(event: &SourceEvent<'_>) -> Record {
-    match &event.record {
-        AboutRef::Interaction(id) => Record::Interaction(id.to_string()),
-        AboutRef::Entity { kind, id } => Record::Entity { kind: kind.to_string(), id: id.to_string() },
+/// The event's lineage token. One that was derived from an id of a person would tell whoever guesses the id: here it is derived
+/// from the alias.
+fn lineage_token(event: &SourceEvent<'_>, about: &Record) -> String {
+    match about {
+        Record::Entity { kind, id } if event.lineage_from != LineageFrom::Source && !built_in().is_impersonal(kind) => {
+            lineage::derived_token(&format!("{kind}/{id}"))
+        }
+        _ => event.lineage_token.to_string(),
     }
 }
 

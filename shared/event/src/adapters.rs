@@ -4,7 +4,7 @@
 
 mod declared;
 mod fields;
-mod hooks;
+pub(crate) mod hooks;
 mod identity;
 mod layers;
 mod record;

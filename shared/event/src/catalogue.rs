@@ -9,12 +9,13 @@ mod format;
 mod names;
 mod pass_names;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use ledgerline_json::Json;
-use ledgerline_privacy::Policy;
 use ledgerline_privacy::identifier::Kind as IdentifierKind;
+use ledgerline_privacy::pseudonym::is_alias;
+use ledgerline_privacy::{Joinable, Policy};
 use serde_json::{Map, Value};
 
 use crate::instant;
@@ -51,6 +52,9 @@ pub struct Catalogue {
     lasting_fields: Vec<&'static str>,
     outcomes: HashMap<&'static str, Vec<(i64, &'static str)>>,
     pub(crate) identifiers: Vec<IdentifierRule>,
+    /// Types of entities whose ids name no person, each as [`plain_word`] writes it.
+    impersonal: HashSet<&'static str>,
+    joinable: Vec<(Joinable, Vec<&'static str>)>,
     pub(crate) fields: Vec<FieldDefinition>,
     pub(crate) well_known: WellKnown,
 }
@@ -86,6 +90,24 @@ impl Catalogue {
     /// What may be stored in clear, of the fields that the description names.
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// Whether the ids of entities of this type name no person, in any case and spelling of it: it is on the description's list. The
+    /// id of every other entity may be a person's.
+    pub fn is_impersonal(&self, entity_type: &str) -> bool {
+        self.impersonal.contains(plain_word(entity_type).as_str())
+    }
+
+    /// Whether a record is named `<type>/<id>` by the id that a source has for a person: where records are stored an alias stands
+    /// there.
+    pub fn has_raw_id(&self, record: &str) -> bool {
+        let raw = |(kind, id): (&str, &str)| !self.is_impersonal(kind) && !id.contains('/') && !is_alias(id);
+        record.split_once('/').is_some_and(raw)
+    }
+
+    /// The masked fields that silver has a ref of, by what they hold: of several the first that names somebody.
+    pub fn joinable(&self) -> impl Iterator<Item = (Joinable, &[&'static str])> {
+        self.joinable.iter().map(|(what, fields)| (*what, fields.as_slice()))
     }
 
     pub(crate) fn name_of(&self, key: &str) -> Option<Spelled> {
@@ -430,9 +452,19 @@ pub(crate) struct IdentifierRule {
     /// The kinds of event in which they do; none: all but the other kinds.
     pub(crate) kinds: Vec<KindId>,
     pub(crate) other_kinds: Vec<KindId>,
+    /// The types of entities whose own id is such a member's value, each as [`plain_word`] writes it.
+    pub(crate) entities: Vec<&'static str>,
 }
 
 impl IdentifierRule {
+    /// The kind of identifier that the id of such an entity is, in an event of this kind.
+    pub(crate) fn kind_of_entity(&self, entity_type: &str, kind: KindId) -> Option<IdentifierKind> {
+        let Naming::Kind(named) = self.naming else { return None };
+        let holds = (self.kinds.is_empty() || self.kinds.contains(&kind)) && !self.other_kinds.contains(&kind);
+        (holds && !self.entities.is_empty() && self.entities.contains(&plain_word(entity_type).as_str()))
+            .then_some(named)
+    }
+
     /// Whether its members are addresses: of the customer, or of whoever acted.
     pub(crate) fn names_address(&self) -> bool {
         let address = |kind: &IdentifierKind| matches!(kind, IdentifierKind::Phone | IdentifierKind::Email);

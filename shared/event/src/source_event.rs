@@ -138,7 +138,7 @@ pub enum Links {
 pub enum Record<'a> {
     /// A conversation.
     Interaction(Cow<'a, str>),
-    /// Anything else that has a type and an id.
+    /// Anything else that has a type and an id, which may be a person's: see `Catalogue::is_impersonal`.
     Entity {
         /// The entity's type.
         kind: Cow<'a, str>,
@@ -212,12 +212,12 @@ impl fmt::Debug for Field<'_> {
 }
 
 impl fmt::Debug for SourceEvent<'_> {
-    /// Ids, counts and closed words only.
+    /// Counts and closed words only: a record's id may be a person's.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SourceEvent")
             .field("source", &self.source)
             .field("event_type", &self.event_type)
-            .field("record", &self.record)
+            .field("family", &self.record.family())
             .field("occurred_at_ms", &self.occurred_at_ms)
             .field("fields", &self.fields)
             .field("identifiers", &self.identifiers.len())

@@ -203,7 +203,20 @@ fn an_audit_is_about_an_entity_and_named_by_its_own_id() {
         ("User", document["detail"]["eventBody"]["entity"]["id"].as_str().unwrap())
     );
     assert_eq!(event.native_id.as_deref(), document["detail"]["eventBody"]["id"].as_str());
-    assert!(event.identifiers.is_empty());
+    assert!(event.identifiers.is_empty(), "an agent is nobody's customer");
+    assert!(!format!("{event:?}").contains(&**id), "a user's id is personal");
+}
+
+#[test]
+fn an_audit_of_a_contact_names_the_contact_and_no_value_of_the_audit() {
+    let mut document = shape("genesys-audit.json");
+    document["detail"]["eventBody"]["entityType"] = json!("Contact");
+    document["detail"]["eventBody"]["customerPhone"] = json!("+15555550142");
+    let event = adapt(tree(&document), &CONTEXT).unwrap();
+    let id = document["detail"]["eventBody"]["entity"]["id"].as_str().unwrap();
+    let named: Vec<(Kind, &str)> =
+        event.identifiers.iter().map(|(kind, raw)| (*kind, raw.expose_for_pseudonym())).collect();
+    assert_eq!(named, [(Kind::ExternalContact, id)]);
 }
 
 #[test]

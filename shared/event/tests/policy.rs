@@ -39,7 +39,7 @@ fn policy_hash_is_pinned_to_the_version() {
     assert_eq!((policy().version(), policy().hash().as_str()), PINNED);
 }
 
-const PINNED: (&str, &str) = ("builtin-3", "ace94e61eb53e86dcb3ceeaf0e1dec238b5ec0d1f41581840a891edb230302ba");
+const PINNED: (&str, &str) = ("builtin-4", "68dd7f3f2e35b6faf4df8b98a0be1316799c746492737061c2ecf0501ab2db75");
 
 #[test]
 fn clear_values_are_normalised() {

@@ -209,7 +209,7 @@ fn normalise_opaque(raw: &str, caseless: impl Fn(&str) -> bool) -> Option<String
     Some(if caseless(value) { value.to_ascii_lowercase() } else { value.to_owned() })
 }
 
-fn names_somebody(value: &str) -> bool {
+pub(crate) fn names_somebody(value: &str) -> bool {
     value.len() <= MAX_OPAQUE_BYTES && !value.chars().any(char::is_control) && !nothing::is_nothing(value)
 }
 

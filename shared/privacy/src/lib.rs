@@ -1,13 +1,14 @@
 //! Identifiers, normalisation, pseudonyms, the masking policy: what may be stored in clear, and what stands for the rest;
 //! and instants, which events, fields and access requests read alike.
 //!
-//! Invariant: raw personal data leaves this crate only as a keyed pseudonym. It has a type of its own ([`Personal`])
+//! Invariant: raw personal data leaves this crate only as a keyed pseudonym, ref or alias. It has a type of its own ([`Personal`])
 //! that can neither be serialised nor printed, and what may be persisted has another ([`Clear`]) that only the policy
 //! makes. The crate does no I/O and holds no clock; keys arrive unwrapped from the caller and are zeroed on drop.
 
 pub mod clear;
 pub mod identifier;
 pub mod instant;
+pub mod joinable;
 pub mod personal;
 mod phone;
 pub mod policy;
@@ -20,6 +21,7 @@ pub mod words;
 
 pub use clear::{Clear, View};
 pub use identifier::{Identifier, Kind, RULES};
+pub use joinable::{JoinKey, Joinable};
 pub use personal::Personal;
 pub use policy::{FieldRule, Masked, Policy, Rule, Store};
 pub use pseudonym::{EventId, EventKey, KeyRing, Pseudonym, PseudonymKey};

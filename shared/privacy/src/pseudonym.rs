@@ -1,4 +1,4 @@
-//! Keyed names for people and events: pseudonyms, event ids, and keys derived for other uses.
+//! Keyed names for people and events: pseudonyms, event ids, aliases of records, and keys derived for other uses.
 //!
 //! Invariant: nothing here is a bare hash. A phone number has ten digits, and whoever can count to ten thousand million
 //! reverses a bare digest of it in seconds; every output is an HMAC-SHA-256 under a data key that KMS unwraps once per
@@ -8,7 +8,7 @@
 //! blocks that a short HMAC costs, on the hottest path of the product. Keys, their states and these clones are zeroed
 //! when they are dropped.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::Sha256;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use crate::identifier::{Identifier, RULES};
+use crate::identifier::{Identifier, RULES, is_uuid};
 
 /// An unwrapped key, zeroed when it is dropped.
 pub struct KeyBytes(Zeroizing<[u8; 32]>);
@@ -103,6 +103,8 @@ pub struct Label(&'static str);
 impl Label {
     /// Page tokens of the access API.
     pub const PAGE_TOKEN: Self = Self("ledgerline/page-token/v1");
+    /// Masked fields of silver that rows can be joined by.
+    pub const JOINABLE: Self = Self("ledgerline/joinable/v1");
 }
 
 /// A key for tags that this deployment checks itself.
@@ -247,7 +249,36 @@ impl EventKey {
         id.copy_from_slice(&tag[..16]);
         EventId(id)
     }
+
+    /// What stands in a record's id for the id of a person: `x_` and the first 16 bytes of HMAC-SHA-256(event key, label, then
+    /// organisation, entity type and id, each behind its length in 4 bytes), as 32 hex digits. The key never rotates, so that one
+    /// person's record stays one record; a UUID counts in any case. No content id is as long as what is hashed here.
+    pub fn alias(&self, org: &str, entity_type: &str, id: &str) -> String {
+        let id = if is_uuid(id) { Cow::Owned(id.to_ascii_lowercase()) } else { Cow::Borrowed(id) };
+        let lengths = [org, entity_type, &id].map(|part| (part.len() as u32).to_be_bytes());
+        let tag = self.0.tag(&[
+            ALIAS_LABEL,
+            &lengths[0],
+            org.as_bytes(),
+            &lengths[1],
+            entity_type.as_bytes(),
+            &lengths[2],
+            id.as_bytes(),
+        ]);
+        let mut text = String::with_capacity(ALIAS_PREFIX.len() + 32);
+        text.push_str(ALIAS_PREFIX);
+        push_hex(&mut text, &tag[..16]);
+        text
+    }
 }
+
+/// Whether a text has the form of an alias: `x_` and 32 lower-case hex digits.
+pub fn is_alias(text: &str) -> bool {
+    text.strip_prefix(ALIAS_PREFIX).is_some_and(|digits| digits.len() == 32 && digits.bytes().all(is_lower_hex))
+}
+
+const ALIAS_PREFIX: &str = "x_";
+const ALIAS_LABEL: &[u8] = b"ledgerline/alias/v1";
 
 /// An event's identity: 32 hex digits where it is written out.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -307,7 +338,7 @@ impl<'de> Deserialize<'de> for EventId {
     }
 }
 
-fn push_hex(text: &mut String, bytes: &[u8]) {
+pub(crate) fn push_hex(text: &mut String, bytes: &[u8]) {
     for byte in bytes {
         text.push(char::from(HEX_DIGITS[usize::from(byte >> 4)]));
         text.push(char::from(HEX_DIGITS[usize::from(byte & 15)]));
@@ -386,6 +417,40 @@ mod tests {
             *byte = value;
         }
         assert_eq!(EventKey::new(bytes).event_id(&[0xA5; 32]).to_hex(), "c017ca9349716df434f7ea50dde47c16");
+    }
+
+    /// In Python: `hmac.new(bytes(range(32)), b"ledgerline/alias/v1" + parts, "sha256").hexdigest()[:32]`, each part `org`, `type`,
+    /// `id` behind `struct.pack(">I", len(part))`.
+    #[test]
+    fn an_alias_is_one_for_a_person_and_another_for_each_org_type_and_id() {
+        let mut bytes = [0; 32];
+        for (byte, value) in bytes.iter_mut().zip(0..) {
+            *byte = value;
+        }
+        let key = EventKey::new(bytes);
+        let id = "53160ee1-1a1b-5836-889e-f11a79e65ec7";
+        let alias = key.alias("acme", "User", id);
+        assert_eq!(alias, "x_bd521cfab898f480791f8ca66d20fad5");
+        assert!(is_alias(&alias) && !is_alias(&alias[1..]) && !is_alias(id) && !is_alias(&alias.to_uppercase()));
+        assert_eq!(key.alias("acme", "User", &id.to_uppercase()), alias, "a UUID has no case");
+        let mut others = vec![
+            alias.clone(),
+            key.alias("beta", "User", id),
+            key.alias("acme", "Contact", id),
+            key.alias("acme", "User", &id.replace('5', "6")),
+            // What stands where must tell: the same text, cut elsewhere.
+            key.alias("acmeUs", "er", id),
+            key.alias("acme", "User5", &id[1..]),
+            key.alias("acme", "User", "jane"),
+            key.alias("acme", "User", "Jane"),
+            // An alias that a source sends is an id like any other.
+            key.alias("acme", "User", &alias),
+            EventKey::new([7; 32]).alias("acme", "User", id),
+        ];
+        let all = others.len();
+        others.sort();
+        others.dedup();
+        assert_eq!(others.len(), all);
     }
 
     /// The derived key is `hmac(key, b"ledgerline/page-token/v1")`; the tag is its HMAC over `sometoken`.

@@ -1,6 +1,6 @@
 //! Genesys audits: changes to entities that are no interaction.
 //!
-//! Invariant: the record of an audit is `entityType/entityId`; a person's name is in the entity's name, the user's
+//! Invariant: the record of an audit is `entityType/entityId`, its id a user's, a queue's, or that of a contact whom conversations name, too; a person's name is in the entity's name, the user's
 //! display and the changed values, as in the captured samples.
 
 use serde_json::{Value, json};
@@ -26,12 +26,17 @@ pub(super) fn day(
         .collect()
 }
 
+/// What an agent's id is listed as.
+const AGENT: &str = "agent";
+
 /// What changed, and on what.
 struct Change {
     service: &'static str,
     action: &'static str,
     entity_type: &'static str,
     entity_id: String,
+    /// What a person's id is listed as; empty for an id of nobody.
+    id_kind: &'static str,
     entity_name: String,
     changes: Value,
     personal: Vec<Personal>,
@@ -66,6 +71,10 @@ fn audit(centre: &Centre, dice: &mut Dice, planted: &mut Planted, at_ms: i64) ->
         let place = Place { record: &record, topic: "audit", pointer: personal.pointer, resolves: false };
         planted.note(personal.kind, &personal.value, &personal.written, &place);
     }
+    let ids = [(change.id_kind, change.entity_id.as_str(), "/entity/id"), (AGENT, by.id.as_str(), "/userId")];
+    for (kind, id, pointer) in ids.into_iter().filter(|(kind, ..)| !kind.is_empty()) {
+        planted.note(kind, id, id, &Place { record: &record, topic: "audit", pointer, resolves: false });
+    }
     planted.count(&record, "audit");
     let body = Body::default()
         .with("id", dice.uuid())
@@ -93,6 +102,7 @@ fn presence(centre: &Centre, dice: &mut Dice) -> Change {
         action: "Update",
         entity_type: "UserPresence",
         entity_id: agent.id.clone(),
+        id_kind: AGENT,
         entity_name: agent.name.clone(),
         changes: json!([{"property": "PRESENCE", "oldValues": [old], "newValues": [new]}]),
         personal: vec![Personal::new("name", &agent.name, "/entity/name")],
@@ -106,6 +116,7 @@ fn user(centre: &Centre, dice: &mut Dice) -> Change {
         action: "Update",
         entity_type: "User",
         entity_id: agent.id.clone(),
+        id_kind: AGENT,
         entity_name: agent.name.clone(),
         changes: json!([{"property": "email", "oldValues": [], "newValues": [agent.email]}]),
         personal: vec![
@@ -122,6 +133,7 @@ fn queue(centre: &Centre, dice: &mut Dice) -> Change {
         action: "Update",
         entity_type: "Queue",
         entity_id: queue.id.clone(),
+        id_kind: "",
         entity_name: queue.name.to_owned(),
         changes: json!([{"property": "acwTimeoutMs", "oldValues": ["30000"], "newValues": ["45000"]}]),
         personal: Vec::new(),
@@ -130,13 +142,15 @@ fn queue(centre: &Centre, dice: &mut Dice) -> Change {
 
 fn contact(centre: &Centre, dice: &mut Dice) -> Change {
     let caller = centre.caller(dice);
+    // Of somebody whom no conversation has referred to yet.
+    let unknown = dice.uuid();
     let national = super::conversation::national(&caller.phone).to_owned();
     Change {
         service: "ExternalContacts",
         action: "Update",
         entity_type: "Contact",
-        // A contact record that no conversation has referred to yet.
-        entity_id: dice.uuid(),
+        entity_id: caller.external_contact.clone().unwrap_or(unknown),
+        id_kind: "externalContact",
         entity_name: caller.name.clone(),
         changes: json!([
             {"property": "cellPhone", "oldValues": [], "newValues": [national]},

@@ -20,7 +20,7 @@ pub struct Planted {
     pub org: String,
     /// What was sent.
     pub counts: Counts,
-    /// Distinct events of every interaction (by conversation id) and entity (`type/id`).
+    /// Distinct events of every interaction (by conversation id) and entity (`type/id`, as the source has it).
     pub per_record: BTreeMap<String, u64>,
     /// Distinct events by topic; those without an envelope by their shape, as silver names its source.
     pub per_topic: BTreeMap<String, u64>,
@@ -56,7 +56,7 @@ pub struct Counts {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Identifier {
-    /// phone, email, name, account, card, externalContact, ip, cvv, pin; of the guides' shapes also ssn, password,
+    /// phone, email, name, account, card, externalContact, agent, ip, cvv, pin; of the guides' shapes also ssn, password,
     /// payment_token, customer_id_hash, phone_hash, email_hash, account_hash.
     pub kind: &'static str,
     /// The value in its canonical form.

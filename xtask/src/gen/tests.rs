@@ -99,7 +99,7 @@ fn every_planted_value_is_in_the_traffic_and_in_its_place() {
     let traffic = generate(&busy(13));
     let text: String = traffic.records.iter().map(|r| String::from_utf8_lossy(r).into_owned()).collect();
     let kinds: BTreeSet<_> = traffic.planted.identifiers.iter().map(|i| i.kind).collect();
-    let expected = ["account", "card", "cvv", "email", "externalContact", "ip", "name", "phone", "pin"];
+    let expected = ["account", "agent", "card", "cvv", "email", "externalContact", "ip", "name", "phone", "pin"];
     assert_eq!(kinds, BTreeSet::from(expected));
     for identifier in &traffic.planted.identifiers {
         for needle in &identifier.needles {
@@ -115,12 +115,21 @@ fn every_planted_value_is_in_the_traffic_and_in_its_place() {
         "customer.start:/callbackUserName",
         "customer.start:/subject",
         "audit:/entity/name",
+        "audit:/entity/id",
         "audit:/userDisplay",
         "transcription:/transcripts/*/alternatives/*/transcript",
         "attributes:/attributes/ callback number",
     ] {
         assert!(traffic.planted.identifiers.iter().any(|i| i.places.contains(place)), "nothing planted at {place}");
     }
+}
+
+#[test]
+fn contacts_are_named_by_conversations_and_audits_alike() {
+    let traffic = generate(&GenArgs::calm(400, 2, date!(2026 - 03 - 02)));
+    let contacts = traffic.planted.identifiers.iter().filter(|i| i.kind == "externalContact");
+    let both = contacts.filter(|i| i.places.contains("audit:/entity/id") && !i.resolves.is_empty());
+    assert!(both.count() > 2, "an access by a contact's id finds calls and audits");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Who is found, what is answered, and in which order.
 
-use ledgerline_ledger::entry::PendingEntry;
+use ledgerline_ledger::entry::{PendingEntry, Record};
 use ledgerline_privacy::{Identifier, Kind, Region};
 use serde_json::json;
 
@@ -49,6 +49,23 @@ async fn before_the_first_event_nobody_is_known_and_the_key_is_found_once_it_is_
     assert_eq!(given(&answer), [("c-1".to_owned(), vec![1])]);
     world.ask(by_phone()).await;
     assert_eq!(world.keys.opened(), 3, "keys that are there are opened once");
+}
+
+#[tokio::test]
+async fn an_audit_about_a_contact_is_found_by_the_contacts_id_and_named_by_its_alias() {
+    let world = World::new();
+    let (id, alias) = ("cd68e249-e098-5dc9-9073-5e6b8a2b8180", format!("x_{}", "0f".repeat(16)));
+    let contact = Identifier::parse(Kind::ExternalContact, id, Region::US).unwrap();
+    world.link(&contact, &format!("acme/Contact/{alias}"), "10:00", "10:00").await;
+    let record = Record::Entity { kind: "Contact".to_owned(), id: alias.clone() };
+    let audit = PendingEntry { record, ..entry("c-1", "10:00", "audit", 1) };
+    world.append(&[audit], 256, Stage::Indexed).await;
+    let by_contact = json!({ "identifiers": [{ "kind": "external_contact", "value": id.to_uppercase() }] });
+    let (status, answer) = world.ask(by_contact).await;
+    assert_eq!((status, &answer["complete"]), (200, &json!(true)), "{answer}");
+    let found = answer["interactions"].as_array().unwrap();
+    assert_eq!((found.len(), &found[0]["entity"]), (1, &json!({ "type": "Contact", "id": alias })));
+    assert!(!answer.to_string().contains(id));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Transform against strict fakes: redeliveries, duplicates, faults, and what lies in the stores afterwards.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod aliases;
 mod calls;
 mod cases;
 mod faults;

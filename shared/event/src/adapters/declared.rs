@@ -113,6 +113,7 @@ impl<'a> Reading<'a> {
         let duration =
             |name: &str| event.fields.iter().find(|field| field.name == name).and_then(|field| whole(&field.value));
         event.rank = kind.rank_in_time(self.catalogue.lasted_ms(duration));
+        record::identify_entity(self.catalogue, kind_id, &mut event);
         if shape.identify {
             identify(&self, shape, (kind_id, kind), &mut event);
         }

@@ -17,9 +17,12 @@ pub(super) fn is_aws_service(reading: &Reading<'_>) -> bool {
     reading.source.is_some_and(head::is_aws_service)
 }
 
+/// The type of the entity that an AWS service is.
+pub(crate) const AWS_SERVICE: &str = "aws-service";
+
 pub(super) fn aws_service<'a>(reading: &Reading<'a>) -> Result<Record<'a>, Rejection> {
     let id = reading.source.filter(|source| is_record_id(source)).ok_or(Rejection::NoRecord)?;
-    Ok(Record::Entity { kind: Cow::Borrowed("aws-service"), id: Cow::Borrowed(id) })
+    Ok(Record::Entity { kind: Cow::Borrowed(AWS_SERVICE), id: Cow::Borrowed(id) })
 }
 
 /// The bus gives every event of a service an id, and that id again whenever it delivers the event again: here the envelope is

@@ -5,9 +5,17 @@ use std::borrow::Cow;
 use super::declared::{Reading, text};
 use super::layers::Members;
 use super::{entity_kind, refusal_of_id};
-use crate::catalogue::{NameId, Shape, Way};
+use crate::catalogue::{Catalogue, KindId, NameId, Shape, Way};
 use crate::document::Rejection;
-use crate::source_event::Record;
+use crate::source_event::{Record, SourceEvent};
+use ledgerline_privacy::Personal;
+
+/// Takes the record's own id as an identifier where the description says that it names a customer: that of a contact, say.
+pub(super) fn identify_entity(catalogue: &Catalogue, kind: KindId, event: &mut SourceEvent<'_>) {
+    let Record::Entity { kind: entity, id } = &event.record else { return };
+    let named = catalogue.identifiers.iter().filter_map(|rule| rule.kind_of_entity(entity, kind));
+    event.identifiers.extend(named.map(|named| (named, Personal::new(&**id))));
+}
 
 /// Whether anything names a record by the names that all shapes share, usable or not.
 pub(super) fn is_named(reading: &Reading<'_>) -> bool {

@@ -1,11 +1,11 @@
 //! From a description as it is written to one that can be looked things up in.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ledgerline_json::Json;
-use ledgerline_privacy::PseudonymKey;
 use ledgerline_privacy::identifier::Kind as IdentifierKind;
 use ledgerline_privacy::policy::{FieldRule, Policy, Rule, Store};
+use ledgerline_privacy::{Joinable, PseudonymKey};
 
 use super::format::{self, Description, LookUp, SessionPart};
 use super::names::{KeyTable, NameId, Spelled, spellings};
@@ -14,6 +14,7 @@ use super::{
     LayerId, MemberPath, MemberUse, Naming, Prefix, Presence, Refinement, Shape, SharedNames, Topic, Way, WellKnown,
     When, pass_names, plain_word, row_begins_ms,
 };
+use crate::adapters::{entity_kind, hooks};
 use crate::source_event::Lifecycle;
 
 pub(super) type Compiled<T> = Result<T, DescriptionError>;
@@ -47,6 +48,7 @@ pub(super) fn compile(json: &str) -> Compiled<Catalogue> {
     }
     let identifiers = said.identifier.iter().map(|rule| compiler.identifier(rule, &mut names));
     let identifiers = identifiers.collect::<Compiled<Vec<IdentifierRule>>>()?;
+    let impersonal = impersonal(&said.entities.impersonal, &identifiers)?;
     let refinements = said.refine.iter().map(|refine| compiler.refinement(refine, &kinds, &mut names));
     let refinements = refinements.collect::<Compiled<Vec<Refinement>>>()?;
     let not_events = said.not_event.iter().map(|what| names.presence(&what.all, &what.any)).collect();
@@ -55,6 +57,7 @@ pub(super) fn compile(json: &str) -> Compiled<Catalogue> {
     let pass = pass_names::compile(&said)?;
     let policy = policy(&said)?;
     says_what_it_stores(&said, &policy)?;
+    let joinable = joinable(&said)?;
     let prefixes = prefixes(&said, &kind_ids)?;
     let of_entities = |shape: &&Shape| shape.record.iter().any(|way| matches!(way, Way::InTopic { .. }));
     let entity_topics =
@@ -81,6 +84,8 @@ pub(super) fn compile(json: &str) -> Compiled<Catalogue> {
         lasting_fields,
         outcomes: outcomes(&said.outcome)?,
         identifiers,
+        impersonal,
+        joinable,
         fields,
     })
 }
@@ -313,6 +318,7 @@ impl Compiler<'_> {
             direction: rule.direction.as_deref().map(leak),
             kinds: kinds(&rule.kinds)?,
             other_kinds: kinds(&rule.other_kinds)?,
+            entities: entity_words(&rule.entities)?,
         })
     }
 }
@@ -421,6 +427,46 @@ fn words(kinds: &[format::Kind]) -> Compiled<HashMap<&'static str, KindId>> {
         }
     }
     Ok(words)
+}
+
+/// Types of entities as they are looked up. A type that no event can have would be without effect.
+fn entity_words(types: &[String]) -> Compiled<Vec<&'static str>> {
+    let word = |name: &String| match entity_kind(name) == name || hooks::AWS_SERVICE == name {
+        true => Ok(leak(&plain_word(name))),
+        false => {
+            Err(wrong(format!("no event is about an entity of the type {name:?}: not all of it is in the word list")))
+        }
+    };
+    types.iter().map(word).collect()
+}
+
+fn impersonal(types: &[String], identifiers: &[IdentifierRule]) -> Compiled<HashSet<&'static str>> {
+    let mut words = HashSet::new();
+    for (word, name) in entity_words(types)?.into_iter().zip(types) {
+        if !words.insert(word) {
+            return Err(wrong(format!("the entity {name:?} stands twice")));
+        }
+        if identifiers.iter().any(|rule| rule.entities.contains(&word)) {
+            return Err(wrong(format!("the entity {name:?} is impersonal, and its id names a customer")));
+        }
+    }
+    Ok(words)
+}
+
+/// The fields that silver has a ref of, by what they hold.
+fn joinable(said: &Description) -> Compiled<Vec<(Joinable, Vec<&'static str>)>> {
+    let of = |(label, names): (&String, &Vec<String>)| {
+        let what = [Joinable::Name, Joinable::Payment].into_iter().find(|what| what.label() == label);
+        let what = what.ok_or_else(|| wrong(format!("[refs] has {label:?}; known are name and payment")))?;
+        for name in names {
+            let sealed = |field: &&format::Field| field.name == *name && field.rule.is_none() && field.store.is_none();
+            if !said.field.iter().any(|field| sealed(&field)) {
+                return Err(wrong(format!("[refs] has {name:?}, which is not the name of a masked field")));
+            }
+        }
+        Ok((what, leaked(names)))
+    };
+    said.refs.iter().map(of).collect()
 }
 
 /// Longest first, so that `callback` is not taken for a `call`.

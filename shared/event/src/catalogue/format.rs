@@ -29,6 +29,9 @@ pub(super) struct Description {
     #[serde(default)]
     pub(super) process_names: BTreeMap<String, String>,
     pub(super) sessions: Sessions,
+    pub(super) entities: Entities,
+    #[serde(default)]
+    pub(super) refs: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     pub(super) outcome: Vec<Outcome>,
     pub(super) identifier: Vec<Identifier>,
@@ -302,6 +305,13 @@ pub(super) struct Sessions {
     pub(super) lasting_by: Vec<String>,
 }
 
+/// What the ids of entities are.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Entities {
+    pub(super) impersonal: Vec<String>,
+}
+
 /// What sources call an outcome.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -323,6 +333,8 @@ pub(super) struct Identifier {
     pub(super) kinds: Vec<String>,
     #[serde(default)]
     pub(super) other_kinds: Vec<String>,
+    #[serde(default)]
+    pub(super) entities: Vec<String>,
     #[serde(default)]
     pub(super) id: Vec<String>,
     #[serde(default)]

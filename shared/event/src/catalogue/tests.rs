@@ -16,7 +16,7 @@ fn description() -> Value {
 fn the_compiled_in_form_is_the_one_for_people() {
     let compiled = description().to_string();
     assert!(BUILT_IN == compiled, "run `cargo run -p ledgerline-event --example catalogue`");
-    assert_eq!(Catalogue::read(&compiled).unwrap().version(), "builtin-3");
+    assert_eq!(Catalogue::read(&compiled).unwrap().version(), "builtin-4");
 }
 
 /// The description with one of its parts changed.
@@ -51,12 +51,56 @@ fn a_description_that_contradicts_itself_says_where() {
         ("/identifier/0/kind", json!("hashes"), "has the kind \"hashes\", which there is not"),
         ("/names/interaction", json!(["conversationId", "conversation_id"]), "is a spelling of both"),
         ("/sessions/lasting_by", json!(["tookMs"]), "\"tookMs\" of [sessions] is a member of no field"),
+        ("/entities/impersonal", json!(["Queue", "queue"]), "the entity \"queue\" stands twice"),
+        ("/entities/impersonal", json!(["Contact"]), "\"Contact\" is impersonal, and its id names a customer"),
+        ("/entities/impersonal", json!(["Zaborowska"]), "no event is about an entity of the type \"Zaborowska\""),
+        ("/refs/phone", json!(["ani"]), "[refs] has \"phone\"; known are name and payment"),
+        ("/refs/name", json!(["media"]), "[refs] has \"media\", which is not the name of a masked field"),
+        ("/refs/payment", json!(["ssn"]), "[refs] has \"ssn\", which is not the name of a masked field"),
         ("/bag/0", json!({"key": "customFields", "tokens": true}), "unknown field `tokens`"),
     ] {
         let error = changed(pointer, value.clone()).err().unwrap_or_default();
         assert!(error.contains(said), "{pointer} {value}: {error}");
     }
     assert!(Catalogue::read("[]").is_err());
+}
+
+#[test]
+fn the_ids_of_entities_are_persons_unless_their_type_is_listed() {
+    // Every type that a shape of the description gives to a record by itself.
+    let of_shapes = description()["shape"].as_array().unwrap().clone();
+    let ways = of_shapes.iter().flat_map(|shape| shape["record"].as_array().cloned().unwrap_or_default());
+    let types: BTreeSet<String> = ways.filter_map(|way| Some(way["entity"].as_str()?.to_owned())).collect();
+    assert_eq!(types, BTreeSet::from(["Audit", "OperationalEvent", "Queue", "User"].map(str::to_owned)));
+    for name in
+        ["Audit", "OperationalEvent", "Queue", "aws-service", "WrapupCode", "wrapup_code", "Division", "Role", "Survey"]
+    {
+        assert!(built_in().is_impersonal(name), "{name}");
+    }
+    for name in [
+        "User",
+        "Users",
+        "AuthUser",
+        "Agent",
+        "Contact",
+        "ExternalContact",
+        "Customer",
+        "UserPresence",
+        "Row",
+        "DID",
+        "Other",
+        "",
+        "Queues",
+    ] {
+        assert!(!built_in().is_impersonal(name), "{name}");
+    }
+    let listed = description()["entities"]["impersonal"].as_array().unwrap().clone();
+    for name in listed.iter().map(|name| name.as_str().unwrap()) {
+        assert!(built_in().is_impersonal(name), "{name}");
+        let person = ["user", "agent", "person", "customer", "employee", "caller", "participant", "recipient"];
+        assert!(!person.iter().any(|word| name.to_ascii_lowercase().contains(word)), "{name} may be somebody");
+    }
+    assert!(built_in().has_raw_id("User/u-1") && !built_in().has_raw_id("Queue/q-1") && !built_in().has_raw_id("c-1"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Silver's columns: the name and type of each, and where a row has its value.
 //!
-//! Invariant: columns are only ever added. A field that the policy lets through and that is no list has one.
+//! Invariant: columns are only ever added. A field that the policy lets through and that is not a list has one.
 
 use std::sync::LazyLock;
 
@@ -31,7 +31,7 @@ pub(super) enum ColumnKind {
 
 /// Where a column's value comes from.
 pub(super) enum From {
-    /// The policy's field of the column's name.
+    /// The policy's field of the column's name, or a ref of what it masked.
     Field,
     Text(for<'r> fn(&'r Row<'_>) -> Option<&'r str>),
     Int(fn(&Row<'_>) -> Option<i64>),
@@ -172,6 +172,11 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::field("current_value", Text),
     Column::field("previous_value", Text),
     Column::bool("country_assumed", |row| row.country_assumed),
+    Column::field("phone_ref", Text),
+    Column::field("email_ref", Text),
+    Column::field("account_ref", Text),
+    Column::field("name_ref", Text),
+    Column::field("payment_ref", Text),
 ];
 
 /// Where in [`COLUMNS`] the policy's fields are, sorted by name.
@@ -208,9 +213,10 @@ mod tests {
         let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
         assert_eq!(
             (names[0], names[15], names[70], names[87], names.len()),
-            ("org", "occurred_at", "extra", "lineage_ref", 94)
+            ("org", "occurred_at", "extra", "lineage_ref", 99)
         );
         assert_eq!(names[71..73], ["contact_center_id", "queue_name"]);
+        assert_eq!(names[94..].to_vec(), ledgerline_privacy::Joinable::ALL.map(|what| what.column()));
     }
 
     /// Lists, and what no analysis of interactions asks for.

@@ -22,6 +22,7 @@ import pyarrow.parquet
 
 import turns
 
+PERSONAL = {"Contact", "User", "UserPresence"}
 EVENT_KEY, PSEUDONYM_KEY = b"\x08" * 32, b"\x07" * 32
 POLICY = "plain-1"
 PREFIX = "v2.detail.events.conversation.{id}."
@@ -132,6 +133,8 @@ def identifiers(body, event_type):
         found["external_contact", body["externalContactId"]] = None
     for raw in body.get("conversationExternalContactIds", ()):
         found["external_contact", raw] = None
+    if body.get("entityType") == "Contact":
+        found["external_contact", body["entity"]["id"]] = None
     if "outboundContactId" in body:
         found["account", body["outboundContactId"]] = None
     attributes = body.get("attributes")
@@ -262,7 +265,10 @@ def record_of(body):
     interaction = body.get("conversationId")
     if interaction:
         return interaction, None, None
-    return None, body["entityType"], body["entity"]["id"]
+    entity_type, entity_id = body["entityType"], body["entity"]["id"]
+    if entity_type in PERSONAL:
+        entity_id = "x_" + hmac.digest(EVENT_KEY, f"{entity_type}\x1f{entity_id.lower()}".encode(), "sha256").hex()[:32]
+    return None, entity_type, entity_id
 
 
 def audit_line(json, event):
