@@ -15,6 +15,7 @@ use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use ledgerline_custody::access::FindSubjects as _;
 use ledgerline_custody::answer::{Answer, Asked, Customer, Systems};
 use ledgerline_custody::page::{Cursor, TOKEN_TTL_MS, TokenKey};
+use ledgerline_custody::planned::{ReadPlanned as _, is_behind};
 use ledgerline_custody::query::{Query, Who, instant};
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::store::{Failure, StoreError};
@@ -72,13 +73,19 @@ async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &Request<'_>) ->
     let query = Query::parse(&body, dsar.config.calling_code)?;
     let keys = dsar.keys.get(dsar.ports.keys(), &dsar.config.deployment, now_ms).await?;
     let cursor = cursor(&query, keys.as_deref(), now_ms)?;
+    // Before anything is looked up: what is planned meanwhile may be found, what was planned before must be.
+    let (as_of_ms, missing_before) = match &cursor {
+        Some(cursor) => (cursor.as_of_ms, cursor.missing),
+        None => {
+            let through_ms = dsar.ports.heads().planned_through().await?;
+            (through_ms, is_behind(through_ms, now_ms, &query.range))
+        }
+    };
     let (subjects, links): (Vec<String>, Vec<u64>) =
         subjects(&dsar.ports, &query, keys.as_deref()).await?.into_iter().unzip();
     // At the cap transform refuses new links, and nothing is kept of those: there may be some.
     let limited = links.iter().any(|links| *links >= dsar.config.fan_out_cap);
 
-    let as_of_ms = cursor.as_ref().map_or(now_ms, |cursor| cursor.as_of_ms);
-    let missing_before = cursor.as_ref().is_some_and(|cursor| cursor.missing);
     let start = cursor.map(|cursor| cursor.position);
     let Gathered { interactions, filtered, reads, missing, next } =
         gather::page(&dsar.ports, &query, &subjects, start).await?;
@@ -99,7 +106,7 @@ async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &Request<'_>) ->
         }
     };
     Ok(Answer {
-        as_of: instant(as_of_ms).unwrap_or_default(),
+        as_of: as_of_ms.and_then(instant),
         complete: !missing,
         request: Asked::of(query.request_type, &query.range),
         customer: Customer { found: !subjects.is_empty(), subjects: subjects.len(), limited },
@@ -152,6 +159,7 @@ fn log_answer(request_id: &str, answer: &Answer, body_bytes: usize) {
         entries = answer.interactions.iter().map(|one| one.entries()).sum::<usize>(),
         reads = answer.systems.ledger.asked,
         reads_failed = answer.systems.ledger.failed,
+        as_of = answer.as_of,
         complete = answer.complete,
         more = answer.next_page_token.is_some(),
         body_bytes,

@@ -125,8 +125,8 @@ pub async fn handle<P: Ports, C: Clock>(
     let mut summary = Summary::default();
     let names = guarded("list", "", &mut summary, async { Ok(ports.logs().logs().await?) }).await;
     let names = turned(names.unwrap_or_default(), clock.now_ms());
-    let [planned, logs, bronze] = [PLANNED_ENDS_AT, LOGS_END_AT, BRONZE_ENDS_AT].map(|percent| run.part(percent));
-    let unplanned = guarded("planned", "", &mut summary, planned.note_planned()).await;
+    let (logs, bronze) = (run.part(LOGS_END_AT), run.part(BRONZE_ENDS_AT));
+    let unplanned = guarded("planned", "", &mut summary, run.part(PLANNED_ENDS_AT).note_planned()).await;
     summary.unplanned = unplanned.unwrap_or_default();
     let mut passed_over: BTreeSet<&LogId> = BTreeSet::new();
     for log in &names {

@@ -29,7 +29,7 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
         let read = loaded.as_ref().and_then(|loaded| Planning::read(&loaded.bytes));
         let mut state = read.unwrap_or_else(|| Planning::since(before, now_ms));
         if self.has_time() && state.begin(now_ms) {
-            self.look_at_unplanned(&mut state).await?;
+            self.look_at_unplanned(&mut state, now_ms).await?;
             self.list_unseen(&mut state).await?;
             let through_ms = state.through_ms();
             // The row first: it is true whether or not the state is kept, and a step back must not wait for the next run.
@@ -49,14 +49,14 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
     }
 
     /// Takes off what was planned since, and, of the oldest, what was removed.
-    async fn look_at_unplanned(&self, state: &mut Planning) -> Result<(), SweepError> {
+    async fn look_at_unplanned(&self, state: &mut Planning, now_ms: i64) -> Result<(), SweepError> {
         for objects in state.open().chunks(ROWS_AT_ONCE) {
             if !self.has_time() {
                 return Ok(());
             }
             self.judge_planned(state, objects).await?;
         }
-        let old = state.maybe_gone(CALLS_AT_ONCE, self.now_ms());
+        let old = state.maybe_gone(CALLS_AT_ONCE, now_ms);
         let found = try_join_all(old.iter().map(|object| self.ports.bronze().page(&object.key, ""))).await?;
         for (object, found) in old.iter().zip(found) {
             if found.iter().all(|one| one.key != object.key) {
