@@ -1,7 +1,7 @@
 //! Answers data subject access requests from the ledger: `POST /api/v1/compliance/dsar/audit-trail`.
 //!
-//! Invariant: nothing that the caller typed is logged or sent back; an answer that misses anything says so; a customer
-//! who was never seen gets the same answer as one of whom nothing is left: empty and complete. The function reads and
+//! Invariant: nothing that the caller typed is logged or sent back; an answer that misses anything, or may, says so; a
+//! customer who was never seen gets the same answer as one of whom nothing is left: empty, and as complete. The function reads and
 //! writes nothing. Left out: who may ask (the API's key and usage plan; scopes come with the authorizer).
 
 mod config;
