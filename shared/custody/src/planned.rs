@@ -229,6 +229,7 @@ mod tests {
     fn the_moment_is_the_listings_beginning_or_the_oldest_unplanned_objects() {
         let mut state = Planning::since(None, NOW_MS);
         assert_eq!(state.through_ms(), NOW_MS - WINDOW_MS);
+        assert_eq!(Planning::since(Some(7), NOW_MS).through_ms(), 7, "the row remembers what no window shows");
         let (a, b) = (object("a", NOW_MS - 7 * MINUTE_MS), object("b", NOW_MS - 3 * MINUTE_MS));
         let both = [a.clone(), b.clone()];
         list(&mut state, NOW_MS, &both, &[]);
