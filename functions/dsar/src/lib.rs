@@ -1,8 +1,8 @@
 //! Answers data subject access requests from the ledger: `POST /api/v1/compliance/dsar/audit-trail`.
 //!
 //! Invariant: nothing that the caller typed is logged or sent back; an answer that misses anything, or may, says so; a
-//! customer who was never seen gets the same answer as one of whom nothing is left: empty, and as complete. The function reads and
-//! writes nothing. Left out: who may ask (the API's key and usage plan; scopes come with the authorizer).
+//! customer who was never seen gets the same answer as one of whom nothing is left: empty, and as complete. The function
+//! reads and writes nothing. Left out: who may ask (the API's key and usage plan; scopes come with the authorizer).
 
 mod config;
 mod gather;
@@ -71,15 +71,16 @@ pub async fn handle<P: Ports>(dsar: &Dsar<P>, clock: &impl Clock, payload: &str)
 async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &Request<'_>) -> Result<Answer, Problem> {
     let body = request.body()?;
     let query = Query::parse(&body, dsar.config.calling_code)?;
+    // Before anything is looked up: what was planned by then must be found, what is planned meanwhile may be.
+    let through_ms = match query.page_token {
+        None => dsar.ports.heads().planned_through().await?,
+        Some(_) => None,
+    };
     let keys = dsar.keys.get(dsar.ports.keys(), &dsar.config.deployment, now_ms).await?;
     let cursor = cursor(&query, keys.as_deref(), now_ms)?;
-    // Before anything is looked up: what is planned meanwhile may be found, what was planned before must be.
     let (as_of_ms, missing_before) = match &cursor {
         Some(cursor) => (cursor.as_of_ms, cursor.missing),
-        None => {
-            let through_ms = dsar.ports.heads().planned_through().await?;
-            (through_ms, is_behind(through_ms, now_ms, &query.range))
-        }
+        None => (through_ms, is_behind(through_ms, now_ms, &query.range)),
     };
     let (subjects, links): (Vec<String>, Vec<u64>) =
         subjects(&dsar.ports, &query, keys.as_deref()).await?.into_iter().unzip();
