@@ -1,8 +1,8 @@
 //! Answers data subject access requests from the ledger: `POST /api/v1/compliance/dsar/audit-trail`.
 //!
-//! Invariant: nothing that the caller typed is logged or sent back; an answer that misses anything says so; a customer
-//! who was never seen gets the same answer as one of whom nothing is left: empty and complete. The function reads and
-//! writes nothing. Left out: who may ask (the API's key and usage plan; scopes come with the authorizer).
+//! Invariant: nothing that the caller typed is logged or sent back; an answer that misses anything, or may, says so; a
+//! customer who was never seen gets the same answer as one of whom nothing is left: empty, and as complete. The function
+//! reads and writes nothing. Left out: who may ask (the API's key and usage plan; scopes come with the authorizer).
 
 mod config;
 mod gather;
@@ -15,6 +15,7 @@ use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use ledgerline_custody::access::FindSubjects as _;
 use ledgerline_custody::answer::{Answer, Asked, Customer, Systems};
 use ledgerline_custody::page::{Cursor, TOKEN_TTL_MS, TokenKey};
+use ledgerline_custody::planned::{ReadPlanned as _, is_behind};
 use ledgerline_custody::query::{Query, Who, instant};
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::store::{Failure, StoreError};
@@ -70,15 +71,22 @@ pub async fn handle<P: Ports>(dsar: &Dsar<P>, clock: &impl Clock, payload: &str)
 async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &Request<'_>) -> Result<Answer, Problem> {
     let body = request.body()?;
     let query = Query::parse(&body, dsar.config.region)?;
+    // Before anything is looked up: what was planned by then must be found, what is planned meanwhile may be.
+    let through_ms = match query.page_token {
+        None => dsar.ports.heads().planned_through().await?,
+        Some(_) => None,
+    };
     let keys = dsar.keys.get(dsar.ports.keys(), &dsar.config.deployment, now_ms).await?;
     let cursor = cursor(&query, keys.as_deref(), now_ms)?;
+    let (as_of_ms, missing_before) = match &cursor {
+        Some(cursor) => (cursor.as_of_ms, cursor.missing),
+        None => (through_ms, is_behind(through_ms, now_ms, &query.range)),
+    };
     let (subjects, links): (Vec<String>, Vec<u64>) =
         subjects(&dsar.ports, &query, keys.as_deref()).await?.into_iter().unzip();
     // At the cap transform refuses new links, and nothing is kept of those: there may be some.
     let limited = links.iter().any(|links| *links >= dsar.config.fan_out_cap);
 
-    let as_of_ms = cursor.as_ref().map_or(now_ms, |cursor| cursor.as_of_ms);
-    let missing_before = cursor.as_ref().is_some_and(|cursor| cursor.missing);
     let start = cursor.map(|cursor| cursor.position);
     let Gathered { interactions, filtered, reads, missing, next } =
         gather::page(&dsar.ports, &query, &subjects, start).await?;
@@ -99,7 +107,7 @@ async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &Request<'_>) ->
         }
     };
     Ok(Answer {
-        as_of: instant(as_of_ms).unwrap_or_default(),
+        as_of: as_of_ms.and_then(instant),
         complete: !missing,
         request: Asked::of(query.request_type, &query.range),
         customer: Customer {
@@ -158,6 +166,7 @@ fn log_answer(request_id: &str, answer: &Answer, body_bytes: usize) {
         entries = answer.interactions.iter().map(|one| one.entries()).sum::<usize>(),
         reads = answer.systems.ledger.asked,
         reads_failed = answer.systems.ledger.failed,
+        as_of = answer.as_of,
         complete = answer.complete,
         more = answer.next_page_token.is_some(),
         body_bytes,

@@ -1,6 +1,7 @@
 //! What the function may do: read. Each port is one permission of its policy.
 
 use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPins, ReadPostings, ReadPseudonymKeys};
+use ledgerline_custody::planned::ReadPlanned;
 use ledgerline_ledger::ports::{ReadHead, ReadSegment};
 
 /// The stores of an access request.
@@ -11,8 +12,8 @@ pub trait Ports: Sync {
     type Subjects: FindSubjects + ReadLinks + Sync;
     /// The index table.
     type Postings: ReadPins + ReadPostings + Sync;
-    /// The heads in the control table.
-    type Heads: ReadHead + Sync;
+    /// The heads in the control table, and how far bronze is planned.
+    type Heads: ReadHead + ReadPlanned + Sync;
     /// The ledger bucket.
     type Ledger: ReadSegment + Sync;
 
@@ -22,7 +23,7 @@ pub trait Ports: Sync {
     fn subjects(&self) -> &Self::Subjects;
     /// Log pins and postings.
     fn postings(&self) -> &Self::Postings;
-    /// Heads.
+    /// Heads, and how far bronze is planned.
     fn heads(&self) -> &Self::Heads;
     /// Segments.
     fn ledger(&self) -> &Self::Ledger;
@@ -48,7 +49,7 @@ where
     K: ReadPseudonymKeys + Sync,
     S: FindSubjects + ReadLinks + Sync,
     I: ReadPins + ReadPostings + Sync,
-    H: ReadHead + Sync,
+    H: ReadHead + ReadPlanned + Sync,
     L: ReadSegment + Sync,
 {
     type Keys = K;

@@ -24,7 +24,7 @@ use crate::{CALLS_AT_ONCE, Run, Summary};
 /// The state's key.
 pub const STATE_KEY: &str = "sweep/bronze.json";
 /// Rows read at once: one call of DynamoDB's.
-const ROWS_AT_ONCE: usize = 100;
+pub(crate) const ROWS_AT_ONCE: usize = 100;
 
 /// What was brought back.
 #[derive(Debug, Clone, Copy, Default)]

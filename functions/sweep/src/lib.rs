@@ -1,12 +1,13 @@
 //! Finishes what was left open, brings back what was forgotten, seals what is complete, prunes what has expired.
 //!
-//! Four parts, each independent of the others: one that fails does not stop the rest, and the next run, a minute later,
+//! Five parts, each independent of the others: one that fails does not stop the rest, and the next run, a minute later,
 //! takes it up again.
 //!
-//! 1. [`logs`]: heads that are not indexed, not published or not signed, by the same code as audit-write's.
-//! 2. [`bronze`]: objects that nobody planned, chunks that nobody committed.
-//! 3. [`follow`]: complete interactions get their seal; audit triggers lengthen locks.
-//! 4. [`prune`]: expired segments go, after an entry that a signed checkpoint covers.
+//! 1. [`planned`]: how far bronze is planned, which access answers say.
+//! 2. [`logs`]: heads that are not indexed, not published or not signed, by the same code as audit-write's.
+//! 3. [`bronze`]: objects that nobody planned, chunks that nobody committed.
+//! 4. [`follow`]: complete interactions get their seal; audit triggers lengthen locks.
+//! 5. [`prune`]: expired segments go, after an entry that a signed checkpoint covers.
 //!
 //! Invariant: everything that is written can be written again, by this run, the next one or another at the same time,
 //! without a difference. Own state is a cursor and what is open behind it; lost, it is built again from the evidence.
@@ -30,6 +31,7 @@ pub mod config;
 pub mod error;
 pub mod follow;
 pub mod logs;
+pub mod planned;
 pub mod ports;
 pub mod prune;
 pub mod records;
@@ -40,9 +42,10 @@ use ports::Ports;
 
 /// A run ends by itself after this long, so that the schedule's next one does not meet it.
 const RUN_MS: i64 = 50_000;
-/// What share of a run, in percent from its start, the parts before it may have used up when each must end: signing comes
-/// first, and neither it nor a long list of open objects may keep interactions from being sealed. What a part does not
+/// What share of a run, in percent from its start, the parts before it may have used up when each must end: how far bronze is
+/// planned is told first, which takes a second unless bronze grew in a leap; then comes signing, and neither it nor a long list of open objects may keep interactions from being sealed. What a part does not
 /// reach is the next run's.
+const PLANNED_ENDS_AT: i64 = 15;
 const LOGS_END_AT: i64 = 40;
 const BRONZE_ENDS_AT: i64 = 65;
 /// The same within a log that is followed: catching up may not keep what is due from being sealed, nor seals the expired
@@ -65,6 +68,8 @@ pub struct Summary {
     pub published: u64,
     /// Checkpoints signed.
     pub signed: u64,
+    /// Bronze objects that are listed and not planned.
+    pub unplanned: u64,
     /// Bronze objects looked at.
     pub objects: u64,
     /// Notifications sent again.
@@ -121,6 +126,8 @@ pub async fn handle<P: Ports, C: Clock>(
     let names = guarded("list", "", &mut summary, async { Ok(ports.logs().logs().await?) }).await;
     let names = turned(names.unwrap_or_default(), clock.now_ms());
     let (logs, bronze) = (run.part(LOGS_END_AT), run.part(BRONZE_ENDS_AT));
+    let unplanned = guarded("planned", "", &mut summary, run.part(PLANNED_ENDS_AT).note_planned()).await;
+    summary.unplanned = unplanned.unwrap_or_default();
     let mut passed_over: BTreeSet<&LogId> = BTreeSet::new();
     for log in &names {
         if !logs.has_time() {

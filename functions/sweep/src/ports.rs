@@ -2,6 +2,7 @@
 
 use ledgerline_custody::access::ReadPostings;
 use ledgerline_custody::acts::{NoteAct, Random};
+use ledgerline_custody::planned::KeepPlanned;
 use ledgerline_custody::publication;
 use ledgerline_custody::reconciliation::{ListActs, ListBronze, NotifyBronze, PointerBacklog, SweepRows};
 use ledgerline_custody::retention::{DeleteExpired, ForgetPostings, InspectVersion, LengthenLock};
@@ -17,6 +18,8 @@ use ledgerline_ledger::ports::{
 pub trait Ports: publication::Ports {
     /// The control table's list of logs.
     type Logs: ListLogs + Sync;
+    /// The control table's row of how far bronze is planned.
+    type Planned: KeepPlanned + Sync;
     /// The control table's rows of bronze objects and acts.
     type Rows: ObjectRows + NoteAct + ListActs + SweepRows + Sync;
     /// The ledger's bucket, beyond publication: what lies in it, what protects it, what may go.
@@ -36,6 +39,8 @@ pub trait Ports: publication::Ports {
 
     /// Names of logs.
     fn logs(&self) -> &Self::Logs;
+    /// How far bronze is planned.
+    fn planned(&self) -> &Self::Planned;
     /// Rows of objects.
     fn rows(&self) -> &Self::Rows;
     /// Segments' versions.
@@ -61,7 +66,7 @@ pub type OwnedRandom = Box<dyn Fn(&mut [u8]) + Send + Sync>;
 
 /// The stores as `main` or a test wires them up.
 pub struct Wired<Control, Rows, Ledger, Evidence, Index, Entries, Plans, States, Bronze, Notices, Pointers, Signer> {
-    /// Heads, and the list of logs.
+    /// Heads, the list of logs, and how far bronze is planned.
     pub control: Control,
     /// Rows of objects.
     pub rows: Rows,
@@ -121,7 +126,7 @@ where
 
 impl<C, R, L, V, I, E, P, S, B, N, Q, K> Ports for Wired<C, R, L, V, I, E, P, S, B, N, Q, K>
 where
-    C: ReadHead + FinishSegments + SigningTurns + ListLogs + Sync,
+    C: ReadHead + FinishSegments + SigningTurns + ListLogs + KeepPlanned + Sync,
     R: ObjectRows + NoteAct + ListActs + SweepRows + Sync,
     L: ReadSegment + Tiles + Checkpoints + Sync,
     V: ListSegments + InspectVersion + LengthenLock + DeleteExpired + Sync,
@@ -135,6 +140,7 @@ where
     K: Sign + Sync,
 {
     type Logs = C;
+    type Planned = C;
     type Rows = R;
     type Evidence = V;
     type Entries = E;
@@ -145,6 +151,10 @@ where
     type Pointers = Q;
 
     fn logs(&self) -> &C {
+        &self.control
+    }
+
+    fn planned(&self) -> &C {
         &self.control
     }
 

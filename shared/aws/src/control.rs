@@ -22,8 +22,8 @@ use crate::items::{self, Item, number, text};
 /// The control table.
 #[derive(Clone, Debug)]
 pub struct ControlTable {
-    client: Client,
-    table: String,
+    pub(crate) client: Client,
+    pub(crate) table: String,
 }
 
 impl ControlTable {

@@ -24,9 +24,10 @@ pub const MAX_FAULTS: usize = 100;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
-    /// Everything committed by this moment is in the answer, all pages together.
-    pub as_of: String,
-    /// Nothing was missing up to the end of this page.
+    /// Every event that lay in bronze before this moment is in the answer, all pages together, or its interaction is
+    /// marked pending; null while nobody knows such a moment.
+    pub as_of: Option<String>,
+    /// Nothing was missing up to the end of this page, and `as_of` is fresh or lies behind the range.
     pub complete: bool,
     /// What was asked, as it was understood.
     pub request: Asked,

@@ -8,6 +8,7 @@ pub mod committed;
 pub mod derivation;
 pub mod order;
 pub mod page;
+pub mod planned;
 pub mod publication;
 pub mod query;
 pub mod reconciliation;

@@ -33,19 +33,19 @@ pub const WINDOW_MS: i64 = 4 * DAY_MS;
 pub const LATE_AFTER_HOURS_MAX: i64 = 200;
 /// How long after its partition was chosen an object may be written: the stream gathers for a quarter of an hour, and tries
 /// again for a day.
-const WRITTEN_AFTER_MS: i64 = DAY_MS;
+pub(crate) const WRITTEN_AFTER_MS: i64 = DAY_MS;
 /// Messages in a queue from which on nothing is added to it: what is missing is most likely among them.
 pub const BACKLOG_MAX: u64 = 1_000;
 /// The pause before an object's next turn doubles from [`PATIENCE_MS`] up to 16 hours: what no retry helps gets
 /// eleven of them within the window, not 192.
 const DOUBLINGS_MAX: u32 = 5;
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+pub(crate) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const VERSION: u32 = 2;
 /// The partitions' families by occurrence.
-const FAMILIES: [&str; 2] = ["interaction", "entity"];
+pub(crate) const FAMILIES: [&str; 2] = ["interaction", "entity"];
 /// The families by arrival.
-const ARRIVALS: [&str; 2] = ["late", "unsorted"];
+pub(crate) const ARRIVALS: [&str; 2] = ["late", "unsorted"];
 
 /// An object in bronze, or an act, whose key begins with [`KEY_PREFIX`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -314,12 +314,9 @@ impl Reconciling {
     /// Notes that all that is due of a page was looked at.
     pub fn took_page(&mut self, page: &[BronzeObject]) {
         let places = self.places().len();
-        let Some((place, after)) = &mut self.at else { return };
-        match page.last().filter(|_| page.len() >= PAGE) {
-            Some(last) => after.clone_from(&last.key),
-            None => (*place, *after) = (*place + 1, String::new()),
-        }
-        if *place >= places {
+        let Some(at) = &mut self.at else { return };
+        go_on(at, page);
+        if at.0 >= places {
             self.at = None;
             self.looked_to_ms = self.looked_to_ms.max(self.pass_began_ms - PATIENCE_MS);
         }
@@ -353,7 +350,16 @@ impl Reconciling {
     }
 }
 
-fn prefix(family: &str, at_ms: i64) -> String {
+/// Moves a place's number and the last key behind a page: to the next place behind a page that is not full.
+pub(crate) fn go_on(at: &mut (usize, String), page: &[BronzeObject]) {
+    match page.last().filter(|_| page.len() >= PAGE) {
+        Some(last) => at.1.clone_from(&last.key),
+        None => *at = (at.0 + 1, String::new()),
+    }
+}
+
+/// Where the objects of a family's day lie.
+pub(crate) fn prefix(family: &str, at_ms: i64) -> String {
     let day = instant::to_rfc3339(at_ms);
     let (year, month, day) = (&day[..4], &day[5..7], &day[8..10]);
     format!("{BRONZE}event_type={family}/year={year}/month={month}/day={day}/")

@@ -25,7 +25,7 @@ async fn an_unknown_customer_is_an_empty_complete_answer_of_the_same_shape() {
         assert_eq!(
             answer,
             json!({
-                "asOf": "2026-03-02T14:00:00.350Z", "complete": true,
+                "asOf": "2026-03-02T13:59:00.350Z", "complete": true,
                 "request": { "requestType": "ACCESS", "dateRange": {} },
                 "customer": { "found": false, "subjects": 0 },
                 "systems": { "ledger": { "asked": 0, "answered": 0, "failed": 0 } },

@@ -169,7 +169,7 @@ async fn a_head_that_contradicts_itself_is_named() {
 
 #[tokio::test]
 async fn a_table_that_does_not_answer_fails_the_request() {
-    for table in ["identifiers", "states", "links", "head", "postings"] {
+    for table in ["planned", "identifiers", "states", "links", "head", "postings"] {
         let world = one().await;
         world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
         for (error, status) in [
@@ -193,5 +193,9 @@ async fn an_answer_costs_few_calls() {
     world.calls.reset();
     world.ask(by_phone()).await;
     let calls = world.calls.by_name();
-    assert_eq!((calls["dynamodb:GetItem"], calls["s3:GetObject"]), (1, 1), "one head, one member: {calls:?}");
+    assert_eq!(
+        (calls["dynamodb:GetItem"], calls["s3:GetObject"]),
+        (2, 1),
+        "how far bronze is planned, one head, one member: {calls:?}"
+    );
 }

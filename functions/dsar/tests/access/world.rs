@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use aws_lambda_events::encodings::Body;
 use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPins, ReadPostings};
 use ledgerline_custody::claims::PinLogs as _;
+use ledgerline_custody::planned::ReadPlanned;
 use ledgerline_custody::subjects::{Link, LinkWrite, Span, SubjectRef, SubjectWrite, Subjects as _};
 use ledgerline_dsar::{Config, Dsar, PATH, Stores, handle};
 use ledgerline_lambda::clock::FixedClock;
@@ -37,6 +38,8 @@ use serde_json::{Value, json};
 
 /// The hour that all tests ask in: 2026-03-02T14:00:00.350Z.
 pub(crate) const NOW_MS: i64 = 1_772_460_000_350;
+/// How far bronze is planned in all of them: a minute before.
+pub(crate) const THROUGH_MS: i64 = NOW_MS - 60_000;
 /// Planted: it must never be seen again.
 pub(crate) const PHONE: &str = "+15555550142";
 const OBJECT: &str = "0123456789abcdef0123456789abcdef";
@@ -148,6 +151,13 @@ impl ReadHead for Heads {
     }
 }
 
+impl ReadPlanned for Heads {
+    async fn planned_through(&self) -> Result<Option<i64>, StoreError> {
+        self.trips.check("planned")?;
+        self.control.planned_through().await
+    }
+}
+
 type Ports = Stores<FakePseudonymKeys, Tripped<FakeKeys>, Tripped<FakeIndex>, Heads, Tripped<FakeLedgerBucket>>;
 
 pub(crate) struct World {
@@ -170,11 +180,12 @@ impl World {
         world
     }
 
-    /// A deployment that has seen nothing.
+    /// A deployment that has seen nothing but sweep.
     pub(crate) fn empty() -> Self {
         captured();
         let calls = Calls::default();
         let control = FakeControl::new(Faults::none(), calls.clone());
+        control.set_planned_through(Some(THROUGH_MS));
         let index = FakeIndex::new(Faults::none(), calls.clone());
         let subjects = FakeKeys::new(Faults::none(), calls.clone());
         let bucket = FakeLedgerBucket::new(Faults::none(), calls.clone(), 0);

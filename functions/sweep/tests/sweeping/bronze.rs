@@ -101,7 +101,7 @@ async fn transform_takes_up_an_object_that_had_a_turn() {
 
 #[tokio::test]
 async fn every_write_of_a_notification_may_fail() {
-    matrix(3, forgotten, |world, case| async move {
+    matrix(5, forgotten, |world, case| async move {
         // Struck after the turn was taken, the object waits for its next one.
         world.pass(HOUR_MS);
         world.run().await;
@@ -126,7 +126,7 @@ async fn only_the_missing_chunks_are_pointed_at_again() {
 
 #[tokio::test]
 async fn every_write_of_a_resending_may_fail() {
-    matrix(3, half_sent, |world, case| async move {
+    matrix(5, half_sent, |world, case| async move {
         world.pass(HOUR_MS);
         world.run().await;
         world.settle().await;

@@ -29,7 +29,7 @@ async fn every_write_of_finishing_a_log_may_fail() {
         world.append_all(false).await;
         world
     };
-    matrix(6, prepare, |world, case| async move {
+    matrix(8, prepare, |world, case| async move {
         world.pass(11_000);
         world.settle().await;
         let found = world.check().await.unwrap_or_else(|problems| panic!("{case}: {problems:?}"));

@@ -3,6 +3,7 @@
 
 mod bronze;
 mod logs;
+mod planned;
 mod pruning;
 mod sealing;
 mod world;
