@@ -1,6 +1,7 @@
 //! The function's configuration: read once, checked whole, before the first message.
 
 use ledgerline_aws::data_keys::{DataKeys, Purpose};
+use ledgerline_custody::own::{self, BadItems, OwnItem, OwnList};
 use ledgerline_event::catalogue::{Switches, built_in};
 use ledgerline_event::instant;
 use ledgerline_json::Json;
@@ -18,6 +19,8 @@ pub struct Config {
     pub default_org: String,
     /// Where national telephone numbers belong to.
     pub calling_code: CallingCode,
+    /// The company's own numbers, addresses and domains, in every org.
+    pub own_numbers: Vec<OwnItem>,
     /// What is filtered beside what always is.
     pub switches: Switches,
     /// The sources whose records may have long numbers for ids.
@@ -62,6 +65,10 @@ impl Config {
             );
             CallingCode::NANP
         });
+        let own_numbers = own::parse_list(&env.text_or("OWN_NUMBERS", ""), calling_code).unwrap_or_else(|bad| {
+            env.reject("OWN_NUMBERS", &format!("has {bad}"), BadItems::REMEDY);
+            Vec::new()
+        });
         let state_changes_only = env.flag("STATE_CHANGES_ONLY", false);
         let switches = Switches::new(state_changes_only, &env.text_or("KEEP_MEDIA", "")).unwrap_or_else(|error| {
             env.reject("KEEP_MEDIA", &error.to_string(), "set media by comma, such as VOICE,CHAT,EMAIL, or nothing");
@@ -75,6 +82,7 @@ impl Config {
             deployment_id: env.text("DEPLOYMENT_ID"),
             default_org,
             calling_code,
+            own_numbers,
             control_table: env.text("CONTROL_TABLE"),
             index_table: env.text("INDEX_TABLE"),
             keys_table: env.text("KEYS_TABLE"),
@@ -97,6 +105,7 @@ impl Config {
             bronze_bucket: self.bronze_bucket.clone(),
             default_org: self.default_org.clone(),
             calling_code: self.calling_code,
+            own_numbers: OwnList::of(&self.own_numbers, Some(&pseudonyms)),
             switches: self.switches.clone(),
             numeric_id_sources: self.numeric_id_sources.clone(),
             claim_days: self.claim_days,
@@ -162,6 +171,8 @@ pub struct Settings {
     pub default_org: String,
     /// Where national telephone numbers belong to.
     pub calling_code: CallingCode,
+    /// The company's own numbers, addresses and domains, in every org.
+    pub own_numbers: OwnList,
     /// What is filtered beside what always is.
     pub switches: Switches,
     /// The sources whose records may have long numbers for ids.
@@ -207,6 +218,7 @@ mod tests {
             "CLAIM_DAYS"
             | "FAN_OUT_CAP"
             | "DEFAULT_CALLING_CODE"
+            | "OWN_NUMBERS"
             | "STATE_CHANGES_ONLY"
             | "KEEP_MEDIA"
             | "NUMERIC_ID_SOURCES" => None,
@@ -226,6 +238,7 @@ mod tests {
         for (name, value, remedy) in [
             ("DEFAULT_ORG", "a/b", "1 to 64 of"),
             ("DEFAULT_CALLING_CODE", "0", "one to three digits"),
+            ("OWN_NUMBERS", "example.com,12", "item 2: not a phone number"),
             ("CLAIM_DAYS", "7", "30 to 3650"),
             ("FAN_OUT_CAP", "none", "1 to 1000000"),
             ("STATE_CHANGES_ONLY", "yes", "true or false"),

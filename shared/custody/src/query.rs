@@ -289,7 +289,7 @@ fn identifiers_of(list: &[Json<'_>], calling_code: CallingCode) -> Result<Vec<Id
 /// The identifiers that a value may stand for in what transform stored. A messaging address may be a phone number or an
 /// e-mail address, by its spelling. A phone number is also looked up as the messaging address that some services make of
 /// it, its digits without the plus; not the other way round, for another service's short ids look like phone numbers.
-fn readings(kind: Kind, value: &str, calling_code: CallingCode) -> Vec<Identifier> {
+pub(crate) fn readings(kind: Kind, value: &str, calling_code: CallingCode) -> Vec<Identifier> {
     let mut all: Vec<Identifier> = Identifier::parse(kind, value, calling_code).into_iter().collect();
     match kind {
         Kind::Phone => {
