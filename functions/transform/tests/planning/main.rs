@@ -6,5 +6,6 @@ mod cases;
 mod faults;
 mod filters;
 mod notifications;
+mod own;
 mod subjects;
 mod world;
