@@ -1,7 +1,8 @@
 //! What the function may do: read. Each port is one permission of its policy.
 
 use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPins, ReadPostings, ReadPseudonymKeys};
-use ledgerline_ledger::ports::{ReadHead, ReadSegment};
+use ledgerline_custody::own::{OwnLists, ReadOwn};
+use ledgerline_ledger::ports::{ListLogs, ReadHead, ReadSegment};
 
 /// The stores of an access request.
 pub trait Ports: Sync {
@@ -11,8 +12,10 @@ pub trait Ports: Sync {
     type Subjects: FindSubjects + ReadLinks + Sync;
     /// The index table.
     type Postings: ReadPins + ReadPostings + Sync;
-    /// The heads in the control table.
-    type Heads: ReadHead + Sync;
+    /// The heads and the list of logs in the control table.
+    type Heads: ReadHead + ListLogs + Sync;
+    /// The lists of own numbers in the control table.
+    type Own: ReadOwn + Sync;
     /// The ledger bucket.
     type Ledger: ReadSegment + Sync;
 
@@ -22,15 +25,17 @@ pub trait Ports: Sync {
     fn subjects(&self) -> &Self::Subjects;
     /// Log pins and postings.
     fn postings(&self) -> &Self::Postings;
-    /// Heads.
+    /// Heads, and which logs there are.
     fn heads(&self) -> &Self::Heads;
+    /// The lists of own numbers, kept for a while.
+    fn own(&self) -> &OwnLists<Self::Own>;
     /// Segments.
     fn ledger(&self) -> &Self::Ledger;
 }
 
 /// One adapter for each port.
 #[derive(Debug)]
-pub struct Stores<K, S, I, H, L> {
+pub struct Stores<K, S, I, H, O, L> {
     /// See [`Ports::Keys`].
     pub keys: K,
     /// See [`Ports::Subjects`].
@@ -39,22 +44,26 @@ pub struct Stores<K, S, I, H, L> {
     pub postings: I,
     /// See [`Ports::Heads`].
     pub heads: H,
+    /// See [`Ports::Own`].
+    pub own: OwnLists<O>,
     /// See [`Ports::Ledger`].
     pub ledger: L,
 }
 
-impl<K, S, I, H, L> Ports for Stores<K, S, I, H, L>
+impl<K, S, I, H, O, L> Ports for Stores<K, S, I, H, O, L>
 where
     K: ReadPseudonymKeys + Sync,
     S: FindSubjects + ReadLinks + Sync,
     I: ReadPins + ReadPostings + Sync,
-    H: ReadHead + Sync,
+    H: ReadHead + ListLogs + Sync,
+    O: ReadOwn + Sync,
     L: ReadSegment + Sync,
 {
     type Keys = K;
     type Subjects = S;
     type Postings = I;
     type Heads = H;
+    type Own = O;
     type Ledger = L;
 
     fn keys(&self) -> &K {
@@ -71,6 +80,10 @@ where
 
     fn heads(&self) -> &H {
         &self.heads
+    }
+
+    fn own(&self) -> &OwnLists<O> {
+        &self.own
     }
 
     fn ledger(&self) -> &L {

@@ -4,6 +4,7 @@
 
 mod answers;
 mod filtered;
+mod own;
 mod pages;
 mod problems;
 mod reads;
