@@ -15,6 +15,8 @@ use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::retention::{LockPolicy, PolicyError};
 use ledgerline_ledger::signing::{public_key_of_spki, vkey};
 use ledgerline_ledger::store::StoreError;
+use ledgerline_privacy::CallingCode;
+use ledgerline_privacy::identifier::BadCallingCode;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::fault::Fault;
@@ -81,6 +83,17 @@ impl Cloud {
     pub(crate) fn audit_write(&self) -> Result<FunctionSettings, Fault> {
         let name = Deployment::named(&self.operator.deployment.functions, "AuditWriteFunction");
         self.ask(self.operator.function_settings(name.map_err(|error| store_fault(&error))?))
+    }
+
+    /// Where phone numbers without a country code belong to, as transform is told.
+    pub(crate) fn calling_code(&self) -> Result<CallingCode, Fault> {
+        let name = Deployment::named(&self.operator.deployment.functions, "TransformFunction");
+        let settings = self.ask(self.operator.function_settings(name.map_err(|error| store_fault(&error))?))?;
+        let told = settings.variables.get("DEFAULT_CALLING_CODE").map_or("1", String::as_str);
+        told.parse().map_err(|error: BadCallingCode| {
+            let remedy = "set the template's parameter DefaultCallingCode, and deploy it again";
+            Fault::caused_by("transform's DEFAULT_CALLING_CODE cannot be read", &error, remedy)
+        })
     }
 
     /// How audit-write is told to lock evidence.

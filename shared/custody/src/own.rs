@@ -203,7 +203,7 @@ pub fn parse_list(text: &str, calling_code: CallingCode) -> Result<Vec<OwnItem>,
     if text.trim().is_empty() { Ok(Vec::new()) } else { parse_items(text.split(','), calling_code) }
 }
 
-/// Reads items. A phone number is two of them: itself, and its digits as some messaging services write it.
+/// Reads items, each once. A phone number is two of them: itself, and its digits as some messaging services write it.
 ///
 /// # Errors
 /// The places of items that are none.
@@ -217,7 +217,11 @@ pub fn parse_items<'a>(
         if read.is_empty() {
             bad.push(place);
         }
-        all.extend(read);
+        for item in read {
+            if !all.contains(&item) {
+                all.push(item);
+            }
+        }
     }
     if bad.is_empty() { Ok(all) } else { Err(BadItems(bad)) }
 }

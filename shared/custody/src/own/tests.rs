@@ -116,6 +116,7 @@ fn bad_items_are_told_by_their_places_and_by_nothing_else() {
     for none in ["", "  "] {
         assert_eq!(parse_list(none, CallingCode::NANP), Ok(Vec::new()));
     }
+    assert_eq!(parse_list("example.com,@Example.COM", CallingCode::NANP).unwrap().len(), 1, "each once");
     let germany = "49".parse().unwrap();
     assert_eq!(parse_list("030 1234567", germany), parse_list("+49 30 1234567", CallingCode::NANP));
 }
