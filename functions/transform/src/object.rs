@@ -78,7 +78,7 @@ pub async fn transform(
             note(ports, object, key, &read).await?;
 
             // 3. Resolve subjects, order. A crash leaves whole subjects and whole links; links only widen.
-            let own = own(ports, settings, now_ms, &read, &owned).await?;
+            let own = own_mentions(ports, settings, now_ms, &read, &owned).await?;
             let resolved = resolve_subjects(ports, settings, &opened.started_at, &read, &owned, &own, &logs).await?;
             owned.sort_unstable_by(|a, b| output::event_order(a, b));
             let owned: Vec<Owned<'_>> = owned.iter().map(|event| with_ref(event, &read, &resolved)).collect();
@@ -211,7 +211,7 @@ const ROWS_PER_BATCH: usize = 25;
 type OwnMentions<'r> = HashSet<(usize, &'r str)>;
 
 /// Looks the mentioned identifiers up in their orgs' lists. An object that mentions none reads no list.
-async fn own<'r>(
+async fn own_mentions<'r>(
     ports: &impl Ports,
     settings: &Settings,
     now_ms: i64,
