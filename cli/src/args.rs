@@ -58,6 +58,10 @@ pub(crate) enum Command {
     /// Announce a new signing key in every log, and let it sign once the old one vouches for it
     #[cfg(feature = "aws")]
     RotateKey(RotateKeyArgs),
+    /// The company's own numbers, addresses and domains: they name no customer
+    #[cfg(feature = "aws")]
+    #[command(subcommand)]
+    OwnNumbers(OwnNumbersCommand),
     /// Cosign the logs' checkpoints, if they only grew since this witness last looked
     Witness(WitnessArgs),
     /// How a deployment is doing, on one screen
@@ -445,6 +449,40 @@ pub(crate) struct RotateKeyArgs {
     /// How long to wait for the checkpoints that cover the announcements, in minutes
     #[arg(long, value_name = "MINUTES", default_value_t = 10)]
     pub(crate) timeout: u64,
+}
+
+/// `own-numbers`
+#[cfg(feature = "aws")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum OwnNumbersCommand {
+    /// Put phone numbers, e-mail addresses or domains on an org's list: they name nobody from then on
+    Add(OwnItemsArgs),
+    /// Take items off an org's list; that they stood on it stays known
+    Remove(OwnItemsArgs),
+    /// An org's list
+    List(OwnListArgs),
+}
+
+/// Which org's list.
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct OwnListArgs {
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArgs,
+    /// The org whose list it is
+    #[arg(long)]
+    pub(crate) org: String,
+}
+
+/// `own-numbers add`, `own-numbers remove`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct OwnItemsArgs {
+    /// A phone number, best with + and the country code; an e-mail address; or a domain for all of its addresses, such as example.com
+    #[arg(value_name = "ITEM", required = true)]
+    pub(crate) items: Vec<String>,
+    #[command(flatten)]
+    pub(crate) list: OwnListArgs,
 }
 
 /// `witness`

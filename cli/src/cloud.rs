@@ -15,6 +15,7 @@ use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::retention::{LockPolicy, PolicyError};
 use ledgerline_ledger::signing::{public_key_of_spki, vkey};
 use ledgerline_ledger::store::StoreError;
+use ledgerline_privacy::{BadRegion, Region};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::fault::Fault;
@@ -81,6 +82,17 @@ impl Cloud {
     pub(crate) fn audit_write(&self) -> Result<FunctionSettings, Fault> {
         let name = Deployment::named(&self.operator.deployment.functions, "AuditWriteFunction");
         self.ask(self.operator.function_settings(name.map_err(|error| store_fault(&error))?))
+    }
+
+    /// Where phone numbers that say no country belong to, as transform is told.
+    pub(crate) fn region(&self) -> Result<Region, Fault> {
+        let name = Deployment::named(&self.operator.deployment.functions, "TransformFunction");
+        let settings = self.ask(self.operator.function_settings(name.map_err(|error| store_fault(&error))?))?;
+        let told = settings.variables.get("DEFAULT_REGION").map_or("US", String::as_str);
+        told.parse().map_err(|error: BadRegion| {
+            let remedy = "set the template's parameter DefaultRegion, and deploy it again";
+            Fault::caused_by("transform's DEFAULT_REGION cannot be read", &error, remedy)
+        })
     }
 
     /// How audit-write is told to lock evidence.

@@ -13,6 +13,8 @@ mod export;
 mod finishing;
 #[cfg(feature = "aws")]
 mod hold;
+#[cfg(feature = "aws")]
+mod own_numbers;
 mod prove;
 mod rebuild_postings;
 #[cfg(feature = "aws")]
@@ -50,6 +52,8 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::RebuildTiles(_) => "rebuild-tiles",
         #[cfg(feature = "aws")]
         Command::RotateKey(_) => "rotate-key",
+        #[cfg(feature = "aws")]
+        Command::OwnNumbers(_) => "own-numbers",
         Command::Witness(_) => "witness",
         #[cfg(feature = "aws")]
         Command::Status(_) => "status",
@@ -78,6 +82,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Answered {
         Command::RebuildTiles(args) => rebuild_tiles::run(&args, context),
         #[cfg(feature = "aws")]
         Command::RotateKey(args) => rotate_key::run(&args, context),
+        #[cfg(feature = "aws")]
+        Command::OwnNumbers(what) => own_numbers::run(&what, context),
         Command::Witness(args) => witness::run(&args, context),
         #[cfg(feature = "aws")]
         Command::Status(args) => status::run(&args, context),

@@ -1,5 +1,6 @@
 //! What the function is told at cold start.
 
+use ledgerline_custody::own::{self, BadItems, OwnItem};
 use ledgerline_lambda::config::{ConfigError, Env};
 use ledgerline_privacy::{BadRegion, Region};
 
@@ -20,6 +21,8 @@ pub struct Config {
     pub data_key_id: String,
     /// Where phone numbers in requests belong to that say no country; transform must have the same.
     pub region: Region,
+    /// The company's own numbers, addresses and domains, in every org; transform must have the same.
+    pub own_numbers: Vec<OwnItem>,
     /// Links that a subject may have; transform must have the same.
     pub fan_out_cap: u64,
 }
@@ -34,6 +37,10 @@ impl Config {
             env.reject("DEFAULT_REGION", &error.to_string(), "set the template's parameter DefaultRegion");
             Region::US
         });
+        let own_numbers = own::parse_list(&env.text_or("OWN_NUMBERS", ""), region).unwrap_or_else(|bad| {
+            env.reject("OWN_NUMBERS", &format!("has {bad}"), BadItems::REMEDY);
+            Vec::new()
+        });
         let config = Self {
             deployment: env.text("DEPLOYMENT_ID"),
             control_table: env.text("CONTROL_TABLE"),
@@ -42,6 +49,7 @@ impl Config {
             ledger_bucket: env.text("LEDGER_BUCKET"),
             data_key_id: env.text("DATA_KEY_ID"),
             region,
+            own_numbers,
             fan_out_cap: env.number("FAN_OUT_CAP", 5000, 1..=1_000_000),
         };
         env.finish().map(|()| config)
@@ -68,7 +76,7 @@ mod tests {
         let with = |cap: Option<&'static str>| {
             Config::from_env(Env::from_lookup(move |name| match name {
                 "FAN_OUT_CAP" => cap.map(str::to_owned),
-                "DEFAULT_REGION" => None,
+                "DEFAULT_REGION" | "OWN_NUMBERS" => None,
                 _ => Some("x".to_owned()),
             }))
         };
@@ -80,11 +88,30 @@ mod tests {
     }
 
     #[test]
+    fn own_numbers_are_checked_and_an_item_that_is_none_is_told_by_its_place() {
+        let with = |own: Option<&'static str>| {
+            Config::from_env(Env::from_lookup(move |name| match name {
+                "OWN_NUMBERS" => own.map(str::to_owned),
+                "FAN_OUT_CAP" | "DEFAULT_REGION" => None,
+                _ => Some("x".to_owned()),
+            }))
+        };
+        assert_eq!(with(None).unwrap().own_numbers, []);
+        assert_eq!(with(Some("example.com, @example.org")).unwrap().own_numbers.len(), 2);
+        let error = with(Some("example.com,+4930,help@example.com")).unwrap_err().to_string();
+        assert!(
+            error.contains("OWN_NUMBERS has item 2: not a phone number") && error.contains("with + and"),
+            "{error}"
+        );
+        assert!(!error.contains("4930") && !error.contains("help@"), "{error}");
+    }
+
+    #[test]
     fn a_region_is_checked_and_defaults_to_the_united_states() {
         let with = |region: Option<&'static str>| {
             Config::from_env(Env::from_lookup(move |name| match name {
                 "DEFAULT_REGION" => region.map(str::to_owned),
-                "FAN_OUT_CAP" => None,
+                "FAN_OUT_CAP" | "OWN_NUMBERS" => None,
                 _ => Some("x".to_owned()),
             }))
         };

@@ -8,6 +8,7 @@ mod config;
 mod gather;
 mod http;
 mod keys;
+mod own;
 mod ports;
 mod problem;
 
@@ -27,6 +28,7 @@ pub use ports::{Ports, Stores};
 use gather::Gathered;
 use http::Request;
 use keys::{KeyCache, Keys};
+use own::Own;
 use problem::Problem;
 
 /// The path that this function answers.
@@ -84,14 +86,19 @@ async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &Request<'_>) ->
     };
     let (subjects, links): (Vec<String>, Vec<u64>) =
         subjects(&dsar.ports, &query, keys.as_deref()).await?.into_iter().unzip();
-    // At the cap transform refuses new links, and nothing is kept of those: there may be some.
-    let limited = links.iter().any(|links| *links >= dsar.config.fan_out_cap);
+    let own = Own::of(&dsar.ports, &dsar.config, &query, keys.as_deref(), now_ms).await?;
+    // MERGE: subjects that are shared because a list of own numbers names them; to join those whose state says so.
+    let shared_by_list = own.subjects(&dsar.ports).await?;
+    let shared = !own.in_force.is_empty() || subjects.iter().any(|subject| shared_by_list.contains(subject));
+    // At the cap transform refuses new links, and nothing is kept of those: there may be some. So it is with what came while an
+    // identifier was the company's own.
+    let limited = own.formerly || links.iter().any(|links| *links >= dsar.config.fan_out_cap);
 
     let start = cursor.map(|cursor| cursor.position);
     let Gathered { interactions, filtered, reads, missing, next } =
         gather::page(&dsar.ports, &query, &subjects, start).await?;
 
-    let missing = missing || missing_before || limited;
+    let missing = missing || missing_before || limited || shared;
     let next_page_token = match (next, keys) {
         (Some(position), Some(keys)) => {
             let key = keys.newest_token_key();
@@ -114,6 +121,7 @@ async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &Request<'_>) ->
             found: !subjects.is_empty(),
             subjects: subjects.len(),
             limited,
+            shared,
             weak: query.is_weak(),
             other_spellings: query.other_spellings(),
         },
@@ -161,6 +169,7 @@ fn log_answer(request_id: &str, answer: &Answer, body_bytes: usize) {
         request_type = answer.request.request_type,
         subjects = answer.customer.subjects,
         limited = answer.customer.limited,
+        shared = answer.customer.shared,
         interactions = answer.interactions.len(),
         filtered = answer.filtered,
         entries = answer.interactions.iter().map(|one| one.entries()).sum::<usize>(),

@@ -4,7 +4,9 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use ledgerline_aws::control::ControlTable;
 use ledgerline_aws::data_keys::DataKeys;
 use ledgerline_aws::ledger::LedgerBucket;
+use ledgerline_aws::own::OwnTable;
 use ledgerline_aws::reads::{IndexReader, KeysReader, PseudonymKeys};
+use ledgerline_custody::own::OwnLists;
 use ledgerline_dsar::{Config, Dsar, Stores, handle};
 use ledgerline_lambda::clock::SystemClock;
 use ledgerline_lambda::config::Env;
@@ -22,6 +24,7 @@ async fn main() -> Result<(), Error> {
         keys: PseudonymKeys(keys),
         subjects: KeysReader::new(dynamo.clone(), &config.keys_table),
         postings: IndexReader::new(dynamo.clone(), &config.index_table),
+        own: OwnLists::new(OwnTable::new(dynamo.clone(), &control)),
         heads: ControlTable::new(dynamo, control),
         ledger: LedgerBucket::new(ledgerline_aws::config::s3(&aws), &config.ledger_bucket),
     };

@@ -1,8 +1,9 @@
 //! What the function may do: read. Each port is one permission of its policy.
 
 use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPins, ReadPostings, ReadPseudonymKeys};
+use ledgerline_custody::own::{OwnLists, ReadOwn};
 use ledgerline_custody::planned::ReadPlanned;
-use ledgerline_ledger::ports::{ReadHead, ReadSegment};
+use ledgerline_ledger::ports::{ListLogs, ReadHead, ReadSegment};
 
 /// The stores of an access request.
 pub trait Ports: Sync {
@@ -12,8 +13,10 @@ pub trait Ports: Sync {
     type Subjects: FindSubjects + ReadLinks + Sync;
     /// The index table.
     type Postings: ReadPins + ReadPostings + Sync;
-    /// The heads in the control table, and how far bronze is planned.
-    type Heads: ReadHead + ReadPlanned + Sync;
+    /// The heads and the list of logs in the control table, and how far bronze is planned.
+    type Heads: ReadHead + ListLogs + ReadPlanned + Sync;
+    /// The lists of own numbers in the control table.
+    type Own: ReadOwn + Sync;
     /// The ledger bucket.
     type Ledger: ReadSegment + Sync;
 
@@ -23,15 +26,17 @@ pub trait Ports: Sync {
     fn subjects(&self) -> &Self::Subjects;
     /// Log pins and postings.
     fn postings(&self) -> &Self::Postings;
-    /// Heads, and how far bronze is planned.
+    /// Heads, which logs there are, and how far bronze is planned.
     fn heads(&self) -> &Self::Heads;
+    /// The lists of own numbers, kept for a while.
+    fn own(&self) -> &OwnLists<Self::Own>;
     /// Segments.
     fn ledger(&self) -> &Self::Ledger;
 }
 
 /// One adapter for each port.
 #[derive(Debug)]
-pub struct Stores<K, S, I, H, L> {
+pub struct Stores<K, S, I, H, O, L> {
     /// See [`Ports::Keys`].
     pub keys: K,
     /// See [`Ports::Subjects`].
@@ -40,22 +45,26 @@ pub struct Stores<K, S, I, H, L> {
     pub postings: I,
     /// See [`Ports::Heads`].
     pub heads: H,
+    /// See [`Ports::Own`].
+    pub own: OwnLists<O>,
     /// See [`Ports::Ledger`].
     pub ledger: L,
 }
 
-impl<K, S, I, H, L> Ports for Stores<K, S, I, H, L>
+impl<K, S, I, H, O, L> Ports for Stores<K, S, I, H, O, L>
 where
     K: ReadPseudonymKeys + Sync,
     S: FindSubjects + ReadLinks + Sync,
     I: ReadPins + ReadPostings + Sync,
-    H: ReadHead + ReadPlanned + Sync,
+    H: ReadHead + ListLogs + ReadPlanned + Sync,
+    O: ReadOwn + Sync,
     L: ReadSegment + Sync,
 {
     type Keys = K;
     type Subjects = S;
     type Postings = I;
     type Heads = H;
+    type Own = O;
     type Ledger = L;
 
     fn keys(&self) -> &K {
@@ -72,6 +81,10 @@ where
 
     fn heads(&self) -> &H {
         &self.heads
+    }
+
+    fn own(&self) -> &OwnLists<O> {
+        &self.own
     }
 
     fn ledger(&self) -> &L {

@@ -1,6 +1,7 @@
 //! The function's configuration: read once, checked whole, before the first message.
 
 use ledgerline_aws::data_keys::{DataKeys, Purpose};
+use ledgerline_custody::own::{self, BadItems, OwnItem, OwnList};
 use ledgerline_event::catalogue::{Switches, built_in};
 use ledgerline_event::instant;
 use ledgerline_json::Json;
@@ -18,6 +19,8 @@ pub struct Config {
     pub default_org: String,
     /// Where telephone numbers without their country belong to.
     pub regions: Regions,
+    /// The company's own numbers, addresses and domains, in every org.
+    pub own_numbers: Vec<OwnItem>,
     /// What is filtered beside what always is.
     pub switches: Switches,
     /// The sources whose records may have long numbers for ids.
@@ -66,6 +69,10 @@ impl Config {
             );
             region.into()
         });
+        let own_numbers = own::parse_list(&env.text_or("OWN_NUMBERS", ""), region).unwrap_or_else(|bad| {
+            env.reject("OWN_NUMBERS", &format!("has {bad}"), BadItems::REMEDY);
+            Vec::new()
+        });
         let state_changes_only = env.flag("STATE_CHANGES_ONLY", false);
         let switches = Switches::new(state_changes_only, &env.text_or("KEEP_MEDIA", "")).unwrap_or_else(|error| {
             env.reject("KEEP_MEDIA", &error.to_string(), "set media by comma, such as VOICE,CHAT,EMAIL, or nothing");
@@ -79,6 +86,7 @@ impl Config {
             deployment_id: env.text("DEPLOYMENT_ID"),
             default_org,
             regions,
+            own_numbers,
             control_table: env.text("CONTROL_TABLE"),
             index_table: env.text("INDEX_TABLE"),
             keys_table: env.text("KEYS_TABLE"),
@@ -101,6 +109,7 @@ impl Config {
             bronze_bucket: self.bronze_bucket.clone(),
             default_org: self.default_org.clone(),
             regions: self.regions.clone(),
+            own_numbers: OwnList::of(&self.own_numbers, Some(&pseudonyms)),
             switches: self.switches.clone(),
             numeric_id_sources: self.numeric_id_sources.clone(),
             claim_days: self.claim_days,
@@ -167,6 +176,8 @@ pub struct Settings {
     pub default_org: String,
     /// Where telephone numbers without their country belong to.
     pub regions: Regions,
+    /// The company's own numbers, addresses and domains, in every org.
+    pub own_numbers: OwnList,
     /// What is filtered beside what always is.
     pub switches: Switches,
     /// The sources whose records may have long numbers for ids.
@@ -209,8 +220,8 @@ mod tests {
     fn env(change: (&'static str, &'static str)) -> Env {
         Env::from_lookup(move |name| match name {
             name if name == change.0 => Some(change.1.to_owned()),
-            "CLAIM_DAYS" | "FAN_OUT_CAP" | "DEFAULT_REGION" | "SOURCE_REGIONS" | "STATE_CHANGES_ONLY"
-            | "KEEP_MEDIA" | "NUMERIC_ID_SOURCES" => None,
+            "CLAIM_DAYS" | "FAN_OUT_CAP" | "DEFAULT_REGION" | "SOURCE_REGIONS" | "OWN_NUMBERS"
+            | "STATE_CHANGES_ONLY" | "KEEP_MEDIA" | "NUMERIC_ID_SOURCES" => None,
             name => Some(name.to_ascii_lowercase()),
         })
     }
@@ -229,6 +240,7 @@ mod tests {
             ("DEFAULT_REGION", "49", "such as US, DE or CI"),
             ("SOURCE_REGIONS", "crm=DE,dialer", "item 2 is not a source and its region"),
             ("SOURCE_REGIONS", "crm=49", "the region of item 1 is not a country"),
+            ("OWN_NUMBERS", "example.com,12", "item 2: not a phone number"),
             ("CLAIM_DAYS", "7", "30 to 3650"),
             ("FAN_OUT_CAP", "none", "1 to 1000000"),
             ("STATE_CHANGES_ONLY", "yes", "true or false"),

@@ -20,7 +20,6 @@ use std::panic::AssertUnwindSafe;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use ledgerline_event::instant;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::Counts;
 use ledgerline_lake::ports::KeepPoison;
@@ -93,7 +92,7 @@ async fn message_done(ports: &impl Ports, settings: &Settings, clock: &impl Cloc
         };
         let id = ObjectId::of(&created.bucket, &created.key);
         let outcome = match created.bucket == settings.bronze_bucket {
-            true => object::transform(ports, settings, &instant::to_rfc3339(clock.now_ms()), id, &created.key).await,
+            true => object::transform(ports, settings, clock.now_ms(), id, &created.key).await,
             false => Err(TransformError::ForeignBucket),
         };
         done &= settled(ports.staged(), &id.to_hex(), Some(&created), outcome).await;

@@ -7,7 +7,9 @@ use ledgerline_aws::index::IndexTable;
 use ledgerline_aws::keys::KeysTable;
 use ledgerline_aws::obj_rows::ObjectRowTable;
 use ledgerline_aws::objects::Bucket;
+use ledgerline_aws::own::OwnTable;
 use ledgerline_aws::queue::PointerQueue;
+use ledgerline_custody::own::OwnLists;
 use ledgerline_lambda::clock::SystemClock;
 use ledgerline_lambda::config::Env;
 use ledgerline_transform::config::{Config, open_keys, os_random};
@@ -32,6 +34,7 @@ async fn main() -> Result<(), Error> {
         lake: Bucket::new(s3.clone(), &config.lake_bucket),
         staged: Bucket::new(s3, &config.staged_bucket),
         rows: ObjectRowTable::new(dynamo.clone(), control),
+        own: OwnLists::new(OwnTable::new(dynamo.clone(), control)),
         index: IndexTable::new(dynamo.clone(), &config.index_table),
         keys: KeysTable::new(dynamo, &config.keys_table),
         queue: PointerQueue::new(aws_sdk_sqs::Client::new(&sdk), &config.ledger_queue_url),

@@ -3,14 +3,16 @@
 //! Invariant: once a plan exists it is carried out as it is, whatever the code of the day would compute. Everything that
 //! is written before it can be written again without a difference: claims answer the same, links only widen, rows and
 //! silver files are functions of the object, of the claims and of the time at which the object was first taken up. Where a
-//! silver file comes out otherwise all the same (a customer was erased in between, other code), [`WriteSilver`] decides.
+//! silver file comes out otherwise all the same (a customer was erased in between, a number came on the list of own ones,
+//! other code), [`WriteSilver`] decides.
 //!
 //! [`WriteSilver`]: ledgerline_lake::ports::WriteSilver
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledgerline_custody::claims::{BronzeRow, ClaimEvents as _, NoteBronze as _, PinLogs};
+use ledgerline_custody::own::Standing;
 use ledgerline_custody::subjects::{Link, Span, WantedLink};
 use ledgerline_event::instant;
 use ledgerline_lake::object_row::ObjectRows as _;
@@ -26,7 +28,7 @@ use crate::config::Settings;
 use crate::error::TransformError;
 use crate::output::{self, Owned};
 use crate::ports::Ports;
-use crate::reading::{Event, Read, Reading};
+use crate::reading::{Event, Named, Read, Reading};
 use crate::resolve::{self, Mention, Resolved};
 
 /// Seconds in a day, for the claims' expiry.
@@ -41,17 +43,18 @@ pub enum Outcome {
     Planned(Counts),
 }
 
-/// Transforms the object at `key`. `now` is RFC 3339.
+/// Transforms the object at `key`.
 ///
 /// # Errors
 /// Anything that keeps the object from being planned; all of it may be tried again.
 pub async fn transform(
     ports: &impl Ports,
     settings: &Settings,
-    now: &str,
+    now_ms: i64,
     object: ObjectId,
     key: &str,
 ) -> Result<Outcome, TransformError> {
+    let now = &instant::to_rfc3339(now_ms);
     // 1. Take the object up. A crash after it leaves a row without a plan: the message comes back, and the row's start
     //    stays the processing time of whatever is computed from then on.
     let opened = ports.rows().open(object, key, now).await?;
@@ -75,7 +78,8 @@ pub async fn transform(
             note(ports, object, key, &read).await?;
 
             // 3. Resolve subjects, order. A crash leaves whole subjects and whole links; links only widen.
-            let resolved = resolve_subjects(ports, settings, &opened.started_at, &read, &owned, &logs).await?;
+            let own = own_mentions(ports, settings, now_ms, &read, &owned).await?;
+            let resolved = resolve_subjects(ports, settings, &opened.started_at, &read, &owned, &own, &logs).await?;
             owned.sort_unstable_by(|a, b| output::event_order(a, b));
             let owned: Vec<Owned<'_>> = owned.iter().map(|event| with_ref(event, &read, &resolved)).collect();
 
@@ -203,6 +207,42 @@ async fn note(ports: &impl Ports, object: ObjectId, key: &str, read: &Read) -> R
 /// Rows that the table takes in one call.
 const ROWS_PER_BATCH: usize = 25;
 
+/// Identifiers that are the company's own, each with the org whose list has it.
+type OwnMentions<'r> = HashSet<(usize, &'r str)>;
+
+/// Looks the mentioned identifiers up in their orgs' lists. An object that mentions none reads no list.
+async fn own_mentions<'r>(
+    ports: &impl Ports,
+    settings: &Settings,
+    now_ms: i64,
+    read: &'r Read,
+    owned: &[&Event],
+) -> Result<OwnMentions<'r>, StoreError> {
+    let of_events =
+        owned.iter().flat_map(|event| event.identifiers.iter().map(|&identifier| (identifier, event.record)));
+    let mut by_org: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for (identifier, record) in of_events.chain(read.filtered_mentions.iter().copied()) {
+        by_org.entry(&read.records[record].org).or_default().insert(identifier);
+    }
+    let mut own = HashSet::new();
+    for (org, identifiers) in by_org {
+        let list = ports.own().of(org, now_ms).await?;
+        own.extend(
+            identifiers
+                .into_iter()
+                .filter(|&identifier| {
+                    let Named { pseudonyms, domain } = &read.identifiers[identifier];
+                    let domain = domain.as_ref().map(|domain| domain.expose_for_pseudonym());
+                    [&settings.own_numbers, &*list]
+                        .iter()
+                        .any(|list| list.standing(pseudonyms.iter().map(String::as_str), domain) == Standing::InForce)
+                })
+                .map(|identifier| (identifier, org)),
+        );
+    }
+    Ok(own)
+}
+
 /// What an object says of one identifier in one record.
 #[derive(Clone, Default)]
 struct Seen {
@@ -212,18 +252,20 @@ struct Seen {
     creates: bool,
 }
 
-/// Resolves the customer side's identifiers of the owned events, and of the filtered lines.
+/// Resolves the customer side's identifiers of the owned events, and of the filtered lines. The company's own name nobody.
 async fn resolve_subjects(
     ports: &impl Ports,
     settings: &Settings,
     started_at: &str,
     read: &Read,
     owned: &[&Event],
+    own: &OwnMentions<'_>,
     logs: &[Option<LogId>],
 ) -> Result<Resolved, TransformError> {
+    let names_nobody = |identifier, record: usize| own.contains(&(identifier, read.records[record].org.as_str()));
     let mut seen: Vec<BTreeMap<usize, Seen>> = vec![BTreeMap::new(); read.identifiers.len()];
     for event in owned {
-        for &identifier in &event.identifiers {
+        for &identifier in event.identifiers.iter().filter(|&&identifier| !names_nobody(identifier, event.record)) {
             let at = event.occurred_at_ms;
             let seen = seen[identifier].entry(event.record).or_default();
             let (first, last) = seen.span_ms.unwrap_or((at, at));
@@ -231,13 +273,14 @@ async fn resolve_subjects(
             seen.creates |= !event.only_widens;
         }
     }
-    for &(identifier, record) in &read.filtered_mentions {
+    let filtered = read.filtered_mentions.iter().filter(|&&(identifier, record)| !names_nobody(identifier, record));
+    for &(identifier, record) in filtered {
         seen[identifier].entry(record).or_default().creates = true;
     }
     let mentions: Vec<Mention> = seen
         .iter()
         .zip(&read.identifiers)
-        .map(|(seen, pseudonyms)| {
+        .map(|(seen, named)| {
             let wanted = seen.iter().filter_map(|(&record, Seen { span_ms, creates })| {
                 let span = match *span_ms {
                     None => None,
@@ -250,7 +293,7 @@ async fn resolve_subjects(
                 let record = read.records[record].key.clone();
                 Some(WantedLink { record, link: Link { span }, only_widen: !creates })
             });
-            Mention { pseudonyms: pseudonyms.clone(), links: wanted.collect() }
+            Mention { pseudonyms: named.pseudonyms.clone(), links: wanted.collect() }
         })
         .collect();
     Ok(resolve::resolve(ports.keys(), &mentions, settings.fan_out_cap, started_at, ports.random()).await?)

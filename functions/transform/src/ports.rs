@@ -1,6 +1,7 @@
 //! What transform may do, capability by capability; its policy in the template reads the same.
 
 use ledgerline_custody::claims::{ClaimEvents, NoteBronze, PinLogs};
+use ledgerline_custody::own::{OwnLists, ReadOwn};
 use ledgerline_custody::subjects::Subjects;
 use ledgerline_lake::object_row::ObjectRows;
 use ledgerline_lake::ports::{KeepPoison, PlanStore, Quarantine, ReadBronze, SendPointers, WriteSilver};
@@ -17,6 +18,8 @@ pub trait Ports: Sync {
     type Staged: PlanStore + KeepPoison + Sync;
     /// The control table.
     type Rows: ObjectRows + Sync;
+    /// The control table's lists of own numbers.
+    type Own: ReadOwn + Sync;
     /// The index table.
     type Index: ClaimEvents + PinLogs + NoteBronze + Sync;
     /// The keys table.
@@ -32,6 +35,8 @@ pub trait Ports: Sync {
     fn staged(&self) -> &Self::Staged;
     /// Keeps bronze objects' rows.
     fn rows(&self) -> &Self::Rows;
+    /// Reads the lists of own numbers, and keeps them for a while.
+    fn own(&self) -> &OwnLists<Self::Own>;
     /// Keeps claims, log pins, bronze rows.
     fn index(&self) -> &Self::Index;
     /// Finds subjects, writes links.
@@ -46,7 +51,7 @@ pub trait Ports: Sync {
 pub type OwnedRandom = Box<dyn Fn(&mut [u8]) + Send + Sync>;
 
 /// The stores as `main` or a test wires them up.
-pub struct Wired<Objects, Rows, Index, Keys, Queue> {
+pub struct Wired<Objects, Rows, Own, Index, Keys, Queue> {
     /// The bronze bucket.
     pub bronze: Objects,
     /// The lake bucket.
@@ -55,6 +60,8 @@ pub struct Wired<Objects, Rows, Index, Keys, Queue> {
     pub staged: Objects,
     /// The control table's rows of bronze objects.
     pub rows: Rows,
+    /// The control table's lists of own numbers.
+    pub own: OwnLists<Own>,
     /// The index table.
     pub index: Index,
     /// The keys table.
@@ -65,10 +72,11 @@ pub struct Wired<Objects, Rows, Index, Keys, Queue> {
     pub random: OwnedRandom,
 }
 
-impl<O, R, I, K, Q> Ports for Wired<O, R, I, K, Q>
+impl<O, R, W, I, K, Q> Ports for Wired<O, R, W, I, K, Q>
 where
     O: ReadBronze + Quarantine + WriteSilver + PlanStore + KeepPoison + Sync,
     R: ObjectRows + Sync,
+    W: ReadOwn + Sync,
     I: ClaimEvents + PinLogs + NoteBronze + Sync,
     K: Subjects + Sync,
     Q: SendPointers + Sync,
@@ -77,6 +85,7 @@ where
     type Lake = O;
     type Staged = O;
     type Rows = R;
+    type Own = W;
     type Index = I;
     type Keys = K;
     type Queue = Q;
@@ -95,6 +104,10 @@ where
 
     fn rows(&self) -> &R {
         &self.rows
+    }
+
+    fn own(&self) -> &OwnLists<W> {
+        &self.own
     }
 
     fn index(&self) -> &I {

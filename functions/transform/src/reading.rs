@@ -11,6 +11,7 @@ use bytes::Bytes;
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 use ledgerline_custody::claims::{Claim, Unclaimed, plan_claims};
+use ledgerline_custody::own::domain_of;
 use ledgerline_event::catalogue::built_in;
 use ledgerline_event::document::{self, Rejection};
 use ledgerline_event::{
@@ -102,6 +103,15 @@ pub struct RecordSeen {
     pub lines: u64,
 }
 
+/// An identifier, by what may be known of it.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// Its pseudonyms under all versions of the key, newest first.
+    pub pseudonyms: Vec<String>,
+    /// Its domain if it is an e-mail address: for the lists of own domains, and never stored.
+    pub domain: Option<Personal>,
+}
+
 /// What a bronze object holds.
 #[derive(Debug, Default)]
 pub struct Read {
@@ -109,8 +119,8 @@ pub struct Read {
     pub events: Vec<Event>,
     /// The records, in the order in which they turned up.
     pub records: Vec<RecordSeen>,
-    /// The identifiers, each by its pseudonyms, newest first.
-    pub identifiers: Vec<Vec<String>>,
+    /// The identifiers.
+    pub identifiers: Vec<Named>,
     /// Lines that are not blank.
     pub input: u64,
     /// Lines that are filtered, by the filter's name.
@@ -455,9 +465,10 @@ impl Gathering<'_> {
             return at;
         }
         let pseudonyms = self.settings.pseudonyms.pseudonyms(&identifier);
+        let pseudonyms = pseudonyms.iter().map(|name| name.as_str().to_owned()).collect();
         let at = self.read.identifiers.len();
         self.refs.push(self.join_key.of_identifier(&identifier));
-        self.read.identifiers.push(pseudonyms.iter().map(|name| name.as_str().to_owned()).collect());
+        self.read.identifiers.push(Named { pseudonyms, domain: domain_of(&identifier).map(Personal::new) });
         self.identifiers.insert(identifier, at);
         at
     }

@@ -13,6 +13,7 @@ pub mod obj_rows;
 pub mod objects;
 #[cfg(feature = "operator")]
 pub mod operator;
+pub mod own;
 pub mod planned;
 pub mod postings;
 pub mod queue;

@@ -12,6 +12,7 @@ mod deployment;
 mod holds;
 mod keys;
 mod objects;
+mod pseudonyms;
 mod queues;
 mod rows;
 

@@ -28,6 +28,9 @@ pub trait FindSubjects {
     /// The subject of each pseudonym, in their order.
     fn subjects_of(&self, pseudonyms: &[&str]) -> impl Future<Output = Result<Vec<Option<String>>, StoreError>> + Send;
 
+    /// The pseudonym that each of these subjects was made under, in their order; `None` unless it exists.
+    fn pseudonyms_of(&self, subjects: &[&str]) -> impl Future<Output = Result<Vec<Option<String>>, StoreError>> + Send;
+
     /// How many links each of these subjects has, in their order; `None` unless it exists and is active: any other
     /// subject has no links to show.
     fn active_links(&self, subjects: &[&str]) -> impl Future<Output = Result<Vec<Option<u64>>, StoreError>> + Send;

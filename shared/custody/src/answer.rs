@@ -81,9 +81,13 @@ pub struct Customer {
     pub found: bool,
     /// Subjects, one per identifier that was ever seen.
     pub subjects: usize,
-    /// A subject has as many links as one may have: interactions may have been left unlinked, and are not in the answer.
+    /// A subject has as many links as one may have, or an identifier was the company's own once: interactions may have been left
+    /// unlinked, and are not in the answer.
     #[serde(skip_serializing_if = "is_false")]
     pub limited: bool,
+    /// What was asked by does not name one person: it is the company's own.
+    #[serde(skip_serializing_if = "is_false")]
+    pub shared: bool,
     /// A name that was asked is too short to be one customer's alone: what is found may be several customers'.
     #[serde(skip_serializing_if = "is_false")]
     pub weak: bool,

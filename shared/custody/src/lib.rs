@@ -7,6 +7,7 @@ pub mod claims;
 pub mod committed;
 pub mod derivation;
 pub mod order;
+pub mod own;
 pub mod page;
 pub mod planned;
 pub mod publication;

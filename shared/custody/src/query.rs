@@ -307,7 +307,7 @@ fn identifiers_of(list: &[Json<'_>], region: Region) -> Result<Vec<Identifier>, 
 /// The identifiers that a value may stand for in what transform stored. A messaging address may be a phone number or an
 /// e-mail address, by its spelling. A phone number is not looked up as a messaging address: another service's ids look like
 /// its digits, and are other people's.
-fn readings(kind: Kind, value: &str, region: Region) -> Vec<Identifier> {
+pub(crate) fn readings(kind: Kind, value: &str, region: Region) -> Vec<Identifier> {
     let mut all: Vec<Identifier> = Identifier::parse(kind, value, region).into_iter().collect();
     if kind == Kind::MessagingAddress {
         all.extend(Identifier::from_address(value, region));

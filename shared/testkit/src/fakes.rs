@@ -7,6 +7,7 @@ pub mod keys;
 pub mod ledger;
 pub mod obj_rows;
 pub mod objects;
+pub mod own;
 pub mod planned;
 pub mod postings;
 pub mod queue;

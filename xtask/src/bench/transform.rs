@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::io::Read as _;
 
 use hmac::{KeyInit as _, Mac as _};
+use ledgerline_custody::own::OwnList;
 use ledgerline_event::catalogue::{Switches, built_in};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, Plan};
@@ -28,6 +29,7 @@ pub(super) fn settings() -> Result<Settings, Fault> {
         bronze_bucket: "bench".to_owned(),
         default_org: "bench".to_owned(),
         regions: Region::US.into(),
+        own_numbers: OwnList::default(),
         switches: Switches::default(),
         numeric_id_sources: Vec::new(),
         claim_days: 400,

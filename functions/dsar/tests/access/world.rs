@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use aws_lambda_events::encodings::Body;
 use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPins, ReadPostings};
 use ledgerline_custody::claims::PinLogs as _;
+use ledgerline_custody::own::{Change, ChangeOwn as _, OwnLists, OwnRow, ReadOwn, parse_list};
 use ledgerline_custody::planned::ReadPlanned;
 use ledgerline_custody::subjects::{Link, LinkWrite, Span, SubjectRef, SubjectWrite, Subjects as _};
 use ledgerline_dsar::{Config, Dsar, PATH, Stores, handle};
@@ -19,19 +20,20 @@ use ledgerline_ledger::head::{Head, SegmentRef, StoredHead};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
 use ledgerline_ledger::ports::{
-    CommitAppend as _, FinishSegments as _, Lock, LockMode, Put, ReadHead, ReadSegment, WritePostings as _,
+    CommitAppend as _, FinishSegments as _, ListLogs, Lock, LockMode, Put, ReadHead, ReadSegment, WritePostings as _,
     WriteSegment as _,
 };
 use ledgerline_ledger::posting::{Posting, postings};
 use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_privacy::{Identifier, Kind, PseudonymKey, Region};
+use ledgerline_privacy::{Identifier, KeyRing, Kind, PseudonymKey, Region};
 use ledgerline_testkit::entries::pending;
 use ledgerline_testkit::fakes::calls::Calls;
 use ledgerline_testkit::fakes::control::FakeControl;
 use ledgerline_testkit::fakes::index::FakeIndex;
 use ledgerline_testkit::fakes::keys::FakeKeys;
 use ledgerline_testkit::fakes::ledger::FakeLedgerBucket;
+use ledgerline_testkit::fakes::own::FakeOwn;
 use ledgerline_testkit::fakes::reads::FakePseudonymKeys;
 use ledgerline_testkit::faults::Faults;
 use serde_json::{Value, json};
@@ -87,6 +89,11 @@ impl FindSubjects for Tripped<FakeKeys> {
         self.0.subjects_of(pseudonyms).await
     }
 
+    async fn pseudonyms_of(&self, subjects: &[&str]) -> Result<Vec<Option<String>>, StoreError> {
+        self.1.check("states")?;
+        self.0.pseudonyms_of(subjects).await
+    }
+
     async fn active_links(&self, subjects: &[&str]) -> Result<Vec<Option<u64>>, StoreError> {
         self.1.check("states")?;
         self.0.active_links(subjects).await
@@ -111,6 +118,13 @@ impl ReadPins for Tripped<FakeIndex> {
     async fn pins(&self, records: &[&str]) -> Result<Vec<Option<LogId>>, StoreError> {
         self.1.check("pins")?;
         self.0.pins(records).await
+    }
+}
+
+impl ReadOwn for Tripped<FakeOwn> {
+    async fn own(&self, org: &str) -> Result<Vec<OwnRow>, StoreError> {
+        self.1.check("own numbers")?;
+        self.0.own(org).await
     }
 }
 
@@ -158,7 +172,21 @@ impl ReadPlanned for Heads {
     }
 }
 
-type Ports = Stores<FakePseudonymKeys, Tripped<FakeKeys>, Tripped<FakeIndex>, Heads, Tripped<FakeLedgerBucket>>;
+impl ListLogs for Heads {
+    async fn logs(&self) -> Result<Vec<LogId>, StoreError> {
+        self.trips.check("logs")?;
+        ListLogs::logs(&self.control).await
+    }
+}
+
+type Ports = Stores<
+    FakePseudonymKeys,
+    Tripped<FakeKeys>,
+    Tripped<FakeIndex>,
+    Heads,
+    Tripped<FakeOwn>,
+    Tripped<FakeLedgerBucket>,
+>;
 
 pub(crate) struct World {
     pub(crate) dsar: Dsar<Ports>,
@@ -168,6 +196,7 @@ pub(crate) struct World {
     pub(crate) bucket: FakeLedgerBucket,
     pub(crate) keys: FakePseudonymKeys,
     pub(crate) heads: Heads,
+    pub(crate) own: FakeOwn,
     pub(crate) trips: Trips,
     pub(crate) calls: Calls,
 }
@@ -182,6 +211,11 @@ impl World {
 
     /// A deployment that has seen nothing but sweep.
     pub(crate) fn empty() -> Self {
+        Self::with(config("trial-1"))
+    }
+
+    /// The same under another configuration.
+    pub(crate) fn with(config: Config) -> Self {
         captured();
         let calls = Calls::default();
         let control = FakeControl::new(Faults::none(), calls.clone());
@@ -189,6 +223,7 @@ impl World {
         let index = FakeIndex::new(Faults::none(), calls.clone());
         let subjects = FakeKeys::new(Faults::none(), calls.clone());
         let bucket = FakeLedgerBucket::new(Faults::none(), calls.clone(), 0);
+        let own = FakeOwn::new(Faults::none(), calls.clone());
         let (keys, trips) = (FakePseudonymKeys::default(), Trips::default());
         let heads = Heads {
             control: control.clone(),
@@ -201,10 +236,19 @@ impl World {
             subjects: Tripped(subjects.clone(), trips.clone()),
             postings: Tripped(index.clone(), trips.clone()),
             heads: heads.clone(),
+            own: OwnLists::new(Tripped(own.clone(), trips.clone())),
             ledger: Tripped(bucket.clone(), trips.clone()),
         };
-        let dsar = Dsar::new(stores, config("trial-1"));
-        Self { dsar, control, index, subjects, bucket, keys, heads, trips, calls }
+        let dsar = Dsar::new(stores, config);
+        Self { dsar, control, index, subjects, bucket, keys, heads, own, trips, calls }
+    }
+
+    /// Changes the org's list of own numbers; a new row stands under the first version of the key.
+    pub(crate) async fn change_own(&self, org: &str, item: &str, change: Change) {
+        for item in parse_list(item, Region::US).unwrap() {
+            let name = item.names(KeyRing::new([key(1)]).as_ref()).remove(0);
+            self.own.change(org, &name, change, &time("09:00")).await.unwrap();
+        }
     }
 
     /// Links the identifier's subject, a new one if need be, to a record of the interaction log.
@@ -322,6 +366,7 @@ pub(crate) fn config(deployment: &str) -> Config {
         ledger_bucket: name(),
         data_key_id: name(),
         region: Region::US,
+        own_numbers: Vec::new(),
         fan_out_cap: 5_000,
     }
 }

@@ -134,7 +134,7 @@ fn an_alias_that_a_source_sends_is_an_id_like_any_other() {
 #[test]
 fn a_contact_and_a_customer_are_whom_their_ids_name_and_a_user_is_nobodys_customer() {
     let pseudonyms = |read: &Read| -> Vec<Vec<String>> {
-        read.events[0].identifiers.iter().map(|&at| read.identifiers[at].clone()).collect()
+        read.events[0].identifiers.iter().map(|&at| read.identifiers[at].pseudonyms.clone()).collect()
     };
     let named = |kind: Kind, raw: &str| {
         let identifier = Identifier::parse(kind, raw, ledgerline_privacy::Region::US).unwrap();
@@ -262,7 +262,8 @@ fn rows_are_joined_by_refs_of_what_is_masked_and_entries_by_nothing() {
     assert!(all[2].is_empty() && all[5].is_empty() && all[6].is_empty(), "{all:?}");
     assert_eq!((&all[3], &all[4]), (&all[3], &all[3]));
     assert_eq!(all[3].iter().collect::<Vec<_>>(), [(&"name_ref", &all[0]["name_ref"])]);
-    let pseudonyms: BTreeSet<&str> = read.identifiers.iter().flatten().map(|name| &name[3..]).collect();
+    let pseudonyms: BTreeSet<&str> =
+        read.identifiers.iter().flat_map(|named| &named.pseudonyms).map(|name| &name.as_str()[3..]).collect();
     for (event, refs) in read.events.iter().zip(&all) {
         assert!(event.fields.is_sorted_by_key(|(name, _)| *name));
         for one in refs.values() {

@@ -21,7 +21,7 @@ fn named(read: &Read, identifiers: &[(Kind, &str)]) -> Vec<Vec<usize>> {
         settings.pseudonyms.newest().pseudonym(&identifier).as_str().to_owned()
     };
     let known: Vec<String> = identifiers.iter().map(pseudonym).collect();
-    let place = |at: &usize| known.iter().position(|one| *one == read.identifiers[*at][0]).unwrap_or(99);
+    let place = |at: &usize| known.iter().position(|one| *one == read.identifiers[*at].pseudonyms[0]).unwrap_or(99);
     read.events.iter().map(|event| event.identifiers.iter().map(place).collect()).collect()
 }
 

@@ -8,5 +8,6 @@ mod faults;
 mod filters;
 mod identity;
 mod notifications;
+mod own;
 mod subjects;
 mod world;

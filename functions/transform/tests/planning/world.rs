@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use ledgerline_custody::own::{OwnItem, OwnList, OwnLists};
 use ledgerline_event::catalogue::Switches;
 use ledgerline_lake::bronze::{NewEvent, write_event};
 use ledgerline_lambda::clock::FixedClock;
@@ -16,6 +17,7 @@ use ledgerline_testkit::fakes::index::FakeIndex;
 use ledgerline_testkit::fakes::keys::FakeKeys;
 use ledgerline_testkit::fakes::obj_rows::FakeObjectRows;
 use ledgerline_testkit::fakes::objects::FakeBucket;
+use ledgerline_testkit::fakes::own::FakeOwn;
 use ledgerline_testkit::fakes::queue::FakeQueue;
 use ledgerline_testkit::faults::Faults;
 use ledgerline_testkit::plans::{Planned, Stores, check_plans};
@@ -37,11 +39,14 @@ pub(crate) struct World {
     pub(crate) lake: FakeBucket,
     pub(crate) staged: FakeBucket,
     pub(crate) rows: FakeObjectRows,
+    pub(crate) own: FakeOwn,
     pub(crate) index: FakeIndex,
     pub(crate) keys: FakeKeys,
     pub(crate) queue: FakeQueue,
     pub(crate) fan_out_cap: u64,
     pub(crate) switches: Switches,
+    /// The parameter `OwnNumbers`.
+    pub(crate) own_numbers: Vec<OwnItem>,
     random: Arc<AtomicU64>,
     now_ms: Arc<AtomicU64>,
 }
@@ -59,11 +64,13 @@ impl World {
             lake: bucket(),
             staged: bucket(),
             rows: FakeObjectRows::new(faults.clone(), calls.clone()),
+            own: FakeOwn::new(faults.clone(), calls.clone()),
             index: FakeIndex::new(faults.clone(), calls.clone()),
             keys: FakeKeys::new(faults.clone(), calls.clone()),
             queue: FakeQueue::new(faults.clone(), calls.clone()),
             fan_out_cap: 5000,
             switches: Switches::default(),
+            own_numbers: Vec::new(),
             random: Arc::default(),
             now_ms: Arc::new(AtomicU64::new(T0 as u64 + 60_000)),
             faults,
@@ -79,7 +86,9 @@ impl World {
 
     pub(crate) async fn deliver_bodies(&self, bodies: &[&str]) -> Vec<String> {
         let now_ms = self.now_ms.fetch_add(1_000, Ordering::SeqCst) as i64;
-        let settings = Settings { switches: self.switches.clone(), ..settings(self.fan_out_cap) };
+        let settings = settings(self.fan_out_cap);
+        let own_numbers = OwnList::of(&self.own_numbers, Some(&settings.pseudonyms));
+        let settings = Settings { switches: self.switches.clone(), own_numbers, ..settings };
         let wired = self.wired();
         let response = handle(&wired, &settings, &FixedClock(now_ms), now_ms + 300_000, batch(bodies)).await;
         failures(&response)
@@ -101,7 +110,8 @@ impl World {
 
     /// Everything that is stored anywhere but in bronze and its quarantine, unpacked, as one text.
     pub(crate) fn everything_but_bronze(&self) -> String {
-        let mut all = [self.rows.table.dump(), self.index.table.dump(), self.keys.table.dump()].concat();
+        let mut all =
+            [self.rows.table.dump(), self.own.table.dump(), self.index.table.dump(), self.keys.table.dump()].concat();
         for message in self.queue.messages() {
             all.push_str(&format!("{message:?}\n"));
         }
@@ -122,13 +132,14 @@ impl World {
         Stores { bronze, lake, staged, rows, index, queue }
     }
 
-    pub(crate) fn wired(&self) -> Wired<FakeBucket, FakeObjectRows, FakeIndex, FakeKeys, FakeQueue> {
+    pub(crate) fn wired(&self) -> Wired<FakeBucket, FakeObjectRows, FakeOwn, FakeIndex, FakeKeys, FakeQueue> {
         let random = self.random.clone();
         Wired {
             bronze: self.bronze.clone(),
             lake: self.lake.clone(),
             staged: self.staged.clone(),
             rows: self.rows.clone(),
+            own: OwnLists::new(self.own.clone()),
             index: self.index.clone(),
             keys: self.keys.clone(),
             queue: self.queue.clone(),
@@ -159,6 +170,7 @@ pub(crate) fn settings(fan_out_cap: u64) -> Settings {
         deployment_id: "test".into(),
         default_org: "acme".into(),
         regions: ledgerline_privacy::Region::US.into(),
+        own_numbers: Vec::new(),
         switches: Switches::default(),
         numeric_id_sources: Vec::new(),
         control_table: String::new(),

@@ -10,15 +10,23 @@ use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_privacy::PseudonymKey;
+use serde_json::Value;
 
 use crate::fakes::index::FakeIndex;
 use crate::fakes::keys::FakeKeys;
 use crate::fakes::postings::read_posting;
+use crate::fakes::table::{Item, key};
 
 impl FindSubjects for FakeKeys {
     async fn subjects_of(&self, pseudonyms: &[&str]) -> Result<Vec<Option<String>>, StoreError> {
         let found = self.identifiers(pseudonyms).await?;
         Ok(found.into_iter().map(|subject| subject.map(|subject| subject.subject_id)).collect())
+    }
+
+    async fn pseudonyms_of(&self, subjects: &[&str]) -> Result<Vec<Option<String>>, StoreError> {
+        let keys: Vec<_> = subjects.iter().map(|subject| key(format!("SUB#{subject}"), "STATE")).collect();
+        let named = |row: Item| row.get("pseudonym").and_then(Value::as_str).map(str::to_owned);
+        Ok(self.table.batch_get(&keys).await?.into_iter().map(|row| row.and_then(named)).collect())
     }
 
     async fn active_links(&self, subjects: &[&str]) -> Result<Vec<Option<u64>>, StoreError> {

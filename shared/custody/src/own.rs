@@ -1,0 +1,337 @@
+//! The company's own numbers, addresses and domains: they name the contact centre, never a customer.
+//!
+//! Invariant: a row is never deleted. What came while an item stood on the list was linked to nobody, and an answer
+//! about that item must go on to say so. A number or an address is listed by its pseudonym under the key of the day; an
+//! identifier is compared by its pseudonyms under all versions. A domain stands in clear, since a company is not a
+//! person; it covers the addresses of exactly this domain. No error repeats an item: items are told by their places.
+//! Left out: what a function does with an identifier that is the company's own.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::ports::ListLogs;
+use ledgerline_ledger::store::StoreError;
+use ledgerline_privacy::{Identifier, KeyRing, Kind, Pseudonym, Region};
+
+use crate::query::readings;
+
+/// How long a list that was read counts: an item is in force everywhere a minute after it was added.
+pub const LIST_TTL_MS: i64 = 60_000;
+/// Orgs whose lists are read at once.
+const PARALLEL: usize = 16;
+
+/// Reads the lists.
+pub trait ReadOwn {
+    /// All rows of an org's list, removed ones too, read consistently.
+    fn own(&self, org: &str) -> impl Future<Output = Result<Vec<OwnRow>, StoreError>> + Send;
+}
+
+/// Changes the lists.
+pub trait ChangeOwn {
+    /// Carries a change out, if the row is as the change expects it. `now` is RFC 3339.
+    ///
+    /// # Errors
+    /// `Conflict` if somebody else changed the row meanwhile.
+    fn change(
+        &self,
+        org: &str,
+        name: &OwnName,
+        change: Change,
+        now: &str,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// What a row is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OwnName {
+    /// A number, an address or an account, by its pseudonym.
+    Identifier(Kind, Pseudonym),
+    /// All e-mail addresses of a domain, lower case.
+    Domain(String),
+}
+
+impl OwnName {
+    /// The row's sort key: `<kind>#<pseudonym>` or `domain#<domain>`.
+    pub fn to_key(&self) -> String {
+        format!("{}#{}", self.kind(), self.name())
+    }
+
+    /// Reads a sort key.
+    pub fn parse(key: &str) -> Option<Self> {
+        let (kind, name) = key.split_once('#')?;
+        if kind == DOMAIN {
+            return Some(Self::Domain(name.to_owned()));
+        }
+        let kind = Kind::ALL.into_iter().find(|one| one.label() == kind)?;
+        Pseudonym::parse(name).map(|name| Self::Identifier(kind, name))
+    }
+
+    /// `phone`, `email`…, or `domain`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Identifier(kind, _) => kind.label(),
+            Self::Domain(_) => DOMAIN,
+        }
+    }
+
+    /// The pseudonym or the domain.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Identifier(_, pseudonym) => pseudonym.as_str(),
+            Self::Domain(domain) => domain,
+        }
+    }
+}
+
+/// A row of an org's list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnRow {
+    /// What it is about.
+    pub name: OwnName,
+    /// When it came on the list first, RFC 3339.
+    pub added_at: String,
+    /// Since when it is not in force any more; absent while it is.
+    pub removed_at: Option<String>,
+    /// It was removed once and added again: between the two it could name a customer.
+    pub formerly: bool,
+}
+
+/// What a list says of an identifier. In this order, so that the greatest of several lists' words counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// It never was on the list.
+    #[default]
+    Never,
+    /// It was: what came then was linked to nobody.
+    Formerly,
+    /// It is: it names nobody.
+    InForce,
+}
+
+/// A list, or several together, to be asked.
+#[derive(Clone, Debug, Default)]
+pub struct OwnList(HashMap<String, Standing>);
+
+impl OwnList {
+    /// The list of these rows.
+    pub fn new(rows: impl IntoIterator<Item = OwnRow>) -> Self {
+        let mut list = Self::default();
+        for OwnRow { name, removed_at, .. } in rows {
+            list.note(&name, if removed_at.is_some() { Standing::Formerly } else { Standing::InForce });
+        }
+        list
+    }
+
+    /// The list that these items are, all of them in force. Without a key it has their domains alone.
+    pub fn of(items: &[OwnItem], ring: Option<&KeyRing>) -> Self {
+        let mut list = Self::default();
+        for name in items.iter().flat_map(|item| item.names(ring)) {
+            list.note(&name, Standing::InForce);
+        }
+        list
+    }
+
+    /// What the list says of an identifier: its pseudonyms under all versions of the key, and its domain if it is an
+    /// e-mail address. No pseudonym is a domain, and those of two kinds never are equal.
+    pub fn standing<'a>(&self, pseudonyms: impl IntoIterator<Item = &'a str>, domain: Option<&'a str>) -> Standing {
+        let names = pseudonyms.into_iter().chain(domain);
+        names.filter_map(|name| self.0.get(name).copied()).max().unwrap_or_default()
+    }
+
+    fn note(&mut self, name: &OwnName, standing: Standing) {
+        let known = self.0.entry(name.name().to_owned()).or_default();
+        *known = standing.max(*known);
+    }
+}
+
+/// The domain of an identifier that is an e-mail address.
+pub fn domain_of(identifier: &Identifier) -> Option<&str> {
+    let address = (identifier.kind() == Kind::Email).then(|| identifier.value().expose_for_pseudonym())?;
+    address.rsplit_once('@').map(|(_, domain)| domain)
+}
+
+/// An item that somebody wrote: of the parameter `OwnNumbers`, or on a command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnItem {
+    /// A phone number or an e-mail address.
+    Identifier(Identifier),
+    /// A domain, lower case.
+    Domain(String),
+}
+
+impl OwnItem {
+    /// What a row about it may be called, the name for a new row first; none if that takes a key and there is none.
+    pub fn names(&self, ring: Option<&KeyRing>) -> Vec<OwnName> {
+        match self {
+            Self::Domain(domain) => vec![OwnName::Domain(domain.clone())],
+            Self::Identifier(identifier) => {
+                let pseudonyms = ring.map(|ring| ring.pseudonyms(identifier)).unwrap_or_default();
+                pseudonyms.into_iter().map(|name| OwnName::Identifier(identifier.kind(), name)).collect()
+            }
+        }
+    }
+}
+
+/// Items that are not what an item may be, by their places, counted from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadItems(Vec<usize>);
+
+impl BadItems {
+    /// What to do.
+    pub const REMEDY: &str = "write phone numbers with + and the country code, e-mail addresses, and domains such as example.com; \
+        leave out what names nobody anyway, such as a number of two digits";
+}
+
+impl fmt::Display for BadItems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let places: Vec<String> = self.0.iter().map(|place| format!("item {place}")).collect();
+        write!(f, "{}: not a phone number, an e-mail address or a domain", places.join(", "))
+    }
+}
+
+impl std::error::Error for BadItems {}
+
+/// Reads items that are separated by commas; there are none in a text of white space.
+///
+/// # Errors
+/// The places of items that are none.
+pub fn parse_list(text: &str, region: Region) -> Result<Vec<OwnItem>, BadItems> {
+    if text.trim().is_empty() { Ok(Vec::new()) } else { parse_items(text.split(','), region) }
+}
+
+/// Reads items, each once. A phone number is two of them: itself, and its digits as some messaging services write it.
+///
+/// # Errors
+/// The places of items that are none.
+pub fn parse_items<'a>(items: impl IntoIterator<Item = &'a str>, region: Region) -> Result<Vec<OwnItem>, BadItems> {
+    let (mut all, mut bad) = (Vec::new(), Vec::new());
+    for (place, text) in (1..).zip(items) {
+        let read = parse_item(text.trim(), region);
+        if read.is_empty() {
+            bad.push(place);
+        }
+        for item in read {
+            if !all.contains(&item) {
+                all.push(item);
+            }
+        }
+    }
+    if bad.is_empty() { Ok(all) } else { Err(BadItems(bad)) }
+}
+
+fn parse_item(text: &str, region: Region) -> Vec<OwnItem> {
+    let is_domain = text.starts_with('@') || (!text.contains('@') && text.contains(char::is_alphabetic));
+    if is_domain {
+        let domain = parse_domain(text.trim_start_matches('@'), region);
+        return domain.into_iter().map(OwnItem::Domain).collect();
+    }
+    let kind = if text.contains('@') { Kind::Email } else { Kind::Phone };
+    readings(kind, text, region).into_iter().map(OwnItem::Identifier).collect()
+}
+
+/// A domain as the normalised addresses of it have it.
+fn parse_domain(text: &str, region: Region) -> Option<String> {
+    let address = Identifier::parse(Kind::Email, &format!("own@{text}"), region)?;
+    let domain = domain_of(&address)?;
+    let is_label = |label: &str| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-');
+    let is_domain = domain.contains('.') && domain.split('.').all(is_label) && !text.contains('?');
+    is_domain.then(|| domain.to_owned())
+}
+
+/// What is done to a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// There is no such row: one is made.
+    Add,
+    /// It was removed: it is in force again, and `formerly` keeps that it was not.
+    Restore,
+    /// It is in force: it is removed.
+    Remove,
+}
+
+/// What puts an item on a list; `None` if it is in force already, or has no name yet. `names` as [`OwnItem::names`] gives them.
+pub fn plan_add(rows: &[OwnRow], names: &[OwnName]) -> Option<(OwnName, Change)> {
+    let known: Vec<&OwnRow> = rows.iter().filter(|row| names.contains(&row.name)).collect();
+    match known.first() {
+        None => names.first().map(|name| (name.clone(), Change::Add)),
+        Some(_) if known.iter().any(|row| row.removed_at.is_none()) => None,
+        Some(row) => Some((row.name.clone(), Change::Restore)),
+    }
+}
+
+/// What takes an item off a list: a row each under every version of the key that has one in force.
+pub fn plan_remove(rows: &[OwnRow], names: &[OwnName]) -> Vec<(OwnName, Change)> {
+    let known = rows.iter().filter(|row| names.contains(&row.name) && row.removed_at.is_none());
+    known.map(|row| (row.name.clone(), Change::Remove)).collect()
+}
+
+/// Lists, and since when.
+type Kept = BTreeMap<String, (i64, Arc<OwnList>)>;
+
+/// The lists, each read again once it is older than [`LIST_TTL_MS`]. One that cannot be read is an error: to go on with
+/// the old one would link a customer to the company's number without a word.
+#[derive(Debug)]
+pub struct OwnLists<S> {
+    store: S,
+    kept: Mutex<Kept>,
+}
+
+impl<S: ReadOwn> OwnLists<S> {
+    /// Lists of which none was read yet.
+    pub fn new(store: S) -> Self {
+        Self { store, kept: Mutex::default() }
+    }
+
+    /// An org's list.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn of(&self, org: &str, now_ms: i64) -> Result<Arc<OwnList>, StoreError> {
+        self.kept(org, now_ms, async { Ok(OwnList::new(self.store.own(org).await?)) }).await
+    }
+
+    /// The lists of all orgs that have a log, as one.
+    ///
+    /// # Errors
+    /// The stores'.
+    pub async fn of_all(&self, logs: &impl ListLogs, now_ms: i64) -> Result<Arc<OwnList>, StoreError> {
+        let load = async {
+            let logs = logs.logs().await?;
+            let orgs: BTreeSet<&str> = logs.iter().map(LogId::org).collect();
+            let lists = stream::iter(orgs).map(|org| self.store.own(org)).buffered(PARALLEL);
+            let lists: Vec<Vec<OwnRow>> = lists.try_collect().await?;
+            Ok(OwnList::new(lists.into_iter().flatten()))
+        };
+        self.kept(ALL, now_ms, load).await
+    }
+
+    async fn kept(
+        &self,
+        key: &str,
+        now_ms: i64,
+        load: impl Future<Output = Result<OwnList, StoreError>>,
+    ) -> Result<Arc<OwnList>, StoreError> {
+        if let Some((since_ms, list)) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(key)
+            && now_ms.saturating_sub(*since_ms) < LIST_TTL_MS
+        {
+            return Ok(Arc::clone(list));
+        }
+        let list = Arc::new(load.await?);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert(key.to_owned(), (now_ms, Arc::clone(&list)));
+        Ok(list)
+    }
+}
+
+/// The place of all orgs' lists together: no org has this name.
+const ALL: &str = "";
+
+/// What a domain's row has for a kind. No kind of identifier is called so.
+const DOMAIN: &str = "domain";
+
+#[cfg(test)]
+mod tests;
