@@ -79,9 +79,12 @@ pub struct Customer {
     pub found: bool,
     /// Subjects, one per identifier that was ever seen.
     pub subjects: usize,
-    /// A subject has as many links as one may have: interactions may have been left unlinked, and are not in the answer.
+    /// A subject is shared or was: interactions may have been left unlinked, and are not in the answer.
     #[serde(skip_serializing_if = "is_false")]
     pub limited: bool,
+    /// A subject is shared: its identifier names no person, and what it alone is linked to is only named.
+    #[serde(skip_serializing_if = "is_false")]
+    pub shared: bool,
 }
 
 /// The systems that were asked.
@@ -159,6 +162,9 @@ pub struct Marks {
     /// Some of its entries could not be read.
     #[serde(skip_serializing_if = "is_false")]
     pub incomplete: bool,
+    /// Only shared subjects are linked to it: it may be anybody's, and nothing of it was read.
+    #[serde(skip_serializing_if = "is_false")]
+    pub shared: bool,
     /// Its first entries stand on the page before.
     #[serde(skip_serializing_if = "is_false")]
     pub continued: bool,
