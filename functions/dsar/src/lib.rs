@@ -16,6 +16,7 @@ use ledgerline_custody::access::FindSubjects as _;
 use ledgerline_custody::answer::{Answer, Asked, Customer, Systems};
 use ledgerline_custody::page::{Cursor, TOKEN_TTL_MS, TokenKey};
 use ledgerline_custody::query::{Query, Who, instant};
+use ledgerline_custody::subjects::SubjectState;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::store::{Failure, StoreError};
 
@@ -23,7 +24,7 @@ pub use config::Config;
 pub use keys::KEYS_TTL_MS;
 pub use ports::{Ports, Stores};
 
-use gather::Gathered;
+use gather::{Gathered, Subject};
 use http::Request;
 use keys::{KeyCache, Keys};
 use problem::Problem;
@@ -72,10 +73,13 @@ async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &Request<'_>) ->
     let query = Query::parse(&body, dsar.config.calling_code)?;
     let keys = dsar.keys.get(dsar.ports.keys(), &dsar.config.deployment, now_ms).await?;
     let cursor = cursor(&query, keys.as_deref(), now_ms)?;
-    let (subjects, links): (Vec<String>, Vec<u64>) =
-        subjects(&dsar.ports, &query, keys.as_deref()).await?.into_iter().unzip();
-    // At the cap transform refuses new links, and nothing is kept of those: there may be some.
-    let limited = links.iter().any(|links| *links >= dsar.config.fan_out_cap);
+    let active = subjects(&dsar.ports, &query, keys.as_deref()).await?;
+    let cap = dsar.config.fan_out_cap;
+    // Transform links a shared subject to nothing more, and nothing is kept of what it left out: there may be some.
+    let limited = active.iter().any(|(_, state)| state.is_limited(cap));
+    let subjects: Vec<Subject> =
+        active.into_iter().map(|(id, state)| Subject { id, shared: state.is_shared(cap) }).collect();
+    let shared = subjects.iter().any(|subject| subject.shared);
 
     let as_of_ms = cursor.as_ref().map_or(now_ms, |cursor| cursor.as_of_ms);
     let missing_before = cursor.as_ref().is_some_and(|cursor| cursor.missing);
@@ -102,7 +106,7 @@ async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &Request<'_>) ->
         as_of: instant(as_of_ms).unwrap_or_default(),
         complete: !missing,
         request: Asked::of(query.request_type, &query.range),
-        customer: Customer { found: !subjects.is_empty(), subjects: subjects.len(), limited },
+        customer: Customer { found: !subjects.is_empty(), subjects: subjects.len(), limited, shared },
         systems: Systems { ledger: reads },
         interactions,
         filtered,
@@ -119,8 +123,12 @@ fn cursor(query: &Query, keys: Option<&Keys>, now_ms: i64) -> Result<Option<Curs
     Ok(Some(opened.accept(&digest, now_ms)?))
 }
 
-/// The active subjects that the question names, each once, sorted, with how many links each has.
-async fn subjects<P: Ports>(ports: &P, query: &Query, keys: Option<&Keys>) -> Result<Vec<(String, u64)>, StoreError> {
+/// The active subjects that the question names, each once, sorted: any other has no links to show.
+async fn subjects<P: Ports>(
+    ports: &P,
+    query: &Query,
+    keys: Option<&Keys>,
+) -> Result<Vec<(String, SubjectState)>, StoreError> {
     if keys.is_none() && matches!(query.who, Who::Identifiers(_)) {
         return Ok(Vec::new());
     }
@@ -136,8 +144,9 @@ async fn subjects<P: Ports>(ports: &P, query: &Query, keys: Option<&Keys>) -> Re
         return Ok(Vec::new());
     }
     let asked: Vec<&str> = subjects.iter().map(String::as_str).collect();
-    let links = ports.subjects().active_links(&asked).await?;
-    Ok(subjects.into_iter().zip(links).filter_map(|(subject, links)| Some((subject, links?))).collect())
+    let states = ports.subjects().states(&asked).await?;
+    let active = |state: Option<SubjectState>| state.filter(|state| state.active);
+    Ok(subjects.into_iter().zip(states).filter_map(|(subject, state)| Some((subject, active(state)?))).collect())
 }
 
 fn log_answer(request_id: &str, answer: &Answer, body_bytes: usize) {
@@ -147,6 +156,7 @@ fn log_answer(request_id: &str, answer: &Answer, body_bytes: usize) {
         request_type = answer.request.request_type,
         subjects = answer.customer.subjects,
         limited = answer.customer.limited,
+        shared = answer.customer.shared,
         interactions = answer.interactions.len(),
         filtered = answer.filtered,
         entries = answer.interactions.iter().map(|one| one.entries()).sum::<usize>(),

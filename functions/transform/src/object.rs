@@ -75,7 +75,7 @@ pub async fn transform(
             note(ports, object, key, &read).await?;
 
             // 3. Resolve subjects, order. A crash leaves whole subjects and whole links; links only widen.
-            let resolved = resolve_subjects(ports, settings, &opened.started_at, &read, &owned, &logs).await?;
+            let resolved = resolve_subjects(ports, settings, now, &read, &owned, &logs).await?;
             owned.sort_unstable_by(|a, b| output::event_order(a, b));
             let owned: Vec<Owned<'_>> = owned.iter().map(|event| with_ref(event, &read, &resolved)).collect();
 
@@ -216,7 +216,7 @@ struct Seen {
 async fn resolve_subjects(
     ports: &impl Ports,
     settings: &Settings,
-    started_at: &str,
+    now: &str,
     read: &Read,
     owned: &[&Event],
     logs: &[Option<LogId>],
@@ -253,7 +253,7 @@ async fn resolve_subjects(
             Mention { pseudonyms: pseudonyms.clone(), links: wanted.collect() }
         })
         .collect();
-    Ok(resolve::resolve(ports.keys(), &mentions, settings.fan_out_cap, started_at, ports.random()).await?)
+    Ok(resolve::resolve(ports.keys(), &mentions, settings.limits, now, ports.random()).await?)
 }
 
 /// The event with the name of the first of its identifiers that resolved.

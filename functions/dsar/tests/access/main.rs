@@ -7,4 +7,5 @@ mod filtered;
 mod pages;
 mod problems;
 mod reads;
+mod shared;
 mod world;

@@ -13,7 +13,7 @@ use crate::world::{T0, World, key, line, lines, settings};
 
 /// What becomes of these documents, received at [`T0`] and half a minute.
 fn read(raws: &[String]) -> Read {
-    let settings = settings(5000);
+    let settings = settings();
     let random = |salt: &mut [u8]| salt.fill(1);
     let mut reading = Reading::new(&settings, ObjectId::of("bronze", "bronze/cases"), T0 + 60_000, &random);
     reading.push(&lines(raws)).unwrap();

@@ -6,5 +6,6 @@ mod cases;
 mod faults;
 mod filters;
 mod notifications;
+mod shared;
 mod subjects;
 mod world;
