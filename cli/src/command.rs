@@ -24,6 +24,8 @@ mod shell;
 mod show;
 #[cfg(feature = "aws")]
 mod status;
+#[cfg(feature = "aws")]
+mod subject;
 mod trace;
 mod verify;
 mod witness;
@@ -44,6 +46,8 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Trace(_) => "trace",
         #[cfg(feature = "aws")]
         Command::Hold(_) => "hold",
+        #[cfg(feature = "aws")]
+        Command::Subject(_) => "subject",
         Command::Retention(_) => "retention",
         Command::RebuildPostings(_) => "rebuild-postings",
         #[cfg(feature = "aws")]
@@ -72,6 +76,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Answered {
         Command::Trace(args) => trace::run(&args, context),
         #[cfg(feature = "aws")]
         Command::Hold(what) => hold::run(&what, context),
+        #[cfg(feature = "aws")]
+        Command::Subject(what) => subject::run(&what, context),
         Command::Retention(args) => retention::run(&args, context),
         Command::RebuildPostings(args) => rebuild_postings::run(&args, context),
         #[cfg(feature = "aws")]
