@@ -6,7 +6,6 @@ use futures_util::future::join_all;
 use ledgerline_custody::subjects::{
     Day, Limits, Link, SubjectWrite, Subjects as _, WantedLink, count_links, plan_links,
 };
-use ledgerline_testkit::fakes::table::Item;
 use ledgerline_transform::resolve::{Mention, resolve};
 
 use crate::subjects::{links, subjects, writes};
@@ -42,7 +41,7 @@ async fn events_of_a_shared_subject_name_nobody_and_touch_no_link() {
     let world = World::new();
     deliver(&world, "a", calls(0..1)).await;
     world.keys.share(&only_subject(&world), SHARED_AT).await.unwrap();
-    let (before, written): (Vec<((String, String), Item)>, usize) = (links(&world), writes(&world));
+    let (before, written) = (links(&world), writes(&world));
     // Another conversation, and the end of the one that is linked: it would widen the link.
     deliver(&world, "b", [calls(1..2), lines(&[event(1, 3)])].concat()).await;
     assert_eq!((links(&world), writes(&world)), (before, written));
