@@ -1,12 +1,14 @@
 //! The operator's and the auditor's command on the local stack: what it says of sound evidence, and of a changed byte.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
+use ledgerline_tests::access::ask;
 use ledgerline_tests::org::Org;
 use ledgerline_tests::stack::{Stack, number, text};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What an exported folder carries to check itself with Python's hashlib and `cryptography` alone.
 const CHECKER: &str = "verify_export.py";
@@ -16,6 +18,18 @@ const ENTRIES: u64 = 300;
 
 /// `ledgerline`, as the tests of the workspace built it, without anything of this process's environment.
 fn ledgerline(stack: Option<&Stack>, arguments: &[&str]) -> Output {
+    command(stack, arguments).output().unwrap()
+}
+
+/// The same with something to read.
+fn ledgerline_reading(stack: &Stack, arguments: &[&str], input: &str) -> Output {
+    let mut command = command(Some(stack), arguments);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn command(stack: Option<&Stack>, arguments: &[&str]) -> Command {
     let binary = xtask::paths::target().join("debug/ledgerline");
     assert!(binary.exists(), "no {}; run: cargo build --package ledgerline-cli", binary.display());
     let mut command = Command::new(binary);
@@ -25,7 +39,7 @@ fn ledgerline(stack: Option<&Stack>, arguments: &[&str]) -> Output {
         command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
         command.env("AWS_REGION", &stack.description().region);
     }
-    command.output().unwrap()
+    command
 }
 
 /// The JSON answer of a command that ended with `code`.
@@ -276,4 +290,56 @@ fn a_hold_locks_every_segment_of_a_record_and_is_an_entry_until_it_is_lifted() {
     answer(&ledgerline(Some(&stack), &[&["hold", "lift", "--json"], &named[..]].concat()), 0);
     assert!(!held(&stack), "the segment is still held");
     committed("HOLD_LIFTED");
+}
+
+#[test]
+fn what_a_shared_subject_is_linked_to_is_named_and_nothing_more_is_linked() {
+    let Some(stack) = Stack::running() else { return };
+    let org = Org::new(&stack, "shared");
+    // Of this test alone: what was shared once is never answered completely again.
+    let line = format!("email:{}@example.com\n", org.name);
+    let email = line.trim_start_matches("email:").trim();
+    let send = |interaction: &str| {
+        let event = json!({"interactionId": interaction, "timestamp": "2026-03-02T14:00:00Z", "eventType": "answered",
+            "orgId": org.name, "customerEmail": email});
+        stack.send(&[event.to_string().into_bytes()]);
+    };
+    let answered = || {
+        let body = json!({ "identifiers": [{ "kind": "email", "value": email }] });
+        let (status, answer) = ask(&stack, Some(&stack.description().api_key), &body);
+        assert_eq!(status, 200, "{answer}");
+        let interactions = answer["interactions"].as_array().unwrap().iter();
+        let entries = |one: &Value| one["entries"].as_array().unwrap().len();
+        let named: Vec<(String, usize)> =
+            interactions.map(|one| (one["interactionId"].as_str().unwrap().to_owned(), entries(one))).collect();
+        (named, answer["customer"]["shared"] == true, answer["complete"] == true)
+    };
+    let named = |all: &[(&str, usize)]| all.iter().map(|(id, n)| ((*id).to_owned(), *n)).collect::<Vec<_>>();
+
+    let unknown = answer(&ledgerline_reading(&stack, &["subject", "share", "-", "--json"], &line), 2);
+    assert!(unknown["error"]["what"].as_str().unwrap().contains("nobody is known"), "{unknown}");
+    send("i-1");
+    org.committed(1);
+    assert_eq!(answered(), (named(&[("i-1", 1)]), false, true));
+
+    let shared = answer(&ledgerline_reading(&stack, &["subject", "share", "-", "--json"], &line), 0);
+    assert_eq!((&shared["changed"], &shared["links"], &shared["missed"]), (&json!(true), &json!(1), &json!(true)));
+    let subject = shared["subject"].as_str().unwrap();
+    let again = answer(&ledgerline(Some(&stack), &["subject", "share", subject, "--json"]), 0);
+    assert_eq!((&again["changed"], &again["sharedAt"]), (&json!(false), &shared["sharedAt"]));
+    assert_eq!(answered(), (named(&[("i-1", 0)]), true, false));
+    send("i-2");
+    org.committed(2);
+    assert_eq!(answered(), (named(&[("i-1", 0)]), true, false));
+
+    let unshared = answer(&ledgerline(Some(&stack), &["subject", "unshare", subject, "--json"]), 0);
+    assert_eq!(
+        (&unshared["changed"], &unshared["shared"], &unshared["missed"]),
+        (&json!(true), &json!(false), &json!(true))
+    );
+    send("i-3");
+    org.committed(3);
+    assert_eq!(answered(), (named(&[("i-1", 1), ("i-3", 1)]), false, false));
+    let shown = answer(&ledgerline(Some(&stack), &["subject", "show", subject, "--json"]), 0);
+    assert_eq!((&shown["links"], &shown["sharedAt"]), (&json!(2), &Value::Null));
 }

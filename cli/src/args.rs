@@ -48,6 +48,10 @@ pub(crate) enum Command {
     #[cfg(feature = "aws")]
     #[command(subcommand)]
     Hold(HoldCommand),
+    /// Mark an identifier that names no person, such as a switchboard's; take the mark away; show both
+    #[cfg(feature = "aws")]
+    #[command(subcommand)]
+    Subject(SubjectCommand),
     /// What is kept, until when, and what lacks a lock
     Retention(RetentionArgs),
     /// Build the index of entries anew from the segments, and compare it with what is stored
@@ -387,6 +391,29 @@ pub(crate) enum HoldBasis {
     LegalObligation,
     PublicInterest,
     LegitimateInterest,
+}
+
+/// `subject`
+#[cfg(feature = "aws")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum SubjectCommand {
+    /// Link nothing more to it, and answer access requests about it by naming its interactions alone
+    Share(WhichSubject),
+    /// Link to it again; what came meanwhile stays unlinked
+    Unshare(WhichSubject),
+    /// Its state, its links, and whether it is shared
+    Show(WhichSubject),
+}
+
+/// Which subject.
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct WhichSubject {
+    /// A subject id (s_…) or a pseudonym (p1_…); or -, and one line kind:value on standard input, such as phone:+1 555 555 0142
+    #[arg(value_name = "WHO")]
+    pub(crate) who: String,
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArgs,
 }
 
 /// `retention`

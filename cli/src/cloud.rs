@@ -3,6 +3,7 @@
 //!
 //! Invariant: every failure of the account becomes a [`Fault`] that names what was attempted and what to do.
 
+use std::num::ParseIntError;
 use std::path::Path;
 use std::time::Duration;
 
@@ -86,13 +87,25 @@ impl Cloud {
 
     /// Where phone numbers that say no country belong to, as transform is told.
     pub(crate) fn region(&self) -> Result<Region, Fault> {
-        let name = Deployment::named(&self.operator.deployment.functions, "TransformFunction");
-        let settings = self.ask(self.operator.function_settings(name.map_err(|error| store_fault(&error))?))?;
-        let told = settings.variables.get("DEFAULT_REGION").map_or("US", String::as_str);
-        told.parse().map_err(|error: BadRegion| {
+        self.transforms("DEFAULT_REGION")?.parse().map_err(|error: BadRegion| {
             let remedy = "set the template's parameter DefaultRegion, and deploy it again";
             Fault::caused_by("transform's DEFAULT_REGION cannot be read", &error, remedy)
         })
+    }
+
+    /// Links at which a subject is shared, as transform is told.
+    pub(crate) fn fan_out_cap(&self) -> Result<u64, Fault> {
+        self.transforms("FAN_OUT_CAP")?.parse().map_err(|error: ParseIntError| {
+            Fault::caused_by("transform's FAN_OUT_CAP is not a number", &error, "deploy the template again")
+        })
+    }
+
+    /// A variable of transform's.
+    fn transforms(&self, variable: &str) -> Result<String, Fault> {
+        let name = named(Deployment::named(&self.operator.deployment.functions, "TransformFunction"))?;
+        let settings = self.ask(self.operator.function_settings(&name))?;
+        let missing = || Fault::new(format!("transform is told no {variable}"), "deploy the current template");
+        settings.variables.get(variable).cloned().ok_or_else(missing)
     }
 
     /// How audit-write is told to lock evidence.

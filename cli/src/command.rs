@@ -26,6 +26,8 @@ mod shell;
 mod show;
 #[cfg(feature = "aws")]
 mod status;
+#[cfg(feature = "aws")]
+mod subject;
 mod trace;
 mod verify;
 mod witness;
@@ -46,6 +48,8 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Trace(_) => "trace",
         #[cfg(feature = "aws")]
         Command::Hold(_) => "hold",
+        #[cfg(feature = "aws")]
+        Command::Subject(_) => "subject",
         Command::Retention(_) => "retention",
         Command::RebuildPostings(_) => "rebuild-postings",
         #[cfg(feature = "aws")]
@@ -76,6 +80,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Answered {
         Command::Trace(args) => trace::run(&args, context),
         #[cfg(feature = "aws")]
         Command::Hold(what) => hold::run(&what, context),
+        #[cfg(feature = "aws")]
+        Command::Subject(what) => subject::run(&what, context),
         Command::Retention(args) => retention::run(&args, context),
         Command::RebuildPostings(args) => rebuild_postings::run(&args, context),
         #[cfg(feature = "aws")]

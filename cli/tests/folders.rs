@@ -12,6 +12,8 @@ mod builder;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+#[cfg(feature = "aws")]
+use std::{io::Write as _, process::Stdio};
 
 use builder::{DEPLOYMENT, Ledger, act_line, line, log, vkey};
 use ledgerline_ledger::entry::Field;
@@ -520,4 +522,39 @@ fn without_the_aws_feature_nothing_of_aws_is_compiled() {
         })
         .collect();
     assert!(cloud.is_empty(), "{cloud:?}");
+}
+
+/// An identifier as an argument, or a line that is none, is refused before a deployment is asked, and not repeated.
+#[cfg(feature = "aws")]
+#[test]
+fn who_is_marked_is_named_by_id_or_pseudonym_or_on_standard_input() {
+    let file = folder("subject").join("stack.json");
+    let stack = file.to_str().unwrap();
+    let pseudonym = format!("p1_{}", "0a".repeat(32));
+    for verb in ["share", "unshare", "show"] {
+        for (who, input, told) in [
+            ("+1 555 555 0142", "", "neither a subject id"),
+            ("s_5555550142", "", "neither a subject id"),
+            ("-", "+1 555 555 0142", "not kind:value"),
+            ("-", "", "not kind:value"),
+            ("-", "phone:+1 555 555 0142", "cannot read"),
+            (pseudonym.as_str(), "", "cannot read"),
+        ] {
+            for json in [false, true] {
+                let mut command = Command::new(env!("CARGO_BIN_EXE_ledgerline"));
+                command.args(["subject", verb, who, "--stack", stack]).args(json.then_some("--json"));
+                command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+                let mut child = command.spawn().unwrap();
+                // It may have ended without reading.
+                let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+                let output = child.wait_with_output().unwrap();
+                let said = [output.stdout.as_slice(), &output.stderr].concat();
+                let said = String::from_utf8(said).unwrap();
+                assert_eq!(output.status.code(), Some(2), "{said}");
+                assert!(said.contains(told), "{who} {said}");
+                let named = said.replace("phone:+1 555 555 0142", "");
+                assert!(!named.contains("0142"), "{named}");
+            }
+        }
+    }
 }

@@ -4,7 +4,8 @@
 //! one or the other, or in both, where the second find changes nothing. A link that filtered lines alone made names no
 //! log; the record's pin does, and is read before the heads: a record without one had no entry then. A table that does
 //! not answer fails the request: without it one cannot say what is missing. Evidence that does not answer is named, and
-//! the rest is given.
+//! the rest is given. Of a record that only shared subjects are linked to nothing but the links is read: it is named by
+//! what they say, on every page alike, and marked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +18,7 @@ use ledgerline_custody::answer::{Interaction, Marks, Page, Reads, Took};
 use ledgerline_custody::order::EventOrder;
 use ledgerline_custody::page::Position;
 use ledgerline_custody::query::Query;
+use ledgerline_custody::subjects::Link;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::{ReadHead as _, ReadSegment as _};
 use ledgerline_ledger::posting::Posting;
@@ -37,10 +39,18 @@ const PINS_PER_READ: usize = 100;
 /// second of the function's 29. A page that ends here has a token, and may be empty.
 const MAX_EXAMINED: usize = 2_000;
 
+/// A subject of the customer's.
+pub(crate) struct Subject {
+    pub(crate) id: String,
+    /// Its identifier names no person.
+    pub(crate) shared: bool,
+}
+
 /// A page's worth.
 pub(crate) struct Gathered {
     pub(crate) interactions: Vec<Interaction>,
-    /// How many records that the page passed name the customer in filtered lines alone, and have no entry.
+    /// How many records that the page passed name the customer in filtered lines alone, and have no entry; one that only
+    /// shared subjects are linked to is not asked for entries.
     pub(crate) filtered: usize,
     pub(crate) reads: Reads,
     /// Whether anything is missing of these interactions, or could be.
@@ -53,7 +63,7 @@ pub(crate) struct Gathered {
 pub(crate) async fn page<P: Ports>(
     ports: &P,
     query: &Query,
-    subjects: &[String],
+    subjects: &[Subject],
     start: Option<Position>,
 ) -> Result<Gathered, Problem> {
     let mut records = records(ports, subjects, start.as_ref()).await?;
@@ -86,7 +96,7 @@ pub(crate) async fn page<P: Ports>(
                 None if linked.log.is_some() => missing = true,
                 None => filtered += 1,
                 Some(lasted) if query.range.overlaps(&lasted.first, &lasted.last) => {
-                    match reader.give(&mut page, query, (key, lasted), pending, start.as_ref())? {
+                    match reader.give(&mut page, query, (key, lasted), linked.shared, pending, start.as_ref())? {
                         Took::Whole => {}
                         Took::UpTo(order) => {
                             missing |= pending;
@@ -114,27 +124,35 @@ pub(crate) async fn page<P: Ports>(
 /// The linked records from `start` on, by key, each with its log if it has one.
 async fn records<P: Ports>(
     ports: &P,
-    subjects: &[String],
+    subjects: &[Subject],
     start: Option<&Position>,
 ) -> Result<Vec<(String, LinkedRecord)>, StoreError> {
-    let links: Vec<Vec<_>> =
-        stream::iter(subjects).map(|subject| ports.subjects().links(subject)).buffered(PARALLEL).try_collect().await?;
-    let records = linked_records(links.into_iter().flatten())?;
+    let links: Vec<Vec<_>> = stream::iter(subjects)
+        .map(|subject| ports.subjects().links(&subject.id))
+        .buffered(PARALLEL)
+        .try_collect()
+        .await?;
+    let of_subject = |(subject, links): (&Subject, Vec<(String, Link)>)| {
+        let shared = subject.shared;
+        links.into_iter().map(move |(record, link)| (record, link, shared))
+    };
+    let records = linked_records(subjects.iter().zip(links).flat_map(of_subject))?;
     let is_left = |key: &str| match start {
         None => true,
         Some(Position::After(done)) => key > done.as_str(),
         Some(Position::Inside(record, _)) => key >= record.as_str(),
     };
     let mut records: Vec<_> = records.into_iter().filter(|(key, _)| is_left(key)).collect();
+    let has_no_log = |linked: &LinkedRecord| linked.log.is_none() && !linked.shared;
     let unknown: Vec<&str> =
-        records.iter().filter(|(_, linked)| linked.log.is_none()).map(|(key, _)| key.as_str()).collect();
+        records.iter().filter(|(_, linked)| has_no_log(linked)).map(|(key, _)| key.as_str()).collect();
     let pins: Vec<_> = stream::iter(unknown.chunks(PINS_PER_READ))
         .map(|records| ports.postings().pins(records))
         .buffered(PARALLEL)
         .try_collect()
         .await?;
     let linked = records.iter_mut().map(|(_, linked)| linked);
-    for (linked, pin) in linked.filter(|linked| linked.log.is_none()).zip(pins.into_iter().flatten()) {
+    for (linked, pin) in linked.filter(|linked| has_no_log(linked)).zip(pins.into_iter().flatten()) {
         linked.log = pin;
     }
     Ok(records)
@@ -196,11 +214,11 @@ impl<'p, P: Ports> Reader<'p, P> {
         Self { ports, entries, reads, incomplete: BTreeSet::new(), error: None }
     }
 
-    /// Reads what is committed and not indexed yet, of all logs that keep any of the records.
+    /// Reads what is committed and not indexed yet, of all logs that keep any of the records but shared ones.
     async fn read_unindexed(&mut self, records: &[(String, LinkedRecord)]) -> Result<(), StoreError> {
         let mut wanted: BTreeMap<&LogId, BTreeSet<&str>> = BTreeMap::new();
         for (key, linked) in records {
-            if let Some(log) = &linked.log {
+            if let Some(log) = linked.log.as_ref().filter(|_| !linked.shared) {
                 wanted.entry(log).or_default().insert(key);
             }
         }
@@ -234,10 +252,13 @@ impl<'p, P: Ports> Reader<'p, P> {
         Ok(())
     }
 
-    /// The postings of these records, in their order.
+    /// The postings of these records, in their order; none of shared ones.
     async fn postings(&self, records: &[(String, LinkedRecord)]) -> Result<Vec<Vec<Posting>>, StoreError> {
         let ports = self.ports;
-        stream::iter(records).map(|(key, _)| ports.postings().postings(key)).buffered(PARALLEL).try_collect().await
+        let read = stream::iter(records).map(|(key, linked)| async move {
+            if linked.shared { Ok(Vec::new()) } else { ports.postings().postings(key).await }
+        });
+        read.buffered(PARALLEL).try_collect().await
     }
 
     /// Reads the members that hold these postings' entries, but for those whose entries an earlier page gave.
@@ -265,12 +286,13 @@ impl<'p, P: Ports> Reader<'p, P> {
         page: &mut Page,
         query: &Query,
         (key, lasted): (&str, &Lasted),
+        shared: bool,
         pending: bool,
         start: Option<&Position>,
     ) -> Result<Took, Problem> {
         let incomplete = self.incomplete.contains(key);
         let began_before_range = query.range.begins_after(&lasted.first);
-        let marks = Marks { began_before_range, pending, incomplete, ..Marks::default() };
+        let marks = Marks { began_before_range, pending, incomplete, shared, ..Marks::default() };
         let entries = self.entries.take(key);
         page.take(key, lasted, marks, &entries, after(start, key)).map_err(Problem::unwritable)
     }

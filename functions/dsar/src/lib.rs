@@ -18,6 +18,7 @@ use ledgerline_custody::answer::{Answer, Asked, Customer, Systems};
 use ledgerline_custody::page::{Cursor, TOKEN_TTL_MS, TokenKey};
 use ledgerline_custody::planned::{ReadPlanned as _, is_behind};
 use ledgerline_custody::query::{Query, Who, instant};
+use ledgerline_custody::subjects::SubjectState;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::store::{Failure, StoreError};
 
@@ -25,7 +26,7 @@ pub use config::Config;
 pub use keys::KEYS_TTL_MS;
 pub use ports::{Ports, Stores};
 
-use gather::Gathered;
+use gather::{Gathered, Subject};
 use http::Request;
 use keys::{KeyCache, Keys};
 use own::Own;
@@ -84,15 +85,19 @@ async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &Request<'_>) ->
         Some(cursor) => (cursor.as_of_ms, cursor.missing),
         None => (through_ms, is_behind(through_ms, now_ms, &query.range)),
     };
-    let (subjects, links): (Vec<String>, Vec<u64>) =
-        subjects(&dsar.ports, &query, keys.as_deref()).await?.into_iter().unzip();
+    let active = subjects(&dsar.ports, &query, keys.as_deref()).await?;
     let own = Own::of(&dsar.ports, &dsar.config, &query, keys.as_deref(), now_ms).await?;
-    // MERGE: subjects that are shared because a list of own numbers names them; to join those whose state says so.
-    let shared_by_list = own.subjects(&dsar.ports).await?;
-    let shared = !own.in_force.is_empty() || subjects.iter().any(|subject| shared_by_list.contains(subject));
-    // At the cap transform refuses new links, and nothing is kept of those: there may be some. So it is with what came while an
-    // identifier was the company's own.
-    let limited = own.formerly || links.iter().any(|links| *links >= dsar.config.fan_out_cap);
+    let own_subjects = own.subjects(&dsar.ports).await?;
+    let cap = dsar.config.fan_out_cap;
+    // Transform links a shared subject to nothing more, and nothing is kept of what it left out: there may be some. So it is with
+    // what came while an identifier was the company's own.
+    let limited = own.formerly || active.iter().any(|(_, state)| state.is_limited(cap));
+    let of = |(id, state): (String, SubjectState)| Subject {
+        shared: state.is_shared(cap) || own_subjects.contains(&id),
+        id,
+    };
+    let subjects: Vec<Subject> = active.into_iter().map(of).collect();
+    let shared = !own.in_force.is_empty() || subjects.iter().any(|subject| subject.shared);
 
     let start = cursor.map(|cursor| cursor.position);
     let Gathered { interactions, filtered, reads, missing, next } =
@@ -141,8 +146,12 @@ fn cursor(query: &Query, keys: Option<&Keys>, now_ms: i64) -> Result<Option<Curs
     Ok(Some(opened.accept(&digest, now_ms)?))
 }
 
-/// The active subjects that the question names, each once, sorted, with how many links each has.
-async fn subjects<P: Ports>(ports: &P, query: &Query, keys: Option<&Keys>) -> Result<Vec<(String, u64)>, StoreError> {
+/// The active subjects that the question names, each once, sorted: any other has no links to show.
+async fn subjects<P: Ports>(
+    ports: &P,
+    query: &Query,
+    keys: Option<&Keys>,
+) -> Result<Vec<(String, SubjectState)>, StoreError> {
     if keys.is_none() && matches!(query.who, Who::Identifiers(_)) {
         return Ok(Vec::new());
     }
@@ -158,8 +167,9 @@ async fn subjects<P: Ports>(ports: &P, query: &Query, keys: Option<&Keys>) -> Re
         return Ok(Vec::new());
     }
     let asked: Vec<&str> = subjects.iter().map(String::as_str).collect();
-    let links = ports.subjects().active_links(&asked).await?;
-    Ok(subjects.into_iter().zip(links).filter_map(|(subject, links)| Some((subject, links?))).collect())
+    let states = ports.subjects().states(&asked).await?;
+    let active = |state: Option<SubjectState>| state.filter(|state| state.active);
+    Ok(subjects.into_iter().zip(states).filter_map(|(subject, state)| Some((subject, active(state)?))).collect())
 }
 
 fn log_answer(request_id: &str, answer: &Answer, body_bytes: usize) {

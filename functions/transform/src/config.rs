@@ -2,6 +2,7 @@
 
 use ledgerline_aws::data_keys::{DataKeys, Purpose};
 use ledgerline_custody::own::{self, BadItems, OwnItem, OwnList};
+use ledgerline_custody::subjects::Limits;
 use ledgerline_event::catalogue::{Switches, built_in};
 use ledgerline_event::instant;
 use ledgerline_json::Json;
@@ -43,8 +44,8 @@ pub struct Config {
     pub data_key_id: String,
     /// Days that claims are kept.
     pub claim_days: u32,
-    /// Links that a subject may have.
-    pub fan_out_cap: u64,
+    /// Links at which a subject is shared, and new links in a day at which it is busy.
+    pub limits: Limits,
 }
 
 impl Config {
@@ -97,7 +98,10 @@ impl Config {
             data_key_id: env.text("DATA_KEY_ID"),
             // At least as long as a message can come back: 14 days in a queue and 14 in its dead-letter queue.
             claim_days: env.number("CLAIM_DAYS", 400, 30..=3650),
-            fan_out_cap: env.number("FAN_OUT_CAP", 5000, 1..=1_000_000),
+            limits: Limits {
+                cap: env.number("FAN_OUT_CAP", 5000, 1..=1_000_000),
+                busy: env.number("BUSY_SUBJECT_LINKS", 100, 1..=1_000_000),
+            },
         };
         env.finish().map(|()| config)
     }
@@ -113,7 +117,7 @@ impl Config {
             switches: self.switches.clone(),
             numeric_id_sources: self.numeric_id_sources.clone(),
             claim_days: self.claim_days,
-            fan_out_cap: self.fan_out_cap,
+            limits: self.limits,
             policy_hash: policy.hash(),
             process_names: process_names(policy, pseudonyms.newest()),
             policy,
@@ -184,8 +188,8 @@ pub struct Settings {
     pub numeric_id_sources: Vec<String>,
     /// Days that claims are kept.
     pub claim_days: u32,
-    /// Links that a subject may have.
-    pub fan_out_cap: u64,
+    /// Links at which a subject is shared, and new links in a day at which it is busy.
+    pub limits: Limits,
     /// What may be stored in clear.
     pub policy: &'static Policy,
     /// The processes that are told by direction, by the direction.
@@ -220,8 +224,8 @@ mod tests {
     fn env(change: (&'static str, &'static str)) -> Env {
         Env::from_lookup(move |name| match name {
             name if name == change.0 => Some(change.1.to_owned()),
-            "CLAIM_DAYS" | "FAN_OUT_CAP" | "DEFAULT_REGION" | "SOURCE_REGIONS" | "OWN_NUMBERS"
-            | "STATE_CHANGES_ONLY" | "KEEP_MEDIA" | "NUMERIC_ID_SOURCES" => None,
+            "CLAIM_DAYS" | "FAN_OUT_CAP" | "BUSY_SUBJECT_LINKS" | "DEFAULT_REGION" | "SOURCE_REGIONS"
+            | "OWN_NUMBERS" | "STATE_CHANGES_ONLY" | "KEEP_MEDIA" | "NUMERIC_ID_SOURCES" => None,
             name => Some(name.to_ascii_lowercase()),
         })
     }
@@ -229,7 +233,8 @@ mod tests {
     #[test]
     fn a_whole_environment_is_read() {
         let config = Config::from_env(env(("CLAIM_DAYS", "30"))).unwrap();
-        assert_eq!((config.claim_days, config.fan_out_cap, config.regions), (30, 5000, Region::US.into()));
+        assert_eq!((config.claim_days, config.regions), (30, Region::US.into()));
+        assert_eq!(config.limits, Limits { cap: 5000, busy: 100 });
         assert_eq!((config.index_table.as_str(), config.default_org.as_str()), ("index_table", "default_org"));
     }
 
@@ -243,6 +248,7 @@ mod tests {
             ("OWN_NUMBERS", "example.com,12", "item 2: not a phone number"),
             ("CLAIM_DAYS", "7", "30 to 3650"),
             ("FAN_OUT_CAP", "none", "1 to 1000000"),
+            ("BUSY_SUBJECT_LINKS", "0", "1 to 1000000"),
             ("STATE_CHANGES_ONLY", "yes", "true or false"),
             ("KEEP_MEDIA", "VOICE,FAX", "VOICE,CHAT,EMAIL"),
             ("DATA_KEY_ID", "", "set it"),

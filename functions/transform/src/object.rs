@@ -79,7 +79,7 @@ pub async fn transform(
 
             // 3. Resolve subjects, order. A crash leaves whole subjects and whole links; links only widen.
             let own = own_mentions(ports, settings, now_ms, &read, &owned).await?;
-            let resolved = resolve_subjects(ports, settings, &opened.started_at, &read, &owned, &own, &logs).await?;
+            let resolved = resolve_subjects(ports, settings, now, &read, &owned, &own, &logs).await?;
             owned.sort_unstable_by(|a, b| output::event_order(a, b));
             let owned: Vec<Owned<'_>> = owned.iter().map(|event| with_ref(event, &read, &resolved)).collect();
 
@@ -256,7 +256,7 @@ struct Seen {
 async fn resolve_subjects(
     ports: &impl Ports,
     settings: &Settings,
-    started_at: &str,
+    now: &str,
     read: &Read,
     owned: &[&Event],
     own: &OwnMentions<'_>,
@@ -296,7 +296,7 @@ async fn resolve_subjects(
             Mention { pseudonyms: named.pseudonyms.clone(), links: wanted.collect() }
         })
         .collect();
-    Ok(resolve::resolve(ports.keys(), &mentions, settings.fan_out_cap, started_at, ports.random()).await?)
+    Ok(resolve::resolve(ports.keys(), &mentions, settings.limits, now, ports.random()).await?)
 }
 
 /// The event with the name of the first of its identifiers that resolved.

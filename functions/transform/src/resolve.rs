@@ -1,15 +1,15 @@
 //! From the customer side's identifiers to subjects, and from subjects to the interactions that they took part in.
 //!
-//! An identifier that cannot resolve (its subject is being erased, it names too many interactions) resolves nobody; it
-//! never stops a batch. Clashes with other transactions are settled by reading again, with pauses, until the deadline.
+//! An identifier that cannot resolve (its subject is being erased, or is shared) resolves nobody; it never stops a batch. Clashes with other transactions are settled by reading again, with pauses, until the deadline.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledgerline_custody::subjects::{
-    Link, LinkPlan, SubjectRef, SubjectState, SubjectWrite, Subjects, WantedLink, plan_links,
+    Limits, Link, LinkPlan, SubjectRef, SubjectState, SubjectWrite, Subjects, WantedLink, count_links, plan_links,
 };
+use ledgerline_lambda::telemetry;
 use ledgerline_ledger::store::{Failure, StoreError};
 
 use crate::{CALLS_AT_ONCE, Random};
@@ -30,7 +30,8 @@ pub struct Mention {
 /// Who took part in what: (index of the mention, record) to `customer_ref`. Absent: nobody.
 pub type Resolved = BTreeMap<(usize, String), String>;
 
-/// Resolves every mention, writing what is new. A subject gets at most `fan_out_cap` links.
+/// Resolves every mention, writing what is new, and tells of each subject that becomes busy. `now` is RFC 3339: a new
+/// subject's time, and the day that new links are counted into.
 ///
 /// A crash anywhere in here leaves complete subjects and complete links: each write is one transaction. The next run
 /// finds them and writes only what is missing.
@@ -40,7 +41,7 @@ pub type Resolved = BTreeMap<(usize, String), String>;
 pub async fn resolve(
     subjects: &impl Subjects,
     mentions: &[Mention],
-    fan_out_cap: u64,
+    limits: Limits,
     now: &str,
     random: Random<'_>,
 ) -> Result<Resolved, StoreError> {
@@ -48,10 +49,10 @@ pub async fn resolve(
     let mut open: Vec<usize> = (0..mentions.len()).filter(|&mention| !mentions[mention].links.is_empty()).collect();
     let mut clashes = 0;
     while !open.is_empty() {
-        let plans = read(subjects, mentions, &open, fan_out_cap, random).await?;
+        let plans = read(subjects, mentions, &open, limits, random).await?;
         let steps: Vec<(Step, Plan<'_>)> = stream::iter(plans)
             .map(|plan| async move {
-                let step = carry_out(subjects, &plan, fan_out_cap, now).await?;
+                let step = carry_out(subjects, &plan, limits, now).await?;
                 Ok::<_, StoreError>((step, plan))
             })
             .buffered(CALLS_AT_ONCE)
@@ -95,7 +96,7 @@ struct Plan<'a> {
     /// The pseudonym to create the subject under, if there is none.
     create: Option<&'a str>,
     subject: SubjectRef,
-    generation: u64,
+    state: SubjectState,
     links: LinkPlan,
 }
 
@@ -114,7 +115,7 @@ async fn read<'a>(
     subjects: &impl Subjects,
     mentions: &'a [Mention],
     open: &[usize],
-    cap: u64,
+    limits: Limits,
     random: Random<'_>,
 ) -> Result<Vec<Plan<'a>>, StoreError> {
     let names: Vec<&str> =
@@ -129,9 +130,10 @@ async fn read<'a>(
             (Some(subject), _) => known.push((mention, subject)),
             (None, Some(newest)) => {
                 let wanted = &mentions[mention].links;
-                let links = plan_links(0, cap, wanted, &vec![None; wanted.len()]);
+                let state = SubjectState::NEW;
+                let links = plan_links(state.room(limits.cap), wanted, &vec![None; wanted.len()]);
                 let subject = SubjectRef::from_random(random_32(random));
-                plans.push(Plan { mention, create: Some(newest), subject, generation: 0, links });
+                plans.push(Plan { mention, create: Some(newest), subject, state, links });
             }
             (None, None) => {}
         }
@@ -153,9 +155,9 @@ async fn read<'a>(
         .zip(states)
         .filter_map(|((mention, subject), state)| {
             let existing: Vec<Option<Link>> = links.by_ref().take(mentions[*mention].links.len()).collect();
-            let SubjectState { generation, links: stored, .. } = state.filter(|state| state.active)?;
-            let links = plan_links(stored, cap, &mentions[*mention].links, &existing);
-            Some(Plan { mention: *mention, create: None, subject: subject.clone(), generation, links })
+            let state = state.filter(|state| state.active)?;
+            let links = plan_links(state.room(limits.cap), &mentions[*mention].links, &existing);
+            Some(Plan { mention: *mention, create: None, subject: subject.clone(), state, links })
         })
         .collect();
     plans.extend(planned);
@@ -163,27 +165,34 @@ async fn read<'a>(
 }
 
 /// Writes what the plan has to write.
-async fn carry_out(subjects: &impl Subjects, plan: &Plan<'_>, cap: u64, now: &str) -> Result<Step, StoreError> {
+async fn carry_out(subjects: &impl Subjects, plan: &Plan<'_>, limits: Limits, now: &str) -> Result<Step, StoreError> {
     let links = plan.links.writes.clone();
     if links.is_empty() {
-        // Nothing is new and nothing widens; or not one link fits under the cap, and no subject is made for nobody.
+        // Nothing is new and nothing widens; or the subject is shared, and no subject is made for nobody.
         return Ok(Step::Settled);
     }
+    let count = count_links(&plan.state, limits, now, plan.links.new);
     let write = match plan.create {
         Some(pseudonym) => {
             let (subject, created_at) = (plan.subject.clone(), now.to_owned());
-            SubjectWrite::Create { pseudonym, subject, created_at, links }
+            let fills = count.growth.is_some_and(|growth| growth.fills);
+            SubjectWrite::Create { pseudonym, subject, created_at, fills, links }
         }
         None => SubjectWrite::Link {
             subject_id: &plan.subject.subject_id,
-            generation: plan.generation,
-            links_at_most: cap.saturating_sub(plan.links.new),
+            generation: plan.state.generation,
+            links_at_most: count.links_at_most,
+            growth: count.growth,
             links,
         },
     };
     match subjects.write(&write).await {
-        Ok(()) if plan.links.complete => Ok(Step::Settled),
-        Ok(()) => Ok(Step::MoreToWrite),
+        Ok(()) => {
+            if let Some(links) = count.busy {
+                telemetry::busy_subject(&plan.subject.subject_id, links);
+            }
+            Ok(if plan.links.complete { Step::Settled } else { Step::MoreToWrite })
+        }
         Err(StoreError::Conflict(_)) => Ok(Step::Clashed),
         Err(error) => Err(error),
     }

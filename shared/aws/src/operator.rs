@@ -1,7 +1,8 @@
-//! What an operator's command reads and does in a deployment: its description, queues, rows, settings, legal holds.
+//! What an operator's command reads and does in a deployment: its description, queues, rows, settings, legal holds,
+//! subjects.
 //!
-//! Invariant: names come from the deployment's own description, never from a pattern, and what is written here is a hold
-//! or its row and nothing else.
+//! Invariant: names come from the deployment's own description, never from a pattern, and what is written here is a hold,
+//! its row, or the mark of a shared subject, and nothing else.
 
 use ledgerline_ledger::store::StoreError;
 
@@ -15,6 +16,7 @@ mod objects;
 mod pseudonyms;
 mod queues;
 mod rows;
+mod subjects;
 
 pub use deployment::Deployment;
 pub use holds::HoldRow;

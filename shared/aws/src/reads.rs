@@ -6,7 +6,7 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPins, ReadPostings, ReadPseudonymKeys, corrupt};
-use ledgerline_custody::subjects::Link;
+use ledgerline_custody::subjects::{Link, SubjectState};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::posting::{Posting, PostingMember};
 use ledgerline_ledger::store::{Failure, StoreError};
@@ -44,16 +44,17 @@ impl FindSubjects for KeysReader {
         rows.iter().map(|row| row.as_ref().map(|item| read_text(item, "pseudonym")).transpose()).collect()
     }
 
-    async fn active_links(&self, subjects: &[&str]) -> Result<Vec<Option<u64>>, StoreError> {
-        let keys: Vec<(String, &str)> = subjects.iter().map(|subject| (format!("SUB#{subject}"), "STATE")).collect();
+    async fn states(&self, subjects: &[&str]) -> Result<Vec<Option<SubjectState>>, StoreError> {
+        let keys: Vec<(String, &str)> =
+            subjects.iter().map(|subject| (keys::partition(subject), keys::STATE)).collect();
         let rows = items::batch_get(&self.client, &self.table, "read subjects", &keys).await?;
-        rows.iter().map(|row| row.as_ref().map_or(Ok(None), active_links)).collect()
+        rows.iter().map(|row| row.as_ref().map(keys::state).transpose()).collect()
     }
 }
 
 impl ReadLinks for KeysReader {
     async fn links(&self, subject: &str) -> Result<Vec<(String, Link)>, StoreError> {
-        let rows = query(&self.client, &self.table, "read links", &format!("SUB#{subject}"), LINK).await?;
+        let rows = query(&self.client, &self.table, "read links", &keys::partition(subject), LINK).await?;
         rows.iter().map(link).collect()
     }
 }
@@ -119,11 +120,6 @@ async fn query(client: &Client, table: &str, what: &str, pk: &str, prefix: &str)
             return Ok(rows);
         }
     }
-}
-
-fn active_links(item: &Item) -> Result<Option<u64>, StoreError> {
-    let active = read_text(item, "state")? == "active";
-    active.then(|| read_number(item, "links")).transpose()
 }
 
 fn link(item: &Item) -> Result<(String, Link), StoreError> {
@@ -217,18 +213,6 @@ mod tests {
             row.insert("sk".to_owned(), text(sk));
             assert!(matches!(posting("acme/c-1", &row), Err(StoreError::Corrupt(_))), "{sk}");
         }
-    }
-
-    #[test]
-    fn only_an_active_subject_has_links_to_count() {
-        let mut row = items::key("SUB#s_1", "STATE");
-        assert!(active_links(&row).is_err());
-        row.insert("state".to_owned(), text("active"));
-        assert!(active_links(&row).is_err());
-        row.insert("links".to_owned(), N("7".to_owned()));
-        assert_eq!(active_links(&row).unwrap(), Some(7));
-        row.insert("state".to_owned(), text("erasing"));
-        assert_eq!(active_links(&row).unwrap(), None);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::order::EventOrder;
-use crate::subjects::Link;
+use crate::subjects::{Link, SubjectState};
 
 /// Finds whom identifiers name.
 pub trait FindSubjects {
@@ -31,9 +31,8 @@ pub trait FindSubjects {
     /// The pseudonym that each of these subjects was made under, in their order; `None` unless it exists.
     fn pseudonyms_of(&self, subjects: &[&str]) -> impl Future<Output = Result<Vec<Option<String>>, StoreError>> + Send;
 
-    /// How many links each of these subjects has, in their order; `None` unless it exists and is active: any other
-    /// subject has no links to show.
-    fn active_links(&self, subjects: &[&str]) -> impl Future<Output = Result<Vec<Option<u64>>, StoreError>> + Send;
+    /// The states of these subjects, in their order; `None` for one that does not exist.
+    fn states(&self, subjects: &[&str]) -> impl Future<Output = Result<Vec<Option<SubjectState>>, StoreError>> + Send;
 }
 
 /// Reads all links of a subject.
@@ -68,6 +67,8 @@ pub struct LinkedRecord {
     pub log: Option<LogId>,
     /// From when to when it lasted, as far as is known; `None` where neither a link nor an entry says so.
     pub lasted: Option<Lasted>,
+    /// Only shared subjects are linked to it: it may be anybody's, so that it is named and nothing of it is read.
+    pub shared: bool,
 }
 
 /// Earliest and latest occurrence known of a record, RFC 3339 UTC with three decimals.
@@ -98,9 +99,10 @@ impl LinkedRecord {
 
     /// Whether an event that a link knows of is not committed: nothing is, or the links reach beyond all that is. To be
     /// asked before the record is widened. An event under way that lies between committed ones does not show, nor does
-    /// one of a record that only filtered lines link: no link knows of an event there.
+    /// one of a record that only filtered lines link: no link knows of an event there. Nor is it asked of a shared one,
+    /// of which nothing is read.
     pub fn is_pending(&self, key: &str, postings: &[Posting], entries: &Entries) -> bool {
-        let Some(linked) = &self.lasted else { return false };
+        let Some(linked) = self.lasted.as_ref().filter(|_| !self.shared) else { return false };
         let indexed = postings.iter().map(|posting| (posting.from.as_str(), posting.to.as_str()));
         let committed = indexed.chain(entries.span(key)).reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
         committed.is_none_or(|(first, last)| linked.first.as_str() < first || linked.last.as_str() > last)
@@ -108,13 +110,14 @@ impl LinkedRecord {
 }
 
 /// The records of all links together, by record key. Spans of several subjects' links to one record are joined; links
-/// without a span add nothing to one that has it.
+/// without a span add nothing to one that has it. Each link comes with whether its subject is shared.
 pub fn linked_records(
-    links: impl IntoIterator<Item = (String, Link)>,
+    links: impl IntoIterator<Item = (String, Link, bool)>,
 ) -> Result<BTreeMap<String, LinkedRecord>, StoreError> {
     let mut records: BTreeMap<String, LinkedRecord> = BTreeMap::new();
-    for (record, link) in links {
-        let linked = records.entry(record).or_insert(LinkedRecord { log: None, lasted: None });
+    for (record, link, shared) in links {
+        let linked = records.entry(record).or_insert(LinkedRecord { log: None, lasted: None, shared: true });
+        linked.shared &= shared;
         if let Some(span) = link.span {
             let log = LogId::parse(&span.log).map_err(|error| corrupt("read a link's log", error))?;
             linked.log.get_or_insert(log);
@@ -386,15 +389,25 @@ mod tests {
             vec![link("1", "3"), filtered()],
             vec![link("1", "2"), filtered(), link("2", "3")],
         ] {
-            let links = links.into_iter().map(|link| ("acme/a".to_owned(), link));
-            let records = linked_records(links.chain([("acme/b".to_owned(), filtered())])).unwrap();
+            let links = links.into_iter().map(|link| ("acme/a".to_owned(), link, false));
+            let records = linked_records(links.chain([("acme/b".to_owned(), filtered(), false)])).unwrap();
             let whole = &records["acme/a"];
             assert_eq!(whole.log.as_ref().map(LogId::as_str), Some("acme/interaction/1/0"));
             assert_eq!(whole.lasted, Some(Lasted { first: "1".into(), last: "3".into() }));
-            assert_eq!(records["acme/b"], LinkedRecord { log: None, lasted: None });
+            assert_eq!(records["acme/b"], LinkedRecord { log: None, lasted: None, shared: false });
             // Nothing is committed of either.
             assert!(whole.is_pending("acme/a", &[], &Entries::default()));
             assert!(!records["acme/b"].is_pending("acme/b", &[], &Entries::default()));
+        }
+    }
+
+    #[test]
+    fn a_record_is_shared_if_all_its_subjects_are_and_then_nothing_of_it_is_pending() {
+        for (subjects, shared) in [(vec![true, true], true), (vec![true, false], false), (vec![false, true], false)] {
+            let links = subjects.iter().map(|shared| ("acme/a".to_owned(), link("1", "2"), *shared));
+            let record = linked_records(links).unwrap().remove("acme/a").unwrap();
+            assert_eq!(record.shared, shared, "{subjects:?}");
+            assert_eq!(record.is_pending("acme/a", &[], &Entries::default()), !shared, "{subjects:?}");
         }
     }
 }

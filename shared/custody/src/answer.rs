@@ -81,11 +81,12 @@ pub struct Customer {
     pub found: bool,
     /// Subjects, one per identifier that was ever seen.
     pub subjects: usize,
-    /// A subject has as many links as one may have, or an identifier was the company's own once: interactions may have been left
-    /// unlinked, and are not in the answer.
+    /// A subject is shared or was, or an identifier was the company's own once: interactions may have been left unlinked, and are not
+    /// in the answer.
     #[serde(skip_serializing_if = "is_false")]
     pub limited: bool,
-    /// What was asked by does not name one person: it is the company's own.
+    /// A subject or an identifier does not name one person: it is the company's own, marked, or at the cap. What it alone is linked
+    /// to is only named.
     #[serde(skip_serializing_if = "is_false")]
     pub shared: bool,
     /// A name that was asked is too short to be one customer's alone: what is found may be several customers'.
@@ -172,6 +173,9 @@ pub struct Marks {
     /// Some of its entries could not be read.
     #[serde(skip_serializing_if = "is_false")]
     pub incomplete: bool,
+    /// Only shared subjects are linked to it: it may be anybody's, and nothing of it was read.
+    #[serde(skip_serializing_if = "is_false")]
+    pub shared: bool,
     /// Its first entries stand on the page before.
     #[serde(skip_serializing_if = "is_false")]
     pub continued: bool,

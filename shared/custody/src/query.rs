@@ -121,17 +121,7 @@ impl Query {
 
     /// What is to be looked up, under all versions of the key. Without any key there are no pseudonyms at all.
     pub fn names(&self, ring: Option<&KeyRing>) -> Names {
-        match &self.who {
-            Who::Subject(id) => Names { subjects: vec![id.clone()], pseudonyms: Vec::new() },
-            Who::Pseudonym(pseudonym) => Names { subjects: Vec::new(), pseudonyms: vec![pseudonym.clone()] },
-            Who::Identifiers(identifiers) => {
-                let all = identifiers.iter().flat_map(|one| ring.into_iter().flat_map(|ring| ring.pseudonyms(one)));
-                let mut pseudonyms: Vec<Pseudonym> = all.collect();
-                pseudonyms.sort();
-                pseudonyms.dedup();
-                Names { subjects: Vec::new(), pseudonyms }
-            }
-        }
+        self.who.names(ring)
     }
 
     /// 32 hex digits that differ for different questions. Page size and token are no part of the question. Pseudonyms
@@ -150,6 +140,31 @@ impl Query {
             hasher.update(part.as_bytes());
         }
         hasher.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl Who {
+    /// One of our own names, a subject id or a pseudonym: they are unmistakable.
+    pub fn ours(text: &str) -> Option<Self> {
+        if is_subject_id(text) {
+            return Some(Self::Subject(text.to_owned()));
+        }
+        Pseudonym::parse(text).map(Self::Pseudonym)
+    }
+
+    /// What is to be looked up, under all versions of the key. Without any key there are no pseudonyms at all.
+    pub fn names(&self, ring: Option<&KeyRing>) -> Names {
+        match self {
+            Self::Subject(id) => Names { subjects: vec![id.clone()], pseudonyms: Vec::new() },
+            Self::Pseudonym(pseudonym) => Names { subjects: Vec::new(), pseudonyms: vec![pseudonym.clone()] },
+            Self::Identifiers(identifiers) => {
+                let all = identifiers.iter().flat_map(|one| ring.into_iter().flat_map(|ring| ring.pseudonyms(one)));
+                let mut pseudonyms: Vec<Pseudonym> = all.collect();
+                pseudonyms.sort();
+                pseudonyms.dedup();
+                Names { subjects: Vec::new(), pseudonyms }
+            }
+        }
     }
 }
 
@@ -249,11 +264,8 @@ fn who(body: &Object<'_>, region: Region) -> Result<Who, QueryError> {
 /// of a phone, an e-mail address or an account, or an external contact's UUID, where it looks like one.
 fn customer(hash: &str, region: Region) -> Result<Who, QueryError> {
     let trimmed = hash.trim();
-    if is_subject_id(trimmed) {
-        return Ok(Who::Subject(trimmed.to_owned()));
-    }
-    if let Some(pseudonym) = Pseudonym::parse(trimmed) {
-        return Ok(Who::Pseudonym(pseudonym));
+    if let Some(who) = Who::ours(trimmed) {
+        return Ok(who);
     }
     let is_digest = trimmed.len() >= 32 && trimmed.bytes().all(|byte| byte.is_ascii_hexdigit());
     let is_uuid = trimmed.len() == 36 && trimmed.bytes().filter(|byte| *byte == b'-').count() == 4;

@@ -2,10 +2,11 @@
 //!
 //! Invariant: an identifier has at most one subject, a subject at most one link per record, and no link is written
 //! unless the subject is active in the generation that was read: a warm function cannot bring an erased subject back.
-//! Links only widen: one without a span gets one and keeps it, `first` falls, `last` rises.
+//! Links only widen: one without a span gets one and keeps it, `first` falls, `last` rises. A shared subject (marked by
+//! an operator, or at the cap) names no person: its links stay as they are, and nothing is added to them.
 //!
-//! The decision is [`plan_links`], a pure function of what was read. Left out: persons, joining, erasure, and which
-//! identifiers of an event are the customer's (the adapters say that).
+//! The decisions are [`plan_links`] and [`count_links`], pure functions of what was read. Left out: persons, joining,
+//! erasure, and which identifiers of an event are the customer's (the adapters say that).
 
 use std::future::Future;
 
@@ -43,6 +44,57 @@ pub struct SubjectState {
     pub generation: u64,
     /// How many links the subject has.
     pub links: u64,
+    /// Since when it is marked as shared (RFC 3339), if it is.
+    pub shared_at: Option<String>,
+    /// Events may have been left unlinked, since it is shared or was: what is linked is not all.
+    pub missed: bool,
+    /// The last day on which it got new links.
+    pub day: Option<Day>,
+}
+
+/// The new links that a subject got on one day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Day {
+    /// `yyyy-mm-dd`, UTC.
+    pub date: String,
+    /// How many.
+    pub links: u64,
+}
+
+impl SubjectState {
+    /// The state of a subject that is about to be made.
+    pub const NEW: Self =
+        Self { active: true, generation: FIRST_GENERATION, links: 0, shared_at: None, missed: false, day: None };
+
+    /// Whether its identifier names no person: it is marked, or has as many links as a subject may have.
+    pub fn is_shared(&self, cap: u64) -> bool {
+        self.shared_at.is_some() || self.links >= cap
+    }
+
+    /// How many more links it may get; none if it is shared.
+    pub fn room(&self, cap: u64) -> u64 {
+        if self.is_shared(cap) { 0 } else { cap - self.links }
+    }
+
+    /// Whether interactions may have been left unlinked.
+    pub fn is_limited(&self, cap: u64) -> bool {
+        self.missed || self.is_shared(cap)
+    }
+
+    /// The new links of a day so far.
+    pub fn links_of(&self, date: &str) -> u64 {
+        self.day.as_ref().filter(|day| day.date == date).map_or(0, |day| day.links)
+    }
+}
+
+/// What a subject's links are measured by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The number of links at which a subject is shared, at least 1.
+    pub cap: u64,
+    /// The number of new links in one day at which a subject is busy, at least 1. That is an alarm and nothing else:
+    /// anyone who can forge a caller's number could make a victim busy.
+    pub busy: u64,
 }
 
 /// A link as stored: the subject takes part in the record.
@@ -95,13 +147,15 @@ pub enum SubjectWrite<'a> {
         pseudonym: &'a str,
         /// The new subject's names.
         subject: SubjectRef,
-        /// RFC 3339.
+        /// RFC 3339; its date is the day that the links are counted into.
         created_at: String,
+        /// Whether the links fill the subject to the cap.
+        fills: bool,
         /// At most [`LINKS_PER_WRITE`], all new.
         links: Vec<LinkWrite>,
     },
-    /// Links of a subject that exists: fails with `Conflict` unless it is active, in this generation, with room left,
-    /// and each link stands as it was read.
+    /// Links of a subject that exists: fails with `Conflict` unless it is active, in this generation, not marked as
+    /// shared, with room left, and each link stands as it was read.
     Link {
         /// The subject.
         subject_id: &'a str,
@@ -109,8 +163,41 @@ pub enum SubjectWrite<'a> {
         generation: u64,
         /// The largest number of links that the subject may have before this write.
         links_at_most: u64,
+        /// How the new links are counted; `None` if there is none among `links`.
+        growth: Option<Growth>,
         /// At most [`LINKS_PER_WRITE`], at least one.
         links: Vec<LinkWrite>,
+    },
+}
+
+/// How a subject's row counts the new links of a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// How many, at least one.
+    pub new: u64,
+    /// Whether they fill the subject to the cap: from then on events are left unlinked.
+    pub fills: bool,
+    /// The day that they are counted into.
+    pub day: DayCount,
+}
+
+/// How new links are counted into their day. A count is only added to under the condition that it is as it was taken to
+/// be, so that no update is lost and the day's busy line is told once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DayCount {
+    /// The first links of a day.
+    First {
+        /// `yyyy-mm-dd`.
+        date: String,
+        /// The day that the row has, and must still have.
+        before: Option<String>,
+    },
+    /// More links of the day that the row has, and must still have.
+    More {
+        /// `yyyy-mm-dd`.
+        date: String,
+        /// The largest count that the day may have before this write; any, once the subject is busy.
+        at_most: Option<u64>,
     },
 }
 
@@ -145,16 +232,20 @@ pub struct LinkPlan {
     pub new: u64,
     /// Whether nothing is left to write after these.
     pub complete: bool,
-    /// For each wanted link, whether the subject has it or gets it. False beyond the cap: such an identifier names
-    /// too many interactions to name a person (a switchboard, a test line), and resolves nobody there.
+    /// For each wanted link, whether the subject names a person there: it has the link or gets it. False beyond the
+    /// cap, and everywhere if the subject is shared: such an identifier (a switchboard, a test line) names nobody.
     pub linked: Vec<bool>,
 }
 
-/// Plans the links of one subject. `existing` are the links as read, in the order of `wanted`; `links` is how many the
-/// subject has and `cap` how many it may have.
-pub fn plan_links(links: u64, cap: u64, wanted: &[WantedLink], existing: &[Option<Link>]) -> LinkPlan {
+/// Plans the links of one subject. `existing` are the links as read, in the order of `wanted`; `room` is how many more
+/// it may get ([`SubjectState::room`]). Without any the subject is shared: none is added and none is widened.
+pub fn plan_links(room: u64, wanted: &[WantedLink], existing: &[Option<Link>]) -> LinkPlan {
     let mut plan = LinkPlan { complete: true, ..LinkPlan::default() };
-    let mut room = cap.saturating_sub(links);
+    if room == 0 {
+        plan.linked = vec![false; wanted.len()];
+        return plan;
+    }
+    let mut room = room;
     for (want, have) in wanted.iter().zip(existing) {
         let write = match have {
             Some(have) => {
@@ -187,6 +278,51 @@ pub fn plan_links(links: u64, cap: u64, wanted: &[WantedLink], existing: &[Optio
     plan
 }
 
+/// How a write of `new` new links is counted on the row that was read as `state`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// The largest number of links that the subject may have before the write, so that what is said here holds after it.
+    pub links_at_most: u64,
+    /// `None` if there are no new links.
+    pub growth: Option<Growth>,
+    /// The day's count after the write, if it is this write that makes the subject busy.
+    pub busy: Option<u64>,
+}
+
+/// Counts `new` new links, as many as there is room for. `now` is RFC 3339, UTC; a run that began before midnight counts
+/// into the day that another one opened since.
+pub fn count_links(state: &SubjectState, limits: Limits, now: &str, new: u64) -> Count {
+    let fills = state.links + new >= limits.cap;
+    // A link may fill the subject only in a write that says so; one that only widens must find it unfilled.
+    let links_at_most = if fills { limits.cap.saturating_sub(new) } else { limits.cap - 1 - new };
+    if new == 0 {
+        return Count { links_at_most, growth: None, busy: None };
+    }
+    let today = date_of(now);
+    let (before, day) = match &state.day {
+        Some(day) if day.date.as_str() >= today => {
+            let at_most = match day.links {
+                links if links >= limits.busy => None,
+                // Counts only grow within a day: it is as it was read.
+                links if links + new >= limits.busy => Some(links),
+                _ => Some(limits.busy - 1 - new),
+            };
+            (day.links, DayCount::More { date: day.date.clone(), at_most })
+        }
+        day => {
+            let before = day.as_ref().map(|day| day.date.clone());
+            (0, DayCount::First { date: today.to_owned(), before })
+        }
+    };
+    let busy = (before < limits.busy && before + new >= limits.busy).then_some(before + new);
+    Count { links_at_most, growth: Some(Growth { new, fills, day }), busy }
+}
+
+/// The date of an RFC 3339 time in UTC.
+pub fn date_of(time: &str) -> &str {
+    time.get(..10).unwrap_or(time)
+}
+
 /// The span that covers both, or `None` if `have` covers `want` already. The log never changes: a record is pinned.
 fn widened(have: Option<&Span>, want: Option<&Span>) -> Option<Span> {
     let want = want?;
@@ -207,6 +343,8 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -224,30 +362,72 @@ mod tests {
     #[test]
     fn a_covered_link_writes_nothing_and_a_wider_one_only_widens() {
         let want = [wanted("acme/a", "2", "3")];
-        assert!(plan_links(1, 9, &want, &[Some(link("2", "3"))]).writes.is_empty());
-        assert!(plan_links(1, 9, &want, &[Some(link("1", "4"))]).writes.is_empty());
-        let plan = plan_links(1, 9, &want, &[Some(link("1", "2"))]);
+        assert!(plan_links(8, &want, &[Some(link("2", "3"))]).writes.is_empty());
+        assert!(plan_links(8, &want, &[Some(link("1", "4"))]).writes.is_empty());
+        let plan = plan_links(8, &want, &[Some(link("1", "2"))]);
         assert_eq!(plan.writes[0].link, link("1", "3"));
         assert_eq!(plan.writes[0].replaces, Some(link("1", "2")));
         assert_eq!((plan.new, plan.complete), (0, true));
-        assert_eq!(plan_links(1, 9, &want, &[Some(link("3", "9"))]).writes[0].link, link("2", "9"));
+        assert_eq!(plan_links(8, &want, &[Some(link("3", "9"))]).writes[0].link, link("2", "9"));
     }
 
     #[test]
-    fn the_cap_refuses_new_links_but_keeps_those_that_exist() {
+    fn the_links_that_fit_are_written_and_then_none_is_added_or_widened() {
         let want = [wanted("acme/a", "1", "1"), wanted("acme/b", "1", "1"), wanted("acme/c", "1", "2")];
-        let plan = plan_links(8, 9, &want, &[None, None, Some(link("1", "1"))]);
+        let have = [None, None, Some(link("1", "1"))];
+        let plan = plan_links(1, &want, &have);
         assert_eq!(plan.linked, [true, false, true]);
         assert_eq!((plan.writes.len(), plan.new), (2, 1));
-        let full = plan_links(12, 9, &want, &[None, None, None]);
-        assert!(full.writes.is_empty() && full.complete);
-        assert_eq!(full.linked, [false; 3]);
+        let shared = plan_links(0, &want, &have);
+        assert_eq!(shared, LinkPlan { complete: true, linked: vec![false; 3], ..LinkPlan::default() });
+    }
+
+    #[test]
+    fn a_subject_is_shared_by_its_mark_or_at_the_cap_and_limited_for_good() {
+        let marked = Some("2026-03-02T14:00:00.000Z".to_owned());
+        // Links, mark, missed; shared, room under a cap of 9, limited.
+        for (links, shared_at, missed, is_shared, room, is_limited) in [
+            (0, None, false, false, 9, false),
+            (8, None, false, false, 1, false),
+            (9, None, true, true, 0, true),
+            (12, None, false, true, 0, true),
+            (1, marked, true, true, 0, true),
+            (1, None, true, false, 8, true),
+        ] {
+            let state = SubjectState { links, shared_at, missed, ..SubjectState::NEW };
+            let is = (state.is_shared(9), state.room(9), state.is_limited(9));
+            assert_eq!(is, (is_shared, room, is_limited), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn a_link_is_counted_into_the_runs_day_or_a_later_one_that_the_row_has() {
+        let limits = Limits { cap: 1_000, busy: 10 };
+        let on = |date: &str, links| SubjectState { day: Some(Day { date: date.into(), links }), ..SubjectState::NEW };
+        let count = |state: &SubjectState, new| {
+            let count = count_links(state, limits, "2026-03-02T23:59:59.999Z", new);
+            (count.growth.map(|growth| growth.day), count.busy)
+        };
+        let first = |before: Option<&str>| {
+            Some(DayCount::First { date: "2026-03-02".into(), before: before.map(str::to_owned) })
+        };
+        let more = |date: &str, at_most| Some(DayCount::More { date: date.into(), at_most });
+        assert_eq!(count(&SubjectState::NEW, 9), (first(None), None));
+        assert_eq!(count(&SubjectState::NEW, 10), (first(None), Some(10)));
+        assert_eq!(count(&on("2026-03-01", 500), 3), (first(Some("2026-03-01")), None));
+        assert_eq!(count(&on("2026-03-02", 4), 5), (more("2026-03-02", Some(4)), None));
+        assert_eq!(count(&on("2026-03-02", 4), 6), (more("2026-03-02", Some(4)), Some(10)));
+        assert_eq!(count(&on("2026-03-02", 0), 2), (more("2026-03-02", Some(7)), None));
+        assert_eq!(count(&on("2026-03-02", 10), 6), (more("2026-03-02", None), None));
+        assert_eq!(count(&on("2026-03-03", 1), 1), (more("2026-03-03", Some(8)), None), "midnight has passed");
+        assert_eq!(count(&on("2026-03-02", 4), 0), (None, None));
+        assert_eq!((on("2026-03-02", 4).links_of("2026-03-02"), on("2026-03-02", 4).links_of("2026-03-03")), (4, 0));
     }
 
     #[test]
     fn a_deletion_widens_a_link_and_makes_none() {
         let only = |record| WantedLink { only_widen: true, ..wanted(record, "1", "4") };
-        let plan = plan_links(1, 9, &[only("acme/a"), only("acme/b")], &[Some(link("2", "3")), None]);
+        let plan = plan_links(8, &[only("acme/a"), only("acme/b")], &[Some(link("2", "3")), None]);
         assert_eq!((plan.linked, plan.writes.len(), plan.new), (vec![true, false], 1, 0));
         assert_eq!(plan.writes[0].link, link("1", "4"));
     }
@@ -255,11 +435,11 @@ mod tests {
     #[test]
     fn more_links_than_a_transaction_holds_leave_the_plan_incomplete() {
         let want: Vec<_> = (0..=LINKS_PER_WRITE).map(|n| wanted(&format!("acme/{n}"), "1", "1")).collect();
-        let plan = plan_links(0, 1000, &want, &vec![None; want.len()]);
+        let plan = plan_links(1000, &want, &vec![None; want.len()]);
         assert_eq!((plan.writes.len(), plan.complete), (LINKS_PER_WRITE, false));
         let mut read: Vec<_> = vec![Some(link("1", "1")); LINKS_PER_WRITE];
         read.push(None);
-        let rest = plan_links(90, 1000, &want, &read);
+        let rest = plan_links(910, &want, &read);
         assert_eq!((rest.writes.len(), rest.complete), (1, true));
     }
 
@@ -278,7 +458,7 @@ mod tests {
             (&FILTERED, true, Some(&FILTERED), None),
             (&FILTERED, true, None, None),
         ] {
-            let plan = plan_links(u64::from(have.is_some()), 9, &[want(wanted, only_widen)], &[have.cloned()]);
+            let plan = plan_links(8, &[want(wanted, only_widen)], &[have.cloned()]);
             let case = format!("{wanted:?} over {have:?}");
             assert_eq!(plan.writes.first().map(|write| &write.link), written, "{case}");
             assert!(plan.writes.iter().all(|write| write.replaces.as_ref() == have), "{case}");
@@ -286,28 +466,33 @@ mod tests {
             assert_eq!(plan.linked, [have.is_some() || written.is_some()], "{case}");
         }
         // A link takes its place under the cap once, whichever line made it.
-        assert_eq!(plan_links(9, 9, &[want(&FILTERED, false)], &[None]).linked, [false]);
-        assert_eq!(plan_links(9, 9, &[want(&near, false)], &[Some(FILTERED)]).writes.len(), 1);
+        let both = [want(&near, false), want(&FILTERED, false)];
+        assert_eq!(plan_links(1, &both, &[Some(FILTERED), None]).linked, [true, true]);
+        assert!(plan_links(0, &[want(&near, true)], &[Some(FILTERED)]).writes.is_empty(), "shared");
     }
 
     proptest! {
-        /// Whatever comes in whichever order: a link is as wide as all that was wanted, and is written only to widen.
+        /// Whatever comes in whichever order: a link is as wide as all that was wanted while its subject was not shared,
+        /// and is written only to widen.
         #[test]
         fn a_link_ends_as_wide_as_all_that_was_wanted_of_it(
-            wants in prop::collection::vec((0usize..3, prop::option::of((0u8..9, 0u8..9))), 1..20),
+            wants in prop::collection::vec((0usize..3, prop::option::of((0u8..9, 0u8..9)), 0u64..3), 1..20),
         ) {
             let at = |time: u8| format!("2026-03-02T14:00:0{time}.000Z");
             let mut stored: [Option<Link>; 3] = [const { None }; 3];
             let mut expected: [Option<Option<(u8, u8)>>; 3] = [None; 3];
-            for (record, span) in wants {
+            for (record, span, room) in wants {
                 let span = span.map(|(one, other)| (one.min(other), one.max(other)));
                 let joined = |(first, last): (u8, u8), (from, to): (u8, u8)| (first.min(from), last.max(to));
                 let before = expected[record];
                 let all = [before.flatten(), span].into_iter().flatten().reduce(joined);
-                expected[record] = Some(all);
+                if room > 0 {
+                    expected[record] = Some(all);
+                }
                 let link = span.map_or(FILTERED, |(first, last)| link(&at(first), &at(last)));
                 let want = WantedLink { record: "acme/a".into(), link, only_widen: false };
-                let plan = plan_links(0, 9, &[want], &[stored[record].clone()]);
+                let plan = plan_links(room, &[want], &[stored[record].clone()]);
+                prop_assert_eq!(&plan.linked, &[room > 0]);
                 prop_assert_eq!(!plan.writes.is_empty(), before != expected[record], "written in vain, or not at all");
                 for write in plan.writes {
                     prop_assert_eq!(&write.replaces, &stored[record]);
@@ -318,6 +503,59 @@ mod tests {
                 let wide = |(first, last): (u8, u8)| self::link(&at(first), &at(last));
                 prop_assert_eq!(link, &expected.map(|span| span.map_or(FILTERED, wide)));
             }
+        }
+    }
+
+    proptest! {
+        /// A row as the table keeps it, and runs that read it at any time before they write: no link is lost from its
+        /// day's count, one write of a day tells that the subject is busy, one that it is full, and none passes the cap.
+        #[test]
+        fn stale_writers_lose_no_count_and_tell_each_crossing_once(
+            runs in prop::collection::vec((0usize..4, 1u64..5, 1u8..4), 1..60),
+        ) {
+            let limits = Limits { cap: 40, busy: 7 };
+            let mut rows = vec![SubjectState::NEW];
+            let (mut written, mut told, mut filled) = (BTreeMap::<String, u64>::new(), BTreeMap::<String, u64>::new(), 0);
+            for (behind, new, day) in runs {
+                let row = rows[rows.len() - 1].clone();
+                let read = &rows[rows.len().saturating_sub(1 + behind)];
+                let new = new.min(read.room(limits.cap));
+                if new == 0 {
+                    continue;
+                }
+                let count = count_links(read, limits, &format!("2026-03-0{day}T10:00:00.000Z"), new);
+                let growth = count.growth.unwrap();
+                let now = row.day.clone();
+                let (date, before) = match growth.day {
+                    DayCount::First { date, before } if before == now.as_ref().map(|day| day.date.clone()) => (date, 0),
+                    DayCount::More { date, at_most } if now.as_ref().is_some_and(|day| {
+                        day.date == date && at_most.is_none_or(|most| day.links <= most)
+                    }) => (date, now.map_or(0, |day| day.links)),
+                    _ => continue,
+                };
+                if row.links > count.links_at_most {
+                    continue;
+                }
+                *written.entry(date.clone()).or_default() += new;
+                *told.entry(date.clone()).or_default() += u64::from(count.busy.is_some());
+                filled += u64::from(growth.fills);
+                let links = before + new;
+                prop_assert!(count.busy.is_none_or(|told| told == links), "the count that is told is the row's");
+                rows.push(SubjectState {
+                    links: row.links + new,
+                    day: Some(Day { date, links }),
+                    missed: row.missed || growth.fills,
+                    ..row
+                });
+            }
+            let last = &rows[rows.len() - 1];
+            prop_assert_eq!(last.links, written.values().sum::<u64>());
+            prop_assert!(last.day.as_ref().is_none_or(|day| day.links == written[&day.date]));
+            for (date, links) in &written {
+                prop_assert_eq!(told[date], u64::from(*links >= limits.busy), "{}", date);
+            }
+            prop_assert!(last.links <= limits.cap);
+            prop_assert_eq!(filled, u64::from(last.links == limits.cap));
         }
     }
 

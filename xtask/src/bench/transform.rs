@@ -5,6 +5,7 @@ use std::io::Read as _;
 
 use hmac::{KeyInit as _, Mac as _};
 use ledgerline_custody::own::OwnList;
+use ledgerline_custody::subjects::Limits;
 use ledgerline_event::catalogue::{Switches, built_in};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, Plan};
@@ -33,7 +34,7 @@ pub(super) fn settings() -> Result<Settings, Fault> {
         switches: Switches::default(),
         numeric_id_sources: Vec::new(),
         claim_days: 400,
-        fan_out_cap: 5_000,
+        limits: Limits { cap: 5_000, busy: 100 },
         policy_hash: policy.hash(),
         process_names: process_names(policy, ring.newest()),
         policy,

@@ -292,14 +292,14 @@ async fn an_interaction_whose_link_reaches_beyond_its_entries_is_pending() {
 }
 
 #[tokio::test]
-async fn a_subject_at_the_fan_out_cap_makes_the_answer_incomplete_and_says_why() {
+async fn a_subject_at_the_fan_out_cap_is_shared_and_the_answer_says_so() {
     let world = World::new();
     let subject = world.link(&phone(PHONE), "acme/c-1", "10:00", "10:00").await;
     world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
     let customer = json!({ "found": true, "subjects": 1 });
-    let limited = json!({ "found": true, "subjects": 1, "limited": true });
-    for (links, complete, customer) in
-        [(4_999, true, customer), (5_000, false, limited.clone()), (5_001, false, limited)]
+    let shared = json!({ "found": true, "subjects": 1, "limited": true, "shared": true });
+    for (links, customer, numbers) in
+        [(4_999, customer, vec![1]), (5_000, shared.clone(), vec![]), (5_001, shared, vec![])]
     {
         let at = (format!("SUB#{subject}"), "STATE".to_owned());
         let set = |items: &mut ledgerline_testkit::fakes::table::Items| {
@@ -308,7 +308,7 @@ async fn a_subject_at_the_fan_out_cap_makes_the_answer_incomplete_and_says_why()
         };
         world.subjects.table.write("test:Links", set).await.unwrap();
         let (_, answer) = world.ask(by_phone()).await;
-        assert_eq!(given(&answer), [("c-1".to_owned(), vec![1])]);
-        assert_eq!((&answer["complete"], &answer["customer"]), (&json!(complete), &customer), "{links} links");
+        assert_eq!((&answer["complete"], &answer["customer"]), (&json!(links < 5_000), &customer), "{links} links");
+        assert_eq!(given(&answer), [("c-1".to_owned(), numbers)]);
     }
 }

@@ -9,4 +9,5 @@ mod own;
 mod pages;
 mod problems;
 mod reads;
+mod shared;
 mod world;

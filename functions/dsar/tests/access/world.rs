@@ -10,7 +10,9 @@ use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPins, ReadPostings
 use ledgerline_custody::claims::PinLogs as _;
 use ledgerline_custody::own::{Change, ChangeOwn as _, OwnLists, OwnRow, ReadOwn, parse_list};
 use ledgerline_custody::planned::ReadPlanned;
-use ledgerline_custody::subjects::{Link, LinkWrite, Span, SubjectRef, SubjectWrite, Subjects as _};
+use ledgerline_custody::subjects::{
+    Count, Limits, Link, LinkWrite, Span, SubjectRef, SubjectState, SubjectWrite, Subjects as _, count_links,
+};
 use ledgerline_dsar::{Config, Dsar, PATH, Stores, handle};
 use ledgerline_lambda::clock::FixedClock;
 use ledgerline_ledger::append::plan_append;
@@ -44,6 +46,8 @@ pub(crate) const NOW_MS: i64 = 1_772_460_000_350;
 pub(crate) const THROUGH_MS: i64 = NOW_MS - 60_000;
 /// Planted: it must never be seen again.
 pub(crate) const PHONE: &str = "+15555550142";
+/// No subject of these tests comes near them, unless a test says so.
+const LIMITS: Limits = Limits { cap: 5_000, busy: 5_000 };
 const OBJECT: &str = "0123456789abcdef0123456789abcdef";
 
 /// How far an append has come.
@@ -94,9 +98,9 @@ impl FindSubjects for Tripped<FakeKeys> {
         self.0.pseudonyms_of(subjects).await
     }
 
-    async fn active_links(&self, subjects: &[&str]) -> Result<Vec<Option<u64>>, StoreError> {
+    async fn states(&self, subjects: &[&str]) -> Result<Vec<Option<SubjectState>>, StoreError> {
         self.1.check("states")?;
-        self.0.active_links(subjects).await
+        self.0.states(subjects).await
     }
 }
 
@@ -279,14 +283,18 @@ impl World {
         let (write, subject_id) = match &known {
             Some(subject) => {
                 let (subject_id, generation) = (subject.subject_id.as_str(), 1);
-                (SubjectWrite::Link { subject_id, generation, links_at_most: 5_000, links }, subject.subject_id.clone())
+                let state = self.subjects.state(subject_id).unwrap();
+                let Count { links_at_most, growth, .. } = count_links(&state, LIMITS, &time("00:00"), 1);
+                let write = SubjectWrite::Link { subject_id, generation, links_at_most, growth, links };
+                (write, subject.subject_id.clone())
             }
             None => {
                 let mut random = [7; 32];
                 random[..16].copy_from_slice(&pseudonym.as_str().as_bytes()[3..19]);
                 let subject = SubjectRef::from_random(random);
                 let id = subject.subject_id.clone();
-                (SubjectWrite::Create { pseudonym: pseudonym.as_str(), subject, created_at: time("00:00"), links }, id)
+                let (pseudonym, created_at) = (pseudonym.as_str(), time("00:00"));
+                (SubjectWrite::Create { pseudonym, subject, created_at, fills: false, links }, id)
             }
         };
         self.subjects.write(&write).await.unwrap();
@@ -367,7 +375,7 @@ pub(crate) fn config(deployment: &str) -> Config {
         data_key_id: name(),
         region: Region::US,
         own_numbers: Vec::new(),
-        fan_out_cap: 5_000,
+        fan_out_cap: LIMITS.cap,
     }
 }
 

@@ -23,7 +23,7 @@ fn read_with(settings: &Settings, raws: &[String]) -> Read {
 }
 
 fn read(raws: &[String]) -> Read {
-    read_with(&settings(5000), raws)
+    read_with(&settings(), raws)
 }
 
 /// The audit of a change to something, by an agent.
@@ -90,7 +90,7 @@ fn what_is_not_on_the_list_is_a_persons_and_what_is_keeps_its_id() {
 fn one_person_has_one_record_whatever_the_object_the_pseudonym_key_and_the_spelling() {
     let rotated = || {
         let pseudonyms = KeyRing::new([PseudonymKey::new(1, [1; 32]), PseudonymKey::new(2, [9; 32])]).unwrap();
-        Settings { pseudonyms, ..settings(5000) }
+        Settings { pseudonyms, ..settings() }
     };
     let raw = [audit(1, "Directory", "User", USER), audit(2, "Directory", "User", &USER.to_uppercase())];
     let (one, other) = (read(&raw), read_with(&rotated(), &raw[1..]));

@@ -14,7 +14,7 @@ use crate::world::{T0, World, key, line, lines, settings};
 
 /// What becomes of these documents, received at [`T0`] and half a minute.
 fn read(raws: &[String]) -> Read {
-    read_with(&settings(5000), raws)
+    read_with(&settings(), raws)
 }
 
 /// The same, in a deployment of these settings.

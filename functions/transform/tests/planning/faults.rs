@@ -120,7 +120,7 @@ async fn of_two_runs_with_different_rows_silver_keeps_those_of_the_one_that_plan
         seed(&world);
         world.bronze.remove(&key("b"));
         let mut nameless = world.clone();
-        nameless.fan_out_cap = 0;
+        nameless.limits.cap = 0;
         let second = async {
             for _ in 0..later {
                 tokio::task::yield_now().await;

@@ -10,12 +10,12 @@ use crate::cases::{case_file, flat, read_with};
 use crate::world::settings;
 
 fn in_region(region: &str) -> Settings {
-    Settings { regions: region.parse::<Region>().unwrap().into(), ..settings(5000) }
+    Settings { regions: region.parse::<Region>().unwrap().into(), ..settings() }
 }
 
 /// For each event which of these identifiers it names, by their places; what it names beside them has the place 99.
 fn named(read: &Read, identifiers: &[(Kind, &str)]) -> Vec<Vec<usize>> {
-    let settings = settings(5000);
+    let settings = settings();
     let pseudonym = |(kind, value): &(Kind, &str)| {
         let identifier = Identifier::parse(*kind, value, Region::US).unwrap();
         settings.pseudonyms.newest().pseudonym(&identifier).as_str().to_owned()
@@ -46,20 +46,20 @@ fn each(members: &[Value]) -> Vec<String> {
 #[test]
 fn case_01_withheld_callers_are_nobody() {
     let Some(raws) = case_file("01", "events.ndjson") else { return };
-    assert_eq!(named(&read_with(&settings(5000), &raws), &[]), vec![Vec::<usize>::new(); 5]);
+    assert_eq!(named(&read_with(&settings(), &raws), &[]), vec![Vec::<usize>::new(); 5]);
 }
 
 #[test]
 fn case_02_a_caller_is_one_person_in_brackets_or_without_a_scheme() {
     let Some(raws) = case_file("02", "events.ndjson") else { return };
-    assert_eq!(named(&read_with(&settings(5000), &raws), &[(Kind::Phone, "+15555550142")]), vec![vec![0]; 5]);
+    assert_eq!(named(&read_with(&settings(), &raws), &[(Kind::Phone, "+15555550142")]), vec![vec![0]; 5]);
 }
 
 #[test]
 fn case_03_digits_of_whatsapp_begin_with_their_country() {
     let both = [(Kind::Phone, "+14795550142"), (Kind::Phone, "+4795550142")];
     if let Some(raws) = case_file("03", "events.ndjson") {
-        let mut named = named(&read_with(&settings(5000), &raws), &both);
+        let mut named = named(&read_with(&settings(), &raws), &both);
         named.sort();
         assert_eq!(named, [[0], [1]]);
     }
@@ -71,13 +71,13 @@ fn case_03_digits_of_whatsapp_begin_with_their_country() {
 #[test]
 fn case_04_a_number_behind_its_services_name_is_the_number() {
     let Some(raws) = case_file("04", "events.ndjson") else { return };
-    assert_eq!(named(&read_with(&settings(5000), &raws), &[(Kind::Phone, "+15555550143")]), vec![vec![0]; 4]);
+    assert_eq!(named(&read_with(&settings(), &raws), &[(Kind::Phone, "+15555550143")]), vec![vec![0]; 4]);
 }
 
 #[test]
 fn case_06_a_zero_stays_where_it_belongs_to_the_number() {
     if let Some(raws) = case_file("06", "events.ndjson") {
-        assert_eq!(named(&read_with(&settings(5000), &raws), &[(Kind::Phone, "+390655550142")]), vec![vec![0]; 3]);
+        assert_eq!(named(&read_with(&settings(), &raws), &[(Kind::Phone, "+390655550142")]), vec![vec![0]; 3]);
     }
     if let Some(raws) = case_file("06", "events-225.ndjson") {
         let read = read_with(&in_region("CI"), &raws);
@@ -90,14 +90,14 @@ fn case_06_a_zero_stays_where_it_belongs_to_the_number() {
 fn case_13_numbers_as_json_numbers_are_their_digits() {
     let Some(raws) = case_file("13", "events.ndjson") else { return };
     let both = [(Kind::Phone, "+15555550146"), (Kind::Account, "40017722")];
-    assert_eq!(named(&read_with(&settings(5000), &raws), &both), [vec![0, 1], vec![0], vec![1], vec![0]]);
+    assert_eq!(named(&read_with(&settings(), &raws), &both), [vec![0, 1], vec![0], vec![1], vec![0]]);
 }
 
 #[test]
 fn case_15_a_hash_of_nothing_is_nobodys() {
     let Some(raws) = case_file("15", "events.ndjson") else { return };
     let digest = "a2b2543f392f295f75c8ae1d544d037dee4a5414a3fb6753969e2791caca5c23";
-    let named = named(&read_with(&settings(5000), &raws), &[(Kind::PhoneHash, digest)]);
+    let named = named(&read_with(&settings(), &raws), &[(Kind::PhoneHash, digest)]);
     assert_eq!(named, [vec![], vec![], vec![], vec![], vec![], vec![], vec![0], vec![0]]);
 }
 
@@ -118,7 +118,7 @@ fn every_spelling_of_a_caller_is_that_caller() {
         json!({"channel": "voice", "callbackNumbers": [4_155_550_171_u64, "+1 415 555 0171"]}),
     ];
     let caller = [(Kind::Phone, "+14155550171")];
-    let named = named(&read_with(&settings(5000), &each(&spelled)), &caller);
+    let named = named(&read_with(&settings(), &each(&spelled)), &caller);
     assert_eq!(named.len(), spelled.len());
     for (event, spelled) in named.iter().zip(&spelled) {
         assert!(!event.is_empty() && event.iter().all(|place| *place == 0), "{spelled}");
@@ -131,21 +131,21 @@ fn a_country_is_assumed_only_where_nothing_says_it_and_by_its_source() {
     let mut raws = each(&spelled);
     raws[0] = raws[0].replacen('{', "{\"source\":\"dialer-berlin\",", 1);
     let regions = Regions::new(Region::US, "dialer-berlin=DE").unwrap();
-    let read = read_with(&Settings { regions, ..settings(5000) }, &raws);
+    let read = read_with(&Settings { regions, ..settings() }, &raws);
     assert_eq!(named(&read, &[(Kind::Phone, "+4915123456789")]), vec![vec![0]; 3]);
     let assumed: Vec<bool> = read.events.iter().map(|event| event.country_assumed).collect();
     assert_eq!(assumed, [true, false, false]);
     // Another source's is not a German number, nor any.
-    assert_eq!(named(&read_with(&settings(5000), &raws), &[])[0], Vec::<usize>::new());
+    assert_eq!(named(&read_with(&settings(), &raws), &[])[0], Vec::<usize>::new());
 }
 
 #[test]
 fn two_people_with_like_numbers_are_two() {
     let both = [(Kind::Phone, "+6581234567"), (Kind::Phone, "+16581234567")];
-    let read = read_with(&settings(5000), &each(&[message("WHATSAPP", "6581234567"), voice("6581234567")]));
+    let read = read_with(&settings(), &each(&[message("WHATSAPP", "6581234567"), voice("6581234567")]));
     assert_eq!(named(&read, &both), [[0], [1]]);
     // A service's own ids may be anybody's digits.
-    let read = read_with(&settings(5000), &each(&[message("FACEBOOK", "4155550171")]));
+    let read = read_with(&settings(), &each(&[message("FACEBOOK", "4155550171")]));
     assert_eq!(named(&read, &[(Kind::MessagingAddress, "4155550171")]), [[0]]);
 }
 
@@ -166,12 +166,12 @@ fn what_stands_for_no_caller_names_nobody() {
         json!({"channel": "voice", "accountNumber": 9_007_199_254_740_993_u64}),
         json!({"channel": "voice", "accountNumber": -7}),
     ];
-    let read = read_with(&settings(5000), &each(&nobody));
+    let read = read_with(&settings(), &each(&nobody));
     for (event, nobody) in read.events.iter().zip(&nobody) {
         assert!(event.identifiers.is_empty(), "{nobody}");
     }
     assert_eq!(read.events.len(), nobody.len());
     // In an e-mail the same word may be a mailbox.
     let mailbox = json!({"channel": "email", "direction": "INBOUND", "addressFrom": "unknown@example.com"});
-    assert_eq!(read_with(&settings(5000), &each(&[mailbox])).events[0].identifiers.len(), 1);
+    assert_eq!(read_with(&settings(), &each(&[mailbox])).events[0].identifiers.len(), 1);
 }

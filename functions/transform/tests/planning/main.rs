@@ -9,5 +9,6 @@ mod filters;
 mod identity;
 mod notifications;
 mod own;
+mod shared;
 mod subjects;
 mod world;

@@ -210,7 +210,7 @@ async fn only_the_failed_message_comes_back_and_none_is_begun_without_time() {
 
     let late = World::new();
     late.bronze.seed(&key("a"), lines(&events(0..1)));
-    let (wired, settings, body) = (late.wired(), settings(10), notification(&key("a")));
+    let (wired, settings, body) = (late.wired(), settings(), notification(&key("a")));
     let clock = ledgerline_lambda::clock::FixedClock(crate::world::T0);
     let response =
         ledgerline_transform::handle(&wired, &settings, &clock, crate::world::T0 + 5_000, batch(&[&body])).await;
@@ -242,7 +242,7 @@ async fn the_pure_path_gives_the_same_plan_as_the_whole() {
     let planned = world.check();
     let object = ObjectId::of(BUCKET, &key);
     let salt = |buffer: &mut [u8]| buffer.fill(7);
-    let alone = ledgerline_transform::output::alone(&settings(10), object, &key, &bytes, 0, &salt).unwrap();
+    let alone = ledgerline_transform::output::alone(&settings(), object, &key, &bytes, 0, &salt).unwrap();
     assert_eq!(alone.plan.header.counts, planned.counts);
     assert_eq!(alone.silver.iter().map(|file| file.rows).sum::<u64>(), planned.counts.planned);
     assert_eq!(alone.claims, 100);
@@ -258,7 +258,7 @@ async fn the_trigger_files_in_events_are_what_transform_reads() {
     world.bronze.seed(&odd, gzip(&lines(&events(0..2)), 1));
     let clock = ledgerline_lambda::clock::FixedClock(crate::world::T0);
     let response =
-        ledgerline_transform::handle(&world.wired(), &settings(10), &clock, crate::world::T0 + 300_000, batch).await;
+        ledgerline_transform::handle(&world.wired(), &settings(), &clock, crate::world::T0 + 300_000, batch).await;
     assert!(failures(&response).is_empty());
     assert!(world.deliver_bodies(&[CREATED, TEST]).await.is_empty());
     assert_eq!(world.check().counts.planned, 8);

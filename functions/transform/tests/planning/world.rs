@@ -1,13 +1,14 @@
 //! A deployment in memory, and the traffic that goes into it.
 
 use std::io::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ledgerline_custody::own::{OwnItem, OwnList, OwnLists};
+use ledgerline_custody::subjects::Limits;
 use ledgerline_event::catalogue::Switches;
 use ledgerline_lake::bronze::{NewEvent, write_event};
 use ledgerline_lambda::clock::FixedClock;
@@ -43,7 +44,7 @@ pub(crate) struct World {
     pub(crate) index: FakeIndex,
     pub(crate) keys: FakeKeys,
     pub(crate) queue: FakeQueue,
-    pub(crate) fan_out_cap: u64,
+    pub(crate) limits: Limits,
     pub(crate) switches: Switches,
     /// The parameter `OwnNumbers`.
     pub(crate) own_numbers: Vec<OwnItem>,
@@ -57,6 +58,7 @@ impl World {
     }
 
     pub(crate) fn with(faults: Faults) -> Self {
+        captured();
         let calls = Calls::default();
         let bucket = || FakeBucket::new(faults.clone(), calls.clone());
         Self {
@@ -68,7 +70,7 @@ impl World {
             index: FakeIndex::new(faults.clone(), calls.clone()),
             keys: FakeKeys::new(faults.clone(), calls.clone()),
             queue: FakeQueue::new(faults.clone(), calls.clone()),
-            fan_out_cap: 5000,
+            limits: Limits { cap: 5000, busy: 1_000_000 },
             switches: Switches::default(),
             own_numbers: Vec::new(),
             random: Arc::default(),
@@ -76,6 +78,18 @@ impl World {
             faults,
             calls,
         }
+    }
+
+    /// The same, where subjects have other ids than in any other world: what is logged of them tells them apart.
+    pub(crate) fn seeded(seed: u64) -> Self {
+        let world = Self::new();
+        world.random.store(seed, Ordering::SeqCst);
+        world
+    }
+
+    /// The instant of the next delivery.
+    pub(crate) fn set_now_ms(&self, now_ms: i64) {
+        self.now_ms.store(now_ms as u64, Ordering::SeqCst);
     }
 
     /// Delivers one message per key and returns the ids of those that come back. Time has gone on since the last.
@@ -86,9 +100,9 @@ impl World {
 
     pub(crate) async fn deliver_bodies(&self, bodies: &[&str]) -> Vec<String> {
         let now_ms = self.now_ms.fetch_add(1_000, Ordering::SeqCst) as i64;
-        let settings = settings(self.fan_out_cap);
+        let settings = settings();
         let own_numbers = OwnList::of(&self.own_numbers, Some(&settings.pseudonyms));
-        let settings = Settings { switches: self.switches.clone(), own_numbers, ..settings };
+        let settings = Settings { switches: self.switches.clone(), limits: self.limits, own_numbers, ..settings };
         let wired = self.wired();
         let response = handle(&wired, &settings, &FixedClock(now_ms), now_ms + 300_000, batch(bodies)).await;
         failures(&response)
@@ -165,7 +179,7 @@ fn readable(parquet: &bytes::Bytes) -> String {
     reader.get_row_iter(None).unwrap().map(|row| format!("{}\n", row.unwrap())).collect()
 }
 
-pub(crate) fn settings(fan_out_cap: u64) -> Settings {
+pub(crate) fn settings() -> Settings {
     let config = Config {
         deployment_id: "test".into(),
         default_org: "acme".into(),
@@ -182,7 +196,7 @@ pub(crate) fn settings(fan_out_cap: u64) -> Settings {
         ledger_queue_url: String::new(),
         data_key_id: String::new(),
         claim_days: 400,
-        fan_out_cap,
+        limits: Limits { cap: 5000, busy: 100 },
     };
     let pseudonyms = KeyRing::new([PseudonymKey::new(1, [1; 32])]).unwrap();
     config.settings(Keys { pseudonyms, event_key: EventKey::new([2; 32]) })
@@ -292,4 +306,42 @@ pub(crate) fn gzip(bytes: &[u8], members: usize) -> Vec<u8> {
         encoder.finish().unwrap()
     };
     bytes.chunks(size).flat_map(member).collect()
+}
+
+/// Everything that was logged since the process began.
+#[derive(Clone, Default)]
+pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    /// How many new links `busy subject` told of a subject, line by line.
+    pub(crate) fn busy(&self, subject: &str) -> Vec<u64> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let ours = lines.filter(|line| line["message"] == "busy subject" && line["subject"] == subject);
+        ours.map(|line| line["links"].as_u64().unwrap()).collect()
+    }
+}
+
+impl std::io::Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The log: one for the process, since a subscriber of one thread misses what another thread touched first.
+pub(crate) fn captured() -> &'static Captured {
+    static CAPTURED: OnceLock<Captured> = OnceLock::new();
+    CAPTURED.get_or_init(|| {
+        let captured = Captured::default();
+        let writer = captured.clone();
+        let level = tracing_subscriber::filter::LevelFilter::WARN;
+        let log = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(level);
+        tracing::subscriber::set_global_default(log.with_writer(move || writer.clone()).finish()).unwrap();
+        captured
+    })
 }

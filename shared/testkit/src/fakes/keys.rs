@@ -1,11 +1,12 @@
 //! The keys table, strict: an identifier has one subject, a link only widens, and nothing is written for a subject that
-//! is not active.
+//! is not active, or is shared. Of two transactions on one subject at once the later one fails, as in the real table.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ledgerline_custody::subjects::{
-    FIRST_GENERATION, Link, LinkWrite, Span, SubjectRef, SubjectState, SubjectWrite, Subjects,
+    Day, DayCount, FIRST_GENERATION, Link, LinkWrite, Span, SubjectRef, SubjectState, SubjectWrite, Subjects, date_of,
 };
 use ledgerline_ledger::store::{Failure, StoreError};
 use serde_json::{Value, json};
@@ -20,12 +21,15 @@ pub struct FakeKeys {
     /// The table below, for looking at it.
     pub table: Table,
     clashes: Arc<AtomicUsize>,
+    /// What transactions under way hold: a pseudonym, or a subject id.
+    held: Arc<Mutex<BTreeSet<String>>>,
+    refused: Arc<AtomicUsize>,
 }
 
 impl FakeKeys {
     /// An empty table.
     pub fn new(faults: Faults, calls: Calls) -> Self {
-        Self { table: Table::new(faults, calls), clashes: Arc::default() }
+        Self { table: Table::new(faults, calls), ..Self::default() }
     }
 
     /// Lets the next `times` writes fail as if another transaction held their items.
@@ -35,15 +39,44 @@ impl FakeKeys {
 
     /// Sets a subject's state, as an erasure would.
     pub fn set_state(&self, subject_id: &str, state: &str) -> impl Future<Output = Result<(), StoreError>> {
-        let (at, state) = (key(format!("SUB#{subject_id}"), "STATE"), state.to_owned());
-        let table = self.table.clone();
+        let state = json!(state);
+        self.change(subject_id, move |row| drop(row.insert("state".into(), state)))
+    }
+
+    /// Marks a subject as shared, as an operator does.
+    pub fn share(&self, subject_id: &str, at: &str) -> impl Future<Output = Result<(), StoreError>> {
+        let at = json!(at);
+        self.change(subject_id, move |row| row.extend([("sharedAt".into(), at), ("missed".into(), json!(true))]))
+    }
+
+    /// Takes the mark away: what was missed stays so.
+    pub fn unshare(&self, subject_id: &str) -> impl Future<Output = Result<(), StoreError>> {
+        self.change(subject_id, |row| drop(row.remove("sharedAt")))
+    }
+
+    fn change(&self, subject_id: &str, change: impl FnOnce(&mut Item)) -> impl Future<Output = Result<(), StoreError>> {
+        let (at, table) = (key(format!("SUB#{subject_id}"), "STATE"), self.table.clone());
         async move {
-            let set = |items: &mut Items| {
-                items.entry(at).or_default().insert("state".into(), json!(state));
+            let changed = |items: &mut Items| {
+                change(items.entry(at).or_default());
                 Ok(())
             };
-            table.write("test:SetState", set).await
+            table.write("test:ChangeSubject", changed).await
         }
+    }
+
+    /// A subject's state, as it is now; no call of the product's.
+    pub fn state(&self, subject_id: &str) -> Option<SubjectState> {
+        self.table.peek(&key(format!("SUB#{subject_id}"), "STATE")).as_ref().map(state)
+    }
+
+    /// How many transactions failed on a condition, or since another one held their item.
+    pub fn refused(&self) -> usize {
+        self.refused.load(Ordering::SeqCst)
+    }
+
+    fn holding<T>(&self, look: impl FnOnce(&mut BTreeSet<String>) -> T) -> T {
+        look(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -75,13 +108,24 @@ impl Subjects for FakeKeys {
         if clash.is_ok() {
             return Err(condition_failed("transaction conflict (injected)"));
         }
-        self.table.write("dynamodb:TransactWriteItems", |items| apply(items, write)).await
+        let item = match write {
+            SubjectWrite::Create { pseudonym, .. } => pseudonym,
+            SubjectWrite::Link { subject_id, .. } => subject_id,
+        };
+        if !self.holding(|held| held.insert((*item).to_owned())) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            return Err(condition_failed("another transaction holds the item"));
+        }
+        let written = self.table.write("dynamodb:TransactWriteItems", |items| apply(items, write)).await;
+        self.holding(|held| held.remove(*item));
+        self.refused.fetch_add(usize::from(matches!(written, Err(StoreError::Conflict(_)))), Ordering::SeqCst);
+        written
     }
 }
 
 fn apply(items: &mut Items, write: &SubjectWrite<'_>) -> Result<(), StoreError> {
     match write {
-        SubjectWrite::Create { pseudonym, subject, created_at, links } => {
+        SubjectWrite::Create { pseudonym, subject, created_at, fills, links } => {
             assert!(links.len() + 2 <= ITEMS_PER_TRANSACTION);
             assert!(links.iter().all(|link| link.replaces.is_none()), "a new subject has no links to replace");
             let identifier = key(format!("ID#{pseudonym}"), "SUBJECT");
@@ -98,29 +142,56 @@ fn apply(items: &mut Items, write: &SubjectWrite<'_>) -> Result<(), StoreError> 
             state.insert("generation".into(), json!(FIRST_GENERATION));
             state.insert("customerRef".into(), json!(subject.customer_ref));
             state.insert("pseudonym".into(), json!(pseudonym));
+            state.extend([("day".into(), json!(date_of(created_at))), ("inDay".into(), json!(links.len()))]);
+            if *fills {
+                state.insert("missed".into(), json!(true));
+            }
             put(items, state_key, state);
             put_links(items, &subject.subject_id, links);
         }
-        SubjectWrite::Link { subject_id, generation, links_at_most, links } => {
+        SubjectWrite::Link { subject_id, generation, links_at_most, growth, links } => {
             assert!((1..ITEMS_PER_TRANSACTION).contains(&links.len()));
             let state_key = key(format!("SUB#{subject_id}"), "STATE");
             let Some(row) = items.get(&state_key) else { return Err(condition_failed("no such subject")) };
             let (now, new) = (state(row), links.iter().filter(|link| link.replaces.is_none()).count() as u64);
-            let room = new == 0 || now.links <= *links_at_most;
-            if !now.active || now.generation != *generation || !room {
+            assert_eq!(growth.as_ref().map_or(0, |growth| growth.new), new, "new links are counted");
+            let good = now.active && now.generation == *generation && now.links <= *links_at_most;
+            if !good || now.shared_at.is_some() {
                 return Err(condition_failed("subject state"));
             }
+            let day = growth.as_ref().map(|growth| counted(now.day.as_ref(), &growth.day, new)).transpose()?;
             for write in links {
                 let stored = items.get(&key(format!("SUB#{subject_id}"), format!("INT#{}", write.record)));
                 if stored.map(link).transpose()? != write.replaces {
                     return Err(condition_failed("link changed"));
                 }
             }
-            items.entry(state_key).or_default().insert("links".into(), json!(now.links + new));
+            let row = items.entry(state_key).or_default();
+            row.insert("links".into(), json!(now.links + new));
+            if let Some(Day { date, links }) = day {
+                row.extend([("day".into(), json!(date)), ("inDay".into(), json!(links))]);
+            }
+            if growth.as_ref().is_some_and(|growth| growth.fills) {
+                row.insert("missed".into(), json!(true));
+            }
             put_links(items, subject_id, links);
         }
     }
     Ok(())
+}
+
+/// The day as it will be, if it stands as the write says.
+fn counted(now: Option<&Day>, count: &DayCount, new: u64) -> Result<Day, StoreError> {
+    let before = match count {
+        DayCount::First { before, .. } => (before.as_deref() == now.map(|day| day.date.as_str())).then_some(0),
+        DayCount::More { date, at_most } => {
+            let same = now.filter(|day| day.date == *date).map(|day| day.links);
+            same.filter(|links| at_most.is_none_or(|most| *links <= most))
+        }
+    };
+    let (DayCount::First { date, .. } | DayCount::More { date, .. }) = count;
+    let before = before.ok_or_else(|| condition_failed("the day's count"))?;
+    Ok(Day { date: date.clone(), links: before + new })
 }
 
 fn put_links(items: &mut Items, subject_id: &str, links: &[LinkWrite]) {
@@ -142,8 +213,15 @@ fn put_links(items: &mut Items, subject_id: &str, links: &[LinkWrite]) {
 
 fn state(item: &Item) -> SubjectState {
     let number = |name: &str| item.get(name).and_then(Value::as_u64).unwrap_or_default();
-    let active = item.get("state").and_then(Value::as_str) == Some("active");
-    SubjectState { active, generation: number("generation"), links: number("links") }
+    let text = |name: &str| item.get(name).and_then(Value::as_str).map(str::to_owned);
+    SubjectState {
+        active: text("state").as_deref() == Some("active"),
+        generation: number("generation"),
+        links: number("links"),
+        shared_at: text("sharedAt"),
+        missed: item.get("missed") == Some(&json!(true)),
+        day: text("day").map(|date| Day { date, links: number("inDay") }),
+    }
 }
 
 /// A link's row has all of a span or nothing of it, as the real table's reader asks.

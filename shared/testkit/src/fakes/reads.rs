@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPins, ReadPostings, ReadPseudonymKeys, corrupt};
 use ledgerline_custody::claims::PinLogs as _;
-use ledgerline_custody::subjects::{Link, Subjects as _};
+use ledgerline_custody::subjects::{Link, SubjectState, Subjects as _};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::store::StoreError;
@@ -29,9 +29,8 @@ impl FindSubjects for FakeKeys {
         Ok(self.table.batch_get(&keys).await?.into_iter().map(|row| row.and_then(named)).collect())
     }
 
-    async fn active_links(&self, subjects: &[&str]) -> Result<Vec<Option<u64>>, StoreError> {
-        let (states, _) = self.read(subjects, &[]).await?;
-        Ok(states.into_iter().map(|state| state.filter(|state| state.active).map(|state| state.links)).collect())
+    async fn states(&self, subjects: &[&str]) -> Result<Vec<Option<SubjectState>>, StoreError> {
+        Ok(self.read(subjects, &[]).await?.0)
     }
 }
 
