@@ -17,8 +17,6 @@ use ledgerline_ledger::ports::ListLogs;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_privacy::{Identifier, KeyRing, Kind, Pseudonym, Region};
 
-use crate::query::readings;
-
 /// How long a list that was read counts: an item is in force everywhere a minute after it was added.
 pub const LIST_TTL_MS: i64 = 60_000;
 /// Orgs whose lists are read at once.
@@ -203,34 +201,29 @@ pub fn parse_list(text: &str, region: Region) -> Result<Vec<OwnItem>, BadItems> 
     if text.trim().is_empty() { Ok(Vec::new()) } else { parse_items(text.split(','), region) }
 }
 
-/// Reads items, each once. A phone number is two of them: itself, and its digits as some messaging services write it.
+/// Reads items, each once.
 ///
 /// # Errors
 /// The places of items that are none.
 pub fn parse_items<'a>(items: impl IntoIterator<Item = &'a str>, region: Region) -> Result<Vec<OwnItem>, BadItems> {
     let (mut all, mut bad) = (Vec::new(), Vec::new());
     for (place, text) in (1..).zip(items) {
-        let read = parse_item(text.trim(), region);
-        if read.is_empty() {
-            bad.push(place);
-        }
-        for item in read {
-            if !all.contains(&item) {
-                all.push(item);
-            }
+        match parse_item(text.trim(), region) {
+            None => bad.push(place),
+            Some(item) if all.contains(&item) => {}
+            Some(item) => all.push(item),
         }
     }
     if bad.is_empty() { Ok(all) } else { Err(BadItems(bad)) }
 }
 
-fn parse_item(text: &str, region: Region) -> Vec<OwnItem> {
+fn parse_item(text: &str, region: Region) -> Option<OwnItem> {
     let is_domain = text.starts_with('@') || (!text.contains('@') && text.contains(char::is_alphabetic));
     if is_domain {
-        let domain = parse_domain(text.trim_start_matches('@'), region);
-        return domain.into_iter().map(OwnItem::Domain).collect();
+        return parse_domain(text.trim_start_matches('@'), region).map(OwnItem::Domain);
     }
     let kind = if text.contains('@') { Kind::Email } else { Kind::Phone };
-    readings(kind, text, region).into_iter().map(OwnItem::Identifier).collect()
+    Identifier::parse(kind, text, region).map(OwnItem::Identifier)
 }
 
 /// A domain as the normalised addresses of it have it.

@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 
 /// Longest request body that is read: 50 identifiers of 512 bytes, escaped, beside a token of 2 KiB, twice over.
 pub const BODY_BYTES: usize = 64 * 1024;
-/// Identifiers of one request. Each has up to 5 readings under each key version, all looked up in one or two batches.
+/// Identifiers of one request. Each has up to 5 readings (a digest that may be of any kind) under each key version, all looked up in one or two batches.
 pub const MAX_IDENTIFIERS: usize = 50;
 /// Entries of a page unless asked otherwise: about half a megabyte.
 pub const DEFAULT_PAGE_SIZE: usize = 500;
@@ -319,7 +319,7 @@ fn identifiers_of(list: &[Json<'_>], region: Region) -> Result<Vec<Identifier>, 
 /// The identifiers that a value may stand for in what transform stored. A messaging address may be a phone number or an
 /// e-mail address, by its spelling. A phone number is not looked up as a messaging address: another service's ids look like
 /// its digits, and are other people's.
-pub(crate) fn readings(kind: Kind, value: &str, region: Region) -> Vec<Identifier> {
+fn readings(kind: Kind, value: &str, region: Region) -> Vec<Identifier> {
     let mut all: Vec<Identifier> = Identifier::parse(kind, value, region).into_iter().collect();
     if kind == Kind::MessagingAddress {
         all.extend(Identifier::from_address(value, region));

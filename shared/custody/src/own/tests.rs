@@ -45,11 +45,13 @@ fn a_row_under_any_version_of_the_key_matches() {
 }
 
 #[test]
-fn a_number_of_the_company_is_its_own_as_a_messaging_address_too_and_as_nothing_else() {
+fn a_number_of_the_company_is_its_own_and_its_digits_as_anything_else_are_not() {
     let ring = ring(&[1]);
     let list = OwnList::of(&items("+15555550100"), Some(&ring));
-    assert_eq!(standing(&list, &ring, Kind::MessagingAddress, "15555550100"), Standing::InForce);
-    assert_eq!(standing(&list, &ring, Kind::Account, "15555550100"), Standing::Never);
+    assert_eq!(standing(&list, &ring, Kind::Phone, "sip:15555550100@pbx.example"), Standing::InForce);
+    for kind in [Kind::MessagingAddress, Kind::Account] {
+        assert_eq!(standing(&list, &ring, kind, "15555550100"), Standing::Never, "{kind}");
+    }
 }
 
 #[test]
