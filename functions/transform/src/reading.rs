@@ -209,6 +209,9 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// Values as they are spelled: the place of whom each names, and whether its country was assumed.
+type Spellings = BTreeMap<Personal, Option<(usize, bool)>>;
+
 /// What is gathered from the lines so far.
 struct Gathering<'a> {
     settings: &'a Settings,
@@ -222,7 +225,7 @@ struct Gathering<'a> {
     /// Record key to its place in `read.records`.
     records: HashMap<String, usize>,
     /// What was made of each spelling: a phone number's takes longer than all the rest of an event's identifiers.
-    spelled: BTreeMap<(Kind, Region), BTreeMap<Personal, Option<(usize, bool)>>>,
+    spelled: BTreeMap<(Kind, Region), Spellings>,
     /// Identifier to its place in `read.identifiers`: its HMACs are computed once per object.
     identifiers: BTreeMap<Identifier, usize>,
     join_key: JoinKey,

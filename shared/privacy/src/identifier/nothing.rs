@@ -28,7 +28,7 @@ pub(super) fn is_full_digest(value: &str) -> bool {
 
 /// The first 16 bytes of a digest in hex or base64, of one of the lengths that digests have.
 fn digest_head(value: &str) -> Option<[u8; 16]> {
-    let is_hex = value.len() % 2 == 0 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hex = value.len().is_multiple_of(2) && value.bytes().all(|byte| byte.is_ascii_hexdigit());
     let bytes = match value.len() {
         32.. if is_hex && value.len() <= 128 => from_hex(&value[..32]),
         // 16, 20, 32 and 64 bytes, padded or not.
