@@ -343,3 +343,50 @@ fn what_a_shared_subject_is_linked_to_is_named_and_nothing_more_is_linked() {
     let shown = answer(&ledgerline(Some(&stack), &["subject", "show", subject, "--json"]), 0);
     assert_eq!((&shown["links"], &shown["sharedAt"]), (&json!(2), &Value::Null));
 }
+
+#[test]
+fn a_number_of_the_companys_own_is_nobodys_and_the_customer_beside_it_is_found() {
+    let Some(stack) = Stack::running() else { return };
+    let send = |org: &str, interaction: &str, members: Value| {
+        let mut event = json!({"interactionId": interaction, "timestamp": "2026-03-02T14:00:00Z", "eventType": "answered", "orgId": org});
+        event.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        stack.send(&[event.to_string().into_bytes()]);
+    };
+    // Until transform has named somebody there is no key to list a number under.
+    let before = Org::new(&stack, "before-own");
+    send(&before.name, "i-0", json!({"customerEmail": format!("{}@example.com", before.name)}));
+    before.committed(1);
+    let org = Org::new(&stack, "own");
+    // Of this run alone: digits of the org's name, behind a code of the plan.
+    let digits: u32 = org.name.bytes().fold(7, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    let hotline = format!("+1 212 {:03} {:04}", 200 + digits % 700, digits / 700 % 10_000);
+    let domain = format!("{}.example", org.name);
+    let at = ["--org", &org.name, "--json"];
+    let own =
+        |what: &[&str], code: i32| answer(&ledgerline(Some(&stack), &[&["own-numbers"], what, &at].concat()), code);
+
+    let added = own(&["add", &hotline, &domain], 0);
+    assert_eq!(added["items"].as_array().unwrap().len(), 2, "{added}");
+    assert!(own(&["add", "12"], 2)["error"]["what"].as_str().unwrap().contains("item 1"));
+    let customer = format!("jane@customer-of-{}", domain);
+    send(&org.name, "i-1", json!({"direction": "INBOUND", "channel": "voice", "ani": hotline}));
+    send(&org.name, "i-2", json!({"customerPhone": hotline, "customerEmail": customer}));
+    send(&org.name, "i-3", json!({"customerEmail": format!("help@{domain}")}));
+    org.committed(3);
+    let asked = |kind: &str, value: &str| {
+        let body = json!({ "identifiers": [{ "kind": kind, "value": value }] });
+        let (status, answer) = ask(&stack, Some(&stack.description().api_key), &body);
+        assert_eq!(status, 200, "{answer}");
+        answer
+    };
+    for (kind, value) in [("phone", hotline.as_str()), ("email", &format!("help@{domain}"))] {
+        assert_eq!(asked(kind, value)["customer"]["found"], false, "{kind}");
+    }
+    let found = asked("email", &customer);
+    assert_eq!((&found["complete"], &found["interactions"][0]["interactionId"]), (&json!(true), &json!("i-2")));
+
+    own(&["remove", &hotline], 0);
+    let list = own(&["list"], 0);
+    let removed = list["items"].as_array().unwrap().iter().filter(|item| !item["removedAt"].is_null()).count();
+    assert_eq!((list["items"].as_array().unwrap().len(), removed), (2, 1), "{list}");
+}

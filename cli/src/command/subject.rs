@@ -27,7 +27,7 @@ pub(super) fn run(what: &SubjectCommand, context: &Context) -> Answered {
     // What is wrong with the command line is said before any deployment is asked.
     let asked = Asked::read(which)?;
     let cloud = Cloud::open(&which.deployment.stack)?;
-    let who = asked.who(&cloud)?;
+    let (who, cap) = (asked.who(&cloud)?, cloud.fan_out_cap()?);
     let subject = the_one(cloud.ask(cloud.operator.subjects_named(&who))?)?;
     let read = |subject: &str| {
         let state = cloud.ask(cloud.operator.subject_state(subject))?;
@@ -57,7 +57,7 @@ pub(super) fn run(what: &SubjectCommand, context: &Context) -> Answered {
         }
     };
     let today = date_of(&context.now_text()).to_owned();
-    Ok(Box::new(Told { subject, state, done, cap: cloud.fan_out_cap()?, today }))
+    Ok(Box::new(Told { subject, state, done, cap, today }))
 }
 
 /// Who is meant, as it was given.

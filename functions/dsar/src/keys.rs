@@ -1,6 +1,6 @@
 //! The pseudonym keys, opened once and kept: by them identifiers are looked up and page tokens are sealed.
 //!
-//! Invariant: the absence of keys is never kept. Before the first event there is no key and nobody is known; a function
+//! Invariant: the absence of keys is never kept, nor is a ring without a key for today's rules. Before the first event there is no key and nobody is known; a function
 //! that started then must find the key once it is made. Keys that are there are opened again after [`KEYS_TTL_MS`], so
 //! that a version made meanwhile is not missed, which would make answers incomplete without their saying so.
 
@@ -52,7 +52,10 @@ impl KeyCache {
         let newest = tokens.iter().max_by_key(|key| key.version()).cloned();
         let (Some(ring), Some(newest)) = (KeyRing::new(opened), newest) else { return Ok(None) };
         let keys = Arc::new(Keys { ring, tokens, newest });
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now_ms, Arc::clone(&keys)));
+        // A ring from before transform made a key for today's rules would not find whom it names with that.
+        if keys.ring.is_current() {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now_ms, Arc::clone(&keys)));
+        }
         Ok(Some(keys))
     }
 }

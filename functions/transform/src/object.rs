@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledgerline_custody::claims::{BronzeRow, ClaimEvents as _, NoteBronze as _, PinLogs};
-use ledgerline_custody::own::Standing;
+use ledgerline_custody::own::{OwnList, Standing};
 use ledgerline_custody::subjects::{Link, Span, WantedLink};
 use ledgerline_event::instant;
 use ledgerline_lake::object_row::ObjectRows as _;
@@ -22,6 +22,7 @@ use ledgerline_lake::{ObjectId, delivery};
 use ledgerline_lambda::telemetry;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_privacy::Pseudonym;
 
 use crate::CALLS_AT_ONCE;
 use crate::config::Settings;
@@ -68,7 +69,9 @@ pub async fn transform(
         None => {
             let started_at_ms =
                 instant::parse(&opened.started_at).ok_or_else(|| corrupt("a row's start is no time"))?;
-            let read = read(ports, settings, object, key, started_at_ms).await?;
+            let mut read = read(ports, settings, object, key, started_at_ms).await?;
+            let own = own_mentions(ports, settings, now_ms, &read).await?;
+            read.forget_refs(|identifier, org| own.names(identifier, org));
 
             // 2. Claim each event, pin each record's log, note which records the object holds lines of. A crash leaves
             //    claims of an object that is not planned: nobody else can plan these events, and this object's message
@@ -78,7 +81,6 @@ pub async fn transform(
             note(ports, object, key, &read).await?;
 
             // 3. Resolve subjects, order. A crash leaves whole subjects and whole links; links only widen.
-            let own = own_mentions(ports, settings, now_ms, &read, &owned).await?;
             let resolved = resolve_subjects(ports, settings, now, &read, &owned, &own, &logs).await?;
             owned.sort_unstable_by(|a, b| output::event_order(a, b));
             let owned: Vec<Owned<'_>> = owned.iter().map(|event| with_ref(event, &read, &resolved)).collect();
@@ -207,38 +209,41 @@ async fn note(ports: &impl Ports, object: ObjectId, key: &str, read: &Read) -> R
 /// Rows that the table takes in one call.
 const ROWS_PER_BATCH: usize = 25;
 
-/// Identifiers that are the company's own, each with the org whose list has it.
-type OwnMentions<'r> = HashSet<(usize, &'r str)>;
+/// Identifiers that are the company's own, by the org whose list has them.
+#[derive(Default)]
+struct OwnMentions(BTreeMap<String, HashSet<usize>>);
+
+impl OwnMentions {
+    /// Whether the identifier is this org's own.
+    fn names(&self, identifier: usize, org: &str) -> bool {
+        self.0.get(org).is_some_and(|own| own.contains(&identifier))
+    }
+}
 
 /// Looks the mentioned identifiers up in their orgs' lists. An object that mentions none reads no list.
-async fn own_mentions<'r>(
+async fn own_mentions(
     ports: &impl Ports,
     settings: &Settings,
     now_ms: i64,
-    read: &'r Read,
-    owned: &[&Event],
-) -> Result<OwnMentions<'r>, StoreError> {
+    read: &Read,
+) -> Result<OwnMentions, StoreError> {
     let of_events =
-        owned.iter().flat_map(|event| event.identifiers.iter().map(|&identifier| (identifier, event.record)));
+        read.events.iter().flat_map(|event| event.identifiers.iter().map(|&identifier| (identifier, event.record)));
     let mut by_org: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
     for (identifier, record) in of_events.chain(read.filtered_mentions.iter().copied()) {
         by_org.entry(&read.records[record].org).or_default().insert(identifier);
     }
-    let mut own = HashSet::new();
-    for (org, identifiers) in by_org {
+    let mut own = OwnMentions::default();
+    for (org, mentioned) in by_org {
         let list = ports.own().of(org, now_ms).await?;
-        own.extend(
-            identifiers
-                .into_iter()
-                .filter(|&identifier| {
-                    let Named { pseudonyms, domain } = &read.identifiers[identifier];
-                    let domain = domain.as_ref().map(|domain| domain.expose_for_pseudonym());
-                    [&settings.own_numbers, &*list]
-                        .iter()
-                        .any(|list| list.standing(pseudonyms.iter().map(String::as_str), domain) == Standing::InForce)
-                })
-                .map(|identifier| (identifier, org)),
-        );
+        let is_own = |identifier: &usize| {
+            let Named { pseudonyms, domain } = &read.identifiers[*identifier];
+            let domain = domain.as_ref().map(|domain| domain.expose_for_pseudonym());
+            let lists = [&settings.own_numbers, &*list];
+            let standing = |list: &&OwnList| list.standing(pseudonyms.iter().map(String::as_str), domain);
+            lists.iter().any(|list| standing(list) == Standing::InForce)
+        };
+        own.0.insert(org.to_owned(), mentioned.into_iter().filter(is_own).collect());
     }
     Ok(own)
 }
@@ -259,10 +264,10 @@ async fn resolve_subjects(
     now: &str,
     read: &Read,
     owned: &[&Event],
-    own: &OwnMentions<'_>,
+    own: &OwnMentions,
     logs: &[Option<LogId>],
 ) -> Result<Resolved, TransformError> {
-    let names_nobody = |identifier, record: usize| own.contains(&(identifier, read.records[record].org.as_str()));
+    let names_nobody = |identifier, record: usize| own.names(identifier, &read.records[record].org);
     let mut seen: Vec<BTreeMap<usize, Seen>> = vec![BTreeMap::new(); read.identifiers.len()];
     for event in owned {
         for &identifier in event.identifiers.iter().filter(|&&identifier| !names_nobody(identifier, event.record)) {
@@ -293,7 +298,11 @@ async fn resolve_subjects(
                 let record = read.records[record].key.clone();
                 Some(WantedLink { record, link: Link { span }, only_widen: !creates })
             });
-            Mention { pseudonyms: named.pseudonyms.clone(), links: wanted.collect() }
+            // Under another rule's key this value's pseudonym may be what somebody else was normalised to.
+            let of_today =
+                |name: &&String| Pseudonym::parse(name).is_some_and(|name| settings.pseudonyms.is_of_today(&name));
+            let pseudonyms = named.pseudonyms.iter().filter(of_today).cloned().collect();
+            Mention { pseudonyms, links: wanted.collect() }
         })
         .collect();
     Ok(resolve::resolve(ports.keys(), &mentions, settings.limits, now, ports.random()).await?)

@@ -1,8 +1,8 @@
 //! From a bronze object's lines to masked events. Pure, but for the salts.
 //!
 //! Invariant: each line that is not blank is counted exactly once: kept as an event, repeated, filtered or quarantined.
-//! Only what the policy let through, and pseudonyms, outlive the line that they were read from; quarantined lines stay
-//! as they were, compressed.
+//! Only what the policy let through, and pseudonyms, outlive the line that they were read from, and until the object's end
+//! short spellings of phone numbers; quarantined lines stay as they were, compressed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Write as _;
@@ -121,6 +121,8 @@ pub struct Read {
     pub records: Vec<RecordSeen>,
     /// The identifiers.
     pub identifiers: Vec<Named>,
+    /// What silver keeps of each identifier to join rows by: the column and the ref.
+    pub refs: Vec<Option<(&'static str, Clear)>>,
     /// Lines that are not blank.
     pub input: u64,
     /// Lines that are filtered, by the filter's name.
@@ -151,12 +153,36 @@ impl Read {
         plan_claims(object, expires_at_s, unclaimed)
     }
 
+    /// Takes the refs of identifiers that name nobody out of their events: rows are not to be joined by what many have.
+    pub fn forget_refs(&mut self, names_nobody: impl Fn(usize, &str) -> bool) {
+        for event in &mut self.events {
+            let org = self.records[event.record].org.as_str();
+            let (nobody, somebody): (Vec<usize>, Vec<usize>) =
+                event.identifiers.iter().partition(|&&identifier| names_nobody(identifier, org));
+            if nobody.is_empty() {
+                continue;
+            }
+            let forgotten: Vec<&str> = nobody.iter().filter_map(|&at| Some(self.refs[at].as_ref()?.0)).collect();
+            event.fields.retain(|(name, _)| !forgotten.contains(name));
+            add_fields(&mut event.fields, somebody.iter().filter_map(|&at| self.refs[at].clone()));
+        }
+    }
+
     /// The counts, if so many of the events are this object's own.
     pub fn counts(&self, owned: usize) -> Counts {
         let planned = owned as u64;
         let duplicate = self.repeated + (self.events.len() as u64).saturating_sub(planned);
         let (filtered, quarantined) = (self.filtered.values().sum(), self.quarantined.values().sum());
         Counts { input: self.input, filtered, duplicate, quarantined, planned }
+    }
+}
+
+/// Adds fields to those of an event, which are sorted by name; what is there stays.
+fn add_fields(fields: &mut Vec<(&'static str, Clear)>, more: impl Iterator<Item = (&'static str, Clear)>) {
+    for (column, value) in more {
+        if let Err(at) = fields.binary_search_by(|(name, _)| (*name).cmp(column)) {
+            fields.insert(at, (column, value));
+        }
     }
 }
 
@@ -178,7 +204,6 @@ impl<'a> Reading<'a> {
             spelled: BTreeMap::new(),
             identifiers: BTreeMap::new(),
             join_key: JoinKey::derived_from(settings.pseudonyms.newest()),
-            refs: Vec::new(),
             quarantine: None,
             scratch: Vec::new(),
         }))
@@ -212,6 +237,9 @@ impl<'a> Reading<'a> {
 /// Values as they are spelled: the place of whom each names, and whether its country was assumed.
 type Spellings = BTreeMap<Personal, Option<(usize, bool)>>;
 
+/// Longer spellings are read again whenever they come.
+const MEMO_BYTES: usize = 64;
+
 /// What is gathered from the lines so far.
 struct Gathering<'a> {
     settings: &'a Settings,
@@ -224,13 +252,11 @@ struct Gathering<'a> {
     seen: HashSet<String>,
     /// Record key to its place in `read.records`.
     records: HashMap<String, usize>,
-    /// What was made of each spelling: a phone number's takes longer than all the rest of an event's identifiers.
-    spelled: BTreeMap<(Kind, Region), Spellings>,
+    /// What was made of each spelling of a phone number: reading one takes longer than all the rest of an event's identifiers.
+    spelled: BTreeMap<Region, Spellings>,
     /// Identifier to its place in `read.identifiers`: its HMACs are computed once per object.
     identifiers: BTreeMap<Identifier, usize>,
     join_key: JoinKey,
-    /// What silver keeps of each of `read.identifiers` to join rows by: the column and the ref.
-    refs: Vec<Option<(&'static str, Clear)>>,
     quarantine: Option<GzEncoder<Vec<u8>>>,
     scratch: Vec<u8>,
 }
@@ -312,12 +338,14 @@ impl Gathering<'_> {
         let region = self.settings.regions.of(event.names_of_source());
         let (mut places, mut country_assumed) = (Vec::with_capacity(event.identifiers.len()), false);
         for (kind, raw) in &event.identifiers {
-            let known = match self.spelled.get(&(*kind, region)).and_then(|spelled| spelled.get(raw)) {
-                Some(known) => *known,
-                None => {
+            let known = match self.spelled.get(&region).and_then(|spelled| spelled.get(raw)) {
+                Some(known) if *kind == Kind::Phone => *known,
+                _ => {
                     let read = Identifier::read(*kind, raw.expose_for_pseudonym(), region);
                     let known = read.map(|read| (self.identifier(read.identifier), read.country_assumed));
-                    self.spelled.entry((*kind, region)).or_default().insert(raw.clone(), known);
+                    if *kind == Kind::Phone && raw.expose_for_pseudonym().len() <= MEMO_BYTES {
+                        self.spelled.entry(region).or_default().insert(raw.clone(), known);
+                    }
                     known
                 }
             };
@@ -409,18 +437,14 @@ impl Gathering<'_> {
     /// Silver can be joined by whom a row names, though not by a value: the first of the customer's identifiers of each kind that has
     /// a column, and the masked fields that the description lists. The entry's line is made by now, and has none of it.
     fn add_refs(&self, fields: &mut Vec<(&'static str, Clear)>, event: &SourceEvent<'_>, identifiers: &[usize]) {
-        let of_customer = identifiers.iter().filter_map(|&at| self.refs[at].clone());
+        let of_customer = identifiers.iter().filter_map(|&at| self.read.refs[at].clone());
         let told = built_in().joinable().filter_map(|(what, names)| {
             let said =
                 names.iter().filter_map(|name| event.fields.iter().find(|field| field.name == *name)?.value.as_str());
             let told = said.filter_map(|raw| self.join_key.of_text(what, raw)).next()?;
             Some((what.column(), told))
         });
-        for (column, value) in of_customer.chain(told) {
-            if let Err(at) = fields.binary_search_by(|(name, _)| (*name).cmp(column)) {
-                fields.insert(at, (column, value));
-            }
-        }
+        add_fields(fields, of_customer.chain(told));
     }
 
     /// Silver names the process of every interaction whose direction is known: the source's own name, or the description's. An entry
@@ -470,7 +494,7 @@ impl Gathering<'_> {
         let pseudonyms = self.settings.pseudonyms.pseudonyms(&identifier);
         let pseudonyms = pseudonyms.iter().map(|name| name.as_str().to_owned()).collect();
         let at = self.read.identifiers.len();
-        self.refs.push(self.join_key.of_identifier(&identifier));
+        self.read.refs.push(self.join_key.of_identifier(&identifier));
         self.read.identifiers.push(Named { pseudonyms, domain: domain_of(&identifier).map(Personal::new) });
         self.identifiers.insert(identifier, at);
         at

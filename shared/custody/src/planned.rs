@@ -79,14 +79,19 @@ pub fn read_through(text: Option<&str>) -> Result<i64, StoreError> {
 }
 
 /// Whether an answer as of this moment may miss something of the range: the moment is not fresh, and it does not lie behind
-/// the range's end. An open end is now. Without a moment nobody knows.
+/// the range's end by as much as a stream gathers before it writes. An open end is now. Without a moment nobody knows.
 pub fn is_behind(through_ms: Option<i64>, now_ms: i64, range: &DateRange) -> bool {
     let Some(through_ms) = through_ms else { return true };
     // Ends are inclusive, and what is written at the moment itself is not covered.
-    let is_before_end =
-        || range.to.as_deref().is_none_or(|to| query::instant(through_ms).is_none_or(|at| at.as_str() <= to));
+    let is_before_end = || {
+        range.to.as_deref().is_none_or(|to| query::instant(through_ms - GATHERED_MS).is_none_or(|at| at.as_str() <= to))
+    };
     now_ms - through_ms > FRESH_MS && is_before_end()
 }
+
+/// What happened is written at most so much later: Firehose gathers for a quarter of an hour. What comes later still, a source's
+/// backlog, no moment of writing tells of.
+pub const GATHERED_MS: i64 = 15 * 60 * 1000;
 
 /// What was listed, and what of it is not planned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -337,7 +342,8 @@ mod tests {
             (old, None, true),
             (old, Some(NOW_MS), true),
             (old, Some(NOW_MS - FRESH_MS - 1), true),
-            (old, Some(NOW_MS - FRESH_MS - 2), false),
+            (old, Some(NOW_MS - FRESH_MS - 1 - GATHERED_MS), true),
+            (old, Some(NOW_MS - FRESH_MS - 2 - GATHERED_MS), false),
             (None, None, true),
             (None, Some(0), true),
         ];

@@ -4,8 +4,11 @@
 //! any of it: errors name members of the request, indexes and positions. What leaves this module to be looked up are
 //! pseudonyms and subject ids. Left out: who may ask (the API's authorizer), and looking anything up.
 
+use std::borrow::Cow;
+
 use ledgerline_event::{Rejection, document};
 use ledgerline_json::{Json, Object};
+use ledgerline_privacy::identifier;
 use ledgerline_privacy::instant::{Precision, Spelled, spelled};
 use ledgerline_privacy::{Identifier, KeyRing, Kind, Pseudonym, Region};
 use serde::de::IgnoredAny;
@@ -267,7 +270,7 @@ fn customer(hash: &str, region: Region) -> Result<Who, QueryError> {
     if let Some(who) = Who::ours(trimmed) {
         return Ok(who);
     }
-    let is_digest = trimmed.len() >= 32 && trimmed.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_digest = identifier::is_full_digest(trimmed);
     let is_uuid = trimmed.len() == 36 && trimmed.bytes().filter(|byte| *byte == b'-').count() == 4;
     let kinds = [
         (Kind::CustomerIdHash, true),
@@ -302,8 +305,8 @@ fn identifiers_of(list: &[Json<'_>], region: Region) -> Result<Vec<Identifier>, 
             let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.label()).collect();
             return Err(unprocessable(format!("{place}.kind must be one of {}.", kinds.join(", "))));
         };
-        let value = text(item, "value", &format!("{place}.value"))?.unwrap_or_default();
-        let readings = readings(kind, value, region);
+        let value = value_of(item, &place)?;
+        let readings = readings(kind, &value, region);
         if readings.is_empty() {
             return Err(unprocessable(format!(
                 "{place}.value is not a {kind} that names anybody: check its spelling; phone numbers best begin with + and the country code."
@@ -314,6 +317,17 @@ fn identifiers_of(list: &[Json<'_>], region: Region) -> Result<Vec<Identifier>, 
     all.sort();
     all.dedup();
     Ok(all)
+}
+
+/// An identifier's value: a text, or a number, as some systems write telephones and accounts.
+fn value_of<'a>(item: &'a Object<'a>, place: &str) -> Result<Cow<'a, str>, QueryError> {
+    if let Some(Json::Number(number)) = item.get("value") {
+        let whole = number.as_whole().map(|whole| Cow::Owned(whole.to_string()));
+        return whole.ok_or_else(|| {
+            unprocessable(format!("{place}.value is a number with which digits may be lost: send it as a text."))
+        });
+    }
+    Ok(Cow::Borrowed(text(item, "value", &format!("{place}.value"))?.unwrap_or_default()))
 }
 
 /// The identifiers that a value may stand for in what transform stored. A messaging address may be a phone number or an

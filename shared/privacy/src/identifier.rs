@@ -12,6 +12,8 @@ use crate::region::Region;
 mod email;
 mod nothing;
 
+pub use nothing::is_full_digest;
+
 /// The version of the rules by which identifiers are normalised. Whoever changes what any value is normalised to counts it
 /// up: transform then makes a new version of the pseudonym key, so that no pseudonym ever stands for two normal forms, and
 /// look-ups try them all.
@@ -124,7 +126,7 @@ impl Identifier {
             Kind::ExternalContact | Kind::Agent => normalise_opaque(raw, is_uuid)?,
             Kind::MessagingAddress | Kind::LineageToken => normalise_opaque(raw, |_| false)?,
             Kind::PhoneHash | Kind::EmailHash | Kind::AccountHash | Kind::CustomerIdHash => {
-                normalise_opaque(raw, is_hex)?
+                normalise_opaque(raw, |value| is_uuid(value) || (is_hex(value) && nothing::is_full_digest(value)))?
             }
         };
         Some(Read { identifier: Self { kind, value: Personal::new(value) }, country_assumed })
@@ -141,20 +143,39 @@ impl Identifier {
     }
 
     /// The kind of an address that may be a telephone's or a mailbox: what its spelling tells, else `otherwise`, by what
-    /// carried it. `None` if it is a telephone's word for a caller who is not shown.
+    /// carried it. `None` if it is a telephone's word for a caller who is not shown, or many people's: a group, a broadcast.
     pub fn kind_of_address(raw: &str, otherwise: Kind) -> Option<Kind> {
-        let address = phone::inside_brackets(raw.trim());
+        let visible = phone::visible(raw);
+        let address = phone::inside_brackets(visible.trim())?;
         if address.starts_with('+') || phone::has_scheme(address) {
             return Some(Kind::Phone);
         }
         let Some((local, host)) = address.split_once('@') else { return Some(otherwise) };
+        let host_is = |names: &[&str]| names.iter().any(|name| host.eq_ignore_ascii_case(name));
+        if host_is(HOSTS_OF_MANY) {
+            return None;
+        }
+        if host_is(HOSTS_OF_OPAQUE_IDS) {
+            return Some(Kind::MessagingAddress);
+        }
         if otherwise != Kind::Phone {
             return Some(Kind::Email);
         }
         // A telephone's address without its scheme.
-        let withheld = phone::is_withheld(local) || phone::is_nobodys_host(host);
-        let is_number = !local.is_empty() && local.bytes().all(|byte| byte.is_ascii_digit());
-        (!withheld).then_some(if is_number { Kind::Phone } else { Kind::Email })
+        let nobody = phone::is_withheld(local)
+            || phone::is_nobodys_host(host)
+            || EXCHANGES.iter().any(|name| local.eq_ignore_ascii_case(name));
+        let is_number = local.bytes().any(|byte| byte.is_ascii_digit())
+            && local.bytes().all(|byte| byte.is_ascii_digit() || b"+-.() ".contains(&byte));
+        (!nobody).then_some(if is_number || local.starts_with("%2") { Kind::Phone } else { Kind::Email })
+    }
+
+    /// The address of a service whose numbers begin with their country's code, with or without a plus: what
+    /// [`Identifier::parse`] reads so whatever the region is.
+    pub fn address_of_service(raw: &str) -> Option<String> {
+        let visible = phone::visible(raw);
+        let address = phone::inside_brackets(visible.trim())?;
+        Some(if phone::has_scheme(address) { address.to_owned() } else { format!("whatsapp:{address}") })
     }
 
     /// Whether it is a name given upstream that is too short to be one customer's alone: a digest that was cut, such as
@@ -226,6 +247,15 @@ fn is_hex(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// Hosts at which WhatsApp writes what many people read.
+const HOSTS_OF_MANY: &[&str] = &["g.us", "broadcast", "newsletter"];
+
+/// The host at which WhatsApp writes digits that are not a number, for people who hide theirs.
+const HOSTS_OF_OPAQUE_IDS: &[&str] = &["lid"];
+
+/// What telephone exchanges call themselves where they know no caller.
+const EXCHANGES: &[&str] = &["asterisk", "freeswitch", "pbx", "trunk", "gateway"];
+
 /// Longer than every id or hash that we know of (a SHA-512 in hex has 128 characters), shorter than a text.
 const MAX_OPAQUE_BYTES: usize = 512;
 
@@ -236,6 +266,34 @@ mod tests {
 
     fn parse(kind: Kind, raw: &str) -> Option<String> {
         Identifier::parse(kind, raw, Region::US).map(|id| id.value().expose_for_pseudonym().to_owned())
+    }
+
+    #[test]
+    fn an_address_of_many_or_of_an_exchange_is_nobodys() {
+        for (raw, kind) in [
+            ("14155550171@s.whatsapp.net", Some(Kind::Phone)),
+            ("1-415-555-0171@edge.example", Some(Kind::Phone)),
+            ("%2B14155550171@edge.example", Some(Kind::Phone)),
+            ("jane.doe@example.com", Some(Kind::Email)),
+            ("14155550171-1234567890@g.us", None),
+            ("status@broadcast", None),
+            ("491512345678901@lid", Some(Kind::MessagingAddress)),
+            ("asterisk@sip.example.net", None),
+        ] {
+            assert_eq!(Identifier::kind_of_address(raw, Kind::Phone), kind, "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_any_length_is_read_in_one_pass() {
+        for kind in Kind::ALL {
+            for part in
+                ["<", ">", "(0)", "+", ";phone-context=+", "@", "0", "1", "/", "\"", "\u{301}", "xn--", ".", "ext"]
+            {
+                // A second look at what was looked at before would take hours.
+                assert_eq!(parse(kind, &part.repeat(4 << 20)), None, "{kind} {part}");
+            }
+        }
     }
 
     #[test]
@@ -269,10 +327,11 @@ mod tests {
             (Kind::ExternalContact, " CD68E249-e098-5dc9-9073-5e6b8a2b8180", "cd68e249-e098-5dc9-9073-5e6b8a2b8180"),
             (Kind::ExternalContact, "Contact-7", "Contact-7"),
             (Kind::MessagingAddress, " U1234abcD ", "U1234abcD"),
-            (Kind::PhoneHash, "AB01", "ab01"),
-            (Kind::EmailHash, " AB01 ", "ab01"),
+            (Kind::PhoneHash, " D41D8CD98F00B204E9800998ECF8427F", "d41d8cd98f00b204e9800998ecf8427f"),
+            // What is not a whole digest may be an id of a system that tells case apart.
+            (Kind::EmailHash, " AB01 ", "AB01"),
             (Kind::EmailHash, "mailto:AB01", "mailto:AB01"),
-            (Kind::AccountHash, "B109F3BB", "b109f3bb"),
+            (Kind::CustomerIdHash, "001D000000ABcdE", "001D000000ABcdE"),
             (Kind::AccountHash, "acct-X1", "acct-X1"),
             (Kind::CustomerIdHash, "cust-X1", "cust-X1"),
             (Kind::Agent, "9BBAA26B-2E33-5109-94F8-F0E345FE703D", "9bbaa26b-2e33-5109-94f8-f0e345fe703d"),

@@ -7,7 +7,7 @@
 //! library's ([`plans`]); it alone would merge strangers, so these rules stand before it. What this leaves out: whether a
 //! number is assigned. Numbers in films and documentation (555) are like any other.
 
-use plans::Plans;
+use plans::{Found, Plans};
 
 use crate::region::Region;
 
@@ -27,44 +27,43 @@ pub(crate) fn normalise(raw: &str, region: Region) -> Option<Number> {
     if raw.len() > MAX_ADDRESS_BYTES {
         return None;
     }
-    let visible: String = raw.chars().filter(|c| !is_invisible(*c)).collect();
-    let (user, context) = subscriber_part(inside_brackets(visible.trim()))?;
-    let number = without_extension(user);
+    let visible = visible(raw);
+    let address = inside_brackets(visible.trim())?;
+    let (user, context) = subscriber_part(address)?;
+    let number = without_extension(user)?;
     let spelled = match context {
         Some(context) if !number.trim_start().starts_with(['+', '\u{FF0B}']) => format!("{context}{number}"),
         _ => number.to_owned(),
     };
-    let (plus, digits) = plain_digits(&spelled)?;
+    let by_service = SERVICES.iter().any(|scheme| strip_prefix_ignoring_case(address, scheme).is_some());
+    let (number, found) = read(&spelled, by_service, region)?;
+    // "+44 (0)20": a zero that is dialled only inside the country. Italy's belongs to the number.
+    let without_zero = || read(&spelled.replacen("(0)", "", 1), by_service, region).filter(|(_, found)| found.valid);
+    let zero = !number.country_assumed && !found.valid && spelled.contains("(0)");
+    let (number, found) = zero.then(without_zero).flatten().unwrap_or((number, found));
+    // A plan strips what is dialled before a number. What it would strip of its own result is not a result.
+    let stable = Plans::get()?.international(&found.e164[1..])?.e164 == found.e164;
+    let nanp = found.e164.strip_prefix("+1").is_none_or(is_nanp);
+    (stable && nanp && found.e164.len() > MIN_DIGITS).then_some(number)
+}
+
+/// What digits and separators name. `by_service`: their service writes no plus before the country.
+fn read(spelled: &str, by_service: bool, region: Region) -> Option<(Number, Found)> {
+    let (plus, digits) = plain_digits(spelled)?;
     let same = digits.bytes().all(|digit| digits.as_bytes().first() == Some(&digit));
-    if digits.len() < MIN_DIGITS || same || SPELLED_WITHHELD.contains(&digits.as_str()) {
+    if digits.len() < MIN_DIGITS || same || is_spelled_withheld(&digits) {
         return None;
     }
     let plans = Plans::get()?;
-    let abroad = |digits: &'_ str| match plus {
-        true => Some(digits.to_owned()),
-        false => digits.strip_prefix("00").filter(|rest| rest.len() >= 8).map(str::to_owned),
+    let (found, country_assumed) = if plus || (by_service && !digits.starts_with('0')) {
+        (plans.international(&digits)?, false)
+    } else if digits.starts_with("00") {
+        (plans.dialled_abroad(&digits, region)?, false)
+    } else {
+        let unprefixed = digits.starts_with(&region.calling_code()).then(|| plans.international(&digits)).flatten();
+        (unprefixed.filter(|found| found.valid).or_else(|| plans.national(&digits, region))?, true)
     };
-    let (found, country_assumed) = match abroad(&digits) {
-        Some(international) => {
-            let found = plans.international(&international)?;
-            // "+44 (0)20": a zero that is dialled only inside the country. Italy's belongs to the number.
-            let without_zero =
-                || abroad(&plain_digits(&spelled.replacen("(0)", "", 1))?.1).and_then(|it| plans.international(&it));
-            let without_zero = (!found.valid && spelled.contains("(0)")).then(without_zero).flatten();
-            (without_zero.filter(|other| other.valid).unwrap_or(found), false)
-        }
-        None => {
-            let unprefixed = digits.starts_with(&region.calling_code()).then(|| plans.international(&digits)).flatten();
-            match unprefixed.filter(|found| found.valid) {
-                Some(found) => (found, true),
-                None => (plans.national(&digits, region)?, true),
-            }
-        }
-    };
-    // A plan strips what is dialled before a number. What it would strip of its own result is not a result.
-    let stable = found.e164 == format!("+{digits}") || plans.international(&found.e164[1..])?.e164 == found.e164;
-    let nanp = found.e164.strip_prefix("+1").is_none_or(is_nanp);
-    (stable && nanp && found.e164.len() > MIN_DIGITS).then_some(Number { e164: found.e164, country_assumed })
+    Some((Number { e164: found.e164.clone(), country_assumed }, found))
 }
 
 /// The other number that may be the same subscriber's by another spelling, of a number in its normal form: with or without
@@ -101,12 +100,27 @@ pub(crate) fn is_withheld(value: &str) -> bool {
     !digits && WITHHELD.contains(&word.as_str())
 }
 
-/// What stands between angle brackets, as in `"A name" <sip:…>`, or the whole text.
-pub(crate) fn inside_brackets(text: &str) -> &str {
-    match text.split_once('<') {
-        Some((_, rest)) => rest.split('>').next().unwrap_or_default().trim(),
-        None => text,
-    }
+/// The text without marks that nobody sees.
+pub(crate) fn visible(raw: &str) -> String {
+    raw.chars().filter(|c| !is_invisible(*c)).collect()
+}
+
+/// What stands between angle brackets, as in `"A name" <sip:…>`, or the whole text if there are none. A name in quotes may hold
+/// anything, another's address too: it does not count. `None` if there are two addresses, or something behind the one.
+pub(crate) fn inside_brackets(text: &str) -> Option<&str> {
+    let behind_name = text.strip_prefix('"').and_then(|rest| rest.rsplit_once('"')).map(|(_, behind)| behind.trim());
+    // A text that is quoted as a whole is no name.
+    let text = match behind_name {
+        Some("") => text.trim_matches('"'),
+        Some(behind) => behind,
+        None => text.trim_matches('\''),
+    };
+    let Some((_, rest)) = text.split_once('<') else { return Some(text.trim()) };
+    let (address, behind) = rest.split_once('>')?;
+    let behind = behind.trim_start();
+    let alone =
+        !address.contains('<') && (behind.is_empty() || behind.starts_with(';')) && !behind.contains(['<', '>']);
+    alone.then(|| address.trim())
 }
 
 pub(crate) fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
@@ -123,7 +137,10 @@ fn subscriber_part(address: &str) -> Option<(&str, Option<&str>)> {
     let (address, parameters) = rest.split_once([';', '?']).unwrap_or((rest, ""));
     let (user, host) = address.split_once('@').unwrap_or((address, ""));
     let user = user.split(':').next().unwrap_or_default();
-    if is_withheld(user) || is_nobodys_host(host.split(':').next().unwrap_or_default()) {
+    // A second number behind the first names a second person.
+    let another =
+        parameters.split(';').any(|parameter| !parameter.contains('=') && count_digits(parameter) >= MIN_DIGITS);
+    if another || is_withheld(user) || is_nobodys_host(host.split(':').next().unwrap_or_default()) {
         return None;
     }
     let context = parameters.split(';').find_map(|parameter| strip_prefix_ignoring_case(parameter, "phone-context="));
@@ -138,26 +155,32 @@ pub(crate) fn is_nobodys_host(host: &str) -> bool {
     top.eq_ignore_ascii_case("invalid")
 }
 
-/// The number without an extension written after it: `… ext. 12`, `… x12`, `…#12`, `…,,12`.
-fn without_extension(number: &str) -> &str {
+/// The number without an extension written after it: `… ext. 12`, `… x12`, `…#12`, `…,,12`. `None` if that is long enough to be
+/// another number.
+fn without_extension(number: &str) -> Option<&str> {
     let lower = number.to_ascii_lowercase();
     let end = EXTENSIONS.iter().filter_map(|mark| lower.find(mark)).min().unwrap_or(number.len());
-    number[..end].trim()
+    (count_digits(&number[end..]) < MIN_DIGITS).then(|| number[..end].trim())
+}
+
+fn count_digits(text: &str) -> usize {
+    text.bytes().filter(u8::is_ascii_digit).count()
 }
 
 /// Whether there is a `+`, and the digits without visual separators; `None` if anything else is in it.
 fn plain_digits(number: &str) -> Option<(bool, String)> {
     let number = number.replace("%2B", "+").replace("%2b", "+");
-    let plus = number.starts_with(['+', '\u{FF0B}']);
+    let (mut plus, mut slash) = (false, None);
     let mut digits = String::with_capacity(16);
-    for (at, c) in number.chars().enumerate() {
+    for c in number.chars() {
         match c {
             '0'..='9' => digits.push(c),
             '\u{FF10}'..='\u{FF19}' => digits.push(ascii_digit(c, 0xFF10)),
             '\u{0660}'..='\u{0669}' => digits.push(ascii_digit(c, 0x0660)),
             '\u{06F0}'..='\u{06F9}' => digits.push(ascii_digit(c, 0x06F0)),
-            '+' | '\u{FF0B}' if at == 0 => {}
-            '-' | '.' | '(' | ')' | '[' | ']' | '/' | '\u{2010}'..='\u{2015}' | '\u{2212}' => {}
+            '+' | '\u{FF0B}' if digits.is_empty() && !plus => plus = true,
+            '/' if slash.is_none() => slash = Some(digits.len()),
+            '-' | '.' | '(' | ')' | '[' | ']' | '\u{2010}'..='\u{2015}' | '\u{2212}' => {}
             c if c.is_whitespace() => {}
             _ => return None,
         }
@@ -166,7 +189,29 @@ fn plain_digits(number: &str) -> Option<(bool, String)> {
             return None;
         }
     }
-    Some((plus, digits))
+    // A slash stands behind an area code. Elsewhere it stands between two numbers, or before the last digits of a second one.
+    let behind_area = |at: usize| at <= if plus { 8 } else { 5 } && digits.len() - at >= 3;
+    slash.is_none_or(behind_area).then_some((plus, digits))
+}
+
+/// Whether the digits are one of the words for a number that is not shown, dialled on a telephone's keys: some carriers send
+/// them as if they were a number.
+fn is_spelled_withheld(digits: &str) -> bool {
+    WITHHELD.iter().any(|word| word.bytes().map(key_of).eq(digits.bytes()))
+}
+
+/// The telephone's key that a lower-case letter stands on.
+fn key_of(letter: u8) -> u8 {
+    match letter {
+        b'a'..=b'c' => b'2',
+        b'd'..=b'f' => b'3',
+        b'g'..=b'i' => b'4',
+        b'j'..=b'l' => b'5',
+        b'm'..=b'o' => b'6',
+        b'p'..=b's' => b'7',
+        b't'..=b'v' => b'8',
+        _ => b'9',
+    }
 }
 
 /// Marks of direction and width that come along when a number is copied out of an address book.
@@ -192,6 +237,9 @@ const MAX_DIGITS: usize = 15;
 /// Fewer digits are an internal extension or a short code, which many subscribers share.
 const MIN_DIGITS: usize = 7;
 
+/// Services that write a number with its country and no plus.
+const SERVICES: &[&str] = &["whatsapp:", "viber:"];
+
 const SCHEMES: &[&str] = &["tel:", "sips:", "sip:", "callto:", "whatsapp:", "sms:", "mms:", "viber:"];
 
 const EXTENSIONS: &[&str] = &["ext", "x", "#", ","];
@@ -215,10 +263,6 @@ pub(crate) const WITHHELD: &[&str] = &[
     "unknowncaller",
     "withheld",
 ];
-
-/// The same words spelled on a telephone's keys, which carriers send as if they were numbers: ANONYMOUS, RESTRICTED,
-/// BLOCKED, UNKNOWN, UNAVAILABLE.
-pub(crate) const SPELLED_WITHHELD: &[&str] = &["266696687", "7378742833", "2562533", "8656696", "86282452253"];
 
 #[cfg(test)]
 mod tests {
@@ -336,9 +380,7 @@ mod tests {
             "+1\n555555\u{7}0142",
         ] {
             let number = nanp(raw);
-            // One of these names a number before its parameters.
-            let expected = (raw == "5555550142;5555550143;").then_some("+15555550142");
-            assert_eq!(number.as_deref(), expected, "{raw}");
+            assert_eq!(number, None, "{raw}");
         }
     }
 
@@ -424,6 +466,21 @@ mod tests {
     }
 
     #[test]
+    fn a_service_that_leaves_the_plus_away_means_its_country_wherever_it_is_read() {
+        for raw in [
+            "whatsapp:4795550142",
+            "viber://4795550142",
+            "WhatsApp:47 95 55 01 42",
+            "\u{202a}whatsapp:4795550142",
+            "whatsapp:\u{ff14}795550142",
+        ] {
+            for region in ["US", "DE", "NO"] {
+                assert_eq!(in_country(raw, region).as_deref(), Some("+4795550142"), "{raw} in {region}");
+            }
+        }
+    }
+
+    #[test]
     fn the_plans_are_those_that_the_pseudonyms_were_made_by() {
         use sha2::{Digest as _, Sha256};
         let digest: String =
@@ -437,11 +494,67 @@ mod tests {
 
     #[test]
     fn withheld_spelled_on_keys_is_withheld_in_every_country() {
-        for word in SPELLED_WITHHELD {
-            for raw in [format!("tel:{word}"), format!("+{word}")] {
-                assert_eq!(in_country(&raw, "DE"), None, "{raw}");
-                assert_eq!(in_country(&raw, "US"), None, "{raw}");
+        // ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN, UNAVAILABLE, NO CALLER ID, WITHHELD, PRIVATE, PAYPHONE.
+        let words = "266696687 7378742833 2562533 8656696 86282452253 6622553743 94844353 7748283 72974663";
+        for word in words.split(' ') {
+            for raw in [format!("tel:{word}"), format!("+{word}"), word.to_owned()] {
+                for region in REGIONS {
+                    assert_eq!(in_country(&raw, region), None, "{raw} in {region}");
+                }
             }
+        }
+    }
+
+    #[test]
+    fn a_local_number_without_its_area_names_nobody_and_a_prefix_is_its_countrys() {
+        for (raw, region, number) in [
+            ("9555 0142", "AU", None),
+            ("99123-4567", "BR", None),
+            ("946 0958", "GB", None),
+            ("5550142", "DE", None),
+            ("0555 0142", "DE", Some("+495550142")),
+            ("151 23456789", "DE", Some("+4915123456789")),
+            ("20 7946 0958", "GB", Some("+442079460958")),
+            // Other countries dial abroad otherwise: these are a Norwegian's, a Singaporean's and a German's.
+            ("001 47 9555 0142", "KR", Some("+4795550142")),
+            ("0011 65 6234 5678", "AU", Some("+6562345678")),
+            ("0031 49 30 1234567", "BR", Some("+49301234567")),
+            ("0049 30 1234567", "US", Some("+49301234567")),
+            ("0049 30 1234567", "FR", Some("+49301234567")),
+            ("0049 30 1234567", "KR", Some("+49301234567")),
+            ("001 47 9555 0142", "SG", Some("+4795550142")),
+            ("0049 30 1234567", "SG", Some("+49301234567")),
+        ] {
+            assert_eq!(in_country(raw, region).as_deref(), number, "{raw} in {region}");
+        }
+    }
+
+    #[test]
+    fn a_name_before_an_address_is_not_the_address_and_two_numbers_are_nobodys() {
+        for (raw, number) in [
+            ("\"Eve <tel:+15555550142>\" <sip:+14155550171@x>", Some("+14155550171")),
+            ("\"Eve \\\" <tel:+15555550142>\" <sip:+14155550171@x>;tag=1", Some("+14155550171")),
+            ("<tel:+15555550142> <tel:+14155550171>", None),
+            ("<tel:+15555550142> Eve", None),
+            ("<tel:+15555550142", None),
+            ("+1 555 555 0142, 415 555 0171", None),
+            ("+15555550142; 14155550171", None),
+            ("'+15555550142'", Some("+15555550142")),
+            ("\"+15555550142\"", Some("+15555550142")),
+            ("(+1) 555-555-0142", Some("+15555550142")),
+            ("5550142 / 555", None),
+            ("415/5550171", Some("+14155550171")),
+        ] {
+            assert_eq!(nanp(raw).as_deref(), number, "{raw}");
+        }
+        for (raw, number) in [
+            ("030/1234567", Some("+49301234567")),
+            ("+49 30/1234567", Some("+49301234567")),
+            ("030 123456/57", None),
+            ("123456/654321", None),
+            ("030/123456 - 030/12", None),
+        ] {
+            assert_eq!(in_country(raw, "DE").as_deref(), number, "{raw}");
         }
     }
 
@@ -477,12 +590,7 @@ mod tests {
         ) {
             let spelled = format!("{before}{}{between}{}{after}", &digits[..cut], &digits[cut..]);
             let expected = format!("+1{digits}");
-            if before == "(+1)" {
-                // Not a spelling that we know: nothing rather than something else.
-                prop_assert_eq!(nanp(&spelled), None);
-            } else {
-                prop_assert_eq!(nanp(&spelled), Some(expected));
-            }
+            prop_assert_eq!(nanp(&spelled), Some(expected));
         }
     }
 }

@@ -224,6 +224,20 @@ impl KeyRing {
         &self.newest
     }
 
+    /// Whether the newest key is for today's rules. Until transform has made one, a ring finds what was named before and
+    /// nothing that is named from then on.
+    pub fn is_current(&self) -> bool {
+        self.newest.rules == RULES
+    }
+
+    /// Whether a pseudonym of this version stands for what today's rules normalise. Under any other it may stand for a value that
+    /// was normalised otherwise, and so for somebody else.
+    pub fn is_of_today(&self, pseudonym: &Pseudonym) -> bool {
+        let version = pseudonym.version();
+        let key = Some(&self.newest).filter(|key| key.version == version).or_else(|| self.older.get(&version));
+        key.is_some_and(|key| key.rules == RULES)
+    }
+
     /// The identifier's pseudonyms under all versions, newest first.
     pub fn pseudonyms(&self, identifier: &Identifier) -> Vec<Pseudonym> {
         let keys = std::iter::once(&self.newest).chain(self.older.values().rev());
@@ -486,6 +500,9 @@ mod tests {
         // A later version made for other rules, such as by a deployment that was rolled back, names nobody new.
         let ring = KeyRing::new([key(9), PseudonymKey::under_rules(RULES + 1, 10, [7; 32])]).unwrap();
         assert_eq!((ring.newest().version(), ring.pseudonyms(&caller).len()), (9, 2));
+        let of_today: Vec<bool> = ring.pseudonyms(&caller).iter().map(|name| ring.is_of_today(name)).collect();
+        assert_eq!((of_today, ring.is_current()), (vec![true, false], true));
+        assert!(!KeyRing::new([PseudonymKey::under_rules(RULES - 1, 1, [7; 32])]).unwrap().is_current());
         assert!(KeyRing::new([]).is_none());
     }
 

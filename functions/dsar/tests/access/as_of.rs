@@ -1,6 +1,6 @@
 //! As of when an answer is, and what that makes of `complete`.
 
-use ledgerline_custody::planned::FRESH_MS;
+use ledgerline_custody::planned::{FRESH_MS, GATHERED_MS};
 use ledgerline_custody::query::instant;
 use serde_json::{Value, json};
 
@@ -35,8 +35,8 @@ async fn an_answer_is_as_of_what_is_planned_and_complete_while_that_is_fresh_or_
         (NOW_MS - FRESH_MS, until(NOW_MS), true),
         (old, by_phone(), false),
         (old, until(NOW_MS), false),
-        (old, until(old), false),
-        (old, until(old - 1), true),
+        (old, until(old - GATHERED_MS), false),
+        (old, until(old - GATHERED_MS - 1), true),
     ] {
         world.control.set_planned_through(Some(through_ms));
         let (status, answer) = world.ask(question.clone()).await;

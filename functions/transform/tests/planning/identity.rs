@@ -1,13 +1,13 @@
 //! Whom events name: the same person in every spelling, two people never as one, and nobody where a value names nobody. The
 //! inputs of public bug reports where the corpus is, and inputs of the same kinds everywhere.
 
-use ledgerline_privacy::{Identifier, Kind, Region, Regions};
+use ledgerline_privacy::{Identifier, KeyRing, Kind, PseudonymKey, RULES, Region, Regions};
 use ledgerline_transform::config::Settings;
 use ledgerline_transform::reading::Read;
 use serde_json::{Value, json};
 
 use crate::cases::{case_file, flat, read_with};
-use crate::world::settings;
+use crate::world::{World, key, lines, settings};
 
 fn in_region(region: &str) -> Settings {
     Settings { regions: region.parse::<Region>().unwrap().into(), ..settings() }
@@ -111,6 +111,9 @@ fn every_spelling_of_a_caller_is_that_caller() {
         message("WHATSAPP", "14155550171"),
         message("whatsapp", "1 415 555 0171"),
         message("VIBER", "14155550171"),
+        message("WHATSAPP", "whatsapp:14155550171"),
+        message("WHATSAPP", "\u{202a}<14155550171>"),
+        message("WHATSAPP", "14155550171@s.whatsapp.net"),
         message("SMS", "sms:4155550171"),
         json!({"channel": "message", "customerPhone": "whatsapp:+14155550171"}),
         json!({"channel": "voice", "customerPhone": 14_155_550_171_u64}),
@@ -144,7 +147,14 @@ fn two_people_with_like_numbers_are_two() {
     let both = [(Kind::Phone, "+6581234567"), (Kind::Phone, "+16581234567")];
     let read = read_with(&settings(), &each(&[message("WHATSAPP", "6581234567"), voice("6581234567")]));
     assert_eq!(named(&read, &both), [[0], [1]]);
-    // A service's own ids may be anybody's digits.
+    // What a source calls a phone may be spelled as at home, whatever service carried it.
+    let own = json!({"channel": "message", "messageType": "WHATSAPP", "customerPhone": "479-555-0142"});
+    assert_eq!(named(&read_with(&settings(), &each(&[own])), &[(Kind::Phone, "+14795550142")]), [[0]]);
+    // A service's own ids may be anybody's digits, and a group's are nobody's.
+    let untold = json!({"messageType": "TELEGRAM", "direction": "INBOUND", "addressFrom": "4155550171"});
+    assert_eq!(named(&read_with(&settings(), &each(&[untold])), &[(Kind::MessagingAddress, "4155550171")]), [[0]]);
+    let group = message("WHATSAPP", "14155550171-1234567890@g.us");
+    assert_eq!(named(&read_with(&settings(), &each(&[group])), &[])[0], Vec::<usize>::new());
     let read = read_with(&settings(), &each(&[message("FACEBOOK", "4155550171")]));
     assert_eq!(named(&read, &[(Kind::MessagingAddress, "4155550171")]), [[0]]);
 }
@@ -174,4 +184,48 @@ fn what_stands_for_no_caller_names_nobody() {
     // In an e-mail the same word may be a mailbox.
     let mailbox = json!({"channel": "email", "direction": "INBOUND", "addressFrom": "unknown@example.com"});
     assert_eq!(read_with(&settings(), &each(&[mailbox])).events[0].identifiers.len(), 1);
+}
+
+/// What other rules normalised may be somebody else's value: the American's of today was the Norwegian's before.
+#[tokio::test]
+async fn a_subject_that_was_named_under_other_rules_is_not_linked_to_any_more() {
+    let ring_key = |rules: u32, version: u32| PseudonymKey::under_rules(rules, version, [version as u8; 32]);
+    let subjects = |world: &World| world.keys.table.items().keys().filter(|(_, sk)| sk == "STATE").count();
+    for (rules_before, expected) in [(RULES - 1, 2), (RULES, 1)] {
+        let mut world = World::new();
+        // As if those rules had been in force then.
+        world.pseudonyms = Some(KeyRing::new([ring_key(RULES, 1)]).unwrap());
+        world.bronze.seed(&key("a"), lines(&each(&[voice("+1 415 555 0171")])));
+        world.settle(&[&key("a")]).await;
+        world.pseudonyms = Some(KeyRing::new([ring_key(rules_before, 1), ring_key(RULES, 2)]).unwrap());
+        let mut later = each(&[voice("+1 415 555 0171")]);
+        later[0] = later[0].replace("c-1", "c-2").replace("e-1", "e-2");
+        world.bronze.seed(&key("b"), lines(&later));
+        world.settle(&[&key("b")]).await;
+        assert_eq!(subjects(&world), expected, "rules {rules_before}");
+    }
+}
+
+#[tokio::test]
+async fn no_spelling_of_an_identifier_is_stored_anywhere_but_in_bronze() {
+    let world = World::new();
+    let planted = ["4155550171", "2065550188", "40017799", "grace.planted", "a2b2543f392f295f", "Planted Name"];
+    let spelled = [
+        voice("\"Planted Name\" <sip:4155550171@198.51.100.7>;tag=7"),
+        voice("14155550171@carrier.example:5060"),
+        message("WHATSAPP", "14155550171"),
+        message("VIBER", "viber://+12065550188"),
+        json!({"channel": "voice", "customerPhone": 12_065_550_188_u64, "accountNumber": 40_017_799}),
+        json!({"channel": "voice", "callbackNumbers": [4_155_550_171_u64], "customerId": 40_017_799}),
+        json!({"channel": "email", "customerEmail": "Planted Name <grace.planted@B\u{fc}cher.example>"}),
+        json!({"channel": "voice", "emailHash": "a2b2543f392f295f75c8ae1d544d037dee4a5414a3fb6753969e2791caca5c23"}),
+        json!({"channel": "voice", "accountHash": "A2B2543F392F295F75C8AE1D544D037DEE4A5414A3FB6753969E2791CACA5C23"}),
+    ];
+    world.bronze.seed(&key("a"), lines(&each(&spelled)));
+    world.settle(&[&key("a")]).await;
+    assert_eq!(world.check().counts.planned, spelled.len() as u64);
+    let everything = world.everything_but_bronze().to_lowercase();
+    for planted in planted {
+        assert!(!everything.contains(&planted.to_lowercase()), "{}", planted.len());
+    }
 }

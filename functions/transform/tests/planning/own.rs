@@ -64,6 +64,8 @@ async fn a_hotline_as_the_callers_number_names_nobody_and_the_next_identifier_do
         .await;
         assert_eq!(linked(&world), (1, vec!["acme/c-2".to_owned(), "acme/c-3".to_owned()]));
         assert_eq!(named(&world), 2, "the hotline's own event has no customer_ref");
+        let rows = world.everything_but_bronze();
+        assert_eq!((rows.matches("phone_ref: \"r").count(), rows.matches("email_ref: \"r").count()), (0, 2));
         assert_eq!(world.check().counts.planned, 3);
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct World {
     pub(crate) switches: Switches,
     /// The parameter `OwnNumbers`.
     pub(crate) own_numbers: Vec<OwnItem>,
+    /// The keys of pseudonyms, unless they are the settings' own.
+    pub(crate) pseudonyms: Option<KeyRing>,
     random: Arc<AtomicU64>,
     now_ms: Arc<AtomicU64>,
 }
@@ -73,6 +75,7 @@ impl World {
             limits: Limits { cap: 5000, busy: 1_000_000 },
             switches: Switches::default(),
             own_numbers: Vec::new(),
+            pseudonyms: None,
             random: Arc::default(),
             now_ms: Arc::new(AtomicU64::new(T0 as u64 + 60_000)),
             faults,
@@ -100,7 +103,8 @@ impl World {
 
     pub(crate) async fn deliver_bodies(&self, bodies: &[&str]) -> Vec<String> {
         let now_ms = self.now_ms.fetch_add(1_000, Ordering::SeqCst) as i64;
-        let settings = settings();
+        let mut settings = settings();
+        settings.pseudonyms = self.pseudonyms.clone().unwrap_or(settings.pseudonyms);
         let own_numbers = OwnList::of(&self.own_numbers, Some(&settings.pseudonyms));
         let settings = Settings { switches: self.switches.clone(), limits: self.limits, own_numbers, ..settings };
         let wired = self.wired();

@@ -51,8 +51,9 @@ fn take(
         match &rule.naming {
             Naming::Kind(kind) => name(event, *kind, Some(value)),
             Naming::Address(otherwise) => {
-                let kind = otherwise.unwrap_or(carried.kind);
-                name_address(event, value, Carried { kind, ..carried });
+                // What a source itself calls a phone may be spelled as its country does.
+                let carried = otherwise.map_or(carried, |kind| Carried { kind, international: false });
+                name_address(event, value, carried);
             }
             Naming::Typed { id, id_type, kinds } => {
                 let Some(object) = value.as_object() else { continue };
@@ -109,11 +110,10 @@ fn text_of<'v>(value: &'v Json<'_>) -> Option<Cow<'v, str>> {
 fn name_address(event: &mut SourceEvent<'_>, value: &Json<'_>, carried: Carried) {
     let Some(raw) = text_of(value) else { return };
     let Some(kind) = Identifier::kind_of_address(&raw, carried.kind) else { return };
-    let begins_with_code = raw.trim().starts_with(|c: char| ('1'..='9').contains(&c));
-    if kind == Kind::Phone && carried.international && begins_with_code {
-        return add(event, kind, &format!("+{}", raw.trim()));
+    match Identifier::address_of_service(&raw).filter(|_| kind == Kind::Phone && carried.international) {
+        Some(address) => add(event, kind, &address),
+        None => add(event, kind, &raw),
     }
-    add(event, kind, &raw);
 }
 
 /// What a bare address is, by what carried the event.
@@ -129,7 +129,8 @@ impl Carried {
     fn of(event: &SourceEvent<'_>) -> Self {
         let is_one_of =
             |name: &str, words: &[&str]| words.iter().any(|word| field(event, name).eq_ignore_ascii_case(word));
-        let voice = is_one_of("media", &["VOICE", "CALLBACK", "PHONE", "SMS", ""]);
+        let untold = field(event, "media").is_empty() && field(event, "message_type").is_empty();
+        let voice = untold || is_one_of("media", &["VOICE", "CALLBACK", "PHONE", "SMS"]);
         let international = is_one_of("message_type", &["WHATSAPP", "VIBER"]);
         let by_telephone = voice || international || is_one_of("message_type", &["SMS"]);
         Self { kind: if by_telephone { Kind::Phone } else { Kind::MessagingAddress }, international }

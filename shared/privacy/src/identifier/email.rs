@@ -12,7 +12,11 @@ use crate::phone;
 /// The address without display name, scheme and query, in lower case and composed form, its domain as DNS spells it; `None` if
 /// it is not an address, or one that names nobody.
 pub(super) fn normalise(raw: &str) -> Option<String> {
-    let address = phone::inside_brackets(raw.trim());
+    if raw.len() > MAX_RAW_BYTES {
+        return None;
+    }
+    let visible = phone::visible(raw);
+    let address = phone::inside_brackets(visible.trim())?;
     let address = phone::strip_prefix_ignoring_case(address, "mailto:").unwrap_or(address);
     let address = address.split('?').next().unwrap_or_default().trim();
     if address.len() > MAX_BYTES {
@@ -56,6 +60,9 @@ const MACHINES: &[&str] = &["noreply", "donotreply", "mailerdaemon", "postmaster
 /// Full stops of East Asian keyboards, which IDNA maps to a dot.
 const DOTS: [char; 3] = ['\u{3002}', '\u{FF0E}', '\u{FF61}'];
 
+/// Longer than any address with its name: no rule looks at more.
+const MAX_RAW_BYTES: usize = 1_024;
+
 /// RFC 5321: a path is at most 256 octets with its angle brackets.
 const MAX_BYTES: usize = 254;
 
@@ -80,6 +87,9 @@ mod tests {
             ("jane@bu\u{308}cher.example", "jane@xn--bcher-kva.example"),
             ("jane@XN--BCHER-KVA.example", "jane@xn--bcher-kva.example"),
             ("jane@my_host.example", "jane@my_host.example"),
+            ("\u{feff}ja\u{200b}ne@example.com", "jane@example.com"),
+            ("'jane@example.com'", "jane@example.com"),
+            ("\"Victim <victim@example.com>\" <jane@example.com>", "jane@example.com"),
         ] {
             assert_eq!(normalise(raw).as_deref(), Some(address), "{raw}");
         }

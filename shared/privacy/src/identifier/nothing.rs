@@ -4,7 +4,6 @@
 //! person of all of them. Only digests of *nothing* are in the table: that of a common password or a greeting is a digest
 //! that somebody's systems gave to a customer.
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use base64::Engine as _;
@@ -13,16 +12,41 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::phone;
 
-/// Whether the value, which is trimmed, says that there is none: a usual word, zeros, or a digest of these.
-pub(super) fn is_nothing(value: &str) -> bool {
-    phone::is_withheld(value)
-        || value.bytes().all(|byte| matches!(byte, b'0' | b'-' | b'.' | b' ' | b'+'))
-        || WORDS.iter().any(|word| value.eq_ignore_ascii_case(word))
-        || digest_head(value).is_some_and(|head| DIGESTS.contains(&head))
+/// Whether the value, which is trimmed, says that there is none: a usual word, zeros, one digit again and again, or a digest of
+/// these, be it cut.
+pub(crate) fn is_nothing(value: &str) -> bool {
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    let letters: String = value.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_lowercase()).collect();
+    let is_filler = |other: &[u8]| value.bytes().all(|byte| byte.is_ascii_digit() || other.contains(&byte));
+    let first = value.bytes().find(u8::is_ascii_digit);
+    let repeated = value.bytes().filter(u8::is_ascii_digit).all(|digit| Some(digit) == first);
+    value.is_empty()
+        || (digits == 0 && value.is_ascii() && (letters.is_empty() || is_word(&letters)))
+        || (is_filler(b"-. +") && repeated && (first == Some(b'0') || digits >= REPEATED_FROM))
+        || value == "-1"
+        || value.eq_ignore_ascii_case("ffffffff-ffff-ffff-ffff-ffffffffffff")
+        || value.eq_ignore_ascii_case("uuid_v4_generated")
+        || is_digest_of_nothing(value)
+}
+
+fn is_word(letters: &str) -> bool {
+    WORDS.contains(&letters) || phone::WITHHELD.contains(&letters)
+}
+
+/// A digest, whole or cut to seven digits and more, alone or behind a name: `sha256:e3b0…`, `cust_hash_e3b0c44`.
+fn is_digest_of_nothing(value: &str) -> bool {
+    let tail = value.rsplit(|c: char| !c.is_ascii_hexdigit()).find(|tail| !tail.is_empty()).unwrap_or_default();
+    let tail = tail.get(..HEAD_DIGITS.min(tail.len())).unwrap_or_default().to_ascii_lowercase();
+    let begins = |head: &str| {
+        let at = DIGESTS.partition_point(|digest| *digest < head);
+        DIGESTS.get(at).is_some_and(|digest| digest.starts_with(head))
+    };
+    let decoded = || digest_head(value).map(|head| head.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    (tail.len() >= CUT_DIGITS && begins(&tail)) || decoded().is_some_and(|head| begins(&head))
 }
 
 /// Whether the value is as long as a digest that two customers do not share by chance: 128 bits or more, in hex or base64.
-pub(super) fn is_full_digest(value: &str) -> bool {
+pub fn is_full_digest(value: &str) -> bool {
     digest_head(value).is_some()
 }
 
@@ -47,19 +71,56 @@ fn from_base64(text: &str) -> Option<Vec<u8>> {
     [STANDARD, URL_SAFE].iter().find_map(|alphabet| GeneralPurpose::new(alphabet, config).decode(text).ok())
 }
 
-/// What systems write where they have nothing to write, beside the words for a caller who is not shown.
-const WORDS: &[&str] =
-    &["null", "none", "nil", "undefined", "n/a", "na", "nan", "empty", "false", "[]", "{}", "\"\"", "''"];
+/// What systems write where they have nothing to write, letters only, lower case; beside the words for a caller who is not
+/// shown.
+const WORDS: &[&str] = &[
+    "anonymouscaller",
+    "anonymouscustomer",
+    "anonymoususer",
+    "default",
+    "defaultuser",
+    "empty",
+    "false",
+    "guest",
+    "guestuser",
+    "na",
+    "nan",
+    "nil",
+    "no",
+    "nocustomer",
+    "noid",
+    "none",
+    "notapplicable",
+    "notfound",
+    "notprovided",
+    "notset",
+    "null",
+    "objectobject",
+    "tbd",
+    "true",
+    "undefined",
+    "unidentified",
+    "unknowncontact",
+    "unknowncustomer",
+    "unknownuser",
+    "xxx",
+];
 
-/// The table's digests, by their heads.
-static DIGESTS: LazyLock<HashSet<[u8; 16]>> = LazyLock::new(|| TABLE.lines().filter_map(head_of_line).collect());
+/// One digit so many times is a filler, and fewer may be somebody's account.
+const REPEATED_FROM: usize = 6;
+
+/// Hex digits of a digest that the table has.
+const HEAD_DIGITS: usize = 32;
+
+/// Hex digits that a cut digest has at least; that another begins with these of any in the table is one in half a million.
+const CUT_DIGITS: usize = 7;
+
+/// The heads of the table's digests, in their order.
+static DIGESTS: LazyLock<Vec<&str>> =
+    LazyLock::new(|| TABLE.lines().filter_map(|line| line.get(..HEAD_DIGITS)).collect());
 
 /// Written by `digests_of_nothing.py`.
 const TABLE: &str = include_str!("digests_of_nothing.txt");
-
-fn head_of_line(line: &str) -> Option<[u8; 16]> {
-    digest_head(line.get(..32)?)
-}
 
 #[cfg(test)]
 mod tests {
@@ -86,13 +147,13 @@ mod tests {
             assert_eq!(head, hex(&digest[..16]), "{line}");
             recomputed += 1;
         }
-        assert!(recomputed > 200 && DIGESTS.len() == TABLE.lines().count(), "{recomputed} of {}", DIGESTS.len());
+        assert!(recomputed > 200 && DIGESTS.is_sorted() && DIGESTS.len() == TABLE.lines().count(), "{recomputed}");
     }
 
     #[test]
     fn every_word_for_nothing_has_its_digests_in_the_table() {
         let digests = |word: &str| [Sha256::digest(word).to_vec(), Sha512::digest(word).to_vec()];
-        for word in WORDS.iter().chain(phone::WITHHELD).chain(phone::SPELLED_WITHHELD).chain(&["", " ", "0"]) {
+        for word in WORDS.iter().chain(phone::WITHHELD).chain(&["", " ", "0", "266696687", "+266696687"]) {
             for digest in digests(word) {
                 assert!(is_nothing(&hex(&digest)), "{word:?}");
                 assert!(is_nothing(&hex(&digest).to_uppercase()), "{word:?}");
@@ -124,8 +185,12 @@ mod tests {
             "9f86d08",
             "cust_hash_9f86d08",
             "b109f3bbbc244eb82441917ed06d618b9008dd09b3befd1b5e07394c706a8bb980b1d7785e5976ec049b46df5f1326af5a2ea6d103fd07c95385ffab0cacbc86",
-            "e3b0c44",
+            "e3b0c4",
             "10",
+            "11111",
+            "111-112",
+            "test-7",
+            "王",
         ] {
             assert!(!is_nothing(somebody), "{somebody}");
         }

@@ -1,8 +1,9 @@
 """Writes spellings of telephone numbers, one a line, and what the reference library makes of each.
 
 Columns, by tabs: region where it is read; the spelling; the number that it was made from; what the reference reads, in E.164, or
-`-` where that is not a possible number; and `must` if every reader is to find the number, `may` if a cautious one may not, or
-`foreign` if the digits are read in another country than they were written in.
+`-` where that is not a possible number; and `must` if every reader is to find the number, `may` if a cautious one may not,
+`foreign` if the digits are read in another country than they were written in, or `local` if the area code is missing, so that the
+number is another subscriber's in every city.
 """
 import random
 
@@ -78,9 +79,12 @@ def main():
                 continue
             e164 = phonenumbers.format_number(number, Form.E164)
             rows = [(region, spelled, sort) for sort, spelled in spellings(number)]
+            plain = phonenumbers.national_significant_number(number)
+            dials_trunk = phonenumbers.ndd_prefix_for_region(region, True)
+            rows += [(region, plain[cut:], "local") for cut in (2, 3) if dials_trunk and 6 <= len(plain[cut:]) <= 8 and plain[cut] != "0"]
             rows.append((elsewhere, e164, "must"))
             rows.append((elsewhere, e164[1:], "foreign"))
-            rows.append((elsewhere, phonenumbers.national_significant_number(number), "foreign"))
+            rows.append((elsewhere, plain, "foreign"))
             for read_in, spelled, sort in rows:
                 if (read_in, spelled) in seen:
                     continue

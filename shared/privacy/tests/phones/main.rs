@@ -37,7 +37,8 @@ fn corpus() -> Result<String, String> {
     };
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/phones/corpus.py");
     let interpreter = python.join("bin/python");
-    let installed = run(Command::new(&interpreter).args(["-c", "import phonenumbers"]));
+    let installed =
+        run(Command::new(&interpreter).args(["-c", "import phonenumbers as p; assert p.__version__ == '9.0.43'"]));
     if installed.is_err() {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&python))?;
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", REFERENCE];
@@ -94,7 +95,8 @@ fn spellings_of_numbers_are_read_as_the_reference_reads_them_and_never_as_anothe
         let ours = ours(line);
         let count = found.entry(line.sort).or_default();
         count[usize::from(ours.is_some())] += 1;
-        assert!(line.sort != "must" || ours.is_some(), "lost: {told}");
+        assert!(line.sort != "must" || ours.as_deref() == Some(&*folded(line.number)), "{ours:?} for {told}");
+        assert!(line.sort != "local" || ours.is_none(), "{ours:?} for {told}");
         let Some(ours) = ours else { continue };
         assert!(
             ours == folded(line.number) || line.reference.is_some_and(|other| folded(other) == ours),
@@ -107,5 +109,5 @@ fn spellings_of_numbers_are_read_as_the_reference_reads_them_and_never_as_anothe
     let merged: Vec<_> = subscribers.iter().filter(|(_, numbers)| numbers.len() > 1).collect();
     assert!(merged.is_empty(), "two subscribers as one: {merged:?}");
     let [lost, read] = found["may"];
-    assert!(read > 9 * lost, "of the others {lost} were lost and {read} read");
+    assert!(read > 7 * lost, "of the others {lost} were lost and {read} read");
 }
