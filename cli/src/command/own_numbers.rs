@@ -50,7 +50,7 @@ fn change(args: &OwnItemsArgs, adds: bool, context: &Context) -> Answered {
     let rows = cloud.ask(table.own(org))?;
     let mut done = Vec::new();
     for names in items {
-        let planned = if adds { plan_add(&rows, &names).into_iter().collect() } else { plan_remove(&rows, &names) };
+        let planned = if adds { plan_add(&rows, &names) } else { plan_remove(&rows, &names) };
         for (name, change) in &planned {
             cloud.ask(table.change(org, name, *change, &context.now_text()))?;
         }

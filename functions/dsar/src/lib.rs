@@ -86,16 +86,12 @@ async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &Request<'_>) ->
         None => (through_ms, is_behind(through_ms, now_ms, &query.range)),
     };
     let active = subjects(&dsar.ports, &query, keys.as_deref()).await?;
-    let own = Own::of(&dsar.ports, &dsar.config, &query, keys.as_deref(), now_ms).await?;
-    let own_subjects = own.subjects(&dsar.ports).await?;
+    let own = Own::of(&dsar.ports, &dsar.config, &query, &active, keys.as_deref(), now_ms).await?;
     let cap = dsar.config.fan_out_cap;
     // Transform links a shared subject to nothing more, and nothing is kept of what it left out: there may be some. So it is with
     // what came while an identifier was the company's own.
     let limited = own.formerly || active.iter().any(|(_, state)| state.is_limited(cap));
-    let of = |(id, state): (String, SubjectState)| Subject {
-        shared: state.is_shared(cap) || own_subjects.contains(&id),
-        id,
-    };
+    let of = |(id, state): (String, SubjectState)| Subject { id, shared: state.is_shared(cap) || own.names(&state) };
     let subjects: Vec<Subject> = active.into_iter().map(of).collect();
     let shared = !own.in_force.is_empty() || subjects.iter().any(|subject| subject.shared);
 

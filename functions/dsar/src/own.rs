@@ -4,9 +4,9 @@
 //! as transform compares them. Left out: an upstream hash of a number, which no list can know; a pseudonym or subject id of an
 //! address whose domain is the company's, which no longer shows its domain.
 
-use ledgerline_custody::access::FindSubjects as _;
 use ledgerline_custody::own::{OwnList, Standing, domain_of};
 use ledgerline_custody::query::{Query, Who};
+use ledgerline_custody::subjects::SubjectState;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_privacy::Pseudonym;
 
@@ -24,11 +24,13 @@ pub(crate) struct Own {
 }
 
 impl Own {
-    /// Looks the request's identifiers up. Without a key nobody was ever linked.
+    /// Looks the request's identifiers up, and those of the `active` subjects that it names by their ids. Without a key nobody
+    /// was ever linked.
     pub(crate) async fn of<P: Ports>(
         ports: &P,
         config: &Config,
         query: &Query,
+        active: &[(String, SubjectState)],
         keys: Option<&Keys>,
         now_ms: i64,
     ) -> Result<Self, StoreError> {
@@ -40,9 +42,8 @@ impl Own {
                 all.iter().map(|one| (ring.pseudonyms(one).iter().map(text).collect(), domain_of(one))).collect()
             }
             Who::Pseudonym(one) => vec![(vec![text(one)], None)],
-            Who::Subject(id) => {
-                let named = ports.subjects().pseudonyms_of(&[id]).await?;
-                named.into_iter().flatten().map(|name| (vec![name], None)).collect()
+            Who::Subject(_) => {
+                active.iter().filter_map(|(_, state)| state.pseudonym.clone()).map(|name| (vec![name], None)).collect()
             }
         };
         let stored = ports.own().of_all(ports.heads(), now_ms).await?;
@@ -58,12 +59,8 @@ impl Own {
         Ok(own)
     }
 
-    /// The subjects that identifiers on a list name, from before they came on it.
-    pub(crate) async fn subjects<P: Ports>(&self, ports: &P) -> Result<Vec<String>, StoreError> {
-        if self.in_force.is_empty() {
-            return Ok(Vec::new());
-        }
-        let names: Vec<&str> = self.in_force.iter().map(String::as_str).collect();
-        Ok(ports.subjects().subjects_of(&names).await?.into_iter().flatten().collect())
+    /// Whether a subject is one of an identifier on a list, from before it came on it.
+    pub(crate) fn names(&self, subject: &SubjectState) -> bool {
+        subject.pseudonym.as_ref().is_some_and(|name| self.in_force.contains(name))
     }
 }

@@ -10,6 +10,7 @@ use ledgerline_custody::reconciliation::{BronzeObject, ListBronze as _, SweepRow
 use ledgerline_custody::state::KeepState as _;
 use ledgerline_event::instant;
 use ledgerline_lambda::clock::Clock;
+use ledgerline_lambda::telemetry;
 
 use crate::bronze::ROWS_AT_ONCE;
 use crate::error::SweepError;
@@ -41,9 +42,8 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
         }
         let (through_ms, open) = (state.through_ms(), state.open());
         if now_ms - through_ms > BEHIND_MS {
-            let (through, oldest) = (instant::to_rfc3339(through_ms), open.first().map(|object| &object.key));
-            // The template's alarm looks for the first of these words.
-            tracing::error!(through, unplanned = open.len(), oldest, "bronze is behind: not planned for over an hour");
+            let oldest = open.first().map(|object| object.key.as_str());
+            telemetry::bronze_behind(&instant::to_rfc3339(through_ms), open.len(), oldest);
         }
         Ok(open.len() as u64)
     }

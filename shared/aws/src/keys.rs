@@ -18,6 +18,7 @@ pub(crate) const ACTIVE: &str = "active";
 /// The attribute of a subject that is marked as shared: since when.
 pub(crate) const SHARED_AT: &str = "sharedAt";
 /// The attribute of a subject whose links are not all: true.
+const PSEUDONYM: &str = "pseudonym";
 pub(crate) const MISSED: &str = "missed";
 // The day that new links are counted into, and how many they are.
 const DAY: &str = "day";
@@ -60,7 +61,7 @@ impl KeysTable {
         state.insert("generation".to_owned(), number(FIRST_GENERATION));
         state.insert("customerRef".to_owned(), text(&subject.customer_ref));
         state.insert("links".to_owned(), number(links.len()));
-        state.insert("pseudonym".to_owned(), text(pseudonym));
+        state.insert(PSEUDONYM.to_owned(), text(pseudonym));
         state.insert(DAY.to_owned(), text(date_of(created_at)));
         state.insert(IN_DAY.to_owned(), number(links.len()));
         if fills {
@@ -245,6 +246,7 @@ pub(crate) fn state(item: &Item) -> Result<SubjectState, StoreError> {
         shared_at: text_of(SHARED_AT)?,
         missed: matches!(item.get(MISSED), Some(AttributeValue::Bool(true))),
         day,
+        pseudonym: text_of(PSEUDONYM)?,
     })
 }
 
@@ -351,13 +353,14 @@ mod tests {
             let all = table().create("p1_x", &subject, "2026-03-02T14:00:00.000Z", fills, &links).unwrap();
             let mut row = all[1].put.clone().unwrap().item;
             let day = Some(Day { date: "2026-03-02".into(), links: 1 });
-            let made = SubjectState { links: 1, missed: fills, day, ..SubjectState::NEW };
+            let pseudonym = Some("p1_x".to_owned());
+            let made = SubjectState { links: 1, missed: fills, day, pseudonym, ..SubjectState::NEW };
             assert_eq!(state(&row).unwrap(), made);
             row.insert(SHARED_AT.to_owned(), text("2026-03-03T09:00:00.000Z"));
             assert_eq!(state(&row).unwrap().shared_at.as_deref(), Some("2026-03-03T09:00:00.000Z"));
             row.remove(IN_DAY);
             assert!(state(&row).is_err());
-            row.retain(|name, _| ![DAY, SHARED_AT, MISSED].contains(&name.as_str()));
+            row.retain(|name, _| ![DAY, SHARED_AT, MISSED, PSEUDONYM].contains(&name.as_str()));
             assert_eq!(state(&row).unwrap(), SubjectState { links: 1, ..SubjectState::NEW });
             row.insert("state".to_owned(), text("erasing"));
             assert!(!state(&row).unwrap().active);

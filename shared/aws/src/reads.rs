@@ -38,12 +38,6 @@ impl FindSubjects for KeysReader {
         rows.iter().map(|row| row.as_ref().map(|item| read_text(item, "subjectId")).transpose()).collect()
     }
 
-    async fn pseudonyms_of(&self, subjects: &[&str]) -> Result<Vec<Option<String>>, StoreError> {
-        let keys: Vec<(String, &str)> = subjects.iter().map(|subject| (format!("SUB#{subject}"), "STATE")).collect();
-        let rows = items::batch_get(&self.client, &self.table, "read subjects", &keys).await?;
-        rows.iter().map(|row| row.as_ref().map(|item| read_text(item, "pseudonym")).transpose()).collect()
-    }
-
     async fn states(&self, subjects: &[&str]) -> Result<Vec<Option<SubjectState>>, StoreError> {
         let keys: Vec<(String, &str)> =
             subjects.iter().map(|subject| (keys::partition(subject), keys::STATE)).collect();

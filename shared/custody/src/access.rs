@@ -28,9 +28,6 @@ pub trait FindSubjects {
     /// The subject of each pseudonym, in their order.
     fn subjects_of(&self, pseudonyms: &[&str]) -> impl Future<Output = Result<Vec<Option<String>>, StoreError>> + Send;
 
-    /// The pseudonym that each of these subjects was made under, in their order; `None` unless it exists.
-    fn pseudonyms_of(&self, subjects: &[&str]) -> impl Future<Output = Result<Vec<Option<String>>, StoreError>> + Send;
-
     /// The states of these subjects, in their order; `None` for one that does not exist.
     fn states(&self, subjects: &[&str]) -> impl Future<Output = Result<Vec<Option<SubjectState>>, StoreError>> + Send;
 }

@@ -246,14 +246,14 @@ pub enum Change {
     Remove,
 }
 
-/// What puts an item on a list; `None` if it is in force already, or has no name yet. `names` as [`OwnItem::names`] gives them.
-pub fn plan_add(rows: &[OwnRow], names: &[OwnName]) -> Option<(OwnName, Change)> {
-    let known: Vec<&OwnRow> = rows.iter().filter(|row| names.contains(&row.name)).collect();
-    match known.first() {
-        None => names.first().map(|name| (name.clone(), Change::Add)),
-        Some(_) if known.iter().any(|row| row.removed_at.is_none()) => None,
-        Some(row) => Some((row.name.clone(), Change::Restore)),
-    }
+/// What puts an item on a list: a row under every version of the key that has none in force, since a subject of any of them may be
+/// asked for by its id alone. `names` as [`OwnItem::names`] gives them.
+pub fn plan_add(rows: &[OwnRow], names: &[OwnName]) -> Vec<(OwnName, Change)> {
+    let change = |name: &OwnName| match rows.iter().find(|row| row.name == *name) {
+        None => Some((name.clone(), Change::Add)),
+        Some(row) => row.removed_at.is_some().then(|| (name.clone(), Change::Restore)),
+    };
+    names.iter().filter_map(change).collect()
 }
 
 /// What takes an item off a list: a row each under every version of the key that has one in force.

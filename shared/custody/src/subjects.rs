@@ -50,6 +50,8 @@ pub struct SubjectState {
     pub missed: bool,
     /// The last day on which it got new links.
     pub day: Option<Day>,
+    /// The identifier's pseudonym that it was made under.
+    pub pseudonym: Option<String>,
 }
 
 /// The new links that a subject got on one day.
@@ -63,8 +65,15 @@ pub struct Day {
 
 impl SubjectState {
     /// The state of a subject that is about to be made.
-    pub const NEW: Self =
-        Self { active: true, generation: FIRST_GENERATION, links: 0, shared_at: None, missed: false, day: None };
+    pub const NEW: Self = Self {
+        active: true,
+        generation: FIRST_GENERATION,
+        links: 0,
+        shared_at: None,
+        missed: false,
+        day: None,
+        pseudonym: None,
+    };
 
     /// Whether its identifier names no person: it is marked, or has as many links as a subject may have.
     pub fn is_shared(&self, cap: u64) -> bool {

@@ -32,6 +32,12 @@ pub fn busy_subject(subject: &str, links: u64) {
     tracing::warn!(subject, links, "busy subject");
 }
 
+/// Says that bronze is not planned beyond this moment (RFC 3339), with how many objects are left and the oldest one's key; the
+/// template's alarm counts this line.
+pub fn bronze_behind(through: &str, unplanned: usize, oldest: Option<&str>) {
+    tracing::error!(through, unplanned, oldest, "bronze is behind: not planned for over an hour");
+}
+
 /// What writes each event as one line, its fields beside its message.
 fn json_lines(writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static) -> impl Subscriber {
     let format = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).without_time();
@@ -69,6 +75,7 @@ mod tests {
             quarantined("no_time", 3);
             quarantined("not_json", 0);
             busy_subject("s_1", 100);
+            bronze_behind("2026-03-02T14:00:00.000Z", 2, Some("bronze/a"));
         });
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         let mut lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -78,6 +85,8 @@ mod tests {
         let wanted = [
             json!({ "message": "quarantined", "reason": "no_time", "lines": 3 }),
             json!({ "message": "busy subject", "subject": "s_1", "links": 100 }),
+            json!({ "message": "bronze is behind: not planned for over an hour", "through": "2026-03-02T14:00:00.000Z",
+                    "unplanned": 2, "oldest": "bronze/a" }),
         ];
         assert_eq!(lines, wanted, "{text}");
     }

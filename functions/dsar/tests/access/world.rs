@@ -93,11 +93,6 @@ impl FindSubjects for Tripped<FakeKeys> {
         self.0.subjects_of(pseudonyms).await
     }
 
-    async fn pseudonyms_of(&self, subjects: &[&str]) -> Result<Vec<Option<String>>, StoreError> {
-        self.1.check("states")?;
-        self.0.pseudonyms_of(subjects).await
-    }
-
     async fn states(&self, subjects: &[&str]) -> Result<Vec<Option<SubjectState>>, StoreError> {
         self.1.check("states")?;
         self.0.states(subjects).await

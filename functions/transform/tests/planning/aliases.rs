@@ -260,7 +260,7 @@ fn rows_are_joined_by_refs_of_what_is_masked_and_entries_by_nothing() {
     assert_eq!(all[0], all[1], "two spellings of one value");
     assert_eq!(all[0].values().collect::<BTreeSet<_>>().len(), 5, "kinds are apart");
     assert!(all[2].is_empty() && all[5].is_empty() && all[6].is_empty(), "{all:?}");
-    assert_eq!((&all[3], &all[4]), (&all[3], &all[3]));
+    assert_eq!(all[3], all[4]);
     assert_eq!(all[3].iter().collect::<Vec<_>>(), [(&"name_ref", &all[0]["name_ref"])]);
     let pseudonyms: BTreeSet<&str> =
         read.identifiers.iter().flat_map(|named| &named.pseudonyms).map(|name| &name.as_str()[3..]).collect();

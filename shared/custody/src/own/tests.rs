@@ -154,11 +154,13 @@ fn adding_and_removing_again_changes_nothing() {
     let (old, both) = (ring(&[1]), ring(&[1, 2]));
     let (before, names) =
         (items("help@example.com")[0].names(Some(&old)), items("help@example.com")[0].names(Some(&both)));
-    assert_eq!(plan_add(&[], &names), Some((names[0].clone(), Change::Add)));
-    assert_eq!(plan_add(&[row(&before[0], false)], &names), None, "it is there under the version before");
-    assert_eq!(plan_add(&[row(&before[0], true)], &names), Some((before[0].clone(), Change::Restore)));
-    assert_eq!(plan_add(&[row(&before[0], true), row(&names[0], false)], &names), None);
-    assert_eq!(plan_add(&[], &[]), None);
+    let (newest, older) = (names[0].clone(), before[0].clone());
+    let all = [(newest.clone(), Change::Add), (older.clone(), Change::Add)];
+    assert_eq!(plan_add(&[], &names), all, "a row under each version");
+    assert_eq!(plan_add(&[row(&older, false)], &names), all[..1]);
+    assert_eq!(plan_add(&[row(&older, true), row(&newest, false)], &names), [(older.clone(), Change::Restore)]);
+    assert_eq!(plan_add(&[row(&older, false), row(&newest, false)], &names), []);
+    assert_eq!(plan_add(&[], &[]), []);
     assert_eq!(plan_remove(&[row(&before[0], true)], &names), []);
     assert_eq!(
         plan_remove(&[row(&before[0], false), row(&names[0], false)], &names),

@@ -221,6 +221,7 @@ fn state(item: &Item) -> SubjectState {
         shared_at: text("sharedAt"),
         missed: item.get("missed") == Some(&json!(true)),
         day: text("day").map(|date| Day { date, links: number("inDay") }),
+        pseudonym: text("pseudonym"),
     }
 }
 

@@ -23,12 +23,6 @@ impl FindSubjects for FakeKeys {
         Ok(found.into_iter().map(|subject| subject.map(|subject| subject.subject_id)).collect())
     }
 
-    async fn pseudonyms_of(&self, subjects: &[&str]) -> Result<Vec<Option<String>>, StoreError> {
-        let keys: Vec<_> = subjects.iter().map(|subject| key(format!("SUB#{subject}"), "STATE")).collect();
-        let named = |row: Item| row.get("pseudonym").and_then(Value::as_str).map(str::to_owned);
-        Ok(self.table.batch_get(&keys).await?.into_iter().map(|row| row.and_then(named)).collect())
-    }
-
     async fn states(&self, subjects: &[&str]) -> Result<Vec<Option<SubjectState>>, StoreError> {
         Ok(self.read(subjects, &[]).await?.0)
     }
