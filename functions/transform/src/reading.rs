@@ -463,10 +463,10 @@ impl Gathering<'_> {
     fn about(&self, event: &SourceEvent<'_>) -> Record {
         match &event.record {
             AboutRef::Interaction(id) => Record::Interaction(id.to_string()),
-            AboutRef::Entity { kind, id } => {
+            AboutRef::Entity { kind, id, sent } => {
                 let id = match built_in().is_impersonal(kind) {
                     true => id.to_string(),
-                    false => self.settings.event_key.alias(&event.org, kind, id),
+                    false => self.settings.event_key.alias(&event.org, sent, id),
                 };
                 Record::Entity { kind: kind.to_string(), id }
             }

@@ -144,6 +144,8 @@ pub enum Record<'a> {
         kind: Cow<'a, str>,
         /// The entity's id.
         id: Cow<'a, str>,
+        /// The type as the source wrote it: two of them may be stored as `Other`, and are two all the same.
+        sent: Cow<'a, str>,
     },
 }
 
@@ -152,7 +154,7 @@ impl Record<'_> {
     pub fn id(&self) -> Cow<'_, str> {
         match self {
             Self::Interaction(id) => Cow::Borrowed(id),
-            Self::Entity { kind, id } => Cow::Owned(format!("{kind}/{id}")),
+            Self::Entity { kind, id, .. } => Cow::Owned(format!("{kind}/{id}")),
         }
     }
 

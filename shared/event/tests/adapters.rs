@@ -197,7 +197,7 @@ fn the_detail_type_decides_and_the_topic_name_only_where_it_is_unknown() {
 fn an_audit_is_about_an_entity_and_named_by_its_own_id() {
     let document = shape("genesys-audit.json");
     let event = adapt(tree(&document), &CONTEXT).unwrap();
-    let Record::Entity { kind, id } = &event.record else { panic!("no entity") };
+    let Record::Entity { kind, id, .. } = &event.record else { panic!("no entity") };
     assert_eq!(
         (kind.as_ref(), id.as_ref()),
         ("User", document["detail"]["eventBody"]["entity"]["id"].as_str().unwrap())

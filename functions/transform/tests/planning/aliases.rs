@@ -82,8 +82,10 @@ fn what_is_not_on_the_list_is_a_persons_and_what_is_keeps_its_id() {
         ("Zaborowska", "Other"),
         ("Other", "Other"),
     ] {
-        assert_eq!(entities(&read(&[entity(kind, "abc-1")])), [(stored.to_owned(), alias(stored, "abc-1"))], "{kind}");
+        assert_eq!(entities(&read(&[entity(kind, "abc-1")])), [(stored.to_owned(), alias(kind, "abc-1"))], "{kind}");
     }
+    let two = entities(&read(&[entity("Zaborowska", "1001"), entity("Xyzzy", "1001")]));
+    assert_eq!(two.len(), 2, "two types that nobody knows are two records");
 }
 
 #[test]

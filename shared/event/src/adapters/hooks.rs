@@ -22,7 +22,8 @@ pub(crate) const AWS_SERVICE: &str = "aws-service";
 
 pub(super) fn aws_service<'a>(reading: &Reading<'a>) -> Result<Record<'a>, Rejection> {
     let id = reading.source.filter(|source| is_record_id(source)).ok_or(Rejection::NoRecord)?;
-    Ok(Record::Entity { kind: Cow::Borrowed(AWS_SERVICE), id: Cow::Borrowed(id) })
+    let kind = Cow::Borrowed(AWS_SERVICE);
+    Ok(Record::Entity { sent: kind.clone(), kind, id: Cow::Borrowed(id) })
 }
 
 /// The bus gives every event of a service an id, and that id again whenever it delivers the event again: here the envelope is

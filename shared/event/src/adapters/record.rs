@@ -12,7 +12,7 @@ use ledgerline_privacy::Personal;
 
 /// Takes the record's own id as an identifier where the description says that it names a customer: that of a contact, say.
 pub(super) fn identify_entity(catalogue: &Catalogue, kind: KindId, event: &mut SourceEvent<'_>) {
-    let Record::Entity { kind: entity, id } = &event.record else { return };
+    let Record::Entity { kind: entity, id, .. } = &event.record else { return };
     let named = catalogue.identifiers.iter().filter_map(|rule| rule.kind_of_entity(entity, kind));
     event.identifiers.extend(named.map(|named| (named, Personal::new(&**id))));
 }
@@ -127,8 +127,9 @@ impl<'a> Reading<'a> {
     fn entity(&self, kind: Cow<'a, str>, id: Cow<'a, str>) -> Result<Record<'a>, Rejection> {
         // An entity may be a person, and its number a telephone's, wherever it comes from.
         refusal_of_id(&id).map_or(Ok(()), Err)?;
+        let sent = kind.clone();
         let kind = if entity_kind(&kind) == kind { kind } else { Cow::Borrowed("Other") };
-        Ok(Record::Entity { kind, id })
+        Ok(Record::Entity { kind, id, sent })
     }
 
     /// Whether the deployment says that this source numbers its interactions: the envelope's where it names one, else the event's.
