@@ -10,12 +10,10 @@ use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_privacy::PseudonymKey;
-use serde_json::Value;
 
 use crate::fakes::index::FakeIndex;
 use crate::fakes::keys::FakeKeys;
 use crate::fakes::postings::read_posting;
-use crate::fakes::table::{Item, key};
 
 impl FindSubjects for FakeKeys {
     async fn subjects_of(&self, pseudonyms: &[&str]) -> Result<Vec<Option<String>>, StoreError> {
