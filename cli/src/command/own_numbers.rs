@@ -8,7 +8,6 @@ use std::io;
 
 use ledgerline_aws::control::ControlTable;
 use ledgerline_aws::own::OwnTable;
-use ledgerline_aws::reads::KeysReader;
 use ledgerline_custody::access::FindSubjects as _;
 use ledgerline_custody::own::{
     BadItems, Change, ChangeOwn as _, OwnName, OwnRow, ReadOwn as _, parse_items, plan_add, plan_remove,
@@ -19,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Answered};
 use crate::args::{OwnItemsArgs, OwnListArgs, OwnNumbersCommand};
-use crate::cloud::{Cloud, named};
+use crate::cloud::{Cloud, named, store_fault};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::screen::{Mark, Screen, counted, grouped};
@@ -90,7 +89,7 @@ fn subjects(cloud: &Cloud, names: &[OwnName]) -> Result<Option<u64>, Fault> {
     if pseudonyms.is_empty() {
         return Ok(None);
     }
-    let keys = KeysReader::new(cloud.operator.dynamodb.clone(), named(cloud.operator.table("KeysTable"))?);
+    let keys = cloud.operator.keys_reader().map_err(|error| store_fault(&error))?;
     let found: BTreeSet<String> = cloud.ask(keys.subjects_of(&pseudonyms))?.into_iter().flatten().collect();
     Ok(Some(found.len() as u64))
 }

@@ -193,28 +193,12 @@ pub(crate) const POISON: &str = "poison#";
 
 impl ListLogs for ControlTable {
     async fn logs(&self) -> Result<Vec<LogId>, StoreError> {
-        let (mut logs, mut after) = (Vec::new(), None);
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .consistent_read(true)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", text(LOGS))
-                .set_exclusive_start_key(after)
-                .send()
-                .await
-                .map_err(|error| store_error("list the logs", error))?;
-            for row in answer.items.unwrap_or_default() {
-                let log = LogId::parse(&items::read_text(&row, "sk")?);
-                logs.push(log.map_err(|_| corrupt("the list of logs names no log"))?);
-            }
-            after = answer.last_evaluated_key.filter(|key| !key.is_empty());
-            if after.is_none() {
-                return Ok(logs);
-            }
-        }
+        let rows = items::query(&self.client, &self.table, "list the logs", LOGS, None).await?;
+        let log = |row: &Item| {
+            let log = LogId::parse(&items::read_text(row, "sk")?);
+            log.map_err(|_| corrupt("the list of logs names no log"))
+        };
+        rows.iter().map(log).collect()
     }
 }
 

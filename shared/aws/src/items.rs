@@ -58,6 +58,37 @@ pub(crate) fn read_number(item: &Item, name: &str) -> Result<u64, StoreError> {
     .ok_or_else(|| StoreError::Corrupt(Failure::new(format!("an item has no whole number {name}"))))
 }
 
+/// All items of a partition, read consistently, in the order of their sort keys; only those that begin with `prefix`, if there is one.
+pub(crate) async fn query(
+    client: &Client,
+    table: &str,
+    what: &str,
+    pk: &str,
+    prefix: Option<&str>,
+) -> Result<Vec<Item>, StoreError> {
+    let keys = if prefix.is_some() { "pk=:pk AND begins_with(sk,:prefix)" } else { "pk=:pk" };
+    let mut values = Item::from([(":pk".to_owned(), text(pk))]);
+    values.extend(prefix.map(|prefix| (":prefix".to_owned(), text(prefix))));
+    let (mut rows, mut after) = (Vec::new(), None);
+    loop {
+        let answer = client
+            .query()
+            .table_name(table)
+            .consistent_read(true)
+            .key_condition_expression(keys)
+            .set_expression_attribute_values(Some(values.clone()))
+            .set_exclusive_start_key(after)
+            .send()
+            .await
+            .map_err(|error| store_error(what, error))?;
+        rows.extend(answer.items.unwrap_or_default());
+        after = answer.last_evaluated_key.filter(|key| !key.is_empty());
+        if after.is_none() {
+            return Ok(rows);
+        }
+    }
+}
+
 /// Reads items consistently, in the order of `keys`. Keys must be distinct.
 pub(crate) async fn batch_get(
     client: &Client,

@@ -50,27 +50,9 @@ impl OwnTable {
 
 impl ReadOwn for OwnTable {
     async fn own(&self, org: &str) -> Result<Vec<OwnRow>, StoreError> {
-        let (mut rows, mut after) = (Vec::new(), None);
-        loop {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .consistent_read(true)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", text(partition(org)))
-                .set_exclusive_start_key(after.take())
-                .send()
-                .await
-                .map_err(|error| store_error(format!("read the own numbers of {org}"), error))?;
-            for item in page.items() {
-                rows.push(row(item)?);
-            }
-            after = page.last_evaluated_key.filter(|key| !key.is_empty());
-            if after.is_none() {
-                return Ok(rows);
-            }
-        }
+        let what = format!("read the own numbers of {org}");
+        let rows = items::query(&self.client, &self.table, &what, &partition(org), None).await?;
+        rows.iter().map(row).collect()
     }
 }
 

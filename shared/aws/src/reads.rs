@@ -12,9 +12,8 @@ use ledgerline_ledger::posting::{Posting, PostingMember};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::PseudonymKey;
 
-use crate::config::store_error;
 use crate::data_keys::{DataKeys, Purpose};
-use crate::items::{self, Item, read_number, read_text, text};
+use crate::items::{self, Item, read_number, read_text};
 use crate::keys::{self, LINK};
 
 /// The keys table, to read.
@@ -48,7 +47,7 @@ impl FindSubjects for KeysReader {
 
 impl ReadLinks for KeysReader {
     async fn links(&self, subject: &str) -> Result<Vec<(String, Link)>, StoreError> {
-        let rows = query(&self.client, &self.table, "read links", &keys::partition(subject), LINK).await?;
+        let rows = items::query(&self.client, &self.table, "read links", &keys::partition(subject), Some(LINK)).await?;
         rows.iter().map(link).collect()
     }
 }
@@ -69,7 +68,8 @@ impl IndexReader {
 
 impl ReadPostings for IndexReader {
     async fn postings(&self, record: &str) -> Result<Vec<Posting>, StoreError> {
-        let rows = query(&self.client, &self.table, "read postings", &format!("INT#{record}"), POSTING).await?;
+        let rows =
+            items::query(&self.client, &self.table, "read postings", &format!("INT#{record}"), Some(POSTING)).await?;
         rows.iter().map(|row| posting(record, row)).collect()
     }
 }
@@ -90,29 +90,6 @@ impl ReadPseudonymKeys for PseudonymKeys {
     async fn pseudonym_keys(&self) -> Result<Vec<PseudonymKey>, StoreError> {
         let keys = self.0.all(Purpose::Pseudonym).await?;
         Ok(keys.into_iter().map(|key| PseudonymKey::under_rules(key.rules, key.version, key.bytes.lend())).collect())
-    }
-}
-
-/// All items of a partition whose sort keys begin with `prefix`, in their order.
-async fn query(client: &Client, table: &str, what: &str, pk: &str, prefix: &str) -> Result<Vec<Item>, StoreError> {
-    let (mut rows, mut after) = (Vec::new(), None);
-    loop {
-        let answer = client
-            .query()
-            .table_name(table)
-            .consistent_read(true)
-            .key_condition_expression("pk=:pk AND begins_with(sk,:prefix)")
-            .expression_attribute_values(":pk", text(pk))
-            .expression_attribute_values(":prefix", text(prefix))
-            .set_exclusive_start_key(after)
-            .send()
-            .await
-            .map_err(|error| store_error(what, error))?;
-        rows.extend(answer.items.unwrap_or_default());
-        after = answer.last_evaluated_key.filter(|key| !key.is_empty());
-        if after.is_none() {
-            return Ok(rows);
-        }
     }
 }
 
@@ -172,6 +149,7 @@ const POSTING: &str = "POST#";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::items::text;
     use aws_sdk_dynamodb::types::AttributeValue::{L, M, N};
 
     fn row() -> Item {

@@ -61,7 +61,11 @@ impl Operator {
         keys::state(&update.attributes.unwrap_or_default())
     }
 
-    fn keys_reader(&self) -> Result<KeysReader, StoreError> {
+    /// The keys table, for looking subjects up.
+    ///
+    /// # Errors
+    /// `Denied` if the stack file does not name it.
+    pub fn keys_reader(&self) -> Result<KeysReader, StoreError> {
         Ok(KeysReader::new(self.dynamodb.clone(), self.table("KeysTable")?))
     }
 }
