@@ -22,5 +22,6 @@ pub mod release;
 pub mod signing;
 pub mod stream;
 pub mod sweep;
+pub mod table;
 mod versions;
 pub mod watch;

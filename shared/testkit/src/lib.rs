@@ -10,3 +10,5 @@ pub mod evidence;
 pub mod fakes;
 pub mod faults;
 pub mod plans;
+mod rules;
+pub mod table;

@@ -1,0 +1,211 @@
+//! The port of the S3 buckets.
+//!
+//! Invariant: a call either did what it says or returns a [`StoreError`] that says what is known about the outcome;
+//! nothing is retried here. A bucket that is not there is `Denied`: a wrong configuration, not a deleted object.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use ledgerline_ledger::ports::Lock;
+use ledgerline_ledger::store::StoreError;
+use ledgerline_ledger::tree::Hash;
+
+/// Which bytes to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Get {
+    /// The key.
+    pub key: String,
+    /// The version; without one, the current one.
+    pub version_id: Option<String>,
+    /// Offset and length; without them, all of it. An object that ends before the offset is `Corrupt`; one that ends
+    /// within the range gives fewer bytes.
+    pub range: Option<(u64, u64)>,
+}
+
+impl Get {
+    /// All of the current version.
+    pub fn current(key: impl Into<String>) -> Self {
+        Self { key: key.into(), version_id: None, range: None }
+    }
+
+    /// All of one version.
+    pub fn version(key: impl Into<String>, version_id: impl Into<String>) -> Self {
+        Self { version_id: Some(version_id.into()), ..Self::current(key) }
+    }
+
+    /// Only so many bytes behind the offset.
+    #[must_use]
+    pub fn range(self, offset: u64, length: u64) -> Self {
+        Self { range: Some((offset, length)), ..self }
+    }
+}
+
+/// An object as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// The bytes asked for.
+    pub bytes: Bytes,
+    /// Its entity tag: what a put must name to replace exactly this.
+    pub tag: String,
+    /// When it was written, in epoch milliseconds by the bucket's clock.
+    pub written_at_ms: Option<i64>,
+}
+
+/// An object that is read piece by piece, so that none need fit into memory.
+#[derive(Debug)]
+pub struct Opened {
+    /// Its bytes in their order.
+    pub body: Box<dyn Body>,
+    /// Which version they are of; none where the bucket keeps no versions.
+    pub version_id: Option<String>,
+}
+
+/// An object's bytes, piece by piece.
+#[async_trait]
+pub trait Body: fmt::Debug + Send {
+    /// The next piece, never empty; `None` after the last. A connection that breaks is `Unknown`.
+    async fn next(&mut self) -> Result<Option<Bytes>, StoreError>;
+}
+
+/// When a put is done at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnlyIf {
+    /// No object has the key (If-None-Match: *).
+    Free,
+    /// The key's object has this entity tag (If-Match).
+    Tag(String),
+}
+
+/// An object to put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Put {
+    /// The key.
+    pub key: String,
+    /// The bytes.
+    pub bytes: Bytes,
+    /// Their media type.
+    pub content_type: &'static str,
+    /// Their SHA-256, for the bucket to check and keep.
+    pub sha256: Option<Hash>,
+    /// The lock to put it under.
+    pub lock: Option<Lock>,
+    /// The value of its tag [`TAG`], by which the bucket's lifecycle knows what is not evidence.
+    pub tag: Option<&'static str>,
+    /// When it is done.
+    pub only_if: Option<OnlyIf>,
+}
+
+/// The tag by which a lifecycle knows objects.
+pub const TAG: &str = "ledgerline";
+
+/// What a put found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PutOutcome {
+    /// It was written, as this version where the bucket keeps versions.
+    Written {
+        /// The version id.
+        version_id: Option<String>,
+    },
+    /// The key has an object, or one of another tag (HTTP 412). HTTP 409, a race, is a `Conflict` instead.
+    Refused {
+        /// When the bucket answered, in epoch milliseconds by its clock.
+        at_ms: Option<i64>,
+    },
+}
+
+/// What a bucket says of a version without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The version id.
+    pub version_id: Option<String>,
+    /// Its size.
+    pub bytes: u64,
+    /// Its SHA-256, if the bucket keeps it.
+    pub sha256: Option<Hash>,
+    /// Its lock, if it has one. A mode that this code does not know is `Compliance`, an end that it cannot read the last
+    /// second of all: neither is a reason to delete.
+    pub lock: Option<Lock>,
+    /// Whether somebody holds it.
+    pub legal_hold: bool,
+}
+
+/// An object in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The key.
+    pub key: String,
+    /// When it was written, in epoch milliseconds by the bucket's clock.
+    pub written_at_ms: i64,
+}
+
+/// A version in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedVersion {
+    /// The key.
+    pub key: String,
+    /// The version id; `null` for one from before the bucket kept versions.
+    pub version_id: String,
+    /// Whether a GET without a version finds it.
+    pub is_latest: bool,
+    /// Whether it is a delete marker, which holds nothing and hides what came before.
+    pub is_delete_marker: bool,
+    /// Its size.
+    pub bytes: u64,
+    /// When it was written, in epoch milliseconds by the bucket's clock.
+    pub written_at_ms: i64,
+}
+
+/// Where a list of versions goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct VersionMarker {
+    /// Behind this key, whether there is such a key or not.
+    pub key: String,
+    /// Behind this version of it; without one, behind all of them.
+    pub version_id: Option<String>,
+}
+
+/// Some versions, and where to go on if there are more. A list that is cut and does not say where is `Corrupt`.
+pub type VersionPage = (Vec<ListedVersion>, Option<VersionMarker>);
+
+/// One bucket. Errors name attempts by `what`, with ids only.
+#[async_trait]
+pub trait Bucket: fmt::Debug + Send + Sync {
+    /// An object's bytes. `NotFound` if it is gone.
+    async fn get(&self, what: &str, get: Get) -> Result<Object, StoreError>;
+
+    /// An object, to read piece by piece. `NotFound` if it is gone.
+    async fn open(&self, what: &str, get: Get) -> Result<Opened, StoreError>;
+
+    /// Puts an object.
+    async fn put(&self, what: &str, put: Put) -> Result<PutOutcome, StoreError>;
+
+    /// What the bucket says of a version, or of the current one. `NotFound` if it is gone.
+    async fn head(&self, what: &str, key: &str, version_id: Option<&str>) -> Result<Head, StoreError>;
+
+    /// Makes a version's lock longer or stronger; the bucket refuses to make it weaker.
+    async fn put_retention(&self, what: &str, key: &str, version_id: &str, lock: &Lock) -> Result<(), StoreError>;
+
+    /// Lays or lifts a legal hold.
+    async fn put_legal_hold(&self, what: &str, key: &str, version_id: &str, on: bool) -> Result<(), StoreError>;
+
+    /// Sets the value of the current version's tag [`TAG`].
+    async fn put_tag(&self, what: &str, key: &str, value: &str) -> Result<(), StoreError>;
+
+    /// Deletes a version for good; without one, in a bucket that keeps versions, puts a delete marker. What is gone
+    /// already is not an error; what is locked or held is `Denied`.
+    async fn delete(&self, what: &str, key: &str, version_id: Option<&str>) -> Result<(), StoreError>;
+
+    /// At most `limit` (1,000) objects below a prefix, behind the key `after`, in the order of their keys.
+    async fn list(&self, what: &str, prefix: &str, after: &str, limit: usize) -> Result<Vec<Listed>, StoreError>;
+
+    /// At most `limit` (1,000) versions below a prefix, delete markers included, in the order of their keys, the newest of a
+    /// key first.
+    async fn list_versions(
+        &self,
+        what: &str,
+        prefix: &str,
+        behind: Option<VersionMarker>,
+        limit: usize,
+    ) -> Result<VersionPage, StoreError>;
+}

@@ -1,0 +1,458 @@
+//! A table in memory that does what DynamoDB does with [`Write`]s and [`Condition`]s, and refuses what it refuses: items of
+//! 400 KB, batches of 100 reads and 25 writes, transactions of 100 rows whose conditions all hold or nothing is
+//! written, two transactions on one row at once.
+//!
+//! A caller that breaks a limit is a defect in the product, not a condition to handle: the fake panics. `tests/table.rs`
+//! holds it against the local stack's table.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_store::table::{
+    Action, Change, Condition, IntoValue, Key, Path, Query, Returning, Row, Scan, ScanPage, Table, Value, Write,
+};
+use serde_json::json;
+
+use crate::fakes::calls::Calls;
+use crate::faults::Faults;
+use crate::rules;
+
+/// A row as tests look at it. Bytes are `{"bytes": "<hex>"}`, sets of numbers `{"numbers": […]}`.
+pub type Item = BTreeMap<String, serde_json::Value>;
+/// All rows by (pk, sk).
+pub type Items = BTreeMap<(String, String), Item>;
+/// Rows as they are stored.
+pub type Rows = BTreeMap<Key, Row>;
+
+/// DynamoDB's largest item.
+const ITEM_BYTES: usize = 400 * 1024;
+const KEYS_PER_READ: usize = 100;
+const ITEMS_PER_WRITE: usize = 25;
+/// DynamoDB's largest transaction.
+const ITEMS_PER_TRANSACTION: usize = 100;
+/// An update's expression may have 4 KB; a change takes at most 31 bytes of it (`#000=if_not_exists(#000,:000),`).
+const CHANGES: usize = 4 * 1024 / 31;
+/// Rows on one page of a scan: few, so that a reader that forgets the next page is found out.
+const ROWS_PER_SCAN: usize = 7;
+
+/// The table; clones share it.
+#[derive(Clone, Debug)]
+pub struct FakeTable {
+    name: &'static str,
+    state: Arc<Mutex<State>>,
+    faults: Faults,
+    calls: Calls,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    rows: Rows,
+    /// Rows that transactions under way hold.
+    held: BTreeSet<Key>,
+    /// How many of the next transactions fail as if another one held their rows.
+    clashes: usize,
+    refused: usize,
+    unreadable: Option<String>,
+}
+
+impl FakeTable {
+    /// An empty table. `name` is the template's, for calls held against its roles.
+    pub fn new(name: &'static str, faults: Faults, calls: Calls) -> Self {
+        Self { name, state: Arc::default(), faults, calls }
+    }
+
+    /// As the product takes it.
+    pub fn port(&self) -> Arc<dyn Table> {
+        Arc::new(self.clone())
+    }
+
+    /// The same rows, with other faults and a count of calls of its own.
+    #[must_use]
+    pub fn seen_by(&self, faults: Faults, calls: Calls) -> Self {
+        Self { faults, calls, ..self.clone() }
+    }
+
+    /// All rows as they are now.
+    pub fn items(&self) -> Items {
+        self.lock().rows.iter().map(|(key, row)| ((key.pk.clone(), key.sk.clone()), item(row))).collect()
+    }
+
+    /// Looks at all rows as they are now.
+    pub fn look<T>(&self, look: impl FnOnce(&Rows) -> T) -> T {
+        look(&self.lock().rows)
+    }
+
+    /// Changes rows past the product, as a test or somebody else's hand does.
+    pub fn tamper<T>(&self, change: impl FnOnce(&mut Rows) -> T) -> T {
+        change(&mut self.lock().rows)
+    }
+
+    /// Changes one row past the product; makes it if there is none.
+    pub fn change(&self, key: &Key, change: impl FnOnce(&mut Row)) {
+        change(self.lock().rows.entry(key.clone()).or_default());
+    }
+
+    /// One row as it is now; no call of the product's.
+    pub fn peek(&self, key: &Key) -> Option<Row> {
+        self.lock().rows.get(key).cloned()
+    }
+
+    /// The rows as they are now, to put back later.
+    pub fn rows(&self) -> Rows {
+        self.lock().rows.clone()
+    }
+
+    /// Puts back all rows as they were at some time, as restoring a backup does; gives those that were there.
+    pub fn restore(&self, rows: Rows) -> Rows {
+        std::mem::replace(&mut self.lock().rows, rows)
+    }
+
+    /// Lets the next `times` transactions fail as if another one held their rows.
+    pub fn clash(&self, times: usize) {
+        self.lock().clashes = times;
+    }
+
+    /// How many transactions failed on a condition, or since another one held a row of theirs.
+    pub fn refused(&self) -> usize {
+        self.lock().refused
+    }
+
+    /// The rows of this partition cannot be read from now on; `None`: all can.
+    pub fn set_unreadable(&self, pk: Option<&str>) {
+        self.lock().unreadable = pk.map(str::to_owned);
+    }
+
+    /// Everything in the table as one text, for scans.
+    pub fn dump(&self) -> String {
+        format!("{:?}", self.lock().rows)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count<'a>(&self, action: &'static str, times: usize, keys: impl IntoIterator<Item = &'a str>) {
+        self.calls.add(action, times);
+        self.allow(action, keys);
+    }
+
+    fn allow<'a>(&self, action: &'static str, keys: impl IntoIterator<Item = &'a str>) {
+        keys.into_iter().for_each(|pk| self.calls.touch(action, self.name, leading(pk)));
+    }
+
+    async fn read<T>(
+        &self,
+        call: &'static str,
+        times: usize,
+        keys: impl IntoIterator<Item = &str> + Send,
+        read: impl FnOnce(&Rows) -> T,
+    ) -> Result<T, StoreError> {
+        let keys: Vec<&str> = keys.into_iter().collect();
+        self.faults.latency().await;
+        self.count(call, times, keys.iter().copied());
+        self.faults.read(call)?;
+        let state = self.lock();
+        if let Some(pk) = state.unreadable.as_deref().filter(|pk| keys.contains(pk)) {
+            return Err(StoreError::Corrupt(Failure::new(format!("{pk} cannot be read"))));
+        }
+        Ok(read(&state.rows))
+    }
+
+    fn apply(&self, writes: &[Write]) -> Result<Option<Row>, StoreError> {
+        let mut state = self.lock();
+        for write in writes {
+            let row = state.rows.get(&write.key);
+            if !write.condition.as_ref().is_none_or(|condition| holds(condition, row)) {
+                state.refused += 1;
+                return Err(StoreError::Conflict(Failure::new(format!(
+                    "the condition on {} does not hold",
+                    write.key
+                ))));
+            }
+        }
+        let mut before = None;
+        for Write { key, action, .. } in writes {
+            let old = state.rows.get(key).cloned();
+            let new = match action {
+                Action::Put(row) => Some(row.clone()),
+                Action::Delete => None,
+                Action::Check => continue,
+                Action::Update(changes) => {
+                    let mut row = old.clone().unwrap_or_default();
+                    change_row(key, &mut row, changes);
+                    Some(row)
+                }
+            };
+            rules::check(key, old.as_ref(), new.as_ref());
+            match new {
+                Some(row) => drop(state.rows.insert(key.clone(), fitting(key, row))),
+                None => drop(state.rows.remove(key)),
+            }
+            before = old;
+        }
+        Ok(before)
+    }
+}
+
+#[async_trait]
+impl Table for FakeTable {
+    async fn get(&self, _: &str, key: &Key) -> Result<Option<Row>, StoreError> {
+        self.read("dynamodb:GetItem", 1, [key.pk.as_str()], |rows| rows.get(key).cloned()).await
+    }
+
+    async fn batch_get(&self, _: &str, keys: &[Key]) -> Result<Vec<Option<Row>>, StoreError> {
+        assert_distinct(keys.iter());
+        let times = keys.len().div_ceil(KEYS_PER_READ);
+        let read = |rows: &Rows| keys.iter().map(|key| rows.get(key).cloned()).collect();
+        self.read("dynamodb:BatchGetItem", times, keys.iter().map(|key| key.pk.as_str()), read).await
+    }
+
+    async fn query(&self, _: &str, query: &Query) -> Result<Vec<(String, Row)>, StoreError> {
+        let prefix = query.prefix.as_deref().unwrap_or_default();
+        let found = |rows: &Rows| {
+            let first = Key::new(&query.pk, query.after.as_deref().unwrap_or_default());
+            let rows = rows.range(first..).take_while(|(key, _)| key.pk == query.pk);
+            let rows = rows.filter(|(key, _)| {
+                key.sk.starts_with(prefix) && query.after.as_ref().is_none_or(|after| key.sk > *after)
+            });
+            let rows = rows.take(query.limit.unwrap_or(usize::MAX));
+            rows.map(|(key, row)| (key.sk.clone(), row.clone())).collect()
+        };
+        self.read("dynamodb:Query", 1, [query.pk.as_str()], found).await
+    }
+
+    async fn write(&self, _: &str, write: Write, returning: Returning) -> Result<Row, StoreError> {
+        let call = action_name(&write.action);
+        assert!(!matches!(write.action, Action::Check), "a check is a part of a transaction");
+        self.faults.latency().await;
+        self.count(call, 1, [write.key.pk.as_str()]);
+        let changed = |before: Option<Row>| {
+            let after = || self.peek(&write.key).unwrap_or_default();
+            match (returning, &write.action) {
+                (Returning::Nothing, _) => Row::new(),
+                (Returning::Before, _) => before.unwrap_or_default(),
+                (Returning::Changed, Action::Update(changes)) => {
+                    let named: BTreeSet<&str> = changes.iter().map(changed_attribute).collect();
+                    after().into_iter().filter(|(name, _)| named.contains(name.as_str())).collect()
+                }
+                (Returning::After | Returning::Changed, _) => after(),
+            }
+        };
+        self.faults.write(call, || {
+            if self.lock().held.contains(&write.key) {
+                return Err(StoreError::Conflict(Failure::new("a transaction holds the row")));
+            }
+            self.apply(std::slice::from_ref(&write)).map(changed)
+        })
+    }
+
+    async fn transact(&self, _: &str, writes: Vec<Write>) -> Result<(), StoreError> {
+        const CALL: &str = "dynamodb:TransactWriteItems";
+        assert!((1..=ITEMS_PER_TRANSACTION).contains(&writes.len()), "a transaction of {} rows", writes.len());
+        assert_distinct(writes.iter().map(|write| &write.key));
+        self.calls.add(CALL, 1);
+        writes.iter().for_each(|write| self.allow(action_name(&write.action), [write.key.pk.as_str()]));
+        {
+            let mut state = self.lock();
+            let clash = state.clashes > 0;
+            if clash || writes.iter().any(|write| state.held.contains(&write.key)) {
+                state.clashes -= usize::from(clash);
+                state.refused += 1;
+                return Err(StoreError::Conflict(Failure::new("another transaction holds a row")));
+            }
+            let written = writes.iter().filter(|write| !matches!(write.action, Action::Check));
+            state.held.extend(written.map(|write| write.key.clone()));
+        }
+        self.faults.latency().await;
+        let applied = self.faults.write(CALL, || self.apply(&writes).map(drop));
+        let mut state = self.lock();
+        for write in &writes {
+            state.held.remove(&write.key);
+        }
+        applied
+    }
+
+    async fn batch_write(&self, _: &str, writes: Vec<Write>) -> Result<(), StoreError> {
+        const CALL: &str = "dynamodb:BatchWriteItem";
+        assert_distinct(writes.iter().map(|write| &write.key));
+        for batch in writes.chunks(ITEMS_PER_WRITE) {
+            let bare =
+                |write: &Write| matches!(write.action, Action::Put(_) | Action::Delete) && write.condition.is_none();
+            assert!(batch.iter().all(bare), "a batch puts and deletes, without conditions");
+            self.faults.latency().await;
+            self.count(CALL, 1, batch.iter().map(|write| write.key.pk.as_str()));
+            let processed = self.faults.processed_of(CALL, batch.len());
+            self.faults.write(CALL, || {
+                self.apply(&batch[..processed.unwrap_or(batch.len())])?;
+                let left = batch.len() - processed.unwrap_or(batch.len());
+                match processed {
+                    None => Ok(()),
+                    Some(_) => Err(StoreError::Throttled(Failure::new(format!("{left} rows were not processed")))),
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn scan_page(&self, _: &str, scan: &Scan, after: Option<Key>) -> Result<ScanPage, StoreError> {
+        let page = |rows: &Rows| {
+            let rows: Vec<_> = rows.iter().filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after)).collect();
+            let next =
+                rows.get(ROWS_PER_SCAN - 1).filter(|_| rows.len() > ROWS_PER_SCAN).map(|(key, _)| (*key).clone());
+            let wanted = rows.into_iter().take(ROWS_PER_SCAN).filter(|(key, _)| match scan {
+                Scan::Partitions(prefix) => key.pk.starts_with(prefix),
+                Scan::Rows(prefix) => key.sk.starts_with(prefix),
+            });
+            (wanted.map(|(key, row)| (key.clone(), row.clone())).collect(), next)
+        };
+        self.read("dynamodb:Scan", 1, [], page).await
+    }
+}
+
+fn action_name(action: &Action) -> &'static str {
+    match action {
+        Action::Put(_) => "dynamodb:PutItem",
+        Action::Update(_) => "dynamodb:UpdateItem",
+        Action::Delete => "dynamodb:DeleteItem",
+        Action::Check => "dynamodb:ConditionCheckItem",
+    }
+}
+
+/// What a role's condition on leading keys names: the partition's family, or the whole of a partition that has none.
+fn leading(pk: &str) -> String {
+    pk.split_once('#').map_or_else(|| pk.to_owned(), |(family, _)| format!("{family}#*"))
+}
+
+fn holds(condition: &Condition, row: Option<&Row>) -> bool {
+    let value = |path: &Path| {
+        let value = row?.get(&path.attribute)?;
+        match (&path.inside, value) {
+            (None, value) => Some(value),
+            (Some((index, member)), Value::L(list)) => match list.get(*index)? {
+                Value::M(map) => map.get(member),
+                _ => None,
+            },
+            (Some(_), _) => None,
+        }
+    };
+    let compares = |path: &Path, wanted: &Value, allowed: &[Ordering]| match (value(path), wanted) {
+        (Some(Value::N(stored)), Value::N(wanted)) => allowed.contains(&number(stored).cmp(&number(wanted))),
+        _ => false,
+    };
+    match condition {
+        Condition::Exists => row.is_some(),
+        Condition::Absent => row.is_none(),
+        Condition::Has(path) => value(path).is_some(),
+        Condition::Lacks(path) => value(path).is_none(),
+        Condition::Equals(path, wanted) => value(path) == Some(wanted),
+        Condition::Below(path, wanted) => compares(path, wanted, &[Ordering::Less]),
+        Condition::AtMost(path, wanted) => compares(path, wanted, &[Ordering::Less, Ordering::Equal]),
+        Condition::AtLeast(path, wanted) => compares(path, wanted, &[Ordering::Greater, Ordering::Equal]),
+        Condition::Excludes(path, wanted) => match (value(path), wanted) {
+            (Some(Value::Ns(members)), Value::N(wanted)) => !members.contains(wanted),
+            _ => true,
+        },
+        Condition::All(all) => all.iter().all(|one| holds(one, row)),
+    }
+}
+
+fn change_row(key: &Key, row: &mut Row, changes: &[Change]) {
+    assert!(changes.len() <= CHANGES, "an update of {key} by {} changes", changes.len());
+    let mut named = BTreeSet::new();
+    for change in changes {
+        let name = changed_attribute(change);
+        assert!(named.insert(name), "an update of {key} names {name} twice, which the real table refuses");
+        match change {
+            Change::Set(name, value) => drop(row.insert(name.clone(), value.clone())),
+            Change::SetIfAbsent(name, value) => drop(row.entry(name.clone()).or_insert_with(|| value.clone())),
+            Change::Append(name, values) => match row.get_mut(name) {
+                Some(Value::L(list)) => list.extend(values.iter().cloned()),
+                other => panic!("{name} of {key} is not a list: {other:?}"),
+            },
+            Change::Add(name, added) => {
+                let sum = match (row.get(name), added) {
+                    (None, added) => added.clone(),
+                    (Some(Value::N(stored)), Value::N(added)) => Value::N((number(stored) + number(added)).to_string()),
+                    (Some(Value::Ns(stored)), Value::Ns(added)) => {
+                        let new = added.iter().filter(|member| !stored.contains(member));
+                        Value::Ns(stored.iter().chain(new).cloned().collect())
+                    }
+                    (stored, added) => panic!("{added:?} cannot be added to {stored:?} of {key}"),
+                };
+                row.insert(name.clone(), sum);
+            }
+            Change::Remove(name) => drop(row.remove(name)),
+            Change::RemoveFirst(name, count) => match row.get_mut(name) {
+                Some(Value::L(list)) => drop(list.drain(..(*count).min(list.len()))),
+                other => panic!("{name} of {key} is not a list: {other:?}"),
+            },
+        }
+    }
+}
+
+fn changed_attribute(change: &Change) -> &str {
+    let (Change::Set(name, _)
+    | Change::SetIfAbsent(name, _)
+    | Change::Append(name, _)
+    | Change::Add(name, _)
+    | Change::Remove(name)
+    | Change::RemoveFirst(name, _)) = change;
+    name
+}
+
+fn number(text: &str) -> i128 {
+    text.parse().expect("a whole number")
+}
+
+/// The row, if it is within the table's size limit.
+fn fitting(key: &Key, row: Row) -> Row {
+    let bytes: usize = row.iter().map(|(name, value)| name.len() + bytes_of(value)).sum();
+    assert!(bytes + key.pk.len() + key.sk.len() <= ITEM_BYTES, "{key} would be {bytes} bytes, beyond 400 KB");
+    row
+}
+
+fn bytes_of(value: &Value) -> usize {
+    match value {
+        Value::Null(_) | Value::Bool(_) => 1,
+        Value::N(text) | Value::S(text) => text.len(),
+        Value::B(bytes) => bytes.len(),
+        Value::Ns(texts) | Value::Ss(texts) => texts.iter().map(String::len).sum(),
+        Value::Bs(all) => all.iter().map(Vec::len).sum(),
+        Value::L(values) => 3 + values.iter().map(|value| 1 + bytes_of(value)).sum::<usize>(),
+        Value::M(values) => 3 + values.iter().map(|(name, value)| 1 + name.len() + bytes_of(value)).sum::<usize>(),
+    }
+}
+
+fn assert_distinct<'a>(keys: impl Iterator<Item = &'a Key>) {
+    let mut seen = BTreeSet::new();
+    for key in keys {
+        assert!(seen.insert(key), "a batch names {key} twice, which the real table refuses");
+    }
+}
+
+/// A row as tests look at it.
+pub fn item(row: &Row) -> Item {
+    row.iter().map(|(name, value)| (name.clone(), to_json(value))).collect()
+}
+
+fn to_json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Null(_) => serde_json::Value::Null,
+        Value::Bool(value) => json!(value),
+        Value::N(text) => serde_json::from_str(text).expect("a number"),
+        Value::S(text) => json!(text),
+        Value::B(bytes) => json!({ "bytes": bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>() }),
+        Value::Ns(numbers) => json!({ "numbers": numbers }),
+        Value::Ss(_) | Value::Bs(_) => panic!("no row has such a set"),
+        Value::L(values) => values.iter().map(to_json).collect(),
+        Value::M(values) => values.iter().map(|(name, value)| (name.clone(), to_json(value))).collect(),
+    }
+}
+
+/// A value for tampering with a row.
+pub fn value(value: impl IntoValue) -> Value {
+    value.into_value()
+}
