@@ -4,9 +4,21 @@
 //!
 //! Invariant: no key and no attribute of a stored row is spelled outside of this crate.
 
+pub mod act_note;
+pub mod bronze_object;
 pub mod bucket;
+pub mod claim;
+pub mod data_key;
 pub mod head;
+pub mod hold;
+pub mod object_row;
+pub mod own;
+pub mod planned;
+pub mod posting;
+pub mod record;
+pub mod subject;
 pub mod table;
+pub mod watch;
 
 /// What an erasure does to a family. Every family says it, in its constant `ERASURE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,149 @@
+//! What the index table has of a record beside its claims and postings: the log that keeps it, and the bronze objects that
+//! hold lines about it.
+//!
+//! Invariant: a record is pinned to one log for ever. Derived data: all of it can be rebuilt from bronze and the ledger.
+
+use std::sync::Arc;
+
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::store::{Failure, StoreError};
+use serde::{Deserialize, Serialize};
+
+use crate::table::{Key, Query, Returning, Row, Table, Value, Write, corrupt, read_row, to_row};
+
+/// The partition of everything about a record, `<org>/<record>`, in the index table.
+pub fn partition(record: &str) -> String {
+    format!("{RECORD}{record}")
+}
+
+/// The record whose partition this is.
+pub fn parse_partition(pk: &str) -> Option<&str> {
+    pk.strip_prefix(RECORD)
+}
+
+/// The key of a record's pin.
+pub fn pin_key(record: &str) -> Key {
+    Key::new(partition(record), PIN)
+}
+
+/// The key of the row that an object holds lines about a record.
+pub fn bronze_key(record: &str, object: &str) -> Key {
+    Key::new(partition(record), format!("{BRONZE}{object}"))
+}
+
+/// The row that says: this object holds lines about this record. Erasure finds the objects to rewrite by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BronzeRow<'a> {
+    /// `<org>/<record>`.
+    pub record: &'a str,
+    /// The bronze object's id.
+    pub object: &'a str,
+    /// The bronze object's key.
+    pub key: &'a str,
+    /// How many of its lines are about the record, duplicates and filtered ones too.
+    pub lines: u64,
+}
+
+/// A bronze object that holds lines about a record, as read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldingObject {
+    /// The bronze object's id.
+    pub object: String,
+    /// Its key.
+    pub key: String,
+    /// How many of its lines are about the record.
+    pub lines: u64,
+}
+
+/// Pins and bronze rows of all records.
+#[derive(Clone, Debug)]
+pub struct Records {
+    table: Arc<dyn Table>,
+}
+
+impl Records {
+    /// Rows of the index table.
+    pub fn new(table: Arc<dyn Table>) -> Self {
+        Self { table }
+    }
+
+    /// The log that each of these records is pinned to, in their order. `None` for a record that has no entry, and none
+    /// under way: a record is pinned before anything is planned of it.
+    ///
+    /// # Errors
+    /// The table's; `Corrupt` for a pin that names no log.
+    pub async fn pins(&self, records: &[&str]) -> Result<Vec<Option<LogId>>, StoreError> {
+        let keys: Vec<Key> = records.iter().map(|record| pin_key(record)).collect();
+        let rows = self.table.batch_get("read log pins", &keys).await?;
+        rows.into_iter().map(|row| row.map(read_pin).transpose()).collect()
+    }
+
+    /// Pins a record to `log` unless it is pinned already; the log that it is pinned to now.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn pin(&self, record: &str, log: &LogId) -> Result<LogId, StoreError> {
+        let write = Write::update(pin_key(record)).set_if_absent(LOG, log.as_str());
+        read_pin(self.table.write(&format!("pin {record} to its log"), write, Returning::Changed).await?)
+    }
+
+    /// Notes which objects hold lines about records; a row that exists is replaced by its equal.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn note_bronze(&self, rows: &[BronzeRow<'_>]) -> Result<(), StoreError> {
+        let what = "note bronze rows";
+        let write = |row: &BronzeRow<'_>| {
+            let stored = Lines { key: row.key.to_owned(), lines: row.lines };
+            Ok(Write::put(bronze_key(row.record, row.object), to_row(what, &stored)?))
+        };
+        let writes = rows.iter().map(write).collect::<Result<_, StoreError>>()?;
+        self.table.batch_write(what, writes).await
+    }
+
+    /// The bronze objects that hold lines about a record.
+    ///
+    /// # Errors
+    /// The table's; `Corrupt` for a row of another form.
+    pub async fn bronze(&self, record: &str) -> Result<Vec<HoldingObject>, StoreError> {
+        let query = Query::partition(partition(record)).beginning(BRONZE);
+        let rows = self.table.query(&format!("read the bronze objects of {record}"), &query).await?;
+        let read = |(sk, row): (String, Row)| {
+            let Lines { key, lines } = read_row("read a bronze row", row)?;
+            let object = sk.strip_prefix(BRONZE).unwrap_or_default().to_owned();
+            Ok(HoldingObject { object, key, lines })
+        };
+        rows.into_iter().map(read).collect()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Lines {
+    key: String,
+    lines: u64,
+}
+
+fn read_pin(mut row: Row) -> Result<LogId, StoreError> {
+    let what = "read a record's log";
+    let Some(Value::S(log)) = row.remove(LOG) else { return Err(corrupt(what)) };
+    LogId::parse(&log).map_err(|error| StoreError::Corrupt(Failure::caused_by(what, error)))
+}
+
+const RECORD: &str = "INT#";
+const PIN: &str = "LOG";
+const LOG: &str = "log";
+const BRONZE: &str = "BRZ#";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::IntoValue;
+
+    #[test]
+    fn a_pin_names_a_log() {
+        let row = |log: &str| Row::from([("log".to_owned(), log.into_value())]);
+        assert!(matches!(read_pin(Row::new()), Err(StoreError::Corrupt(_))));
+        assert_eq!(read_pin(row("acme/interaction/1/0")).unwrap().as_str(), "acme/interaction/1/0");
+        assert!(matches!(read_pin(row("acme")), Err(StoreError::Corrupt(_))));
+    }
+}

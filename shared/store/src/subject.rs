@@ -1,0 +1,501 @@
+//! Subjects in the keys table: identifier → subject, the subject's state, subject → records.
+//!
+//! Invariant: an identifier has at most one subject, a subject at most one link per record, and no link is written unless
+//! the subject is active in the generation that was read and not marked as shared: a warm function cannot bring an erased
+//! subject back. Links only widen.
+
+use std::sync::Arc;
+
+use ledgerline_ledger::store::StoreError;
+use serde::{Deserialize, Serialize};
+
+use crate::table::{
+    Change, Condition, IntoValue as _, Key, Query, Returning, Row, Table, Write, corrupt, read_row, to_row,
+};
+
+/// The key of an identifier's row.
+pub fn identifier_key(pseudonym: &str) -> Key {
+    Key::new(format!("ID#{pseudonym}"), "SUBJECT")
+}
+
+/// The key of a subject's state.
+pub fn state_key(subject_id: &str) -> Key {
+    Key::new(partition(subject_id), STATE)
+}
+
+/// The key of a subject's link to a record.
+pub fn link_key(subject_id: &str, record: &str) -> Key {
+    Key::new(partition(subject_id), format!("{LINK}{record}"))
+}
+
+/// The subject whose state a key is of.
+pub fn parse_state_key(key: &Key) -> Option<&str> {
+    key.pk.strip_prefix(SUBJECT).filter(|_| key.sk == STATE)
+}
+
+/// The subject and the record whose link a key is of.
+pub fn parse_link_key(key: &Key) -> Option<(&str, &str)> {
+    Some((key.pk.strip_prefix(SUBJECT)?, key.sk.strip_prefix(LINK)?))
+}
+
+/// Links written by one transaction. It may hold 100 items: 90 links, the identifier row, the state row, and slack.
+pub const LINKS_PER_WRITE: usize = 90;
+
+/// The generation of a subject that was never erased.
+pub const FIRST_GENERATION: u64 = 1;
+
+/// Who an identifier names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectRef {
+    /// `s_` and 32 random hex digits.
+    pub subject_id: String,
+    /// `c_` and 32 random hex digits: the subject's name in silver, never the pseudonym that finds it.
+    pub customer_ref: String,
+}
+
+impl SubjectRef {
+    /// Names a new subject from random bytes.
+    pub fn from_random(random: [u8; 32]) -> Self {
+        let (subject, customer) = random.split_at(16);
+        Self { subject_id: format!("s_{}", hex(subject)), customer_ref: format!("c_{}", hex(customer)) }
+    }
+}
+
+/// A subject's state row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectState {
+    /// Whether links may be written: the row's state is `active`.
+    pub active: bool,
+    /// Counts the subject's lives; a write names the one that it read.
+    pub generation: u64,
+    /// How many links the subject has.
+    pub links: u64,
+    /// Since when it is marked as shared (RFC 3339), if it is.
+    pub shared_at: Option<String>,
+    /// Events may have been left unlinked, since it is shared or was: what is linked is not all.
+    pub missed: bool,
+    /// The last day on which it got new links.
+    pub day: Option<Day>,
+    /// The identifier's pseudonym that it was made under.
+    pub pseudonym: Option<String>,
+}
+
+/// The new links that a subject got on one day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Day {
+    /// `yyyy-mm-dd`, UTC.
+    pub date: String,
+    /// How many.
+    pub links: u64,
+}
+
+impl SubjectState {
+    /// The state of a subject that is about to be made.
+    pub const NEW: Self = Self {
+        active: true,
+        generation: FIRST_GENERATION,
+        links: 0,
+        shared_at: None,
+        missed: false,
+        day: None,
+        pseudonym: None,
+    };
+
+    /// Whether its identifier names no person: it is marked, or has as many links as a subject may have.
+    pub fn is_shared(&self, cap: u64) -> bool {
+        self.shared_at.is_some() || self.links >= cap
+    }
+
+    /// How many more links it may get; none if it is shared.
+    pub fn room(&self, cap: u64) -> u64 {
+        if self.is_shared(cap) { 0 } else { cap - self.links }
+    }
+
+    /// Whether interactions may have been left unlinked.
+    pub fn is_limited(&self, cap: u64) -> bool {
+        self.missed || self.is_shared(cap)
+    }
+
+    /// The new links of a day so far.
+    pub fn links_of(&self, date: &str) -> u64 {
+        self.day.as_ref().filter(|day| day.date == date).map_or(0, |day| day.links)
+    }
+}
+
+/// A link as stored: the subject takes part in the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The entries behind the link. `None` while only filtered lines name the subject in the record: erasure finds
+    /// those lines by the link, and no entry comes of them.
+    pub span: Option<Span>,
+}
+
+/// The entries of a record that name a subject. Times are RFC 3339 UTC with three decimals, so that they order as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The log that keeps the record's entries.
+    pub log: String,
+    /// Earliest occurrence seen.
+    pub first: String,
+    /// Latest occurrence seen.
+    pub last: String,
+}
+
+/// One link inside a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkWrite {
+    /// `<org>/<record>`.
+    pub record: String,
+    /// The link as it will be.
+    pub link: Link,
+    /// The link as it was read, which must still stand; `None` for a link that must not exist yet.
+    pub replaces: Option<Link>,
+}
+
+/// One conditional transaction on the keys table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubjectWrite<'a> {
+    /// A new subject with its first links: fails with `Conflict` if the identifier has one by now.
+    Create {
+        /// The identifier's pseudonym.
+        pseudonym: &'a str,
+        /// The new subject's names.
+        subject: SubjectRef,
+        /// RFC 3339; its date is the day that the links are counted into.
+        created_at: String,
+        /// Whether the links fill the subject to the cap.
+        fills: bool,
+        /// At most [`LINKS_PER_WRITE`], all new.
+        links: Vec<LinkWrite>,
+    },
+    /// Links of a subject that exists: fails with `Conflict` unless it is active, in this generation, not marked as
+    /// shared, with room left, and each link stands as it was read.
+    Link {
+        /// The subject.
+        subject_id: &'a str,
+        /// The generation that was read.
+        generation: u64,
+        /// The largest number of links that the subject may have before this write.
+        links_at_most: u64,
+        /// How the new links are counted; `None` if there is none among `links`.
+        growth: Option<Growth>,
+        /// At most [`LINKS_PER_WRITE`], at least one.
+        links: Vec<LinkWrite>,
+    },
+}
+
+/// How a subject's row counts the new links of a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// How many, at least one.
+    pub new: u64,
+    /// Whether they fill the subject to the cap: from then on events are left unlinked.
+    pub fills: bool,
+    /// The day that they are counted into.
+    pub day: DayCount,
+}
+
+/// How new links are counted into their day. A count is only added to under the condition that it is as it was taken to
+/// be, so that no update is lost and the day's busy line is told once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DayCount {
+    /// The first links of a day.
+    First {
+        /// `yyyy-mm-dd`.
+        date: String,
+        /// The day that the row has, and must still have.
+        before: Option<String>,
+    },
+    /// More links of the day that the row has, and must still have.
+    More {
+        /// `yyyy-mm-dd`.
+        date: String,
+        /// The largest count that the day may have before this write; any, once the subject is busy.
+        at_most: Option<u64>,
+    },
+}
+
+/// States of subjects and links of theirs, each in the order asked; `None` where there is none.
+pub type StatesAndLinks = (Vec<Option<SubjectState>>, Vec<Option<Link>>);
+
+/// The date of an RFC 3339 time in UTC.
+pub fn date_of(time: &str) -> &str {
+    time.get(..10).unwrap_or(time)
+}
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// All subjects.
+#[derive(Clone, Debug)]
+pub struct Subjects {
+    table: Arc<dyn Table>,
+}
+
+impl Subjects {
+    /// Rows of the keys table.
+    pub fn new(table: Arc<dyn Table>) -> Self {
+        Self { table }
+    }
+
+    /// Whom these pseudonyms name, in their order.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn identifiers(&self, pseudonyms: &[&str]) -> Result<Vec<Option<SubjectRef>>, StoreError> {
+        let keys: Vec<Key> = pseudonyms.iter().map(|name| identifier_key(name)).collect();
+        let rows = self.table.batch_get("read identifiers", &keys).await?;
+        let read = |row| {
+            let IdentifierRow { subject_id, customer_ref, .. } = read_row("read an identifier", row)?;
+            Ok(SubjectRef { subject_id, customer_ref })
+        };
+        rows.into_iter().map(|row| row.map(read).transpose()).collect()
+    }
+
+    /// The states of `subjects`, and of each `(subject id, record)` the link, both in the order asked.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn read(&self, subjects: &[&str], links: &[(&str, &str)]) -> Result<StatesAndLinks, StoreError> {
+        let keys = subjects.iter().map(|subject| state_key(subject));
+        let keys: Vec<Key> = keys.chain(links.iter().map(|(subject, record)| link_key(subject, record))).collect();
+        let mut rows = self.table.batch_get("read subjects and links", &keys).await?;
+        let links = rows.split_off(subjects.len());
+        Ok((
+            rows.into_iter().map(|row| row.map(read_state).transpose()).collect::<Result<_, _>>()?,
+            links.into_iter().map(|row| row.map(read_link).transpose()).collect::<Result<_, _>>()?,
+        ))
+    }
+
+    /// The states of these subjects, in their order; `None` for one that does not exist.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn states(&self, subjects: &[&str]) -> Result<Vec<Option<SubjectState>>, StoreError> {
+        Ok(self.read(subjects, &[]).await?.0)
+    }
+
+    /// All links of a subject, by record.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn links(&self, subject_id: &str) -> Result<Vec<(String, Link)>, StoreError> {
+        let query = Query::partition(partition(subject_id)).beginning(LINK);
+        let rows = self.table.query("read links", &query).await?;
+        let link =
+            |(sk, row): (String, Row)| Ok((sk.strip_prefix(LINK).unwrap_or_default().to_owned(), read_link(row)?));
+        rows.into_iter().map(link).collect()
+    }
+
+    /// Carries out one write, all of it or nothing.
+    ///
+    /// # Errors
+    /// `Conflict` if something is not as the write names it.
+    pub async fn write(&self, write: &SubjectWrite<'_>) -> Result<(), StoreError> {
+        let (what, writes) = match write {
+            SubjectWrite::Create { pseudonym, subject, created_at, fills, links } => {
+                (format!("create {}", subject.subject_id), create(pseudonym, subject, created_at, *fills, links)?)
+            }
+            SubjectWrite::Link { subject_id, generation, links_at_most, growth, links } => {
+                let mut writes = vec![extend(subject_id, *generation, *links_at_most, growth.as_ref())];
+                for link in links {
+                    writes.push(link_write(subject_id, link)?);
+                }
+                (format!("link {subject_id}"), writes)
+            }
+        };
+        self.table.transact(&what, writes).await
+    }
+
+    /// Marks a subject as shared since `now`, or as not shared any more if there is none; returns its state before. A
+    /// subject that is marked already keeps its time; what it missed stays missed.
+    ///
+    /// # Errors
+    /// `Conflict` if it is not active in this generation.
+    pub async fn mark_shared(
+        &self,
+        subject_id: &str,
+        generation: u64,
+        now: Option<&str>,
+    ) -> Result<SubjectState, StoreError> {
+        let write = Write::update(state_key(subject_id));
+        let write = match now {
+            Some(now) => write.set_if_absent(SHARED_AT, now).set(MISSED, true),
+            None => write.remove(SHARED_AT),
+        };
+        let write = write.when(Condition::equals(STATE_OF, ACTIVE)).when(Condition::equals(GENERATION, generation));
+        read_state(self.table.write(&format!("mark {subject_id}"), write, Returning::Before).await?)
+    }
+}
+
+/// An identifier row that must not exist, a state row that must not exist, and the links.
+fn create(
+    pseudonym: &str,
+    subject: &SubjectRef,
+    created_at: &str,
+    fills: bool,
+    links: &[LinkWrite],
+) -> Result<Vec<Write>, StoreError> {
+    let SubjectRef { subject_id, customer_ref } = subject.clone();
+    let identifier = IdentifierRow { subject_id, customer_ref, created_at: Some(created_at.to_owned()) };
+    let state = StateRow {
+        state: ACTIVE.to_owned(),
+        generation: FIRST_GENERATION,
+        links: links.len() as u64,
+        customer_ref: Some(subject.customer_ref.clone()),
+        shared_at: None,
+        missed: fills,
+        day: Some(date_of(created_at).to_owned()),
+        in_day: Some(links.len() as u64),
+        pseudonym: Some(pseudonym.to_owned()),
+    };
+    let mut writes = vec![
+        Write::create(identifier_key(pseudonym), to_row("an identifier", &identifier)?),
+        Write::create(state_key(&subject.subject_id), to_row("a subject", &state)?),
+    ];
+    for link in links {
+        writes.push(link_write(&subject.subject_id, link)?);
+    }
+    Ok(writes)
+}
+
+/// The state row, as read and with room; counted up by the new links.
+fn extend(subject_id: &str, generation: u64, links_at_most: u64, growth: Option<&Growth>) -> Write {
+    let open = Condition::All(vec![
+        Condition::equals(STATE_OF, ACTIVE),
+        Condition::equals(GENERATION, generation),
+        Condition::at_most(LINKS, links_at_most),
+        Condition::lacks(SHARED_AT),
+    ]);
+    let Some(Growth { new, fills, day }) = growth else { return Write::check(state_key(subject_id), open) };
+    let write = Write::update(state_key(subject_id)).add(LINKS, *new).when(open);
+    let write = match day {
+        DayCount::First { date, before } => {
+            let write = write.set(DAY, date).set(IN_DAY, *new);
+            write.when(Condition::equals_or_lacks(DAY, before.as_ref()))
+        }
+        DayCount::More { date, at_most } => {
+            let write = write.add(IN_DAY, *new).when(Condition::equals(DAY, date));
+            match at_most {
+                Some(at_most) => write.when(Condition::at_most(IN_DAY, *at_most)),
+                None => write,
+            }
+        }
+    };
+    if *fills { write.and(Change::Set(MISSED.to_owned(), true.into_value())) } else { write }
+}
+
+fn link_write(subject_id: &str, write: &LinkWrite) -> Result<Write, StoreError> {
+    let put = Write::put(link_key(subject_id, &write.record), to_row("a link", &LinkRow::of(&write.link))?);
+    Ok(match &write.replaces {
+        None => put.when(Condition::Absent),
+        Some(Link { span: None }) => put.when(Condition::Exists).when(Condition::lacks(FIRST)),
+        Some(Link { span: Some(old) }) => {
+            put.when(Condition::equals(FIRST, &old.first)).when(Condition::equals(LAST, &old.last))
+        }
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct IdentifierRow {
+    subject_id: String,
+    customer_ref: String,
+    created_at: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StateRow {
+    state: String,
+    generation: u64,
+    links: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_ref: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared_at: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    missed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    day: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_day: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pseudonym: Option<String>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct LinkRow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<String>,
+}
+
+impl LinkRow {
+    fn of(link: &Link) -> Self {
+        let Some(Span { log, first, last }) = link.span.clone() else { return Self::default() };
+        Self { log: Some(log), first: Some(first), last: Some(last) }
+    }
+}
+
+/// The state in a row, whatever it is.
+///
+/// # Errors
+/// `Corrupt` if the row is not a subject's state.
+pub fn read_state(row: Row) -> Result<SubjectState, StoreError> {
+    let row: StateRow = read_row("read a subject's state", row)?;
+    let day = match (row.day, row.in_day) {
+        (Some(date), Some(links)) => Some(Day { date, links }),
+        (None, _) => None,
+        (Some(_), None) => return Err(corrupt("a subject's day has no count")),
+    };
+    Ok(SubjectState {
+        active: row.state == ACTIVE,
+        generation: row.generation,
+        links: row.links,
+        shared_at: row.shared_at,
+        missed: row.missed,
+        day,
+        pseudonym: row.pseudonym,
+    })
+}
+
+/// The link in a row: with all of a span's attributes, or with none of them.
+///
+/// # Errors
+/// `Corrupt` if the row has a part of them.
+pub fn read_link(row: Row) -> Result<Link, StoreError> {
+    let LinkRow { log, first, last } = read_row("read a link", row)?;
+    match (log, first, last) {
+        (Some(log), Some(first), Some(last)) => Ok(Link { span: Some(Span { log, first, last }) }),
+        (None, None, None) => Ok(Link { span: None }),
+        _ => Err(corrupt("a link has a part of a span")),
+    }
+}
+
+/// The partition of a subject's state and links.
+fn partition(subject_id: &str) -> String {
+    format!("{SUBJECT}{subject_id}")
+}
+
+const SUBJECT: &str = "SUB#";
+const STATE: &str = "STATE";
+/// Where a link's sort key begins; the record follows.
+const LINK: &str = "INT#";
+const STATE_OF: &str = "state";
+const ACTIVE: &str = "active";
+const GENERATION: &str = "generation";
+const LINKS: &str = "links";
+const SHARED_AT: &str = "sharedAt";
+const MISSED: &str = "missed";
+const DAY: &str = "day";
+const IN_DAY: &str = "inDay";
+const FIRST: &str = "first";
+const LAST: &str = "last";
+
+#[cfg(test)]
+mod tests;

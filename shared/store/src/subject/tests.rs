@@ -1,0 +1,111 @@
+use super::*;
+use crate::table::Action;
+
+const FILTERED: Link = Link { span: None };
+
+fn spanned(first: &str, last: &str) -> Link {
+    Link { span: Some(Span { log: "acme/interaction/1/0".into(), first: first.into(), last: last.into() }) }
+}
+
+/// The put that a link becomes.
+fn put(link: Link, replaces: Option<Link>) -> (Row, Condition) {
+    let write = link_write("s_1", &LinkWrite { record: "acme/User/u-1".into(), link, replaces }).unwrap();
+    assert_eq!(write.key, Key::new("SUB#s_1", "INT#acme/User/u-1"));
+    let Action::Put(row) = write.action else { panic!("a link is put") };
+    (row, write.condition.unwrap())
+}
+
+#[test]
+fn new_links_are_counted_on_an_open_row_and_into_their_day_as_it_was_read() {
+    let open = || {
+        vec![
+            Condition::equals("state", "active"),
+            Condition::equals("generation", 1_u64),
+            Condition::at_most("links", 4_998_u64),
+            Condition::lacks("sharedAt"),
+        ]
+    };
+    let (date, before) = ("2026-03-02".to_owned(), Some("2026-03-01".to_owned()));
+    let update = || Write::update(Key::new("SUB#s_1", "STATE")).add("links", 2_u64).when(Condition::All(open()));
+    let first = || update().set("day", "2026-03-02").set("inDay", 2_u64);
+    for (day, fills, wanted) in [
+        (DayCount::First { date: date.clone(), before: None }, false, first().when(Condition::lacks("day"))),
+        (
+            DayCount::First { date: date.clone(), before },
+            true,
+            first().when(Condition::equals("day", "2026-03-01")).set("missed", true),
+        ),
+        (
+            DayCount::More { date: date.clone(), at_most: None },
+            false,
+            update().add("inDay", 2_u64).when(Condition::equals("day", "2026-03-02")),
+        ),
+        (
+            DayCount::More { date, at_most: Some(97) },
+            true,
+            update()
+                .add("inDay", 2_u64)
+                .when(Condition::equals("day", "2026-03-02"))
+                .when(Condition::at_most("inDay", 97_u64))
+                .set("missed", true),
+        ),
+    ] {
+        assert_eq!(extend("s_1", 1, 4_998, Some(&Growth { new: 2, fills, day })), wanted);
+    }
+    let check = extend("s_1", 1, 4_998, None);
+    assert_eq!(check, Write::check(Key::new("SUB#s_1", "STATE"), Condition::All(open())), "not widened either");
+}
+
+#[test]
+fn a_state_row_reads_back_as_it_was_created_and_without_a_day_as_older_ones_are() {
+    let subject = SubjectRef { subject_id: "s_1".into(), customer_ref: "c_1".into() };
+    let links = [LinkWrite { record: "acme/c-1".into(), link: FILTERED, replaces: None }];
+    for fills in [false, true] {
+        let writes = create("p1_x", &subject, "2026-03-02T14:00:00.000Z", fills, &links).unwrap();
+        assert!(writes.iter().all(|write| write.condition == Some(Condition::Absent)));
+        let Action::Put(mut row) = writes[1].action.clone() else { panic!("a state is put") };
+        let day = Some(Day { date: "2026-03-02".into(), links: 1 });
+        let pseudonym = Some("p1_x".to_owned());
+        let made = SubjectState { links: 1, missed: fills, day, pseudonym, ..SubjectState::NEW };
+        assert_eq!(read_state(row.clone()).unwrap(), made);
+        assert_eq!(row.contains_key("missed"), fills);
+        row.insert("sharedAt".to_owned(), "2026-03-03T09:00:00.000Z".into_value());
+        assert_eq!(read_state(row.clone()).unwrap().shared_at.as_deref(), Some("2026-03-03T09:00:00.000Z"));
+        row.remove("inDay");
+        assert!(read_state(row.clone()).is_err());
+        row.retain(|name, _| !["day", "sharedAt", "missed", "pseudonym"].contains(&name.as_str()));
+        assert_eq!(read_state(row.clone()).unwrap(), SubjectState { links: 1, ..SubjectState::NEW });
+        row.insert("state".to_owned(), "erasing".into_value());
+        assert!(!read_state(row.clone()).unwrap().active);
+        for name in ["state", "generation", "links"] {
+            let mut row = row.clone();
+            row.remove(name);
+            assert!(matches!(read_state(row), Err(StoreError::Corrupt(_))), "without {name}");
+        }
+    }
+}
+
+#[test]
+fn a_links_row_has_all_of_its_span_or_nothing_of_it() {
+    for stored in [FILTERED, spanned("a", "b")] {
+        let (row, _) = put(stored.clone(), None);
+        assert_eq!(row.len(), if stored == FILTERED { 0 } else { 3 });
+        assert_eq!(read_link(row).unwrap(), stored);
+    }
+    for missing in ["log", "first", "last"] {
+        let (mut row, _) = put(spanned("a", "b"), None);
+        row.remove(missing);
+        assert!(matches!(read_link(row), Err(StoreError::Corrupt(_))), "without {missing}");
+        let only = Row::from([(missing.to_owned(), "a".into_value())]);
+        assert!(matches!(read_link(only), Err(StoreError::Corrupt(_))), "{missing} alone");
+    }
+}
+
+#[test]
+fn a_link_is_replaced_only_as_it_was_read() {
+    assert_eq!(put(FILTERED, None).1, Condition::Absent);
+    let first = put(spanned("a", "b"), Some(FILTERED)).1;
+    assert_eq!(first, Condition::All(vec![Condition::Exists, Condition::lacks("first")]));
+    let wider = put(spanned("a", "c"), Some(spanned("a", "b"))).1;
+    assert_eq!(wider, Condition::All(vec![Condition::equals("first", "a"), Condition::equals("last", "b")]));
+}
