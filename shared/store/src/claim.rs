@@ -20,9 +20,14 @@ pub fn key(record: &str, shard: &str) -> Key {
     Key::new(record::partition(record), format!("{CLAIM}{shard}"))
 }
 
+/// Whether a key is of claims.
+pub fn is_key(key: &Key) -> bool {
+    key.sk.starts_with(CLAIM)
+}
+
 /// The owners in a row of claims: event id to object id. None in a row of another family.
 pub fn owners<'a>(key: &Key, row: &'a Row) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let row = key.sk.starts_with(CLAIM).then_some(row);
+    let row = is_key(key).then_some(row);
     row.into_iter().flatten().filter_map(|(name, value)| match value {
         Value::S(owner) => Some((name.strip_prefix(EVENT)?, owner.as_str())),
         _ => None,

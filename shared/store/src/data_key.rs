@@ -49,6 +49,11 @@ fn key(purpose: Purpose, version: u32) -> Key {
     Key::new(partition(purpose), version.to_string())
 }
 
+/// Whether a key is of a wrapped key.
+pub fn is_key(key: &Key) -> bool {
+    key.pk.starts_with(KEY)
+}
+
 /// The wrapped keys of one deployment.
 #[derive(Clone, Debug)]
 pub struct WrappedKeys {
@@ -103,5 +108,7 @@ struct KeyRow {
 }
 
 fn partition(purpose: Purpose) -> String {
-    format!("KEY#{}", purpose.as_str())
+    format!("{KEY}{}", purpose.as_str())
 }
+
+const KEY: &str = "KEY#";

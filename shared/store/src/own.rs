@@ -13,7 +13,12 @@ use crate::table::{Condition, Key, Query, Returning, Row, Table, Write, corrupt,
 
 /// The key of an item's row in an org's list.
 pub fn key(org: &str, name: &OwnName) -> Key {
-    Key::new(format!("OWN#{org}"), name.to_key())
+    Key::new(format!("{OWN}{org}"), name.to_key())
+}
+
+/// The org in whose list a key is.
+pub fn parse_key(key: &Key) -> Option<&str> {
+    key.pk.strip_prefix(OWN)
 }
 
 /// What a row is about.
@@ -99,7 +104,7 @@ impl OwnNumbers {
     /// # Errors
     /// The table's; `Corrupt` for a row that names nothing.
     pub async fn of(&self, org: &str) -> Result<Vec<OwnRow>, StoreError> {
-        let query = Query::partition(format!("OWN#{org}"));
+        let query = Query::partition(format!("{OWN}{org}"));
         let rows = self.table.query(&format!("read the own numbers of {org}"), &query).await?;
         rows.into_iter().map(|(sk, row)| read(&sk, row)).collect()
     }
@@ -134,6 +139,7 @@ fn read(sk: &str, row: Row) -> Result<OwnRow, StoreError> {
     Ok(OwnRow { name, added_at, removed_at, formerly })
 }
 
+const OWN: &str = "OWN#";
 const ADDED_AT: &str = "addedAt";
 const REMOVED_AT: &str = "removedAt";
 /// What a domain's row has for a kind. No kind of identifier is called so.

@@ -31,6 +31,11 @@ pub fn bronze_key(record: &str, object: &str) -> Key {
     Key::new(partition(record), format!("{BRONZE}{object}"))
 }
 
+/// Whether a row of this key is written once and never changes: a pin, or a bronze row.
+pub fn is_fixed(key: &Key) -> bool {
+    parse_partition(&key.pk).is_some() && (key.sk == PIN || key.sk.starts_with(BRONZE))
+}
+
 /// The row that says: this object holds lines about this record. Erasure finds the objects to rewrite by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BronzeRow<'a> {

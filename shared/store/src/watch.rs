@@ -13,7 +13,12 @@ use crate::table::{Condition, Key, Returning, Row, Table, Write, corrupt, read_r
 
 /// The key of a log's memory.
 pub fn key(log: &LogId) -> Key {
-    Key::new(format!("WATCH#{log}"), "WATCH")
+    Key::new(format!("{WATCH}{log}"), "WATCH")
+}
+
+/// The log whose memory a key is of.
+pub fn parse_key(key: &Key) -> Option<LogId> {
+    LogId::parse(key.pk.strip_prefix(WATCH)?).ok()
 }
 
 /// A log as the last good run left it.
@@ -89,4 +94,5 @@ pub fn read(row: Row) -> Result<Watched, StoreError> {
     Ok(watched)
 }
 
+const WATCH: &str = "WATCH#";
 const VERIFIED_AT: &str = "verifiedAt";

@@ -1,11 +1,74 @@
 //! What never changes in a stored row, whoever writes it: every write of the fake table is held against it.
 //!
-//! A broken rule is a defect of the product, so the test that meets it ends.
+//! A broken rule is a defect of the product, so the test that meets it ends. Tests that play somebody else's hand go past
+//! it by `tamper` and `restore`.
 
-use ledgerline_store::table::{Key, Row};
+use ledgerline_store::table::{Key, Row, Value};
+use ledgerline_store::{claim, data_key, head, object_row, own, record, subject, watch};
 
 /// Panics if no correct writer makes `after` of `before`.
-///
-/// # Panics
-/// As said.
-pub(crate) fn check(_key: &Key, _before: Option<&Row>, _after: Option<&Row>) {}
+pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
+    let Some(before) = before else { return };
+    let Some(after) = after else {
+        assert!(own::parse_key(key).is_none(), "{key}: a row of own numbers is never deleted");
+        return;
+    };
+    let same = |name: &str| {
+        let kept = before.get(name).is_none_or(|value| after.get(name) == Some(value));
+        assert!(kept, "{name} of {key} changed from {:?} to {:?}", before.get(name), after.get(name));
+    };
+    let grows = |name: &str| {
+        let (old, new) = (number(before, name), number(after, name));
+        assert!(old <= new, "{name} of {key} went back from {old} to {new}");
+    };
+    if head::parse_head_key(key).is_some() {
+        ["size", "indexed", "published", "signed"].into_iter().for_each(grows);
+        let (old, new) = (texts(before, "signingKeys"), texts(after, "signingKeys"));
+        // A turn drops keys before its own, an operator adds at the end or withdraws from there.
+        let fits = old.is_empty() || old.ends_with(&new) || new.starts_with(&old) || old.starts_with(&new);
+        assert!(fits && (old.is_empty() || !new.is_empty()), "{key}: signing keys {new:?} after {old:?}");
+    } else if object_row::parse_key(key).is_some() {
+        let fixed =
+            ["key", "startedAt", "plannedAt", "in", "filtered", "duplicate", "quarantined", "planned", "chunks"];
+        fixed.into_iter().for_each(same);
+        grows("committed");
+    } else if subject::parse_state_key(key).is_some() {
+        ["customerRef", "pseudonym", "missed"].into_iter().for_each(same);
+        ["links", "generation"].into_iter().for_each(grows);
+    } else if subject::parse_link_key(key).is_some() {
+        assert_ne!(before, after, "{key} is written in vain");
+        same("log");
+        let text = |row: &Row, name: &str| texts(row, name).pop();
+        assert!(after.contains_key("log"), "{key}: a link may only widen");
+        let narrower = text(before, "first") < text(after, "first") || text(before, "last") > text(after, "last");
+        assert!(!before.contains_key("log") || !narrower, "{key}: a link may only widen");
+    } else if watch::parse_key(key).is_some() {
+        grows("size");
+    } else if claim::is_key(key) {
+        let owned = claim::owners(key, before).map(|(event, _)| format!("e{event}"));
+        owned.for_each(|name| same(&name));
+    } else if head::parse_marker_key(key).is_some() || data_key::is_key(key) || record::is_fixed(key) {
+        assert_eq!(before, after, "{key} changed, and never may");
+    }
+}
+
+fn number(row: &Row, name: &str) -> u64 {
+    match row.get(name) {
+        Some(Value::N(text)) => text.parse().expect("a whole number"),
+        _ => 0,
+    }
+}
+
+fn texts(row: &Row, name: &str) -> Vec<String> {
+    match row.get(name) {
+        Some(Value::S(text)) => vec![text.clone()],
+        Some(Value::L(list)) => {
+            let text = |one: &Value| match one {
+                Value::S(text) => Some(text.clone()),
+                _ => None,
+            };
+            list.iter().filter_map(text).collect()
+        }
+        _ => Vec::new(),
+    }
+}
