@@ -1,5 +1,6 @@
 //! Every SDK call: the adapters of the ports.
 
+pub mod bucket;
 pub mod chunks;
 pub mod config;
 pub mod control;

@@ -1,14 +1,17 @@
 //! The port of the S3 buckets.
 //!
 //! Invariant: a call either did what it says or returns a [`StoreError`] that says what is known about the outcome;
-//! nothing is retried here. A bucket that is not there is `Denied`: a wrong configuration, not a deleted object.
+//! nothing is retried here but a put that [`put_if_free`] races. A bucket that is not there is `Denied`: a wrong
+//! configuration, not a deleted object.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use ledgerline_ledger::ports::Lock;
-use ledgerline_ledger::store::StoreError;
+use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::tree::Hash;
 
 /// Which bytes to read.
@@ -18,8 +21,8 @@ pub struct Get {
     pub key: String,
     /// The version; without one, the current one.
     pub version_id: Option<String>,
-    /// Offset and length; without them, all of it. An object that ends before the offset is `Corrupt`; one that ends
-    /// within the range gives fewer bytes.
+    /// Offset and length; without them, all of it. An object that ends before the offset is `Corrupt`, and so is a range
+    /// without bytes; an object that ends within the range gives fewer bytes.
     pub range: Option<(u64, u64)>,
 }
 
@@ -94,6 +97,27 @@ pub struct Put {
     pub tag: Option<&'static str>,
     /// When it is done.
     pub only_if: Option<OnlyIf>,
+}
+
+impl Put {
+    /// These bytes, without conditions.
+    pub fn of(key: impl Into<String>, bytes: impl Into<Bytes>, content_type: &'static str) -> Self {
+        let (key, bytes) = (key.into(), bytes.into());
+        Self { key, bytes, content_type, sha256: None, lock: None, tag: None, only_if: None }
+    }
+
+    /// Only if no object has the key.
+    #[must_use]
+    pub fn if_free(self) -> Self {
+        Self { only_if: Some(OnlyIf::Free), ..self }
+    }
+
+    /// Only in the place of the object with this tag; without one, only if no object has the key.
+    #[must_use]
+    pub fn in_place_of(self, tag: Option<&str>) -> Self {
+        let only_if = tag.map_or(OnlyIf::Free, |tag| OnlyIf::Tag(tag.to_owned()));
+        Self { only_if: Some(only_if), ..self }
+    }
 }
 
 /// The tag by which a lifecycle knows objects.
@@ -177,7 +201,7 @@ pub trait Bucket: fmt::Debug + Send + Sync {
     /// An object, to read piece by piece. `NotFound` if it is gone.
     async fn open(&self, what: &str, get: Get) -> Result<Opened, StoreError>;
 
-    /// Puts an object.
+    /// Puts an object. `NotFound`: the object that was to be replaced is gone.
     async fn put(&self, what: &str, put: Put) -> Result<PutOutcome, StoreError>;
 
     /// What the bucket says of a version, or of the current one. `NotFound` if it is gone.
@@ -196,11 +220,12 @@ pub trait Bucket: fmt::Debug + Send + Sync {
     /// already is not an error; what is locked or held is `Denied`.
     async fn delete(&self, what: &str, key: &str, version_id: Option<&str>) -> Result<(), StoreError>;
 
-    /// At most `limit` (1,000) objects below a prefix, behind the key `after`, in the order of their keys.
+    /// At most `limit` objects below a prefix, behind the key `after`, in the order of their keys. Fewer than `limit` are
+    /// the last.
     async fn list(&self, what: &str, prefix: &str, after: &str, limit: usize) -> Result<Vec<Listed>, StoreError>;
 
-    /// At most `limit` (1,000) versions below a prefix, delete markers included, in the order of their keys, the newest of a
-    /// key first.
+    /// At most `limit` versions below a prefix, and no more than 1,000, delete markers included, in the order of their
+    /// keys, the newest of a key first.
     async fn list_versions(
         &self,
         what: &str,
@@ -208,4 +233,45 @@ pub trait Bucket: fmt::Debug + Send + Sync {
         behind: Option<VersionMarker>,
         limit: usize,
     ) -> Result<VersionPage, StoreError>;
+}
+
+/// Buckets that messages name.
+pub trait Buckets: fmt::Debug + Send + Sync {
+    /// The bucket of this name, whether there is one or not.
+    fn named(&self, name: &str) -> Arc<dyn Bucket>;
+}
+
+/// Puts an object if its key is free, trying again while the bucket answers that another put of the key is under way.
+///
+/// # Errors
+/// The bucket's; `Conflict` if the race does not end.
+pub async fn put_if_free(bucket: &dyn Bucket, what: &str, put: Put) -> Result<PutOutcome, StoreError> {
+    let (put, mut wait) = (put.if_free(), FIRST_WAIT);
+    for _ in 1..RACES {
+        match bucket.put(what, put.clone()).await {
+            Err(StoreError::Conflict(_)) => tokio::time::sleep(wait).await,
+            other => return other,
+        }
+        wait *= 2;
+    }
+    bucket.put(what, put).await
+}
+
+/// Times that a conditional put is tried while S3 answers that another one for its key is under way (HTTP 409). Such a
+/// put ends within seconds: 5 tries, 100 ms × (1 + 2 + 4 + 8) = 1.5 s of waiting.
+const RACES: u32 = 5;
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+
+/// `None` for what is not there.
+pub(crate) fn found<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(StoreError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The put that was to find its key free, or the object with its tag, did not.
+pub(crate) fn refused(what: &str) -> StoreError {
+    StoreError::Conflict(Failure::new(what))
 }
