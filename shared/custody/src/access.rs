@@ -6,7 +6,6 @@
 //! not check out is a [`Fault`], never silently absent. Left out: the reads themselves, and pages ([`crate::answer`]).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
 
 use ledgerline_event::catalogue::built_in;
 use ledgerline_ledger::entry::{Line, Record};
@@ -16,51 +15,16 @@ use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::segment::{Segment, SegmentName, read_member};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::tree::Hash;
-use ledgerline_privacy::PseudonymKey;
+use ledgerline_store::subject::Link;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::order::EventOrder;
-use crate::subjects::{Link, SubjectState};
-
-/// Finds whom identifiers name.
-pub trait FindSubjects {
-    /// The subject of each pseudonym, in their order.
-    fn subjects_of(&self, pseudonyms: &[&str]) -> impl Future<Output = Result<Vec<Option<String>>, StoreError>> + Send;
-
-    /// The states of these subjects, in their order; `None` for one that does not exist.
-    fn states(&self, subjects: &[&str]) -> impl Future<Output = Result<Vec<Option<SubjectState>>, StoreError>> + Send;
-}
-
-/// Reads all links of a subject.
-pub trait ReadLinks {
-    /// Record keys and links, read consistently, in any order.
-    fn links(&self, subject: &str) -> impl Future<Output = Result<Vec<(String, Link)>, StoreError>> + Send;
-}
-
-/// Reads which log keeps a record.
-pub trait ReadPins {
-    /// The log that each of these records is pinned to, in their order, read consistently. `None` for a record that
-    /// has no entry, and none under way: a record is pinned before anything is planned of it.
-    fn pins(&self, records: &[&str]) -> impl Future<Output = Result<Vec<Option<LogId>>, StoreError>> + Send;
-}
-
-/// Reads all postings of a record.
-pub trait ReadPostings {
-    /// The postings, read consistently: whatever a head calls indexed is among them.
-    fn postings(&self, record: &str) -> impl Future<Output = Result<Vec<Posting>, StoreError>> + Send;
-}
-
-/// Opens the pseudonym key. Never makes one: without a key no customer was ever seen.
-pub trait ReadPseudonymKeys {
-    /// All versions; none before the first event.
-    fn pseudonym_keys(&self) -> impl Future<Output = Result<Vec<PseudonymKey>, StoreError>> + Send;
-}
 
 /// A record that one or several of the customer's subjects are linked to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkedRecord {
-    /// The log that keeps it. `None` where no link names one; see [`ReadPins`].
+    /// The log that keeps it. `None` where no link names one; see [`ledgerline_store::record::Records::pins`].
     pub log: Option<LogId>,
     /// From when to when it lasted, as far as is known; `None` where neither a link nor an entry says so.
     pub lasted: Option<Lasted>,

@@ -8,38 +8,26 @@
 //! person. Its type is one of [`ActKind`], which no adapter gives to a source event.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 
 use ledgerline_event::catalogue::built_in;
 use ledgerline_event::lineage::derived_token;
 use ledgerline_lake::ObjectId;
-use ledgerline_lake::delivery;
-use ledgerline_lake::object_row::ObjectRows;
 use ledgerline_lake::plan::{Counts, Plan, PlanWriter};
-use ledgerline_lake::ports::{PlanStore, SendPointers};
 use ledgerline_ledger::acts as types;
 use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::StoreError;
+use ledgerline_store::act_note::{ActNotes, KEY_PREFIX};
+use ledgerline_store::delivery;
+use ledgerline_store::object_row::ObjectRows;
+use ledgerline_store::plan::Plans;
+use ledgerline_store::queue::Pointers;
 use sha2::{Digest as _, Sha256};
 
 use crate::access::corrupt;
 
 /// The schema version of acts.
 pub const SCHEMA_VERSION: &str = "ledgerline/1";
-/// What an act's row has for a key, before its purpose id.
-pub const KEY_PREFIX: &str = "act/";
-
-/// Characters of an RFC 3339 time that name its hour: `2026-03-02T14`.
-pub const ACT_HOUR_CHARS: usize = 13;
-
-/// Notes acts where whoever brings back what was forgotten finds them (ControlTable: UpdateItem on `ACTS#`): an act has no
-/// object in bronze that could be listed.
-pub trait NoteAct {
-    /// Notes under the hour of `now` that the act with this key is about to be planned. Noted again, the later time counts.
-    fn note(&self, object: ObjectId, key: &str, now: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
 /// What the ledger does itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ActKind {
@@ -110,13 +98,15 @@ pub fn record_of_log(log: &LogId) -> Record {
 pub type Random<'a> = &'a (dyn Fn(&mut [u8]) + Send + Sync);
 
 /// Where acts go.
-pub struct ActStores<'a, P, Q, R> {
+pub struct ActStores<'a> {
     /// Plans.
-    pub plans: &'a P,
+    pub plans: &'a Plans,
     /// The queue of pointers.
-    pub queue: &'a Q,
+    pub queue: &'a Pointers,
     /// Rows of planned objects.
-    pub rows: &'a R,
+    pub rows: &'a ObjectRows,
+    /// Notes of acts by the hour.
+    pub notes: &'a ActNotes,
     /// For salts.
     pub random: Random<'a>,
 }
@@ -144,8 +134,8 @@ impl Recorded {
 ///
 /// # Errors
 /// The stores', and `Corrupt` for an act that is no valid entry.
-pub async fn record_acts<P: PlanStore, Q: SendPointers, R: ObjectRows + NoteAct>(
-    stores: &ActStores<'_, P, Q, R>,
+pub async fn record_acts(
+    stores: &ActStores<'_>,
     purpose: &str,
     acts: &[Act],
     now: &str,
@@ -158,7 +148,7 @@ pub async fn record_acts<P: PlanStore, Q: SendPointers, R: ObjectRows + NoteAct>
         return Ok(Recorded::Before(object));
     }
     // 2. Note it. A crash after it leaves a note of an act without a plan, which is passed over.
-    stores.rows.note(object, &key, now).await?;
+    stores.notes.note(object, &key, now).await?;
     // 3. The plan that is there, or this one. A crash after it leaves a plan without pointers: sweep sends them, if nobody
     // calls again.
     let found = if opened.again { delivery::find(stores.plans, object).await? } else { None };

@@ -7,19 +7,16 @@ use std::collections::VecDeque;
 
 use ledgerline_ledger::entry::{Entry, EntryError};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::ReadSegment;
 use ledgerline_ledger::segment::{Segment, SegmentError, SegmentName};
 use ledgerline_ledger::store::StoreError;
-
-use crate::sealing::{FindCommitted, ListSegments, SegmentVersion};
+use ledgerline_store::ledger::LedgerStores;
+use ledgerline_store::segment::SegmentVersion;
 
 /// Where a log's segments are found and read.
 #[derive(Debug)]
-pub struct CommittedSegments<'a, L, V, I> {
+pub struct CommittedSegments<'a> {
     log: &'a LogId,
-    ledger: &'a L,
-    versions: &'a V,
-    index: &'a I,
+    stores: &'a LedgerStores,
     listed: VecDeque<SegmentVersion>,
 }
 
@@ -47,10 +44,10 @@ pub enum CommittedError {
     },
 }
 
-impl<'a, L: ReadSegment, V: ListSegments, I: FindCommitted> CommittedSegments<'a, L, V, I> {
-    /// A log's: bytes from `ledger`, names and versions from `versions`, what is committed from `index`.
-    pub fn new(log: &'a LogId, ledger: &'a L, versions: &'a V, index: &'a I) -> Self {
-        Self { log, ledger, versions, index, listed: VecDeque::new() }
+impl<'a> CommittedSegments<'a> {
+    /// A log's.
+    pub fn new(log: &'a LogId, stores: &'a LedgerStores) -> Self {
+        Self { log, stores, listed: VecDeque::new() }
     }
 
     /// The committed segment that begins at `first`. Asked in order, it lists a page at a time.
@@ -64,11 +61,11 @@ impl<'a, L: ReadSegment, V: ListSegments, I: FindCommitted> CommittedSegments<'a
         // Versions of one place may go on behind the page.
         let all_listed = self.listed.back().is_some_and(|version| begins(version).is_some_and(|at| at > first));
         if !all_listed {
-            self.listed = self.versions.segments_from(self.log, first, PAGE).await?.into();
+            self.listed = self.stores.segments.from(self.log, first, PAGE).await?.into();
         }
         let mut unreadable = None;
         for version in self.listed.iter().filter(|version| begins(version) == Some(first)) {
-            let bytes = self.ledger.segment(&version.key, &version.version_id).await?;
+            let bytes = self.stores.segments.read(&version.key, &version.version_id).await?;
             let (segment, record) = match read(version, &bytes) {
                 Ok(read) => read,
                 // Whatever it is, the committed one may lie beside or below it.
@@ -77,7 +74,7 @@ impl<'a, L: ReadSegment, V: ListSegments, I: FindCommitted> CommittedSegments<'a
                     continue;
                 }
             };
-            let committed = self.index.committed(self.log, first, &record).await?;
+            let committed = self.stores.postings.place(&record, self.log, first).await?;
             if committed.is_some_and(|(key, id)| key == version.key && id == version.version_id) {
                 return Ok(Some((segment, version.clone())));
             }
@@ -91,7 +88,7 @@ impl<'a, L: ReadSegment, V: ListSegments, I: FindCommitted> CommittedSegments<'a
     /// What keeps it from being told.
     pub async fn begin(&mut self) -> Result<Option<u64>, CommittedError> {
         let mut from = 0;
-        while let Some(version) = self.versions.segments_from(self.log, from, 1).await?.first() {
+        while let Some(version) = self.stores.segments.from(self.log, from, 1).await?.first() {
             let Some(first) = begins(version) else { return Ok(None) };
             if self.beginning_at(first).await?.is_some() {
                 return Ok(Some(first));

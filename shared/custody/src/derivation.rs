@@ -12,35 +12,17 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_ledger::checkpoint::{Checkpoint, UnverifiedCheckpoint};
 use ledgerline_ledger::head::{Head, HeadError};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{Checkpoints, Lock, Put, ReadHead, ReadSegment, Tiles};
+use ledgerline_ledger::ports::Lock;
 use ledgerline_ledger::publish::{PublishError, edge_of_tiles, plan_publication, tiles_needed};
 use ledgerline_ledger::segment::{Segment, SegmentError};
 use ledgerline_ledger::signing::{KeyError, VerifyingKey, VerifyingKeys};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::tile::Tile;
 use ledgerline_ledger::tree::{Edge, Hash};
+use ledgerline_store::ledger::LedgerStores;
+use ledgerline_store::segment::Put;
 
 use crate::committed::{CommittedError, CommittedSegments};
-use crate::sealing::{FindCommitted, ListSegments};
-
-/// Looks below delete markers (LedgerBucket: ListBucketVersions, GetObjectVersion).
-pub trait ReadHidden {
-    /// The bytes of the oldest version under a key; `None` if there is none, or nothing but delete markers.
-    fn oldest(&self, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> + Send;
-}
-
-/// Where a derivation reads and writes.
-#[derive(Debug)]
-pub struct Stores<'a, C, L, V, I> {
-    /// Heads.
-    pub control: &'a C,
-    /// Segments, tiles, checkpoints.
-    pub ledger: &'a L,
-    /// Versions of segments, and of tiles that are hidden.
-    pub versions: &'a V,
-    /// What of them is committed.
-    pub index: &'a I,
-}
 
 /// A log's tiles as its segments give them, beside those that are stored.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -207,13 +189,11 @@ impl DerivationError {
     }
 }
 
-impl<C, L, V, I> Stores<'_, C, L, V, I>
-where
-    C: ReadHead,
-    L: ReadSegment + Tiles + Checkpoints,
-    V: ListSegments + ReadHidden,
-    I: FindCommitted,
-{
+/// Derives and compares tiles over a ledger's stores.
+#[derive(Debug)]
+pub struct Deriving<'a>(pub &'a LedgerStores);
+
+impl Deriving<'_> {
     /// Derives the tiles of a log's published tree, and holds them against those that are stored. Checkpoints count that
     /// one of `known` signed.
     ///
@@ -225,7 +205,7 @@ where
         if head.published() == 0 {
             return Ok(Compared::default());
         }
-        let mut derivation = Derivation::begin(self, log, head.published()).await?;
+        let mut derivation = Derivation::begin(self.0, log, head.published()).await?;
         let mut compared =
             Compared { from: derivation.edge.size(), published: head.published(), ..Compared::default() };
         if let Some(checkpoint) = vouching {
@@ -259,7 +239,7 @@ where
             let what = format!("put partial tiles of {log}: it was published further meanwhile");
             return Err(StoreError::Conflict(Failure::new(what)).into());
         }
-        let mut derivation = Derivation::begin(self, log, compared.published).await?;
+        let mut derivation = Derivation::begin(self.0, log, compared.published).await?;
         let mut put = 0;
         while put < gaps.len() as u64 {
             let Some(tiles) = derivation.next().await? else { break };
@@ -271,7 +251,7 @@ where
     }
 
     async fn head(&self, log: &LogId) -> Result<Head, DerivationError> {
-        let stored = self.control.head(log).await?;
+        let stored = self.0.heads.head(log).await?;
         Ok(stored.map(|stored| stored.verify(log)).transpose()?.unwrap_or_default())
     }
 
@@ -287,14 +267,14 @@ where
         let mut is_archived = head.signed() > 0;
         let mut from = head.signed().max(1);
         loop {
-            let archived = self.ledger.archived(log, from, MAX_VERSIONS).await?;
+            let archived = self.0.checkpoints.archived(log, from, MAX_VERSIONS).await?;
             for one in &archived {
                 if one.size > head.published() {
                     self.not_behind(log, one.size).await?;
                     break;
                 }
                 is_archived = true;
-                let note = self.ledger.checkpoint(one).await?;
+                let note = self.0.checkpoints.read(one).await?;
                 let checkpoint = UnverifiedCheckpoint::parse(&note).and_then(|note| note.verify(&keys));
                 let is_of_log = |checkpoint: &Checkpoint| known.iter().any(|key| key.name() == checkpoint.origin());
                 let fits = |checkpoint: &Checkpoint| checkpoint.size() == one.size && is_of_log(checkpoint);
@@ -320,11 +300,11 @@ where
     /// How a tile is stored otherwise than derived, if it is.
     async fn gap(&self, log: &LogId, tile: Tile, bytes: &[u8]) -> Result<Option<Gap>, DerivationError> {
         let key = tile.key(log);
-        let current = self.ledger.tile(&key).await?;
+        let current = self.0.tiles.tile(&key).await?;
         if current.as_deref() == Some(bytes) {
             return Ok(None);
         }
-        let below = if tile.is_full() { self.versions.oldest(&key).await? } else { None };
+        let below = if tile.is_full() { self.0.segments.oldest(&key).await? } else { None };
         let found = match (current, below) {
             (_, Some(below)) if below == bytes => InPlace::Hidden,
             (Some(_), _) | (None, Some(_)) => InPlace::OtherBytes,
@@ -339,12 +319,12 @@ where
             return Err(DerivationError::Unsteady { key });
         }
         if !gap.tile.is_full() {
-            return Ok(self.ledger.put_partial_tile(&key, bytes).await?);
+            return Ok(self.0.tiles.put_partial(&key, bytes).await?);
         }
-        match self.ledger.put_full_tile(&key, bytes, lock).await? {
+        match self.0.tiles.put_full(&key, bytes, lock).await? {
             Put::Written { .. } => Ok(()),
             // Put by another run meanwhile.
-            Put::Exists if self.ledger.tile(&key).await?.is_some_and(|there| there == bytes) => Ok(()),
+            Put::Exists if self.0.tiles.tile(&key).await?.is_some_and(|there| there == bytes) => Ok(()),
             Put::Exists => Err(DerivationError::Altered { key }),
         }
     }
@@ -352,7 +332,7 @@ where
     /// Goes on from the published tree through what waits for its tiles, to the tree that the head has.
     async fn agree(&self, head: &Head, mut edge: Edge) -> Result<(), DerivationError> {
         for waiting in head.unpublished() {
-            let bytes = self.ledger.segment(&waiting.key, &waiting.version_id).await?;
+            let bytes = self.0.segments.read(&waiting.key, &waiting.version_id).await?;
             let segment = Segment::read(&waiting.key, &bytes);
             let segment = segment.map_err(|error| DerivationError::Segment { key: waiting.key.clone(), error })?;
             segment.leaves().for_each(|leaf| edge.append(leaf));
@@ -363,8 +343,8 @@ where
 }
 
 /// A tree that grows segment by segment.
-struct Derivation<'a, L, V, I> {
-    segments: CommittedSegments<'a, L, V, I>,
+struct Derivation<'a> {
+    segments: CommittedSegments<'a>,
     published: u64,
     edge: Edge,
     /// The partial tiles at its right edge.
@@ -374,19 +354,10 @@ struct Derivation<'a, L, V, I> {
     is_done: bool,
 }
 
-impl<'a, L, V, I> Derivation<'a, L, V, I>
-where
-    L: ReadSegment + Tiles,
-    V: ListSegments + ReadHidden,
-    I: FindCommitted,
-{
+impl<'a> Derivation<'a> {
     /// Begins at a log's first segment; where entries before it are pruned, with what kept tiles say of them.
-    async fn begin<C>(
-        stores: &Stores<'a, C, L, V, I>,
-        log: &'a LogId,
-        published: u64,
-    ) -> Result<Self, DerivationError> {
-        let mut segments = CommittedSegments::new(log, stores.ledger, stores.versions, stores.index);
+    async fn begin(stores: &'a LedgerStores, log: &'a LogId, published: u64) -> Result<Self, DerivationError> {
+        let mut segments = CommittedSegments::new(log, stores);
         let from = segments.begin().await?.filter(|from| *from <= published);
         let from = from.ok_or(DerivationError::SegmentMissing { first: 0 })?;
         let mut right = Vec::new();
@@ -441,8 +412,8 @@ where
 }
 
 /// The first hashes of a tile, from where they are kept: in the tile that the published tree has in its place.
-async fn kept<C, L: Tiles, V: ReadHidden, I>(
-    stores: &Stores<'_, C, L, V, I>,
+async fn kept(
+    stores: &LedgerStores,
     log: &LogId,
     tile: Tile,
     from: u64,
@@ -452,10 +423,10 @@ async fn kept<C, L: Tiles, V: ReadHidden, I>(
     let wide = tiles_needed(published)?.into_iter().find(is_there).unwrap_or(tile.full());
     let key = wide.key(log);
     // Of a full tile the oldest version is the evidence, whatever lies over it.
-    let oldest = if wide.is_full() { stores.versions.oldest(&key).await? } else { None };
+    let oldest = if wide.is_full() { stores.segments.oldest(&key).await? } else { None };
     let mut bytes = match oldest {
-        Some(bytes) => bytes,
-        None => stores.ledger.tile(&key).await?.unwrap_or_default(),
+        Some(bytes) => bytes.to_vec(),
+        None => stores.tiles.tile(&key).await?.unwrap_or_default().to_vec(),
     };
     if bytes.len() < tile.bytes() {
         return Err(DerivationError::Pruned { key, from });

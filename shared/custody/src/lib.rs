@@ -3,7 +3,6 @@
 pub mod access;
 pub mod acts;
 pub mod answer;
-pub mod claims;
 pub mod committed;
 pub mod derivation;
 pub mod order;
@@ -16,6 +15,5 @@ pub mod reconciliation;
 pub mod retention;
 pub mod rotation;
 pub mod sealing;
-pub mod state;
 pub mod subjects;
 pub mod watch;

@@ -8,95 +8,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::ListLogs;
 use ledgerline_ledger::store::StoreError;
-use ledgerline_privacy::{Identifier, KeyRing, Kind, Pseudonym, Region};
+use ledgerline_privacy::{Identifier, KeyRing, Kind, Region};
+use ledgerline_store::head::Heads;
+use ledgerline_store::own::{Change, OwnName, OwnNumbers, OwnRow};
 
 /// How long a list that was read counts: an item is in force everywhere a minute after it was added.
 pub const LIST_TTL_MS: i64 = 60_000;
 /// Orgs whose lists are read at once.
 const PARALLEL: usize = 16;
-
-/// Reads the lists.
-pub trait ReadOwn {
-    /// All rows of an org's list, removed ones too, read consistently.
-    fn own(&self, org: &str) -> impl Future<Output = Result<Vec<OwnRow>, StoreError>> + Send;
-}
-
-/// Changes the lists.
-pub trait ChangeOwn {
-    /// Carries a change out, if the row is as the change expects it. `now` is RFC 3339.
-    ///
-    /// # Errors
-    /// `Conflict` if somebody else changed the row meanwhile.
-    fn change(
-        &self,
-        org: &str,
-        name: &OwnName,
-        change: Change,
-        now: &str,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-/// What a row is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum OwnName {
-    /// A number, an address or an account, by its pseudonym.
-    Identifier(Kind, Pseudonym),
-    /// All e-mail addresses of a domain, lower case.
-    Domain(String),
-}
-
-impl OwnName {
-    /// The row's sort key: `<kind>#<pseudonym>` or `domain#<domain>`.
-    pub fn to_key(&self) -> String {
-        format!("{}#{}", self.kind(), self.name())
-    }
-
-    /// Reads a sort key.
-    pub fn parse(key: &str) -> Option<Self> {
-        let (kind, name) = key.split_once('#')?;
-        if kind == DOMAIN {
-            return Some(Self::Domain(name.to_owned()));
-        }
-        let kind = Kind::ALL.into_iter().find(|one| one.label() == kind)?;
-        Pseudonym::parse(name).map(|name| Self::Identifier(kind, name))
-    }
-
-    /// `phone`, `email`…, or `domain`.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Identifier(kind, _) => kind.label(),
-            Self::Domain(_) => DOMAIN,
-        }
-    }
-
-    /// The pseudonym or the domain.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Identifier(_, pseudonym) => pseudonym.as_str(),
-            Self::Domain(domain) => domain,
-        }
-    }
-}
-
-/// A row of an org's list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnRow {
-    /// What it is about.
-    pub name: OwnName,
-    /// When it came on the list first, RFC 3339.
-    pub added_at: String,
-    /// Since when it is not in force any more; absent while it is.
-    pub removed_at: Option<String>,
-    /// It was removed once and added again: between the two it could name a customer.
-    pub formerly: bool,
-}
 
 /// What a list says of an identifier. In this order, so that the greatest of several lists' words counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -235,17 +159,6 @@ fn parse_domain(text: &str, region: Region) -> Option<String> {
     is_domain.then(|| domain.to_owned())
 }
 
-/// What is done to a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// There is no such row: one is made.
-    Add,
-    /// It was removed: it is in force again, and `formerly` keeps that it was not.
-    Restore,
-    /// It is in force: it is removed.
-    Remove,
-}
-
 /// What puts an item on a list: a row under every version of the key that has none in force, since a subject of any of them may be
 /// asked for by its id alone. `names` as [`OwnItem::names`] gives them.
 pub fn plan_add(rows: &[OwnRow], names: &[OwnName]) -> Vec<(OwnName, Change)> {
@@ -268,15 +181,16 @@ type Kept = BTreeMap<String, (i64, Arc<OwnList>)>;
 /// The lists, each read again once it is older than [`LIST_TTL_MS`]. One that cannot be read is an error: to go on with
 /// the old one would link a customer to the company's number without a word.
 #[derive(Debug)]
-pub struct OwnLists<S> {
-    store: S,
+pub struct OwnLists {
+    numbers: OwnNumbers,
+    heads: Heads,
     kept: Mutex<Kept>,
 }
 
-impl<S: ReadOwn> OwnLists<S> {
+impl OwnLists {
     /// Lists of which none was read yet.
-    pub fn new(store: S) -> Self {
-        Self { store, kept: Mutex::default() }
+    pub fn new(numbers: OwnNumbers, heads: Heads) -> Self {
+        Self { numbers, heads, kept: Mutex::default() }
     }
 
     /// An org's list.
@@ -284,18 +198,18 @@ impl<S: ReadOwn> OwnLists<S> {
     /// # Errors
     /// The store's.
     pub async fn of(&self, org: &str, now_ms: i64) -> Result<Arc<OwnList>, StoreError> {
-        self.kept(org, now_ms, async { Ok(OwnList::new(self.store.own(org).await?)) }).await
+        self.kept(org, now_ms, async { Ok(OwnList::new(self.numbers.of(org).await?)) }).await
     }
 
     /// The lists of all orgs that have a log, as one.
     ///
     /// # Errors
     /// The stores'.
-    pub async fn of_all(&self, logs: &impl ListLogs, now_ms: i64) -> Result<Arc<OwnList>, StoreError> {
+    pub async fn of_all(&self, now_ms: i64) -> Result<Arc<OwnList>, StoreError> {
         let load = async {
-            let logs = logs.logs().await?;
+            let logs = self.heads.logs().await?;
             let orgs: BTreeSet<&str> = logs.iter().map(LogId::org).collect();
-            let lists = stream::iter(orgs).map(|org| self.store.own(org)).buffered(PARALLEL);
+            let lists = stream::iter(orgs).map(|org| self.numbers.of(org)).buffered(PARALLEL);
             let lists: Vec<Vec<OwnRow>> = lists.try_collect().await?;
             Ok(OwnList::new(lists.into_iter().flatten()))
         };
@@ -322,9 +236,6 @@ impl<S: ReadOwn> OwnLists<S> {
 
 /// The place of all orgs' lists together: no org has this name.
 const ALL: &str = "";
-
-/// What a domain's row has for a kind. No kind of identifier is called so.
-const DOMAIN: &str = "domain";
 
 #[cfg(test)]
 mod tests;

@@ -12,22 +12,13 @@
 //! the window of the very first listing. It was given up before, which was alarmed.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 
-use ledgerline_event::instant;
 use ledgerline_lake::keys::BRONZE;
-use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_store::bronze_object::BronzeObject;
 use serde::{Deserialize, Serialize};
 
 use crate::query::{self, DateRange};
-use crate::reconciliation::{
-    ARRIVALS, BronzeObject, DAY_MS, FAMILIES, PATIENCE_MS, WINDOW_MS, WRITTEN_AFTER_MS, go_on, prefix,
-};
-
-/// The row in the control table: partition and sort key.
-pub const ROW: (&str, &str) = ("BRONZE", "PLANNED");
-/// The row's attribute: the moment, RFC 3339 with milliseconds.
-pub const THROUGH: &str = "through";
+use crate::reconciliation::{ARRIVALS, DAY_MS, FAMILIES, PATIENCE_MS, WINDOW_MS, WRITTEN_AFTER_MS, go_on, prefix};
 
 /// An answer is complete although the moment is so much before now: Firehose gathers for up to a quarter of an hour, so a
 /// younger event may not even be in bronze.
@@ -48,35 +39,6 @@ const OPEN_MAX: usize = 10_000;
 /// An object that is not planned for so long may have been removed: it expired, or an operator took it away.
 const GONE_AFTER_MS: i64 = DAY_MS;
 const VERSION: u32 = 1;
-
-/// Reads how far bronze is planned (ControlTable: GetItem on `BRONZE`).
-pub trait ReadPlanned {
-    /// The moment before which every bronze object is planned, epoch milliseconds; `None` before the first listing.
-    fn planned_through(&self) -> impl Future<Output = Result<Option<i64>, StoreError>> + Send;
-}
-
-/// Notes how far bronze is planned (ControlTable: UpdateItem on `BRONZE`).
-pub trait KeepPlanned: ReadPlanned {
-    /// Replaces `before`, as it was read. `Conflict`: another run wrote in between.
-    fn keep_planned_through(
-        &self,
-        through_ms: i64,
-        before: Option<i64>,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-/// The moment in a row's text.
-///
-/// # Errors
-/// It is no moment.
-pub fn read_through(text: Option<&str>) -> Result<i64, StoreError> {
-    let through_ms = text.and_then(instant::parse);
-    through_ms.ok_or_else(|| {
-        StoreError::Corrupt(Failure::new(
-            "the row BRONZE, PLANNED has no readable through: delete it, and sweep writes it again",
-        ))
-    })
-}
 
 /// Whether an answer as of this moment may miss something of the range: the moment is not fresh, and it does not lie behind
 /// the range's end by as much as a stream gathers before it writes. An open end is now. Without a moment nobody knows.

@@ -8,13 +8,12 @@
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_ledger::head::{Head, SegmentRef};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{
-    Checkpoints, FinishSegments, ReadHead, ReadSegment, Sign, SigningTurns, Tiles, WritePostings,
-};
 use ledgerline_ledger::retention::LockPolicy;
 use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::summary::Summary;
+use ledgerline_store::ledger::LedgerStores;
+use ledgerline_store::signer::Signer;
 
 mod archive;
 mod error;
@@ -23,27 +22,6 @@ mod tiles;
 
 pub use error::{ArchiveError, EvidenceError, LogError, SigningError};
 pub use memory::Memory;
-
-/// What publication needs; a function's role in the template reads alike.
-pub trait Ports: Sync {
-    /// The control table's heads and counts.
-    type Control: ReadHead + FinishSegments + SigningTurns + Sync;
-    /// The ledger's bucket.
-    type Ledger: ReadSegment + Tiles + Checkpoints + Sync;
-    /// The index table's postings.
-    type Index: WritePostings + Sync;
-    /// The key that signs checkpoints.
-    type Signer: Sign + Sync;
-
-    /// Heads and counts.
-    fn control(&self) -> &Self::Control;
-    /// Segments, tiles, checkpoints.
-    fn ledger(&self) -> &Self::Ledger;
-    /// Postings.
-    fn index(&self) -> &Self::Index;
-    /// The signing key.
-    fn signer(&self) -> &Self::Signer;
-}
 
 /// How a deployment publishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,11 +39,13 @@ impl Settings {
     }
 }
 
-/// The work after the commit, over some ports.
+/// The work after the commit.
 #[derive(Debug)]
-pub struct Publication<'a, P> {
-    /// The stores and the key.
-    pub ports: &'a P,
+pub struct Publication<'a> {
+    /// The stores.
+    pub stores: &'a LedgerStores,
+    /// The key that signs checkpoints.
+    pub signer: &'a dyn Signer,
     /// How to publish.
     pub settings: &'a Settings,
     /// What this process has seen.
@@ -94,7 +74,7 @@ pub enum Checkpointed {
     Failed,
 }
 
-impl<P: Ports> Publication<'_, P> {
+impl Publication<'_> {
     /// (1) The head, consistently. Before a process trusts a log for the first time, it must not be behind its archive.
     pub async fn load_head(&self, log: &LogId) -> Result<Head, LogError> {
         let head = self.read_head(log).await?;
@@ -120,7 +100,7 @@ impl<P: Ports> Publication<'_, P> {
     }
 
     async fn read_head(&self, log: &LogId) -> Result<Head, LogError> {
-        match self.ports.control().head(log).await? {
+        match self.stores.heads.head(log).await? {
             None => Ok(Head::empty()),
             Some(stored) => stored.verify(log).map_err(|error| LogError::Head { log: log.clone(), error }),
         }
@@ -131,7 +111,7 @@ impl<P: Ports> Publication<'_, P> {
     pub async fn load_finished(&self, log: &LogId) -> Result<Head, LogError> {
         let head = self.load_head(log).await?;
         for segment in head.unindexed() {
-            let bytes = self.ports.ledger().segment(&segment.key, &segment.version_id).await?;
+            let bytes = self.stores.segments.read(&segment.key, &segment.version_id).await?;
             let evidence = |error: EvidenceError| LogError::Evidence { key: segment.key.clone(), error };
             let stored = Segment::read(&segment.key, &bytes).map_err(|error| evidence(error.into()))?;
             let summary = Summary::of(&stored).map_err(|error| evidence(error.into()))?;
@@ -146,15 +126,15 @@ impl<P: Ports> Publication<'_, P> {
     pub async fn finish(&self, log: &LogId, committed: &SegmentRef, summary: &Summary) -> Result<(), LogError> {
         // (6) Rows that depend on the segment's bytes alone, in whatever order.
         let postings = summary.postings(&committed.version_id);
-        let (index, control) = (self.ports.index(), self.ports.control());
-        let puts: Vec<_> = postings.chunks(POSTINGS_AT_ONCE).map(|some| index.put_postings(some)).collect();
+        let LedgerStores { postings: index, rows, .. } = self.stores;
+        let puts: Vec<_> = postings.chunks(POSTINGS_AT_ONCE).map(|some| index.put(some)).collect();
         stream::iter(puts).buffer_unordered(PARALLEL).try_collect::<()>().await?;
         // Counts: each chunk is added to its object's row once; the ordinals in the row see to that.
         let counts: Vec<_> =
-            committed.chunks.iter().map(|(chunk, count)| control.count_committed(chunk, *count)).collect();
+            committed.chunks.iter().map(|(chunk, count)| rows.count_committed(chunk, *count)).collect();
         stream::iter(counts).buffer_unordered(PARALLEL).try_collect::<()>().await?;
         // (7) A conflict means that another writer has finished this very segment.
-        unless_conflict(self.ports.control().mark_indexed(log, committed).await)
+        unless_conflict(self.stores.heads.mark_indexed(log, committed).await)
     }
 
     /// Whatever is left to do for a log: what a function does that appends nothing itself.
@@ -176,7 +156,7 @@ impl<P: Ports> Publication<'_, P> {
             // (8a) A crash between two tiles leaves some of them: their names fix their bytes, and they are put again.
             let retired = self.put_tiles(log, head, now_ms).await?;
             // A crash before this mark repeats the tiles; the same writer or another one finds them there.
-            match self.ports.control().mark_published(log, head.unpublished()).await {
+            match self.stores.heads.mark_published(log, head.unpublished()).await {
                 Ok(()) => tiles = true,
                 Err(StoreError::Conflict(_)) => return Ok(Published { tiles, checkpoint: Checkpointed::ByAnother }),
                 Err(error) => return Err(error.into()),
@@ -184,7 +164,7 @@ impl<P: Ports> Publication<'_, P> {
             self.memory.drop_leaves(head.unpublished());
             // What a crash or an error leaves unretired stays for good: some kilobytes, and harmless.
             for key in retired {
-                if let Err(error) = self.ports.ledger().retire_partial_tile(&key).await {
+                if let Err(error) = self.stores.tiles.retire_partial(&key).await {
                     tracing::warn!(key, %error, "a former partial tile stays");
                 }
             }

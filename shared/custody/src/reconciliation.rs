@@ -10,18 +10,17 @@
 //! duplicate whose owning object vanished before it was planned cannot be found from here, since claims name objects and
 //! not the other way round; transform keeps such an object as poison, which is alarmed.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use ledgerline_event::instant;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::keys::BRONZE;
-use ledgerline_ledger::store::StoreError;
+use ledgerline_store::act_note::{self, HOUR_CHARS};
+use ledgerline_store::bronze_object::{BronzeObject, PAGE};
+use ledgerline_store::object_row::Progress;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-
-use crate::acts::{ACT_HOUR_CHARS, KEY_PREFIX};
 
 /// An object that is younger, or was taken up or swept more recently, is left alone: its message may still be under
 /// way. As long as a failed notification stays invisible.
@@ -46,107 +45,6 @@ const VERSION: u32 = 2;
 pub(crate) const FAMILIES: [&str; 2] = ["interaction", "entity"];
 /// The families by arrival.
 pub(crate) const ARRIVALS: [&str; 2] = ["late", "unsorted"];
-
-/// An object in bronze, or an act, whose key begins with [`KEY_PREFIX`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BronzeObject {
-    /// Its key.
-    pub key: String,
-    /// When it was written, epoch milliseconds.
-    pub written_at_ms: i64,
-}
-
-/// Lists bronze (BronzeBucket: ListBucket).
-pub trait ListBronze {
-    /// Up to a page of objects under the prefix, behind the key `after`, in the order of their keys. Fewer than
-    /// [`PAGE`] are the last.
-    fn page(&self, prefix: &str, after: &str) -> impl Future<Output = Result<Vec<BronzeObject>, StoreError>> + Send;
-}
-
-/// Lists acts that were noted (ControlTable: Query on `ACTS#`).
-pub trait ListActs {
-    /// Up to a page of the acts noted in an hour such as `2026-03-02T14`, behind the act with the key `after`, by object id.
-    /// Fewer than [`PAGE`] are the last.
-    fn acts(&self, hour: &str, after: &str) -> impl Future<Output = Result<NotedActs, StoreError>> + Send;
-}
-
-/// A page of acts.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct NotedActs {
-    /// Those whose rows could be read; they alone fill the page.
-    pub acts: Vec<BronzeObject>,
-    /// Rows on the way to them that could not be read: nobody can tell which acts they are.
-    pub unreadable: u64,
-}
-
-impl NotedActs {
-    /// Takes one more row: the object id that it stands under, the act's key and when it was noted. Its id must follow from
-    /// its key, by which the next page is found.
-    pub fn take(&mut self, id: &str, key: Option<&str>, at: Option<&str>) {
-        let key = key.filter(|key| key.starts_with(KEY_PREFIX) && object_id("", key).to_hex() == id);
-        match key.zip(at.and_then(instant::parse)) {
-            Some((key, written_at_ms)) => self.acts.push(BronzeObject { key: key.to_owned(), written_at_ms }),
-            None => self.unreadable += 1,
-        }
-    }
-}
-
-/// Objects in one page: S3's most.
-pub const PAGE: usize = 1_000;
-
-/// An object's row, as far as it says whether the object is through.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Progress {
-    /// When it was first taken up, epoch milliseconds.
-    pub started_at_ms: Option<i64>,
-    /// When it was planned, if it is.
-    pub planned_at_ms: Option<i64>,
-    /// Entries planned.
-    pub planned: u64,
-    /// Entries committed.
-    pub committed: u64,
-    /// Chunks planned.
-    pub chunks: u64,
-    /// Ordinals of committed chunks.
-    pub done: BTreeSet<u32>,
-    /// Ordinals of chunks that were kept as poison.
-    pub poisoned: BTreeSet<u32>,
-    /// The last turn that was taken for it.
-    pub swept_at_ms: Option<i64>,
-    /// How many turns were taken.
-    pub turns: u32,
-}
-
-/// Reads rows and takes turns (ControlTable: BatchGetItem, UpdateItem on `OBJ#`).
-pub trait SweepRows {
-    /// The rows of these objects, in their order, read consistently.
-    fn progress(&self, objects: &[ObjectId]) -> impl Future<Output = Result<Vec<Option<Progress>>, StoreError>> + Send;
-
-    /// Takes the object's next turn: notes `now_ms` and one turn more, if the row's last turn is still `before`'s.
-    /// `false`: somebody else took it.
-    fn take_turn(
-        &self,
-        object: ObjectId,
-        key: &str,
-        before: Option<i64>,
-        now_ms: i64,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-}
-
-/// Tells transform of an object as S3 does (BronzeQueue: SendMessage, GetQueueAttributes).
-pub trait NotifyBronze {
-    /// Messages that wait or are worked on.
-    fn backlog(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
-
-    /// Sends the [`notification`] that the object was created.
-    fn notify(&self, bucket: &str, key: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-/// Asks how many pointers wait (LedgerQueue: GetQueueAttributes).
-pub trait PointerBacklog {
-    /// Messages that wait or are worked on.
-    fn backlog(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
-}
 
 /// The message that S3 would have sent when the object was created, as far as anybody reads it: the key is encoded as HTML
 /// forms are, a space as `+`.
@@ -185,24 +83,13 @@ pub enum Verdict {
     Poisoned,
 }
 
-impl Progress {
-    /// Whether a chunk's pointer may still do something.
-    pub fn is_missing(&self, ordinal: u32) -> bool {
-        !self.done.contains(&ordinal) && !self.poisoned.contains(&ordinal)
-    }
-
-    fn is_poisoned(&self) -> bool {
-        !self.poisoned.is_empty() && self.done.union(&self.poisoned).count() as u64 >= self.chunks
-    }
-}
-
 /// What an object needs that was written long enough ago.
 pub fn judge(row: Option<&Progress>, now_ms: i64) -> Verdict {
     let Some(row) = row else { return Verdict::Notify };
     let recently = |at_ms: Option<i64>, pause_ms: i64| at_ms.is_some_and(|at_ms| now_ms - at_ms < pause_ms);
     let pause_ms = PATIENCE_MS << row.turns.saturating_sub(1).min(DOUBLINGS_MAX);
     let verdict = match row.planned_at_ms {
-        Some(_) if row.committed >= row.planned => return Verdict::Through,
+        Some(_) if row.committed >= row.counts.planned => return Verdict::Through,
         Some(_) if row.is_poisoned() => return Verdict::Poisoned,
         Some(_) => Verdict::Resend,
         None => Verdict::Notify,
@@ -345,7 +232,7 @@ impl Reconciling {
         let by_arrival = days(WINDOW_MS + WRITTEN_AFTER_MS);
         let by_arrival = by_arrival.flat_map(|at_ms| ARRIVALS.map(|family| prefix(family, at_ms)));
         let hours = self.looked_to_ms.div_euclid(HOUR_MS)..=began_ms.div_euclid(HOUR_MS);
-        let hours = hours.map(|hour| Place::Acts(instant::to_rfc3339(hour * HOUR_MS)[..ACT_HOUR_CHARS].to_owned()));
+        let hours = hours.map(|hour| Place::Acts(instant::to_rfc3339(hour * HOUR_MS)[..HOUR_CHARS].to_owned()));
         by_occurrence.chain(by_arrival).map(Place::Bronze).chain(hours).collect()
     }
 }
@@ -367,10 +254,7 @@ pub(crate) fn prefix(family: &str, at_ms: i64) -> String {
 
 /// The object id behind a key: an act's, or that of an object in the bronze bucket.
 pub fn object_id(bronze_bucket: &str, key: &str) -> ObjectId {
-    match key.strip_prefix(KEY_PREFIX) {
-        Some(purpose) => ObjectId::of_act(purpose),
-        None => ObjectId::of(bronze_bucket, key),
-    }
+    act_note::object_of(key).unwrap_or_else(|| ObjectId::of(bronze_bucket, key))
 }
 
 #[cfg(test)]

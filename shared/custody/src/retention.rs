@@ -12,61 +12,21 @@
 //! Invariant: nothing here shortens. The decisions are pure; who may extend or delete is said by the ports.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 
 use ledgerline_event::instant;
 use ledgerline_ledger::entry::{Entry, Field};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::{Lock, LockMode};
-use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::segment::SegmentName;
-use ledgerline_ledger::store::StoreError;
+use ledgerline_store::segment::{Protection, SegmentVersion};
 
 use crate::access::{Found, split_record};
 use crate::acts::{Act, ActKind, record_of_log};
-use crate::sealing::{SegmentVersion, Trigger};
+use crate::sealing::Trigger;
 
 /// How long after its end a segment stays: clocks differ, and an operator may still want to place a hold.
 pub const GRACE_MS: i64 = DAY_MS;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-
-/// What protects a version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Protection {
-    /// Its lock, over or not.
-    pub lock: Option<Lock>,
-    /// Whether a legal hold lies on it.
-    pub legal_hold: bool,
-}
-
-/// Looks at a version's protection (LedgerBucket: GetObjectVersion, GetObjectRetention, GetObjectLegalHold).
-pub trait InspectVersion {
-    /// Its protection; `None` if the version is gone.
-    fn protection(
-        &self,
-        key: &str,
-        version_id: &str,
-    ) -> impl Future<Output = Result<Option<Protection>, StoreError>> + Send;
-}
-
-/// Makes locks longer (LedgerBucket: PutObjectRetention).
-pub trait LengthenLock {
-    /// Locks a version until later or more strongly; it cannot make a lock weaker.
-    fn lengthen(&self, key: &str, version_id: &str, lock: &Lock)
-    -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-/// Deletes expired segments (LedgerBucket: DeleteObjectVersion on `segment/`).
-pub trait DeleteExpired {
-    /// Deletes one version, for good. `Denied`: it is locked or held after all.
-    fn delete(&self, key: &str, version_id: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-/// Removes the postings of deleted segments (IndexTable: BatchWriteItem).
-pub trait ForgetPostings {
-    /// Removes these rows; repeating it changes nothing.
-    fn forget(&self, postings: &[Posting]) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
 
 /// Whether a version's class days, as far as its age alone says, are over.
 pub fn is_old_enough(version: &SegmentVersion, days: u64, now_ms: i64) -> bool {

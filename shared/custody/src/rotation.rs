@@ -12,27 +12,19 @@ use ledgerline_ledger::checkpoint::{Checkpoint, UnverifiedCheckpoint};
 use ledgerline_ledger::entry::Entry;
 use ledgerline_ledger::head::{Head, HeadError};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{AllowKeys, Checkpoints, ReadHead, ReadSegment, Tiles};
 use ledgerline_ledger::proof::{prove_inclusion, tiles_for_inclusion, verify_inclusion};
 use ledgerline_ledger::segment::read_member;
 use ledgerline_ledger::signing::{KeyError, VerifyingKey, VerifyingKeys};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::tree::{Hash, leaf_hash};
 use ledgerline_ledger::verify::KEY_FIELD;
+use ledgerline_store::checkpoint::Checkpoints;
+use ledgerline_store::head::Heads;
+use ledgerline_store::ledger::LedgerStores;
+use ledgerline_store::tile::Tiles;
 
-use crate::access::{ReadPostings, corrupt};
+use crate::access::corrupt;
 use crate::acts::{ActKind, record_of_log};
-
-/// Where a rotation looks, and the one place where it writes.
-#[derive(Debug)]
-pub struct Stores<'a, C, L, I> {
-    /// Heads, and who may sign.
-    pub control: &'a C,
-    /// Segments, tiles, checkpoints.
-    pub ledger: &'a L,
-    /// Postings.
-    pub index: &'a I,
-}
 
 /// How far a key has come in a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,22 +93,17 @@ impl RotationError {
 ///
 /// # Errors
 /// What keeps the key from coming further.
-pub async fn advance<C, L, I>(
-    stores: &Stores<'_, C, L, I>,
+pub async fn advance(
+    stores: &LedgerStores,
     log: &LogId,
     new: &VerifyingKey,
     known: &[VerifyingKey],
-) -> Result<Step, RotationError>
-where
-    C: ReadHead + AllowKeys,
-    L: ReadSegment + Tiles + Checkpoints,
-    I: ReadPostings,
-{
-    let Some(stored) = stores.control.head(log).await? else { return Ok(Step::NotInTheLog) };
+) -> Result<Step, RotationError> {
+    let Some(stored) = stores.heads.head(log).await? else { return Ok(Step::NotInTheLog) };
     let head = stored.verify(log)?;
     let vkey = new.vkey();
     if let Some(place) = head.signing_keys().iter().position(|key| *key == vkey) {
-        withdraw(stores.control, log, head.signing_keys(), place + 1).await?;
+        withdraw(&stores.heads, log, head.signing_keys(), place + 1).await?;
         return Ok(Step::Allowed);
     }
     let Some(announced) = announced(stores, log, &vkey, head.signing_keys()).await? else {
@@ -129,14 +116,14 @@ where
     if signed <= entry {
         return Ok(Step::NotSigned { entry, signed });
     }
-    let checkpoint = signed_by(stores.ledger, log, signed, known).await?;
+    let checkpoint = signed_by(&stores.checkpoints, log, signed, known).await?;
     let checkpoint = checkpoint.ok_or(RotationError::NotByKnownKey { size: signed })?;
-    if !covers(stores.ledger, log, &checkpoint, entry, &announced.leaf).await? {
+    if !covers(&stores.tiles, log, &checkpoint, entry, &announced.leaf).await? {
         return Err(RotationError::NotInTheTree { entry });
     }
     // A crash before this update leaves the key announced; the next call comes here again.
     let after = allowed_after(&head, &checkpoint, known, vkey);
-    stores.control.allow_signing_keys(log, head.signing_keys(), &after).await?;
+    stores.heads.allow_signing_keys(log, head.signing_keys(), &after).await?;
     Ok(Step::Allowed)
 }
 
@@ -144,12 +131,8 @@ where
 ///
 /// # Errors
 /// The head's.
-pub async fn later_keys<C: ReadHead>(
-    control: &C,
-    log: &LogId,
-    key: &VerifyingKey,
-) -> Result<Vec<String>, RotationError> {
-    let Some(stored) = control.head(log).await? else { return Ok(Vec::new()) };
+pub async fn later_keys(heads: &Heads, log: &LogId, key: &VerifyingKey) -> Result<Vec<String>, RotationError> {
+    let Some(stored) = heads.head(log).await? else { return Ok(Vec::new()) };
     let head = stored.verify(log)?;
     let vkey = key.vkey();
     Ok(head.signing_keys().iter().skip_while(|known| **known != vkey).skip(1).cloned().collect())
@@ -158,11 +141,11 @@ pub async fn later_keys<C: ReadHead>(
 /// Leaves the first `kept` keys of those that may sign. The others have signed nothing of this log, since a turn to sign drops
 /// all keys before the signer's: no checkpoint loses its key, and their announcements stay good. A turn that one of them takes
 /// first changes the list, and this fails with `Conflict`: whoever looks again finds the key retired.
-async fn withdraw<C: AllowKeys>(control: &C, log: &LogId, keys: &[String], kept: usize) -> Result<(), StoreError> {
+async fn withdraw(heads: &Heads, log: &LogId, keys: &[String], kept: usize) -> Result<(), StoreError> {
     if kept == keys.len() {
         return Ok(());
     }
-    control.allow_signing_keys(log, keys, &keys[..kept]).await
+    heads.allow_signing_keys(log, keys, &keys[..kept]).await
 }
 
 /// The keys that may sign, and the new one. A head that was written when there was no such list gets one that begins with
@@ -185,20 +168,19 @@ struct Announced {
 }
 
 /// Looks through the acts about the log, the newest first, until one announces the key.
-async fn announced<C, L: ReadSegment, I: ReadPostings>(
-    stores: &Stores<'_, C, L, I>,
+async fn announced(
+    stores: &LedgerStores,
     log: &LogId,
     vkey: &str,
     allowed: &[String],
 ) -> Result<Option<Announced>, RotationError> {
-    let mut postings = stores.index.postings(&record_of_log(log).key(log.org())).await?;
+    let mut postings = stores.postings.of(&record_of_log(log).key(log.org())).await?;
     postings.retain(|posting| posting.log == *log);
     postings.sort_by_key(|posting| posting.first);
     let mut later = None;
     for posting in postings.iter().rev() {
         for member in posting.members.iter().rev() {
-            let range =
-                stores.ledger.segment_range(&posting.segment, &posting.version_id, member.offset, member.length);
+            let range = stores.segments.read_range(&posting.segment, &posting.version_id, member.offset, member.length);
             let lines = read_member(&range.await?, member.first);
             let lines = lines.map_err(|error| corrupt("read an act of a log", error))?;
             for line in member.at.iter().rev().filter_map(|at| lines.get(*at as usize)) {
@@ -224,18 +206,18 @@ fn key_added(line: &str) -> Option<String> {
 }
 
 /// The archived checkpoint of a size, if one of these keys signed it.
-async fn signed_by<L: Checkpoints>(
-    ledger: &L,
+async fn signed_by(
+    checkpoints: &Checkpoints,
     log: &LogId,
     size: u64,
     known: &[VerifyingKey],
 ) -> Result<Option<Checkpoint>, RotationError> {
     let keys = VerifyingKeys::new(known.iter().cloned())?;
-    for archived in ledger.archived(log, size, MAX_VERSIONS).await? {
+    for archived in checkpoints.archived(log, size, MAX_VERSIONS).await? {
         if archived.size != size {
             break;
         }
-        let note = ledger.checkpoint(&archived).await?;
+        let note = checkpoints.read(&archived).await?;
         let checkpoint = UnverifiedCheckpoint::parse(&note).and_then(|note| note.verify(&keys));
         let is_of_log = |checkpoint: &Checkpoint| known.iter().any(|key| key.name() == checkpoint.origin());
         if let Some(checkpoint) = checkpoint.ok().filter(|one| one.size() == size && is_of_log(one)) {
@@ -246,8 +228,8 @@ async fn signed_by<L: Checkpoints>(
 }
 
 /// Whether the checkpoint's tree has this leaf at this place, by its tiles.
-async fn covers<L: Tiles>(
-    ledger: &L,
+async fn covers(
+    tiles_of: &Tiles,
     log: &LogId,
     checkpoint: &Checkpoint,
     entry: u64,
@@ -258,8 +240,8 @@ async fn covers<L: Tiles>(
     for tile in tiles_for_inclusion(entry, size).unwrap_or_default() {
         // A partial tile goes once its full one is there.
         for tile in [tile, tile.full()] {
-            if let Some(bytes) = ledger.tile(&tile.key(log)).await? {
-                tiles.insert(tile, bytes);
+            if let Some(bytes) = tiles_of.tile(&tile.key(log)).await? {
+                tiles.insert(tile, bytes.to_vec());
                 break;
             }
         }

@@ -21,14 +21,12 @@
 //! another seal. Left out: entities, which are never complete.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 
 use ledgerline_event::catalogue::built_in;
 use ledgerline_ledger::entry::{Entry, EntryError, Field, Record};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
 use ledgerline_ledger::segment::Segment;
-use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::tree::Hash;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -48,40 +46,6 @@ pub const OPEN_MAX: usize = 500_000;
 /// Four times what [`OPEN_MAX`] records take.
 const STATE_TEXT_MAX_BYTES: usize = 256 * 1024 * 1024;
 const VERSION: u32 = 1;
-
-/// One version of an object below a log's `segment/`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SegmentVersion {
-    /// Its key.
-    pub key: String,
-    /// Its version.
-    pub version_id: String,
-    /// When it was written, epoch milliseconds.
-    pub written_at_ms: i64,
-}
-
-/// Finds a log's segments (LedgerBucket: ListBucketVersions).
-pub trait ListSegments {
-    /// Versions of segments whose first index is at least `first`, by name, at most `limit` of them. Delete markers are
-    /// left out and hide nothing.
-    fn segments_from(
-        &self,
-        log: &LogId,
-        first: u64,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<SegmentVersion>, StoreError>> + Send;
-}
-
-/// Tells a committed segment from an orphan (IndexTable: GetItem).
-pub trait FindCommitted {
-    /// Key and version of the committed segment that begins at `first`, if `record` has an entry in it.
-    fn committed(
-        &self,
-        log: &LogId,
-        first: u64,
-        record: &str,
-    ) -> impl Future<Output = Result<Option<(String, String)>, StoreError>> + Send;
-}
 
 /// Why an interaction is sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,93 +8,7 @@
 //! The decisions are [`plan_links`] and [`count_links`], pure functions of what was read. Left out: persons, joining,
 //! erasure, and which identifiers of an event are the customer's (the adapters say that).
 
-use std::future::Future;
-
-use ledgerline_ledger::store::StoreError;
-
-/// Links written by one transaction. It may hold 100 items: 90 links, the identifier row, the state row, and slack.
-pub const LINKS_PER_WRITE: usize = 90;
-
-/// The generation of a subject that was never erased.
-pub const FIRST_GENERATION: u64 = 1;
-
-/// Who an identifier names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SubjectRef {
-    /// `s_` and 32 random hex digits.
-    pub subject_id: String,
-    /// `c_` and 32 random hex digits: the subject's name in silver, never the pseudonym that finds it.
-    pub customer_ref: String,
-}
-
-impl SubjectRef {
-    /// Names a new subject from random bytes.
-    pub fn from_random(random: [u8; 32]) -> Self {
-        let (subject, customer) = random.split_at(16);
-        Self { subject_id: format!("s_{}", hex(subject)), customer_ref: format!("c_{}", hex(customer)) }
-    }
-}
-
-/// A subject's state row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SubjectState {
-    /// Whether links may be written: the row's state is `active`.
-    pub active: bool,
-    /// Counts the subject's lives; a write names the one that it read.
-    pub generation: u64,
-    /// How many links the subject has.
-    pub links: u64,
-    /// Since when it is marked as shared (RFC 3339), if it is.
-    pub shared_at: Option<String>,
-    /// Events may have been left unlinked, since it is shared or was: what is linked is not all.
-    pub missed: bool,
-    /// The last day on which it got new links.
-    pub day: Option<Day>,
-    /// The identifier's pseudonym that it was made under.
-    pub pseudonym: Option<String>,
-}
-
-/// The new links that a subject got on one day.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Day {
-    /// `yyyy-mm-dd`, UTC.
-    pub date: String,
-    /// How many.
-    pub links: u64,
-}
-
-impl SubjectState {
-    /// The state of a subject that is about to be made.
-    pub const NEW: Self = Self {
-        active: true,
-        generation: FIRST_GENERATION,
-        links: 0,
-        shared_at: None,
-        missed: false,
-        day: None,
-        pseudonym: None,
-    };
-
-    /// Whether its identifier names no person: it is marked, or has as many links as a subject may have.
-    pub fn is_shared(&self, cap: u64) -> bool {
-        self.shared_at.is_some() || self.links >= cap
-    }
-
-    /// How many more links it may get; none if it is shared.
-    pub fn room(&self, cap: u64) -> u64 {
-        if self.is_shared(cap) { 0 } else { cap - self.links }
-    }
-
-    /// Whether interactions may have been left unlinked.
-    pub fn is_limited(&self, cap: u64) -> bool {
-        self.missed || self.is_shared(cap)
-    }
-
-    /// The new links of a day so far.
-    pub fn links_of(&self, date: &str) -> u64 {
-        self.day.as_ref().filter(|day| day.date == date).map_or(0, |day| day.links)
-    }
-}
+use ledgerline_store::subject::{DayCount, Growth, LINKS_PER_WRITE, Link, LinkWrite, Span, SubjectState, date_of};
 
 /// What a subject's links are measured by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,25 +20,6 @@ pub struct Limits {
     pub busy: u64,
 }
 
-/// A link as stored: the subject takes part in the record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// The entries behind the link. `None` while only filtered lines name the subject in the record: erasure finds
-    /// those lines by the link, and no entry comes of them.
-    pub span: Option<Span>,
-}
-
-/// The entries of a record that name a subject. Times are RFC 3339 UTC with three decimals, so that they order as text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Span {
-    /// The log that keeps the record's entries.
-    pub log: String,
-    /// Earliest occurrence seen.
-    pub first: String,
-    /// Latest occurrence seen.
-    pub last: String,
-}
-
 /// A link that an object's events ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedLink {
@@ -134,102 +29,6 @@ pub struct WantedLink {
     pub link: Link,
     /// Only a link that is there may cover it: a deletion names its customer and must make neither subject nor link.
     pub only_widen: bool,
-}
-
-/// One link inside a write.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LinkWrite {
-    /// `<org>/<record>`.
-    pub record: String,
-    /// The link as it will be.
-    pub link: Link,
-    /// The link as it was read, which must still stand; `None` for a link that must not exist yet.
-    pub replaces: Option<Link>,
-}
-
-/// One conditional transaction on the keys table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SubjectWrite<'a> {
-    /// A new subject with its first links: fails with `Conflict` if the identifier has one by now.
-    Create {
-        /// The identifier's pseudonym.
-        pseudonym: &'a str,
-        /// The new subject's names.
-        subject: SubjectRef,
-        /// RFC 3339; its date is the day that the links are counted into.
-        created_at: String,
-        /// Whether the links fill the subject to the cap.
-        fills: bool,
-        /// At most [`LINKS_PER_WRITE`], all new.
-        links: Vec<LinkWrite>,
-    },
-    /// Links of a subject that exists: fails with `Conflict` unless it is active, in this generation, not marked as
-    /// shared, with room left, and each link stands as it was read.
-    Link {
-        /// The subject.
-        subject_id: &'a str,
-        /// The generation that was read.
-        generation: u64,
-        /// The largest number of links that the subject may have before this write.
-        links_at_most: u64,
-        /// How the new links are counted; `None` if there is none among `links`.
-        growth: Option<Growth>,
-        /// At most [`LINKS_PER_WRITE`], at least one.
-        links: Vec<LinkWrite>,
-    },
-}
-
-/// How a subject's row counts the new links of a write.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Growth {
-    /// How many, at least one.
-    pub new: u64,
-    /// Whether they fill the subject to the cap: from then on events are left unlinked.
-    pub fills: bool,
-    /// The day that they are counted into.
-    pub day: DayCount,
-}
-
-/// How new links are counted into their day. A count is only added to under the condition that it is as it was taken to
-/// be, so that no update is lost and the day's busy line is told once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DayCount {
-    /// The first links of a day.
-    First {
-        /// `yyyy-mm-dd`.
-        date: String,
-        /// The day that the row has, and must still have.
-        before: Option<String>,
-    },
-    /// More links of the day that the row has, and must still have.
-    More {
-        /// `yyyy-mm-dd`.
-        date: String,
-        /// The largest count that the day may have before this write; any, once the subject is busy.
-        at_most: Option<u64>,
-    },
-}
-
-/// States of subjects and links of theirs, each in the order asked; `None` where there is none.
-pub type StatesAndLinks = (Vec<Option<SubjectState>>, Vec<Option<Link>>);
-
-/// Finds subjects and writes their links.
-pub trait Subjects {
-    /// Whom these pseudonyms name, in their order.
-    fn identifiers(
-        &self,
-        pseudonyms: &[&str],
-    ) -> impl Future<Output = Result<Vec<Option<SubjectRef>>, StoreError>> + Send;
-
-    /// The states of `subjects`, and of each `(subject id, record)` the link, both in the order asked.
-    fn read(
-        &self,
-        subjects: &[&str],
-        links: &[(&str, &str)],
-    ) -> impl Future<Output = Result<StatesAndLinks, StoreError>> + Send;
-
-    /// Carries out one write, all of it or nothing.
-    fn write(&self, write: &SubjectWrite<'_>) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// What to do about the links that a subject should have.
@@ -327,11 +126,6 @@ pub fn count_links(state: &SubjectState, limits: Limits, now: &str, new: u64) ->
     Count { links_at_most, growth: Some(Growth { new, fills, day }), busy }
 }
 
-/// The date of an RFC 3339 time in UTC.
-pub fn date_of(time: &str) -> &str {
-    time.get(..10).unwrap_or(time)
-}
-
 /// The span that covers both, or `None` if `have` covers `want` already. The log never changes: a record is pinned.
 fn widened(have: Option<&Span>, want: Option<&Span>) -> Option<Span> {
     let want = want?;
@@ -344,10 +138,6 @@ fn widened(have: Option<&Span>, want: Option<&Span>) -> Option<Span> {
         first: have.first.as_str().min(&want.first).to_owned(),
         last: have.last.as_str().max(&want.last).to_owned(),
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -3,43 +3,9 @@
 //! Invariant: a log is remembered at a size only when everything up to it was found good; after a finding the memory
 //! stays where it was, so that the next run looks at the same entries again and the alarm does not go away by itself.
 
-use std::future::Future;
-
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::verify::{LogReport, Report};
-
-/// A log as the last good run left it. Row `WATCH#<log>`, `WATCH` of the control table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Watched {
-    /// Entries that were verified.
-    pub size: u64,
-    /// The signed checkpoint that the next run begins at, as it was stored.
-    pub checkpoint: Option<String>,
-    /// The verification keys that counted for the log then: what the next run trusts, and nothing besides. Never empty.
-    pub keys: Vec<String>,
-    /// When this was found, in epoch milliseconds.
-    pub verified_at_ms: i64,
-    /// When a source's entry was last seen to have come, in epoch milliseconds. The ledger's own acts are no sign of life.
-    pub grew_at_ms: i64,
-    /// When the log was last found good by a look at all of it, in epoch milliseconds.
-    pub whole_at_ms: Option<i64>,
-    /// When a run last came to the log and did not find it good to its end, in epoch milliseconds: the others go first.
-    pub tried_at_ms: Option<i64>,
-}
-
-/// Keeps [`Watched`] per log.
-pub trait WatchLogs {
-    /// What the last good run left; `None` before the first.
-    fn watched(&self, log: &LogId) -> impl Future<Output = Result<Option<Watched>, StoreError>> + Send;
-    /// Replaces `before`. `Conflict`: another run did so meanwhile, and its word stands.
-    fn remember(
-        &self,
-        log: &LogId,
-        before: Option<&Watched>,
-        now: &Watched,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
+use ledgerline_store::watch::Watched;
 
 /// What a run saw of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use flate2::{Compression, GzBuilder};
 use ledgerline_ledger::entry::MAX_LINE_BYTES;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member::{self, MAX_LINES, MAX_TEXT_BYTES, MemberError};
+use ledgerline_ledger::store::{Failure, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ObjectId;
@@ -426,6 +427,14 @@ const MAX_HEADER_LINE_BYTES: usize = 32 * 1024 * 1024;
 
 /// Text that gzip could not shrink, stored as it is with 5 bytes for every 64 KiB of it: 1 MiB is ample.
 const MAX_MEMBER_BYTES: u64 = MAX_TEXT_BYTES as u64 + 1024 * 1024;
+
+impl From<PlanError> for StoreError {
+    /// A plan or chunk that is not one was changed or cut after it was written.
+    fn from(error: PlanError) -> Self {
+        let what = error.to_string();
+        Self::Corrupt(Failure::caused_by(what, error))
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -14,13 +14,9 @@ use ledgerline_ledger::tree::{Edge, Hash};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::Erasure;
 use crate::table::{
     Change, Condition, Key, Path, Query, Returning, Row, Table, Value, Write, corrupt, read_row, to_row,
 };
-
-/// What an erasure does to these rows.
-pub const ERASURE: Erasure = Erasure::HoldsNoPerson;
 
 /// The key of a log's head.
 pub fn head_key(log: &LogId) -> Key {

@@ -7,17 +7,30 @@
 pub mod act_note;
 pub mod bronze_object;
 pub mod bucket;
+pub mod checkpoint;
 pub mod claim;
 pub mod data_key;
+pub mod delivery;
+pub mod error_object;
 pub mod head;
 pub mod hold;
+pub mod ledger;
 pub mod object_row;
 pub mod own;
+pub mod plan;
 pub mod planned;
+pub mod poison;
 pub mod posting;
+pub mod quarantine;
+pub mod queue;
 pub mod record;
+pub mod segment;
+pub mod signer;
+pub mod silver;
 pub mod subject;
+pub mod sweep_state;
 pub mod table;
+pub mod tile;
 pub mod watch;
 
 /// What an erasure does to a family. Every family says it, in its constant `ERASURE`.

@@ -68,6 +68,19 @@ pub struct Progress {
     pub key: Option<String>,
 }
 
+impl Progress {
+    /// Whether a chunk's pointer may still do something.
+    pub fn is_missing(&self, ordinal: u32) -> bool {
+        !self.done.contains(&ordinal) && !self.poisoned.contains_key(&ordinal)
+    }
+
+    /// Whether what is not committed of the object was kept as poison.
+    pub fn is_poisoned(&self) -> bool {
+        let kept = self.poisoned.keys().filter(|ordinal| !self.done.contains(ordinal));
+        !self.poisoned.is_empty() && (self.done.len() + kept.count()) as u64 >= self.chunks
+    }
+}
+
 /// The rows of all objects.
 #[derive(Clone, Debug)]
 pub struct ObjectRows {

@@ -6,11 +6,11 @@
 use ledgerline_ledger::checkpoint::{CheckpointBody, UnverifiedCheckpoint};
 use ledgerline_ledger::head::{Head, SigningTurn};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{Checkpoints as _, Put, Sign as _, SigningTurns as _};
 use ledgerline_ledger::signing::{KeyKind, VerifyingKey, VerifyingKeys};
 use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_store::segment::Put;
 
-use super::{ArchiveError, Checkpointed, LogError, Ports, Publication, SigningError, unless_conflict};
+use super::{ArchiveError, Checkpointed, LogError, Publication, SigningError, unless_conflict};
 
 /// What the archive says of a tree.
 enum Archive {
@@ -29,7 +29,7 @@ struct SignedNote {
     is_new: bool,
 }
 
-impl<P: Ports> Publication<'_, P> {
+impl Publication<'_> {
     /// Compares a head with its archive. A head that was restored to an earlier day, or rolled back and forked, is found
     /// out here, before anything is appended to it.
     pub(super) async fn look_into_archive(&self, log: &LogId, head: &Head) -> Result<(), LogError> {
@@ -41,7 +41,7 @@ impl<P: Ports> Publication<'_, P> {
         let stopped = |error| LogError::Archive { log: log.clone(), error };
         let mut archive = Archive::Behind;
         // Every version of the head's own size, and one beyond it, if there is any.
-        for archived in self.ports.ledger().archived(log, size, MAX_VERSIONS).await? {
+        for archived in self.stores.checkpoints.archived(log, size, MAX_VERSIONS).await? {
             if archived.size > size {
                 // Another writer may have committed and signed since the head was loaded: what the head says now, after
                 // the list, decides.
@@ -51,12 +51,12 @@ impl<P: Ports> Publication<'_, P> {
                     false => Ok(Archive::Ahead),
                 };
             }
-            let note = self.ports.ledger().checkpoint(&archived).await?;
+            let note = self.stores.checkpoints.read(&archived).await?;
             // Whoever signed it: whose checkpoint it is, of what size and root, is its text, which is always written alike.
             if !note.starts_with(format!("{}\n", self.body(log, head)?.text()).as_bytes()) {
                 return Err(stopped(ArchiveError::OtherTree { size }));
             }
-            archive = Archive::Has(note);
+            archive = Archive::Has(note.to_vec());
         }
         Ok(archive)
     }
@@ -72,7 +72,7 @@ impl<P: Ports> Publication<'_, P> {
         };
         // A crash after this turn was taken signs nothing for ten seconds; then the turn is anybody's again. Keys before
         // this one are retired with it: whoever still has one, or a head from before, does not meet the condition.
-        match self.ports.control().take_signing_turn(log, &turn).await {
+        match self.stores.heads.take_signing_turn(log, &turn).await {
             Ok(()) => {}
             Err(StoreError::Conflict(_)) => return Ok(Checkpointed::ByAnother),
             Err(error) => return Err(error.into()),
@@ -89,13 +89,15 @@ impl<P: Ports> Publication<'_, P> {
             },
         };
         let lock = self.settings.locks.lock(log, now_ms);
-        if note.is_new && self.ports.ledger().put_archived(log, head.size(), &note.bytes, &lock).await? == Put::Exists {
+        if note.is_new
+            && self.stores.checkpoints.put_archived(log, head.size(), &note.bytes, &lock).await? == Put::Exists
+        {
             // A turn that took longer than ten seconds met the next one: that one goes on.
             return Ok(Checkpointed::ByAnother);
         }
         // A crash before the live checkpoint, or before the mark, is repaired by the next turn as above.
         self.put_live(log, head, &note.bytes, key).await?;
-        unless_conflict(self.ports.control().mark_signed(log, head.size()).await)?;
+        unless_conflict(self.stores.heads.mark_signed(log, head.size()).await)?;
         tracing::info!(%log, size = head.size(), "checkpoint");
         Ok(Checkpointed::Signed)
     }
@@ -107,7 +109,7 @@ impl<P: Ports> Publication<'_, P> {
 
     /// The key, and the turn that it may ask for.
     async fn turn(&self, log: &LogId, head: &Head, now_ms: u64) -> Result<(VerifyingKey, SigningTurn), SigningError> {
-        let public_key = self.ports.signer().public_key().await?;
+        let public_key = self.signer.public_key().await?;
         let key = VerifyingKey::new(&self.settings.origin(log), KeyKind::Log, &public_key);
         let key = key.map_err(|error| corrupt(format!("name the key of {log}"), error))?;
         let Some(turn) = head.turn(&key.vkey(), now_ms) else {
@@ -123,7 +125,7 @@ impl<P: Ports> Publication<'_, P> {
     /// The head's checkpoint by this key. Whatever fails here is the key's doing.
     async fn sign(&self, log: &LogId, head: &Head, key: &VerifyingKey) -> Result<Vec<u8>, StoreError> {
         let body = self.body(log, head)?;
-        let signature = self.ports.signer().sign(body.text().as_bytes()).await?;
+        let signature = self.signer.sign(body.text().as_bytes()).await?;
         let signed = body.signed(key, &signature);
         signed.map(|signed| signed.note()).map_err(|error| corrupt(format!("sign {log}"), error))
     }
@@ -131,7 +133,7 @@ impl<P: Ports> Publication<'_, P> {
     /// Makes a note the live one, unless that is of a larger tree already. What lies there and is no checkpoint by a key
     /// that may sign (it carries no lock: anybody could have put it) gives way.
     async fn put_live(&self, log: &LogId, head: &Head, note: &[u8], key: VerifyingKey) -> Result<(), LogError> {
-        let there = self.ports.ledger().live(log).await?;
+        let there = self.stores.checkpoints.live(log).await?;
         if there.as_ref().is_some_and(|(there, _)| there == note) {
             return Ok(());
         }
@@ -147,7 +149,7 @@ impl<P: Ports> Publication<'_, P> {
         }
         let replaces = there.as_ref().map(|(_, tag)| tag.as_str());
         // A conflict is another writer with another note; the next turn looks again.
-        Ok(self.ports.ledger().put_live(log, note, replaces).await?)
+        Ok(self.stores.checkpoints.put_live(log, note, replaces).await?)
     }
 }
 

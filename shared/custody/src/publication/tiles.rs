@@ -5,26 +5,27 @@
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_ledger::head::{Head, SegmentRef};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{Lock, Put, ReadSegment as _, Tiles as _};
+use ledgerline_ledger::ports::Lock;
 use ledgerline_ledger::publish::{PublishError, plan_publication, tiles_needed};
 use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::tile;
 use ledgerline_ledger::tree::Hash;
+use ledgerline_store::segment::Put;
 
-use super::{EvidenceError, LogError, PARALLEL, Ports, Publication};
+use super::{EvidenceError, LogError, PARALLEL, Publication};
 
-impl<P: Ports> Publication<'_, P> {
+impl Publication<'_> {
     /// Puts the tiles from what is published to the head's size; returns the keys of partial tiles that they replace.
     pub(super) async fn put_tiles(&self, log: &LogId, head: &Head, now_ms: u64) -> Result<Vec<String>, LogError> {
-        let (ledger, lock) = (self.ports.ledger(), self.settings.locks.lock(log, now_ms));
+        let (tiles, lock) = (&self.stores.tiles, self.settings.locks.lock(log, now_ms));
         let unpublishable = |error| match error {
             PublishError::Missing(tile) => evidence(&tile.key(log), EvidenceError::TileMissing),
             error => evidence(&tile::folder(log), error.into()),
         };
         let mut built_on = Vec::new();
         for tile in tiles_needed(head.published()).map_err(unpublishable)? {
-            if let Some(bytes) = ledger.tile(&tile.key(log)).await? {
-                built_on.push((tile, bytes));
+            if let Some(bytes) = tiles.tile(&tile.key(log)).await? {
+                built_on.push((tile, bytes.to_vec()));
             }
         }
         let mut leaves = Vec::new();
@@ -46,20 +47,20 @@ impl<P: Ports> Publication<'_, P> {
         if let Some(leaves) = self.memory.leaves(segment) {
             return Ok(leaves);
         }
-        let bytes = self.ports.ledger().segment(&segment.key, &segment.version_id).await?;
+        let bytes = self.stores.segments.read(&segment.key, &segment.version_id).await?;
         let read = Segment::read(&segment.key, &bytes).map_err(|error| evidence(&segment.key, error.into()))?;
         Ok(read.leaves().collect())
     }
 
     async fn put_tile(&self, key: String, bytes: Vec<u8>, full: bool, lock: Lock) -> Result<(), LogError> {
-        let ledger = self.ports.ledger();
+        let tiles = &self.stores.tiles;
         if !full {
-            return Ok(ledger.put_partial_tile(&key, &bytes).await?);
+            return Ok(tiles.put_partial(&key, &bytes).await?);
         }
-        match ledger.put_full_tile(&key, &bytes, &lock).await? {
+        match tiles.put_full(&key, &bytes, &lock).await? {
             Put::Written { .. } => Ok(()),
             // Put by a run that crashed before its mark, or by another writer.
-            Put::Exists if ledger.tile(&key).await?.is_some_and(|there| there == bytes) => Ok(()),
+            Put::Exists if tiles.tile(&key).await?.is_some_and(|there| there == bytes) => Ok(()),
             Put::Exists => Err(evidence(&key, EvidenceError::OtherBytes)),
         }
     }

@@ -4,12 +4,14 @@
 //! two of these steps is repaired by taking them again. Whoever writes plans takes them in this order: [`find`],
 //! [`keep`], [`carry_out`].
 
-use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_lake::ObjectId;
+use ledgerline_lake::plan::{HEADER_READ_BYTES, Header, Plan};
+use ledgerline_ledger::store::StoreError;
 
-use crate::ids::ObjectId;
 use crate::object_row::ObjectRows;
-use crate::plan::{HEADER_READ_BYTES, Header, Plan};
-use crate::ports::{PlanStore, Put, SendPointers};
+use crate::plan::{Plans, Put};
+use crate::queue::Pointers;
+use crate::table::corrupt;
 
 /// A plan that is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +26,7 @@ pub struct Kept {
 ///
 /// # Errors
 /// The store's, and `Corrupt` for a plan that is none.
-pub async fn find(plans: &impl PlanStore, object: ObjectId) -> Result<Option<Kept>, StoreError> {
+pub async fn find(plans: &Plans, object: ObjectId) -> Result<Option<Kept>, StoreError> {
     let Some(head) = plans.get_head(object, HEADER_READ_BYTES).await? else { return Ok(None) };
     let (header, header_bytes) = Header::read(&head)?;
     Ok(Some(Kept { header, header_bytes }))
@@ -35,14 +37,11 @@ pub async fn find(plans: &impl PlanStore, object: ObjectId) -> Result<Option<Kep
 ///
 /// # Errors
 /// The store's.
-pub async fn keep(plans: &impl PlanStore, plan: Plan) -> Result<Kept, StoreError> {
+pub async fn keep(plans: &Plans, plan: Plan) -> Result<Kept, StoreError> {
     let Plan { header, header_bytes, bytes } = plan;
     match plans.put_if_absent(header.object, bytes.into()).await? {
         Put::Created => Ok(Kept { header, header_bytes }),
-        Put::Exists => {
-            let unreadable = || StoreError::Corrupt(Failure::new("a plan that exists cannot be read"));
-            find(plans, header.object).await?.ok_or_else(unreadable)
-        }
+        Put::Exists => find(plans, header.object).await?.ok_or_else(|| corrupt("a plan that exists cannot be read")),
     }
 }
 
@@ -51,12 +50,7 @@ pub async fn keep(plans: &impl PlanStore, plan: Plan) -> Result<Kept, StoreError
 ///
 /// # Errors
 /// The stores'.
-pub async fn carry_out(
-    queue: &impl SendPointers,
-    rows: &impl ObjectRows,
-    plan: &Kept,
-    now: &str,
-) -> Result<(), StoreError> {
+pub async fn carry_out(queue: &Pointers, rows: &ObjectRows, plan: &Kept, now: &str) -> Result<(), StoreError> {
     queue.send(&plan.header.pointers(plan.header_bytes)).await?;
     rows.planned(&plan.header, now).await
 }
