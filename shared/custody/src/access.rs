@@ -336,7 +336,7 @@ const HEAD: &str = "head_contradicts_itself";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::subjects::Span;
+    use ledgerline_store::subject::Span;
 
     fn link(first: &str, last: &str) -> Link {
         Link { span: Some(Span { log: "acme/interaction/1/0".into(), first: first.into(), last: last.into() }) }

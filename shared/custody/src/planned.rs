@@ -165,7 +165,7 @@ impl Planning {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reconciliation::PAGE;
+    use ledgerline_store::bronze_object::PAGE;
     use proptest::prelude::*;
 
     /// 2026-03-02T14:00:00Z.
@@ -311,14 +311,6 @@ mod tests {
         ];
         for (through_ms, to_ms, behind) in cases {
             assert_eq!(is_behind(through_ms, NOW_MS, &until(to_ms)), behind, "{through_ms:?} {to_ms:?}");
-        }
-    }
-
-    #[test]
-    fn a_rows_moment_is_read_as_it_is_written_and_nothing_else_is() {
-        assert_eq!(read_through(Some(&instant::to_rfc3339(NOW_MS + 7))).unwrap(), NOW_MS + 7);
-        for text in [None, Some(""), Some("yesterday")] {
-            assert!(matches!(read_through(text), Err(StoreError::Corrupt(_))), "{text:?}");
         }
     }
 

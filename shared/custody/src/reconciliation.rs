@@ -260,8 +260,13 @@ pub fn object_id(bronze_bucket: &str, key: &str) -> ObjectId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ledgerline_lake::plan::Counts;
 
     const NOW_MS: i64 = 1_772_460_000_000;
+
+    fn of(planned: u64) -> Counts {
+        Counts { planned, ..Counts::default() }
+    }
 
     fn row() -> Progress {
         Progress { started_at_ms: Some(NOW_MS - WINDOW_MS), ..Progress::default() }
@@ -270,7 +275,7 @@ mod tests {
     fn planned() -> Progress {
         Progress {
             planned_at_ms: Some(NOW_MS - PATIENCE_MS),
-            planned: 3,
+            counts: of(3),
             committed: 2,
             chunks: 2,
             done: [0].into(),
@@ -286,14 +291,14 @@ mod tests {
             (Some(Progress { started_at_ms: Some(NOW_MS - PATIENCE_MS + 1), ..row() }), Verdict::Wait),
             (Some(Progress { started_at_ms: None, ..row() }), Verdict::Notify),
             (Some(planned()), Verdict::Resend),
-            (Some(Progress { poisoned: [1].into(), ..planned() }), Verdict::Poisoned),
-            (Some(Progress { poisoned: [1].into(), chunks: 3, ..planned() }), Verdict::Resend),
-            (Some(Progress { poisoned: [0].into(), ..planned() }), Verdict::Resend),
+            (Some(Progress { poisoned: [(1, 1)].into(), ..planned() }), Verdict::Poisoned),
+            (Some(Progress { poisoned: [(1, 1)].into(), chunks: 3, ..planned() }), Verdict::Resend),
+            (Some(Progress { poisoned: [(0, 1)].into(), ..planned() }), Verdict::Resend),
             (Some(Progress { planned_at_ms: Some(NOW_MS - 1), ..planned() }), Verdict::Wait),
             (Some(Progress { committed: 3, planned_at_ms: Some(NOW_MS), ..planned() }), Verdict::Through),
-            (Some(Progress { planned: 0, committed: 0, ..planned() }), Verdict::Through),
+            (Some(Progress { counts: of(0), committed: 0, ..planned() }), Verdict::Through),
             // audit-write came first, as it may: nothing is known of the plan yet.
-            (Some(Progress { planned_at_ms: None, planned: 0, ..planned() }), Verdict::Notify),
+            (Some(Progress { planned_at_ms: None, counts: of(0), ..planned() }), Verdict::Notify),
         ];
         for (row, verdict) in cases {
             assert_eq!(judge(row.as_ref(), NOW_MS), verdict, "{row:?}");
@@ -314,26 +319,6 @@ mod tests {
             at_ms = next;
         }
         assert_eq!(pauses, [30, 60, 120, 240, 480, 960, 960, 960]);
-    }
-
-    #[test]
-    fn an_acts_row_is_taken_only_as_it_is_written() {
-        let (key, at) = ("act/hold/1", "2026-03-02T14:00:00.000Z");
-        let id = object_id("", key).to_hex();
-        let mut noted = NotedActs::default();
-        noted.take(&id, Some(key), Some(at));
-        assert_eq!(noted.acts, [BronzeObject { key: key.to_owned(), written_at_ms: NOW_MS }]);
-        let bronze = "bronze/a";
-        for (id, key, at) in [
-            (id.as_str(), None, Some(at)),
-            (&id, Some(key), None),
-            (&id, Some(key), Some("yesterday")),
-            (&id, Some("act/hold/2"), Some(at)),
-            (&object_id("", bronze).to_hex(), Some(bronze), Some(at)),
-        ] {
-            noted.take(id, key, at);
-        }
-        assert_eq!((noted.acts.len(), noted.unreadable), (1, 5));
     }
 
     const LATE_AFTER_MS: i64 = 48 * HOUR_MS;

@@ -357,13 +357,4 @@ mod tests {
             prop_assert_eq!(filled, u64::from(last.links == limits.cap));
         }
     }
-
-    #[test]
-    fn a_subjects_two_names_share_no_bytes() {
-        let mut random = [7; 32];
-        random[16..].fill(9);
-        let subject = SubjectRef::from_random(random);
-        assert_eq!(subject.subject_id, format!("s_{}", "07".repeat(16)));
-        assert_eq!(subject.customer_ref, format!("c_{}", "09".repeat(16)));
-    }
 }

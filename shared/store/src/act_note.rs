@@ -130,6 +130,9 @@ mod tests {
             noted.take(&id, &row);
         }
         noted.take(&id, &Row::new());
-        assert_eq!((noted.acts.len(), noted.unreadable), (1, 4));
+        let mut bronze = row;
+        bronze.insert("key".to_owned(), "bronze/a".into_value());
+        noted.take(&ObjectId::of("", "bronze/a").to_hex(), &bronze);
+        assert_eq!((noted.acts.len(), noted.unreadable), (1, 5));
     }
 }

@@ -55,3 +55,18 @@ fn read(row: &Row) -> Result<i64, StoreError> {
 
 /// The moment, RFC 3339 with milliseconds.
 const THROUGH: &str = "through";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::IntoValue;
+
+    #[test]
+    fn a_rows_moment_is_read_as_it_is_written_and_nothing_else_is() {
+        let row = |text: &str| Row::from([("through".to_owned(), text.into_value())]);
+        assert_eq!(read(&row(&instant::to_rfc3339(1_772_460_000_007))).unwrap(), 1_772_460_000_007);
+        for row in [Row::new(), row(""), row("yesterday")] {
+            assert!(matches!(read(&row), Err(StoreError::Corrupt(_))), "{row:?}");
+        }
+    }
+}

@@ -114,7 +114,7 @@ impl Records {
         let query = Query::partition(partition(record)).beginning(BRONZE);
         let rows = self.table.query(&format!("read the bronze objects of {record}"), &query).await?;
         let read = |(sk, row): (String, Row)| {
-            let Lines { key, lines } = read_row("read a bronze row", row)?;
+            let (key, lines) = read_lines(row)?;
             let object = sk.strip_prefix(BRONZE).unwrap_or_default().to_owned();
             Ok(HoldingObject { object, key, lines })
         };
@@ -128,7 +128,19 @@ struct Lines {
     lines: u64,
 }
 
-fn read_pin(mut row: Row) -> Result<LogId, StoreError> {
+/// Key and number of lines in a bronze row.
+///
+/// # Errors
+/// `Corrupt` for a row of another form.
+pub fn read_lines(row: Row) -> Result<(String, u64), StoreError> {
+    read_row("read a bronze row", row).map(|Lines { key, lines }| (key, lines))
+}
+
+/// The log in a pin's row.
+///
+/// # Errors
+/// `Corrupt` if it names no log.
+pub fn read_pin(mut row: Row) -> Result<LogId, StoreError> {
     let what = "read a record's log";
     let Some(Value::S(log)) = row.remove(LOG) else { return Err(corrupt(what)) };
     LogId::parse(&log).map_err(|error| StoreError::Corrupt(Failure::caused_by(what, error)))

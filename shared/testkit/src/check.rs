@@ -13,15 +13,14 @@ use ledgerline_ledger::append::Marker;
 use ledgerline_ledger::entry::Line;
 use ledgerline_ledger::head::Head;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{Lock, ReadHead as _};
+use ledgerline_ledger::ports::Lock;
 use ledgerline_ledger::posting::{Posting, postings};
 use ledgerline_ledger::segment::{Segment, SegmentName};
 use ledgerline_ledger::tree::{Edge, leaf_hash};
 
 mod derived;
 
-use crate::fakes::control::FakeControl;
-use crate::fakes::index::FakeIndex;
+use crate::table::FakeTable;
 use crate::fakes::ledger::{FakeLedgerBucket, Version};
 use crate::fakes::objects::FakeBucket;
 
@@ -29,11 +28,11 @@ use crate::fakes::objects::FakeBucket;
 #[derive(Debug, Clone, Copy)]
 pub struct Stores<'a> {
     /// Heads, markers, counts.
-    pub control: &'a FakeControl,
+    pub control: &'a FakeTable,
     /// Segments.
     pub ledger: &'a FakeLedgerBucket,
     /// Postings.
-    pub index: &'a FakeIndex,
+    pub index: &'a FakeTable,
     /// Plans.
     pub staged: &'a FakeBucket,
     /// What every lock must cover.
@@ -69,7 +68,7 @@ pub struct Found {
 ///
 /// # Errors
 /// Every contradiction, in words.
-pub async fn check_everything(stores: &Stores<'_>) -> Result<Found, Vec<String>> {
+pub fn check_everything(stores: &Stores<'_>) -> Result<Found, Vec<String>> {
     let (lines, events) = (BTreeMap::new(), BTreeSet::new());
     let mut check = Check { stores, found: Found::default(), problems: Vec::new(), lines, events };
     let mut committed = BTreeSet::new();
@@ -77,7 +76,7 @@ pub async fn check_everything(stores: &Stores<'_>) -> Result<Found, Vec<String>>
     for log in stores.control.logs() {
         let log_markers = stores.control.all_markers(&log);
         committed.extend(log_markers.iter().map(|marker| marker.segment.clone()));
-        check.log(&log, &log_markers).await;
+        check.log(&log, &log_markers);
         markers.insert(log, log_markers);
     }
     check.plans(&markers);
@@ -98,8 +97,8 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    async fn log(&mut self, log: &LogId, markers: &[Marker]) {
-        let stored = self.stores.control.head(log).await.ok().flatten();
+    fn log(&mut self, log: &LogId, markers: &[Marker]) {
+        let stored = self.stores.control.stored_head(log);
         let head = match stored.map(|stored| stored.verify(log)) {
             Some(Ok(head)) => head,
             Some(Err(error)) => return self.problem(format!("{log}: {error}")),

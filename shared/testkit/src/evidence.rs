@@ -9,17 +9,15 @@ use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::verify::{Evidence, EvidenceFault, Given, HeadRow, ObjectVersion};
 
-use crate::fakes::control::FakeControl;
-use crate::fakes::index::FakeIndex;
+use crate::table::FakeTable;
 use crate::fakes::ledger::{FakeLedgerBucket, Version};
-use crate::fakes::postings::read_posting;
 
 /// The stores behind one ledger, for reading.
 #[derive(Clone, Debug)]
 pub struct FakeEvidence {
     ledger: FakeLedgerBucket,
-    control: FakeControl,
-    index: Option<FakeIndex>,
+    control: FakeTable,
+    index: Option<FakeTable>,
     watching: Arc<Mutex<Watching>>,
 }
 
@@ -32,7 +30,7 @@ struct Watching {
 
 impl FakeEvidence {
     /// Bucket, heads and postings.
-    pub fn new(ledger: &FakeLedgerBucket, control: &FakeControl, index: &FakeIndex) -> Self {
+    pub fn new(ledger: &FakeLedgerBucket, control: &FakeTable, index: &FakeTable) -> Self {
         let (ledger, control, index) = (ledger.clone(), control.clone(), Some(index.clone()));
         Self { ledger, control, index, watching: Arc::default() }
     }
@@ -119,9 +117,7 @@ impl Evidence for FakeEvidence {
     fn postings(&self, each: &mut dyn FnMut(Posting)) -> Result<Given, EvidenceFault> {
         self.answer()?;
         let Some(index) = &self.index else { return Ok(Given::NotPartOfIt) };
-        let postings: Vec<Posting> =
-            index.table.look(|rows| rows.iter().filter_map(|((pk, sk), item)| read_posting(pk, sk, item)).collect());
-        postings.into_iter().for_each(each);
+        index.postings().into_iter().for_each(each);
         Ok(Given::All)
     }
 }

@@ -12,3 +12,4 @@ pub mod faults;
 pub mod plans;
 mod rules;
 pub mod table;
+mod views;

@@ -10,10 +10,8 @@ use ledgerline_lake::{ObjectId, keys};
 use ledgerline_ledger::entry::{Entry, Line};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::RowAccessor as _;
-use serde_json::Value;
 
-use crate::fakes::index::FakeIndex;
-use crate::fakes::obj_rows::FakeObjectRows;
+use crate::table::FakeTable;
 use crate::fakes::objects::FakeBucket;
 use crate::fakes::queue::FakeQueue;
 
@@ -27,9 +25,9 @@ pub struct Stores<'a> {
     /// Plans.
     pub staged: &'a FakeBucket,
     /// Bronze objects' rows.
-    pub rows: &'a FakeObjectRows,
+    pub rows: &'a FakeTable,
     /// Claims, pins, bronze rows.
-    pub index: &'a FakeIndex,
+    pub index: &'a FakeTable,
     /// Pointers.
     pub queue: &'a FakeQueue,
 }
@@ -89,20 +87,9 @@ pub fn check_plans(stores: Stores<'_>, bucket: &str) -> Planned {
 }
 
 fn check_row(stores: Stores<'_>, header: &Header) {
-    let row = stores.rows.row(header.object).expect("a row");
-    let counts = header.counts;
-    let wanted = [
-        ("in", counts.input),
-        ("filtered", counts.filtered),
-        ("duplicate", counts.duplicate),
-        ("quarantined", counts.quarantined),
-        ("planned", counts.planned),
-        ("chunks", header.chunks.len() as u64),
-    ];
-    for (name, value) in wanted {
-        assert_eq!(row.get(name).and_then(Value::as_u64), Some(value), "{name} of {}", header.key);
-    }
-    assert_eq!(row["status"], "planned");
+    let row = stores.rows.progress(&header.object.to_hex());
+    assert_eq!((row.counts, row.chunks), (header.counts, header.chunks.len() as u64), "the row of {}", header.key);
+    assert!(row.planned_at_ms.is_some(), "{} is not planned", header.key);
 }
 
 /// Every entry of the plan, checked line by line; each chunk in event order, of one log.
@@ -161,18 +148,16 @@ fn check_quarantine(stores: Stores<'_>, header: &Header) {
 
 /// The records' bronze rows exist, and their pins are the plan's logs.
 fn check_index(stores: Stores<'_>, header: &Header, entries: &[Entry]) {
-    let items = stores.index.table.items();
     let mut by_record: BTreeMap<String, u64> = BTreeMap::new();
     for entry in entries {
         let record = entry.record().expect("a record").key(&entry.org);
         *by_record.entry(record).or_default() += 1;
     }
     for (record, planned) in by_record {
-        let row = items.get(&(format!("INT#{record}"), format!("BRZ#{}", header.object)));
-        let lines = row.and_then(|row| row.get("lines")).and_then(Value::as_u64);
+        let lines = stores.index.bronze_lines(&record, &header.object.to_hex());
         assert!(lines >= Some(planned), "{record}: the object's row says {lines:?} lines, {planned} are planned");
-        let pin = items.get(&(format!("INT#{record}"), "LOG".to_owned())).expect("a pin");
-        assert!(header.chunks.iter().any(|chunk| pin["log"] == chunk.log.as_str()), "{record} is pinned elsewhere");
+        let pin = stores.index.pin(&record).expect("a pin");
+        assert!(header.chunks.iter().any(|chunk| pin.as_str() == chunk.log), "{record} is pinned elsewhere");
     }
 }
 

@@ -1,8 +1,4 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use futures_util::FutureExt as _;
-use ledgerline_ledger::store::Failure;
-use ledgerline_privacy::PseudonymKey;
+use ledgerline_privacy::{Pseudonym, PseudonymKey};
 use proptest::prelude::*;
 
 use super::*;
@@ -168,67 +164,6 @@ fn adding_and_removing_again_changes_nothing() {
     );
     let other = OwnName::Domain("example.com".to_owned());
     assert_eq!(plan_remove(&[row(&other, false)], &names), [], "the domain is another item");
-}
-
-/// An org's list of one domain, `<org>.example`, that counts how often it was read.
-#[derive(Default)]
-struct Counted {
-    reads: AtomicUsize,
-    fails: std::sync::atomic::AtomicBool,
-}
-
-impl ReadOwn for Counted {
-    async fn own(&self, org: &str) -> Result<Vec<OwnRow>, StoreError> {
-        self.reads.fetch_add(1, Ordering::SeqCst);
-        match self.fails.load(Ordering::SeqCst) {
-            true => Err(StoreError::Throttled(Failure::new("own numbers"))),
-            false => Ok(vec![row(&OwnName::Domain(format!("{org}.example")), false)]),
-        }
-    }
-}
-
-impl ListLogs for Counted {
-    async fn logs(&self) -> Result<Vec<LogId>, StoreError> {
-        let log = |org, class| LogId::first_of(org, class).unwrap();
-        Ok(vec![log("a", "entity"), log("a", "interaction"), log("b", "interaction")])
-    }
-}
-
-#[test]
-fn a_list_is_read_again_after_a_minute_and_not_before() {
-    let lists = OwnLists::new(Counted::default());
-    let ask = |org, at_ms| lists.of(org, at_ms).now_or_never().unwrap();
-    let reads = || lists.store.reads.load(Ordering::SeqCst);
-    for (org, at_ms, expected) in [
-        ("a", 0, 1),
-        ("a", 59_999, 1),
-        ("b", 59_999, 2),
-        ("a", 60_000, 3),
-        ("b", 119_998, 3),
-        ("a", 119_999, 3),
-        ("b", 119_999, 4),
-    ] {
-        let list = ask(org, T0 + at_ms).unwrap();
-        assert_eq!(list.standing([], Some(&format!("{org}.example"))), Standing::InForce);
-        assert_eq!(reads(), expected, "{org} after {at_ms} ms");
-    }
-    lists.store.fails.store(true, Ordering::SeqCst);
-    assert!(ask("a", T0 + 120_000).is_err(), "an old list is no answer");
-    assert!(ask("b", T0 + 120_000).is_ok());
-}
-
-#[test]
-fn the_lists_of_all_orgs_are_read_once_an_org_and_asked_as_one() {
-    let lists = OwnLists::new(Counted::default());
-    for at_ms in [0, 59_999] {
-        let all = lists.of_all(&Counted::default(), T0 + at_ms).now_or_never().unwrap().unwrap();
-        for (domain, expected) in
-            [("a.example", Standing::InForce), ("b.example", Standing::InForce), ("c.example", Standing::Never)]
-        {
-            assert_eq!(all.standing([], Some(domain)), expected);
-        }
-        assert_eq!(lists.store.reads.load(Ordering::SeqCst), 2);
-    }
 }
 
 proptest! {

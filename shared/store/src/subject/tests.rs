@@ -109,3 +109,12 @@ fn a_link_is_replaced_only_as_it_was_read() {
     let wider = put(spanned("a", "c"), Some(spanned("a", "b"))).1;
     assert_eq!(wider, Condition::All(vec![Condition::equals("first", "a"), Condition::equals("last", "b")]));
 }
+
+#[test]
+fn a_subjects_two_names_share_no_bytes() {
+    let mut random = [7; 32];
+    random[16..].fill(9);
+    let subject = SubjectRef::from_random(random);
+    assert_eq!(subject.subject_id, format!("s_{}", "07".repeat(16)));
+    assert_eq!(subject.customer_ref, format!("c_{}", "09".repeat(16)));
+}
