@@ -11,9 +11,9 @@ pub mod decode;
 pub mod error;
 pub mod object;
 pub mod output;
-pub mod ports;
 pub mod reading;
 pub mod resolve;
+pub mod stores;
 
 use std::panic::AssertUnwindSafe;
 
@@ -22,17 +22,17 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::Counts;
-use ledgerline_lake::ports::KeepPoison;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_lambda::disposition::Disposition;
 use ledgerline_lambda::notification::{Created, created};
 use ledgerline_lambda::sqs::standard_answer;
 use ledgerline_ledger::store::StoreError;
+use ledgerline_store::poison::Poison;
 use serde_json::json;
 
 use crate::config::Settings;
 use crate::error::TransformError;
-use crate::ports::Ports;
+use crate::stores::Stores;
 
 /// Calls under way at once for one object: enough to hide a round trip of some 5 ms behind the others (16 / 5 ms =
 /// 3,200 a second), few enough that a burst of objects does not throttle a table that starts at 4,000 writes a second.
@@ -50,7 +50,7 @@ pub type Random<'a> = &'a (dyn Fn(&mut [u8]) + Send + Sync);
 
 /// Handles one batch of S3 notifications: the messages that failed come back.
 pub async fn handle(
-    ports: &impl Ports,
+    stores: &Stores,
     settings: &Settings,
     clock: &impl Clock,
     deadline_ms: i64,
@@ -60,7 +60,7 @@ pub async fn handle(
     for message in &event.records {
         let done = clock.now_ms() + RESERVE_MS < deadline_ms && {
             // A panic is this message's alone: the others of the batch go on.
-            let handled = AssertUnwindSafe(message_done(ports, settings, clock, message)).catch_unwind().await;
+            let handled = AssertUnwindSafe(message_done(stores, settings, clock, message)).catch_unwind().await;
             handled.unwrap_or_else(|_| {
                 tracing::error!(message_id = message.message_id, "a message made transform panic; it comes back");
                 false
@@ -74,11 +74,11 @@ pub async fn handle(
 }
 
 /// Whether the message is finished with: each of its objects is planned, or kept as poison.
-async fn message_done(ports: &impl Ports, settings: &Settings, clock: &impl Clock, message: &SqsMessage) -> bool {
+async fn message_done(stores: &Stores, settings: &Settings, clock: &impl Clock, message: &SqsMessage) -> bool {
     let message_id = message.message_id.as_deref().unwrap_or("no-id");
     let created = match created(message.body.as_deref().unwrap_or_default()) {
         Ok(created) => created,
-        Err(error) => return settled(ports.staged(), message_id, None, Err(error.into())).await,
+        Err(error) => return settled(&stores.poison, message_id, None, Err(error.into())).await,
     };
     let mut done = true;
     for (nth, created) in created.into_iter().enumerate() {
@@ -86,23 +86,23 @@ async fn message_done(ports: &impl Ports, settings: &Settings, clock: &impl Cloc
             Ok(created) => created,
             // This record's alone: the message's others are transformed.
             Err(error) => {
-                done &= settled(ports.staged(), &format!("{message_id}-{nth}"), None, Err(error.into())).await;
+                done &= settled(&stores.poison, &format!("{message_id}-{nth}"), None, Err(error.into())).await;
                 continue;
             }
         };
         let id = ObjectId::of(&created.bucket, &created.key);
         let outcome = match created.bucket == settings.bronze_bucket {
-            true => object::transform(ports, settings, clock.now_ms(), id, &created.key).await,
+            true => object::transform(stores, settings, clock.now_ms(), id, &created.key).await,
             false => Err(TransformError::ForeignBucket),
         };
-        done &= settled(ports.staged(), &id.to_hex(), Some(&created), outcome).await;
+        done &= settled(&stores.poison, &id.to_hex(), Some(&created), outcome).await;
     }
     done
 }
 
 /// Logs the outcome, keeps poison, and says whether it needs no other try.
 async fn settled(
-    poison: &impl KeepPoison,
+    poison: &Poison,
     id: &str,
     created: Option<&Created>,
     outcome: Result<object::Outcome, TransformError>,
@@ -149,12 +149,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// Keeps what no retry helps, for an operator: where it was and why, never what it was. No time in it: a message that
 /// is poison twice leaves the same note.
-async fn keep(
-    poison: &impl KeepPoison,
-    id: &str,
-    created: Option<&Created>,
-    reason: &'static str,
-) -> Result<(), StoreError> {
+async fn keep(poison: &Poison, id: &str, created: Option<&Created>, reason: &'static str) -> Result<(), StoreError> {
     let note = json!({
         "v": 1,
         "function": FUNCTION,

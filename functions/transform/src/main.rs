@@ -1,20 +1,20 @@
 //! Entry point: configuration, clients, keys and ports, then the runtime.
 
+use std::sync::Arc;
+
 use aws_lambda_events::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use ledgerline_aws::bucket::S3Bucket;
 use ledgerline_aws::data_keys::DataKeys;
-use ledgerline_aws::index::IndexTable;
-use ledgerline_aws::keys::KeysTable;
-use ledgerline_aws::obj_rows::ObjectRowTable;
-use ledgerline_aws::objects::Bucket;
-use ledgerline_aws::own::OwnTable;
-use ledgerline_aws::queue::PointerQueue;
-use ledgerline_custody::own::OwnLists;
+use ledgerline_aws::sqs::SqsQueue;
+use ledgerline_aws::table::DynamoTable;
 use ledgerline_lambda::clock::SystemClock;
 use ledgerline_lambda::config::Env;
+use ledgerline_store::bucket::Bucket;
+use ledgerline_store::table::Table;
 use ledgerline_transform::config::{Config, open_keys, os_random};
 use ledgerline_transform::handle;
-use ledgerline_transform::ports::Wired;
+use ledgerline_transform::stores::{Ports, Stores};
 
 /// An event is many small allocations that live as long as its object: with this one the whole takes a seventh less time.
 #[global_allocator]
@@ -29,21 +29,22 @@ async fn main() -> Result<(), Error> {
     let (control, kms) = (&config.control_table, aws_sdk_kms::Client::new(&sdk));
     let data_keys = DataKeys::new(dynamo.clone(), kms, control, &config.data_key_id, &config.deployment_id);
     let settings = config.settings(open_keys(&data_keys, &SystemClock).await?);
-    let ports = Wired {
-        bronze: Bucket::new(s3.clone(), &config.bronze_bucket),
-        lake: Bucket::new(s3.clone(), &config.lake_bucket),
-        staged: Bucket::new(s3, &config.staged_bucket),
-        rows: ObjectRowTable::new(dynamo.clone(), control),
-        own: OwnLists::new(OwnTable::new(dynamo.clone(), control)),
-        index: IndexTable::new(dynamo.clone(), &config.index_table),
-        keys: KeysTable::new(dynamo, &config.keys_table),
-        queue: PointerQueue::new(aws_sdk_sqs::Client::new(&sdk), &config.ledger_queue_url),
-        random: Box::new(os_random),
+    let table = |name: &str| -> Arc<dyn Table> { Arc::new(DynamoTable::new(dynamo.clone(), name)) };
+    let bucket = |name: &str| -> Arc<dyn Bucket> { Arc::new(S3Bucket::new(s3.clone(), name)) };
+    let ports = Ports {
+        control: table(control),
+        index: table(&config.index_table),
+        keys: table(&config.keys_table),
+        bronze: bucket(&config.bronze_bucket),
+        lake: bucket(&config.lake_bucket),
+        staged: bucket(&config.staged_bucket),
+        queue: Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(&sdk), &config.ledger_queue_url)),
     };
-    let (ports, settings) = (&ports, &settings);
+    let stores = Stores::new(ports, Box::new(os_random));
+    let (stores, settings) = (&stores, &settings);
     run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let deadline_ms = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
-        Ok::<_, Error>(handle(ports, settings, &SystemClock, deadline_ms, event.payload).await)
+        Ok::<_, Error>(handle(stores, settings, &SystemClock, deadline_ms, event.payload).await)
     }))
     .await
 }

@@ -4,33 +4,33 @@
 //! is written before it can be written again without a difference: claims answer the same, links only widen, rows and
 //! silver files are functions of the object, of the claims and of the time at which the object was first taken up. Where a
 //! silver file comes out otherwise all the same (a customer was erased in between, a number came on the list of own ones,
-//! other code), [`WriteSilver`] decides.
+//! other code), [`Silver`] decides.
 //!
-//! [`WriteSilver`]: ledgerline_lake::ports::WriteSilver
+//! [`Silver`]: ledgerline_store::silver::Silver
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use ledgerline_custody::claims::{BronzeRow, ClaimEvents as _, NoteBronze as _, PinLogs};
 use ledgerline_custody::own::{OwnList, Standing};
-use ledgerline_custody::subjects::{Link, Span, WantedLink};
+use ledgerline_custody::subjects::WantedLink;
 use ledgerline_event::instant;
-use ledgerline_lake::object_row::ObjectRows as _;
+use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::Counts;
-use ledgerline_lake::ports::{Quarantine as _, ReadBody as _, ReadBronze, WriteSilver as _};
-use ledgerline_lake::{ObjectId, delivery};
 use ledgerline_lambda::telemetry;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::Pseudonym;
+use ledgerline_store::delivery;
+use ledgerline_store::record::{BronzeRow, Records};
+use ledgerline_store::subject::{Link, Span};
 
 use crate::CALLS_AT_ONCE;
 use crate::config::Settings;
 use crate::error::TransformError;
 use crate::output::{self, Owned};
-use crate::ports::Ports;
 use crate::reading::{Event, Named, Read, Reading};
 use crate::resolve::{self, Mention, Resolved};
+use crate::stores::Stores;
 
 /// Seconds in a day, for the claims' expiry.
 const DAY_S: i64 = 86_400;
@@ -49,7 +49,7 @@ pub enum Outcome {
 /// # Errors
 /// Anything that keeps the object from being planned; all of it may be tried again.
 pub async fn transform(
-    ports: &impl Ports,
+    stores: &Stores,
     settings: &Settings,
     now_ms: i64,
     object: ObjectId,
@@ -58,30 +58,30 @@ pub async fn transform(
     let now = &instant::to_rfc3339(now_ms);
     // 1. Take the object up. A crash after it leaves a row without a plan: the message comes back, and the row's start
     //    stays the processing time of whatever is computed from then on.
-    let opened = ports.rows().open(object, key, now).await?;
+    let opened = stores.rows.open(object, key, now).await?;
     if opened.planned {
         return Ok(Outcome::AlreadyPlanned);
     }
-    let stored = if opened.again { delivery::find(ports.staged(), object).await? } else { None };
+    let stored = if opened.again { delivery::find(&stores.plans, object).await? } else { None };
     let plan = match stored {
         // Somebody came as far as step 4 before: from here on it is the same for everybody.
         Some(plan) => plan,
         None => {
             let started_at_ms =
                 instant::parse(&opened.started_at).ok_or_else(|| corrupt("a row's start is no time"))?;
-            let mut read = read(ports, settings, object, key, started_at_ms).await?;
-            let own = own_mentions(ports, settings, now_ms, &read).await?;
+            let mut read = read(stores, settings, object, key, started_at_ms).await?;
+            let own = own_mentions(stores, settings, now_ms, &read).await?;
             read.forget_refs(|identifier, org| own.names(identifier, org));
 
             // 2. Claim each event, pin each record's log, note which records the object holds lines of. A crash leaves
             //    claims of an object that is not planned: nobody else can plan these events, and this object's message
             //    comes back and is told again that they are its own.
-            let mut owned = claim(ports, settings, object, &read, started_at_ms).await?;
-            let logs = pin(ports.index(), &read, &owned).await?;
-            note(ports, object, key, &read).await?;
+            let mut owned = claim(stores, settings, object, &read, started_at_ms).await?;
+            let logs = pin(&stores.records, &read, &owned).await?;
+            note(stores, object, key, &read).await?;
 
             // 3. Resolve subjects, order. A crash leaves whole subjects and whole links; links only widen.
-            let resolved = resolve_subjects(ports, settings, now, &read, &owned, &own, &logs).await?;
+            let resolved = resolve_subjects(stores, settings, now, &read, &owned, &own, &logs).await?;
             owned.sort_unstable_by(|a, b| output::event_order(a, b));
             let owned: Vec<Owned<'_>> = owned.iter().map(|event| with_ref(event, &read, &resolved)).collect();
 
@@ -89,13 +89,13 @@ pub async fn transform(
             //    writes again with equal bytes; after it, a plan that the next run finds. Of two runs at once one
             //    writes the plan, and both carry out that one.
             if let Some(lines) = &read.quarantine_gz {
-                ports.bronze().put(object, lines.clone()).await?;
+                stores.quarantine.put(object, lines.clone()).await?;
             }
             for file in output::silver(object, &read, &owned, started_at_ms, &settings.policy_hash)? {
-                ports.lake().put(&file.key, file.parquet).await?;
+                stores.silver.put(&file.key, file.parquet).await?;
             }
             let plan = output::plan(object, key, &owned, &logs, read.counts(owned.len()))?;
-            let plan = delivery::keep(ports.staged(), plan).await?;
+            let plan = delivery::keep(&stores.plans, plan).await?;
             tell(object, &read);
             plan
         }
@@ -103,7 +103,7 @@ pub async fn transform(
 
     // 5. Send one pointer per chunk, and mark the object planned, with the plan's own counts. A crash in between sends
     //    all pointers again. After it, the message is acknowledged unread.
-    delivery::carry_out(ports.queue(), ports.rows(), &plan, now).await?;
+    delivery::carry_out(&stores.pointers, &stores.rows, &plan, now).await?;
     Ok(Outcome::Planned(plan.header.counts))
 }
 
@@ -122,18 +122,18 @@ fn tell(object: ObjectId, read: &Read) {
 
 /// Reads the object piece by piece; only what the policy lets through, and pseudonyms, stay in memory.
 async fn read(
-    ports: &impl Ports,
+    stores: &Stores,
     settings: &Settings,
     object: ObjectId,
     key: &str,
     started_at_ms: i64,
 ) -> Result<Read, TransformError> {
-    let mut body = match ports.bronze().open(key).await {
+    let mut body = match stores.bronze.open(key).await {
         Ok(body) => body,
         Err(StoreError::NotFound(_)) => return Err(TransformError::Gone),
         Err(error) => return Err(error.into()),
     };
-    let mut reading = Reading::new(settings, object, started_at_ms, ports.random());
+    let mut reading = Reading::new(settings, object, started_at_ms, stores.random());
     while let Some(piece) = body.next().await? {
         reading.push(&piece)?;
     }
@@ -142,7 +142,7 @@ async fn read(
 
 /// Claims all events; those that this object owns, in the order of their lines.
 async fn claim<'r>(
-    ports: &impl Ports,
+    stores: &Stores,
     settings: &Settings,
     object: ObjectId,
     read: &'r Read,
@@ -152,7 +152,7 @@ async fn claim<'r>(
     let expires_at_s = started_at_ms.div_euclid(1000) + i64::from(settings.claim_days) * DAY_S;
     let claims = read.claims(&object, expires_at_s);
     let answers: Vec<Vec<String>> =
-        stream::iter(&claims).map(|claim| ports.index().claim(claim)).buffered(CALLS_AT_ONCE).try_collect().await?;
+        stream::iter(&claims).map(|claim| stores.claims.claim(claim)).buffered(CALLS_AT_ONCE).try_collect().await?;
     let ours: HashSet<&str> = claims
         .iter()
         .zip(&answers)
@@ -164,22 +164,19 @@ async fn claim<'r>(
 }
 
 /// The log of every record that has an owned event, pinned if it was not.
-async fn pin(index: &impl PinLogs, read: &Read, owned: &[&Event]) -> Result<Vec<Option<LogId>>, TransformError> {
+async fn pin(pins: &Records, read: &Read, owned: &[&Event]) -> Result<Vec<Option<LogId>>, TransformError> {
     let mut records: Vec<usize> = owned.iter().map(|event| event.record).collect();
     records.sort_unstable();
     records.dedup();
     let keys: Vec<&str> = records.iter().map(|&record| read.records[record].key.as_str()).collect();
-    let pins = if keys.is_empty() { Vec::new() } else { index.logs(&keys).await? };
-    let pinned: Vec<LogId> = stream::iter(records.iter().zip(pins))
-        .map(|(&record, pin)| async move {
+    let pinned = if keys.is_empty() { Vec::new() } else { pins.pins(&keys).await? };
+    let pinned: Vec<LogId> = stream::iter(records.iter().zip(pinned))
+        .map(|(&record, pinned)| async move {
             let record = &read.records[record];
-            let log = match pin {
-                Some(log) => log,
-                None => index.pin(&record.key, record.first_log.as_str()).await?,
-            };
-            LogId::parse(&log).map_err(|error| {
-                StoreError::Corrupt(Failure::caused_by(format!("{} is pinned to no log", record.key), error))
-            })
+            match pinned {
+                Some(log) => Ok(log),
+                None => pins.pin(&record.key, &record.first_log).await,
+            }
         })
         .buffered(CALLS_AT_ONCE)
         .try_collect()
@@ -192,14 +189,14 @@ async fn pin(index: &impl PinLogs, read: &Read, owned: &[&Event]) -> Result<Vec<
 }
 
 /// Notes every record that the object holds lines of, duplicates and filtered ones too: an erasure must find them.
-async fn note(ports: &impl Ports, object: ObjectId, key: &str, read: &Read) -> Result<(), TransformError> {
+async fn note(stores: &Stores, object: ObjectId, key: &str, read: &Read) -> Result<(), TransformError> {
     let object = object.to_hex();
     let records = read.records.iter();
     let rows: Vec<BronzeRow<'_>> =
         records.map(|seen| BronzeRow { record: &seen.key, object: &object, key, lines: seen.lines }).collect();
     // 16 batches of 25 rows at once.
     stream::iter(rows.chunks(ROWS_PER_BATCH))
-        .map(|rows| ports.index().note(rows))
+        .map(|rows| stores.records.note_bronze(rows))
         .buffered(CALLS_AT_ONCE)
         .try_collect::<()>()
         .await?;
@@ -222,7 +219,7 @@ impl OwnMentions {
 
 /// Looks the mentioned identifiers up in their orgs' lists. An object that mentions none reads no list.
 async fn own_mentions(
-    ports: &impl Ports,
+    stores: &Stores,
     settings: &Settings,
     now_ms: i64,
     read: &Read,
@@ -235,7 +232,7 @@ async fn own_mentions(
     }
     let mut own = OwnMentions::default();
     for (org, mentioned) in by_org {
-        let list = ports.own().of(org, now_ms).await?;
+        let list = stores.own.of(org, now_ms).await?;
         let is_own = |identifier: &usize| {
             let Named { pseudonyms, domain } = &read.identifiers[*identifier];
             let domain = domain.as_ref().map(|domain| domain.expose_for_pseudonym());
@@ -259,7 +256,7 @@ struct Seen {
 
 /// Resolves the customer side's identifiers of the owned events, and of the filtered lines. The company's own name nobody.
 async fn resolve_subjects(
-    ports: &impl Ports,
+    stores: &Stores,
     settings: &Settings,
     now: &str,
     read: &Read,
@@ -305,7 +302,7 @@ async fn resolve_subjects(
             Mention { pseudonyms, links: wanted.collect() }
         })
         .collect();
-    Ok(resolve::resolve(ports.keys(), &mentions, settings.limits, now, ports.random()).await?)
+    Ok(resolve::resolve(&stores.subjects, &mentions, settings.limits, now, stores.random()).await?)
 }
 
 /// The event with the name of the first of its identifiers that resolved.

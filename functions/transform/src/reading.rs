@@ -10,7 +10,6 @@ use std::io::Write as _;
 use bytes::Bytes;
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
-use ledgerline_custody::claims::{Claim, Unclaimed, plan_claims};
 use ledgerline_custody::own::domain_of;
 use ledgerline_event::catalogue::built_in;
 use ledgerline_event::document::{self, Rejection};
@@ -23,6 +22,7 @@ use ledgerline_lake::plan::Counts;
 use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
 use ledgerline_ledger::log::LogId;
 use ledgerline_privacy::{Clear, Identifier, JoinKey, Kind, Masked, Personal, Region, View, words};
+use ledgerline_store::claim::{Claim, Unclaimed, plan_claims};
 
 use crate::Random;
 use crate::config::{PROCESS_NAME, Settings};

@@ -6,11 +6,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use ledgerline_custody::subjects::{
-    Limits, Link, LinkPlan, SubjectRef, SubjectState, SubjectWrite, Subjects, WantedLink, count_links, plan_links,
-};
+use ledgerline_custody::subjects::{Limits, LinkPlan, WantedLink, count_links, plan_links};
 use ledgerline_lambda::telemetry;
 use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_store::subject::{Link, SubjectRef, SubjectState, SubjectWrite, Subjects};
 
 use crate::{CALLS_AT_ONCE, Random};
 
@@ -39,7 +38,7 @@ pub type Resolved = BTreeMap<(usize, String), String>;
 /// # Errors
 /// `Conflict` if clashes outlast ten pauses; whatever else the store reports.
 pub async fn resolve(
-    subjects: &impl Subjects,
+    subjects: &Subjects,
     mentions: &[Mention],
     limits: Limits,
     now: &str,
@@ -112,7 +111,7 @@ impl Plan<'_> {
 
 /// Reads what is stored about the open mentions and plans each; mentions that resolve nobody have no plan.
 async fn read<'a>(
-    subjects: &impl Subjects,
+    subjects: &Subjects,
     mentions: &'a [Mention],
     open: &[usize],
     limits: Limits,
@@ -165,7 +164,7 @@ async fn read<'a>(
 }
 
 /// Writes what the plan has to write.
-async fn carry_out(subjects: &impl Subjects, plan: &Plan<'_>, limits: Limits, now: &str) -> Result<Step, StoreError> {
+async fn carry_out(subjects: &Subjects, plan: &Plan<'_>, limits: Limits, now: &str) -> Result<Step, StoreError> {
     let links = plan.links.writes.clone();
     if links.is_empty() {
         // Nothing is new and nothing widens; or the subject is shared, and no subject is made for nobody.

@@ -1,0 +1,103 @@
+//! What transform reads and writes; the test of its permissions holds the calls against its role in the template.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ledgerline_custody::own::OwnLists;
+use ledgerline_store::bronze_object::BronzeObjects;
+use ledgerline_store::bucket::Bucket;
+use ledgerline_store::claim::Claims;
+use ledgerline_store::head::Heads;
+use ledgerline_store::object_row::ObjectRows;
+use ledgerline_store::own::OwnNumbers;
+use ledgerline_store::plan::Plans;
+use ledgerline_store::poison::Poison;
+use ledgerline_store::quarantine::Quarantine;
+use ledgerline_store::queue::{Pointers, Queue};
+use ledgerline_store::record::Records;
+use ledgerline_store::silver::Silver;
+use ledgerline_store::subject::Subjects;
+use ledgerline_store::table::Table;
+
+use crate::Random;
+
+/// The tables, buckets and queues, as `main` or a test has them.
+#[derive(Clone, Debug)]
+pub struct Ports {
+    /// The control table.
+    pub control: Arc<dyn Table>,
+    /// The index table.
+    pub index: Arc<dyn Table>,
+    /// The keys table.
+    pub keys: Arc<dyn Table>,
+    /// The bronze bucket.
+    pub bronze: Arc<dyn Bucket>,
+    /// The lake bucket.
+    pub lake: Arc<dyn Bucket>,
+    /// The bucket of plans and poison.
+    pub staged: Arc<dyn Bucket>,
+    /// audit-write's queue.
+    pub queue: Arc<dyn Queue>,
+}
+
+/// A source of random bytes that its holder owns.
+pub type OwnedRandom = Box<dyn Fn(&mut [u8]) + Send + Sync>;
+
+/// The stored families.
+pub struct Stores {
+    /// What is read.
+    pub bronze: BronzeObjects,
+    /// Lines that are not events.
+    pub quarantine: Quarantine,
+    /// Parquet for analysts.
+    pub silver: Silver,
+    /// Plans, written once.
+    pub plans: Plans,
+    /// Messages that no retry helps.
+    pub poison: Poison,
+    /// Bronze objects' rows.
+    pub rows: ObjectRows,
+    /// The lists of own numbers, kept for a while.
+    pub own: OwnLists,
+    /// Which object owns an event.
+    pub claims: Claims,
+    /// Log pins, and which objects hold lines of a record.
+    pub records: Records,
+    /// Subjects and their links.
+    pub subjects: Subjects,
+    /// Pointers to audit-write.
+    pub pointers: Pointers,
+    random: OwnedRandom,
+}
+
+impl Stores {
+    /// Over these ports; `random` fills salts, new subjects' names, jitter.
+    pub fn new(ports: Ports, random: OwnedRandom) -> Self {
+        let Ports { control, index, keys, bronze, lake, staged, queue } = ports;
+        Self {
+            quarantine: Quarantine::new(Arc::clone(&bronze)),
+            bronze: BronzeObjects::new(bronze),
+            silver: Silver::new(lake),
+            plans: Plans::new(Arc::clone(&staged)),
+            poison: Poison::new(staged),
+            rows: ObjectRows::new(Arc::clone(&control)),
+            own: OwnLists::new(OwnNumbers::new(Arc::clone(&control)), Heads::new(control)),
+            claims: Claims::new(Arc::clone(&index)),
+            records: Records::new(index),
+            subjects: Subjects::new(keys),
+            pointers: Pointers::new(queue),
+            random,
+        }
+    }
+
+    /// Fills a buffer with random bytes.
+    pub fn random(&self) -> Random<'_> {
+        &*self.random
+    }
+}
+
+impl fmt::Debug for Stores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stores").finish_non_exhaustive()
+    }
+}
