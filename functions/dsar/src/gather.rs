@@ -11,20 +11,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_custody::access::{
-    Entries, Fault, Found, Lasted, LinkedRecord, MemberRead, ReadLinks as _, ReadPins as _, ReadPostings as _,
-    SegmentPlace, accept_segment, linked_records, plan_reads, unindexed,
+    Entries, Fault, Found, Lasted, LinkedRecord, MemberRead, SegmentPlace, accept_segment, linked_records, plan_reads, unindexed,
 };
 use ledgerline_custody::answer::{Interaction, Marks, Page, Reads, Took};
 use ledgerline_custody::order::EventOrder;
 use ledgerline_custody::page::Position;
 use ledgerline_custody::query::Query;
-use ledgerline_custody::subjects::Link;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{ReadHead as _, ReadSegment as _};
 use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::store::StoreError;
+use ledgerline_store::subject::Link;
 
-use crate::ports::Ports;
+use crate::stores::Stores;
 use crate::problem::Problem;
 
 /// Reads under way at once. A member is some 60 KB packed and 180 KB unpacked, of which the wanted lines stay.
@@ -60,14 +58,14 @@ pub(crate) struct Gathered {
 }
 
 /// Gathers the page of these subjects' interactions that begins at `start`.
-pub(crate) async fn page<P: Ports>(
-    ports: &P,
+pub(crate) async fn page(
+    stores: &Stores,
     query: &Query,
     subjects: &[Subject],
     start: Option<Position>,
 ) -> Result<Gathered, Problem> {
-    let mut records = records(ports, subjects, start.as_ref()).await?;
-    let mut reader = Reader::new(ports);
+    let mut records = records(stores, subjects, start.as_ref()).await?;
+    let mut reader = Reader::new(stores);
     reader.read_unindexed(&records).await?;
     let mut page = Page::new(query.page_size);
     let (mut examined, mut filtered, mut missing) = (0, 0, false);
@@ -122,13 +120,13 @@ pub(crate) async fn page<P: Ports>(
 }
 
 /// The linked records from `start` on, by key, each with its log if it has one.
-async fn records<P: Ports>(
-    ports: &P,
+async fn records(
+    stores: &Stores,
     subjects: &[Subject],
     start: Option<&Position>,
 ) -> Result<Vec<(String, LinkedRecord)>, StoreError> {
     let links: Vec<Vec<_>> = stream::iter(subjects)
-        .map(|subject| ports.subjects().links(&subject.id))
+        .map(|subject| stores.subjects.links(&subject.id))
         .buffered(PARALLEL)
         .try_collect()
         .await?;
@@ -147,7 +145,7 @@ async fn records<P: Ports>(
     let unknown: Vec<&str> =
         records.iter().filter(|(_, linked)| has_no_log(linked)).map(|(key, _)| key.as_str()).collect();
     let pins: Vec<_> = stream::iter(unknown.chunks(PINS_PER_READ))
-        .map(|records| ports.postings().pins(records))
+        .map(|records| stores.records.pins(records))
         .buffered(PARALLEL)
         .try_collect()
         .await?;
@@ -199,8 +197,8 @@ fn after<'a>(start: Option<&'a Position>, key: &str) -> Option<&'a EventOrder> {
 }
 
 /// Reads evidence and keeps account of it.
-struct Reader<'p, P> {
-    ports: &'p P,
+struct Reader<'p> {
+    stores: &'p Stores,
     entries: Entries,
     reads: Reads,
     incomplete: BTreeSet<String>,
@@ -208,10 +206,10 @@ struct Reader<'p, P> {
     error: Option<StoreError>,
 }
 
-impl<'p, P: Ports> Reader<'p, P> {
-    fn new(ports: &'p P) -> Self {
+impl<'p> Reader<'p> {
+    fn new(stores: &'p Stores) -> Self {
         let (entries, reads) = (Entries::default(), Reads::default());
-        Self { ports, entries, reads, incomplete: BTreeSet::new(), error: None }
+        Self { stores, entries, reads, incomplete: BTreeSet::new(), error: None }
     }
 
     /// Reads what is committed and not indexed yet, of all logs that keep any of the records but shared ones.
@@ -222,9 +220,9 @@ impl<'p, P: Ports> Reader<'p, P> {
                 wanted.entry(log).or_default().insert(key);
             }
         }
-        let ports = self.ports;
+        let stores = self.stores;
         let heads: Vec<_> = stream::iter(wanted.keys().copied())
-            .map(|log| async move { ports.heads().head(log).await.map(|head| (log, head)) })
+            .map(|log| async move { stores.heads.head(log).await.map(|head| (log, head)) })
             .buffered(PARALLEL)
             .try_collect()
             .await?;
@@ -240,7 +238,7 @@ impl<'p, P: Ports> Reader<'p, P> {
         let read = stream::iter(segments).map(|place| {
             let wanted = wanted.get(&place.log).unwrap_or(&none);
             async move {
-                let bytes = ports.ledger().segment(&place.segment, &place.version_id).await;
+                let bytes = stores.segments.read(&place.segment, &place.version_id).await;
                 let found = bytes.map(|bytes| accept_segment(&place, &bytes, wanted));
                 (place, found)
             }
@@ -254,9 +252,9 @@ impl<'p, P: Ports> Reader<'p, P> {
 
     /// The postings of these records, in their order; none of shared ones.
     async fn postings(&self, records: &[(String, LinkedRecord)]) -> Result<Vec<Vec<Posting>>, StoreError> {
-        let ports = self.ports;
+        let stores = self.stores;
         let read = stream::iter(records).map(|(key, linked)| async move {
-            if linked.shared { Ok(Vec::new()) } else { ports.postings().postings(key).await }
+            if linked.shared { Ok(Vec::new()) } else { stores.postings.of(key).await }
         });
         read.buffered(PARALLEL).try_collect().await
     }
@@ -267,10 +265,10 @@ impl<'p, P: Ports> Reader<'p, P> {
             after(start, &posting.record_key).is_some_and(|order| posting.to.as_str() < order.occurred_at.as_str())
         };
         let reads = plan_reads(postings.iter().flatten().filter(|posting| !given(posting)));
-        let ports = self.ports;
+        let stores = self.stores;
         let read = stream::iter(reads).map(|read: MemberRead| async move {
             let place = &read.place;
-            let bytes = ports.ledger().segment_range(&place.segment, &place.version_id, read.offset, read.length).await;
+            let bytes = stores.segments.read_range(&place.segment, &place.version_id, read.offset, read.length).await;
             let found = bytes.map(|bytes| read.accept(&bytes));
             (read, found)
         });

@@ -6,10 +6,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ledgerline_custody::access::ReadPseudonymKeys;
 use ledgerline_custody::page::TokenKey;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_privacy::KeyRing;
+use ledgerline_store::data_key::DataKeys;
 
 /// How long opened keys are used: one KMS call per version in five minutes of steady work costs a cent in three weeks.
 pub const KEYS_TTL_MS: i64 = 5 * 60 * 1000;
@@ -38,7 +38,7 @@ impl KeyCache {
     /// The keys, from memory or opened now; `None` if there are none yet.
     pub(crate) async fn get(
         &self,
-        store: &impl ReadPseudonymKeys,
+        store: &DataKeys,
         deployment: &str,
         now_ms: i64,
     ) -> Result<Option<Arc<Keys>>, StoreError> {

@@ -9,22 +9,21 @@ mod gather;
 mod http;
 mod keys;
 mod own;
-mod ports;
 mod problem;
+mod stores;
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
-use ledgerline_custody::access::FindSubjects as _;
 use ledgerline_custody::answer::{Answer, Asked, Customer, Systems};
 use ledgerline_custody::page::{Cursor, TOKEN_TTL_MS, TokenKey};
-use ledgerline_custody::planned::{ReadPlanned as _, is_behind};
+use ledgerline_custody::planned::is_behind;
 use ledgerline_custody::query::{Query, Who, instant};
-use ledgerline_custody::subjects::SubjectState;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_store::subject::SubjectState;
 
 pub use config::Config;
 pub use keys::KEYS_TTL_MS;
-pub use ports::{Ports, Stores};
+pub use stores::{Ports, Stores};
 
 use gather::{Gathered, Subject};
 use http::Request;
@@ -36,22 +35,22 @@ use problem::Problem;
 pub const PATH: &str = "/api/v1/compliance/dsar/audit-trail";
 
 /// The function with its stores, and the keys once they are opened.
-pub struct Dsar<P> {
-    ports: P,
+pub struct Dsar {
+    stores: Stores,
     config: Config,
     keys: KeyCache,
 }
 
-impl<P: Ports> Dsar<P> {
+impl Dsar {
     /// A function that has not opened its keys yet.
-    pub fn new(ports: P, config: Config) -> Self {
-        Self { ports, config, keys: KeyCache::default() }
+    pub fn new(stores: Stores, config: Config) -> Self {
+        Self { stores, config, keys: KeyCache::default() }
     }
 }
 
 /// Answers one request: an API Gateway REST proxy event, as its JSON text. Every error becomes a problem document; none
 /// fails the invocation, whatever the payload is.
-pub async fn handle<P: Ports>(dsar: &Dsar<P>, clock: &impl Clock, payload: &str) -> ApiGatewayProxyResponse {
+pub async fn handle(dsar: &Dsar, clock: &impl Clock, payload: &str) -> ApiGatewayProxyResponse {
     let (request_id, answered) = match Request::read(payload) {
         Ok(request) => (request.id().to_owned(), answer(dsar, clock.now_ms(), &request).await),
         Err(problem) => (http::NO_ID.to_owned(), Err(problem)),
@@ -71,22 +70,22 @@ pub async fn handle<P: Ports>(dsar: &Dsar<P>, clock: &impl Clock, payload: &str)
 }
 
 /// One straight line: check the envelope, read the question, open the keys, resolve, gather a page, say how it went.
-async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &Request<'_>) -> Result<Answer, Problem> {
+async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Answer, Problem> {
     let body = request.body()?;
     let query = Query::parse(&body, dsar.config.region)?;
     // Before anything is looked up: what was planned by then must be found, what is planned meanwhile may be.
     let through_ms = match query.page_token {
-        None => dsar.ports.heads().planned_through().await?,
+        None => dsar.stores.planned.through().await?,
         Some(_) => None,
     };
-    let keys = dsar.keys.get(dsar.ports.keys(), &dsar.config.deployment, now_ms).await?;
+    let keys = dsar.keys.get(&dsar.stores.keys, &dsar.config.deployment, now_ms).await?;
     let cursor = cursor(&query, keys.as_deref(), now_ms)?;
     let (as_of_ms, missing_before) = match &cursor {
         Some(cursor) => (cursor.as_of_ms, cursor.missing),
         None => (through_ms, is_behind(through_ms, now_ms, &query.range)),
     };
-    let active = subjects(&dsar.ports, &query, keys.as_deref()).await?;
-    let own = Own::of(&dsar.ports, &dsar.config, &query, &active, keys.as_deref(), now_ms).await?;
+    let active = subjects(&dsar.stores, &query, keys.as_deref()).await?;
+    let own = Own::of(&dsar.stores, &dsar.config, &query, &active, keys.as_deref(), now_ms).await?;
     let cap = dsar.config.fan_out_cap;
     // Transform links a shared subject to nothing more, and nothing is kept of what it left out: there may be some. So it is with
     // what came while an identifier was the company's own.
@@ -97,7 +96,7 @@ async fn answer<P: Ports>(dsar: &Dsar<P>, now_ms: i64, request: &Request<'_>) ->
 
     let start = cursor.map(|cursor| cursor.position);
     let Gathered { interactions, filtered, reads, missing, next } =
-        gather::page(&dsar.ports, &query, &subjects, start).await?;
+        gather::page(&dsar.stores, &query, &subjects, start).await?;
 
     let missing = missing || missing_before || limited || shared;
     let next_page_token = match (next, keys) {
@@ -143,8 +142,8 @@ fn cursor(query: &Query, keys: Option<&Keys>, now_ms: i64) -> Result<Option<Curs
 }
 
 /// The active subjects that the question names, each once, sorted: any other has no links to show.
-async fn subjects<P: Ports>(
-    ports: &P,
+async fn subjects(
+    stores: &Stores,
     query: &Query,
     keys: Option<&Keys>,
 ) -> Result<Vec<(String, SubjectState)>, StoreError> {
@@ -155,7 +154,7 @@ async fn subjects<P: Ports>(
     let pseudonyms: Vec<&str> = names.pseudonyms.iter().map(|one| one.as_str()).collect();
     let mut subjects = names.subjects;
     if !pseudonyms.is_empty() {
-        subjects.extend(ports.subjects().subjects_of(&pseudonyms).await?.into_iter().flatten());
+        subjects.extend(stores.subjects.identifiers(&pseudonyms).await?.into_iter().flatten().map(|subject| subject.subject_id));
     }
     subjects.sort();
     subjects.dedup();
@@ -163,7 +162,7 @@ async fn subjects<P: Ports>(
         return Ok(Vec::new());
     }
     let asked: Vec<&str> = subjects.iter().map(String::as_str).collect();
-    let states = ports.subjects().states(&asked).await?;
+    let states = stores.subjects.states(&asked).await?;
     let active = |state: Option<SubjectState>| state.filter(|state| state.active);
     Ok(subjects.into_iter().zip(states).filter_map(|(subject, state)| Some((subject, active(state)?))).collect())
 }

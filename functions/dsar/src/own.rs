@@ -6,13 +6,13 @@
 
 use ledgerline_custody::own::{OwnList, Standing, domain_of};
 use ledgerline_custody::query::{Query, Who};
-use ledgerline_custody::subjects::SubjectState;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_privacy::Pseudonym;
+use ledgerline_store::subject::SubjectState;
 
 use crate::config::Config;
 use crate::keys::Keys;
-use crate::ports::Ports;
+use crate::stores::Stores;
 
 /// What of a request is the company's own.
 #[derive(Debug, Default)]
@@ -26,8 +26,8 @@ pub(crate) struct Own {
 impl Own {
     /// Looks the request's identifiers up, and those of the `active` subjects that it names by their ids. Without a key nobody
     /// was ever linked.
-    pub(crate) async fn of<P: Ports>(
-        ports: &P,
+    pub(crate) async fn of(
+        stores: &Stores,
         config: &Config,
         query: &Query,
         active: &[(String, SubjectState)],
@@ -46,7 +46,7 @@ impl Own {
                 active.iter().filter_map(|(_, state)| state.pseudonym.clone()).map(|name| (vec![name], None)).collect()
             }
         };
-        let stored = ports.own().of_all(ports.heads(), now_ms).await?;
+        let stored = stores.own.of_all(now_ms).await?;
         let parameter = OwnList::of(&config.own_numbers, Some(ring));
         for (names, domain) in asked {
             let of = |list: &OwnList| list.standing(names.iter().map(String::as_str), domain);

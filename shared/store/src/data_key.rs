@@ -6,10 +6,13 @@
 use std::sync::Arc;
 
 use ledgerline_ledger::store::StoreError;
+use ledgerline_privacy::pseudonym::KeyBytes;
+use ledgerline_privacy::{PseudonymKey, RULES};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::table::{Key, Query, Returning, Row, Table, Write, corrupt, read_row, to_row};
+use crate::wrapping::{KeyContext, Wrapping};
 
 /// What a data key is for. Part of its KMS encryption context, so that one purpose's key cannot stand in for another's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +24,14 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// The rules that what such a key names is normalised by; event ids have none that change.
+    fn rules(self) -> u32 {
+        match self {
+            Self::Pseudonym => RULES,
+            Self::Event => FIRST_RULES,
+        }
+    }
+
     /// Its name in keys and encryption contexts.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -99,6 +110,86 @@ impl WrappedKeys {
     }
 }
 
+/// An unwrapped key. No `Debug`: nothing may print it.
+pub struct DataKey {
+    /// Counted from 1.
+    pub version: u32,
+    /// The rules of the normaliser that were in force when it was made.
+    pub rules: u32,
+    /// The key itself, zeroed when it is dropped.
+    pub bytes: KeyBytes,
+}
+
+/// The data keys of one deployment, opened by the key that wraps them.
+///
+/// The wrapping key is asked once per version and cold start, never per record.
+#[derive(Clone, Debug)]
+pub struct DataKeys {
+    rows: WrappedKeys,
+    wrapping: Arc<dyn Wrapping>,
+    deployment: String,
+}
+
+impl DataKeys {
+    /// Rows of the control table, opened by `wrapping`.
+    pub fn new(control: Arc<dyn Table>, wrapping: Arc<dyn Wrapping>, deployment: impl Into<String>) -> Self {
+        Self { rows: WrappedKeys::new(control), wrapping, deployment: deployment.into() }
+    }
+
+    /// All versions, oldest first; none before the first event was ever transformed.
+    ///
+    /// # Errors
+    /// The table's or the key's; `Corrupt` for a row that is not a wrapped key.
+    pub async fn all(&self, purpose: Purpose) -> Result<Vec<DataKey>, StoreError> {
+        let mut keys = Vec::new();
+        for WrappedKey { version, rules, wrapped } in self.rows.all(purpose).await? {
+            let what = format!("unwrap {} key {version}", purpose.as_str());
+            let bytes = self.wrapping.unwrap(&what, &wrapped, &self.context(purpose, version)).await?;
+            keys.push(DataKey { version, rules, bytes });
+        }
+        Ok(keys)
+    }
+
+    /// All versions of the pseudonym key, oldest first.
+    ///
+    /// # Errors
+    /// As [`DataKeys::all`].
+    pub async fn pseudonym_keys(&self) -> Result<Vec<PseudonymKey>, StoreError> {
+        let keys = self.all(Purpose::Pseudonym).await?;
+        Ok(keys.into_iter().map(|key| PseudonymKey::under_rules(key.rules, key.version, key.bytes.lend())).collect())
+    }
+
+    /// All versions, after making one if there is none for today's rules. `now` is an RFC 3339 time for the row.
+    ///
+    /// # Errors
+    /// As [`DataKeys::all`].
+    pub async fn all_or_new(&self, purpose: Purpose, now: &str) -> Result<Vec<DataKey>, StoreError> {
+        let keys = self.all(purpose).await?;
+        let Some(version) = next_version(keys.iter().map(|key| (key.version, key.rules)), purpose.rules()) else {
+            return Ok(keys);
+        };
+        // The plaintext that comes along is dropped: every start opens what is stored, the first one too.
+        let what = format!("create {} key {version}", purpose.as_str());
+        let wrapped = self.wrapping.generate(&what, &self.context(purpose, version)).await?;
+        match self.rows.create(purpose, &WrappedKey { version, rules: purpose.rules(), wrapped }, now).await {
+            // Conflict: another cold start was first, and its key is the key.
+            Ok(()) | Err(StoreError::Conflict(_)) => self.all(purpose).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    fn context(&self, purpose: Purpose, version: u32) -> KeyContext {
+        KeyContext { deployment: self.deployment.clone(), purpose: purpose.as_str(), version }
+    }
+}
+
+/// The version that must be made so that there is one for these rules; `None` if there is one. Versions of later rules, by a
+/// deployment that was rolled back since, stay and are looked up.
+fn next_version(keys: impl Iterator<Item = (u32, u32)>, rules: u32) -> Option<u32> {
+    let (versions, rules_of): (Vec<u32>, Vec<u32>) = keys.unzip();
+    (!rules_of.contains(&rules)).then(|| versions.iter().max().map_or(1, |newest| newest + 1))
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct KeyRow {
@@ -112,3 +203,23 @@ fn partition(purpose: Purpose) -> String {
 }
 
 const KEY: &str = "KEY#";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_made_where_none_is_for_the_rules() {
+        for (keys, rules, next) in [
+            (&[][..], 2, Some(1)),
+            (&[(1, 1)], 2, Some(2)),
+            (&[(1, 1), (2, 2)], 2, None),
+            (&[(1, 2)], 2, None),
+            // Rolled back, and forward again.
+            (&[(1, 1), (2, 2)], 1, None),
+            (&[(1, 2), (2, 3)], 4, Some(3)),
+        ] {
+            assert_eq!(next_version(keys.iter().copied(), rules), next, "{keys:?} for rules {rules}");
+        }
+    }
+}

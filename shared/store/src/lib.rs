@@ -32,6 +32,7 @@ pub mod sweep_state;
 pub mod table;
 pub mod tile;
 pub mod watch;
+pub mod wrapping;
 
 /// What an erasure does to a family. Every family says it, in its constant `ERASURE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
