@@ -6,19 +6,15 @@
 //! time allows and notes where it stopped; the next run goes on there.
 
 use futures_util::future::join_all;
-use ledgerline_custody::acts::KEY_PREFIX;
-use ledgerline_custody::reconciliation::{
-    BACKLOG_MAX, BronzeObject, ListActs as _, ListBronze as _, NotifyBronze as _, Place, PointerBacklog as _, Progress,
-    Reconciling, SweepRows as _, Verdict, judge, object_id,
-};
-use ledgerline_custody::state::KeepState as _;
+use ledgerline_custody::reconciliation::{BACKLOG_MAX, Place, Reconciling, Verdict, judge, object_id};
 use ledgerline_lake::ObjectId;
-use ledgerline_lake::delivery;
-use ledgerline_lake::ports::SendPointers as _;
 use ledgerline_lambda::clock::Clock;
+use ledgerline_store::act_note::KEY_PREFIX;
+use ledgerline_store::bronze_object::BronzeObject;
+use ledgerline_store::delivery;
+use ledgerline_store::object_row::Progress;
 
 use crate::error::SweepError;
-use crate::ports::Ports;
 use crate::{CALLS_AT_ONCE, Run, Summary};
 
 /// The state's key.
@@ -62,10 +58,10 @@ struct Sent {
     nothing_there: bool,
 }
 
-impl<P: Ports, C: Clock> Run<'_, P, C> {
+impl<C: Clock> Run<'_, C> {
     /// Begins a pass over bronze and acts every half hour, and goes on with one that is not at its end.
     pub(crate) async fn reconcile(&self, counts: &mut Counts) -> Result<(), SweepError> {
-        let loaded = self.ports.states().load(STATE_KEY).await?;
+        let loaded = self.stores.states.load(STATE_KEY).await?;
         let now_ms = self.now_ms();
         let read = loaded.as_ref().and_then(|loaded| Reconciling::read(&loaded.bytes));
         let mut state = read.unwrap_or_else(|| Reconciling::from_nothing(now_ms));
@@ -73,15 +69,15 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
             return Ok(());
         }
         let room = Room {
-            notices: self.ports.notices().backlog().await? < BACKLOG_MAX,
-            pointers: self.ports.pointers().backlog().await? < BACKLOG_MAX,
+            notices: self.stores.notices.backlog().await? < BACKLOG_MAX,
+            pointers: self.stores.pointers.backlog().await? < BACKLOG_MAX,
         };
         if self.look_at_open(&mut state, room, counts).await? {
             while self.look_at_page(&mut state, room, counts).await? {}
         }
         // A crash before this repeats the run's pages; the turns in the rows keep it from sending anything twice.
         let tag = loaded.map(|loaded| loaded.tag);
-        Ok(self.ports.states().store(STATE_KEY, state.write()?, tag.as_deref()).await?)
+        Ok(self.stores.states.store(STATE_KEY, state.write()?, tag.as_deref()).await?)
     }
 
     /// Looks at what was open when the pass began; `true` once that is done.
@@ -104,9 +100,9 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
     async fn look_at_page(&self, state: &mut Reconciling, room: Room, counts: &mut Counts) -> Result<bool, SweepError> {
         let Some((place, after)) = state.next_page().filter(|_| self.has_time()) else { return Ok(false) };
         let page = match &place {
-            Place::Bronze(prefix) => self.ports.bronze().page(prefix, after).await?,
+            Place::Bronze(prefix) => self.stores.bronze.page(prefix, after).await?,
             Place::Acts(hour) => {
-                let noted = self.ports.rows().acts(hour, after).await?;
+                let noted = self.stores.notes.acts(hour, after).await?;
                 if noted.unreadable > 0 {
                     counts.unreadable += noted.unreadable;
                     // The template's alarm looks for the first of these words.
@@ -145,7 +141,7 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
         counts: &mut Counts,
     ) -> Result<usize, SweepError> {
         let id = |object: &BronzeObject| object_id(&self.settings.bronze_bucket, &object.key);
-        let rows = self.ports.rows().progress(&objects.iter().map(id).collect::<Vec<_>>()).await?;
+        let rows = self.stores.ledger.rows.progress(&objects.iter().map(id).collect::<Vec<_>>()).await?;
         let mut looked_at = 0;
         for (objects, rows) in objects.chunks(CALLS_AT_ONCE).zip(rows.chunks(CALLS_AT_ONCE)) {
             if !self.has_time() {
@@ -201,19 +197,19 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
         if !self.has_turn(id, object, row).await? {
             return Ok(Sent::default());
         }
-        self.ports.notices().notify(&self.settings.bronze_bucket, &object.key).await?;
+        self.stores.notices.notify(&self.settings.bronze_bucket, &object.key).await?;
         Ok(Sent { notified: 1, ..Sent::default() })
     }
 
     /// Carries out an act's plan that whoever kept it did not. An act without a plan is its caller's to record again.
     async fn carry_out(&self, id: ObjectId, object: &BronzeObject, row: Option<&Progress>) -> Result<Sent, SweepError> {
-        let Some(plan) = delivery::find(self.ports.plans(), id).await? else {
+        let Some(plan) = delivery::find(&self.stores.plans, id).await? else {
             return Ok(Sent { nothing_there: true, ..Sent::default() });
         };
         if !self.has_turn(id, object, row).await? {
             return Ok(Sent::default());
         }
-        delivery::carry_out(self.ports.pointers(), self.ports.rows(), &plan, &self.now()).await?;
+        delivery::carry_out(&self.stores.pointers, &self.stores.ledger.rows, &plan, &self.now()).await?;
         Ok(Sent { resent: plan.header.chunks.len() as u64, ..Sent::default() })
     }
 
@@ -222,18 +218,18 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
         if !self.has_turn(id, object, Some(row)).await? {
             return Ok(Sent::default());
         }
-        let Some(plan) = delivery::find(self.ports.plans(), id).await? else {
+        let Some(plan) = delivery::find(&self.stores.plans, id).await? else {
             tracing::error!(object = %id, "its plan is gone, and not all of it is committed");
             return Ok(Sent::default());
         };
         let mut pointers = plan.header.pointers(plan.header_bytes);
         pointers.retain(|pointer| row.is_missing(pointer.ordinal));
-        self.ports.pointers().send(&pointers).await?;
+        self.stores.pointers.send(&pointers).await?;
         Ok(Sent { resent: pointers.len() as u64, ..Sent::default() })
     }
 
     async fn has_turn(&self, id: ObjectId, object: &BronzeObject, row: Option<&Progress>) -> Result<bool, SweepError> {
         let before = row.and_then(|row| row.swept_at_ms);
-        Ok(self.ports.rows().take_turn(id, &object.key, before, self.now_ms()).await?)
+        Ok(self.stores.ledger.rows.take_turn(id, &object.key, before, self.now_ms()).await?)
     }
 }

@@ -9,14 +9,12 @@ use ledgerline_custody::acts::Recorded;
 use ledgerline_custody::committed::CommittedSegments;
 use ledgerline_custody::retention::{Pruned, extension_act, pruned};
 use ledgerline_custody::sealing::{Completion, Following, Mark, Trigger, seal, triggers};
-use ledgerline_custody::state::KeepState as _;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::entry::EntryError;
 use ledgerline_ledger::head::Head;
 use ledgerline_ledger::log::LogId;
 
 use crate::error::SweepError;
-use crate::ports::Ports;
 use crate::{ADVANCING_ENDS_AT, CALLS_AT_ONCE, Run, SEALING_ENDS_AT, Summary};
 
 /// What came of following a log.
@@ -48,12 +46,12 @@ pub fn state_key(log: &LogId) -> String {
     format!("sweep/{log}/open.jsonl.gz")
 }
 
-impl<P: Ports, C: Clock> Run<'_, P, C> {
+impl<C: Clock> Run<'_, C> {
     /// Follows the log as far as it is indexed, seals what is due, and looks for what has expired.
     pub(crate) async fn follow(&self, log: &LogId, counts: &mut Counts) -> Result<(), SweepError> {
         let head = self.publication().load_head(log).await?;
         let key = state_key(log);
-        let loaded = self.ports.states().load(&key).await?;
+        let loaded = self.stores.states.load(&key).await?;
         let read = loaded.as_ref().and_then(|loaded| Following::read(log, &loaded.bytes));
         let mut state = read.unwrap_or_else(|| Following::from_nothing(log, head.indexed()));
         // What stops the follower does not stop what it has reached from being sealed and kept.
@@ -70,7 +68,7 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
         let bytes = state.write()?;
         if loaded.as_ref().is_none_or(|loaded| loaded.bytes != bytes) {
             let tag = loaded.map(|loaded| loaded.tag);
-            self.ports.states().store(&key, bytes, tag.as_deref()).await?;
+            self.stores.states.store(&key, bytes, tag.as_deref()).await?;
         }
         advanced.and(pruned)
     }
@@ -82,8 +80,7 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
         state: &mut Following,
         counts: &mut Counts,
     ) -> Result<(), SweepError> {
-        let ledger = ledgerline_custody::publication::Ports::ledger(self.ports);
-        let mut segments = CommittedSegments::new(log, ledger, self.ports.evidence(), self.ports.entries());
+        let mut segments = CommittedSegments::new(log, &self.stores.ledger);
         while state.cursor() < head.indexed() && self.has_time() {
             let (segment, version) = match segments.beginning_at(state.cursor()).await? {
                 Some(next) => next,

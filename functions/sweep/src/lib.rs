@@ -22,7 +22,6 @@ use ledgerline_custody::publication::{Memory, Publication};
 use ledgerline_event::instant;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::ListLogs as _;
 use ledgerline_ledger::store::StoreError;
 use serde::Serialize;
 
@@ -32,13 +31,13 @@ pub mod error;
 pub mod follow;
 pub mod logs;
 pub mod planned;
-pub mod ports;
 pub mod prune;
 pub mod records;
+pub mod stores;
 
 use config::Settings;
 use error::SweepError;
-use ports::Ports;
+use stores::Stores;
 
 /// A run ends by itself after this long, so that the schedule's next one does not meet it.
 const RUN_MS: i64 = 50_000;
@@ -99,9 +98,9 @@ pub struct Summary {
 }
 
 /// One run: what it may use and until when.
-pub struct Run<'a, P, C> {
+pub struct Run<'a, C> {
     /// The stores.
-    pub ports: &'a P,
+    pub stores: &'a Stores,
     /// What decides how it goes.
     pub settings: &'a Settings,
     /// What this process has seen of logs.
@@ -113,17 +112,17 @@ pub struct Run<'a, P, C> {
 }
 
 /// One run of the sweep.
-pub async fn handle<P: Ports, C: Clock>(
-    ports: &P,
+pub async fn handle<C: Clock>(
+    stores: &Stores,
     settings: &Settings,
     memory: &Memory,
     clock: &C,
     deadline_ms: i64,
 ) -> Summary {
     let until_ms = (clock.now_ms() + RUN_MS).min(deadline_ms - RESERVE_MS);
-    let run = Run { ports, settings, memory, clock, until_ms };
+    let run = Run { stores, settings, memory, clock, until_ms };
     let mut summary = Summary::default();
-    let names = guarded("list", "", &mut summary, async { Ok(ports.logs().logs().await?) }).await;
+    let names = guarded("list", "", &mut summary, async { Ok(stores.ledger.heads.logs().await?) }).await;
     let names = turned(names.unwrap_or_default(), clock.now_ms());
     let (logs, bronze) = (run.part(LOGS_END_AT), run.part(BRONZE_ENDS_AT));
     let unplanned = guarded("planned", "", &mut summary, run.part(PLANNED_ENDS_AT).note_planned()).await;
@@ -176,13 +175,13 @@ pub(crate) async fn guarded<T>(
     None
 }
 
-impl<'a, P: Ports, C: Clock> Run<'a, P, C> {
+impl<'a, C: Clock> Run<'a, C> {
     /// This run, ending once so much of what is left of it is over.
-    pub(crate) fn part(&self, percent: i64) -> Run<'a, P, C> {
+    pub(crate) fn part(&self, percent: i64) -> Run<'a, C> {
         let now_ms = self.clock.now_ms();
         let left_ms = (self.until_ms - now_ms).max(0);
-        let Self { ports, settings, memory, clock, .. } = *self;
-        Run { ports, settings, memory, clock, until_ms: self.until_ms.min(now_ms + left_ms * percent / 100) }
+        let Self { stores, settings, memory, clock, .. } = *self;
+        Run { stores, settings, memory, clock, until_ms: self.until_ms.min(now_ms + left_ms * percent / 100) }
     }
 
     /// Whether there is time for another step.
@@ -198,18 +197,15 @@ impl<'a, P: Ports, C: Clock> Run<'a, P, C> {
         instant::to_rfc3339(self.clock.now_ms())
     }
 
-    pub(crate) fn publication(&self) -> Publication<'_, P> {
-        Publication { ports: self.ports, settings: &self.settings.publication, memory: self.memory }
+    pub(crate) fn publication(&self) -> Publication<'_> {
+        let Stores { ledger, signer, .. } = self.stores;
+        Publication { stores: ledger, signer: &**signer, settings: &self.settings.publication, memory: self.memory }
     }
 
     /// Records an act under its purpose.
     pub(crate) async fn record(&self, purpose: &str, act: Act) -> Result<Recorded, StoreError> {
-        let stores = ActStores {
-            plans: self.ports.plans(),
-            queue: self.ports.pointers(),
-            rows: self.ports.rows(),
-            random: self.ports.random(),
-        };
+        let Stores { ledger, notes, plans, pointers, .. } = self.stores;
+        let stores = ActStores { plans, queue: pointers, rows: &ledger.rows, notes, random: self.stores.random() };
         record_acts(&stores, purpose, &[act], &self.now()).await
     }
 }

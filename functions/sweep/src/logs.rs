@@ -8,7 +8,6 @@ use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::log::LogId;
 
 use crate::error::SweepError;
-use crate::ports::Ports;
 use crate::{Run, Summary};
 
 /// What was finished of a log.
@@ -26,7 +25,7 @@ impl Finished {
     }
 }
 
-impl<P: Ports, C: Clock> Run<'_, P, C> {
+impl<C: Clock> Run<'_, C> {
     /// Postings, counts, tiles, checkpoint: whatever of it is missing.
     pub(crate) async fn finish(&self, log: &LogId) -> Result<Finished, SweepError> {
         let now_ms = u64::try_from(self.now_ms()).unwrap_or_default();

@@ -1,21 +1,22 @@
 //! Entry point: configuration, clients and ports, then the runtime.
 
+use std::sync::Arc;
+
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use ledgerline_aws::bucket::S3Bucket;
 use ledgerline_aws::config;
-use ledgerline_aws::control::ControlTable;
-use ledgerline_aws::ledger::LedgerBucket;
-use ledgerline_aws::objects::Bucket;
-use ledgerline_aws::postings::PostingRows;
-use ledgerline_aws::signing::KmsSigner;
-use ledgerline_aws::sweep::{
-    BronzeLister, EvidenceKeeper, NotificationQueue, StateBucket, SweptIndex, SweptPointers, SweptRows,
-};
+use ledgerline_aws::kms::KmsSigner;
+use ledgerline_aws::sqs::SqsQueue;
+use ledgerline_aws::table::DynamoTable;
 use ledgerline_custody::publication::Memory;
 use ledgerline_lambda::clock::SystemClock;
 use ledgerline_lambda::config::Env;
+use ledgerline_store::bucket::Bucket;
+use ledgerline_store::queue::Queue;
+use ledgerline_store::table::Table;
 use ledgerline_sweep::config::{Config, os_random};
 use ledgerline_sweep::handle;
-use ledgerline_sweep::ports::Wired;
+use ledgerline_sweep::stores::{Ports, Stores};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -24,25 +25,24 @@ async fn main() -> Result<(), Error> {
     let sdk = config::load();
     let (s3, dynamodb) = (config::s3(&sdk), aws_sdk_dynamodb::Client::new(&sdk));
     let sqs = aws_sdk_sqs::Client::new(&sdk);
-    let ports = Wired {
-        control: ControlTable::new(dynamodb.clone(), &config.control_table),
-        rows: SweptRows::new(dynamodb.clone(), &config.control_table),
-        ledger: LedgerBucket::new(s3.clone(), &config.ledger_bucket),
-        evidence: EvidenceKeeper::new(s3.clone(), &config.ledger_bucket),
-        index: PostingRows::new(dynamodb.clone(), &config.index_table),
-        entries: SweptIndex::new(dynamodb, &config.index_table),
-        plans: Bucket::new(s3.clone(), &config.staged_bucket),
-        states: StateBucket::new(s3.clone(), &config.staged_bucket),
-        bronze: BronzeLister::new(s3, &config.settings.bronze_bucket),
-        notices: NotificationQueue::new(sqs.clone(), &config.bronze_queue_url),
-        pointers: SweptPointers::new(sqs, &config.ledger_queue_url),
-        signer: KmsSigner::new(&sdk, &config.signing_key_id),
-        random: Box::new(os_random),
+    let table = |name: &str| -> Arc<dyn Table> { Arc::new(DynamoTable::new(dynamodb.clone(), name)) };
+    let bucket = |name: &str| -> Arc<dyn Bucket> { Arc::new(S3Bucket::new(s3.clone(), name)) };
+    let queue = |url: &str| -> Arc<dyn Queue> { Arc::new(SqsQueue::new(sqs.clone(), url)) };
+    let ports = Ports {
+        control: table(&config.control_table),
+        index: table(&config.index_table),
+        ledger: bucket(&config.ledger_bucket),
+        bronze: bucket(&config.settings.bronze_bucket),
+        staged: bucket(&config.staged_bucket),
+        notices: queue(&config.bronze_queue_url),
+        pointers: queue(&config.ledger_queue_url),
+        signer: Arc::new(KmsSigner::new(&sdk, &config.signing_key_id)),
     };
-    let (ports, settings, memory) = (&ports, &config.settings, &Memory::default());
+    let stores = Stores::new(ports, Box::new(os_random));
+    let (stores, settings, memory) = (&stores, &config.settings, &Memory::default());
     run(service_fn(async |event: LambdaEvent<serde_json::Value>| {
         let deadline_ms = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
-        Ok::<_, Error>(handle(ports, settings, memory, &SystemClock, deadline_ms).await)
+        Ok::<_, Error>(handle(stores, settings, memory, &SystemClock, deadline_ms).await)
     }))
     .await
 }

@@ -5,26 +5,25 @@
 //! stays where the last whole listing put it.
 
 use futures_util::future::try_join_all;
-use ledgerline_custody::planned::{BEHIND_MS, KeepPlanned as _, Planning, ReadPlanned as _};
-use ledgerline_custody::reconciliation::{BronzeObject, ListBronze as _, SweepRows as _, object_id};
-use ledgerline_custody::state::KeepState as _;
+use ledgerline_custody::planned::{BEHIND_MS, Planning};
+use ledgerline_custody::reconciliation::object_id;
 use ledgerline_event::instant;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_lambda::telemetry;
+use ledgerline_store::bronze_object::BronzeObject;
 
 use crate::bronze::ROWS_AT_ONCE;
 use crate::error::SweepError;
-use crate::ports::Ports;
 use crate::{CALLS_AT_ONCE, Run};
 
 /// The state's key.
 pub const STATE_KEY: &str = "sweep/planned.json";
 
-impl<P: Ports, C: Clock> Run<'_, P, C> {
+impl<C: Clock> Run<'_, C> {
     /// Lists what is new in bronze and notes the moment before which all of it is planned; returns how many objects are not.
     pub(crate) async fn note_planned(&self) -> Result<u64, SweepError> {
-        let loaded = self.ports.states().load(STATE_KEY).await?;
-        let before = self.ports.planned().planned_through().await?;
+        let loaded = self.stores.states.load(STATE_KEY).await?;
+        let before = self.stores.planned.through().await?;
         // Taken before anything is listed: what is written from here on is the next listing's.
         let now_ms = self.now_ms();
         let read = loaded.as_ref().and_then(|loaded| Planning::read(&loaded.bytes));
@@ -35,10 +34,10 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
             let through_ms = state.through_ms();
             // The row first: it is true whether or not the state is kept, and a step back must not wait for the next run.
             if before != Some(through_ms) {
-                self.ports.planned().keep_planned_through(through_ms, before).await?;
+                self.stores.planned.keep_through(through_ms, before).await?;
             }
             let tag = loaded.map(|loaded| loaded.tag);
-            self.ports.states().store(STATE_KEY, state.write()?, tag.as_deref()).await?;
+            self.stores.states.store(STATE_KEY, state.write()?, tag.as_deref()).await?;
         }
         let (through_ms, open) = (state.through_ms(), state.open());
         if now_ms - through_ms > BEHIND_MS {
@@ -57,7 +56,7 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
             self.judge_planned(state, objects).await?;
         }
         let old = state.maybe_gone(CALLS_AT_ONCE, now_ms);
-        let found = try_join_all(old.iter().map(|object| self.ports.bronze().page(&object.key, ""))).await?;
+        let found = try_join_all(old.iter().map(|object| self.stores.bronze.page(&object.key, ""))).await?;
         for (object, found) in old.iter().zip(found) {
             if found.iter().all(|one| one.key != object.key) {
                 // The template's alarm looks for these words.
@@ -73,7 +72,7 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
         while self.has_time()
             && let Some((prefix, after)) = state.next_page(self.settings.late_after_ms)
         {
-            let page = self.ports.bronze().page(&prefix, &after).await?;
+            let page = self.stores.bronze.page(&prefix, &after).await?;
             for objects in state.unseen(&page).chunks(ROWS_AT_ONCE) {
                 self.judge_planned(state, objects).await?;
             }
@@ -84,7 +83,7 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
 
     async fn judge_planned(&self, state: &mut Planning, objects: &[BronzeObject]) -> Result<(), SweepError> {
         let ids: Vec<_> = objects.iter().map(|object| object_id(&self.settings.bronze_bucket, &object.key)).collect();
-        for (object, row) in objects.iter().zip(self.ports.rows().progress(&ids).await?) {
+        for (object, row) in objects.iter().zip(self.stores.ledger.rows.progress(&ids).await?) {
             state.judged(object, row.is_some_and(|row| row.planned_at_ms.is_some()));
         }
         Ok(())

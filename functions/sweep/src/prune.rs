@@ -12,23 +12,18 @@
 
 use ledgerline_custody::acts::Recorded;
 use ledgerline_custody::committed::first_record;
-use ledgerline_custody::publication;
-use ledgerline_custody::retention::{
-    DeleteExpired as _, ForgetPostings as _, InspectVersion as _, Pruned, is_old_enough, is_unprotected, prunable_to,
-    prune_act,
-};
-use ledgerline_custody::sealing::{FindCommitted as _, Following, ListSegments as _, SegmentVersion};
+use ledgerline_custody::retention::{Pruned, is_old_enough, is_unprotected, prunable_to, prune_act};
+use ledgerline_custody::sealing::Following;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::head::Head;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{Checkpoints as _, ReadSegment as _, WritePostings as _};
 use ledgerline_ledger::posting::{Posting, postings};
 use ledgerline_ledger::segment::{Segment, SegmentName};
+use ledgerline_store::segment::SegmentVersion;
 
 use crate::Run;
 use crate::error::SweepError;
 use crate::follow::Counts;
-use crate::ports::Ports;
 
 /// Between two looks at a log: locks are counted in days.
 const EVERY_MS: i64 = 60 * 60 * 1000;
@@ -37,7 +32,7 @@ const ANNOUNCED_EVERY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Versions looked at in one look, oldest first: 24,000 a day, of which one is written every few seconds at most.
 const VERSIONS_MAX: usize = 1_000;
 
-impl<P: Ports, C: Clock> Run<'_, P, C> {
+impl<C: Clock> Run<'_, C> {
     /// Looks for expired segments every hour: announces how far the log may be pruned, deletes what was announced and
     /// is covered.
     pub(crate) async fn prune(
@@ -72,7 +67,7 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
         let now_ms = self.now_ms();
         let days = self.settings.publication.locks.classes.days(log);
         let mut found = Vec::new();
-        for version in self.ports.evidence().segments_from(log, 0, VERSIONS_MAX).await? {
+        for version in self.stores.ledger.segments.from(log, 0, VERSIONS_MAX).await? {
             let old_enough = is_old_enough(&version, days, now_ms);
             let expired = old_enough && self.is_unprotected(&version).await?;
             found.push((version, expired));
@@ -84,7 +79,7 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
     }
 
     async fn is_unprotected(&self, version: &SegmentVersion) -> Result<bool, SweepError> {
-        let protection = self.ports.evidence().protection(&version.key, &version.version_id).await?;
+        let protection = self.stores.ledger.segments.protection(&version.key, &version.version_id).await?;
         Ok(protection.is_none_or(|protection| is_unprotected(&protection, self.now_ms())))
     }
 
@@ -106,9 +101,9 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
         versions: &[(SegmentVersion, bool)],
         counts: &mut Counts,
     ) -> Result<(), SweepError> {
-        let ledger = publication::Ports::ledger(self.ports);
+        let ledger = &self.stores.ledger;
         // The head says that one is archived; the archive must say so itself.
-        if ledger.archived(log, pruned.index + 1, 1).await?.is_empty() {
+        if ledger.checkpoints.archived(log, pruned.index + 1, 1).await?.is_empty() {
             return Ok(());
         }
         for (version, expired) in versions {
@@ -136,14 +131,14 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
     /// Deletes a version and the postings that lead to it. `false`: it is held or locked after all, and stays as it was.
     async fn delete(&self, log: &LogId, name: &SegmentName, version: &SegmentVersion) -> Result<bool, SweepError> {
         let forgotten = self.forget_postings(log, name, version).await?;
-        match self.ports.evidence().delete(&version.key, &version.version_id).await {
+        match self.stores.ledger.segments.delete(&version.key, &version.version_id).await {
             Ok(()) => Ok(true),
             Err(error) => {
-                let protection = self.ports.evidence().protection(&version.key, &version.version_id).await;
+                let protection = self.stores.ledger.segments.protection(&version.key, &version.version_id).await;
                 // Gone after all: then so are its postings. A crash before they are put back leaves them to
                 // `rebuild-postings`, if it is held by the next look.
                 if !matches!(protection, Ok(None)) {
-                    publication::Ports::index(self.ports).put_postings(&forgotten).await?;
+                    self.stores.ledger.postings.put(&forgotten).await?;
                 }
                 let Some(protection) = protection? else { return Err(error.into()) };
                 if is_unprotected(&protection, self.now_ms()) {
@@ -163,20 +158,20 @@ impl<P: Ports, C: Clock> Run<'_, P, C> {
         name: &SegmentName,
         version: &SegmentVersion,
     ) -> Result<Vec<Posting>, SweepError> {
-        let ledger = publication::Ports::ledger(self.ports);
-        let bytes = ledger.segment(&version.key, &version.version_id).await?;
+        let ledger = &self.stores.ledger;
+        let bytes = ledger.segments.read(&version.key, &version.version_id).await?;
         let segment = Segment::read(&version.key, &bytes);
         let segment = segment.map_err(|error| SweepError::Segment { key: version.key.clone(), error })?;
         let broken = |error| SweepError::Entry { key: version.key.clone(), error };
         let first = first_record(&segment).map_err(broken)?;
-        let committed = self.ports.entries().committed(log, name.first, &first).await?;
+        let committed = self.stores.ledger.postings.place(&first, log, name.first).await?;
         if committed.is_none_or(|(key, id)| key != version.key || id != version.version_id) {
             return Ok(Vec::new());
         }
         let rows = postings(&segment, &version.version_id).map_err(broken)?;
         let (last, others): (Vec<_>, Vec<_>) = rows.iter().cloned().partition(|row| row.record_key == first);
-        self.ports.entries().forget(&others).await?;
-        self.ports.entries().forget(&last).await?;
+        self.stores.ledger.postings.forget(&others).await?;
+        self.stores.ledger.postings.forget(&last).await?;
         Ok(rows)
     }
 }
