@@ -6,20 +6,19 @@
 use futures_util::future::join_all;
 use ledgerline_custody::publication::{EvidenceError, LogError, Memory, Publication};
 use ledgerline_lake::plan::Pointer;
-use ledgerline_lake::ports::{KeepPoison as _, ReadChunk as _};
 use ledgerline_lambda::disposition::Disposition;
 use ledgerline_ledger::append::{AppendPlan, fit_segment, plan_append};
 use ledgerline_ledger::chunk::{Chunk, ChunkId};
 use ledgerline_ledger::head::Head;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{CommitAppend as _, MarkPoison as _, Put, ReadSegment as _, WriteSegment as _};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::tree::Hash;
+use ledgerline_store::segment::Put;
 
 use crate::config::AppendConfig;
 use crate::error::{AppendError, disposition};
 use crate::poison;
-use crate::ports::Ports;
+use crate::stores::Stores;
 
 /// A message of one log's group.
 #[derive(Debug)]
@@ -41,19 +40,21 @@ impl Task {
     }
 }
 
-/// Appends to logs, over some ports.
+/// Appends to logs.
 #[derive(Debug)]
-pub(crate) struct Appender<'a, P> {
-    pub(crate) ports: &'a P,
+pub(crate) struct Appender<'a> {
+    pub(crate) stores: &'a Stores,
     pub(crate) config: &'a AppendConfig,
     pub(crate) memory: &'a Memory,
 }
 
-impl<P: Ports> Appender<'_, P> {
+impl Appender<'_> {
     /// Appends the chunks of all unfinished tasks, in their order, and finishes what an earlier run left open.
     pub(crate) async fn append(&self, log: &LogId, tasks: &mut [Task], now_ms: u64) -> Result<(), AppendError> {
         self.keep_messages_without_pointer(tasks).await?;
-        let publication = Publication { ports: self.ports, settings: &self.config.publication, memory: self.memory };
+        let Stores { ledger, signer, .. } = self.stores;
+        let settings = &self.config.publication;
+        let publication = Publication { stores: ledger, signer: &**signer, settings, memory: self.memory };
         loop {
             // (1) The head, consistently; a process that meets the log for the first time compares it with its archive. A
             // segment that is committed but not indexed is finished first, by the same function as below, from its stored
@@ -87,7 +88,7 @@ impl<P: Ports> Appender<'_, P> {
             // (5) The commit: head and markers in one transaction. After it the entries are in the log for good. If its
             // outcome is unknown, the next attempt settles it by (1) and (2): there, or not there.
             let commit = plan.commit(version_id, now_ms / 1000 + self.config.marker_days * DAY_S);
-            self.ports.control().commit(&commit).await?;
+            self.stores.ledger.heads.commit(&commit).await?;
 
             // (6), (7) Postings, counts, head: indexed. A crash before (7) leaves the segment in `unpublished` beyond
             // `indexed`, from where (1) repeats all three. The stored bytes are the plan's, and so is their summary.
@@ -108,7 +109,7 @@ impl<P: Ports> Appender<'_, P> {
         if open.is_empty() {
             return Ok(());
         }
-        let markers = self.ports.control().markers(log, &open).await?;
+        let markers = self.stores.ledger.heads.markers(log, &open).await?;
         // Committed since the head was loaded, so perhaps not indexed: begin again, lest nobody finish it.
         if markers.iter().any(|marker| marker.first >= head.size()) {
             return Err(StoreError::Conflict(Failure::new(format!("head of {log} moved"))).into());
@@ -124,7 +125,7 @@ impl<P: Ports> Appender<'_, P> {
     async fn read_chunks(&self, log: &LogId, tasks: &mut [Task]) -> Result<Vec<Chunk>, AppendError> {
         let reads = tasks.iter().map(|task| async {
             match task.open_chunk() {
-                Some((_, pointer)) => Some(self.ports.plans().read_chunk(pointer).await),
+                Some((_, pointer)) => Some(self.stores.plans.read_chunk(pointer).await),
                 None => None,
             }
         });
@@ -166,20 +167,20 @@ impl<P: Ports> Appender<'_, P> {
     async fn put_segment(&self, plan: &AppendPlan, now_ms: u64) -> Result<String, AppendError> {
         let key = plan.name.key();
         let lock = self.config.publication.locks.lock(&plan.name.log, now_ms);
-        let there = match self.ports.ledger().put_segment(&key, &plan.bytes, &plan.sha256, &lock).await? {
+        let there = match self.stores.ledger.segments.put(&key, &plan.bytes, &plan.sha256, &lock).await? {
             Put::Written { version_id } => return Ok(version_id),
-            Put::Exists => self.ports.ledger().segment_state(&key).await?,
+            Put::Exists => self.stores.ledger.segments.state(&key).await?,
         };
         let sha256 = match there.sha256 {
             Some(sha256) => sha256,
-            None => Hash::of_object(&self.ports.ledger().segment(&key, &there.version_id).await?),
+            None => Hash::of_object(&self.stores.ledger.segments.read(&key, &there.version_id).await?),
         };
         if sha256 != plan.sha256 || there.bytes != plan.bytes.len() as u64 {
             return Err(LogError::Evidence { key, error: EvidenceError::OtherBytes }.into());
         }
         if !there.lock.is_some_and(|held| held.covers(&lock)) {
             let at_least = there.lock.map_or(lock, |held| held.stronger(&lock));
-            self.ports.ledger().extend_lock(&key, &there.version_id, &at_least).await?;
+            self.stores.ledger.segments.extend_lock(&key, &there.version_id, &at_least).await?;
         }
         Ok(there.version_id)
     }
@@ -197,12 +198,12 @@ impl<P: Ports> Appender<'_, P> {
 
     async fn keep(&self, message_id: &str, reason: &str, pointer: Option<&Pointer>) -> Result<(), AppendError> {
         tracing::error!(message_id, reason, "kept as poison");
-        self.ports.poison().keep(poison::FUNCTION, message_id, poison::note(message_id, reason, pointer)).await?;
+        self.stores.poison.keep(poison::FUNCTION, message_id, poison::note(message_id, reason, pointer)).await?;
         // A crash before this keeps it again. The row tells sweep not to send the pointer again, and operators what is in
         // flight for good.
         if let Some(pointer) = pointer {
             let chunk = ChunkId { object: pointer.object.to_string(), ordinal: pointer.ordinal };
-            self.ports.control().mark_poison(&chunk, pointer.count.into()).await?;
+            self.stores.ledger.rows.mark_poison(&chunk, pointer.count.into()).await?;
         }
         Ok(())
     }

@@ -16,23 +16,22 @@ use ledgerline_lambda::clock::Clock;
 use ledgerline_lambda::disposition::Disposition;
 use ledgerline_lambda::sqs;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::ReleaseMessages as _;
 
 mod append;
 mod config;
 mod error;
 mod poison;
-mod ports;
+mod stores;
 
 use append::{Appender, Task};
 pub use config::{AppendConfig, Config};
 pub use error::{AppendError, disposition};
-pub use ports::{Ports, Wired};
+pub use stores::{Ports, Stores};
 
 /// Handles one batch of pointers. Groups (logs) go side by side, each in its own order; the messages of one that cannot go
 /// on come back, and the others do not notice.
 pub async fn handle(
-    ports: &impl Ports,
+    stores: &Stores,
     config: &AppendConfig,
     memory: &Memory,
     clock: &impl Clock,
@@ -41,7 +40,7 @@ pub async fn handle(
 ) -> SqsBatchResponse {
     let messages = event.records;
     let mut groups = by_group(&messages);
-    let appender = Appender { ports, config, memory };
+    let appender = Appender { stores, config, memory };
     let runs = groups.iter_mut().map(|group| async {
         // A panic is this group's alone: what it had finished is finished, the rest comes back.
         let worked_off = AssertUnwindSafe(work_off(&appender, clock, deadline_ms, group)).catch_unwind();
@@ -55,7 +54,7 @@ pub async fn handle(
         done[task.place] = task.finished;
     }
     let answer = sqs::fifo_answer(&messages, &done);
-    release(ports, &messages, &groups, &answer).await;
+    release(stores, &messages, &groups, &answer).await;
     answer
 }
 
@@ -70,7 +69,7 @@ struct Group {
 }
 
 /// Tries until the group is worked off, too little time is left, or its log is stopped.
-async fn work_off<P: Ports>(appender: &Appender<'_, P>, clock: &impl Clock, deadline_ms: i64, group: &mut Group) {
+async fn work_off(appender: &Appender<'_>, clock: &impl Clock, deadline_ms: i64, group: &mut Group) {
     let log = LogId::parse(&group.name).ok();
     for attempt in 0.. {
         let now_ms = clock.now_ms();
@@ -129,7 +128,7 @@ fn by_group(messages: &[SqsMessage]) -> Vec<Group> {
 }
 
 /// Makes what failed for the moment visible again within seconds. Should this fail, the queue's own time-out does it later.
-async fn release(ports: &impl Ports, messages: &[SqsMessage], groups: &[Group], answer: &SqsBatchResponse) {
+async fn release(stores: &Stores, messages: &[SqsMessage], groups: &[Group], answer: &SqsBatchResponse) {
     let failed: Vec<&str> = answer.batch_item_failures.iter().map(|item| item.item_identifier.as_str()).collect();
     let comes_back_soon = |message: &&SqsMessage| {
         let waits = groups.iter().any(|group| group.waits && group.name == sqs::group(message));
@@ -141,7 +140,7 @@ async fn release(ports: &impl Ports, messages: &[SqsMessage], groups: &[Group], 
         return;
     }
     tracing::warn!(messages = handles.len(), "returned to the queue");
-    if let Err(error) = ports.queue().release(&handles, RETURN_AFTER_S).await {
+    if let Err(error) = stores.queue.release(&handles, RETURN_AFTER_S).await {
         tracing::warn!(%error, "messages return only after their visibility time-out");
     }
 }

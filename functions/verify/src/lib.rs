@@ -15,12 +15,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledgerline_custody::watch::{self, Growth, Seen, WatchLogs, Watched};
+use ledgerline_custody::watch::{self, Growth, Seen};
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{ListLogs, ReadHead, Sign};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::verify::{Evidence, EvidenceFault, LockRule, LogReport, Options, Report, Trust, verify};
+use ledgerline_store::head::Heads;
+use ledgerline_store::signer::Signer;
+use ledgerline_store::watch::{Watch, Watched};
 use serde::{Deserialize, Serialize};
 
 pub use config::{Config, Rules};
@@ -71,19 +73,19 @@ pub struct Summary {
 
 /// What the function may read, and the one row per log that it may write.
 #[derive(Debug)]
-pub struct Ports<E, C, W, S> {
+pub struct Stores<E> {
     /// The evidence without its locks and postings, which cost a call each.
     pub entries: Arc<E>,
     /// The evidence, whole.
     pub everything: Arc<E>,
     /// The names of the logs, and their heads.
-    pub logs: C,
+    pub heads: Heads,
     /// What the last good run left.
-    pub watch: W,
+    pub watch: Watch,
     /// The signing key's public half.
-    pub signer: S,
+    pub signer: Arc<dyn Signer>,
     /// That of the deployment's first signing key; mostly the same.
-    pub first_signer: S,
+    pub first_signer: Arc<dyn Signer>,
 }
 
 /// Why a run could not tell, or not of every log. The invocation fails, and its alarm says so.
@@ -112,8 +114,8 @@ pub enum VerifyError {
 ///
 /// # Errors
 /// Whatever kept it from telling, of one log or of all; findings are no error.
-pub async fn handle<E, C, W, S, K>(
-    ports: &Ports<E, C, W, S>,
+pub async fn handle<E, K>(
+    stores: &Stores<E>,
     rules: &Rules,
     clock: &K,
     deadline_ms: i64,
@@ -121,16 +123,13 @@ pub async fn handle<E, C, W, S, K>(
 ) -> Result<Summary, VerifyError>
 where
     E: Evidence + Send + 'static,
-    C: ListLogs + ReadHead,
-    W: WatchLogs,
-    S: Sign,
     K: Clock + Clone + 'static,
 {
     let now_ms = clock.now_ms();
     let mut run = Run { look: request.look, now_ms, events: HashMap::new(), summary: Summary::default() };
     let (mut known, mut left_out) = (Vec::new(), HashSet::new());
-    for log in ports.logs.logs().await? {
-        match recall(&ports.logs, &ports.watch, [&ports.first_signer, &ports.signer], &rules.deployment, &log).await {
+    for log in stores.heads.logs().await? {
+        match recall(&stores.heads, &stores.watch, [&stores.first_signer, &stores.signer], &rules.deployment, &log).await {
             Ok(remembered) => known.push(remembered),
             Err(fault) => {
                 run.not_verified(log.as_str(), &fault);
@@ -140,8 +139,8 @@ where
     }
     let known = watch::order(known, |known| known.before.as_ref(), run.is_whole(), now_ms);
     let evidence = match request.look {
-        Look::New => Arc::clone(&ports.entries),
-        Look::Everything => Arc::clone(&ports.everything),
+        Look::New => Arc::clone(&stores.entries),
+        Look::Everything => Arc::clone(&stores.everything),
     };
     let heads = known.iter().filter_map(|known| known.head.clone()).collect();
     let within = Within { evidence, clock: clock.clone(), until_ms: deadline_ms - RESERVE_MS, heads, left_out };
@@ -153,7 +152,7 @@ where
         }
         Err(error) => return Err(error),
     };
-    run.conclude(&ports.watch, rules, &known, &report).await;
+    run.conclude(&stores.watch, rules, &known, &report).await;
     run.summary.holds = run.summary.findings == 0 && run.summary.unchecked == 0;
     let Summary { unchecked, forgotten, .. } = run.summary;
     telling::verified(request.look, &run.summary);
@@ -236,7 +235,7 @@ impl Run {
     }
 
     /// Tells what was found, and remembers each log by itself.
-    async fn conclude<W: WatchLogs>(&mut self, watch: &W, rules: &Rules, known: &[Known], report: &Report) {
+    async fn conclude(&mut self, memories: &Watch, rules: &Rules, known: &[Known], report: &Report) {
         self.summary.findings = report.findings.len();
         self.summary.logs = report.logs.len();
         self.summary.entries = report.logs.iter().map(|log| log.entries).sum();
@@ -265,7 +264,7 @@ impl Run {
                 }
                 _ => continue,
             };
-            match watch.remember(log, before.as_ref(), &now).await {
+            match memories.remember(log, before.as_ref(), &now).await {
                 // Another run has moved it, by what it found itself.
                 Ok(()) | Err(StoreError::Conflict(_)) => {}
                 Err(fault) => {

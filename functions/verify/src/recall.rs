@@ -4,13 +4,16 @@
 //! announces them, and not because they are deployed. Of a log that is not, the deployment's current key counts. A memory
 //! that is not this log's is no memory.
 
-use ledgerline_custody::watch::{WatchLogs, Watched};
+use std::sync::Arc;
+
 use ledgerline_ledger::checkpoint::origin;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{ReadHead, Sign};
 use ledgerline_ledger::signing::{KeyError, KeyKind, VerifyingKey};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::verify::HeadRow;
+use ledgerline_store::head::Heads;
+use ledgerline_store::signer::Signer;
+use ledgerline_store::watch::{Watch, Watched};
 
 /// A log as the run begins with it.
 #[derive(Debug)]
@@ -40,9 +43,9 @@ pub(crate) enum RecallError {
 
 /// Reads a log's head and memory.
 pub(crate) async fn recall(
-    heads: &impl ReadHead,
-    watch: &impl WatchLogs,
-    signers: [&impl Sign; 2],
+    heads: &Heads,
+    watch: &Watch,
+    signers: [&Arc<dyn Signer>; 2],
     deployment: &str,
     log: &LogId,
 ) -> Result<Known, RecallError> {
