@@ -4,26 +4,29 @@
 //! Invariant: names come from the deployment's own description, never from a pattern, and what is written here is a hold,
 //! its row, or the mark of a shared subject, and nothing else.
 
+use std::sync::Arc;
+
 use ledgerline_ledger::store::StoreError;
+use ledgerline_store::bucket::Bucket;
+use ledgerline_store::ledger::LedgerStores;
+use ledgerline_store::queue::Queue;
+use ledgerline_store::table::Table;
 
 use crate::config;
-use crate::evidence::Tables;
+use crate::bucket::S3Bucket;
+use crate::sqs::SqsQueue;
+use crate::table::DynamoTable;
 
 mod deployment;
-mod holds;
 mod keys;
 mod objects;
-mod pseudonyms;
+mod people;
 mod queues;
-mod rows;
-mod subjects;
 
 pub use deployment::Deployment;
-pub use holds::HoldRow;
 pub use keys::{FunctionSettings, KeySettings};
 pub use objects::BucketSettings;
 pub use queues::{Depth, QueueSettings};
-pub use rows::Totals;
 
 /// The client of buckets, for whoever has a bucket and no deployment.
 pub type S3 = aws_sdk_s3::Client;
@@ -82,15 +85,36 @@ impl Operator {
         Deployment::named(&self.deployment.queues, logical)
     }
 
-    /// The tables that are evidence.
+    /// A table's rows.
     ///
     /// # Errors
-    /// The description does not name them.
-    pub fn tables(&self) -> Result<Tables, StoreError> {
-        Ok(Tables {
-            client: self.dynamodb.clone(),
-            control: self.table("ControlTable")?.to_owned(),
-            index: self.table("IndexTable")?.to_owned(),
-        })
+    /// The description names none.
+    pub fn rows_of(&self, logical: &str) -> Result<Arc<dyn Table>, StoreError> {
+        Ok(Arc::new(DynamoTable::new(self.dynamodb.clone(), self.table(logical)?)))
+    }
+
+    /// A bucket's objects.
+    ///
+    /// # Errors
+    /// The description names none.
+    pub fn objects_of(&self, logical: &str) -> Result<Arc<dyn Bucket>, StoreError> {
+        Ok(Arc::new(S3Bucket::new(self.s3.clone(), self.bucket(logical)?)))
+    }
+
+    /// A queue's messages.
+    ///
+    /// # Errors
+    /// The description names none.
+    pub fn messages_of(&self, logical: &str) -> Result<Arc<dyn Queue>, StoreError> {
+        Ok(Arc::new(SqsQueue::new(self.sqs.clone(), self.queue(logical)?)))
+    }
+
+    /// The ledger.
+    ///
+    /// # Errors
+    /// The description does not name its tables and its bucket.
+    pub fn ledger(&self) -> Result<LedgerStores, StoreError> {
+        let (control, index) = (self.rows_of("ControlTable")?, self.rows_of("IndexTable")?);
+        Ok(LedgerStores::new(&control, &index, &self.objects_of("LedgerBucket")?))
     }
 }

@@ -81,6 +81,41 @@ impl Progress {
     }
 }
 
+/// The sum of all objects' rows: `input = committed + filtered + duplicate + quarantined + in flight`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Objects that have a row.
+    pub objects: u64,
+    /// Objects taken up and not planned yet.
+    pub unplanned: u64,
+    /// Events read.
+    pub input: u64,
+    /// Left out by the policy.
+    pub filtered: u64,
+    /// Claimed by another object.
+    pub duplicate: u64,
+    /// Set aside by transform.
+    pub quarantined: u64,
+    /// Planned for the ledger.
+    pub planned: u64,
+    /// In the ledger.
+    pub committed: u64,
+    /// Of what is in flight: kept as poison, so that it stays there until somebody repairs it.
+    pub poisoned: u64,
+}
+
+impl Totals {
+    /// Planned and not committed yet.
+    pub fn in_flight(&self) -> u64 {
+        self.planned.saturating_sub(self.committed)
+    }
+
+    /// Whether every event is accounted for: nothing lost, nothing doubled.
+    pub fn balance(&self) -> bool {
+        self.planned >= self.committed && self.input == self.planned + self.filtered + self.duplicate + self.quarantined
+    }
+}
+
 /// The rows of all objects.
 #[derive(Clone, Debug)]
 pub struct ObjectRows {
@@ -184,6 +219,33 @@ impl ObjectRows {
             Ok(_) => Ok(true),
             Err(StoreError::Conflict(_)) => Ok(false),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Adds up the rows of all objects and acts.
+    ///
+    /// # Errors
+    /// The table's; `Corrupt` for a row that does not read.
+    pub async fn totals(&self) -> Result<Totals, StoreError> {
+        let (mut totals, mut after) = (Totals::default(), None);
+        loop {
+            let (rows, next) = self.table.scan_page("read the objects' rows", &all(), after).await?;
+            for (_, row) in rows {
+                let Progress { counts, committed, poisoned, planned_at_ms, .. } = read_progress(row)?;
+                totals.objects += 1;
+                totals.unplanned += u64::from(planned_at_ms.is_none());
+                totals.input += counts.input;
+                totals.filtered += counts.filtered;
+                totals.duplicate += counts.duplicate;
+                totals.quarantined += counts.quarantined;
+                totals.planned += counts.planned;
+                totals.committed += committed;
+                totals.poisoned += poisoned.values().sum::<u64>();
+            }
+            after = next;
+            if after.is_none() {
+                return Ok(totals);
+            }
         }
     }
 
@@ -308,5 +370,14 @@ mod tests {
             row.insert(name.to_owned(), value);
             assert!(matches!(read_progress(row), Err(StoreError::Corrupt(_))), "{name}");
         }
+    }
+
+    #[test]
+    fn totals_balance_when_every_event_has_one_end() {
+        let totals = Totals { input: 10, filtered: 2, duplicate: 1, planned: 7, committed: 5, ..Totals::default() };
+        assert!(totals.balance());
+        assert_eq!(totals.in_flight(), 2);
+        assert!(!Totals { input: 11, ..totals }.balance());
+        assert!(!Totals { committed: 8, ..totals }.balance());
     }
 }

@@ -1,6 +1,6 @@
-//! Buckets as an operator sees them: the ledger's settings, what lies below a prefix, legal holds on versions.
+//! Buckets as an operator sees them: the ledger's settings, what lies below a prefix.
 
-use aws_sdk_s3::types::{BucketVersioningStatus, ObjectLockEnabled, ObjectLockLegalHold, ObjectLockLegalHoldStatus};
+use aws_sdk_s3::types::{BucketVersioningStatus, ObjectLockEnabled};
 use ledgerline_ledger::store::StoreError;
 
 use super::Operator;
@@ -79,26 +79,5 @@ impl Operator {
             Err(StoreError::NotFound(_)) => Ok(false),
             Err(error) => Err(error),
         }
-    }
-
-    /// Holds or releases one version of an object. Doing so twice is doing so once.
-    ///
-    /// # Errors
-    /// The bucket's.
-    pub async fn put_legal_hold(&self, key: &str, version_id: &str, on: bool) -> Result<(), StoreError> {
-        let status = if on { ObjectLockLegalHoldStatus::On } else { ObjectLockLegalHoldStatus::Off };
-        let put = self.s3.put_object_legal_hold().bucket(self.bucket("LedgerBucket")?).key(key).version_id(version_id);
-        let put = put.legal_hold(ObjectLockLegalHold::builder().status(status).build()).send().await;
-        put.map(|_| ()).map_err(|error| store_error(format!("set the legal hold of {key}"), error))
-    }
-
-    /// Whether a version is held.
-    ///
-    /// # Errors
-    /// The bucket's.
-    pub async fn is_held(&self, key: &str, version_id: &str) -> Result<bool, StoreError> {
-        let head = self.s3.head_object().bucket(self.bucket("LedgerBucket")?).key(key).version_id(version_id);
-        let head = head.send().await.map_err(|error| store_error(format!("look at {key}"), error))?;
-        Ok(head.object_lock_legal_hold_status() == Some(&ObjectLockLegalHoldStatus::On))
     }
 }
