@@ -153,7 +153,7 @@ impl LogState {
         row
     }
 
-    /// What its row says in short.
+    /// What its row has no room for.
     fn draw_details(&self, screen: &mut Screen<'_>) -> io::Result<()> {
         screen.fact("log", self.log.as_str())?;
         let Some(head) = &self.head else { return screen.fact("  head", "gone") };
