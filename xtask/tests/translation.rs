@@ -169,18 +169,13 @@ fn the_rules_refuse_exactly_what_cannot_be_meant_or_deployed() {
 
 #[test]
 fn s3_takes_the_lifecycles_and_the_ledger_stays_where_it_is_cheap_to_read() {
-    for (id, bucket) in of_type("AWS::S3::Bucket") {
-        let rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"].as_array().unwrap();
-        let clears = |rule: &&Value| rule["ExpiredObjectDeleteMarker"] == true;
-        let versioned = bucket["Properties"]["VersioningConfiguration"]["Status"] == "Enabled";
-        assert_eq!(rules.iter().filter(clears).count(), usize::from(versioned), "{id}: delete markers");
-        for rule in rules.iter().filter(clears) {
-            let (tags, days) = (rule.get("TagFilters"), rule.get("ExpirationInDays"));
-            assert_eq!((tags, days), (None, None), "{id}: S3 refuses both beside ExpiredObjectDeleteMarker");
-        }
-    }
     let rules = &of_type("AWS::S3::Bucket")["LedgerBucket"]["Properties"]["LifecycleConfiguration"]["Rules"];
-    for rule in rules.as_array().unwrap().iter().filter(|rule| rule.to_string().contains("GLACIER_IR")) {
+    let rules = rules.as_array().unwrap();
+    let clears: Vec<&Value> = rules.iter().filter(|rule| rule["ExpiredObjectDeleteMarker"] == true).collect();
+    assert_eq!(clears.len(), 1, "delete markers pile up");
+    let (tags, days) = (clears[0].get("TagFilters"), clears[0].get("ExpirationInDays"));
+    assert_eq!((tags, days), (None, None), "S3 refuses both beside ExpiredObjectDeleteMarker");
+    for rule in rules.iter().filter(|rule| rule.to_string().contains("GLACIER_IR")) {
         assert_eq!(rule["Fn::If"][0], "LedgerMovesToGlacier");
         assert_eq!(rule["Fn::If"][2], json!({ "Ref": "AWS::NoValue" }));
     }
