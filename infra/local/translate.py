@@ -22,7 +22,7 @@ class NoManagedPolicies:
 
 
 # SAM asks for one; no ARN of ours depends on it.
-os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
 infra = pathlib.Path(sys.argv[1])
 template = yaml_parse((infra / "template.yaml").read_text())
 for resource in template["Resources"].values():
