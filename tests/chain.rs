@@ -10,9 +10,9 @@ use ledgerline_event::{Context, adapt};
 use ledgerline_tests::org::{Org, assert_once_and_in_order, nameless, per_record};
 use ledgerline_tests::stack::{Stack, corpus, number, text};
 use ledgerline_tests::{quarantine, scan};
+use ledgerline_traffic::r#gen::{GenArgs, generate};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use xtask::r#gen::{GenArgs, generate};
 
 const DAY: time::Duration = time::Duration::DAY;
 

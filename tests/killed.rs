@@ -6,9 +6,9 @@
 
 use ledgerline_tests::siege::{Siege, Step};
 use ledgerline_tests::stack::Stack;
+use ledgerline_traffic::host::{Moment, Outcome, Strike};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use xtask::host::{Moment, Outcome, Strike};
 
 /// What the issue asks for at least.
 const KILLS: u32 = 200;

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use ledgerline_tests::access::ask;
 use ledgerline_tests::org::Org;
-use ledgerline_tests::stack::{Stack, number, text};
+use ledgerline_tests::stack::{Stack, text};
 use serde_json::{Value, json};
 
 /// What an exported folder carries to check itself with Python's hashlib and `cryptography` alone.
@@ -67,12 +67,7 @@ fn grow(org: &Org<'_>, log: &str, events: u64, size: u64) {
     let (stack, description) = (org.stack, xtask::paths::stack_json());
     let sent = python(&[SENDER, description.to_str().unwrap(), "--org", &org.name, "--send", &events.to_string()]);
     assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
-    // The next append signs, or the sweep within a minute: the template's schedule is part of what is tested.
-    stack.wait_for("a checkpoint of every entry", || {
-        let head = stack.item("ControlTable", &format!("LOG#{log}"), "HEAD").unwrap_or_default();
-        let seen = (number(&head, "signed"), number(&head, "size"));
-        if seen == (size, size) { Ok(()) } else { Err(format!("signed {} of {}", seen.0, seen.1)) }
-    });
+    stack.signed(log, size);
 }
 
 fn exported(stack: &Stack, log: &str) -> PathBuf {

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use ledgerline_tests::access::ask;
 use ledgerline_tests::org::Org;
 use ledgerline_tests::stack::Stack;
+use ledgerline_traffic::r#gen::{GenArgs, generate};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use xtask::r#gen::{GenArgs, generate};
 
 /// All interactions of an answer, its pages together: id → event ids in order.
 fn whole_answer(stack: &Stack, mut body: Value) -> BTreeMap<String, Vec<String>> {
@@ -30,7 +30,7 @@ fn whole_answer(stack: &Stack, mut body: Value) -> BTreeMap<String, Vec<String>>
 }
 
 /// Sends a generated day under an org of its own and returns what was planted in it.
-fn send_day(stack: &Stack, org: &Org<'_>, seed: u64) -> xtask::r#gen::Planted {
+fn send_day(stack: &Stack, org: &Org<'_>, seed: u64) -> ledgerline_traffic::r#gen::Planted {
     let mut args = GenArgs::calm(40, seed, (now() - time::Duration::DAY).date());
     args.org.clone_from(&org.name);
     let generated = generate(&args);

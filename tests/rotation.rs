@@ -2,17 +2,17 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::{Command, Output};
+use std::thread;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_kms::types::{KeySpec, KeyUsageType};
-use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::Environment;
 use ledgerline_ledger::checkpoint::{UnverifiedCheckpoint, archive_key};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::signing::VerifyingKeys;
 use ledgerline_tests::org::Org;
 use ledgerline_tests::stack::{Item, Stack, number};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const SENDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recompute_root.py");
 /// Events per conversation under test.
@@ -42,13 +42,11 @@ fn ledgerline(stack: &Stack, on_stack: bool, arguments: &[&str], code: i32) -> V
 struct Keys<'a> {
     stack: &'a Stack,
     kms: aws_sdk_kms::Client,
-    lambda: aws_sdk_lambda::Client,
 }
 
 impl<'a> Keys<'a> {
     fn of(stack: &'a Stack) -> Self {
-        let config = stack.block(stack.description().sdk_config());
-        Self { stack, kms: aws_sdk_kms::Client::new(&config), lambda: aws_sdk_lambda::Client::new(&config) }
+        Self { stack, kms: aws_sdk_kms::Client::new(&stack.block(stack.description().sdk_config())) }
     }
 
     fn create(&self) -> String {
@@ -62,7 +60,7 @@ impl<'a> Keys<'a> {
     }
 
     fn variables(&self, logical: &str) -> std::collections::HashMap<String, String> {
-        let asked = self.lambda.get_function_configuration().function_name(self.function(logical));
+        let asked = self.stack.lambda.get_function_configuration().function_name(self.function(logical));
         self.stack.block(asked.send()).unwrap().environment.unwrap().variables.unwrap()
     }
 
@@ -76,7 +74,7 @@ impl<'a> Keys<'a> {
             let mut variables = self.variables(logical);
             variables.insert(VARIABLE.to_owned(), key.to_owned());
             let environment = Environment::builder().set_variables(Some(variables)).build();
-            let update = self.lambda.update_function_configuration().function_name(self.function(logical));
+            let update = self.stack.lambda.update_function_configuration().function_name(self.function(logical));
             self.stack.block(update.environment(environment).send()).unwrap();
             self.stack.wait_for("the key to be deployed", || {
                 let now = self.variables(logical)[VARIABLE].clone();
@@ -87,10 +85,7 @@ impl<'a> Keys<'a> {
 
     /// One run of the scheduled verification, which remembers a log at a size only if it found nothing wrong with it.
     fn verify(&self, log: &Log<'_>, size: u64) -> Vec<String> {
-        let invoke = self.lambda.invoke().function_name(self.function("VerifyFunction")).payload(Blob::new("{}"));
-        let answer = self.stack.block(invoke.send()).unwrap();
-        let said = String::from_utf8_lossy(answer.payload.as_ref().map_or(&[][..], Blob::as_ref)).into_owned();
-        assert!(answer.function_error.is_none(), "{said}");
+        let said = self.stack.invoke("VerifyFunction", &json!({}));
         let memory = self.stack.item("ControlTable", &format!("WATCH#{}", log.name), "WATCH").unwrap_or_default();
         assert_eq!(number(&memory, "size"), size, "{said}");
         texts(&memory, "keys")
@@ -119,15 +114,7 @@ impl Log<'_> {
         let sender = [SENDER, description.to_str().unwrap(), "--org", &self.org.name, "--send", &events];
         let sent = venv.command("python").args(sender).output().unwrap();
         assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
-        self.signed(size);
-    }
-
-    fn signed(&self, size: u64) {
-        self.org.stack.wait_for("a checkpoint of every entry", || {
-            let head = self.head();
-            let seen = (number(&head, "signed"), number(&head, "size"));
-            if seen == (size, size) { Ok(()) } else { Err(format!("signed {} of {}", seen.0, seen.1)) }
-        });
+        self.org.stack.signed(&self.name, size);
     }
 
     /// Whether the checkpoint of a size verifies under this key alone.
@@ -144,10 +131,18 @@ fn texts(item: &Item, name: &str) -> Vec<String> {
     values.iter().map(|value| value.as_s().unwrap().clone()).collect()
 }
 
-/// Announces a key in all of the stack's logs; it may sign each of them afterwards.
+/// Announces a key in all of the stack's logs; it may sign each of them afterwards. The command waits for checkpoints of the
+/// announcements, so that it is swept meanwhile.
 fn rotate(stack: &Stack, key: &str) {
     // Logs of other tests may not have signed under the key that one turns back from.
-    let told = ledgerline(stack, true, &["rotate-key", "--new-key", key, "--turn-back", "--timeout", "15"], 0);
+    let command = ["rotate-key", "--new-key", key, "--turn-back", "--timeout", "15"];
+    let told = thread::scope(|scope| {
+        let running = scope.spawn(|| ledgerline(stack, true, &command, 0));
+        while !running.is_finished() {
+            stack.sweep();
+        }
+        running.join().unwrap()
+    });
     let steps: Vec<&Value> = told["logs"].as_array().unwrap().iter().map(|log| &log["step"]).collect();
     assert!(!steps.is_empty() && steps.iter().all(|step| **step == "allowed"), "{told}");
 }
@@ -167,7 +162,7 @@ fn a_log_goes_on_under_another_kms_key_and_holds_from_the_first_one() {
 
     rotate(&stack, &new);
     let announced = EVENTS + 1;
-    log.signed(announced);
+    stack.signed(&log.name, announced);
     let [_, second]: [String; 2] = log.signing_keys().try_into().unwrap();
     assert!(log.is_signed_by(announced, &first) && !log.is_signed_by(announced, &second));
 

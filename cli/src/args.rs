@@ -70,7 +70,7 @@ pub(crate) enum Command {
     Witness(WitnessArgs),
     /// How a deployment is doing, on one screen
     #[cfg(feature = "aws")]
-    Status(DeploymentArgs),
+    Status(StatusArgs),
     /// What of a deployment is misconfigured, and the remedy
     #[cfg(feature = "aws")]
     Doctor(DeploymentArgs),
@@ -196,6 +196,9 @@ pub(crate) struct VerifyArgs {
     /// Do not ask for locks: for a copy whose versions.jsonl is lost
     #[arg(long)]
     pub(crate) without_locks: bool,
+    /// Show each log's details below the table, as for one log alone
+    #[arg(long)]
+    pub(crate) verbose: bool,
 }
 
 /// A duration in seconds.
@@ -216,6 +219,17 @@ pub(crate) struct DeploymentArgs {
     /// The deployment's stack.json
     #[arg(long, value_name = "FILE")]
     pub(crate) stack: PathBuf,
+}
+
+/// `status`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArgs,
+    /// Show each log's details below the table, as for one log alone
+    #[arg(long)]
+    pub(crate) verbose: bool,
 }
 
 /// `export`

@@ -52,6 +52,15 @@ pub(crate) fn moment(epoch_s: u64) -> String {
     at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(|| "–".to_owned())
 }
 
+/// How long something took, in its largest unit, for a column of a table.
+#[cfg(feature = "aws")]
+pub(crate) fn age(ms: u64) -> String {
+    let s = ms / 1000;
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m")];
+    let unit = units.into_iter().find(|(seconds, _)| s >= 2 * seconds).unwrap_or((1, "s"));
+    format!("{}{}", s / unit.0, unit.1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +69,12 @@ mod tests {
     fn moments_are_utc_to_the_second() {
         assert_eq!(moment(1_772_460_000), "2026-03-02T14:00:00Z");
         assert_eq!(moment(u64::MAX), "–");
+    }
+
+    #[cfg(feature = "aws")]
+    #[test]
+    fn an_age_has_one_unit_and_two_digits_where_it_matters() {
+        let ages = [0, 119, 120, 7_199, 7_200, 172_799, 172_800].map(|s| age(s * 1000 + 999));
+        assert_eq!(ages, ["0s", "119s", "2m", "119m", "2h", "47h", "2d"]);
     }
 }

@@ -272,7 +272,7 @@ fn may_hold(line: &str, text: &str) -> bool {
 }
 
 /// The log of a key, and what follows it.
-fn place_of(key: &str) -> Option<(LogId, &str)> {
+pub(crate) fn place_of(key: &str) -> Option<(LogId, &str)> {
     let rest = key.strip_prefix("ledger/")?;
     let end = rest.match_indices('/').nth(3)?.0;
     Some((LogId::parse(&rest[..end]).ok()?, &rest[end + 1..]))

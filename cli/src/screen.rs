@@ -82,15 +82,10 @@ impl<'a> Screen<'a> {
     /// Rows under headings; numbers to the right. Where they are wider than the screen, each row becomes a list.
     pub(crate) fn table(&mut self, headings: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
         let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| plain(cell)).collect()).collect();
-        let widths: Vec<usize> = (0..headings.len())
-            .map(|column| {
-                let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| measure_text_width(cell));
-                cells.chain([measure_text_width(headings[column])]).max().unwrap_or(0)
-            })
-            .collect();
-        if 2 + widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1) > self.width {
+        let widths = widths(headings, &rows);
+        let Some(gap) = GAPS.into_iter().find(|gap| room(self.width, &widths, *gap).is_some()) else {
             return self.stacked(headings, &rows);
-        }
+        };
         let numeric: Vec<bool> = (0..headings.len())
             .map(|column| rows.iter().filter_map(|row| row.get(column)).all(|cell| is_number(cell)))
             .collect();
@@ -99,13 +94,29 @@ impl<'a> Screen<'a> {
                 let missing = " ".repeat(widths[column].saturating_sub(measure_text_width(cell)));
                 if numeric[column] { format!("{missing}{cell}") } else { format!("{cell}{missing}") }
             });
-            padded.collect::<Vec<_>>().join(GAP).trim_end().to_owned()
+            padded.collect::<Vec<_>>().join(&" ".repeat(gap)).trim_end().to_owned()
         };
         self.line(format_args!("  {}", self.style(Tone::Soft).apply_to(line(&mut headings.iter().copied()))))?;
         for row in &rows {
             self.line(format_args!("  {}", line(&mut row.iter().map(String::as_str))))?;
         }
         Ok(())
+    }
+
+    /// A table whose first column names logs: names are cut in the middle before a row becomes a list, and the reader is
+    /// told how to see them whole.
+    pub(crate) fn log_table(&mut self, headings: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+        let mut fitted = rows.to_vec();
+        let mut widths = widths(headings, rows);
+        widths[0] = LOG_WIDTH_MIN;
+        let spare = room(self.width, &widths, GAPS[GAPS.len() - 1]);
+        if let Some(spare) = spare {
+            for row in &mut fitted {
+                row[0] = cut(&row[0], LOG_WIDTH_MIN + spare);
+            }
+        }
+        self.table(headings, &fitted)?;
+        if fitted == rows { Ok(()) } else { self.say("Names with … are cut: --verbose and --json have them whole.") }
     }
 
     /// A row's first cell over the others, each beside its heading.
@@ -248,6 +259,32 @@ fn is_unseen(sign: char) -> bool {
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// How wide each column is.
+fn widths(headings: &[&str], rows: &[Vec<String>]) -> Vec<usize> {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| measure_text_width(cell));
+        cells.chain([measure_text_width(headings[column])]).max().unwrap_or(0)
+    };
+    (0..headings.len()).map(width).collect()
+}
+
+/// What columns with this much between them leave of the screen; `None` if they do not fit.
+fn room(screen: usize, widths: &[usize], gap: usize) -> Option<usize> {
+    screen.checked_sub(2 + widths.iter().sum::<usize>() + gap * widths.len().saturating_sub(1))
+}
+
+/// A name of at most `width` columns. The middle goes: an org's beginning and a log's class, generation and shard tell
+/// most names apart.
+fn cut(name: &str, width: usize) -> String {
+    let name = plain(name);
+    if measure_text_width(&name) <= width {
+        return name;
+    }
+    let (signs, tail) = (name.chars().count(), width * 3 / 5);
+    let (head, end) = (name.chars().take(width - tail - 1), name.chars().skip(signs - tail));
+    head.chain(['…']).chain(end).collect()
+}
+
 /// Lines of at most `width` columns, broken at spaces; what has none is left whole.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let text = &plain(text);
@@ -268,8 +305,10 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 
 /// Room for the names of facts.
 const NAME_WIDTH: usize = 18;
-/// Between two columns of a table.
-const GAP: &str = "   ";
+/// Columns between two columns of a table: the wider one, if the screen has room for it.
+const GAPS: [usize; 2] = [3, 2];
+/// Least room for a log's name: `acme/i…ction/1/0`.
+const LOG_WIDTH_MIN: usize = 16;
 const WIDTH_MIN: usize = 40;
 const WIDTH_MAX: usize = 116;
 
@@ -326,6 +365,17 @@ mod tests {
         let text = String::from_utf8(bytes).unwrap();
         assert!(text.lines().all(|line| measure_text_width(line) <= 44), "{text}");
         assert!(text.contains("    entries           1,000\n"), "{text}");
+    }
+
+    #[test]
+    fn a_logs_name_loses_its_middle_before_its_row_becomes_a_list() {
+        let rows = [vec!["a-company-with-a-name/interaction/1/0".to_owned(), "1,000".to_owned()]];
+        let mut bytes = Vec::new();
+        Screen::new(&mut bytes, 40, false).log_table(&["log", "entries"], &rows).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.contains("\n  a-company-w…e/interaction/1/0    1,000\n") && text.contains("--verbose"), "{text}");
+        let text = drawn(false, |screen| screen.log_table(&["log", "entries"], &rows).unwrap());
+        assert!(text.contains(&rows[0][0]) && !text.contains("--verbose"), "{text}");
     }
 
     #[test]

@@ -3,15 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
-#[path = "../../shared/ledger/tests/tampering/builder.rs"]
-#[allow(dead_code, unreachable_pub, missing_docs, reason = "shared with the tampering matrix, which uses all of it")]
-mod builder;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use builder::{DEPLOYMENT, Ledger, line, log, vkey};
+use crate::builder::{DEPLOYMENT, Ledger, line, log, vkey};
 use serde_json::Value;
 
 const LOG: &str = "acme/interaction/1/0";

@@ -5,17 +5,13 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
-#[path = "../../shared/ledger/tests/tampering/builder.rs"]
-#[allow(dead_code, unreachable_pub, missing_docs, reason = "shared with the tampering matrix, which uses all of it")]
-mod builder;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 #[cfg(feature = "aws")]
 use std::{io::Write as _, process::Stdio};
 
-use builder::{DEPLOYMENT, Ledger, act_line, line, log, vkey};
+use crate::builder::{DEPLOYMENT, Ledger, act_line, line, log, vkey};
 use ledgerline_ledger::entry::Field;
 use serde_json::Value;
 

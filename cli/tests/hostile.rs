@@ -3,15 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
-#[path = "../../shared/ledger/tests/tampering/builder.rs"]
-#[allow(dead_code, unreachable_pub, missing_docs, reason = "shared with the tampering matrix, which uses all of it")]
-mod builder;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use builder::{DEPLOYMENT, Ledger, line, log, note, vkey};
+use crate::builder::{DEPLOYMENT, Ledger, line, log, note, vkey};
 use ledgerline_ledger::checkpoint::{archive_key, live_key};
 use ledgerline_ledger::signing::{KeyKind, LocalSigner};
 use ledgerline_ledger::tree::leaf_hash;
@@ -222,7 +218,7 @@ fn what_a_crash_left_is_not_shown_as_a_contradiction() {
     // The same lines under another packing: a segment that was put and never committed.
     let segment = ledger.segment(&interaction, 0);
     let lines = ledger.lines_of(&segment);
-    let bytes = builder::pack(&lines[..200]);
+    let bytes = crate::builder::pack(&lines[..200]);
     let name = ledgerline_ledger::segment::SegmentName::of(&interaction, 100, 200, &bytes).key();
     ledger.put(&name, bytes, true);
     let root = exported("orphan", &ledger);

@@ -1,4 +1,5 @@
-//! The fuzz target: libFuzzer around one property, chosen by `LEDGERLINE_FUZZ_TARGET`. Built and started by `cargo xtask fuzz`.
+//! `cargo xtask fuzz`. Without `--cfg fuzzing`, the command: it builds this crate again with that, and starts what came of it. With it, the
+//! fuzz target: libFuzzer around one property, chosen by `LEDGERLINE_FUZZ_TARGET`.
 
 #![cfg_attr(fuzzing, no_main)]
 
@@ -21,7 +22,9 @@ mod guided {
 }
 
 #[cfg(not(fuzzing))]
+mod search;
+
+#[cfg(not(fuzzing))]
 fn main() -> std::process::ExitCode {
-    // Without instrumentation there is nothing to be guided by.
-    std::process::ExitCode::FAILURE
+    xtask::fault::exit(search::run(clap::Parser::parse()))
 }

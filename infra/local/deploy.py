@@ -85,9 +85,9 @@ def package(s3, arguments):
             raise
 
     def upload(match):
-        binary = pathlib.Path(arguments.functions, match["function"], "bootstrap")
+        binary = pathlib.Path(arguments.functions, match["function"])
         if not binary.exists():
-            raise Failure(f"{binary} is missing: build it with `cargo lambda build --release`")
+            raise Failure(f"{binary} is missing: `cargo xtask up` builds it")
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as opened:
             entry = zipfile.ZipInfo("bootstrap", (1980, 1, 1, 0, 0, 0))

@@ -12,12 +12,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::tree::{Edge, leaf_hash};
+use ledgerline_traffic::r#gen::{GenArgs, generate};
 use serde_json::{Value, json};
-use xtask::r#gen::{GenArgs, generate};
 
 use crate::org::nameless;
 use crate::stack::{Item, Stack, number, text};
-use xtask::host::{Function, Outcome, Run, Strike};
+use ledgerline_traffic::host::{Function, Outcome, Run, Strike};
 
 /// Interactions of the traffic: some hundred events.
 const INTERACTIONS: u32 = 30;
@@ -411,7 +411,7 @@ fn function(stack: &Stack, logical: &str, binary: &str, stores: &Stores, queue_u
         environment.push((name.to_owned(), value.to_owned()));
     }
     Function {
-        bootstrap: xtask::local::functions_directory().join(binary).join("bootstrap"),
+        bootstrap: xtask::local::program(binary),
         environment,
         endpoint: description.endpoint.trim_start_matches("http://").trim_end_matches('/').parse().unwrap(),
     }

@@ -16,7 +16,7 @@ pub fn rows(org: &Org<'_>) -> Vec<Row> {
     let mut rows = Vec::new();
     for key in org.stack.keys("LakeBucket", "silver/events/").into_iter().filter(is_ours) {
         let bytes = org.stack.object("LakeBucket", &key).0;
-        let read = xtask::silver::rows(bytes, &key).unwrap_or_else(|fault| panic!("{fault}"));
+        let read = ledgerline_traffic::silver::rows(bytes, &key).unwrap_or_else(|fault| panic!("{fault}"));
         rows.extend(read.into_iter().map(Row::from_iter).filter(|row| row["org"] == org.name));
     }
     rows

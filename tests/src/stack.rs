@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
+use aws_sdk_lambda::primitives::Blob as Event;
+use ledgerline_traffic::stack::Totals;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
-use xtask::stack::Totals;
 
 /// How long a test waits for the chain: a cold emulator on a busy machine takes tens of seconds.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -28,8 +30,10 @@ pub struct Stack {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// Queues.
     pub sqs: aws_sdk_sqs::Client,
+    /// Functions.
+    pub lambda: aws_sdk_lambda::Client,
     firehose: aws_sdk_firehose::Client,
-    local: xtask::stack::Stack,
+    local: ledgerline_traffic::stack::Stack,
     runtime: Runtime,
     _alone: MutexGuard<'static, ()>,
 }
@@ -50,12 +54,14 @@ impl Stack {
         }
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let local = xtask::stack::Stack::load().unwrap_or_else(|fault| panic!("{fault}"));
+        let local = ledgerline_traffic::stack::Stack::load().unwrap_or_else(|fault| panic!("{fault}"));
         let clients = runtime.block_on(local.clients());
+        let lambda = aws_sdk_lambda::Client::new(&runtime.block_on(local.sdk_config()));
         let stack = Self {
             s3: clients.s3,
             dynamodb: clients.dynamodb,
             sqs: clients.sqs,
+            lambda,
             firehose: clients.firehose,
             local,
             runtime,
@@ -75,7 +81,7 @@ impl Stack {
     }
 
     /// The description of the stack.
-    pub fn description(&self) -> &xtask::stack::Stack {
+    pub fn description(&self) -> &ledgerline_traffic::stack::Stack {
         &self.local
     }
 
@@ -100,6 +106,38 @@ impl Stack {
             let answer = self.block(put.send()).unwrap();
             assert_eq!(answer.failed_put_count(), 0, "the stream refused records");
         }
+    }
+
+    /// Runs a function of the deployment for one event, as its schedule would, and returns its answer.
+    ///
+    /// # Panics
+    /// If the function fails.
+    pub fn invoke(&self, logical: &str, event: &Value) -> Value {
+        let invoke = self.lambda.invoke().function_name(&self.local.functions[logical]);
+        let answer = self.block(invoke.payload(Event::new(event.to_string())).send()).unwrap();
+        let said = answer.payload.as_ref().map_or(&[][..], Event::as_ref);
+        assert!(answer.function_error.is_none(), "{logical}: {}", String::from_utf8_lossy(said));
+        serde_json::from_slice(said).unwrap()
+    }
+
+    /// Runs the sweep now.
+    pub fn sweep(&self) {
+        self.invoke("SweepFunction", &json!({}));
+    }
+
+    /// Waits until a log has `size` entries, and sweeps until a checkpoint covers all of them: the schedule would, within a minute.
+    pub fn signed(&self, log: &str, size: u64) {
+        self.wait_for("a checkpoint of every entry", || {
+            let head = self.item("ControlTable", &format!("LOG#{log}"), "HEAD").unwrap_or_default();
+            let seen = (number(&head, "signed"), number(&head, "size"));
+            if seen == (size, size) {
+                return Ok(());
+            }
+            if seen.1 == size {
+                self.sweep();
+            }
+            Err(format!("signed {} of {}", seen.0, seen.1))
+        });
     }
 
     /// Looks until `look` finds something.

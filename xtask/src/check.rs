@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
 use crate::fault::Fault;
 use crate::paths;
@@ -14,6 +15,7 @@ const CARGO_MACHETE: &str = "0.9.2";
 const UNREACHABLE: &str = "failed to fetch advisory database";
 
 /// How one check went.
+#[derive(Clone)]
 enum Outcome {
     Passed,
     Failed(String),
@@ -21,44 +23,64 @@ enum Outcome {
     Unreachable(String),
 }
 
+/// A check's name, and how it went.
+type Checked = (&'static str, Outcome);
+
 /// Runs every check, then says in one table how each went. `true` if none failed.
 ///
 /// # Errors
 /// A tool cannot be made.
 pub fn run() -> Result<bool, Fault> {
+    // What Python and other programs do meanwhile takes the core that the compiler leaves idle now and then.
+    let (compiled, others) = thread::scope(|scope| {
+        let others = scope.spawn(others);
+        (compiled(), others.join())
+    });
+    let others = others.map_err(|_| Fault::new("the checks of other programs ended in a panic", "report this"))??;
+    Ok(report(&[compiled, others].concat()))
+}
+
+/// What the compiler checks.
+fn compiled() -> Vec<Checked> {
+    vec![
+        check("formatting", &mut cargo(&["fmt", "--all", "--check"])),
+        check("clippy", &mut cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])),
+        check(
+            "documentation",
+            cargo(&["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"])
+                .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links"),
+        ),
+    ]
+}
+
+/// What programs of others check, which are made first.
+fn others() -> Result<Vec<Checked>, Fault> {
     let deny = tools::cargo_tool("cargo-deny", CARGO_DENY, &["--no-default-features"])?;
     let machete = tools::cargo_tool("cargo-machete", CARGO_MACHETE, &[])?;
     let lint = Venv::lint()?;
-    let template = paths::infra("template.yaml");
-    let mut results: Vec<(&str, Outcome)> = Vec::new();
-    let mut check = |name: &'static str, command: &mut Command| {
-        say(&format!("checking {name}"));
-        results.push((name, outcome(command)));
-    };
-    check("formatting", &mut cargo(&["fmt", "--all", "--check"]));
-    check("clippy", &mut cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]));
-    check(
-        "documentation",
-        cargo(&["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"])
-            .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links"),
-    );
-    check("licences, bans, sources", at_root(&deny).args(["check", "licenses", "bans", "sources"]));
-    check("advisories", at_root(&deny).args(["check", "advisories"]));
-    check("unused dependencies", at_root(&machete).args(["--with-metadata"]));
     let mut sam = lint.command("sam");
     // sam asks cargo-lambda for nothing here, but a region and no telemetry it wants.
     sam.args(["validate", "--lint", "--region", "us-east-1", "--template"])
-        .arg(&template)
+        .arg(paths::infra("template.yaml"))
         .env("SAM_CLI_TELEMETRY", "0");
-    sam.current_dir(paths::infra(""));
-    check("template: sam", &mut sam);
-    check("template: cfn-lint", lint.command("cfn-lint").current_dir(paths::infra("")));
     let mut checkov = lint.command("checkov");
-    check("template: checkov", checkov.args(["--config-file", ".checkov.yaml"]).current_dir(paths::infra("")));
-    Ok(report(&results))
+    checkov.args(["--config-file", ".checkov.yaml"]);
+    Ok(vec![
+        check("licences, bans, sources", at_root(&deny).args(["check", "licenses", "bans", "sources"])),
+        check("advisories", at_root(&deny).args(["check", "advisories"])),
+        check("unused dependencies", at_root(&machete).args(["--with-metadata"])),
+        check("template: sam", sam.current_dir(paths::infra(""))),
+        check("template: cfn-lint", lint.command("cfn-lint").current_dir(paths::infra(""))),
+        check("template: checkov", checkov.current_dir(paths::infra(""))),
+    ])
 }
 
-fn report(results: &[(&str, Outcome)]) -> bool {
+fn check(name: &'static str, command: &mut Command) -> Checked {
+    say(&format!("checking {name}"));
+    (name, outcome(command))
+}
+
+fn report(results: &[Checked]) -> bool {
     let mut out = std::io::stdout().lock();
     let mut good = true;
     let mut tell = |line: String| {
@@ -84,7 +106,7 @@ fn report(results: &[(&str, Outcome)]) -> bool {
 }
 
 /// How many of the checks went which way. One that could not be done here is none that passed.
-fn sum(results: &[(&str, Outcome)]) -> String {
+fn sum(results: &[Checked]) -> String {
     let count = |is: fn(&Outcome) -> bool| results.iter().filter(|(_, outcome)| is(outcome)).count();
     let passed = count(|outcome| matches!(outcome, Outcome::Passed));
     let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));

@@ -156,12 +156,12 @@ pub(crate) fn give_up(emulator: &Emulator) {
 }
 
 /// Where the emulator and the functions write.
-pub(crate) fn log() -> PathBuf {
+pub fn log() -> PathBuf {
     paths::local().join("ministack.log")
 }
 
 /// Whether an emulator answers at an endpoint.
-pub(crate) fn answers(endpoint: &str) -> bool {
+pub fn answers(endpoint: &str) -> bool {
     let address = endpoint.trim_start_matches("http://");
     let ask = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect(address)?;

@@ -5,6 +5,9 @@
 
 use std::error::Error;
 use std::fmt;
+use std::process::ExitCode;
+
+use crate::tools;
 
 /// A command that could not do its work.
 #[derive(Debug)]
@@ -44,6 +47,18 @@ impl fmt::Display for Fault {
 
 impl Error for Fault {
     // `Display` tells the whole chain already; a reporter that walks `source` would tell it twice.
+}
+
+/// How a command ends: whether what it looked at is well, or its fault, said.
+pub fn exit(result: Result<bool, Fault>) -> ExitCode {
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(fault) => {
+            tools::say(&format!("error: {fault}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `up` and `down`: the local stack, made of the same template and the same binaries as the one in AWS.
+//! `up` and `down`: the local stack, made of the same template as the one in AWS, and of the functions as the tests build them.
 //!
 //! Invariant: `up` may be run at any time. What is there and current is left alone, what changed is deployed again, what
 //! failed leaves no emulator behind.
@@ -9,20 +9,19 @@ use std::path::PathBuf;
 use crate::emulator::{self, Emulator};
 use crate::fault::Fault;
 use crate::paths;
-use crate::stack::Stack;
 use crate::tools::{self, Venv, say};
 
 /// The functions: each is a binary, and a directory below `functions/`.
 pub const FUNCTIONS: [&str; 7] = ["ingest", "transform", "audit-write", "dsar", "redrive", "sweep", "verify"];
 
-/// Brings the local stack up to the state of the working tree.
+/// Brings the local stack up to the state of the working tree. Returns where it is described.
 ///
 /// # Errors
 /// Whatever is missing, with its remedy.
-pub fn up() -> Result<Stack, Fault> {
+pub fn up() -> Result<PathBuf, Fault> {
     let _one_at_a_time = lock()?;
     let venv = Venv::stack()?;
-    build(&venv)?;
+    build()?;
     let mut emulator = match Emulator::running() {
         Some(running) if running.is_current() && running.answers() => running,
         Some(outdated) => {
@@ -32,21 +31,16 @@ pub fn up() -> Result<Stack, Fault> {
         }
         None => Emulator::start(&venv)?,
     };
-    let wanted = deployment()?;
-    if emulator.deployed.as_deref() == Some(wanted.as_str()) && paths::local().join("stack.json").exists() {
+    let (wanted, described) = (deployment()?, paths::local().join("stack.json"));
+    if emulator.deployed.as_deref() == Some(wanted.as_str()) && described.exists() {
         say(&format!("the local stack is up at {}, nothing changed", emulator.endpoint));
-        return Stack::load_from(&paths::local().join("stack.json"));
+        return Ok(described);
     }
     deploy(&venv, &emulator).inspect_err(|_| emulator::give_up(&emulator))?;
     emulator.deployed = Some(wanted);
     emulator.remember()?;
-    let stack = Stack::load_from(&paths::local().join("stack.json"))?;
-    say(&format!(
-        "the local stack is up at {}, described by {}",
-        emulator.endpoint,
-        paths::local().join("stack.json").display()
-    ));
-    Ok(stack)
+    say(&format!("the local stack is up at {}, described by {}", emulator.endpoint, described.display()));
+    Ok(described)
 }
 
 /// Ends the local stack. Everything in it is gone.
@@ -65,26 +59,44 @@ pub fn down() -> Result<(), Fault> {
     Ok(())
 }
 
+/// Builds the functions for this machine, as far as their sources changed, with what the tests and the tools are built from.
+fn build() -> Result<(), Fault> {
+    let mut cargo = tools::cargo();
+    cargo.args(["build", "--workspace"]).args(FUNCTIONS.iter().flat_map(|function| ["--bin", function]));
+    cargo.current_dir(paths::root());
+    if FUNCTIONS.iter().any(|function| !program(function).exists()) {
+        say("building the functions (the first time takes some minutes)");
+    }
+    tools::run_watched(&mut cargo, "functions", || REPAIR.to_owned())
+}
+
+/// A function's binary, as the local stack runs it.
+pub fn program(function: &str) -> PathBuf {
+    paths::target().join("debug").join(function)
+}
+
 /// Builds the functions for Lambda, as far as their sources changed.
 ///
 /// # Errors
 /// What the compiler says.
-pub fn build(venv: &Venv) -> Result<(), Fault> {
+pub fn build_for_lambda(venv: &Venv) -> Result<(), Fault> {
     let mut cargo = tools::cargo();
     cargo.args(["lambda", "build", "--release"]);
     // By package: what else is in the workspace must not decide over the features of what is deployed.
     cargo.args(FUNCTIONS.iter().flat_map(|function| ["--package".to_owned(), format!("ledgerline-{function}")]));
     cargo.args(FUNCTIONS.iter().flat_map(|function| ["--bin", function]));
     cargo.current_dir(paths::root()).env("PATH", paths::path_with(venv.bin()));
-    if !functions_directory().join(FUNCTIONS[0]).join("bootstrap").exists() {
+    if !bootstrap(FUNCTIONS[0]).exists() {
         say("building the functions for Amazon Linux (the first time takes some minutes)");
     }
-    tools::run_watched(&mut cargo, "functions", || "repair what the compiler names, and run this again".to_owned())
+    tools::run_watched(&mut cargo, "functions", || REPAIR.to_owned())
 }
 
-/// Where `cargo lambda build` puts each function's `bootstrap`.
-pub fn functions_directory() -> PathBuf {
-    paths::target().join("lambda")
+const REPAIR: &str = "repair what the compiler names, and run this again";
+
+/// Where `cargo lambda build` puts a function.
+pub fn bootstrap(function: &str) -> PathBuf {
+    paths::target().join("lambda").join(function).join("bootstrap")
 }
 
 fn deploy(venv: &Venv, emulator: &Emulator) -> Result<(), Fault> {
@@ -92,7 +104,7 @@ fn deploy(venv: &Venv, emulator: &Emulator) -> Result<(), Fault> {
     script.arg(paths::infra("local/deploy.py"));
     script.args(["--endpoint", &emulator.endpoint, "--region", emulator::REGION, "--pid", &emulator.pid.to_string()]);
     script.arg("--template").arg(paths::infra("template.yaml"));
-    script.arg("--functions").arg(functions_directory());
+    script.arg("--functions").arg(paths::target().join("debug"));
     script.arg("--out").arg(paths::local().join("stack.json"));
     script.env("NO_PROXY", "127.0.0.1");
     tools::run(&mut script, || {
@@ -103,7 +115,7 @@ fn deploy(venv: &Venv, emulator: &Emulator) -> Result<(), Fault> {
 
 /// What a deployment is made of.
 fn deployment() -> Result<String, Fault> {
-    let functions = FUNCTIONS.map(|function| functions_directory().join(function).join("bootstrap"));
+    let functions = FUNCTIONS.map(program);
     let described = [paths::infra("template.yaml"), paths::infra("local/deploy.py")];
     let files: Vec<_> = functions.iter().chain(&described).map(PathBuf::as_path).collect();
     tools::fingerprint(&files)

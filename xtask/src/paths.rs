@@ -1,6 +1,6 @@
 //! Where things lie, and the only reader of the environment in here.
 //!
-//! Everything that a command makes is below `target/`, so that `cargo clean` removes it.
+//! Everything that a command makes is below `target/`, so that `cargo clean` removes it; Cargo tools alone are kept in the user's cache.
 
 use std::env;
 use std::ffi::OsString;
@@ -24,6 +24,13 @@ pub fn root() -> PathBuf {
 /// Cargo's target directory.
 pub fn target() -> PathBuf {
     variable("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |set| root().join(PathBuf::from(set)))
+}
+
+/// Where programs that outlive a checkout are kept; `None` where the user has no cache.
+pub fn cache() -> Option<PathBuf> {
+    let named = variable("XDG_CACHE_HOME").map(PathBuf::from);
+    let folder = named.or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
+    folder.is_dir().then(|| folder.join("ledgerline"))
 }
 
 /// What the local stack keeps: its environment, its log, `stack.json`.

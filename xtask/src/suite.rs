@@ -91,12 +91,6 @@ fn cargo_test(arguments: &[&str], stack: Option<PathBuf>, tally: &mut Tally) -> 
     Ok(ended.success())
 }
 
-/// Says that a test could not run here, past libtest's capture, so that it is seen and counted as skipped.
-pub fn say_skipped(why: &str) {
-    // On a line of its own: libtest's dots stand on the one before.
-    out(&format!("\n{SKIPPED}: {why}"));
-}
-
 fn out(line: &str) {
     // A closed standard output is no reason to leave tests unrun.
     let _ = writeln!(std::io::stdout().lock(), "{line}");

@@ -1,10 +1,13 @@
 //! The programs that the commands need and a machine with Rust and Python 3 does not have yet.
 //!
-//! Invariant: each is pinned, lives below `target/`, and is made again when its pin changes: a stamp beside it holds what
-//! it was made from. Nothing is installed anywhere else.
+//! Invariant: each is pinned, and is made again when its pin changes: a stamp beside it holds what it was made from. All live below
+//! `target/`, but for Cargo's tools: those take minutes to build and are the same for every checkout, so that they are kept in the
+//! user's cache, where there is one.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -108,15 +111,32 @@ pub fn cargo() -> Command {
     cargo
 }
 
-/// A Cargo tool, installed below `target/tools`.
+/// Builds a program of the workspace as far as its sources changed, and becomes it. Returns only if that fails.
+pub fn become_program(package: &str, arguments: &[OsString]) -> Fault {
+    let program = paths::target().join("debug").join(package);
+    if !program.exists() {
+        say(&format!("building {package} (the first time takes some minutes)"));
+    }
+    let mut build = cargo();
+    // By the whole workspace's features, as its tests are: what they share is built once.
+    build.args(["build", "--workspace", "--bin", package]).current_dir(paths::root());
+    let remedy = || "repair what the compiler names, and run this again".to_owned();
+    if let Err(fault) = run_watched(&mut build, package, remedy) {
+        return fault;
+    }
+    let failed = Command::new(&program).args(arguments).exec();
+    Fault::caused_by(format!("cannot start {}", program.display()), failed, "build into this checkout's own target/")
+}
+
+/// A Cargo tool, installed by its version in the user's cache, where there is one, or else below `target/`.
 ///
 /// # Errors
 /// It cannot be fetched or built.
 pub fn cargo_tool(name: &str, version: &str, arguments: &[&str]) -> Result<PathBuf, Fault> {
-    let home = paths::target().join("tools");
+    let home = paths::cache().unwrap_or_else(paths::target).join("tools").join(format!("{name}-{version}"));
     let binary = home.join("bin").join(name);
-    let stamp = home.join(format!("{name}.stamp"));
-    let wanted = format!("{version} {}", arguments.join(" "));
+    let stamp = home.join("stamp");
+    let wanted = arguments.join(" ");
     if binary.exists() && paths::read(&stamp).as_deref() == Some(wanted.as_str()) {
         return Ok(binary);
     }
@@ -125,7 +145,8 @@ pub fn cargo_tool(name: &str, version: &str, arguments: &[&str]) -> Result<PathB
     // In the profile that builds quickest: each runs for seconds.
     install.args(["install", "--debug", "--quiet", "--locked", "--force", "--root"]).arg(&home);
     // Its own target directory, kept: an interrupted build goes on where it stopped.
-    install.args(["--version", version, name]).args(arguments).env("CARGO_TARGET_DIR", home.join("build"));
+    let build = paths::target().join("tools").join("build");
+    install.args(["--version", version, name]).args(arguments).env("CARGO_TARGET_DIR", build);
     run_watched(&mut install, name, || {
         "the tool comes from crates.io: check the network and run this again".to_owned()
     })?;

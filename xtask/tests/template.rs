@@ -72,7 +72,7 @@ impl Resource {
 
     /// Metrics of ours that it makes or watches.
     fn metrics(&self) -> BTreeSet<String> {
-        let names = self.between("${DeploymentId}-", "\"").map(|name| name.trim_end_matches('\\').to_owned());
+        let names = self.between("\"${DeploymentId}-", "\"").map(|name| name.trim_end_matches('\\').to_owned());
         names.collect()
     }
 }

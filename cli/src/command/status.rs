@@ -9,7 +9,7 @@ use ledgerline_aws::operator::{Depth, Totals};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Answered, Outcome};
-use crate::args::DeploymentArgs;
+use crate::args::StatusArgs;
 use crate::cloud::{Cloud, store_fault};
 use crate::context::{Context, moment};
 use crate::fault::Fault;
@@ -31,10 +31,12 @@ const RULE_DEAD_LETTERS: &str = "RuleDeadLetterQueue";
 const QUARANTINE_LIMIT: u64 = 10_000;
 
 /// Looks at everything once.
-pub(super) fn run(args: &DeploymentArgs, context: &Context) -> Answered {
-    let cloud = Cloud::open(&args.stack)?;
+pub(super) fn run(args: &StatusArgs, context: &Context) -> Answered {
+    let stack = &args.deployment.stack;
+    let cloud = Cloud::open(stack)?;
     let progress = context.progress("asking the deployment", None);
-    let mut status = Status { name: args.stack.display().to_string(), now_ms: context.now_ms, ..Status::default() };
+    let (name, verbose) = (stack.display().to_string(), args.verbose);
+    let mut status = Status { name, verbose, now_ms: context.now_ms, ..Status::default() };
     for (stage, queue, dead) in STAGES {
         let depth = cloud.ask(cloud.operator.depth(queue))?;
         let dead = cloud.ask(cloud.operator.depth(dead))?;
@@ -61,6 +63,8 @@ fn count(cloud: &Cloud, bucket: &str, prefix: &str) -> Result<u64, Fault> {
 #[derive(Debug, Default)]
 struct Status {
     name: String,
+    /// Each log's details are shown, too.
+    verbose: bool,
     now_ms: u64,
     stages: Vec<Stage>,
     rule_dead: u64,
@@ -120,7 +124,8 @@ impl Status {
                     .to_owned(),
             ));
         }
-        concerns.extend(self.logs.iter().flat_map(|log| log.concerns(self.now_ms)));
+        let of_logs = self.logs.iter().flat_map(|log| log.concerns(self.now_ms));
+        concerns.extend(of_logs.map(|concern| (concern.what, concern.remedy)));
         concerns
     }
 }
@@ -169,12 +174,7 @@ impl Answer for Status {
             .collect();
         screen.table(&["stage", "waiting", "in work", "dead letters"], &rows)?;
         screen.gap()?;
-        let rows: Vec<Vec<String>> = self.logs.iter().map(LogState::row).collect();
-        if rows.is_empty() {
-            screen.say("No log has an entry yet.")?;
-        } else {
-            screen.table(&logs::HEADINGS, &rows)?;
-        }
+        logs::draw(&self.logs, self.now_ms, self.verbose, screen)?;
         screen.gap()?;
         let totals = &self.totals;
         let sign = if totals.balance() { "=" } else { "≠" };
@@ -198,14 +198,17 @@ impl Answer for Status {
             counted(self.quarantined, "file", "files"),
         ))?;
         let concerns = self.concerns();
+        let logs = counted(self.logs.len() as u64, "log", "logs");
         if concerns.is_empty() {
-            return screen.verdict(Mark::Good, "All is well.");
+            return screen.verdict(Mark::Good, &format!("All is well: {logs}."));
         }
         screen.gap()?;
         for (what, remedy) in &concerns {
             screen.check(Mark::Bad, what, &format!("to do: {remedy}"))?;
         }
-        screen.verdict(Mark::Bad, "Something needs you.")
+        let things = counted(concerns.len() as u64, "thing", "things");
+        let wrong = self.logs.iter().filter(|log| !log.concerns(self.now_ms).is_empty()).count();
+        screen.verdict(Mark::Bad, &format!("Something needs you: {things}, {wrong} of {logs} not well."))
     }
 }
 
@@ -231,5 +234,26 @@ mod tests {
             concerns.iter().any(|(what, _)| what.starts_with("2 entries in flight are in quarantine")),
             "{concerns:?}"
         );
+    }
+
+    #[test]
+    fn thirty_logs_fit_one_screen() {
+        let logs = (0..30).map(|_| state()).collect();
+        let totals = Totals { input: 37_037_010, planned: 37_037_010, committed: 37_037_010, ..Totals::default() };
+        let mut status = Status { now_ms: NOW_MS, logs, totals, ..Status::default() };
+        for (name, _, _) in STAGES {
+            status.stages.push(Stage { name, depth: Depth { waiting: 9, in_work: 1 }, dead: 0 });
+        }
+        for width in [80, 100] {
+            let mut out = Vec::new();
+            status.draw(&mut Screen::new(&mut out, width, false)).unwrap();
+            let told = String::from_utf8(out).unwrap();
+            assert!(
+                told.lines().count() <= if width == 80 { 46 } else { 45 } && !told.contains('\u{1b}'),
+                "{} {told}",
+                told.lines().count()
+            );
+            assert!(told.contains("All is well: 30 logs."), "{told}");
+        }
     }
 }

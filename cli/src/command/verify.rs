@@ -3,7 +3,7 @@
 //! Invariant: "it holds" is said of evidence that was read to its end, all of it. Keys that come with the evidence are used
 //! only if the caller gives none, and then the answer says so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 
@@ -20,11 +20,16 @@ use crate::answer::{Answer, Answered, Outcome};
 use crate::args::VerifyArgs;
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::reading::place_of;
 use crate::screen::{Mark, Screen, bytes, counted, grouped};
 use crate::source::{Locks, Source, evidence_fault, log_of_origin, logs_of, read_text, vkeys, witnesses};
 
 /// Findings that a person is shown; JSON has all of them.
 const SHOWN: usize = 40;
+/// The table's headings; the last only where witnesses were asked for.
+const HEADINGS: [&str; 6] = ["log", "result", "entries", "unsigned", "read", "witnessed"];
+/// Instead of a number: none, or not known.
+const NONE: &str = "–";
 /// File managers' files that a person is shown; JSON has all of them.
 const PASSED_OVER_SHOWN: usize = 5;
 
@@ -100,6 +105,7 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Answered {
     }
     Ok(Box::new(Verified {
         name: source.name.clone(),
+        verbose: args.verbose,
         report,
         passed_over: source.passed_over()?,
         keys_from,
@@ -172,6 +178,8 @@ fn relied_on(given: HandedOver, keys: &VerifyingKeys) -> Result<String, Fault> {
 
 struct Verified {
     name: String,
+    /// Each log's details are shown, too.
+    verbose: bool,
     report: Report,
     /// Files that file managers left in the folder.
     passed_over: Vec<String>,
@@ -183,19 +191,55 @@ struct Verified {
 }
 
 impl Verified {
-    fn row(&self, log: &LogReport) -> Vec<String> {
-        let mut row = vec![
-            log.log.clone(),
-            grouped(log.size),
-            grouped(log.signed),
-            grouped(log.segments),
-            grouped(log.checkpoints),
-            bytes(log.bytes),
-        ];
-        if self.witnessed > 0 {
-            row.push(grouped(log.witnessed));
+    /// A row for each log: what is wrong first, then what could not be checked, then what has unsigned entries, then the
+    /// rest, each by name. A log of which nothing but a finding is left has its row, too.
+    fn draw_logs(&self, screen: &mut Screen<'_>) -> io::Result<()> {
+        let Report { logs, unchecked, .. } = &self.report;
+        let wrong = self.findings_by_log();
+        let seen: BTreeMap<&str, &LogReport> = logs.iter().map(|log| (log.log.as_str(), log)).collect();
+        let unchecked: BTreeSet<&str> = unchecked.iter().map(|log| log.log.as_str()).collect();
+        let names: BTreeSet<&str> =
+            seen.keys().chain(&unchecked).copied().chain(wrong.keys().map(LogId::as_str)).collect();
+        let row = |name: &str| {
+            let log = seen.get(name);
+            let unsigned = log.map_or(0, |log| log.size.saturating_sub(log.signed));
+            let count = LogId::parse(name).ok().and_then(|log| wrong.get(&log)).copied().unwrap_or_default();
+            let (rank, result) = match (count, unchecked.contains(name)) {
+                (1.., _) => (0, format!("{} wrong", grouped(count))),
+                (0, true) => (1, "unchecked".to_owned()),
+                (0, false) => (if unsigned > 0 { 2 } else { 3 }, "holds".to_owned()),
+            };
+            let mut row = vec![name.to_owned(), result];
+            row.extend(log.map_or([NONE; 3].map(str::to_owned), |log| {
+                let unsigned = if unsigned > 0 { grouped(unsigned) } else { NONE.to_owned() };
+                [grouped(log.size), unsigned, bytes(log.bytes)]
+            }));
+            if self.witnessed > 0 {
+                row.push(log.map_or(NONE.to_owned(), |log| grouped(log.witnessed)));
+            }
+            (rank, row)
+        };
+        let mut rows: Vec<_> = names.into_iter().map(row).collect();
+        rows.sort_by_key(|(rank, _)| *rank);
+        let rows: Vec<Vec<String>> = rows.into_iter().map(|(_, row)| row).collect();
+        let columns = if self.witnessed > 0 { HEADINGS.len() } else { HEADINGS.len() - 1 };
+        screen.log_table(&HEADINGS[..columns], &rows)?;
+        if self.verbose || rows.len() == 1 {
+            for log in rows.iter().filter_map(|row| seen.get(row[0].as_str())) {
+                screen.gap()?;
+                draw_details(log, screen)?;
+            }
         }
-        row
+        Ok(())
+    }
+
+    /// How many findings each log has. An object that lies in no log has none.
+    fn findings_by_log(&self) -> BTreeMap<LogId, u64> {
+        let mut count = BTreeMap::new();
+        for log in self.report.findings.iter().filter_map(|finding| log_of_finding(&finding.key)) {
+            *count.entry(log).or_default() += 1;
+        }
+        count
     }
 
     fn draw_what_holds(&self, screen: &mut Screen<'_>) -> io::Result<()> {
@@ -254,10 +298,17 @@ impl Verified {
             screen.fact("    to do", finding.kind.remedy())?;
         }
         if count > SHOWN {
-            screen.say(&format!("and {} more; --json names them all", grouped((count - SHOWN) as u64)))?;
+            screen.say(&format!(
+                "and {} more; --log asks for one log alone, --json names them all",
+                grouped((count - SHOWN) as u64)
+            ))?;
         }
         let findings = counted(count as u64, "contradiction", "contradictions");
-        screen.verdict(Mark::Bad, &format!("The evidence is broken: {findings}."))
+        let place = match self.findings_by_log().len() as u64 {
+            0 => String::new(),
+            logs => format!(" in {}", counted(logs, "log", "logs")),
+        };
+        screen.verdict(Mark::Bad, &format!("The evidence is broken: {findings}{place}."))
     }
 }
 
@@ -282,25 +333,7 @@ impl Answer for Verified {
 
     fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
         screen.title("VERIFY", &self.name)?;
-        let mut headings = vec!["log", "entries", "signed", "segments", "checkpoints", "read"];
-        if self.witnessed > 0 {
-            headings.push("witnessed");
-        }
-        let rows: Vec<Vec<String>> = self.report.logs.iter().map(|log| self.row(log)).collect();
-        screen.table(&headings, &rows)?;
-        screen.gap()?;
-        for log in &self.report.logs {
-            screen.fact("root of", &log.log)?;
-            screen.fact("", &log.root)?;
-            if log.pruned_to > 0 {
-                screen
-                    .fact("", &format!("entries below {} are pruned: their hashes are left", grouped(log.pruned_to)))?;
-            }
-            if log.orphans + log.in_flight > 0 {
-                let orphans = counted(log.orphans, "orphan", "orphans");
-                screen.fact("", &format!("{orphans}, harmless; {} under way", grouped(log.in_flight)))?;
-            }
-        }
+        self.draw_logs(screen)?;
         if let Some(from) = self.keys_from {
             screen.gap()?;
             let advice = "name the key that you have from elsewhere with --key, to know who signed";
@@ -329,6 +362,33 @@ impl Answer for Verified {
     }
 }
 
+/// What a log's row has no room for.
+fn draw_details(log: &LogReport, screen: &mut Screen<'_>) -> io::Result<()> {
+    screen.fact("root of", &log.log)?;
+    screen.fact("", &log.root)?;
+    let segments = counted(log.segments, "segment", "segments");
+    let checkpoints = counted(log.checkpoints, "checkpoint", "checkpoints");
+    screen.fact("", &format!("{segments}; {checkpoints}, signed to {}", grouped(log.signed)))?;
+    if log.pruned_to > 0 {
+        screen.fact("", &format!("entries below {} are pruned: their hashes are left", grouped(log.pruned_to)))?;
+    }
+    if log.orphans + log.in_flight > 0 {
+        let orphans = counted(log.orphans, "orphan", "orphans");
+        screen.fact("", &format!("{orphans}, harmless; {} under way", grouped(log.in_flight)))?;
+    }
+    Ok(())
+}
+
+/// The log that a finding is about: its key is an object's, a head's (`LOG#<log>/HEAD`) or a posting's
+/// (`INT#<record> POST#<log>#<first>`).
+fn log_of_finding(key: &str) -> Option<LogId> {
+    if let Some((log, _)) = place_of(key) {
+        return Some(log);
+    }
+    let (_, row) = key.split_once('#')?;
+    row.split(['#', ' ']).rev().find_map(|part| LogId::parse(part.strip_suffix("/HEAD").unwrap_or(part)).ok())
+}
+
 fn name_of(part: Part) -> &'static str {
     match part {
         Part::Heads => "heads (whether more was committed than lies here)",
@@ -347,6 +407,10 @@ fn finding(finding: &Finding) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use ledgerline_ledger::verify::{EvidenceFault, Unchecked};
+
     use super::*;
 
     #[test]
@@ -356,5 +420,120 @@ mod tests {
         assert_eq!(told["kind"], "delete_marker");
         assert_eq!(told["entry"], 7);
         assert!(told["remedy"].as_str().is_some_and(|remedy| !remedy.is_empty()));
+    }
+
+    fn log(name: &str, size: u64, signed: u64) -> LogReport {
+        LogReport {
+            log: name.to_owned(),
+            size,
+            root: "ab".repeat(32),
+            signed,
+            witnessed: 0,
+            witnessed_at_s: None,
+            from: 0,
+            entries: size,
+            newest_event: None,
+            bytes: 1_500_000,
+            segments: 3,
+            tiles: 1,
+            checkpoints: 2,
+            pruned_to: 0,
+            orphans: 1,
+            in_flight: 0,
+            keys: Vec::new(),
+            checkpoint: None,
+        }
+    }
+
+    fn wrong(key: &str) -> Finding {
+        Finding { kind: FindingKind::HeadMissing, key: key.to_owned(), entry: None, detail: "seen".to_owned() }
+    }
+
+    fn drawn(width: usize, verbose: bool, report: Report) -> String {
+        let verified = Verified {
+            name: "folder".to_owned(),
+            verbose,
+            report,
+            passed_over: Vec::new(),
+            keys_from: None,
+            witnessed: 0,
+            without_locks: false,
+            lock_policy: None,
+        };
+        let mut out = Vec::new();
+        verified.draw(&mut Screen::new(&mut out, width, false)).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_is_wrong_comes_first_and_every_finding_has_its_words() {
+        let [a, b, c] = ["a", "b", "c"].map(|org| format!("{org}/interaction/1/0"));
+        let logs = vec![log(&a, 1_000, 1_000), log(&b, 9, 7), log(&c, 5, 5)];
+        let fault = Arc::new(EvidenceFault::Missing("segment".to_owned()));
+        let unchecked = vec![Unchecked { log: "d/entity/1/0".to_owned(), fault }];
+        let findings =
+            vec![wrong(&format!("LOG#{c}/HEAD")), wrong("ledger/gone/entity/1/0/checkpoint"), wrong("ledger/x")];
+        let told = drawn(80, false, Report { logs, unchecked, findings, ..Report::default() });
+        let table = "
+  VERIFY  folder
+
+  log                 result      entries   unsigned     read
+  c/interaction/1/0   1 wrong           5          –   1.5 MB
+  gone/entity/1/0     1 wrong           –          –        –
+  d/entity/1/0        unchecked         –          –        –
+  b/interaction/1/0   holds             9          2   1.5 MB
+  a/interaction/1/0   holds         1,000          –   1.5 MB
+
+";
+        assert!(told.starts_with(table), "{told}");
+        assert!(told.contains("The evidence is broken: 3 contradictions in 2 logs."), "{told}");
+        assert_eq!(told.matches("Restore the control table;").count(), 3, "{told}");
+        assert!(told.contains("what could not be checked") && told.contains("ledger/x"), "{told}");
+    }
+
+    #[test]
+    fn one_log_has_its_details_and_verbose_shows_those_of_all() {
+        let one = |name: &str| log(name, 9, 9);
+        let told = drawn(80, false, Report { logs: vec![one("a/interaction/1/0")], ..Report::default() });
+        let details = format!(
+            "
+  root of             a/interaction/1/0
+                      {}
+                      3 segments; 2 checkpoints, signed to 9
+                      1 orphan, harmless; 0 under way
+",
+            "ab".repeat(32)
+        );
+        assert!(told.contains(&details), "{told}");
+        let two = || Report { logs: vec![one("a/interaction/1/0"), one("b/interaction/1/0")], ..Report::default() };
+        assert!(!drawn(80, false, two()).contains("root of"));
+        assert_eq!(drawn(80, true, two()).matches("root of").count(), 2);
+    }
+
+    #[test]
+    fn thirty_logs_fit_one_screen_and_a_long_name_is_cut_in_the_middle() {
+        let long = format!("{}/interaction/1/0", "long".repeat(16));
+        let report = || {
+            let mut logs: Vec<LogReport> =
+                (0..29).map(|org| log(&format!("org-{org:02}/interaction/1/0"), 1_234_567, 1_234_567)).collect();
+            logs.push(log(&long, 9, 9));
+            Report { logs, ..Report::default() }
+        };
+        for width in [80, 100] {
+            let told = drawn(width, false, report());
+            assert!(told.lines().count() <= 45 && told.lines().all(|line| line.chars().count() <= width), "{told}");
+            assert!(told.contains('…') && !told.contains(&long) && !told.contains('\u{1b}'), "{told}");
+        }
+        assert!(drawn(80, true, report()).contains(&long));
+    }
+
+    #[test]
+    fn a_finding_is_of_the_log_that_its_key_names() {
+        let named = |key: &str| log_of_finding(key).map(|log| log.to_string());
+        let log = Some("acme/interaction/1/0".to_owned());
+        assert_eq!(named("ledger/acme/interaction/1/0/tile/0/000"), log);
+        assert_eq!(named("LOG#acme/interaction/1/0/HEAD"), log);
+        assert_eq!(named("INT#acme/a/1/0 POST#acme/interaction/1/0#00000000000000000007"), log);
+        assert_eq!(named("ledger/notes.txt"), None);
     }
 }

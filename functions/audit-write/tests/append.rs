@@ -1,8 +1,7 @@
 //! Flows of the append: order, redelivery, poison, partial failures, halts.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod world;
-
+use crate::world::*;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use bytes::Bytes;
 use ledgerline_audit_write::{Wired, handle};
@@ -21,7 +20,6 @@ use ledgerline_testkit::fakes::objects::FakeBucket;
 use ledgerline_testkit::fakes::table::{Items, Table};
 use ledgerline_testkit::faults::{Fault, Faults};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use world::*;
 
 #[tokio::test(start_paused = true)]
 async fn chunks_are_committed_in_the_order_of_their_messages() {

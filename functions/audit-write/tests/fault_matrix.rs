@@ -2,11 +2,9 @@
 //! tried by two writers at once. Afterwards every hash, count and posting is derived anew.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod world;
-
+use crate::world::*;
 use ledgerline_lake::plan::Pointer;
 use ledgerline_testkit::faults::{ALL_FAULTS, Fault, Faults};
-use world::*;
 
 /// The writes of an append of three chunks to one log: segment, transaction, postings, three counts, head: indexed; three
 /// tiles, head: published; turn, signature, archive, live checkpoint, head: signed.

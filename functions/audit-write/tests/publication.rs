@@ -1,8 +1,7 @@
 //! What follows the commit: tiles, checkpoints, the archive's say, and what an outage or a lie does to them.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod world;
-
+use crate::world::*;
 use aws_lambda_events::sqs::SqsMessage;
 use ledgerline_audit_write::handle;
 use ledgerline_custody::publication::Memory;
@@ -15,7 +14,6 @@ use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::tile::{folder, partial_tiles};
 use ledgerline_ledger::tree::Hash;
 use ledgerline_testkit::faults::Faults;
-use world::*;
 
 const LATER: i64 = 20_000;
 

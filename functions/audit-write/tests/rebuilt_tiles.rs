@@ -1,10 +1,9 @@
 //! Tiles that vanished are derived from the segments, and the log goes on; what was altered is named and left as it is.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod world;
-
 use std::collections::BTreeMap;
 
+use crate::world::*;
 use ledgerline_custody::derivation::{Compared, DerivationError, InPlace, Stores};
 use ledgerline_ledger::checkpoint::{archive_key, origin};
 use ledgerline_ledger::log::LogId;
@@ -20,7 +19,6 @@ use ledgerline_testkit::fakes::ledger::FakeLedgerBucket;
 use ledgerline_testkit::fakes::signer::FakeSigner;
 use ledgerline_testkit::fakes::sweep::FakeEvidence;
 use ledgerline_testkit::faults::{ALL_FAULTS, Faults};
-use world::*;
 
 const LATER: i64 = 20_000;
 const LOCK: Lock =

@@ -1,10 +1,9 @@
 //! Which key may sign: the first one, then those that were allowed, and never one that another has replaced.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod world;
-
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::world::*;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use ledgerline_audit_write::handle;
 use ledgerline_custody::publication::Memory;
@@ -22,7 +21,6 @@ use ledgerline_testkit::fakes::index::FakeIndex;
 use ledgerline_testkit::fakes::ledger::FakeLedgerBucket;
 use ledgerline_testkit::fakes::signer::FakeSigner;
 use ledgerline_testkit::faults::{ALL_FAULTS, Fault, Faults};
-use world::*;
 
 const LATER: i64 = 20_000;
 

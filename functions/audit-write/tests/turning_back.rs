@@ -1,11 +1,10 @@
 //! A key is deployed, and the deployment goes back before the key has signed every log: no log is left without a key.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod world;
-
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use crate::world::*;
 use aws_lambda_events::sqs::SqsMessage;
 use ledgerline_audit_write::handle;
 use ledgerline_custody::publication::Memory;
@@ -21,7 +20,6 @@ use ledgerline_ledger::verify::{LockRule, Options, Trust, verify};
 use ledgerline_testkit::evidence::FakeEvidence;
 use ledgerline_testkit::fakes::signer::FakeSigner;
 use ledgerline_testkit::faults::{ALL_FAULTS, Faults};
-use world::*;
 
 /// More than lies between two signatures.
 const STEP_MS: i64 = 20_000;

@@ -1,8 +1,7 @@
 //! Runs over several logs: what is wrong with one, or keeps it from being read or from being reached, is told of that one.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod world;
-
+use crate::world::*;
 use ledgerline_custody::acts::ActKind;
 use ledgerline_custody::watch::Watched;
 use ledgerline_ledger::log::LogId;
@@ -10,7 +9,6 @@ use ledgerline_ledger::ports::WritePostings as _;
 use ledgerline_ledger::posting::Posting;
 use ledgerline_testkit::faults::Fault;
 use ledgerline_verify::{Look, Summary, VerifyError};
-use world::*;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;

@@ -2,15 +2,13 @@
 //! they remember.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod world;
-
+use crate::world::*;
 use ledgerline_custody::watch::Watched;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::LockMode;
 use ledgerline_ledger::retention::{Classes, LockPolicy};
 use ledgerline_testkit::faults::{Fault, Weather};
 use ledgerline_verify::{Look, VerifyError};
-use world::*;
 
 const HOUR_MS: i64 = 3_600_000;
 

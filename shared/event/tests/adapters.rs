@@ -7,17 +7,15 @@
     reason = "a test fails by panicking and says aloud what it skips"
 )]
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::support::{plain, tree};
 use ledgerline_event::document::{Fragment, Rejection, parse, split};
 use ledgerline_event::{Context, Lifecycle, Record, SourceEvent, adapt, content_id, text_layer};
 use ledgerline_privacy::Kind;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use support::{plain, tree};
 
 const CONTEXT: Context<'_> = Context { default_org: "acme", numeric_id_sources: &[] };
 
@@ -118,7 +116,7 @@ fn every_file_in_events_is_listed_and_loaded_by_a_test() {
     let root = events_dir().join("..");
     let readme = String::from_utf8(load("README.md")).unwrap();
     let mut sources = String::new();
-    for folder in ["functions", "shared", "tests", "xtask"] {
+    for folder in ["functions", "shared", "tests", "tools"] {
         collect(&root.join(folder), &mut sources);
     }
     for entry in std::fs::read_dir(events_dir()).unwrap() {

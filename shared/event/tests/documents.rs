@@ -8,13 +8,11 @@
     reason = "a test fails by panicking and says aloud what it skips"
 )]
 
-mod support;
-
+use crate::support::plain;
 use ledgerline_event::document::{BYTE_ORDER_MARK, Fragment, Rejection, parse, split};
 use ledgerline_event::sensitive::cut_garbage;
 use proptest::prelude::*;
 use serde_json::Value;
-use support::plain;
 
 /// Fragments as text: documents as they are, garbage with its reason.
 fn fragments(record: &[u8]) -> Vec<(String, Option<Rejection>)> {

@@ -2,15 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod support;
-
+use crate::support::plain;
 use ledgerline_event::catalogue::{Switches, built_in};
 use ledgerline_event::document::{Fragment, Rejection, parse, split};
 use ledgerline_event::{Context, SourceEvent, adapt, content_id, text_layer};
 use ledgerline_json::Json;
 use ledgerline_privacy::{Policy, PseudonymKey};
 use serde_json::{Value, json};
-use support::plain;
 
 const AT: &str = "2026-03-02T14:00:00.000Z";
 const PARTNER: &str = "aws.partner/genesys.com/cloud/acme/cases";

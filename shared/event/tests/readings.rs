@@ -4,14 +4,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod support;
-
+use crate::support::{plain, tree};
 use ledgerline_event::document::{Fragment, Rejection, split};
 use ledgerline_event::source_event::Links;
 use ledgerline_event::{Context, LineageFrom, SourceEvent, adapt, content_id};
 use ledgerline_privacy::Kind;
 use serde_json::{Value, json};
-use support::{plain, tree};
 
 const AT: &str = "2026-03-02T14:00:00Z";
 

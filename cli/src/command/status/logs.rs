@@ -3,6 +3,8 @@
 //! Invariant: the head's word is held against the archive's: a head knows when somebody last tried to sign, the archive
 //! what was signed. The time since which entries are not covered is that at which the first of them was written.
 
+use std::io;
+
 use ledgerline_aws::control::ControlTable;
 use ledgerline_aws::ledger::LedgerBucket;
 use ledgerline_aws::sweep::EvidenceKeeper;
@@ -14,9 +16,9 @@ use ledgerline_ledger::segment::SegmentName;
 use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, store_fault};
-use crate::context::moment;
+use crate::context::{age, moment};
 use crate::fault::Fault;
-use crate::screen::{counted, grouped};
+use crate::screen::{Screen, counted, grouped};
 
 /// Longest that an entry may wait for a checkpoint: a log that grew is signed within ten seconds, or by the sweep, which
 /// comes by every minute; twice that is late.
@@ -91,11 +93,13 @@ impl LogState {
     }
 
     /// What of it needs a person, and what to do.
-    pub(super) fn concerns(&self, now_ms: u64) -> Vec<(String, String)> {
+    pub(super) fn concerns(&self, now_ms: u64) -> Vec<Concern> {
         let log = &self.log;
         let restore = "put the control table back to a moment at which it had one (point-in-time recovery): until then \
                        the log takes no entries; `ledgerline verify --stack` says what its bucket holds";
-        let Some(head) = &self.head else { return vec![(format!("the head of {log} is gone"), restore.to_owned())] };
+        let Some(head) = &self.head else {
+            return vec![Concern::new("no head", format!("the head of {log} is gone"), restore)];
+        };
         let mut concerns = Vec::new();
         if let Some(size) = self.archived.iter().find(|size| **size > head.size) {
             let what = format!(
@@ -103,12 +107,12 @@ impl LogState {
                 grouped(head.size),
                 grouped(*size)
             );
-            concerns.push((what, restore.to_owned()));
+            concerns.push(Concern::new("behind", what, restore));
         }
         if head.signed > 0 && !self.archived.contains(&head.signed) {
             let what = format!("the checkpoint of {log} at {} is not in its archive", grouped(head.signed));
             let remedy = "run `ledgerline verify --stack`: it says what else is gone; look for who deleted it";
-            concerns.push((what, remedy.to_owned()));
+            concerns.push(Concern::new("no copy", what, remedy));
         }
         if self.is_late(now_ms) {
             let since = self.uncovered_since_ms.map_or_else(
@@ -118,7 +122,7 @@ impl LogState {
             let entries = counted(self.uncovered(), "entry", "entries");
             let what = format!("no checkpoint covers {entries} of {log}, {since}");
             let remedy = "see the sweep's and audit-write's logs for `signing failed`, and run `ledgerline doctor`";
-            concerns.push((what, remedy.to_owned()));
+            concerns.push(Concern::new(LATE, what, remedy));
         }
         concerns
     }
@@ -134,19 +138,86 @@ impl LogState {
     }
 
     /// The log's row on the screen, below [`HEADINGS`].
-    pub(super) fn row(&self) -> Vec<String> {
+    fn row(&self, now_ms: u64) -> Vec<String> {
+        let state = self.concerns(now_ms).first().map_or("ok", |concern| concern.state);
+        let mut row = vec![self.log.to_string(), state.to_owned()];
         let Some(head) = &self.head else {
-            return [self.log.as_str(), "no head", "", "", "", ""].map(str::to_owned).to_vec();
+            row.resize(HEADINGS.len(), NONE.to_owned());
+            return row;
         };
-        let lags = [head.indexed, head.published].map(|to| grouped(head.size.saturating_sub(to)));
-        let since = self.uncovered_since_ms.map_or_else(|| "-".to_owned(), |since_ms| moment(since_ms / 1000));
-        let [to_index, to_publish] = lags;
-        vec![self.log.to_string(), grouped(head.size), to_index, to_publish, grouped(self.uncovered()), since]
+        let lag = |to: u64| Some(head.size.saturating_sub(to)).filter(|lag| *lag > 0).map_or(NONE.to_owned(), grouped);
+        let unknown = if self.uncovered() > 0 { "?" } else { NONE };
+        let waits =
+            self.uncovered_since_ms.map_or_else(|| unknown.to_owned(), |since_ms| age(now_ms.saturating_sub(since_ms)));
+        row.extend([grouped(head.size), lag(self.covered()), waits, lag(head.indexed), lag(head.published)]);
+        row
+    }
+
+    /// What its row has no room for.
+    fn draw_details(&self, screen: &mut Screen<'_>) -> io::Result<()> {
+        screen.fact("log", self.log.as_str())?;
+        let Some(head) = &self.head else { return screen.fact("  head", "gone") };
+        let of = |to: u64| format!("{} of {} entries", grouped(to), grouped(head.size));
+        screen.fact("  checkpoint at", &of(self.covered()))?;
+        let tried = Some(head.signed_at_ms).filter(|tried_ms| *tried_ms > 0);
+        let tried = tried.map_or_else(|| "never".to_owned(), |tried_ms| moment(tried_ms / 1000));
+        screen.fact("  last tried", &tried)?;
+        if let Some(since_ms) = self.uncovered_since_ms {
+            screen.fact("  unsigned since", &moment(since_ms / 1000))?;
+        }
+        screen.fact("  indexed", &of(head.indexed))?;
+        screen.fact("  published", &of(head.published))
     }
 }
 
+/// Draws a row for each log: what is wrong first, then what is late, then the rest, each by name.
+pub(super) fn draw(logs: &[LogState], now_ms: u64, verbose: bool, screen: &mut Screen<'_>) -> io::Result<()> {
+    if logs.is_empty() {
+        return screen.say("No log has an entry yet.");
+    }
+    let mut logs: Vec<&LogState> = logs.iter().collect();
+    logs.sort_by_cached_key(|log| {
+        let rank = match log.concerns(now_ms).first().map(|concern| concern.state) {
+            Some(LATE) => 1,
+            Some(_) => 0,
+            None => 2,
+        };
+        (rank, log.log.clone())
+    });
+    let rows: Vec<Vec<String>> = logs.iter().map(|log| log.row(now_ms)).collect();
+    screen.log_table(&HEADINGS, &rows)?;
+    if verbose || logs.len() == 1 {
+        for log in logs {
+            screen.gap()?;
+            log.draw_details(screen)?;
+        }
+    }
+    Ok(())
+}
+
+/// Something that needs a person.
+#[derive(Debug)]
+pub(super) struct Concern {
+    /// In a word, for the log's row.
+    state: &'static str,
+    /// What was seen.
+    pub(super) what: String,
+    /// What to do.
+    pub(super) remedy: String,
+}
+
+impl Concern {
+    fn new(state: &'static str, what: String, remedy: &str) -> Self {
+        Self { state, what, remedy: remedy.to_owned() }
+    }
+}
+
+/// The state of a log whose entries wait for a checkpoint for too long.
+const LATE: &str = "late";
+/// Instead of a number: none, or not known.
+const NONE: &str = "–";
 /// The table's headings.
-pub(super) const HEADINGS: [&str; 6] = ["log", "entries", "to index", "to publish", "not covered", "since"];
+const HEADINGS: [&str; 7] = ["log", "state", "entries", "unsigned", "waits", "to index", "to publish"];
 
 #[cfg(test)]
 pub(super) mod tests {
@@ -179,7 +250,7 @@ pub(super) mod tests {
     fn only_concern(state: &LogState) -> String {
         let concerns = state.concerns(NOW_MS);
         assert_eq!(concerns.len(), 1, "{concerns:?}");
-        concerns[0].0.clone()
+        concerns[0].what.clone()
     }
 
     #[test]
@@ -199,7 +270,7 @@ pub(super) mod tests {
         let gone = LogState { head: None, ..state() };
         assert!(only_concern(&gone).contains("the head of acme/interaction/1/0 is gone"));
         assert_eq!(gone.json(NOW_MS)["head"], false);
-        assert_eq!(gone.row().len(), HEADINGS.len());
+        assert_eq!(gone.row(NOW_MS).len(), HEADINGS.len());
         let unarchived = LogState { archived: Vec::new(), ..state() };
         assert!(only_concern(&unarchived).contains("is not in its archive"));
         let rolled_back = LogState { archived: vec![3, 9], ..state() };
@@ -218,5 +289,68 @@ pub(super) mod tests {
         };
         assert_eq!(written_ms(&[version(3, 10), version(3, 20), version(5, 30)], 3), Some(20));
         assert_eq!(written_ms(&[version(5, 30)], 3), None);
+    }
+
+    fn drawn(width: usize, verbose: bool, logs: &[LogState]) -> String {
+        let mut out = Vec::new();
+        draw(logs, NOW_MS, verbose, &mut Screen::new(&mut out, width, false)).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn named(name: &str, state: LogState) -> LogState {
+        LogState { log: LogId::parse(name).unwrap(), ..state }
+    }
+
+    #[test]
+    fn what_is_wrong_comes_first_then_what_is_late_then_the_rest_by_name() {
+        let late = LogState { uncovered_since_ms: Some(NOW_MS - 3 * UNCOVERED_MAX_MS), ..state() };
+        let gone = LogState { head: None, ..state() };
+        let logs = [
+            named("acme/interaction/1/0", LogState { archived: vec![5], uncovered_since_ms: None, ..state() }),
+            named("beta/interaction/1/0", late),
+            named("zeta/interaction/1/0", gone),
+        ];
+        let told = "
+  log                    state     entries   unsigned   waits   to index   to publish
+  acme/interaction/1/0   no copy         5          –   –              –            –
+  zeta/interaction/1/0   no head         –          –   –              –            –
+  beta/interaction/1/0   late            5          2   6m             –            –
+";
+        assert_eq!(drawn(100, false, &logs), told[1..]);
+    }
+
+    #[test]
+    fn one_log_has_its_details_and_verbose_shows_those_of_all() {
+        let told = "
+  log                    state   entries   unsigned   waits   to index   to publish
+  acme/interaction/1/0   ok            5          2   2m             –            –
+
+  log                 acme/interaction/1/0
+    checkpoint at     3 of 5 entries
+    last tried        2026-03-02T14:00:00Z
+    unsigned since    2026-03-02T13:58:00Z
+    indexed           5 of 5 entries
+    published         5 of 5 entries
+";
+        let one = drawn(100, false, &[state()]);
+        assert_eq!(one, told[1..]);
+        let both = [state(), named("beta/interaction/1/0", state())];
+        assert!(!drawn(100, false, &both).contains("indexed  "));
+        assert_eq!(drawn(100, true, &both).matches("    indexed  ").count(), 2);
+    }
+
+    #[test]
+    fn thirty_logs_and_a_long_name_are_a_line_each_at_80_columns() {
+        let long = format!("{}/interaction/1/0", "long".repeat(16));
+        let mut logs: Vec<LogState> =
+            (0..29).map(|org| named(&format!("org-{org:02}/interaction/1/0"), state())).collect();
+        logs.push(named(&long, state()));
+        for width in [80, 100] {
+            let told = drawn(width, false, &logs);
+            assert_eq!(told.lines().count(), 1 + 30 + 1, "{told}");
+            assert!(told.lines().all(|line| line.chars().count() <= width), "{told}");
+            assert!(told.contains("…") && told.contains("/1/0 ") && !told.contains(&long), "{told}");
+        }
+        assert!(drawn(80, true, &logs).contains(&long));
     }
 }

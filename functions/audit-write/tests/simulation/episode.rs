@@ -20,10 +20,10 @@ use ledgerline_testkit::entries::pending;
 use ledgerline_testkit::fakes::table::Items;
 use ledgerline_testkit::faults::{Dice, Weather};
 
-use crate::model::Model;
-use crate::op::Op;
-use crate::stage::{Delivery, Problem, Stage, take_panic};
-use crate::tally::Tally;
+use crate::simulation::model::Model;
+use crate::simulation::op::Op;
+use crate::simulation::stage::{Delivery, Problem, Stage, take_panic};
+use crate::simulation::tally::Tally;
 use crate::world::{raw_message, returned};
 
 pub(crate) struct Episode {

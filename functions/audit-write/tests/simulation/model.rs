@@ -12,7 +12,7 @@ use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::tile::{self, Tile};
 use serde_json::{Value, json};
 
-use crate::stage::{Problem, Stage};
+use crate::simulation::stage::{Problem, Stage};
 
 #[derive(Debug)]
 pub(crate) struct Model {

@@ -1,6 +1,6 @@
 //! What may happen in an episode.
 
-use crate::stage::Delivery;
+use crate::simulation::stage::Delivery;
 
 /// What may happen next.
 #[derive(Debug)]

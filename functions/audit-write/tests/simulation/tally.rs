@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::op::NAMES;
+use crate::simulation::op::NAMES;
 
 /// What happened, by name.
 #[derive(Debug, Default)]

@@ -93,7 +93,7 @@ fn titles_and_particles_of_names_are_no_words() {
 
 #[test]
 fn the_generators_people_are_no_phrases() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../xtask/src/gen/centre.rs");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/traffic/src/gen/centre.rs");
     let source = std::fs::read_to_string(path).unwrap();
     for list in ["FIRST_NAMES", "SURNAMES", "AGENT_SURNAMES"] {
         let from = source.split_once(&format!("const {list}: [&str; ")).unwrap().1.split_once("= [").unwrap().1;

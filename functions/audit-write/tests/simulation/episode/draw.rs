@@ -4,8 +4,8 @@ use ledgerline_lake::plan::Pointer;
 use ledgerline_testkit::faults::Dice;
 
 use super::{BATCH, Episode, LOGS, PROCESSES, SNAPSHOTS, messages};
-use crate::op::Op;
-use crate::stage::Delivery;
+use crate::simulation::op::Op;
+use crate::simulation::stage::Delivery;
 use crate::world::ONE_ATTEMPT;
 
 impl Episode {

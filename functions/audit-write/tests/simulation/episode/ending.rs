@@ -5,7 +5,7 @@ use ledgerline_ledger::tile::Tile;
 use ledgerline_testkit::faults::Weather;
 
 use super::{BATCH, Episode, messages};
-use crate::stage::{Delivery, Problem};
+use crate::simulation::stage::{Delivery, Problem};
 use crate::world::returned;
 
 impl Episode {

@@ -6,7 +6,7 @@ use ledgerline_ledger::checkpoint::{archive_folder, archived_size};
 use ledgerline_ledger::log::LogId;
 
 use super::{BATCH, Episode, messages};
-use crate::stage::{Delivery, Problem};
+use crate::simulation::stage::{Delivery, Problem};
 use crate::world::returned;
 
 impl Episode {

@@ -1,0 +1,10 @@
+//! The built command. The ledger in memory is the tampering matrix's own: one builder says what a good ledger is.
+
+#[path = "../../shared/ledger/tests/tampering/builder.rs"]
+#[allow(dead_code, unreachable_pub, missing_docs, reason = "shared with the tampering matrix, which uses all of it")]
+mod builder;
+mod file_managers;
+mod folders;
+mod hostile;
+#[cfg(feature = "aws")]
+mod own_numbers;

@@ -1,0 +1,55 @@
+//! The template's schedules on the local stack. Every other test calls the functions itself.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use ledgerline_tests::stack::{Stack, text};
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Prints what the event bus calls when: schedule, state, target and its input, a line each.
+const LIST_RULES: &str = r#"
+import boto3, json, sys
+events = boto3.client("events", endpoint_url=sys.argv[1], region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+for rule in events.list_rules()["Rules"]:
+    for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]:
+        print(json.dumps([rule["ScheduleExpression"], rule["State"], target["Arn"].split(":")[-1], target.get("Input")]))
+"#;
+
+#[test]
+fn the_sweep_runs_by_itself_within_the_minute() {
+    let Some(stack) = Stack::running() else { return };
+    let begun = OffsetDateTime::from(now());
+    stack.wait_for("a sweep that nobody called", || {
+        let row = stack.item("ControlTable", "BRONZE", "PLANNED").unwrap_or_default();
+        let through = text(&row, "through");
+        match OffsetDateTime::parse(&through, &Rfc3339) {
+            Ok(at) if at > begun => Ok(()),
+            _ => Err(format!("planned through {through}")),
+        }
+    });
+}
+
+#[test]
+fn every_schedule_of_the_template_is_deployed() {
+    let Some(stack) = Stack::running() else { return };
+    let python = xtask::tools::Venv::stack().unwrap_or_else(|fault| panic!("{fault}"));
+    let output = python.command("python").args(["-c", LIST_RULES, &stack.description().endpoint]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let listed: Vec<Value> =
+        output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    let functions = &stack.description().functions;
+    for (schedule, function, input) in [
+        ("rate(1 minute)", "SweepFunction", Value::Null),
+        ("cron(5 * * * ? *)", "VerifyFunction", Value::from(r#"{"look":"new"}"#)),
+        ("cron(25 3 * * ? *)", "VerifyFunction", Value::from(r#"{"look":"everything"}"#)),
+    ] {
+        let rule =
+            Value::from(vec![schedule.into(), "ENABLED".into(), Value::from(functions[function].as_str()), input]);
+        assert!(listed.contains(&rule), "no {rule} among {listed:?}");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the schedule keeps the wall clock's time")]
+fn now() -> std::time::SystemTime {
+    std::time::SystemTime::now()
+}

@@ -1,0 +1,11 @@
+//! The end-to-end tests, one binary.
+
+mod chain;
+mod evidence;
+mod guides;
+mod killed;
+mod operator;
+mod requests;
+mod schedules;
+mod sources;
+mod table;

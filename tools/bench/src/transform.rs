@@ -1,0 +1,139 @@
+//! transform beside what no transform can do without: a bronze object to silver and plan, without the stores.
+
+use std::hint::black_box;
+use std::io::Read as _;
+
+use hmac::{KeyInit as _, Mac as _};
+use ledgerline_custody::own::OwnList;
+use ledgerline_custody::subjects::Limits;
+use ledgerline_event::catalogue::{Switches, built_in};
+use ledgerline_lake::ObjectId;
+use ledgerline_lake::plan::{Counts, Plan};
+use ledgerline_lake::silver::SilverFile;
+use ledgerline_ledger::log::LogId;
+use ledgerline_privacy::{EventKey, KeyRing, PseudonymKey, Region};
+use ledgerline_transform::config::{Settings, process_names};
+use ledgerline_transform::output::{self, Owned, event_order};
+use ledgerline_transform::reading::{Read, Reading};
+use serde_json::{Value, json};
+use xtask::fault::Fault;
+use xtask::tools::say;
+
+use super::plain::{self, Inputs, Plain};
+use super::{ARRIVAL_MS, pair};
+
+/// The function's settings, with keys that everybody knows.
+pub(super) fn settings() -> Result<Settings, Fault> {
+    let policy = built_in().policy();
+    let ring = KeyRing::new([PseudonymKey::new(1, [7; 32])]).ok_or_else(|| Fault::new("no key ring", "report this"))?;
+    Ok(Settings {
+        bronze_bucket: "bench".to_owned(),
+        default_org: "bench".to_owned(),
+        regions: Region::US.into(),
+        own_numbers: OwnList::default(),
+        switches: Switches::default(),
+        numeric_id_sources: Vec::new(),
+        claim_days: 400,
+        limits: Limits { cap: 5_000, busy: 100 },
+        policy_hash: policy.hash(),
+        process_names: process_names(policy, ring.newest()),
+        policy,
+        pseudonyms: ring,
+        event_key: EventKey::new([8; 32]),
+    })
+}
+
+/// What an object becomes.
+pub(super) struct Transformed {
+    read: Read,
+    silver: Vec<SilverFile>,
+    /// The plan.
+    pub(super) plan: Plan,
+}
+
+impl Transformed {
+    /// What it holds, as the plain handler counts its own.
+    fn counts(&self) -> Value {
+        json!({
+            "lines": self.read.input,
+            "rows": self.silver.iter().map(|file| file.rows).sum::<u64>(),
+            "files": self.silver.len(),
+            "auditLines": self.plan.header.chunks.iter().map(|chunk| u64::from(chunk.count)).sum::<u64>(),
+            "identifiers": self.mentions(),
+        })
+    }
+
+    fn mentions(&self) -> usize {
+        self.read.events.iter().map(|event| event.identifiers.len()).sum()
+    }
+}
+
+/// The pure path: read, adapt, mask, claim (every event is owned), order, silver, plan.
+pub(super) fn transformed(settings: &Settings, object: ObjectId, bronze: &[u8]) -> Result<Transformed, Fault> {
+    let broken =
+        |error: &dyn std::fmt::Display| Fault::new(format!("transform refused the day: {error}"), "report this");
+    let no_salt = |salt: &mut [u8]| salt.fill(1);
+    let mut reading = Reading::new(settings, object, ARRIVAL_MS, &no_salt);
+    reading.push(bronze).map_err(|error| broken(&error))?;
+    let read = reading.finish().map_err(|error| broken(&error))?;
+    let mut owned: Vec<_> = read.events.iter().collect();
+    owned.sort_unstable_by(|a, b| event_order(a, b));
+    let owned: Vec<Owned<'_>> = owned
+        .into_iter()
+        .map(|event| Owned { event, customer_ref: Some("c_00000000000000000000000000000000") })
+        .collect();
+    let silver = output::silver(object, &read, &owned, ARRIVAL_MS, &settings.policy_hash);
+    let silver = silver.map_err(|error| broken(&error))?;
+    let logs: Vec<Option<LogId>> = read.records.iter().map(|record| Some(record.first_log.clone())).collect();
+    let planned = owned.len() as u64;
+    let counts = Counts {
+        input: read.input,
+        filtered: read.filtered.values().sum(),
+        duplicate: read.repeated,
+        quarantined: read.quarantined.values().sum(),
+        planned,
+    };
+    let plan = output::plan(object, "bronze/bench", &owned, &logs, counts).map_err(|error| broken(&error))?;
+    drop(owned);
+    Ok(Transformed { read, silver, plan })
+}
+
+/// Beside the floor, and beside a plain Python handler.
+///
+/// # Errors
+/// Transforming fails, or the plain handler did other work than ours.
+pub(super) fn measure(settings: &Settings, object: ObjectId, bronze: &[u8]) -> Result<(), Fault> {
+    let made = transformed(settings, object, bronze)?;
+    let (read, mentions) = (&made.read, made.mentions());
+    let inputs = Inputs::write([("bronze.gz".to_owned(), bronze)])?;
+    let mut plain = Plain::start("transform.py", &[&inputs.path().join("bronze.gz").to_string_lossy()], made.counts());
+    let rows: Vec<Owned<'_>> = read.events.iter().map(|event| Owned { event, customer_ref: None }).collect();
+    let pair = pair::time_pair_beside(
+        read.input as usize,
+        || {
+            let mut text = Vec::new();
+            let unpacked = flate2::read::MultiGzDecoder::new(bronze).read_to_end(&mut text).is_ok();
+            for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                black_box(serde_json::from_slice::<Value>(line).is_ok());
+            }
+            for mention in 0..mentions {
+                if let Ok(mut mac) = hmac::Hmac::<sha2::Sha256>::new_from_slice(&[7; 32]) {
+                    mac.update(b"phone\x1f+13175550142");
+                    black_box((mention, mac.finalize().into_bytes()));
+                }
+            }
+            black_box((unpacked, output::silver(object, read, &rows, ARRIVAL_MS, "hash").is_ok()));
+        },
+        || {
+            black_box(transformed(settings, object, bronze).is_ok());
+        },
+        || plain.iter_mut().for_each(Plain::turn),
+    );
+    let beside = plain::beside(plain, &pair)?;
+    say(&format!(
+        "transform, under mimalloc as the function is: floor = gunzip, parse, {mentions} HMACs (one per identifier), the \
+         same Parquet rows; \
+         ours also names, masks, orders and writes the gzipped plan\n{pair}\n{beside}"
+    ));
+    Ok(())
+}
