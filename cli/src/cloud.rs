@@ -5,18 +5,20 @@
 
 use std::num::ParseIntError;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use ledgerline_aws::evidence::{StoredEvidence, Tables};
+use ledgerline_aws::bucket::S3Bucket;
+use ledgerline_aws::evidence::StoredEvidence;
 use ledgerline_aws::operator::{Deployment, FunctionSettings, Operator};
-use ledgerline_aws::watch::WatchTable;
-use ledgerline_custody::watch::WatchLogs as _;
 use ledgerline_ledger::checkpoint::origin;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::retention::{LockPolicy, PolicyError};
 use ledgerline_ledger::signing::{public_key_of_spki, vkey};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_privacy::{BadRegion, Region};
+use ledgerline_store::ledger::LedgerStores;
+use ledgerline_store::watch::Watch;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::fault::Fault;
@@ -74,9 +76,14 @@ impl Cloud {
 
     /// The ledger as evidence, heads and postings included.
     pub(crate) fn evidence(&self) -> Result<StoredEvidence, Fault> {
-        let bucket = self.operator.bucket("LedgerBucket").map_err(|error| store_fault(&error))?;
-        let tables: Tables = self.operator.tables().map_err(|error| store_fault(&error))?;
-        Ok(StoredEvidence::new(self.runtime.handle().clone(), self.operator.s3.clone(), bucket, Some(tables)))
+        let LedgerStores { heads, postings, .. } = self.ledger()?;
+        let bucket = told(self.operator.objects_of("LedgerBucket"))?;
+        Ok(StoredEvidence::new(self.runtime.handle().clone(), bucket).with_tables(heads, postings))
+    }
+
+    /// The ledger's rows and objects.
+    pub(crate) fn ledger(&self) -> Result<LedgerStores, Fault> {
+        told(self.operator.ledger())
     }
 
     /// What audit-write is told.
@@ -136,7 +143,7 @@ impl Cloud {
     /// it good, or the one that signs now where it never did.
     pub(crate) fn keys_of(&self, logs: &[LogId]) -> Result<Vec<String>, Fault> {
         let deployment = named(self.operator.deployment.id())?;
-        let watch = WatchTable::new(self.operator.dynamodb.clone(), named(self.operator.table("ControlTable"))?);
+        let watch = Watch::new(told(self.operator.rows_of("ControlTable"))?);
         let (mut keys, mut current) = (Vec::new(), None);
         for log in logs {
             if let Some(watched) = self.ask(watch.watched(log))? {
@@ -169,7 +176,12 @@ impl Cloud {
 
 /// A resource's name in the deployment.
 pub(crate) fn named(name: Result<&str, StoreError>) -> Result<String, Fault> {
-    name.map(str::to_owned).map_err(|error| store_fault(&error))
+    told(name.map(str::to_owned))
+}
+
+/// What the deployment's description says.
+pub(crate) fn told<T>(what: Result<T, StoreError>) -> Result<T, Fault> {
+    what.map_err(|error| store_fault(&error))
 }
 
 /// A bucket alone, by the environment's credentials and region.
@@ -196,7 +208,7 @@ impl Lone {
 
     /// What lies in the bucket, as evidence.
     pub(crate) fn evidence(&self, bucket: &str) -> StoredEvidence {
-        StoredEvidence::new(self.runtime.handle().clone(), self.s3.clone(), bucket, None)
+        StoredEvidence::new(self.runtime.handle().clone(), Arc::new(S3Bucket::new(self.s3.clone(), bucket)))
     }
 }
 

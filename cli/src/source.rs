@@ -141,15 +141,13 @@ impl Source {
     pub(crate) fn segments_of(&self, record: &str, inventory: &Inventory) -> Result<Option<BTreeSet<String>>, Fault> {
         #[cfg(feature = "aws")]
         if let Some(cloud) = self.cloud() {
-            use ledgerline_custody::access::ReadPostings as _;
-            let table = cloud.operator.table("IndexTable").map_err(|error| crate::cloud::store_fault(&error))?;
-            let index = ledgerline_aws::reads::IndexReader::new(cloud.operator.dynamodb.clone(), table);
+            let postings = cloud.ledger()?.postings;
             // Heads first: what they do not name as unindexed has its rows by then.
             let heads = self.evidence.heads().map_err(|error| evidence_fault(&error))?.unwrap_or_default();
             let mut segments = BTreeSet::new();
             let orgs: BTreeSet<&str> = inventory.logs.keys().map(LogId::org).collect();
             for org in orgs {
-                let rows = cloud.ask(index.postings(&format!("{org}/{record}")))?;
+                let rows = cloud.ask(postings.of(&format!("{org}/{record}")))?;
                 segments.extend(rows.into_iter().map(|row| row.segment));
             }
             if segments.is_empty() {

@@ -1,13 +1,14 @@
 //! The ledger's own entries, as a command records them: through the plan and the queue, like every other entry.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use ledgerline_aws::obj_rows::ObjectRowTable;
-use ledgerline_aws::objects::Bucket;
-use ledgerline_aws::queue::PointerQueue;
 use ledgerline_custody::acts::{Act, ActStores, Recorded, record_acts};
+use ledgerline_store::act_note::ActNotes;
+use ledgerline_store::object_row::ObjectRows;
+use ledgerline_store::plan::Plans;
+use ledgerline_store::queue::Pointers;
 
-use crate::cloud::{Cloud, store_fault};
+use crate::cloud::{Cloud, told};
 use crate::context::Context;
 use crate::fault::Fault;
 
@@ -17,20 +18,22 @@ const SALT: usize = 16;
 /// Records acts in one deployment.
 pub(super) struct Recorder<'a> {
     cloud: &'a Cloud,
-    plans: Bucket,
-    queue: PointerQueue,
-    rows: ObjectRowTable,
+    plans: Plans,
+    queue: Pointers,
+    rows: ObjectRows,
+    notes: ActNotes,
 }
 
 impl<'a> Recorder<'a> {
     /// A recorder for this deployment.
     pub(super) fn new(cloud: &'a Cloud) -> Result<Self, Fault> {
         let operator = &cloud.operator;
-        let named = |name: Result<&str, _>| name.map(str::to_owned).map_err(|error| store_fault(&error));
+        let control = told(operator.rows_of("ControlTable"))?;
         Ok(Self {
-            plans: Bucket::new(operator.s3.clone(), named(operator.bucket("StagedBucket"))?),
-            queue: PointerQueue::new(operator.sqs.clone(), named(operator.queue("LedgerQueue"))?),
-            rows: ObjectRowTable::new(operator.dynamodb.clone(), named(operator.table("ControlTable"))?),
+            plans: Plans::new(told(operator.objects_of("StagedBucket"))?),
+            queue: Pointers::new(told(operator.messages_of("LedgerQueue"))?),
+            rows: ObjectRows::new(Arc::clone(&control)),
+            notes: ActNotes::new(control),
             cloud,
         })
     }
@@ -47,7 +50,8 @@ impl<'a> Recorder<'a> {
             let mut salts = salts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             salt.iter_mut().zip(salts.by_ref()).for_each(|(byte, random)| *byte = random);
         };
-        let stores = ActStores { plans: &self.plans, queue: &self.queue, rows: &self.rows, random: &random };
+        let Self { plans, queue, rows, notes, .. } = self;
+        let stores = ActStores { plans, queue, rows, notes, random: &random };
         self.cloud.ask(record_acts(&stores, purpose, acts, &context.now_text()))
     }
 }

@@ -1,36 +1,31 @@
 //! Publishing in the stead of audit-write and sweep: with their settings, by their code, and under a key that the caller names.
 
-use ledgerline_aws::control::ControlTable;
-use ledgerline_aws::ledger::LedgerBucket;
-use ledgerline_aws::postings::PostingRows;
-use ledgerline_aws::signing::KmsSigner;
-use ledgerline_custody::publication::{self, Memory, Settings};
+use ledgerline_aws::kms::KmsSigner;
+use ledgerline_custody::publication::{Memory, Publication, Settings};
+use ledgerline_store::ledger::LedgerStores;
 
 use crate::cloud::{Cloud, named};
 use crate::fault::Fault;
 
 /// The former key and what it takes to sign what a log still lacks, by the same code as audit-write's and sweep's.
 pub(super) struct Finishing {
-    control: ControlTable,
-    ledger: LedgerBucket,
-    postings: PostingRows,
+    ledger: LedgerStores,
     signer: KmsSigner,
-    pub(super) settings: Settings,
-    pub(super) memory: Memory,
+    settings: Settings,
+    memory: Memory,
 }
 
 impl Finishing {
     pub(super) fn new(cloud: &Cloud, old: &str) -> Result<Self, Fault> {
         let operator = &cloud.operator;
         let signer = cloud.entered(|| KmsSigner::new(&operator.deployment.sdk_config(), old));
-        Ok(Self {
-            control: ControlTable::new(operator.dynamodb.clone(), named(operator.table("ControlTable"))?),
-            ledger: LedgerBucket::new(operator.s3.clone(), named(operator.bucket("LedgerBucket"))?),
-            postings: PostingRows::new(operator.dynamodb.clone(), named(operator.table("IndexTable"))?),
-            signer,
-            settings: settings(cloud)?,
-            memory: Memory::default(),
-        })
+        Ok(Self { ledger: cloud.ledger()?, signer, settings: settings(cloud)?, memory: Memory::default() })
+    }
+
+    /// Publishes in the stead of audit-write and sweep.
+    pub(super) fn publication(&self) -> Publication<'_> {
+        let Self { ledger, signer, settings, memory } = self;
+        Publication { stores: ledger, signer, settings, memory }
     }
 }
 
@@ -43,27 +38,4 @@ fn settings(cloud: &Cloud) -> Result<Settings, Fault> {
         return Err(Fault::new(what, "write stack.json anew, with this deployment's deploymentId"));
     }
     Ok(Settings { deployment, locks: cloud.lock_policy()? })
-}
-
-impl publication::Ports for Finishing {
-    type Control = ControlTable;
-    type Ledger = LedgerBucket;
-    type Index = PostingRows;
-    type Signer = KmsSigner;
-
-    fn control(&self) -> &ControlTable {
-        &self.control
-    }
-
-    fn ledger(&self) -> &LedgerBucket {
-        &self.ledger
-    }
-
-    fn index(&self) -> &PostingRows {
-        &self.postings
-    }
-
-    fn signer(&self) -> &KmsSigner {
-        &self.signer
-    }
 }

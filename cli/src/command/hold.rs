@@ -12,16 +12,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
-use ledgerline_aws::control::ControlTable;
-use ledgerline_aws::ledger::LedgerBucket;
-use ledgerline_aws::operator::HoldRow;
-use ledgerline_aws::reads::IndexReader;
-use ledgerline_custody::access::{ReadPostings as _, split_record};
+use ledgerline_custody::access::split_record;
 use ledgerline_custody::acts::{Act, ActKind, Recorded};
 use ledgerline_ledger::entry::Field;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{ReadHead as _, ReadSegment as _};
 use ledgerline_ledger::segment::Segment;
+use ledgerline_store::hold::{HoldRow, Holds};
+use ledgerline_store::ledger::LedgerStores;
+use ledgerline_store::record::Records;
 use serde_json::{Value, json};
 
 use super::acts::Recorder;
@@ -67,7 +65,7 @@ fn put(args: &HoldPlaceArgs, context: &Context) -> Answered {
         lifted_at: None,
     };
     // 1. What is meant. A crash after it leaves a row that `hold list` shows as not held.
-    let row = cloud.ask(cloud.operator.note_hold(&wanted))?;
+    let row = cloud.ask(holds(&cloud)?.note(&wanted))?;
     if let Some(at) = &row.lifted_at {
         return Err(Fault::new(
             format!("hold {} of {key} was lifted at {at}", which.hold),
@@ -105,7 +103,7 @@ fn put(args: &HoldPlaceArgs, context: &Context) -> Answered {
 fn lift(args: &WhichHold, context: &Context) -> Answered {
     let cloud = Cloud::open(&args.deployment.stack)?;
     let key = format!("{}/{}", args.org, args.record);
-    let row = cloud.ask(cloud.operator.hold(&args.hold, &key))?.ok_or_else(|| {
+    let row = cloud.ask(holds(&cloud)?.hold(&args.hold, &key))?.ok_or_else(|| {
         Fault::new(
             format!("there is no hold {} of {key}", args.hold),
             "see `ledgerline hold list` for those that there are",
@@ -116,17 +114,17 @@ fn lift(args: &WhichHold, context: &Context) -> Answered {
     let purpose = format!("lift/{}/{key}", row.hold);
     recorder.record(&purpose, &[act(ActKind::HoldLifted, &row, &context.now_text())?], context)?;
     // 2. No longer meant.
-    cloud.ask(cloud.operator.note_lifted(&row.hold, &key, &context.now_text()))?;
+    cloud.ask(holds(&cloud)?.note_lifted(&row.hold, &key, &context.now_text()))?;
     // 3. Released, but for what another hold needs.
     let needed = needed(&cloud)?;
     let all = segments(&cloud, &row.log, &key)?;
     let released: Vec<Place> = all.iter().filter(|place| !needed.contains(*place)).cloned().collect();
     for (segment, version) in &released {
-        cloud.ask(cloud.operator.put_legal_hold(segment, version, false))?;
+        cloud.ask(cloud.ledger()?.segments.put_legal_hold(segment, version, false))?;
     }
     // A hold that was placed between the question and the release has its segments back.
     for (segment, version) in self::needed(&cloud)?.iter().filter(|place| released.contains(place)) {
-        cloud.ask(cloud.operator.put_legal_hold(segment, version, true))?;
+        cloud.ask(cloud.ledger()?.segments.put_legal_hold(segment, version, true))?;
     }
     let kept = (all.len() - released.len()) as u64;
     Ok(Box::new(Placed { row, segments: released, own_held: true, lifted: true, kept }))
@@ -134,14 +132,14 @@ fn lift(args: &WhichHold, context: &Context) -> Answered {
 
 fn list(args: &DeploymentArgs, context: &Context) -> Answered {
     let cloud = Cloud::open(&args.stack)?;
-    let rows = cloud.ask(cloud.operator.holds())?;
+    let rows = cloud.ask(holds(&cloud)?.all())?;
     let progress = context.progress("looking at holds", Some(rows.len() as u64));
     let mut holds = Vec::new();
     for row in rows {
         let (mut held, mut open) = (0, Vec::new());
         if row.lifted_at.is_none() {
             for (segment, version) in segments(&cloud, &row.log, &row.record_key)? {
-                if cloud.ask(cloud.operator.is_held(&segment, &version))? { held += 1 } else { open.push(segment) }
+                if cloud.ask(cloud.ledger()?.segments.is_held(&segment, &version))? { held += 1 } else { open.push(segment) }
             }
         }
         let due = row.lifted_at.is_none() && row.review.as_str() <= context.now_text().get(..10).unwrap_or_default();
@@ -156,24 +154,21 @@ fn list(args: &DeploymentArgs, context: &Context) -> Answered {
 fn hold_all(cloud: &Cloud, log: &LogId, record_key: &str) -> Result<BTreeSet<Place>, Fault> {
     let places = segments(cloud, log, record_key)?;
     for (segment, version) in &places {
-        cloud.ask(cloud.operator.put_legal_hold(segment, version, true))?;
+        cloud.ask(cloud.ledger()?.segments.put_legal_hold(segment, version, true))?;
     }
     Ok(places)
 }
 
 /// The segments that keep the record's entries: those with postings, and those that are not indexed yet.
 fn segments(cloud: &Cloud, log: &LogId, record_key: &str) -> Result<BTreeSet<Place>, Fault> {
-    let table = |logical| cloud.operator.table(logical).map_err(|error| store_fault(&error));
-    let client = cloud.operator.dynamodb.clone();
+    let LedgerStores { heads, postings, segments, .. } = cloud.ledger()?;
     // The head first: what it does not name any more has postings.
-    let head = cloud.ask(ControlTable::new(client.clone(), table("ControlTable")?).head(log))?;
-    let postings = cloud.ask(IndexReader::new(client, table("IndexTable")?).postings(record_key))?;
+    let head = cloud.ask(heads.head(log))?;
+    let postings = cloud.ask(postings.of(record_key))?;
     let mut places: BTreeSet<Place> = postings.into_iter().map(|row| (row.segment, row.version_id)).collect();
     let record = record_key.split_once('/').map_or(record_key, |(_, record)| record);
-    let bucket = cloud.operator.bucket("LedgerBucket").map_err(|error| store_fault(&error))?;
-    let bucket = LedgerBucket::new(cloud.operator.s3.clone(), bucket);
     for segment in head.map(|head| head.unpublished).unwrap_or_default() {
-        let bytes = cloud.ask(bucket.segment(&segment.key, &segment.version_id))?;
+        let bytes = cloud.ask(segments.read(&segment.key, &segment.version_id))?;
         let read = Segment::read(&segment.key, &bytes).map_err(|error| {
             Fault::caused_by(format!("{} is damaged", segment.key), &error, "run `ledgerline verify`")
         })?;
@@ -187,14 +182,19 @@ fn segments(cloud: &Cloud, log: &LogId, record_key: &str) -> Result<BTreeSet<Pla
 /// The segments that any active hold needs.
 fn needed(cloud: &Cloud) -> Result<BTreeSet<Place>, Fault> {
     let mut needed = BTreeSet::new();
-    for row in cloud.ask(cloud.operator.holds())?.into_iter().filter(|row| row.lifted_at.is_none()) {
+    for row in cloud.ask(holds(&cloud)?.all())?.into_iter().filter(|row| row.lifted_at.is_none()) {
         needed.extend(segments(cloud, &row.log, &row.record_key)?);
     }
     Ok(needed)
 }
 
+fn holds(cloud: &Cloud) -> Result<Holds, Fault> {
+    told(cloud.operator.rows_of("ControlTable")).map(Holds::new)
+}
+
 fn log_of(cloud: &Cloud, record_key: &str) -> Result<LogId, Fault> {
-    cloud.ask(cloud.operator.log_of(record_key))?.ok_or_else(|| {
+    let records = Records::new(told(cloud.operator.rows_of("IndexTable"))?);
+    cloud.ask(records.pins(&[record_key]))?.into_iter().next().flatten().ok_or_else(|| {
         let raw_id = record_key.split_once('/').and_then(|(_, record)| raw_id_fault(record));
         raw_id.unwrap_or_else(|| {
             Fault::new(

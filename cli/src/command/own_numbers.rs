@@ -6,19 +6,15 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use ledgerline_aws::control::ControlTable;
-use ledgerline_aws::own::OwnTable;
-use ledgerline_custody::access::FindSubjects as _;
 use ledgerline_custody::own::{
     BadItems, Change, ChangeOwn as _, OwnName, OwnRow, ReadOwn as _, parse_items, plan_add, plan_remove,
 };
 use ledgerline_event::adapters::is_org;
-use ledgerline_ledger::ports::ListLogs as _;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Answered};
 use crate::args::{OwnItemsArgs, OwnListArgs, OwnNumbersCommand};
-use crate::cloud::{Cloud, named, store_fault};
+use crate::cloud::{Cloud, told};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::screen::{Mark, Screen, counted, grouped};
@@ -45,25 +41,24 @@ fn change(args: &OwnItemsArgs, adds: bool, context: &Context) -> Answered {
             "until the first events have come, give them in the template's parameter OwnNumbers; a domain can be listed now",
         ));
     }
-    let table = table(&cloud)?;
-    let rows = cloud.ask(table.own(org))?;
+    let numbers = numbers(&cloud)?;
+    let rows = cloud.ask(numbers.of(org))?;
     let mut done = Vec::new();
     for names in items {
         let planned = if adds { plan_add(&rows, &names) } else { plan_remove(&rows, &names) };
         for (name, change) in &planned {
-            cloud.ask(table.change(org, name, *change, &context.now_text()))?;
+            cloud.ask(numbers.change(org, name, *change, &context.now_text()))?;
         }
         let subjects = if adds { subjects(&cloud, &names)? } else { None };
         done.push(Done::of(&names, &planned, subjects));
     }
-    let logs = ControlTable::new(cloud.operator.dynamodb.clone(), named(cloud.operator.table("ControlTable"))?);
-    let org_has_log = cloud.ask(logs.logs())?.iter().any(|log| log.org() == org);
+    let org_has_log = cloud.ask(cloud.ledger()?.heads.logs())?.iter().any(|log| log.org() == org);
     Ok(Box::new(Changed { org: org.clone(), org_has_log, adds, done }))
 }
 
 fn list(args: &OwnListArgs) -> Answered {
     let cloud = open(args)?;
-    let mut rows = cloud.ask(table(&cloud)?.own(&args.org))?;
+    let mut rows = cloud.ask(numbers(&cloud)?.of(&args.org))?;
     rows.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(Box::new(Listed { org: args.org.clone(), rows }))
 }
@@ -78,8 +73,8 @@ fn open(args: &OwnListArgs) -> Result<Cloud, Fault> {
     Cloud::open(&args.deployment.stack)
 }
 
-fn table(cloud: &Cloud) -> Result<OwnTable, Fault> {
-    Ok(OwnTable::new(cloud.operator.dynamodb.clone(), named(cloud.operator.table("ControlTable"))?))
+fn numbers(cloud: &Cloud) -> Result<OwnNumbers, Fault> {
+    told(cloud.operator.rows_of("ControlTable")).map(OwnNumbers::new)
 }
 
 /// How many subjects an item names already; `None` of a domain, whose addresses nobody keeps.
@@ -89,8 +84,8 @@ fn subjects(cloud: &Cloud, names: &[OwnName]) -> Result<Option<u64>, Fault> {
     if pseudonyms.is_empty() {
         return Ok(None);
     }
-    let keys = cloud.operator.keys_reader().map_err(|error| store_fault(&error))?;
-    let found: BTreeSet<String> = cloud.ask(keys.subjects_of(&pseudonyms))?.into_iter().flatten().collect();
+    let found = cloud.ask(told(cloud.operator.subjects())?.identifiers(&pseudonyms))?;
+    let found: BTreeSet<String> = found.into_iter().flatten().map(|subject| subject.subject_id).collect();
     Ok(Some(found.len() as u64))
 }
 

@@ -96,15 +96,13 @@ fn indexed(evidence: &dyn Evidence) -> Result<BTreeMap<LogId, u64>, Fault> {
 
 #[cfg(feature = "aws")]
 fn write(args: &RebuildArgs, source: &Source, rows: &[Posting], answer: &mut Compared) -> Result<(), Fault> {
-    use ledgerline_ledger::ports::WritePostings as _;
     if !args.write || rows.is_empty() {
         return Ok(());
     }
     let Some(cloud) = source.cloud() else { return Ok(()) };
-    let table = cloud.operator.table("IndexTable").map_err(|error| crate::cloud::store_fault(&error))?;
-    let table = ledgerline_aws::postings::PostingRows::new(cloud.operator.dynamodb.clone(), table);
+    let postings = cloud.ledger()?.postings;
     for some in rows.chunks(1_000) {
-        cloud.ask(table.put_postings(some))?;
+        cloud.ask(postings.put(some))?;
         answer.written += some.len() as u64;
     }
     Ok(())

@@ -7,14 +7,10 @@
 
 use std::io;
 
-use ledgerline_aws::control::ControlTable;
-use ledgerline_aws::ledger::LedgerBucket;
-use ledgerline_aws::sweep::{EvidenceKeeper, SweptIndex};
 use ledgerline_custody::committed::CommittedError;
-use ledgerline_custody::derivation::{Compared, DerivationError, Gap, InPlace, Stores};
+use ledgerline_custody::derivation::{Compared, Deriving, DerivationError, Gap, InPlace};
 use ledgerline_ledger::checkpoint::origin;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::ListLogs as _;
 use ledgerline_ledger::signing::{VerifyingKey, vkey};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -33,14 +29,9 @@ const SHOWN: usize = 20;
 /// Derives, compares and, if asked, writes, log by log.
 pub(super) fn run(args: &RebuildTilesArgs, context: &Context) -> Answered {
     let cloud = Cloud::open(&args.deployment.stack)?;
-    let operator = &cloud.operator;
-    let (bucket, index) = (named(operator.bucket("LedgerBucket"))?, named(operator.table("IndexTable"))?);
-    let control = ControlTable::new(operator.dynamodb.clone(), named(operator.table("ControlTable"))?);
-    let ledger = LedgerBucket::new(operator.s3.clone(), &bucket);
-    let versions = EvidenceKeeper::new(operator.s3.clone(), &bucket);
-    let index = SweptIndex::new(operator.dynamodb.clone(), &index);
-    let stores = Stores { control: &control, ledger: &ledger, versions: &versions, index: &index };
-    let there = cloud.ask(control.logs())?;
+    let ledger = cloud.ledger()?;
+    let tiles = Deriving(&ledger);
+    let there = cloud.ask(ledger.heads.logs())?;
     let asked = logs_of(&args.logs)?;
     if let Some(unknown) = asked.iter().find(|log| !there.contains(log)) {
         return Err(Fault::new(format!("there is no log {unknown}"), "run `ledgerline status`: it names every log"));
@@ -54,11 +45,11 @@ pub(super) fn run(args: &RebuildTilesArgs, context: &Context) -> Answered {
     let mut rebuilt = Rebuilt { name: args.deployment.stack.display().to_string(), logs: Vec::new() };
     for log in logs {
         let of_log: Vec<VerifyingKey> = keys.iter().filter(|key| is_of(key, &log)).cloned().collect();
-        let found = cloud.wait_for(stores.compare(&log, &of_log));
+        let found = cloud.wait_for(tiles.compare(&log, &of_log));
         let mut row = Row::new(log, found);
         if let Some(locks) = locks.as_ref().filter(|_| row.is_to_be_written()) {
             let lock = locks.lock(&row.log, context.now_ms + began.elapsed().as_millis() as u64);
-            row.wrote(cloud.wait_for(stores.put_missing(&row.log, &row.compared, &lock)));
+            row.wrote(cloud.wait_for(tiles.put_missing(&row.log, &row.compared, &lock)));
         }
         rebuilt.logs.push(row);
         progress.inc(1);

@@ -49,14 +49,12 @@ fn extend(
     short: &[Short],
     context: &Context,
 ) -> Result<Option<Vec<String>>, Fault> {
-    use ledgerline_ledger::ports::WriteSegment as _;
     let Some(cloud) = source.cloud().filter(|_| args.extend) else { return Ok(None) };
-    let bucket = crate::cloud::named(cloud.operator.bucket("LedgerBucket"))?;
-    let bucket = ledgerline_aws::ledger::LedgerBucket::new(cloud.operator.s3.clone(), bucket);
+    let segments = cloud.ledger()?.segments;
     let progress = context.progress("lengthening locks", Some(short.len() as u64));
     let mut failed = Vec::new();
     for one in short {
-        if let Err(fault) = cloud.ask(bucket.extend_lock(&one.key, &one.version_id, &one.wanted)) {
+        if let Err(fault) = cloud.ask(segments.extend_lock(&one.key, &one.version_id, &one.wanted)) {
             failed.push(fault.to_string().replace("\n  ", "; "));
         }
         progress.inc(1);

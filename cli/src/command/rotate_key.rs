@@ -10,18 +10,15 @@ use std::io;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use ledgerline_aws::control::ControlTable;
-use ledgerline_aws::ledger::LedgerBucket;
-use ledgerline_aws::reads::IndexReader;
 use ledgerline_custody::acts::{Act, ActKind, record_of_log};
-use ledgerline_custody::publication::{Checkpointed, Publication};
-use ledgerline_custody::rotation::{RotationError, Step, Stores, advance, later_keys};
+use ledgerline_custody::publication::Checkpointed;
+use ledgerline_custody::rotation::{RotationError, Step, advance, later_keys};
 use ledgerline_ledger::checkpoint::origin;
 use ledgerline_ledger::entry::Field;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::ListLogs as _;
 use ledgerline_ledger::signing::{KeyKind, VerifyingKey};
 use ledgerline_ledger::verify::KEY_FIELD;
+use ledgerline_store::ledger::LedgerStores;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -52,7 +49,7 @@ pub(super) fn run(args: &RotateKeyArgs, context: &Context) -> Answered {
         finishing = Some(Finishing::new(&cloud, old)?);
     }
     let rotation = Rotation::new(&cloud, new, known, finishing, args.turn_back)?;
-    let logs = cloud.ask(rotation.control.logs())?;
+    let logs = cloud.ask(rotation.ledger.heads.logs())?;
     let mut seen = logs.into_iter().map(|log| rotation.unseen(log)).collect::<Result<Vec<_>, _>>()?;
     rotation.wait(&mut seen, args.timeout, context)?;
     let deployed = current == new;
@@ -82,9 +79,7 @@ struct Rotation<'a> {
     finishing: Option<Finishing>,
     /// Whether keys that come after the new one are to be withdrawn.
     turn_back: bool,
-    control: ControlTable,
-    ledger: LedgerBucket,
-    index: IndexReader,
+    ledger: LedgerStores,
 }
 
 impl<'a> Rotation<'a> {
@@ -99,9 +94,7 @@ impl<'a> Rotation<'a> {
         Ok(Self {
             recorder: Recorder::new(cloud)?,
             deployment: named(operator.deployment.id())?,
-            control: ControlTable::new(operator.dynamodb.clone(), named(operator.table("ControlTable"))?),
-            ledger: LedgerBucket::new(operator.s3.clone(), named(operator.bucket("LedgerBucket"))?),
-            index: IndexReader::new(operator.dynamodb.clone(), named(operator.table("IndexTable"))?),
+            ledger: cloud.ledger()?,
             cloud,
             new,
             known,
@@ -143,10 +136,9 @@ impl<'a> Rotation<'a> {
 
     /// Looks how far the key has come in a log, and takes its next step.
     fn look(&self, seen: &mut Seen) -> Result<(), Fault> {
-        let stores = Stores { control: &self.control, ledger: &self.ledger, index: &self.index };
         let new = self.key(&seen.log, &self.new)?;
         let known = self.known.iter().map(|key| self.key(&seen.log, key)).collect::<Result<Vec<_>, _>>()?;
-        match self.cloud.wait_for(later_keys(&self.control, &seen.log, &new)) {
+        match self.cloud.wait_for(later_keys(&self.ledger.heads, &seen.log, &new)) {
             Ok(later) if later.is_empty() => {}
             Ok(later) if self.turn_back => seen.withdrawn = later,
             Ok(later) => {
@@ -158,7 +150,7 @@ impl<'a> Rotation<'a> {
                 return Ok(());
             }
         }
-        seen.note(self.cloud.wait_for(advance(&stores, &seen.log, &new, &known)));
+        seen.note(self.cloud.wait_for(advance(&self.ledger, &seen.log, &new, &known)));
         // A deployment that uses the new key already signs nothing that an old one signed before.
         if let Ok(Step::NotSigned { signed: size @ 1.., .. }) = seen.step
             && self.known.is_empty()
@@ -185,7 +177,7 @@ impl<'a> Rotation<'a> {
     /// Signs what is left with the former key, where the caller named it.
     fn sign(&self, seen: &mut Seen, now_ms: u64) -> Result<(), Fault> {
         let Some(finishing) = &self.finishing else { return Ok(()) };
-        let publication = Publication { ports: finishing, settings: &finishing.settings, memory: &finishing.memory };
+        let publication = finishing.publication();
         match self.cloud.wait_for(publication.catch_up(&seen.log, now_ms)) {
             Ok(published) => {
                 seen.unsigned = published.is_some_and(|published| published.checkpoint == Checkpointed::Failed);

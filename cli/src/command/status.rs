@@ -5,7 +5,8 @@
 
 use std::io;
 
-use ledgerline_aws::operator::{Depth, Totals};
+use ledgerline_aws::operator::Depth;
+use ledgerline_store::object_row::Totals;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Answered, Outcome};
@@ -47,7 +48,7 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Answered {
         let dead = cloud.ask(cloud.operator.depth(RULE_DEAD_LETTERS))?;
         status.rule_dead = dead.waiting + dead.in_work;
     }
-    status.totals = cloud.ask(cloud.operator.totals())?;
+    status.totals = cloud.ask(cloud.ledger()?.rows.totals())?;
     status.quarantined = count(&cloud, "BronzeBucket", "quarantine/")?;
     status.poison = count(&cloud, "StagedBucket", "poison/")?;
     status.logs = logs::look(&cloud)?;

@@ -7,7 +7,7 @@
 use std::io::{self, BufRead as _, Read as _};
 
 use ledgerline_custody::query::{Query, Who};
-use ledgerline_custody::subjects::{SubjectState, date_of};
+use ledgerline_store::subject::{SubjectState, date_of};
 use ledgerline_privacy::Region;
 use serde_json::{Value, json};
 
@@ -28,9 +28,10 @@ pub(super) fn run(what: &SubjectCommand, context: &Context) -> Answered {
     let asked = Asked::read(which)?;
     let cloud = Cloud::open(&which.deployment.stack)?;
     let (who, cap) = (asked.who(&cloud)?, cloud.fan_out_cap()?);
+    let subjects = told(cloud.operator.subjects())?;
     let subject = the_one(cloud.ask(cloud.operator.subjects_named(&who))?)?;
     let read = |subject: &str| {
-        let state = cloud.ask(cloud.operator.subject_state(subject))?;
+        let state = cloud.ask(subjects.states(&[subject]))?.into_iter().next().flatten();
         state.ok_or_else(|| {
             Fault::new(format!("there is no subject {subject}"), "see whether the stack file is the right deployment's")
         })
@@ -50,7 +51,7 @@ pub(super) fn run(what: &SubjectCommand, context: &Context) -> Answered {
             ));
         }
         Some(since) => {
-            let marking = cloud.operator.mark_shared(&subject, before.generation, since.as_deref());
+            let marking = subjects.mark_shared(&subject, before.generation, since.as_deref());
             let was = cloud.ask(marking)?.shared_at.is_some();
             let done = if since.is_some() { Done::Shared { was } } else { Done::Unshared { was } };
             (read(&subject)?, done)
@@ -220,7 +221,7 @@ impl Answer for Told {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ledgerline_custody::subjects::Day;
+    use ledgerline_store::subject::Day;
 
     fn told(state: SubjectState, done: Done) -> Told {
         Told { subject: "s_1".to_owned(), state, done, cap: 5_000, today: "2026-03-02".to_owned() }

@@ -90,6 +90,7 @@ fn upstream(
     records: &mut BTreeSet<String>,
     objects: &BTreeSet<(String, String)>,
 ) -> Result<[Vec<Elsewhere>; 3], Fault> {
+    use ledgerline_store::record::{HoldingObject, Records};
     let mut places = [Vec::new(), Vec::new(), Vec::new()];
     let Some(cloud) = source.cloud() else { return Ok(places) };
     let operator = &cloud.operator;
@@ -98,11 +99,12 @@ fn upstream(
     if records.is_empty() {
         records.extend(inventory.logs.keys().map(|log| format!("{}/{subject}", log.org())));
     }
+    let holding = Records::new(crate::cloud::told(operator.rows_of("IndexTable"))?);
     let [bronze, plans, silver] = &mut places;
     let mut ids: BTreeSet<String> = objects.iter().map(|(object, _)| object.clone()).collect();
     let mut known = BTreeSet::new();
     for record in records.iter() {
-        for (object, key, lines) in cloud.ask(operator.bronze_of(record))? {
+        for HoldingObject { object, key, lines } in cloud.ask(holding.bronze(record))? {
             let there = cloud.ask(operator.exists(bucket("BronzeBucket")?, &key))?;
             bronze.push(Elsewhere { key, lines: Some(lines), there });
             ids.insert(object);

@@ -5,17 +5,14 @@
 
 use std::io;
 
-use ledgerline_aws::control::ControlTable;
-use ledgerline_aws::ledger::LedgerBucket;
-use ledgerline_aws::sweep::EvidenceKeeper;
-use ledgerline_custody::sealing::{ListSegments as _, SegmentVersion};
 use ledgerline_ledger::head::StoredHead;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{Checkpoints as _, ListLogs as _, ReadHead as _};
 use ledgerline_ledger::segment::SegmentName;
+use ledgerline_store::ledger::LedgerStores;
+use ledgerline_store::segment::SegmentVersion;
 use serde_json::{Value, json};
 
-use crate::cloud::{Cloud, store_fault};
+use crate::cloud::Cloud;
 use crate::context::{age, moment};
 use crate::fault::Fault;
 use crate::screen::{Screen, counted, grouped};
@@ -42,25 +39,21 @@ pub(super) struct LogState {
 
 /// Looks at every log's head and at what the bucket says of it.
 pub(super) fn look(cloud: &Cloud) -> Result<Vec<LogState>, Fault> {
-    let table = cloud.operator.table("ControlTable").map_err(|error| store_fault(&error))?;
-    let bucket = cloud.operator.bucket("LedgerBucket").map_err(|error| store_fault(&error))?;
-    let control = ControlTable::new(cloud.operator.dynamodb.clone(), table);
-    let archive = LedgerBucket::new(cloud.operator.s3.clone(), bucket);
-    let segments = EvidenceKeeper::new(cloud.operator.s3.clone(), bucket);
+    let LedgerStores { heads, checkpoints, segments, .. } = cloud.ledger()?;
     let mut states = Vec::new();
-    for log in cloud.ask(control.logs())? {
-        let mut head = cloud.ask(control.head(&log))?;
+    for log in cloud.ask(heads.logs())? {
+        let mut head = cloud.ask(heads.head(&log))?;
         let from = head.as_ref().map_or(0, |head| head.signed);
-        let found = cloud.ask(archive.archived(&log, from, ARCHIVED_MAX))?;
+        let found = cloud.ask(checkpoints.archived(&log, from, ARCHIVED_MAX))?;
         let archived: Vec<u64> = found.into_iter().map(|one| one.size).collect();
         if head.as_ref().is_some_and(|head| archived.iter().any(|size| *size > head.size)) {
             // It may have grown and been signed meanwhile: what the head says after the list decides.
-            head = cloud.ask(control.head(&log))?;
+            head = cloud.ask(heads.head(&log))?;
         }
         let mut state = LogState { log, head, archived, uncovered_since_ms: None };
         if state.uncovered() > 0 {
             let first = state.covered();
-            let versions = cloud.ask(segments.segments_from(&state.log, first, VERSIONS_MAX))?;
+            let versions = cloud.ask(segments.from(&state.log, first, VERSIONS_MAX))?;
             state.uncovered_since_ms = written_ms(&versions, first);
         }
         states.push(state);
