@@ -4,9 +4,19 @@
 //!
 //! Invariant: no key and no attribute of a stored row is spelled outside of this crate.
 
+pub mod bronze_object;
 pub mod bucket;
+pub mod checkpoint;
+pub mod error_object;
 pub mod head;
+pub mod plan;
+pub mod poison;
+pub mod quarantine;
+pub mod segment;
+pub mod silver;
+pub mod sweep_state;
 pub mod table;
+pub mod tile;
 
 /// What an erasure does to a family. Every family says it, in its constant `ERASURE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

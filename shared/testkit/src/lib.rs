@@ -4,6 +4,8 @@
 //! development dependency only.
 #![expect(clippy::expect_used, reason = "a broken assumption of a test ends that test")]
 
+pub mod bucket;
+mod bucket_rules;
 pub mod check;
 pub mod entries;
 pub mod evidence;

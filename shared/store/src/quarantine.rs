@@ -1,0 +1,31 @@
+//! Lines of bronze objects that are not events, in the bronze bucket: kept whole and replayable.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ledgerline_lake::{ObjectId, keys};
+use ledgerline_ledger::store::StoreError;
+
+use crate::bucket::{self, Bucket};
+
+/// What transform keeps of bronze objects.
+#[derive(Clone, Debug)]
+pub struct Quarantine {
+    bucket: Arc<dyn Bucket>,
+}
+
+impl Quarantine {
+    /// Objects of the bronze bucket.
+    pub fn new(bucket: Arc<dyn Bucket>) -> Self {
+        Self { bucket }
+    }
+
+    /// Puts the gzipped lines under the object's own key; the same lines may be put again.
+    ///
+    /// # Errors
+    /// The bucket's.
+    pub async fn put(&self, object: ObjectId, lines_gz: Bytes) -> Result<(), StoreError> {
+        let key = keys::quarantine_of(object);
+        self.bucket.put(&format!("put {key}"), bucket::Put::of(key, lines_gz, "application/gzip")).await.map(drop)
+    }
+}

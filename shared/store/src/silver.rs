@@ -1,0 +1,75 @@
+//! Silver files in the lake's bucket: Parquet for analysts, one a bronze object and day.
+//!
+//! Invariant: a file is overwritten only if it says something else and its writer is dead without a plan, see [`RUNS_MS`].
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ledgerline_ledger::store::StoreError;
+
+use crate::bucket::{self, Bucket, Get, PutOutcome, put_if_free, refused};
+
+/// A silver file that was written longer ago than this belongs to no run that could still plan: a run of transform lasts
+/// 300 s at most. Nor had it planned: a run that finds the file began 300 s ago at most, and would have found the plan
+/// then. 600 s, and half as much again to be sure. Both times that are compared are S3's.
+pub const RUNS_MS: i64 = 900_000;
+
+/// The silver files.
+#[derive(Clone, Debug)]
+pub struct Silver {
+    bucket: Arc<dyn Bucket>,
+}
+
+impl Silver {
+    /// Objects of the lake's bucket.
+    pub fn new(bucket: Arc<dyn Bucket>) -> Self {
+        Self { bucket }
+    }
+
+    /// Puts the file; the same rows at the same key may be put again. Other rows replace what is there only once its
+    /// writer can no longer plan by it.
+    ///
+    /// # Errors
+    /// The bucket's; `Conflict`: the writer of other rows may be alive, and trying again later helps.
+    pub async fn put(&self, key: &str, parquet: Bytes) -> Result<(), StoreError> {
+        let what = format!("put {key}");
+        let put = bucket::Put::of(key, parquet.clone(), PARQUET);
+        let PutOutcome::Refused { at_ms } = put_if_free(&*self.bucket, &what, put.clone()).await? else {
+            return Ok(());
+        };
+        let there = self.bucket.get(&what, Get::current(key)).await?;
+        if there.bytes == parquet {
+            return Ok(());
+        }
+        if !is_dead(at_ms, there.written_at_ms) {
+            return Err(refused(&format!("{what}: another run wrote other rows just now")));
+        }
+        // Only what was read is replaced: if another run was faster, this fails and the message comes back.
+        match self.bucket.put(&what, put.in_place_of(Some(&there.tag))).await? {
+            PutOutcome::Written { .. } => Ok(()),
+            PutOutcome::Refused { .. } => Err(refused(&what)),
+        }
+    }
+}
+
+/// Whether a run that wrote a file at one time cannot plan at the other any more. Without the times it may.
+fn is_dead(now_ms: Option<i64>, written_at_ms: Option<i64>) -> bool {
+    now_ms.zip(written_at_ms).is_some_and(|(now_ms, written_at_ms)| now_ms - written_at_ms > RUNS_MS)
+}
+
+const PARQUET: &str = "application/vnd.apache.parquet";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silver_file_is_given_up_for_dead_only_when_no_run_can_be_left() {
+        let (second_ms, written) = (1_000, Some(1_772_460_000_000));
+        let later = |ms: i64| written.map(|written| written + ms);
+        assert!(!is_dead(later(900 * second_ms), written));
+        assert!(is_dead(later(901 * second_ms), written));
+        assert!(!is_dead(later(-3_600 * second_ms), written), "clocks that disagree decide nothing");
+        assert!(!is_dead(None, written) && !is_dead(written, None));
+    }
+}
