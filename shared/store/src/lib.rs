@@ -12,11 +12,15 @@ pub mod head;
 pub mod plan;
 pub mod poison;
 pub mod quarantine;
+pub mod queue;
 pub mod segment;
+pub mod signer;
 pub mod silver;
+pub mod stream;
 pub mod sweep_state;
 pub mod table;
 pub mod tile;
+pub mod wrapping;
 
 /// What an erasure does to a family. Every family says it, in its constant `ERASURE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

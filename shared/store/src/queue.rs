@@ -1,0 +1,80 @@
+//! The port of the SQS queues, and the family of pointers to chunks in audit-write's.
+//!
+//! Invariant: a send returns `Ok` only when the queue took every message, in their order.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ledgerline_lake::plan::Pointer;
+use ledgerline_ledger::store::StoreError;
+
+/// A message for a FIFO queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FifoMessage {
+    /// The group: messages of one are taken in order.
+    pub group: String,
+    /// The deduplication id: a message that is sent again within five minutes is the same message.
+    pub deduplication_id: String,
+    /// The body.
+    pub body: String,
+}
+
+/// One queue. Errors name attempts by `what`, with ids only.
+#[async_trait]
+pub trait Queue: fmt::Debug + Send + Sync {
+    /// Sends all of them to a FIFO queue, in batches, until it took each. An error means that some may not have been sent.
+    async fn send_fifo(&self, what: &str, messages: Vec<FifoMessage>) -> Result<(), StoreError>;
+
+    /// Sends one message to a queue that is not FIFO.
+    async fn send(&self, what: &str, body: String) -> Result<(), StoreError>;
+
+    /// Makes these messages visible again after so many seconds.
+    async fn release(&self, receipt_handles: &[String], after_s: u32) -> Result<(), StoreError>;
+
+    /// Messages that wait or are worked on.
+    async fn depth(&self) -> Result<u64, StoreError>;
+}
+
+/// The pointers to chunks that audit-write takes. Sending one twice is harmless: its deduplication id is its place, and
+/// audit-write's markers outlive every redelivery.
+#[derive(Clone, Debug)]
+pub struct Pointers {
+    queue: Arc<dyn Queue>,
+}
+
+impl Pointers {
+    /// Messages of audit-write's queue.
+    pub fn new(queue: Arc<dyn Queue>) -> Self {
+        Self { queue }
+    }
+
+    /// Sends all of them in batches; group and deduplication id are the pointer's.
+    ///
+    /// # Errors
+    /// The queue's: some may not have been sent, and sending all again is harmless.
+    pub async fn send(&self, pointers: &[Pointer]) -> Result<(), StoreError> {
+        let message = |pointer: &Pointer| {
+            let (group, deduplication_id) = (pointer.group().to_owned(), pointer.deduplication_id());
+            Ok(FifoMessage { group, deduplication_id, body: pointer.to_body()? })
+        };
+        let messages = pointers.iter().map(message).collect::<Result<Vec<_>, StoreError>>()?;
+        self.queue.send_fifo(&format!("send {} pointers", pointers.len()), messages).await
+    }
+
+    /// Makes these messages visible again after so many seconds.
+    ///
+    /// # Errors
+    /// The queue's.
+    pub async fn release(&self, receipt_handles: &[String], after_s: u32) -> Result<(), StoreError> {
+        self.queue.release(receipt_handles, after_s).await
+    }
+
+    /// Messages that wait or are worked on.
+    ///
+    /// # Errors
+    /// The queue's.
+    pub async fn backlog(&self) -> Result<u64, StoreError> {
+        self.queue.depth().await
+    }
+}
