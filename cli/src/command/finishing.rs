@@ -1,6 +1,6 @@
 //! Publishing in the stead of audit-write and sweep: with their settings, by their code, and under a key that the caller names.
 
-use ledgerline_aws::kms::KmsSigner;
+use ledgerline_aws::signer::KmsSigner;
 use ledgerline_custody::publication::{Memory, Publication, Settings};
 use ledgerline_store::ledger::LedgerStores;
 

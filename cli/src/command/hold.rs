@@ -139,7 +139,11 @@ fn list(args: &DeploymentArgs, context: &Context) -> Answered {
         let (mut held, mut open) = (0, Vec::new());
         if row.lifted_at.is_none() {
             for (segment, version) in segments(&cloud, &row.log, &row.record_key)? {
-                if cloud.ask(cloud.ledger()?.segments.is_held(&segment, &version))? { held += 1 } else { open.push(segment) }
+                if cloud.ask(cloud.ledger()?.segments.is_held(&segment, &version))? {
+                    held += 1
+                } else {
+                    open.push(segment)
+                }
             }
         }
         let due = row.lifted_at.is_none() && row.review.as_str() <= context.now_text().get(..10).unwrap_or_default();

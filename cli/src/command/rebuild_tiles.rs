@@ -8,7 +8,7 @@
 use std::io;
 
 use ledgerline_custody::committed::CommittedError;
-use ledgerline_custody::derivation::{Compared, Deriving, DerivationError, Gap, InPlace};
+use ledgerline_custody::derivation::{Compared, DerivationError, Deriving, Gap, InPlace};
 use ledgerline_ledger::checkpoint::origin;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::signing::{VerifyingKey, vkey};

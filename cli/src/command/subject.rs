@@ -7,8 +7,8 @@
 use std::io::{self, BufRead as _, Read as _};
 
 use ledgerline_custody::query::{Query, Who};
-use ledgerline_store::subject::{SubjectState, date_of};
 use ledgerline_privacy::Region;
+use ledgerline_store::subject::{SubjectState, date_of};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Answered};

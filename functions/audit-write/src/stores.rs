@@ -7,7 +7,7 @@ use ledgerline_store::ledger::LedgerStores;
 use ledgerline_store::plan::Plans;
 use ledgerline_store::poison::Poison;
 use ledgerline_store::queue::Queue;
-use ledgerline_store::signer::Signer;
+use ledgerline_store::signer::Sign;
 use ledgerline_store::table::Table;
 
 /// The tables, buckets, the queue and the key, as `main` or a test has them.
@@ -24,7 +24,7 @@ pub struct Ports {
     /// The queue that pointers come from and failed messages return to.
     pub queue: Arc<dyn Queue>,
     /// The key that signs checkpoints.
-    pub signer: Arc<dyn Signer>,
+    pub signer: Arc<dyn Sign>,
 }
 
 /// The stored families.
@@ -39,7 +39,7 @@ pub struct Stores {
     /// Takes failed messages back.
     pub queue: Arc<dyn Queue>,
     /// The signing key.
-    pub signer: Arc<dyn Signer>,
+    pub signer: Arc<dyn Sign>,
 }
 
 impl Stores {

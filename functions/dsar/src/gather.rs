@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_custody::access::{
-    Entries, Fault, Found, Lasted, LinkedRecord, MemberRead, SegmentPlace, accept_segment, linked_records, plan_reads, unindexed,
+    Entries, Fault, Found, Lasted, LinkedRecord, MemberRead, SegmentPlace, accept_segment, linked_records, plan_reads,
+    unindexed,
 };
 use ledgerline_custody::answer::{Interaction, Marks, Page, Reads, Took};
 use ledgerline_custody::order::EventOrder;
@@ -22,8 +23,8 @@ use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_store::subject::Link;
 
-use crate::stores::Stores;
 use crate::problem::Problem;
+use crate::stores::Stores;
 
 /// Reads under way at once. A member is some 60 KB packed and 180 KB unpacked, of which the wanted lines stay.
 const PARALLEL: usize = 16;

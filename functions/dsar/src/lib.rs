@@ -154,7 +154,9 @@ async fn subjects(
     let pseudonyms: Vec<&str> = names.pseudonyms.iter().map(|one| one.as_str()).collect();
     let mut subjects = names.subjects;
     if !pseudonyms.is_empty() {
-        subjects.extend(stores.subjects.identifiers(&pseudonyms).await?.into_iter().flatten().map(|subject| subject.subject_id));
+        subjects.extend(
+            stores.subjects.identifiers(&pseudonyms).await?.into_iter().flatten().map(|subject| subject.subject_id),
+        );
     }
     subjects.sort();
     subjects.dedup();

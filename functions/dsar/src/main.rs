@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use ledgerline_aws::bucket::S3Bucket;
-use ledgerline_aws::kms::KmsWrapping;
 use ledgerline_aws::table::DynamoTable;
+use ledgerline_aws::wrapping::KmsWrapping;
 use ledgerline_dsar::{Config, Dsar, Ports, Stores, handle};
 use ledgerline_lambda::clock::SystemClock;
 use ledgerline_lambda::config::Env;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use ledgerline_aws::bucket::S3Bucket;
 use ledgerline_aws::config;
-use ledgerline_aws::kms::KmsSigner;
+use ledgerline_aws::signer::KmsSigner;
 use ledgerline_aws::sqs::SqsQueue;
 use ledgerline_aws::table::DynamoTable;
 use ledgerline_custody::publication::Memory;

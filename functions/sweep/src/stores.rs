@@ -11,7 +11,7 @@ use ledgerline_store::ledger::LedgerStores;
 use ledgerline_store::plan::Plans;
 use ledgerline_store::planned::Planned;
 use ledgerline_store::queue::{Notices, Pointers, Queue};
-use ledgerline_store::signer::Signer;
+use ledgerline_store::signer::Sign;
 use ledgerline_store::sweep_state::SweepStates;
 use ledgerline_store::table::Table;
 
@@ -33,7 +33,7 @@ pub struct Ports {
     /// audit-write's queue.
     pub pointers: Arc<dyn Queue>,
     /// The key that signs checkpoints.
-    pub signer: Arc<dyn Signer>,
+    pub signer: Arc<dyn Sign>,
 }
 
 /// A source of random bytes that its holder owns.
@@ -58,7 +58,7 @@ pub struct Stores {
     /// Pointers to audit-write.
     pub pointers: Pointers,
     /// The signing key.
-    pub signer: Arc<dyn Signer>,
+    pub signer: Arc<dyn Sign>,
     random: OwnedRandom,
 }
 

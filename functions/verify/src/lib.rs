@@ -21,7 +21,7 @@ use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::verify::{Evidence, EvidenceFault, LockRule, LogReport, Options, Report, Trust, verify};
 use ledgerline_store::head::Heads;
-use ledgerline_store::signer::Signer;
+use ledgerline_store::signer::Sign;
 use ledgerline_store::watch::{Watch, Watched};
 use serde::{Deserialize, Serialize};
 
@@ -83,9 +83,9 @@ pub struct Stores<E> {
     /// What the last good run left.
     pub watch: Watch,
     /// The signing key's public half.
-    pub signer: Arc<dyn Signer>,
+    pub signer: Arc<dyn Sign>,
     /// That of the deployment's first signing key; mostly the same.
-    pub first_signer: Arc<dyn Signer>,
+    pub first_signer: Arc<dyn Sign>,
 }
 
 /// Why a run could not tell, or not of every log. The invocation fails, and its alarm says so.
@@ -129,7 +129,9 @@ where
     let mut run = Run { look: request.look, now_ms, events: HashMap::new(), summary: Summary::default() };
     let (mut known, mut left_out) = (Vec::new(), HashSet::new());
     for log in stores.heads.logs().await? {
-        match recall(&stores.heads, &stores.watch, [&stores.first_signer, &stores.signer], &rules.deployment, &log).await {
+        match recall(&stores.heads, &stores.watch, [&stores.first_signer, &stores.signer], &rules.deployment, &log)
+            .await
+        {
             Ok(remembered) => known.push(remembered),
             Err(fault) => {
                 run.not_verified(log.as_str(), &fault);

@@ -6,7 +6,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use ledgerline_aws::bucket::S3Bucket;
 use ledgerline_aws::config;
 use ledgerline_aws::evidence::StoredEvidence;
-use ledgerline_aws::kms::KmsSigner;
+use ledgerline_aws::signer::KmsSigner;
 use ledgerline_aws::table::DynamoTable;
 use ledgerline_lambda::clock::SystemClock;
 use ledgerline_lambda::config::Env;

@@ -12,7 +12,7 @@ use ledgerline_ledger::signing::{KeyError, KeyKind, VerifyingKey};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::verify::HeadRow;
 use ledgerline_store::head::Heads;
-use ledgerline_store::signer::Signer;
+use ledgerline_store::signer::Sign;
 use ledgerline_store::watch::{Watch, Watched};
 
 /// A log as the run begins with it.
@@ -45,7 +45,7 @@ pub(crate) enum RecallError {
 pub(crate) async fn recall(
     heads: &Heads,
     watch: &Watch,
-    signers: [&Arc<dyn Signer>; 2],
+    signers: [&Arc<dyn Sign>; 2],
     deployment: &str,
     log: &LogId,
 ) -> Result<Known, RecallError> {

@@ -3,7 +3,10 @@
 pub mod bucket;
 pub mod config;
 pub mod evidence;
+pub mod firehose;
 #[cfg(feature = "operator")]
 pub mod operator;
-pub mod stream;
+pub mod signer;
+pub mod sqs;
 pub mod table;
+pub mod wrapping;

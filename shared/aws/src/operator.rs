@@ -12,8 +12,8 @@ use ledgerline_store::ledger::LedgerStores;
 use ledgerline_store::queue::Queue;
 use ledgerline_store::table::Table;
 
-use crate::config;
 use crate::bucket::S3Bucket;
+use crate::config;
 use crate::sqs::SqsQueue;
 use crate::table::DynamoTable;
 

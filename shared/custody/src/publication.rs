@@ -13,7 +13,7 @@ use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::summary::Summary;
 use ledgerline_store::ledger::LedgerStores;
-use ledgerline_store::signer::Signer;
+use ledgerline_store::signer::Sign;
 
 mod archive;
 mod error;
@@ -45,7 +45,7 @@ pub struct Publication<'a> {
     /// The stores.
     pub stores: &'a LedgerStores,
     /// The key that signs checkpoints.
-    pub signer: &'a dyn Signer,
+    pub signer: &'a dyn Sign,
     /// How to publish.
     pub settings: &'a Settings,
     /// What this process has seen.

@@ -20,7 +20,6 @@ use ledgerline_store::act_note::{self, HOUR_CHARS};
 use ledgerline_store::bronze_object::{BronzeObject, PAGE};
 use ledgerline_store::object_row::Progress;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 /// An object that is younger, or was taken up or swept more recently, is left alone: its message may still be under
 /// way. As long as a failed notification stays invisible.
@@ -45,28 +44,6 @@ const VERSION: u32 = 2;
 pub(crate) const FAMILIES: [&str; 2] = ["interaction", "entity"];
 /// The families by arrival.
 pub(crate) const ARRIVALS: [&str; 2] = ["late", "unsorted"];
-
-/// The message that S3 would have sent when the object was created, as far as anybody reads it: the key is encoded as HTML
-/// forms are, a space as `+`.
-pub fn notification(bucket: &str, key: &str) -> String {
-    let mut encoded = String::with_capacity(key.len() + 16);
-    for byte in key.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'*' | b'/' => {
-                encoded.push(char::from(byte))
-            }
-            b' ' => encoded.push('+'),
-            other => encoded.push_str(&format!("%{other:02X}")),
-        }
-    }
-    let record = json!({
-        "eventVersion": "2.1",
-        "eventSource": "aws:s3",
-        "eventName": "ObjectCreated:Put",
-        "s3": { "s3SchemaVersion": "1.0", "configurationId": "sweep", "bucket": { "name": bucket }, "object": { "key": encoded } },
-    });
-    json!({ "Records": [record] }).to_string()
-}
 
 /// What an object needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::table::{Key, Query, Returning, Row, Table, Write, corrupt, read_row, to_row};
-use crate::wrapping::{KeyContext, Wrapping};
+use crate::wrapping::{Context, Wrapping};
 
 /// What a data key is for. Part of its KMS encryption context, so that one purpose's key cannot stand in for another's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +144,7 @@ impl DataKeys {
         let mut keys = Vec::new();
         for WrappedKey { version, rules, wrapped } in self.rows.all(purpose).await? {
             let what = format!("unwrap {} key {version}", purpose.as_str());
-            let bytes = self.wrapping.unwrap(&what, &wrapped, &self.context(purpose, version)).await?;
+            let bytes = self.wrapping.unwrap(&what, &self.context(purpose, version), &wrapped).await?;
             keys.push(DataKey { version, rules, bytes });
         }
         Ok(keys)
@@ -178,8 +178,8 @@ impl DataKeys {
         }
     }
 
-    fn context(&self, purpose: Purpose, version: u32) -> KeyContext {
-        KeyContext { deployment: self.deployment.clone(), purpose: purpose.as_str(), version }
+    fn context(&self, purpose: Purpose, version: u32) -> Context {
+        Context { deployment: self.deployment.clone(), purpose: purpose.as_str().to_owned(), version }
     }
 }
 

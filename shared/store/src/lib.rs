@@ -27,6 +27,7 @@ pub mod record;
 pub mod segment;
 pub mod signer;
 pub mod silver;
+pub mod stream;
 pub mod subject;
 pub mod sweep_state;
 pub mod table;

@@ -1,13 +1,13 @@
-//! The port of the key that signs checkpoints.
+//! The port of the keys that sign checkpoints.
 
 use std::fmt;
 
 use async_trait::async_trait;
 use ledgerline_ledger::store::StoreError;
 
-/// Signs with an Ed25519 key that never leaves its keeper.
+/// Signs checkpoints with an Ed25519 key that never leaves its keeper.
 #[async_trait]
-pub trait Signer: fmt::Debug + Send + Sync {
+pub trait Sign: fmt::Debug + Send + Sync {
     /// The raw public key.
     async fn public_key(&self) -> Result<[u8; 32], StoreError>;
 

@@ -20,9 +20,9 @@ use ledgerline_ledger::tree::{Edge, leaf_hash};
 
 mod derived;
 
-use crate::table::FakeTable;
 use crate::fakes::ledger::{FakeLedgerBucket, Version};
 use crate::fakes::objects::FakeBucket;
+use crate::table::FakeTable;
 
 /// The stores to look at.
 #[derive(Debug, Clone, Copy)]

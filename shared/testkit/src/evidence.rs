@@ -9,8 +9,8 @@ use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::verify::{Evidence, EvidenceFault, Given, HeadRow, ObjectVersion};
 
-use crate::table::FakeTable;
 use crate::fakes::ledger::{FakeLedgerBucket, Version};
+use crate::table::FakeTable;
 
 /// The stores behind one ledger, for reading.
 #[derive(Clone, Debug)]

@@ -4,12 +4,18 @@
 //! development dependency only.
 #![expect(clippy::expect_used, reason = "a broken assumption of a test ends that test")]
 
+pub mod bucket;
+mod bucket_rules;
 pub mod check;
 pub mod entries;
 pub mod evidence;
 pub mod fakes;
 pub mod faults;
 pub mod plans;
+pub mod queue;
 mod rules;
+pub mod signer;
+pub mod stream;
 pub mod table;
 mod views;
+pub mod wrapping;

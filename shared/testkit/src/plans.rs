@@ -11,9 +11,9 @@ use ledgerline_ledger::entry::{Entry, Line};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::RowAccessor as _;
 
-use crate::table::FakeTable;
 use crate::fakes::objects::FakeBucket;
 use crate::fakes::queue::FakeQueue;
+use crate::table::FakeTable;
 
 /// The stores that a transform run writes.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,7 @@ use ledgerline_store::data_key::DataKeys;
 use ledgerline_store::subject::Subjects;
 
 use super::{Deployment, Operator};
-use crate::kms::KmsWrapping;
+use crate::wrapping::KmsWrapping;
 
 impl Operator {
     /// All versions of the pseudonym key, wrapped as transform is told; `None` before transform made the first.

@@ -1,25 +1,18 @@
-//! Firehose, and the error prefix that it leaves behind: what redrive reads, keeps, puts back and deletes.
+//! A Firehose delivery stream.
 //!
 //! Invariant: `put` returns `Ok` only when the stream took every record. A record may be put twice, after a lost answer
-//! or a partial failure: events are claimed by content, so that the second is a counted duplicate.
+//! or a partial failure.
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
 use bytes::Bytes;
-use ledgerline_lake::ports::{DeleteErrors, KeepUnreadable, Opened, PutRecords, ReadErrors};
 use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_store::stream::Stream;
 
 use crate::config::store_error;
-use crate::objects::Body;
-
-/// The service's limits of one batch: 500 records and 4 MiB.
-pub const BATCH_RECORDS_MAX: usize = 500;
-/// See [`BATCH_RECORDS_MAX`].
-pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// The service's limit of one record, before base64.
-pub const RECORD_BYTES_MAX: usize = 1_000 * 1024;
 
 /// Rounds for records that the stream refused. Waits double from 100 ms: 100 ms × (2^7 − 1) = 12.7 s in all, in which a
 /// stream at its lower limit of 1 MiB a second takes three whole batches.
@@ -40,7 +33,8 @@ impl DeliveryStream {
     }
 }
 
-impl PutRecords for DeliveryStream {
+#[async_trait]
+impl Stream for DeliveryStream {
     /// `Throttled` if some records were refused in every round; the others were taken.
     async fn put(&self, records: Vec<Bytes>) -> Result<(), StoreError> {
         let what = format!("put {} records", records.len());
@@ -70,50 +64,6 @@ fn to_record(record: &Bytes) -> Result<Record, StoreError> {
 fn refused(records: Vec<Bytes>, answers: impl Iterator<Item = bool>) -> Vec<Bytes> {
     let answers = answers.chain(std::iter::repeat(true));
     records.into_iter().zip(answers).filter_map(|(record, failed)| failed.then_some(record)).collect()
-}
-
-/// The buckets whose error prefix redrive reads; each notification names its bucket.
-#[derive(Clone, Debug)]
-pub struct ErrorObjects {
-    client: aws_sdk_s3::Client,
-}
-
-impl ErrorObjects {
-    /// Objects reached through this client.
-    pub fn new(client: aws_sdk_s3::Client) -> Self {
-        Self { client }
-    }
-}
-
-impl ReadErrors for ErrorObjects {
-    type Body = Body;
-
-    async fn open(&self, bucket: &str, key: &str) -> Result<Opened<Body>, StoreError> {
-        // The key names a time and a delivery stream, nothing of a person.
-        let what = format!("read {key}");
-        let got = self.client.get_object().bucket(bucket).key(key).send().await;
-        let got = got.map_err(|error| store_error(what.as_str(), error))?;
-        Ok(Opened { version_id: got.version_id, body: Body::new(what, got.body) })
-    }
-}
-
-impl DeleteErrors for ErrorObjects {
-    async fn delete(&self, bucket: &str, key: &str, version_id: Option<&str>) -> Result<(), StoreError> {
-        // Naming the version deletes it; without, a bucket with versions would only hide it under a marker.
-        let delete = self.client.delete_object().bucket(bucket).key(key).set_version_id(version_id.map(str::to_owned));
-        match delete.send().await.map_err(|error| store_error(format!("delete {key}"), error)) {
-            Ok(_) | Err(StoreError::NotFound(_)) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-impl KeepUnreadable for ErrorObjects {
-    async fn keep(&self, bucket: &str, key: &str, lines: Bytes) -> Result<(), StoreError> {
-        let put = self.client.put_object().bucket(bucket).key(key).content_type("application/x-ndjson");
-        let put = put.body(lines.into()).send().await;
-        put.map(drop).map_err(|error| store_error(format!("put {key}"), error))
-    }
 }
 
 #[cfg(test)]

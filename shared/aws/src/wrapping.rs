@@ -1,0 +1,64 @@
+//! The KMS key that wraps data keys.
+
+use async_trait::async_trait;
+use aws_sdk_kms::Client;
+use aws_sdk_kms::primitives::Blob;
+use aws_sdk_kms::types::DataKeySpec;
+use ledgerline_ledger::store::StoreError;
+use ledgerline_privacy::pseudonym::KeyBytes;
+use ledgerline_store::table::corrupt;
+use ledgerline_store::wrapping::{Context, Wrapping};
+
+use crate::config::store_error;
+
+/// A wrapping key in KMS.
+#[derive(Clone, Debug)]
+pub struct KmsWrapping {
+    client: Client,
+    key: String,
+}
+
+impl KmsWrapping {
+    /// The key of this ARN.
+    pub fn new(client: Client, key: impl Into<String>) -> Self {
+        Self { client, key: key.into() }
+    }
+}
+
+#[async_trait]
+impl Wrapping for KmsWrapping {
+    /// The plain key that KMS sends along is dropped: every start unwraps what is stored, the first one too.
+    async fn generate(&self, what: &str, context: &Context) -> Result<Vec<u8>, StoreError> {
+        let generate = self.client.generate_data_key().key_id(&self.key).key_spec(DataKeySpec::Aes256);
+        let made = generate.set_encryption_context(Some(pairs(context).into())).send().await;
+        let made = made.map_err(|error| store_error(what, error))?;
+        Ok(made.ciphertext_blob.ok_or_else(|| corrupt(what))?.into_inner())
+    }
+
+    async fn unwrap(&self, what: &str, context: &Context, wrapped: &[u8]) -> Result<KeyBytes, StoreError> {
+        let decrypt = self.client.decrypt().key_id(&self.key).ciphertext_blob(Blob::new(wrapped));
+        let opened = decrypt.set_encryption_context(Some(pairs(context).into())).send().await;
+        let opened = opened.map_err(|error| store_error(what, error))?;
+        let plain = opened.plaintext.ok_or_else(|| corrupt(what))?;
+        KeyBytes::take(plain.into_inner()).ok_or_else(|| corrupt(what))
+    }
+}
+
+fn pairs(context: &Context) -> [(String, String); 3] {
+    let Context { deployment, purpose, version } = context;
+    let pair = |name: &str, value: &dyn ToString| (name.to_owned(), value.to_string());
+    [pair("deployment", deployment), pair("purpose", purpose), pair("version", version)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_context_is_the_one_that_stored_keys_were_wrapped_under() {
+        let context = Context { deployment: "d".to_owned(), purpose: "event".to_owned(), version: 12 };
+        let pairs = pairs(&context);
+        let pairs = pairs.each_ref().map(|(name, value)| (name.as_str(), value.as_str()));
+        assert_eq!(pairs, [("deployment", "d"), ("purpose", "event"), ("version", "12")]);
+    }
+}

@@ -1,0 +1,85 @@
+//! A delivery stream, strict: batches are within the service's limits.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use ledgerline_ledger::store::StoreError;
+use ledgerline_store::stream::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, RECORD_BYTES_MAX, Stream};
+
+use crate::fakes::calls::Calls;
+use crate::faults::Faults;
+
+/// The stream; clones share it.
+#[derive(Clone, Debug)]
+pub struct FakeStream {
+    name: &'static str,
+    taken: Arc<Mutex<Vec<Vec<Bytes>>>>,
+    faults: Faults,
+    calls: Calls,
+}
+
+impl FakeStream {
+    /// A stream that took nothing yet. `name` is the template's, for calls held against its roles.
+    pub fn new(name: &'static str, faults: Faults, calls: Calls) -> Self {
+        Self { name, taken: Arc::default(), faults, calls }
+    }
+
+    /// As the product takes it.
+    pub fn port(&self) -> Arc<dyn Stream> {
+        Arc::new(self.clone())
+    }
+
+    /// The batches that it took, in order.
+    pub fn batches(&self) -> Vec<Vec<Bytes>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The records that it took, in order.
+    pub fn records(&self) -> Vec<Bytes> {
+        self.batches().concat()
+    }
+}
+
+#[async_trait]
+impl Stream for FakeStream {
+    async fn put(&self, records: Vec<Bytes>) -> Result<(), StoreError> {
+        const CALL: &str = "firehose:PutRecordBatch";
+        let bytes: usize = records.iter().map(Bytes::len).sum();
+        let fits = (1..=BATCH_RECORDS_MAX).contains(&records.len()) && bytes <= BATCH_BYTES_MAX;
+        assert!(fits, "{} records, {bytes} bytes", records.len());
+        assert!(records.iter().all(|record| record.len() <= RECORD_BYTES_MAX), "a record is too long");
+        self.faults.latency().await;
+        self.calls.add(CALL, 1);
+        self.calls.touch(CALL, self.name, String::new());
+        self.faults.write(CALL, || {
+            self.taken.lock().unwrap_or_else(PoisonError::into_inner).push(records);
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::Fault;
+
+    #[tokio::test]
+    async fn a_batch_is_lost_or_taken_whole() {
+        let faults = Faults::at(0, Fault::Lost);
+        faults.plan(1, Fault::PersistedButErrored);
+        let fake = FakeStream::new("DeliveryStream", faults, Calls::default());
+        let port = fake.port();
+        for taken in [0, 2] {
+            let put = port.put(vec![Bytes::from("a"), Bytes::from("b")]).await;
+            assert_eq!((put.unwrap_err().kind(), fake.records().len()), ("unknown", taken));
+        }
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "501 records")]
+    async fn a_batch_beyond_the_limit_is_a_defect() {
+        let port = FakeStream::new("DeliveryStream", Faults::none(), Calls::default()).port();
+        drop(port.put(vec![Bytes::from("a"); 501]).await);
+    }
+}
