@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ledgerline_aws::table::DynamoTable;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_store::table::{Change, Condition, Key, Path, Query, Returning, Row, Scan, Table, Value, Write};
-use ledgerline_testkit::fakes::calls::Calls;
+use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::Faults;
 use ledgerline_testkit::table::FakeTable;
 use ledgerline_tests::stack::Stack;

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use super::acts::Recorder;
 use crate::answer::{Answer, Answered, Outcome};
 use crate::args::{DeploymentArgs, HoldCommand, HoldPlaceArgs, WhichHold};
-use crate::cloud::{Cloud, store_fault};
+use crate::cloud::{Cloud, told};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::reading::{is_about, raw_id_fault};
@@ -139,11 +139,8 @@ fn list(args: &DeploymentArgs, context: &Context) -> Answered {
         let (mut held, mut open) = (0, Vec::new());
         if row.lifted_at.is_none() {
             for (segment, version) in segments(&cloud, &row.log, &row.record_key)? {
-                if cloud.ask(cloud.ledger()?.segments.is_held(&segment, &version))? {
-                    held += 1
-                } else {
-                    open.push(segment)
-                }
+                let protection = cloud.ask(cloud.ledger()?.segments.protection(&segment, &version))?;
+                if protection.is_some_and(|protection| protection.legal_hold) { held += 1 } else { open.push(segment) }
             }
         }
         let due = row.lifted_at.is_none() && row.review.as_str() <= context.now_text().get(..10).unwrap_or_default();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Answered};
 use crate::args::{SubjectCommand, WhichSubject};
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, told};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::screen::{Mark, Screen, counted};

@@ -6,32 +6,42 @@
 //! second is a counted duplicate.
 
 mod lines;
-pub mod ports;
+
+use std::sync::Arc;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use bytes::Bytes;
-use ledgerline_aws::stream::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX};
 use ledgerline_event::document::Rejection;
 use ledgerline_event::sensitive::cut_garbage;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::bronze::write_quarantine;
 use ledgerline_lake::keys::{ERRORS, QUARANTINE};
-use ledgerline_lake::ports::{DeleteErrors, KeepUnreadable, Opened, PutRecords, ReadBody as _, ReadErrors};
 use ledgerline_lambda::config::{ConfigError, Env};
 use ledgerline_lambda::disposition::Disposition;
 use ledgerline_lambda::notification::{Created, created};
 use ledgerline_lambda::sqs::standard_answer;
 use ledgerline_lambda::telemetry::quarantined;
 use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_store::bucket::Opened;
+use ledgerline_store::error_object::ErrorObjects;
+use ledgerline_store::stream::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Stream};
 
 use lines::{Content, Lines, read_line};
-use ports::Ports;
 
 /// What the function is told at cold start.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The delivery stream that takes records back.
     pub stream_name: String,
+}
+
+/// What redrive reads and writes; the test of its permissions holds the calls against its role in the template.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    /// Error objects, and what cannot go back.
+    pub errors: ErrorObjects,
+    /// Takes records back.
+    pub stream: Arc<dyn Stream>,
 }
 
 impl Config {
@@ -72,14 +82,10 @@ pub fn disposition(error: &StoreError) -> Disposition {
 ///
 /// # Errors
 /// Only if nothing can succeed before an operator acts, such as a missing permission.
-pub async fn handle<E, S>(ports: &Ports<E, S>, now_ms: i64, event: SqsEvent) -> Result<SqsBatchResponse, StoreError>
-where
-    E: ReadErrors + DeleteErrors + KeepUnreadable,
-    S: PutRecords,
-{
+pub async fn handle(stores: &Stores, now_ms: i64, event: SqsEvent) -> Result<SqsBatchResponse, StoreError> {
     let mut failed: Vec<&SqsMessage> = Vec::new();
     for message in &event.records {
-        match message_done(ports, now_ms, message).await {
+        match message_done(stores, now_ms, message).await {
             Ok(()) => {}
             Err(error) if disposition(&error) == Disposition::Halt => return Err(error),
             Err(error) => {
@@ -91,11 +97,7 @@ where
     Ok(standard_answer(failed))
 }
 
-async fn message_done<E, S>(ports: &Ports<E, S>, now_ms: i64, message: &SqsMessage) -> Result<(), StoreError>
-where
-    E: ReadErrors + DeleteErrors + KeepUnreadable,
-    S: PutRecords,
-{
+async fn message_done(stores: &Stores, now_ms: i64, message: &SqsMessage) -> Result<(), StoreError> {
     // What names no object is given back and ends in the dead-letter queue, where somebody is told of it; what the same
     // message says of others is done first.
     let unreadable = || StoreError::Corrupt(Failure::new("a message that is no S3 notification"));
@@ -109,7 +111,7 @@ where
         if !notice.key.starts_with(ERRORS) {
             continue;
         }
-        match redrive(ports, now_ms, &notice).await {
+        match redrive(stores, now_ms, &notice).await {
             Ok(Counts { put_back, kept, unprocessable }) => {
                 // The template's alarms look for what was kept, and for why.
                 tracing::info!(key = notice.key, put_back, kept, unprocessable, "redriven");
@@ -128,12 +130,8 @@ where
 
 /// Puts the records of one object back, batch by batch, keeps the rest, and deletes the object. A crash anywhere before
 /// the deletion leaves the object, and the next delivery puts all of it back again.
-async fn redrive<E, S>(ports: &Ports<E, S>, now_ms: i64, notice: &Created) -> Result<Counts, StoreError>
-where
-    E: ReadErrors + DeleteErrors + KeepUnreadable,
-    S: PutRecords,
-{
-    let Opened { mut body, version_id } = ports.errors.open(&notice.bucket, &notice.key).await?;
+async fn redrive(stores: &Stores, now_ms: i64, notice: &Created) -> Result<Counts, StoreError> {
+    let Opened { mut body, version_id } = stores.errors.open(&notice.bucket, &notice.key).await?;
     let mut lines = Lines::new(&notice.key);
     let mut pending = Pending {
         notice,
@@ -147,15 +145,15 @@ where
     while let Some(piece) = body.next().await? {
         lines.push(&piece)?;
         while let Some(line) = lines.next_line() {
-            pending.take(ports, &line).await?;
+            pending.take(stores, &line).await?;
         }
     }
     for line in lines.finish()? {
-        pending.take(ports, &line).await?;
+        pending.take(stores, &line).await?;
     }
-    pending.put_batch(ports).await?;
-    pending.put_kept(ports).await?;
-    ports.errors.delete(&notice.bucket, &notice.key, version_id.as_deref()).await?;
+    pending.put_batch(stores).await?;
+    pending.put_kept(stores).await?;
+    stores.errors.delete(&notice.bucket, &notice.key, version_id.as_deref()).await?;
     Ok(pending.counts)
 }
 
@@ -174,11 +172,7 @@ struct Pending<'a> {
 }
 
 impl Pending<'_> {
-    async fn take<E: KeepUnreadable, S: PutRecords>(
-        &mut self,
-        ports: &Ports<E, S>,
-        line: &[u8],
-    ) -> Result<(), StoreError> {
+    async fn take(&mut self, stores: &Stores, line: &[u8]) -> Result<(), StoreError> {
         if line.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
         }
@@ -186,13 +180,13 @@ impl Pending<'_> {
             Content::Records(records) => records,
             Content::Unprocessable(record) => {
                 self.counts.unprocessable += 1;
-                return self.quarantine(ports, Rejection::Unprocessable, &record).await;
+                return self.quarantine(stores, Rejection::Unprocessable, &record).await;
             }
-            Content::None => return self.quarantine(ports, Rejection::BadEnvelope, line).await,
+            Content::None => return self.quarantine(stores, Rejection::BadEnvelope, line).await,
         };
         for record in records {
             if self.batch.len() == BATCH_RECORDS_MAX || self.batch_bytes + record.len() > BATCH_BYTES_MAX {
-                self.put_batch(ports).await?;
+                self.put_batch(stores).await?;
             }
             self.batch_bytes += record.len();
             self.batch.push(record);
@@ -200,31 +194,26 @@ impl Pending<'_> {
         Ok(())
     }
 
-    async fn quarantine<E: KeepUnreadable, S>(
-        &mut self,
-        ports: &Ports<E, S>,
-        reason: Rejection,
-        bytes: &[u8],
-    ) -> Result<(), StoreError> {
+    async fn quarantine(&mut self, stores: &Stores, reason: Rejection, bytes: &[u8]) -> Result<(), StoreError> {
         let (kept, cut) = cut_garbage(bytes);
         write_quarantine(self.now_ms, reason, &kept, &cut, &mut self.kept);
         self.counts.kept += 1;
-        if self.kept.len() >= KEPT_BYTES_MAX { self.put_kept(ports).await } else { Ok(()) }
+        if self.kept.len() >= KEPT_BYTES_MAX { self.put_kept(stores).await } else { Ok(()) }
     }
 
-    async fn put_batch<E, S: PutRecords>(&mut self, ports: &Ports<E, S>) -> Result<(), StoreError> {
+    async fn put_batch(&mut self, stores: &Stores) -> Result<(), StoreError> {
         if self.batch.is_empty() {
             return Ok(());
         }
         let records = self.batch.len() as u64;
-        ports.stream.put(std::mem::take(&mut self.batch)).await?;
+        stores.stream.put(std::mem::take(&mut self.batch)).await?;
         self.counts.put_back += records;
         self.batch_bytes = 0;
         Ok(())
     }
 
     /// The name is the error object's, so that another attempt writes the same objects again.
-    async fn put_kept<E: KeepUnreadable, S>(&mut self, ports: &Ports<E, S>) -> Result<(), StoreError> {
+    async fn put_kept(&mut self, stores: &Stores) -> Result<(), StoreError> {
         if self.kept.is_empty() {
             return Ok(());
         }
@@ -235,6 +224,6 @@ impl Pending<'_> {
         };
         self.part += 1;
         let lines = Bytes::from(std::mem::take(&mut self.kept));
-        ports.errors.keep(&self.notice.bucket, &key, lines).await
+        stores.errors.keep(&self.notice.bucket, &key, lines).await
     }
 }

@@ -8,10 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
-use ledgerline_aws::stream::RECORD_BYTES_MAX;
 use ledgerline_event::pieces::pieces;
 use ledgerline_lake::bronze::{self, BronzeLine};
 use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_store::stream::RECORD_BYTES_MAX;
 use serde::Deserialize;
 use std::borrow::Cow;
 

@@ -5,7 +5,7 @@ use ledgerline_custody::own::{OwnLists, Standing};
 use ledgerline_ledger::log::LogId;
 use ledgerline_store::head::{Heads, listed_key};
 use ledgerline_store::own::{Change, OwnName, OwnNumbers};
-use ledgerline_testkit::fakes::calls::Calls;
+use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::Faults;
 use ledgerline_testkit::table::FakeTable;
 

@@ -108,6 +108,14 @@ impl Segments {
         self.bucket.put_retention(&format!("extend the lock of {key}"), key, version_id, lock).await
     }
 
+    /// Lays or lifts a legal hold on a version. Doing so twice is doing so once.
+    ///
+    /// # Errors
+    /// The bucket's.
+    pub async fn put_legal_hold(&self, key: &str, version_id: &str, on: bool) -> Result<(), StoreError> {
+        self.bucket.put_legal_hold(&format!("set the legal hold of {key}"), key, version_id, on).await
+    }
+
     /// Deletes one expired version, for good.
     ///
     /// # Errors

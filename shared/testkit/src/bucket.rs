@@ -23,7 +23,7 @@ use ledgerline_store::bucket::{
 use ledgerline_store::silver::RUNS_MS;
 
 use crate::bucket_rules as rules;
-use crate::fakes::calls::Calls;
+use crate::calls::Calls;
 use crate::faults::Faults;
 
 /// Bytes that a reader gets at once: small and odd, so that lines, gzip headers and characters are cut everywhere.

@@ -20,8 +20,7 @@ use ledgerline_ledger::tree::{Edge, leaf_hash};
 
 mod derived;
 
-use crate::fakes::ledger::{FakeLedgerBucket, Version};
-use crate::fakes::objects::FakeBucket;
+use crate::bucket::{FakeBucket, Version};
 use crate::table::FakeTable;
 
 /// The stores to look at.
@@ -30,7 +29,7 @@ pub struct Stores<'a> {
     /// Heads, markers, counts.
     pub control: &'a FakeTable,
     /// Segments.
-    pub ledger: &'a FakeLedgerBucket,
+    pub ledger: &'a FakeBucket,
     /// Postings.
     pub index: &'a FakeTable,
     /// Plans.

@@ -9,13 +9,13 @@ use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::verify::{Evidence, EvidenceFault, Given, HeadRow, ObjectVersion};
 
-use crate::fakes::ledger::{FakeLedgerBucket, Version};
+use crate::bucket::{FakeBucket, Version};
 use crate::table::FakeTable;
 
 /// The stores behind one ledger, for reading.
 #[derive(Clone, Debug)]
 pub struct FakeEvidence {
-    ledger: FakeLedgerBucket,
+    ledger: FakeBucket,
     control: FakeTable,
     index: Option<FakeTable>,
     watching: Arc<Mutex<Watching>>,
@@ -30,7 +30,7 @@ struct Watching {
 
 impl FakeEvidence {
     /// Bucket, heads and postings.
-    pub fn new(ledger: &FakeLedgerBucket, control: &FakeTable, index: &FakeTable) -> Self {
+    pub fn new(ledger: &FakeBucket, control: &FakeTable, index: &FakeTable) -> Self {
         let (ledger, control, index) = (ledger.clone(), control.clone(), Some(index.clone()));
         Self { ledger, control, index, watching: Arc::default() }
     }
@@ -87,8 +87,8 @@ impl Evidence for FakeEvidence {
                     is_delete_marker: version.is_delete_marker,
                     bytes: version.bytes.len() as u64,
                     lock: version.lock,
-                    legal_hold: false,
-                    last_modified_ms: version.written_s * 1000,
+                    legal_hold: version.legal_hold,
+                    last_modified_ms: u64::try_from(version.written_at_ms).unwrap_or_default(),
                 };
                 versions.iter().enumerate().map(listed).collect::<Vec<_>>()
             };
@@ -105,7 +105,7 @@ impl Evidence for FakeEvidence {
             return Err(StoreError::Throttled(Failure::new("read the evidence (injected fault)")).into());
         }
         let found = self.ledger.stored(&version.key, &version.version_id);
-        found.map(|found| found.bytes).ok_or_else(|| EvidenceFault::Missing(version.key.clone()))
+        found.map(|found| found.bytes.to_vec()).ok_or_else(|| EvidenceFault::Missing(version.key.clone()))
     }
 
     fn heads(&self) -> Result<Option<Vec<HeadRow>>, EvidenceFault> {

@@ -6,10 +6,10 @@
 
 pub mod bucket;
 mod bucket_rules;
+pub mod calls;
 pub mod check;
 pub mod entries;
 pub mod evidence;
-pub mod fakes;
 pub mod faults;
 pub mod plans;
 pub mod queue;

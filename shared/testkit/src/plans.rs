@@ -11,8 +11,8 @@ use ledgerline_ledger::entry::{Entry, Line};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::RowAccessor as _;
 
-use crate::fakes::objects::FakeBucket;
-use crate::fakes::queue::FakeQueue;
+use crate::bucket::FakeBucket;
+use crate::queue::FakeQueue;
 use crate::table::FakeTable;
 
 /// The stores that a transform run writes.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::queue::{FifoMessage, Queue};
 
-use crate::fakes::calls::Calls;
+use crate::calls::Calls;
 use crate::faults::Faults;
 
 const MESSAGES_PER_BATCH: usize = 10;

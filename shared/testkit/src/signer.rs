@@ -7,7 +7,7 @@ use ledgerline_ledger::signing::LocalSigner;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_store::signer::Sign;
 
-use crate::fakes::calls::Calls;
+use crate::calls::Calls;
 use crate::faults::Faults;
 
 /// An Ed25519 key in memory, always the same one.

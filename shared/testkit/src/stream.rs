@@ -7,7 +7,7 @@ use bytes::Bytes;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_store::stream::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, RECORD_BYTES_MAX, Stream};
 
-use crate::fakes::calls::Calls;
+use crate::calls::Calls;
 use crate::faults::Faults;
 
 /// The stream; clones share it.

@@ -16,7 +16,7 @@ use ledgerline_store::table::{
 };
 use serde_json::json;
 
-use crate::fakes::calls::Calls;
+use crate::calls::Calls;
 use crate::faults::Faults;
 use crate::rules;
 

@@ -7,7 +7,7 @@ use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::pseudonym::KeyBytes;
 use ledgerline_store::wrapping::{Context, Wrapping};
 
-use crate::fakes::calls::Calls;
+use crate::calls::Calls;
 use crate::faults::Faults;
 
 /// The key; clones share it. A wrapped key is its number, so nothing stored tells the key itself.

@@ -1,6 +1,6 @@
 //! AWS calls per bronze object, counted: what an event costs depends on how many share an object.
 
-use ledgerline_testkit::fakes::calls::Calls;
+use ledgerline_testkit::calls::Calls;
 
 use crate::world::{World, event, gzip, key, lines};
 

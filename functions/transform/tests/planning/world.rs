@@ -13,7 +13,7 @@ use ledgerline_event::catalogue::Switches;
 use ledgerline_lake::bronze::{NewEvent, write_event};
 use ledgerline_lambda::clock::FixedClock;
 use ledgerline_privacy::{EventKey, KeyRing, PseudonymKey};
-use ledgerline_testkit::fakes::calls::Calls;
+use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::fakes::index::FakeIndex;
 use ledgerline_testkit::fakes::keys::FakeKeys;
 use ledgerline_testkit::fakes::obj_rows::FakeObjectRows;

@@ -37,7 +37,7 @@ fn tiles(check: &mut Check<'_>, log: &LogId, head: &Head, leaves: &[Hash]) {
             continue;
         };
         let found = if tile.is_full() { check.evidence(&key) } else { partial(check, &key) };
-        let same = found.is_none_or(|found| Some(found.bytes) == derived(&tile));
+        let same = found.is_none_or(|found| Some(found.bytes.to_vec()) == derived(&tile));
         check.expect(same, || format!("{key}: the tile does not follow from the leaves"));
     }
     let published = levels_of(head.published());
@@ -47,13 +47,13 @@ fn tiles(check: &mut Check<'_>, log: &LogId, head: &Head, leaves: &[Hash]) {
     for tile in full.chain(needed) {
         let key = tile.key(log);
         // What is retired expires: the tree that is published must not be built on it.
-        let there = check.stores.ledger.current(&key).is_some_and(|found| found.tag != Some("retired"));
+        let there = check.stores.ledger.current(&key).is_some_and(|found| found.tag.as_deref() != Some("retired"));
         check.expect(there, || format!("{key}: the published tree has no such tile"));
     }
 }
 
 /// A partial tile: no lock, a tag, and the same bytes whenever it was put.
-fn partial(check: &mut Check<'_>, key: &str) -> Option<crate::fakes::ledger::Version> {
+fn partial(check: &mut Check<'_>, key: &str) -> Option<crate::bucket::Version> {
     let versions = check.stores.ledger.versions(key);
     let unlocked = versions.iter().all(|version| version.lock.is_none() && version.tag.is_some());
     check.expect(unlocked, || format!("{key}: a partial tile is locked or has no tag"));
@@ -83,7 +83,7 @@ fn archive(check: &mut Check<'_>, log: &LogId, head: &Head, leaves: &[Hash], key
         signer = by;
         check.expect(of.is_none() || of == Some(size).zip(root), || format!("{key}: the log never had this tree"));
         check.expect(size <= head.published(), || format!("{key}: signed before its tiles were published"));
-        archived.insert(size, version.bytes);
+        archived.insert(size, version.bytes.to_vec());
     }
     check.found.checkpoints += archived.len();
     let signed = head.signed() == 0 || archived.contains_key(&head.signed());
@@ -98,8 +98,10 @@ fn live(check: &mut Check<'_>, log: &LogId, head: &Head, archived: &BTreeMap<u64
     let sizes: BTreeMap<&[u8], u64> = archived.iter().map(|(size, note)| (note.as_slice(), *size)).collect();
     let mut before = 0;
     for version in &versions {
-        check.expect(version.lock.is_none() && version.tag == Some("live"), || format!("{key}: locked, or not tagged"));
-        let size = sizes.get(version.bytes.as_slice()).copied();
+        check.expect(version.lock.is_none() && version.tag.as_deref() == Some("live"), || {
+            format!("{key}: locked, or not tagged")
+        });
+        let size = sizes.get(&version.bytes[..]).copied();
         check.expect(size.is_some(), || format!("{key}: is not an archived checkpoint"));
         let size = size.unwrap_or(0);
         check.expect(size > before, || format!("{key}: went back, or was put again unchanged"));

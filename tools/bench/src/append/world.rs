@@ -12,7 +12,7 @@ use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::{LockMode, ReleaseMessages};
 use ledgerline_ledger::retention::LockPolicy;
 use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_testkit::fakes::calls::Calls;
+use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::fakes::control::FakeControl;
 use ledgerline_testkit::fakes::index::FakeIndex;
 use ledgerline_testkit::fakes::ledger::FakeLedgerBucket;
