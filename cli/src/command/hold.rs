@@ -17,7 +17,7 @@ use ledgerline_custody::acts::{Act, ActKind, Recorded};
 use ledgerline_ledger::entry::Field;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::segment::Segment;
-use ledgerline_store::hold::{HoldRow, Holds};
+use ledgerline_store::hold::{HoldRow, Holds as HoldRows};
 use ledgerline_store::ledger::LedgerStores;
 use ledgerline_store::record::Records;
 use serde_json::{Value, json};
@@ -189,8 +189,8 @@ fn needed(cloud: &Cloud) -> Result<BTreeSet<Place>, Fault> {
     Ok(needed)
 }
 
-fn holds(cloud: &Cloud) -> Result<Holds, Fault> {
-    told(cloud.operator.rows_of("ControlTable")).map(Holds::new)
+fn holds(cloud: &Cloud) -> Result<HoldRows, Fault> {
+    told(cloud.operator.rows_of("ControlTable")).map(HoldRows::new)
 }
 
 fn log_of(cloud: &Cloud, record_key: &str) -> Result<LogId, Fault> {

@@ -6,10 +6,9 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use ledgerline_custody::own::{
-    BadItems, Change, ChangeOwn as _, OwnName, OwnRow, ReadOwn as _, parse_items, plan_add, plan_remove,
-};
+use ledgerline_custody::own::{BadItems, parse_items, plan_add, plan_remove};
 use ledgerline_event::adapters::is_org;
+use ledgerline_store::own::{Change, OwnName, OwnNumbers, OwnRow};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Answered};

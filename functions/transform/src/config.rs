@@ -1,6 +1,5 @@
 //! The function's configuration: read once, checked whole, before the first message.
 
-use ledgerline_aws::data_keys::{DataKeys, Purpose};
 use ledgerline_custody::own::{self, BadItems, OwnItem, OwnList};
 use ledgerline_custody::subjects::Limits;
 use ledgerline_event::catalogue::{Switches, built_in};
@@ -10,6 +9,7 @@ use ledgerline_lambda::clock::Clock;
 use ledgerline_lambda::config::{ConfigError, Env, StartError};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::{BadRegion, Clear, EventKey, KeyRing, Policy, PseudonymKey, Region, Regions};
+use ledgerline_store::data_key::{DataKeys, Purpose};
 
 /// Names and numbers from the environment.
 #[derive(Clone, Debug, PartialEq, Eq)]

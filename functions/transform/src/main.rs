@@ -5,12 +5,13 @@ use std::sync::Arc;
 use aws_lambda_events::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use ledgerline_aws::bucket::S3Bucket;
-use ledgerline_aws::data_keys::DataKeys;
 use ledgerline_aws::sqs::SqsQueue;
 use ledgerline_aws::table::DynamoTable;
+use ledgerline_aws::wrapping::KmsWrapping;
 use ledgerline_lambda::clock::SystemClock;
 use ledgerline_lambda::config::Env;
 use ledgerline_store::bucket::Bucket;
+use ledgerline_store::data_key::DataKeys;
 use ledgerline_store::table::Table;
 use ledgerline_transform::config::{Config, open_keys, os_random};
 use ledgerline_transform::handle;
@@ -26,13 +27,14 @@ async fn main() -> Result<(), Error> {
     let config = Config::from_env(Env::process())?;
     let sdk = ledgerline_aws::config::load();
     let (s3, dynamo) = (ledgerline_aws::config::s3(&sdk), aws_sdk_dynamodb::Client::new(&sdk));
-    let (control, kms) = (&config.control_table, aws_sdk_kms::Client::new(&sdk));
-    let data_keys = DataKeys::new(dynamo.clone(), kms, control, &config.data_key_id, &config.deployment_id);
-    let settings = config.settings(open_keys(&data_keys, &SystemClock).await?);
     let table = |name: &str| -> Arc<dyn Table> { Arc::new(DynamoTable::new(dynamo.clone(), name)) };
+    let control = table(&config.control_table);
+    let wrapping = Arc::new(KmsWrapping::new(aws_sdk_kms::Client::new(&sdk), &config.data_key_id));
+    let data_keys = DataKeys::new(Arc::clone(&control), wrapping, &config.deployment_id);
+    let settings = config.settings(open_keys(&data_keys, &SystemClock).await?);
     let bucket = |name: &str| -> Arc<dyn Bucket> { Arc::new(S3Bucket::new(s3.clone(), name)) };
     let ports = Ports {
-        control: table(control),
+        control,
         index: table(&config.index_table),
         keys: table(&config.keys_table),
         bronze: bucket(&config.bronze_bucket),
