@@ -6,10 +6,14 @@ use ledgerline_event::{Context, adapt, content_id, document, lineage};
 use ledgerline_lake::ObjectId;
 use ledgerline_ledger::entry::Record;
 use ledgerline_privacy::{EventKey, Identifier, KeyRing, Kind, Pseudonym, PseudonymKey};
+use ledgerline_store::subject::{identifier_key, link_key, parse_link_key};
+use ledgerline_store::table::Key;
+use ledgerline_testkit::table::{Item, item};
 use ledgerline_transform::config::Settings;
 use ledgerline_transform::reading::{Event, Read, Reading};
 use serde_json::{Value, json};
 
+use crate::subjects::links;
 use crate::world::{T0, World, event, key, lines, settings};
 
 const USER: &str = "53160ee1-1a1b-5836-889e-f11a79e65ec7";
@@ -193,16 +197,13 @@ async fn a_subject_is_linked_to_calls_and_audits_alike_and_no_id_of_anybody_lies
 
     let contact = Identifier::parse(Kind::ExternalContact, CONTACT, ledgerline_privacy::Region::US).unwrap();
     let pseudonym = PseudonymKey::new(1, [1; 32]).pseudonym(&contact);
-    let items = world.keys.table.items();
-    let subject = items[&(format!("ID#{pseudonym}"), "SUBJECT".to_owned())]["subjectId"].as_str().unwrap();
-    let links: BTreeMap<&str, &Value> = items
-        .iter()
-        .filter(|((pk, sk), _)| *pk == format!("SUB#{subject}") && sk.starts_with("INT#"))
-        .map(|((_, sk), link)| (sk.as_str(), &link["log"]))
-        .collect();
-    let record = format!("INT#acme/Contact/{}", alias("Contact", CONTACT));
+    let identifier = item(&world.keys.peek(&identifier_key(pseudonym.as_str())).unwrap());
+    let subject = identifier["subjectId"].as_str().unwrap();
+    let mut links: BTreeMap<Key, Item> = links(&world).into_iter().collect();
+    links.retain(|key, _| parse_link_key(key).is_some_and(|(of, _)| of == subject));
+    let record = format!("acme/Contact/{}", alias("Contact", CONTACT));
     assert_eq!(links.len(), 2, "the call and the audit");
-    assert_eq!(links[record.as_str()], "acme/entity/1/0");
+    assert_eq!(links[&link_key(subject, &record)]["log"], "acme/entity/1/0");
 
     let all = world.everything_but_bronze();
     for record in [alias("Contact", CONTACT), alias("User", USER), alias("Zaborowska", "jane-doe-77")] {

@@ -3,6 +3,7 @@
 
 use ledgerline_testkit::faults::{ALL_FAULTS, Fault, Faults};
 
+use crate::subjects::subjects;
 use crate::world::{World, event, gzip, key, lines};
 
 /// What comes after the fault.
@@ -45,8 +46,7 @@ fn check(world: &World, case: &str) {
     let counts = world.check().counts;
     assert_eq!(counts.input, 25 + 24, "{case}");
     assert_eq!((counts.planned, counts.duplicate, counts.quarantined), (36, 12, 1), "{case}");
-    let links =
-        world.keys.table.items().keys().filter(|(pk, sk)| pk.starts_with("SUB#") && sk.starts_with("INT#")).count();
+    let (_, links) = world.keys.subjects_and_links();
     assert_eq!(links, 9, "{case}: one link per conversation's caller");
 }
 
@@ -93,10 +93,8 @@ async fn silver_of_a_run_that_died_without_a_plan_is_replaced_once_it_is_surely_
     let before = world.lake.under("silver/");
     assert!(!before.is_empty() && names(&world) > 0);
     // Every caller is being erased now: this run's rows name nobody.
-    for (pk, sk) in world.keys.table.items().into_keys() {
-        if let (Some(subject), "STATE") = (pk.strip_prefix("SUB#"), sk.as_str()) {
-            world.keys.set_state(subject, "erasing").await.unwrap();
-        }
+    for subject in subjects(&world) {
+        world.keys.set_state(&subject, "erasing");
     }
     // The run that wrote the file may be about to plan: this one waits, and plans nothing beside it.
     assert_eq!(world.deliver(&[&a]).await, ["m0"]);
@@ -105,7 +103,7 @@ async fn silver_of_a_run_that_died_without_a_plan_is_replaced_once_it_is_surely_
     world.lake.grow_old();
     world.settle(&[&a]).await;
     assert_eq!(names(&world), 0);
-    world.bronze.remove(&key("b"));
+    world.bronze.erase(&key("b"));
     world.check();
 }
 
@@ -118,7 +116,7 @@ async fn of_two_runs_with_different_rows_silver_keeps_those_of_the_one_that_plan
     for later in 0..200 {
         let world = World::new();
         seed(&world);
-        world.bronze.remove(&key("b"));
+        world.bronze.erase(&key("b"));
         let mut nameless = world.clone();
         nameless.limits.cap = 0;
         let second = async {

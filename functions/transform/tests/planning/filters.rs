@@ -3,12 +3,15 @@
 use std::path::Path;
 
 use ledgerline_event::catalogue::Switches;
+use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::Counts;
-use ledgerline_testkit::fakes::table::{Item, Table};
+use ledgerline_store::record::parse_partition;
 use ledgerline_testkit::faults::{ALL_FAULTS, Faults};
+use ledgerline_testkit::table::Item;
 use serde_json::{Value, json};
 
-use crate::world::{World, event, gzip, key, lines};
+use crate::subjects;
+use crate::world::{BUCKET, World, event, gzip, key, lines};
 
 /// A conversation's heartbeat with the caller's number in it: filtered always.
 fn heartbeat(conversation: u32, nth: u32) -> String {
@@ -23,13 +26,8 @@ fn answered(conversation: u32, media: &str) -> String {
     .to_string()
 }
 
-fn rows(table: &Table, prefix: (&str, &str)) -> Vec<((String, String), Item)> {
-    let ours = |((pk, sk), _): &((String, String), Item)| pk.starts_with(prefix.0) && sk.starts_with(prefix.1);
-    table.items().into_iter().filter(ours).collect()
-}
-
 fn links(world: &World) -> Vec<Item> {
-    rows(&world.keys.table, ("SUB#", "INT#")).into_iter().map(|(_, link)| link).collect()
+    subjects::links(world).into_iter().map(|(_, link)| link).collect()
 }
 
 #[tokio::test]
@@ -39,10 +37,12 @@ async fn a_filtered_line_is_noted_and_linked_and_pins_nothing_until_an_entry_com
     world.settle(&[&key("beats")]).await;
     let counts = world.check().counts;
     assert_eq!((counts.input, counts.filtered, counts.planned), (2, 2, 0));
-    let record = ("INT#acme/beat-1", "");
-    let noted = rows(&world.index.table, record);
+    let record = "acme/beat-1";
+    let mut noted = world.index.rows();
+    noted.retain(|key, _| parse_partition(&key.pk).is_some_and(|of| of.starts_with(record)));
     assert_eq!(noted.len(), 1, "neither claimed nor pinned: {noted:?}");
-    assert!(noted[0].0.1.starts_with("BRZ#") && noted[0].1["lines"] == 2);
+    let object = ObjectId::of(BUCKET, &key("beats")).to_hex();
+    assert_eq!(world.index.bronze_lines(record, &object), Some(2));
     let link = links(&world).pop().unwrap();
     assert!(["log", "first", "last"].iter().all(|name| !link.contains_key(*name)), "{link:?}");
 
@@ -71,7 +71,7 @@ async fn a_filtered_line_that_names_nobody_makes_nobody() {
     world.bronze.seed(&key("a"), lines(&[withheld.to_string(), aws.to_string()]));
     world.settle(&[&key("a")]).await;
     assert_eq!(world.check().counts.filtered, 2);
-    assert_eq!((links(&world).len(), rows(&world.keys.table, ("", "")).len()), (0, 0));
+    assert_eq!((links(&world).len(), world.keys.items().len()), (0, 0));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::keys;
+use ledgerline_store::record::bronze_key;
 use serde_json::json;
 
 use crate::world::{
@@ -58,12 +59,11 @@ async fn a_fifth_of_the_events_lies_in_two_objects_and_each_is_planned_once() {
     assert_eq!(planned.counts.input, 200 + 221);
     assert_eq!((planned.counts.planned, planned.counts.duplicate), (360, 61));
     // An object knows every record that it holds lines of, also those whose events another one owns.
-    let items = world.index.table.items();
     for (name, conversations) in [("a.gz", 0..50), ("b", 40..90)] {
         let object = ObjectId::of(BUCKET, &key(name));
         for conversation in conversations {
-            let at = (format!("INT#acme/{}", conversation_id(conversation)), format!("BRZ#{object}"));
-            assert!(items.contains_key(&at), "{at:?}");
+            let at = bronze_key(&format!("acme/{}", conversation_id(conversation)), &object.to_hex());
+            assert!(world.index.peek(&at).is_some(), "{at}");
         }
     }
 }
@@ -191,7 +191,7 @@ async fn an_object_deleted_after_its_plan_is_finished_from_the_plan() {
     world.faults.plan(writes_before_pointers, ledgerline_testkit::faults::Fault::Lost);
     assert_eq!(world.deliver(&[&key("a")]).await, ["m0"]);
     let bytes = world.bronze.get(&key("a")).unwrap();
-    world.bronze.remove(&key("a"));
+    world.bronze.erase(&key("a"));
     assert!(world.deliver(&[&key("a")]).await.is_empty());
     world.bronze.seed(&key("a"), bytes);
     assert_eq!(world.check().counts.planned, 12);
@@ -210,10 +210,10 @@ async fn only_the_failed_message_comes_back_and_none_is_begun_without_time() {
 
     let late = World::new();
     late.bronze.seed(&key("a"), lines(&events(0..1)));
-    let (wired, settings, body) = (late.wired(), settings(), notification(&key("a")));
+    let (stores, settings, body) = (late.stores(), settings(), notification(&key("a")));
     let clock = ledgerline_lambda::clock::FixedClock(crate::world::T0);
     let response =
-        ledgerline_transform::handle(&wired, &settings, &clock, crate::world::T0 + 5_000, batch(&[&body])).await;
+        ledgerline_transform::handle(&stores, &settings, &clock, crate::world::T0 + 5_000, batch(&[&body])).await;
     assert_eq!(failures(&response), ["m0"]);
     assert_eq!(late.calls.total(), 0);
 }
@@ -258,7 +258,7 @@ async fn the_trigger_files_in_events_are_what_transform_reads() {
     world.bronze.seed(&odd, gzip(&lines(&events(0..2)), 1));
     let clock = ledgerline_lambda::clock::FixedClock(crate::world::T0);
     let response =
-        ledgerline_transform::handle(&world.wired(), &settings(), &clock, crate::world::T0 + 300_000, batch).await;
+        ledgerline_transform::handle(&world.stores(), &settings(), &clock, crate::world::T0 + 300_000, batch).await;
     assert!(failures(&response).is_empty());
     assert!(world.deliver_bodies(&[CREATED, TEST]).await.is_empty());
     assert_eq!(world.check().counts.planned, 8);

@@ -1,10 +1,12 @@
 //! The company's own numbers and domains: they resolve nobody, the customer beside them is resolved all the same.
 
-use ledgerline_custody::own::{Change, ChangeOwn as _, parse_list};
+use ledgerline_custody::own::parse_list;
 use ledgerline_privacy::{KeyRing, PseudonymKey, Region};
-use ledgerline_testkit::fakes::table::{Item, Items};
+use ledgerline_store::own::{self, Change, OwnName, OwnNumbers};
+use ledgerline_store::table::{Key, Row};
 use serde_json::{Value, json};
 
+use crate::subjects::{self, subjects};
 use crate::world::{World, event, key, lines};
 
 const HOTLINE: &str = "+15555550199";
@@ -23,7 +25,8 @@ fn answered(org: &str, interaction: &str, kind: &str, who: Value) -> String {
 async fn change(world: &World, org: &str, item: &str, change: Change) {
     let ring = KeyRing::new([PseudonymKey::new(1, [1; 32])]);
     for item in parse_list(item, Region::US).unwrap() {
-        world.own.change(org, &item.names(ring.as_ref())[0], change, NOW).await.unwrap();
+        let lists = OwnNumbers::new(world.control.port());
+        lists.change(org, &item.names(ring.as_ref())[0], change, NOW).await.unwrap();
     }
 }
 
@@ -35,9 +38,7 @@ async fn planned(world: &World, lines_: &[String]) {
 
 /// `(subjects, records that are linked)`.
 fn linked(world: &World) -> (usize, Vec<String>) {
-    let rows = world.keys.table.items();
-    let records = rows.keys().filter_map(|(_, sk)| sk.strip_prefix("INT#").map(str::to_owned)).collect();
-    (rows.keys().filter(|(_, sk)| sk == "STATE").count(), records)
+    (subjects(world).len(), subjects::linked(world))
 }
 
 fn named(world: &World) -> usize {
@@ -136,11 +137,9 @@ async fn an_objects_list_is_read_once_and_not_at_all_where_nobody_is_named() {
 async fn without_the_list_nobody_is_resolved_and_the_message_comes_back() {
     let world = World::new();
     // What is no row: the table cannot be read as a list.
-    let spoil = |items: &mut Items| {
-        items.insert(("OWN#acme".into(), "phone#+15555550199".into()), Item::new());
-        Ok(())
-    };
-    world.own.table.write("test:Spoil", spoil).await.unwrap();
+    let list = own::key("acme", &OwnName::Domain("example.com".to_owned()));
+    let spoilt = Key { sk: "phone#+15555550199".to_owned(), ..list };
+    world.control.tamper(|rows| rows.insert(spoilt, Row::new()));
     world.bronze.seed(&key("a"), lines(&[event(1, 0)]));
     assert_eq!(world.deliver(&[&key("a")]).await, ["m0"]);
     assert_eq!(linked(&world), (0, Vec::new()));

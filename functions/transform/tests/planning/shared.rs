@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use ledgerline_custody::subjects::{
-    Day, Limits, Link, SubjectWrite, Subjects as _, WantedLink, count_links, plan_links,
-};
+use ledgerline_custody::subjects::{Limits, WantedLink, count_links, plan_links};
+use ledgerline_store::subject::{Day, Link, SubjectWrite};
 use ledgerline_transform::resolve::{Mention, resolve};
 
-use crate::subjects::{links, subjects, writes};
+use crate::subjects::{linked, links, subjects, writes};
 use crate::world::{T0, World, captured, conversation_id, event, key, lines};
 
 const SHARED_AT: &str = "2026-03-02T14:00:30.000Z";
@@ -40,7 +39,7 @@ fn only_subject(world: &World) -> String {
 async fn events_of_a_shared_subject_name_nobody_and_touch_no_link() {
     let world = World::new();
     deliver(&world, "a", calls(0..1)).await;
-    world.keys.share(&only_subject(&world), SHARED_AT).await.unwrap();
+    world.keys.share(&only_subject(&world), SHARED_AT);
     let (before, written) = (links(&world), writes(&world));
     // Another conversation, and the end of the one that is linked: it would widen the link.
     deliver(&world, "b", [calls(1..2), lines(&[event(1, 3)])].concat()).await;
@@ -48,7 +47,7 @@ async fn events_of_a_shared_subject_name_nobody_and_touch_no_link() {
     assert_eq!((world.check().counts.planned, named(&world)), (3, 1), "only the event from before is a customer's");
 
     // What came meanwhile stays unlinked; what comes now is linked again.
-    world.keys.unshare(&only_subject(&world)).await.unwrap();
+    world.keys.unshare(&only_subject(&world));
     deliver(&world, "c", calls(2..3)).await;
     assert_eq!((links(&world).len(), named(&world)), (2, 2));
     assert!(world.keys.state(&only_subject(&world)).unwrap().missed);
@@ -58,7 +57,7 @@ async fn events_of_a_shared_subject_name_nobody_and_touch_no_link() {
 async fn another_identifier_of_the_event_names_its_customer() {
     let world = World::new();
     deliver(&world, "a", calls(0..1)).await;
-    world.keys.share(&only_subject(&world), SHARED_AT).await.unwrap();
+    world.keys.share(&only_subject(&world), SHARED_AT);
     let with_mail = event(51, 0).replace("\"dnis\"", "\"customerEmail\":\"ada@example.com\",\"dnis\"");
     deliver(&world, "b", lines(&[with_mail])).await;
     assert_eq!((subjects(&world).len(), links(&world).len(), named(&world)), (2, 2, 2));
@@ -110,7 +109,7 @@ async fn who_becomes_shared_after_the_read_is_read_again() {
             for _ in 0..later {
                 tokio::task::yield_now().await;
             }
-            world.keys.share(&subject, SHARED_AT).await.unwrap();
+            world.keys.share(&subject, SHARED_AT);
             links(&world)
         };
         let settle = async {
@@ -134,7 +133,8 @@ async fn a_mark_and_a_full_subject_refuse_what_was_planned_before_them() {
     deliver(&world, "a", calls(0..1)).await;
     let subject = only_subject(&world);
     let state = world.keys.state(&subject).unwrap();
-    let (_, link) = world.keys.read(&[], &[(&subject, &format!("acme/{}", conversation_id(1)))]).await.unwrap();
+    let stored = world.stores().subjects;
+    let (_, link) = stored.read(&[], &[(&subject, &format!("acme/{}", conversation_id(1)))]).await.unwrap();
     let limits = Limits { cap: 2, busy: 9 };
     let wanted =
         |record: &str| WantedLink { record: record.to_owned(), link: link[0].clone().unwrap(), only_widen: false };
@@ -150,11 +150,11 @@ async fn a_mark_and_a_full_subject_refuse_what_was_planned_before_them() {
         }
     };
     let stale = write(1);
-    world.keys.share(&subject, SHARED_AT).await.unwrap();
-    assert!(world.keys.write(&stale).await.is_err(), "marked");
-    world.keys.unshare(&subject).await.unwrap();
-    world.keys.write(&stale).await.unwrap();
-    assert!(world.keys.write(&stale).await.is_err(), "full");
+    world.keys.share(&subject, SHARED_AT);
+    assert!(stored.write(&stale).await.is_err(), "marked");
+    world.keys.unshare(&subject);
+    stored.write(&stale).await.unwrap();
+    assert!(stored.write(&stale).await.is_err(), "full");
 }
 
 #[tokio::test]
@@ -223,9 +223,8 @@ async fn four_hundred_calls_of_one_caller_by_eight_writers_at_once_are_one_subje
         });
         join_all(writers).await;
         let subject = only_subject(&world);
-        let wanted: BTreeSet<String> =
-            (0..400).map(|nth| format!("INT#acme/{}", conversation_id(1 + 50 * nth))).collect();
-        let linked: Vec<String> = links(&world).into_iter().map(|((_, sk), _)| sk).collect();
+        let wanted: BTreeSet<String> = (0..400).map(|nth| format!("acme/{}", conversation_id(1 + 50 * nth))).collect();
+        let linked = linked(&world);
         assert_eq!((linked.len(), linked.into_iter().collect::<BTreeSet<_>>()), (400, wanted));
         let state = world.keys.state(&subject).unwrap();
         assert_eq!((state.links, state.day.unwrap().links), (400, 400), "no count is lost");
@@ -242,7 +241,7 @@ async fn what_is_linked_already_is_not_counted_again() {
     let mut world = World::seeded(14);
     world.limits.busy = 2;
     world.bronze.seed(&key("a"), calls(0..2));
-    let wired = world.wired();
+    let stores = world.stores();
     let link = Link { span: None };
     let wanted = |nth: u32| WantedLink {
         record: format!("acme/{}", conversation_id(nth)),
@@ -251,7 +250,7 @@ async fn what_is_linked_already_is_not_counted_again() {
     };
     let mentions = [Mention { pseudonyms: vec!["p1_x".into()], links: (0..2).map(wanted).collect() }];
     for _ in 0..2 {
-        resolve(&world.keys, &mentions, world.limits, SHARED_AT, &*wired.random).await.unwrap();
+        resolve(&stores.subjects, &mentions, world.limits, SHARED_AT, stores.random()).await.unwrap();
     }
     assert_eq!(captured().busy(&only_subject(&world)), [2]);
 }

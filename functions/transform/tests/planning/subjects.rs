@@ -1,16 +1,25 @@
 //! Subjects and links: one subject per identifier, links that only widen, and identifiers that resolve nobody.
 
-use ledgerline_testkit::fakes::table::{Item, Items};
+use ledgerline_store::subject::{parse_link_key, parse_state_key};
+use ledgerline_store::table::{Key, Row};
+use ledgerline_testkit::table::{Item, item};
 
 use crate::world::{T0, World, conversation_id, event, key, lines};
 
-pub(crate) fn links(world: &World) -> Vec<((String, String), Item)> {
-    world.keys.table.items().into_iter().filter(|((_, sk), _)| sk.starts_with("INT#")).collect()
+pub(crate) fn links(world: &World) -> Vec<(Key, Item)> {
+    world.keys.look(|rows| {
+        let links = rows.iter().filter(|(key, _)| parse_link_key(key).is_some());
+        links.map(|(key, row)| (key.clone(), item(row))).collect()
+    })
+}
+
+/// The records of all links.
+pub(crate) fn linked(world: &World) -> Vec<String> {
+    world.keys.look(|rows| rows.keys().filter_map(parse_link_key).map(|(_, record)| record.to_owned()).collect())
 }
 
 pub(crate) fn subjects(world: &World) -> Vec<String> {
-    let states = world.keys.table.items().into_keys().filter(|(_, sk)| sk == "STATE");
-    states.map(|(pk, _)| pk.trim_start_matches("SUB#").to_owned()).collect()
+    world.keys.look(|rows| rows.keys().filter_map(parse_state_key).map(str::to_owned).collect())
 }
 
 pub(crate) fn writes(world: &World) -> usize {
@@ -46,11 +55,7 @@ async fn a_link_that_filtered_lines_made_gets_its_span_from_the_first_entry() {
     world.settle(&[&key("a")]).await;
     // As if that line had been filtered.
     let (at, whole) = links(&world).pop().unwrap();
-    let bare = |items: &mut Items| {
-        items.insert(at.clone(), Item::new());
-        Ok(())
-    };
-    world.keys.table.write("test:Filtered", bare).await.unwrap();
+    world.keys.change(&at, Row::clear);
     world.bronze.seed(&key("b"), lines(&[event(1, 3)]));
     world.settle(&[&key("b")]).await;
     let (same, link) = links(&world).pop().unwrap();
@@ -79,13 +84,13 @@ async fn an_erased_subject_stays_erased_and_its_events_are_planned_all_the_same(
     world.bronze.seed(&key("a"), lines(&[event(1, 0)]));
     world.settle(&[&key("a")]).await;
     let subject = subjects(&world).pop().unwrap();
-    world.keys.set_state(&subject, "erasing").await.unwrap();
+    world.keys.set_state(&subject, "erasing");
     world.bronze.seed(&key("b"), lines(&[event(51, 0), event(2, 0)]));
     world.settle(&[&key("b")]).await;
     assert_eq!(world.check().counts.planned, 3);
-    let linked: Vec<String> = links(&world).into_iter().map(|((_, sk), _)| sk).collect();
-    assert!(!linked.contains(&format!("INT#acme/{}", conversation_id(51))), "a link for an erased subject");
-    assert!(linked.contains(&format!("INT#acme/{}", conversation_id(2))), "the other caller is linked");
+    let linked = linked(&world);
+    assert!(!linked.contains(&format!("acme/{}", conversation_id(51))), "a link for an erased subject");
+    assert!(linked.contains(&format!("acme/{}", conversation_id(2))), "the other caller is linked");
 }
 
 #[tokio::test]

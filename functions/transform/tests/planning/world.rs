@@ -7,24 +7,21 @@ use std::sync::{Arc, Mutex, OnceLock};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use ledgerline_custody::own::{OwnItem, OwnList, OwnLists};
+use ledgerline_custody::own::{OwnItem, OwnList};
 use ledgerline_custody::subjects::Limits;
 use ledgerline_event::catalogue::Switches;
 use ledgerline_lake::bronze::{NewEvent, write_event};
 use ledgerline_lambda::clock::FixedClock;
 use ledgerline_privacy::{EventKey, KeyRing, PseudonymKey};
+use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
-use ledgerline_testkit::fakes::index::FakeIndex;
-use ledgerline_testkit::fakes::keys::FakeKeys;
-use ledgerline_testkit::fakes::obj_rows::FakeObjectRows;
-use ledgerline_testkit::fakes::objects::FakeBucket;
-use ledgerline_testkit::fakes::own::FakeOwn;
-use ledgerline_testkit::fakes::queue::FakeQueue;
 use ledgerline_testkit::faults::Faults;
-use ledgerline_testkit::plans::{Planned, Stores, check_plans};
+use ledgerline_testkit::plans::{self, Planned, check_plans};
+use ledgerline_testkit::queue::FakeQueue;
+use ledgerline_testkit::table::FakeTable;
 use ledgerline_transform::config::{Config, Keys, Settings};
 use ledgerline_transform::handle;
-use ledgerline_transform::ports::Wired;
+use ledgerline_transform::stores::{Ports, Stores};
 use serde_json::json;
 
 /// 2026-03-02T14:00:00Z.
@@ -39,10 +36,9 @@ pub(crate) struct World {
     pub(crate) bronze: FakeBucket,
     pub(crate) lake: FakeBucket,
     pub(crate) staged: FakeBucket,
-    pub(crate) rows: FakeObjectRows,
-    pub(crate) own: FakeOwn,
-    pub(crate) index: FakeIndex,
-    pub(crate) keys: FakeKeys,
+    pub(crate) control: FakeTable,
+    pub(crate) index: FakeTable,
+    pub(crate) keys: FakeTable,
     pub(crate) queue: FakeQueue,
     pub(crate) limits: Limits,
     pub(crate) switches: Switches,
@@ -62,16 +58,16 @@ impl World {
     pub(crate) fn with(faults: Faults) -> Self {
         captured();
         let calls = Calls::default();
-        let bucket = || FakeBucket::new(faults.clone(), calls.clone());
+        let bucket = |name| FakeBucket::new(name, faults.clone(), calls.clone(), T0);
+        let table = |name| FakeTable::new(name, faults.clone(), calls.clone());
         Self {
-            bronze: bucket(),
-            lake: bucket(),
-            staged: bucket(),
-            rows: FakeObjectRows::new(faults.clone(), calls.clone()),
-            own: FakeOwn::new(faults.clone(), calls.clone()),
-            index: FakeIndex::new(faults.clone(), calls.clone()),
-            keys: FakeKeys::new(faults.clone(), calls.clone()),
-            queue: FakeQueue::new(faults.clone(), calls.clone()),
+            bronze: FakeBucket::versioned("BronzeBucket", faults.clone(), calls.clone(), T0),
+            lake: bucket("LakeBucket"),
+            staged: bucket("StagedBucket"),
+            control: table("ControlTable"),
+            index: table("IndexTable"),
+            keys: table("KeysTable"),
+            queue: FakeQueue::new("LedgerQueue", faults.clone(), calls.clone()),
             limits: Limits { cap: 5000, busy: 1_000_000 },
             switches: Switches::default(),
             own_numbers: Vec::new(),
@@ -107,8 +103,7 @@ impl World {
         settings.pseudonyms = self.pseudonyms.clone().unwrap_or(settings.pseudonyms);
         let own_numbers = OwnList::of(&self.own_numbers, Some(&settings.pseudonyms));
         let settings = Settings { switches: self.switches.clone(), limits: self.limits, own_numbers, ..settings };
-        let wired = self.wired();
-        let response = handle(&wired, &settings, &FixedClock(now_ms), now_ms + 300_000, batch(bodies)).await;
+        let response = handle(&self.stores(), &settings, &FixedClock(now_ms), now_ms + 300_000, batch(bodies)).await;
         failures(&response)
     }
 
@@ -123,13 +118,13 @@ impl World {
     }
 
     pub(crate) fn check(&self) -> Planned {
-        check_plans(self.stores(), BUCKET)
+        let Self { bronze, lake, staged, control, index, queue, .. } = self;
+        check_plans(plans::Stores { bronze, lake, staged, rows: control, index, queue }, BUCKET)
     }
 
     /// Everything that is stored anywhere but in bronze and its quarantine, unpacked, as one text.
     pub(crate) fn everything_but_bronze(&self) -> String {
-        let mut all =
-            [self.rows.table.dump(), self.own.table.dump(), self.index.table.dump(), self.keys.table.dump()].concat();
+        let mut all = [self.control.dump(), self.index.dump(), self.keys.dump()].concat();
         for message in self.queue.messages() {
             all.push_str(&format!("{message:?}\n"));
         }
@@ -145,34 +140,30 @@ impl World {
         all
     }
 
-    fn stores(&self) -> Stores<'_> {
-        let Self { bronze, lake, staged, rows, index, queue, .. } = self;
-        Stores { bronze, lake, staged, rows, index, queue }
-    }
-
-    pub(crate) fn wired(&self) -> Wired<FakeBucket, FakeObjectRows, FakeOwn, FakeIndex, FakeKeys, FakeQueue> {
+    /// The families as a cold start has them: no list of own numbers was read yet.
+    pub(crate) fn stores(&self) -> Stores {
+        let ports = Ports {
+            control: self.control.port(),
+            index: self.index.port(),
+            keys: self.keys.port(),
+            bronze: self.bronze.port(),
+            lake: self.lake.port(),
+            staged: self.staged.port(),
+            queue: self.queue.port(),
+        };
         let random = self.random.clone();
-        Wired {
-            bronze: self.bronze.clone(),
-            lake: self.lake.clone(),
-            staged: self.staged.clone(),
-            rows: self.rows.clone(),
-            own: OwnLists::new(self.own.clone()),
-            index: self.index.clone(),
-            keys: self.keys.clone(),
-            queue: self.queue.clone(),
-            random: Box::new(move |buffer| {
-                if buffer.len() == 8 {
-                    // Jitter: no pause, so that no test waits.
-                    return buffer.fill(0);
-                }
-                for chunk in buffer.chunks_mut(8) {
-                    let next = random.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::SeqCst);
-                    let mixed = (next ^ next >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-                    chunk.copy_from_slice(&mixed.to_le_bytes()[..chunk.len()]);
-                }
-            }),
-        }
+        let fill = move |buffer: &mut [u8]| {
+            if buffer.len() == 8 {
+                // Jitter: no pause, so that no test waits.
+                return buffer.fill(0);
+            }
+            for chunk in buffer.chunks_mut(8) {
+                let next = random.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::SeqCst);
+                let mixed = (next ^ next >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+                chunk.copy_from_slice(&mixed.to_le_bytes()[..chunk.len()]);
+            }
+        };
+        Stores::new(ports, Box::new(fill))
     }
 }
 
