@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking and says aloud what it skips")]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::sync::Mutex;
+use std::sync::Arc;
 
 use aws_lambda_events::sqs::SqsEvent;
 use base64::Engine as _;
@@ -14,103 +14,49 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use ledgerline_event::document::Rejection;
 use ledgerline_lake::bronze::{self, BronzeLine};
-use ledgerline_lake::ports::{DeleteErrors, KeepUnreadable, Opened, PutRecords, ReadBody, ReadErrors};
+use ledgerline_lake::keys::{ERRORS, QUARANTINE};
 use ledgerline_lambda::disposition::Disposition;
 use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_redrive::ports::Ports;
-use ledgerline_redrive::{disposition, handle};
+use ledgerline_redrive::{Stores, disposition, handle};
+use ledgerline_store::error_object::ErrorObjects;
+use ledgerline_testkit::bucket::{FakeBucket, FakeBuckets};
+use ledgerline_testkit::calls::Calls;
+use ledgerline_testkit::faults::{Fault, Faults};
+use ledgerline_testkit::stream::FakeStream;
 use serde_json::json;
 
 const KEY: &str = "errors/processing-failed/year=2026/object one";
-const VERSION: &str = "v1";
 const NOW_MS: i64 = 1_772_460_400_000;
 
-#[derive(Default)]
-struct FakeErrors {
-    objects: Mutex<BTreeMap<String, Vec<u8>>>,
-    kept: Mutex<BTreeMap<String, Bytes>>,
-    denied: bool,
-    /// Whether the next deletion fails, and if so whether the object is gone all the same.
-    deletion_fault: Mutex<Option<bool>>,
+/// The bucket of errors and quarantine, and the stream, each with the faults of its own writes.
+struct World {
+    stores: Stores,
+    bucket: FakeBucket,
+    bucket_faults: Faults,
+    stream: FakeStream,
+    stream_faults: Faults,
 }
 
-struct FakeBody(VecDeque<Bytes>);
-
-impl ReadBody for FakeBody {
-    async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.0.pop_front())
+impl World {
+    fn new(object: Vec<u8>) -> Self {
+        let (bucket_faults, stream_faults, calls) = (Faults::none(), Faults::none(), Calls::default());
+        let bucket = FakeBucket::versioned("BronzeBucket", bucket_faults.clone(), calls.clone(), NOW_MS);
+        bucket.seed(KEY, object);
+        let stream = FakeStream::new("EventStream", stream_faults.clone(), calls);
+        let buckets = FakeBuckets(BTreeMap::from([("bronze", bucket.clone())]));
+        let stores = Stores { errors: ErrorObjects::new(Arc::new(buckets)), stream: stream.port() };
+        Self { stores, bucket, bucket_faults, stream, stream_faults }
     }
-}
 
-impl ReadErrors for FakeErrors {
-    type Body = FakeBody;
-
-    async fn open(&self, bucket: &str, key: &str) -> Result<Opened<FakeBody>, StoreError> {
-        assert_eq!(bucket, "bronze");
-        if self.denied {
-            return Err(StoreError::Denied(Failure::new(format!("read {key}"))));
-        }
-        let objects = self.objects.lock().unwrap();
-        let object = objects.get(key).ok_or_else(|| StoreError::NotFound(Failure::new(format!("read {key}"))))?;
-        // Small and odd pieces cut lines, gzip headers and base64 everywhere.
-        let body = FakeBody(object.chunks(7).map(Bytes::copy_from_slice).collect());
-        Ok(Opened { body, version_id: Some(VERSION.to_owned()) })
+    /// The keys of error objects that are not deleted.
+    fn errors(&self) -> Vec<String> {
+        self.bucket.keys(ERRORS)
     }
-}
 
-impl DeleteErrors for FakeErrors {
-    async fn delete(&self, bucket: &str, key: &str, version_id: Option<&str>) -> Result<(), StoreError> {
-        assert_eq!((bucket, version_id), ("bronze", Some(VERSION)), "without its version the object is only hidden");
-        let fault = self.deletion_fault.lock().unwrap().take();
-        if fault != Some(false) {
-            assert!(self.objects.lock().unwrap().remove(key).is_some(), "{key} was deleted before");
-        }
-        match fault {
-            Some(_) => Err(StoreError::Unknown(Failure::new("delete"))),
-            None => Ok(()),
-        }
+    /// What was kept, in the order of its keys.
+    fn kept(&self) -> Vec<Bytes> {
+        self.bucket.under(QUARANTINE).into_values().collect()
     }
-}
-
-impl KeepUnreadable for FakeErrors {
-    async fn keep(&self, bucket: &str, key: &str, lines: Bytes) -> Result<(), StoreError> {
-        assert!(bucket == "bronze" && key.starts_with("quarantine/redrive/") && key.ends_with(".jsonl"), "{key}");
-        self.kept.lock().unwrap().insert(key.to_owned(), lines);
-        Ok(())
-    }
-}
-
-/// Takes batches within Firehose's limits; the first calls fail as they are told to, before or after they took all.
-#[derive(Default)]
-struct FakeStream {
-    taken: Mutex<Vec<Vec<Bytes>>>,
-    faults: Mutex<VecDeque<bool>>,
-}
-
-impl PutRecords for FakeStream {
-    async fn put(&self, records: Vec<Bytes>) -> Result<(), StoreError> {
-        let bytes: usize = records.iter().map(Bytes::len).sum();
-        assert!((1..=500).contains(&records.len()) && bytes <= 4 << 20, "{} records, {bytes} bytes", records.len());
-        let fault = self.faults.lock().unwrap().pop_front();
-        if fault != Some(false) {
-            self.taken.lock().unwrap().push(records);
-        }
-        match fault {
-            Some(_) => Err(StoreError::Unknown(Failure::new("put records"))),
-            None => Ok(()),
-        }
-    }
-}
-
-impl FakeStream {
-    fn records(&self) -> Vec<Bytes> {
-        self.taken.lock().unwrap().concat()
-    }
-}
-
-fn ports(object: Vec<u8>) -> Ports<FakeErrors, FakeStream> {
-    let objects = Mutex::new(BTreeMap::from([(KEY.to_owned(), object)]));
-    Ports { errors: FakeErrors { objects, ..FakeErrors::default() }, stream: FakeStream::default() }
 }
 
 fn line(data: impl AsRef<[u8]>) -> String {
@@ -135,8 +81,8 @@ fn messages(bodies: &[String]) -> SqsEvent {
 }
 
 /// Handles a batch and returns the messages that come back.
-async fn run(ports: &Ports<FakeErrors, FakeStream>, event: SqsEvent) -> Vec<String> {
-    let answer = handle(ports, NOW_MS, event).await.unwrap();
+async fn run(world: &World, event: SqsEvent) -> Vec<String> {
+    let answer = handle(&world.stores, NOW_MS, event).await.unwrap();
     answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
 }
 
@@ -146,11 +92,11 @@ async fn plain_and_gzipped_objects_are_put_back_in_order() {
     let text = text.trim_end();
     let two_members = [gzip(&text.as_bytes()[..20]), gzip(&text.as_bytes()[20..])].concat();
     for object in [text.as_bytes().to_vec(), gzip(text.as_bytes()), two_members] {
-        let ports = ports(object);
-        assert!(run(&ports, notice_of("errors/processing-failed/year%3D2026/object+one")).await.is_empty());
-        assert_eq!(ports.stream.records(), [&b"{\"a\":1}\t"[..], b"two\nlines\t", b"\xFF\xFE\t"]);
-        assert!(ports.errors.kept.lock().unwrap().is_empty());
-        assert!(ports.errors.objects.lock().unwrap().is_empty(), "all of it is back: the object is deleted");
+        let world = World::new(object);
+        assert!(run(&world, notice_of("errors/processing-failed/year%3D2026/object+one")).await.is_empty());
+        assert_eq!(world.stream.records(), [&b"{\"a\":1}\t"[..], b"two\nlines\t", b"\xFF\xFE\t"]);
+        assert!(world.kept().is_empty());
+        assert!(world.errors().is_empty(), "all of it is back: the object is deleted");
     }
 }
 
@@ -165,13 +111,12 @@ async fn the_files_in_events_go_through_and_the_line_that_is_no_record_is_kept()
     for record in &mut event.records {
         record.body = record.body.take().map(|body| body.replace("ledgerline-bronze", "bronze"));
     }
-    let ports = ports(object.clone());
-    ports.errors.objects.lock().unwrap().insert(key, object);
-    assert!(run(&ports, event).await.is_empty());
-    assert_eq!(ports.stream.records().len(), 3);
-    let kept = ports.errors.kept.lock().unwrap();
-    let lines: Vec<&Bytes> = kept.values().collect();
-    let BronzeLine::Quarantine(line) = bronze::read(lines[0]) else { panic!("no quarantine line") };
+    let world = World::new(object.clone());
+    world.bucket.seed(&key, object);
+    assert!(run(&world, event).await.is_empty());
+    assert_eq!(world.stream.records().len(), 3);
+    let kept = world.kept();
+    let BronzeLine::Quarantine(line) = bronze::read(&kept[0]) else { panic!("no quarantine line") };
     assert_eq!(line.reason, Rejection::BadEnvelope);
     assert_eq!(&*line.bytes, b"{\"attemptsMade\":3,\"rawData\":\"not base64!\"}\n");
 }
@@ -180,30 +125,30 @@ async fn the_files_in_events_go_through_and_the_line_that_is_no_record_is_kept()
 async fn a_message_that_is_no_notification_comes_back() {
     let mut event = notice_of(KEY);
     event.records[0].body = Some("by hand".to_owned());
-    assert_eq!(run(&ports(Vec::new()), event).await.len(), 1);
+    assert_eq!(run(&World::new(Vec::new()), event).await.len(), 1);
 }
 
 #[tokio::test]
 async fn batches_keep_the_limits_of_the_service() {
     let many: String = (0..1_201).map(|n| line(format!("{{\"n\":{n}}}"))).collect();
-    let ports_of_many = ports(many.into_bytes());
-    run(&ports_of_many, notice_of(KEY)).await;
-    let sizes: Vec<usize> = ports_of_many.stream.taken.lock().unwrap().iter().map(Vec::len).collect();
+    let world_of_many = World::new(many.into_bytes());
+    run(&world_of_many, notice_of(KEY)).await;
+    let sizes: Vec<usize> = world_of_many.stream.batches().iter().map(Vec::len).collect();
     assert_eq!(sizes, [500, 500, 201]);
     let big: String = (0..9).map(|_| line("x".repeat(1_000 * 1024))).collect();
-    let ports_of_big = ports(gzip(big.as_bytes()));
-    run(&ports_of_big, notice_of(KEY)).await;
-    assert_eq!(ports_of_big.stream.records().len(), 9);
+    let world_of_big = World::new(gzip(big.as_bytes()));
+    run(&world_of_big, notice_of(KEY)).await;
+    assert_eq!(world_of_big.stream.records().len(), 9);
 }
 
 #[tokio::test]
 async fn a_record_that_the_stream_never_took_is_kept() {
     let too_big = line("x".repeat(1_000 * 1024 + 1));
     let endless = "y".repeat(5 << 20);
-    let ports = ports(format!("{too_big}{endless}").into_bytes());
-    assert!(run(&ports, notice_of(KEY)).await.is_empty());
-    assert!(ports.stream.records().is_empty());
-    let kept: Vec<u8> = ports.errors.kept.lock().unwrap().values().flat_map(|lines| lines.to_vec()).collect();
+    let world = World::new(format!("{too_big}{endless}").into_bytes());
+    assert!(run(&world, notice_of(KEY)).await.is_empty());
+    assert!(world.stream.records().is_empty());
+    let kept: Vec<u8> = world.kept().concat();
     let bytes: usize = kept
         .split_inclusive(|byte| *byte == b'\n')
         .map(|line| match bronze::read(line) {
@@ -238,9 +183,9 @@ fn after_ingest(events: &[&[u8]], garbage: &[&[u8]]) -> String {
 
 #[tokio::test]
 async fn lines_that_failed_after_ingest_go_back_as_their_sources_sent_them() {
-    let ports = ports(after_ingest(&[b"{\n\"conversationId\":\"c\"}"], &[b"garbage"]).into_bytes());
-    run(&ports, notice_of(KEY)).await;
-    assert_eq!(ports.stream.records(), [&b"{\n\"conversationId\":\"c\"}\ngarbage\t"[..]]);
+    let world = World::new(after_ingest(&[b"{\n\"conversationId\":\"c\"}"], &[b"garbage"]).into_bytes());
+    run(&world, notice_of(KEY)).await;
+    assert_eq!(world.stream.records(), [&b"{\n\"conversationId\":\"c\"}\ngarbage\t"[..]]);
 }
 
 #[tokio::test]
@@ -254,11 +199,11 @@ async fn a_record_of_exactly_the_largest_size_goes_back_whole() {
         // Two documents of one record that cannot be one again with a line feed between them.
         after_ingest(&[&halves[0], &halves[1]], &[]),
     ];
-    let ports = ports(object.concat().into_bytes());
-    run(&ports, notice_of(KEY)).await;
-    assert!(ports.errors.kept.lock().unwrap().is_empty(), "a record that the stream took before is refused");
+    let world = World::new(object.concat().into_bytes());
+    run(&world, notice_of(KEY)).await;
+    assert!(world.kept().is_empty(), "a record that the stream took before is refused");
     let apart = [[&halves[0][..], b"\n\t"].concat(), [&halves[1][..], b"\t"].concat()];
-    assert!(ports.stream.records() == [whole.clone(), whole, apart[0].clone(), apart[1].clone()]);
+    assert!(world.stream.records() == [whole.clone(), whole, apart[0].clone(), apart[1].clone()]);
 }
 
 #[tokio::test]
@@ -269,13 +214,13 @@ async fn a_record_that_never_gets_through_is_kept_whole_in_the_end_and_its_neigh
     // The stream gives the record back each time, in a new object beside one that fails for the first time.
     let kept = loop {
         let object = [line(&record), line("{\"a\":1}")].concat();
-        let ports = ports(object.into_bytes());
-        assert!(run(&ports, notice_of(KEY)).await.is_empty());
-        let back = ports.stream.records();
+        let world = World::new(object.into_bytes());
+        assert!(run(&world, notice_of(KEY)).await.is_empty());
+        let back = world.stream.records();
         assert_eq!(back.last().unwrap(), &b"{\"a\":1}\t"[..]);
         if back.len() == 1 {
-            assert!(ports.errors.objects.lock().unwrap().is_empty());
-            break ports.errors.kept.lock().unwrap().values().next().unwrap().clone();
+            assert!(world.errors().is_empty());
+            break world.kept()[0].clone();
         }
         record = back[0].to_vec();
         rounds += 1;
@@ -289,9 +234,9 @@ async fn a_record_that_never_gets_through_is_kept_whole_in_the_end_and_its_neigh
 #[tokio::test]
 async fn what_is_kept_at_last_holds_no_sensitive_authentication_data() {
     let record = format!("{{\"conversationId\":\"c\",\"cvv\":\"737\"}}{}", "\t".repeat(1_000));
-    let ports = ports(line(record).into_bytes());
-    run(&ports, notice_of(KEY)).await;
-    let kept = ports.errors.kept.lock().unwrap().values().next().unwrap().clone();
+    let world = World::new(line(record).into_bytes());
+    run(&world, notice_of(KEY)).await;
+    let kept = world.kept()[0].clone();
     let BronzeLine::Quarantine(line) = bronze::read(&kept) else { panic!("no quarantine line") };
     let text = String::from_utf8_lossy(&line.bytes);
     assert!(text.contains("conversationId") && !text.contains("737"), "{text}");
@@ -300,40 +245,40 @@ async fn what_is_kept_at_last_holds_no_sensitive_authentication_data() {
 #[tokio::test]
 async fn an_object_is_deleted_only_after_everything_in_it_is_safe() {
     // A put fails: the object stays.
-    let with_fault = ports(line("{\"a\":1}").into_bytes());
-    with_fault.stream.faults.lock().unwrap().push_back(true);
+    let with_fault = World::new(line("{\"a\":1}").into_bytes());
+    with_fault.stream_faults.plan(0, Fault::PersistedButErrored);
     assert_eq!(run(&with_fault, notice_of(KEY)).await, ["m0"]);
-    assert_eq!(with_fault.errors.objects.lock().unwrap().len(), 1);
+    assert_eq!(with_fault.errors().len(), 1);
     // The deletion fails, or its answer is lost: the message comes back, and once more the records.
     for gone_all_the_same in [false, true] {
-        let ports = ports(line("{\"a\":1}").into_bytes());
-        *ports.errors.deletion_fault.lock().unwrap() = Some(gone_all_the_same);
-        assert_eq!(run(&ports, notice_of(KEY)).await, ["m0"]);
-        assert!(run(&ports, notice_of(KEY)).await.is_empty());
-        assert!(ports.errors.objects.lock().unwrap().is_empty());
-        assert_eq!(ports.stream.records().len(), if gone_all_the_same { 1 } else { 2 });
+        let world = World::new(line("{\"a\":1}").into_bytes());
+        world.bucket_faults.plan(0, if gone_all_the_same { Fault::PersistedButErrored } else { Fault::Lost });
+        assert_eq!(run(&world, notice_of(KEY)).await, ["m0"]);
+        assert!(run(&world, notice_of(KEY)).await.is_empty());
+        assert!(world.errors().is_empty());
+        assert_eq!(world.stream.records().len(), if gone_all_the_same { 1 } else { 2 });
     }
 }
 
 #[tokio::test]
 async fn a_record_of_a_message_that_names_no_object_holds_back_none_of_the_others() {
-    let ports = ports(line("{\"a\":1}").into_bytes());
+    let world = World::new(line("{\"a\":1}").into_bytes());
     let of = |key: &str| json!({"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "bronze"}, "object": {"key": key}}});
     let body = json!({"Records": [of("errors/%zz"), of("errors/gone"), of(KEY)]}).to_string();
-    assert_eq!(run(&ports, messages(&[body])).await, ["m0"], "somebody is told of it by the dead-letter queue");
-    assert_eq!(ports.stream.records().len(), 1);
-    assert!(ports.errors.objects.lock().unwrap().is_empty());
+    assert_eq!(run(&world, messages(&[body])).await, ["m0"], "somebody is told of it by the dead-letter queue");
+    assert_eq!(world.stream.records().len(), 1);
+    assert!(world.errors().is_empty());
 }
 
 #[tokio::test]
 async fn after_a_failed_put_the_message_comes_back_and_every_record_is_put() {
     let text: String = (0..700).map(|n| line(format!("{{\"n\":{n}}}"))).collect();
     for persisted in [false, true] {
-        let ports = ports(text.clone().into_bytes());
-        ports.stream.faults.lock().unwrap().push_back(persisted);
-        assert_eq!(run(&ports, notice_of(KEY)).await, ["m0"]);
-        assert!(run(&ports, notice_of(KEY)).await.is_empty());
-        let mut records = ports.stream.records();
+        let world = World::new(text.clone().into_bytes());
+        world.stream_faults.plan(0, if persisted { Fault::PersistedButErrored } else { Fault::Lost });
+        assert_eq!(run(&world, notice_of(KEY)).await, ["m0"]);
+        assert!(run(&world, notice_of(KEY)).await.is_empty());
+        let mut records = world.stream.records();
         // Some twice after a lost answer: the claim counts them as duplicates.
         assert_eq!(records.len(), if persisted { 1_200 } else { 700 });
         records.sort();
@@ -346,7 +291,7 @@ async fn after_a_failed_put_the_message_comes_back_and_every_record_is_put() {
 async fn a_damaged_object_comes_back_and_one_that_is_gone_does_not() {
     let mut damaged = gzip(line("{\"a\":1}").as_bytes());
     damaged.truncate(damaged.len() - 6);
-    let with_damage = ports(damaged);
+    let with_damage = World::new(damaged);
     assert_eq!(run(&with_damage, notice_of(KEY)).await, ["m0"]);
     assert!(run(&with_damage, notice_of("errors/gone")).await.is_empty());
     // Not under the error prefix: another function's.
@@ -355,21 +300,21 @@ async fn a_damaged_object_comes_back_and_one_that_is_gone_does_not() {
 
 #[tokio::test]
 async fn one_bad_object_does_not_hold_back_the_others() {
-    let ports = ports(line("{\"a\":1}").into_bytes());
-    ports.errors.objects.lock().unwrap().insert("errors/damaged".to_owned(), vec![0x1F, 0x8B, 1]);
+    let world = World::new(line("{\"a\":1}").into_bytes());
+    world.bucket.seed("errors/damaged", vec![0x1F, 0x8B, 1]);
     let body = |key: &str| {
         json!({"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "bronze"}, "object": {"key": key}}}]}).to_string()
     };
-    let back = run(&ports, messages(&[body("errors/damaged"), body(KEY)])).await;
+    let back = run(&world, messages(&[body("errors/damaged"), body(KEY)])).await;
     assert_eq!(back, ["m0"]);
-    assert_eq!(ports.stream.records(), [&b"{\"a\":1}\t"[..]]);
+    assert_eq!(world.stream.records(), [&b"{\"a\":1}\t"[..]]);
 }
 
 #[tokio::test]
 async fn a_missing_permission_fails_the_invocation() {
-    let mut ports = ports(Vec::new());
-    ports.errors.denied = true;
-    let error = handle(&ports, NOW_MS, notice_of(KEY)).await.unwrap_err();
+    let world = World::new(Vec::new());
+    world.bucket.set_denied(Some(ERRORS));
+    let error = handle(&world.stores, NOW_MS, notice_of(KEY)).await.unwrap_err();
     assert_eq!(error.kind(), "denied");
 }
 

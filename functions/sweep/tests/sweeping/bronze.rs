@@ -1,15 +1,15 @@
 //! Forgotten bronze objects are notified, missing chunks pointed at, each at most every half hour.
 
-use ledgerline_custody::acts::{Act, ActKind, ActStores, record_acts, record_of_log};
+use ledgerline_custody::acts::{Act, ActKind, record_acts, record_of_log};
 use ledgerline_custody::reconciliation::BACKLOG_MAX;
 use ledgerline_lake::ObjectId;
-use ledgerline_lake::object_row::ObjectRows as _;
 use ledgerline_lake::plan::{Counts, Header};
-use ledgerline_lake::ports::SendPointers as _;
 use ledgerline_lambda::notification::created;
 use ledgerline_ledger::chunk::ChunkId;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::MarkPoison as _;
+use ledgerline_store::delivery;
+use ledgerline_store::table::Key;
+use ledgerline_testkit::table::value;
 
 use crate::logs::day;
 use crate::world::*;
@@ -18,29 +18,29 @@ const NOW: &str = "2026-03-02T14:00:00.000Z";
 
 /// An object of an hour ago that nobody took up.
 async fn forgotten(world: World) -> World {
-    world.ports.bronze.seed(&day("interaction", "a b+ü"), Vec::new(), START_MS - HOUR_MS);
+    world.bronze.seed_at(&day("interaction", "a b+ü"), Vec::new(), START_MS - HOUR_MS);
     world
 }
 
 /// An object whose plan was carried out but for one pointer.
 async fn half_sent(world: World) -> World {
     let key = day("interaction", "a");
-    world.ports.bronze.seed(&key, Vec::new(), START_MS - HOUR_MS);
+    world.bronze.seed_at(&key, Vec::new(), START_MS - HOUR_MS);
     let object = ObjectId::of(BRONZE, &key);
-    world.ports.rows.open(object, &key, NOW).await.unwrap();
+    world.stores.ledger.rows.open(object, &key, NOW).await.unwrap();
     let events: Vec<Event<'_>> = (0..300).map(|second| ("c-1", "user.start", second)).collect();
     let pointers = world.plan(&key, &events);
     assert_eq!(pointers.len(), 2);
-    world.ports.pointers.send(&pointers[1..]).await.unwrap();
-    let plan = world.ports.plans.get(&pointers[0].plan).unwrap();
-    world.ports.rows.planned(&Header::read(&plan).unwrap().0, NOW).await.unwrap();
+    world.stores.pointers.send(&pointers[1..]).await.unwrap();
+    let plan = world.staged.get(&pointers[0].plan).unwrap();
+    world.stores.ledger.rows.planned(&Header::read(&plan).unwrap().0, NOW).await.unwrap();
     world.append_all(true).await;
     world.pass(HOUR_MS);
     world
 }
 
 fn notified(world: &World) -> Vec<String> {
-    let bodies = world.ports.notices.bodies();
+    let bodies = world.notices.bodies();
     bodies.iter().flat_map(|body| created(body).unwrap()).map(|one| one.unwrap().key).collect()
 }
 
@@ -49,7 +49,7 @@ async fn an_object_without_a_row_is_notified_as_s3_would() {
     let world = forgotten(World::new()).await;
     let summary = world.run().await;
     assert_eq!((summary.objects, summary.notified, summary.failures), (1, 1, 0));
-    let bodies = world.ports.notices.bodies();
+    let bodies = world.notices.bodies();
     assert!(bodies[0].contains("event_type%3Dinteraction") && bodies[0].contains("a+b%2B%C3%BC.gz"), "{bodies:?}");
     let created = created(&bodies[0]).unwrap().remove(0).unwrap();
     assert_eq!((created.bucket.as_str(), created.key), (BRONZE, day("interaction", "a b+ü")));
@@ -72,7 +72,7 @@ async fn a_turn_comes_at_most_every_half_hour_and_less_often_each_time() {
 async fn what_transform_took_up_meanwhile_is_left_alone() {
     let world = forgotten(World::new()).await;
     let key = day("interaction", "a b+ü");
-    let opened = world.ports.rows.open(ObjectId::of(BRONZE, &key), &key, NOW).await.unwrap();
+    let opened = world.stores.ledger.rows.open(ObjectId::of(BRONZE, &key), &key, NOW).await.unwrap();
     assert!(!opened.again);
     assert_eq!(world.run().await.notified, 0);
     let header = Header {
@@ -83,7 +83,7 @@ async fn what_transform_took_up_meanwhile_is_left_alone() {
         counts: Counts::default(),
         chunks: Vec::new(),
     };
-    world.ports.rows.planned(&header, NOW).await.unwrap();
+    world.stores.ledger.rows.planned(&header, NOW).await.unwrap();
     world.pass(DAY_MS);
     assert_eq!(world.run().await.notified, 0);
     assert_eq!(world.run().await.objects, 0, "through, and never looked at again");
@@ -95,7 +95,7 @@ async fn transform_takes_up_an_object_that_had_a_turn() {
     let world = forgotten(World::new()).await;
     world.run().await;
     let key = day("interaction", "a b+ü");
-    let opened = world.ports.rows.open(ObjectId::of(BRONZE, &key), &key, NOW).await.unwrap();
+    let opened = world.stores.ledger.rows.open(ObjectId::of(BRONZE, &key), &key, NOW).await.unwrap();
     assert_eq!((opened.planned, opened.started_at.as_str()), (false, NOW));
 }
 
@@ -113,14 +113,14 @@ async fn every_write_of_a_notification_may_fail() {
 #[tokio::test]
 async fn only_the_missing_chunks_are_pointed_at_again() {
     let world = half_sent(World::new()).await;
-    let before = world.ports.pointers.messages().len();
+    let before = world.pointers.messages().len();
     let summary = world.run().await;
     assert_eq!((summary.resent, summary.notified, summary.failures), (1, 0, 0));
-    let sent = world.ports.pointers.messages();
+    let sent = world.pointers.messages();
     assert_eq!(sent.len(), before + 1);
     assert!(sent[before].deduplication_id.ends_with("-0"));
     world.settle().await;
-    let found = world.check().await.unwrap();
+    let found = world.check().unwrap();
     assert_eq!((found.entries, found.open_chunks), (300, 0));
 }
 
@@ -130,7 +130,7 @@ async fn every_write_of_a_resending_may_fail() {
         world.pass(HOUR_MS);
         world.run().await;
         world.settle().await;
-        let found = world.check().await.unwrap_or_else(|problems| panic!("{case}: {problems:?}"));
+        let found = world.check().unwrap_or_else(|problems| panic!("{case}: {problems:?}"));
         assert_eq!((found.entries, found.open_chunks), (300, 0), "{case}");
     })
     .await;
@@ -147,9 +147,9 @@ async fn two_sweeps_at_once_send_one_notification() {
 #[tokio::test]
 async fn nothing_is_added_to_a_long_queue() {
     let world = forgotten(World::new()).await;
-    world.ports.notices.set_backlog(BACKLOG_MAX);
+    world.notices.set_backlog(BACKLOG_MAX);
     assert_eq!(world.run().await.notified, 0);
-    world.ports.notices.set_backlog(BACKLOG_MAX - 1);
+    world.notices.set_backlog(BACKLOG_MAX - 1);
     world.pass(30 * MINUTE_MS);
     assert_eq!(world.run().await.notified, 1);
 }
@@ -169,10 +169,10 @@ async fn what_is_never_through_is_given_up_after_four_days_and_told() {
 #[tokio::test]
 async fn late_and_young_objects_and_those_of_other_days_are_told_apart() {
     let world = World::new();
-    world.ports.bronze.seed(&day("late", "a"), Vec::new(), START_MS - 3 * DAY_MS);
-    world.ports.bronze.seed(&day("entity", "b"), Vec::new(), START_MS - 29 * MINUTE_MS);
+    world.bronze.seed_at(&day("late", "a"), Vec::new(), START_MS - 3 * DAY_MS);
+    world.bronze.seed_at(&day("entity", "b"), Vec::new(), START_MS - 29 * MINUTE_MS);
     let old = "bronze/event_type=interaction/year=2026/month=02/day=20/hour=13/c.gz";
-    world.ports.bronze.seed(old, Vec::new(), START_MS - DAY_MS);
+    world.bronze.seed_at(old, Vec::new(), START_MS - DAY_MS);
     assert_eq!(world.run().await.notified, 1);
     world.pass(30 * MINUTE_MS);
     world.run().await;
@@ -187,7 +187,7 @@ async fn an_object_of_late_events_is_found_as_late_as_ingest_is_told() {
     for (late_after_hours, notified) in [(48, 0), (200, 1)] {
         let mut world = World::new();
         world.settings.late_after_ms = late_after_hours * HOUR_MS;
-        world.ports.bronze.seed(key, Vec::new(), START_MS - 3 * DAY_MS);
+        world.bronze.seed_at(key, Vec::new(), START_MS - 3 * DAY_MS);
         assert_eq!(world.run().await.notified, notified, "{late_after_hours}");
     }
 }
@@ -200,7 +200,7 @@ async fn a_long_list_of_open_objects_keeps_nobody_from_being_sealed() {
     world.events("bronze/call", &[("c-1", "customer.end", 0)]).await;
     world.append_all(true).await;
     for at in 0..OBJECTS {
-        world.ports.bronze.seed(&day("interaction", &format!("{at:03}")), Vec::new(), START_MS - HOUR_MS);
+        world.bronze.seed_at(&day("interaction", &format!("{at:03}")), Vec::new(), START_MS - HOUR_MS);
     }
     world.run().await;
     assert_eq!(notified(&world).len(), OBJECTS);
@@ -238,10 +238,8 @@ async fn act_recorded(world: &World, fault: Option<(usize, ledgerline_testkit::f
     if let Some((nth, fault)) = fault {
         world.faults.plan(world.faults.writes() + nth, fault);
     }
-    let ports = &world.ports;
-    let stores = ActStores { plans: &ports.plans, queue: &ports.pointers, rows: &ports.rows, random: &*ports.random };
     let (purpose, act) = hold();
-    let recorded = record_acts(&stores, purpose, &[act], NOW).await;
+    let recorded = record_acts(&world.act_stores(), purpose, &[act], NOW).await;
     assert_eq!(recorded.is_err(), fault.is_some());
 }
 
@@ -249,7 +247,7 @@ async fn act_recorded(world: &World, fault: Option<(usize, ledgerline_testkit::f
 async fn an_act_whose_pointer_died_is_pointed_at_again() {
     let world = World::new();
     act_recorded(&world, None).await;
-    world.ports.pointers.lose_all();
+    world.pointers.lose_all();
     assert_eq!(world.run().await.resent, 0, "its pointer may still be under way");
     world.pass(HOUR_MS);
     let summary = world.run().await;
@@ -266,15 +264,15 @@ async fn an_act_whose_pointer_died_is_pointed_at_again() {
 async fn an_acts_row_that_cannot_be_read_keeps_no_other_from_being_brought_back() {
     let world = World::new();
     act_recorded(&world, None).await;
-    world.ports.pointers.lose_all();
-    let mut rows = world.ports.rows.table.items();
-    let hour = "ACTS#2026-03-02T14".to_owned();
-    assert!(rows.keys().any(|(pk, _)| *pk == hour), "the act was noted");
+    world.pointers.lose_all();
+    let id = ObjectId::of_act(hold().0).to_hex();
+    let hour = world.control.look(|rows| rows.keys().find(|key| key.sk == id).expect("the act was noted").pk.clone());
+    assert!(hour.ends_with("2026-03-02T14"), "{hour}");
     // On either side of the sound row.
     for id in ["0", "f"] {
-        rows.insert((hour.clone(), id.repeat(32)), [("at".to_owned(), serde_json::json!(7))].into());
+        let key = Key::new(&hour, id.repeat(32));
+        world.control.change(&key, |row| drop(row.insert("at".to_owned(), value(7_u64))));
     }
-    world.ports.rows.table.restore(rows);
     world.pass(HOUR_MS);
     let summary = world.run().await;
     assert_eq!((summary.unreadable, summary.resent, summary.failures), (2, 1, 0));
@@ -299,7 +297,7 @@ async fn an_act_whose_recorder_died_is_carried_out_from_its_plan_on() {
             world.settle().await;
         }
         assert_eq!(world.entries_of("HOLD_PLACED").await.len(), entries, "{nth}");
-        world.check().await.unwrap();
+        world.check().unwrap();
     }
 }
 
@@ -308,7 +306,7 @@ async fn what_was_kept_as_poison_is_not_sent_again() {
     let world = half_sent(World::new()).await;
     let object = ObjectId::of(BRONZE, &day("interaction", "a"));
     let chunk = ChunkId { object: object.to_string(), ordinal: 0 };
-    world.ports.control.mark_poison(&chunk, 256).await.unwrap();
+    world.stores.ledger.rows.mark_poison(&chunk, 256).await.unwrap();
     for _ in 0..6 {
         let summary = world.run().await;
         assert_eq!((summary.resent, summary.given_up, summary.failures), (0, 0, 0));
@@ -317,10 +315,10 @@ async fn what_was_kept_as_poison_is_not_sent_again() {
         world.pass(DAY_MS);
     }
     // Repaired by hand, it counts like any other.
-    let pointers = ledgerline_lake::delivery::find(&world.ports.plans, object).await.unwrap().unwrap();
-    world.ports.pointers.send(&pointers.header.pointers(pointers.header_bytes)[..1]).await.unwrap();
+    let pointers = delivery::find(&world.stores.plans, object).await.unwrap().unwrap();
+    world.stores.pointers.send(&pointers.header.pointers(pointers.header_bytes)[..1]).await.unwrap();
     world.settle().await;
-    assert_eq!(world.check().await.unwrap().open_chunks, 0);
-    let control = &world.ports.control;
+    assert_eq!(world.check().unwrap().open_chunks, 0);
+    let control = &world.control;
     assert_eq!((control.counted(&object.to_string()).0, control.poisoned(&object.to_string())), (300, 0));
 }

@@ -3,6 +3,7 @@
 use ledgerline_custody::publication::Memory;
 use ledgerline_lambda::clock::FixedClock;
 use ledgerline_ledger::log::LogId;
+use ledgerline_store::head;
 use ledgerline_sweep::handle;
 
 use crate::world::*;
@@ -18,7 +19,7 @@ async fn what_a_crash_after_the_commit_left_open_is_indexed_published_and_signed
     assert_eq!((summary.logs, summary.published, summary.signed, summary.failures), (1, 1, 1, 0));
     let head = world.head(&log).await;
     assert_eq!((head.size(), head.indexed(), head.published(), head.signed()), (2, 2, 2, 2));
-    let found = world.check().await.unwrap();
+    let found = world.check().unwrap();
     assert_eq!((found.entries, found.published, found.signed), (2, 2, 2));
 }
 
@@ -32,7 +33,7 @@ async fn every_write_of_finishing_a_log_may_fail() {
     matrix(8, prepare, |world, case| async move {
         world.pass(11_000);
         world.settle().await;
-        let found = world.check().await.unwrap_or_else(|problems| panic!("{case}: {problems:?}"));
+        let found = world.check().unwrap_or_else(|problems| panic!("{case}: {problems:?}"));
         assert_eq!((found.entries, found.signed), (1, 1), "{case}");
     })
     .await;
@@ -45,13 +46,13 @@ async fn a_log_that_is_broken_stops_neither_bronze_nor_the_other_logs() {
     world.append_all(true).await;
     world.settle().await;
     let (key, _) = world.segments()[&0].clone();
-    world.ports.states.lose(None);
-    world.ports.ledger.tamper(&key, 20);
-    world.ports.bronze.seed(&day("interaction", "x"), Vec::new(), world.now_ms() - HOUR_MS);
+    world.staged.lose(None);
+    world.ledger.tamper(&key, 20);
+    world.bronze.seed_at(&day("interaction", "x"), Vec::new(), world.now_ms() - HOUR_MS);
     world.pass(HOUR_MS);
     let summary = world.run().await;
     assert_eq!((summary.failures, summary.notified), (1, 1));
-    assert!(world.ports.states.get(&ledgerline_sweep::follow::state_key(&LogId::parse(LOG).unwrap())).is_some());
+    assert!(world.staged.get(&ledgerline_sweep::follow::state_key(&LogId::parse(LOG).unwrap())).is_some());
 }
 
 #[tokio::test]
@@ -72,9 +73,10 @@ async fn an_idle_run_writes_nothing_and_reads_little() {
 #[tokio::test]
 async fn the_logs_that_a_run_does_not_reach_are_counted() {
     let world = World::new();
-    let mut rows = world.ports.control.table.items();
-    rows.extend((0..40).map(|org| (("LOGS".to_owned(), format!("org{org:02}/interaction/1/0")), [].into())));
-    world.ports.control.table.restore(rows);
+    for org in 0..40 {
+        let log = LogId::first_of(&format!("org{org:02}"), "interaction").unwrap();
+        world.control.change(&head::listed_key(&log), |_| ());
+    }
     let whole = world.run().await;
     assert_eq!((whole.logs, whole.passed_over), (40, 0));
     world.pass(MINUTE_MS);
@@ -104,7 +106,7 @@ async fn the_schedules_message_is_one() {
     assert_eq!(message["detail-type"], "Scheduled Event");
     let world = World::new();
     let clock = FixedClock(START_MS);
-    let summary = handle(&world.ports, &world.settings, &Memory::default(), &clock, START_MS + HOUR_MS).await;
+    let summary = handle(&world.stores, &world.settings, &Memory::default(), &clock, START_MS + HOUR_MS).await;
     let answer = serde_json::to_value(summary).unwrap();
     assert_eq!((answer["logs"].as_u64(), answer["passedOver"].as_u64()), (Some(0), Some(0)));
 }

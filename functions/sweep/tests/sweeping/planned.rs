@@ -1,11 +1,11 @@
 //! How far bronze is planned is noted every minute, and never too much of it.
 
-use ledgerline_custody::planned::{ROW, ReadPlanned as _, THROUGH};
 use ledgerline_custody::reconciliation::WINDOW_MS;
 use ledgerline_lake::ObjectId;
-use ledgerline_lake::object_row::ObjectRows as _;
 use ledgerline_lake::plan::{Counts, Header};
+use ledgerline_store::planned;
 use ledgerline_sweep::planned::STATE_KEY;
+use ledgerline_testkit::table::value;
 
 use crate::logs::day;
 use crate::world::*;
@@ -14,7 +14,7 @@ const NOW: &str = "2026-03-02T14:00:00.000Z";
 
 /// A world with an object of seven minutes ago that nobody planned yet.
 async fn unplanned(world: World) -> World {
-    world.ports.bronze.seed(&day("interaction", "a"), Vec::new(), START_MS - 7 * MINUTE_MS);
+    world.bronze.seed_at(&day("interaction", "a"), Vec::new(), START_MS - 7 * MINUTE_MS);
     world
 }
 
@@ -27,11 +27,11 @@ async fn plan(world: &World, key: &str) {
         counts: Counts::default(),
         chunks: Vec::new(),
     };
-    world.ports.rows.planned(&header, NOW).await.unwrap();
+    world.stores.ledger.rows.planned(&header, NOW).await.unwrap();
 }
 
 async fn through_ms(world: &World) -> Option<i64> {
-    world.ports.control.planned_through().await.unwrap()
+    world.stores.planned.through().await.unwrap()
 }
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn the_row_says_now_until_an_object_is_not_planned_and_again_once_it_is() 
     assert_eq!((world.run().await.unplanned, through_ms(&world).await), (0, Some(START_MS)));
     let keys = [("entity", 2), ("late", 5), ("unsorted", 9)].map(|(family, minutes)| (day(family, "a"), minutes));
     for (key, minutes) in &keys {
-        world.ports.bronze.seed(key, Vec::new(), START_MS + minutes * MINUTE_MS);
+        world.bronze.seed_at(key, Vec::new(), START_MS + minutes * MINUTE_MS);
     }
     world.pass(10 * MINUTE_MS);
     for (left, (key, minutes)) in [3, 2, 1].into_iter().zip(&keys) {
@@ -58,7 +58,7 @@ async fn the_row_says_now_until_an_object_is_not_planned_and_again_once_it_is() 
 async fn an_object_that_is_only_taken_up_holds_the_row_back() {
     let world = unplanned(World::new()).await;
     let key = day("interaction", "a");
-    world.ports.rows.open(ObjectId::of(BRONZE, &key), &key, NOW).await.unwrap();
+    world.stores.ledger.rows.open(ObjectId::of(BRONZE, &key), &key, NOW).await.unwrap();
     world.run().await;
     assert_eq!(through_ms(&world).await, Some(START_MS - 7 * MINUTE_MS));
 }
@@ -72,14 +72,15 @@ async fn a_quiet_minute_costs_four_lists_one_row_and_one_state() {
     let writes = world.faults.writes();
     world.run().await;
     assert_eq!(world.calls.by_name()["s3:ListObjectsV2"], 4);
-    assert_eq!(world.faults.log()[writes..], ["dynamodb:UpdateItem BRONZE", "s3:PutObject sweep"]);
+    assert_eq!(world.faults.log()[writes..], ["dynamodb:UpdateItem", "s3:PutObject sweep"]);
+    assert_eq!(through_ms(&world).await, Some(world.now_ms()), "the row is what was updated");
 }
 
 #[tokio::test]
 async fn a_first_run_looks_back_as_far_as_the_window() {
     let world = World::new();
-    world.ports.bronze.seed(&day("late", "old"), Vec::new(), START_MS - WINDOW_MS - HOUR_MS);
-    world.ports.bronze.seed(&day("late", "older"), Vec::new(), START_MS - WINDOW_MS + HOUR_MS);
+    world.bronze.seed_at(&day("late", "old"), Vec::new(), START_MS - WINDOW_MS - HOUR_MS);
+    world.bronze.seed_at(&day("late", "older"), Vec::new(), START_MS - WINDOW_MS + HOUR_MS);
     assert_eq!(world.run().await.unplanned, 1);
     assert_eq!(through_ms(&world).await, Some(START_MS - WINDOW_MS + HOUR_MS));
 }
@@ -91,10 +92,10 @@ async fn a_state_that_is_lost_or_damaged_is_built_again_from_the_row() {
     world.run().await;
     let held = through_ms(&world).await;
     world.pass(10 * DAY_MS);
-    world.ports.states.lose(Some(STATE_KEY));
+    world.staged.lose(Some(STATE_KEY));
     assert_eq!((world.run().await.unplanned, through_ms(&world).await), (1, held));
     world.pass(MINUTE_MS);
-    world.ports.states.damage(STATE_KEY);
+    world.staged.damage(STATE_KEY);
     assert_eq!((world.run().await.unplanned, through_ms(&world).await), (1, held));
     plan(&world, &day("interaction", "a")).await;
     world.pass(MINUTE_MS);
@@ -108,7 +109,7 @@ async fn the_row_goes_back_to_an_object_that_turns_up_behind_it() {
     let world = World::new();
     world.run().await;
     world.pass(MINUTE_MS);
-    world.ports.bronze.seed(&day("interaction", "late"), Vec::new(), START_MS - 2 * MINUTE_MS);
+    world.bronze.seed_at(&day("interaction", "late"), Vec::new(), START_MS - 2 * MINUTE_MS);
     world.run().await;
     assert_eq!(through_ms(&world).await, Some(START_MS - 2 * MINUTE_MS));
 }
@@ -116,9 +117,9 @@ async fn the_row_goes_back_to_an_object_that_turns_up_behind_it() {
 #[tokio::test]
 async fn an_object_that_was_removed_holds_the_row_back_for_a_day_at_most() {
     let world = unplanned(World::new()).await;
-    world.ports.bronze.seed(&day("interaction", "b"), Vec::new(), START_MS - 6 * MINUTE_MS);
+    world.bronze.seed_at(&day("interaction", "b"), Vec::new(), START_MS - 6 * MINUTE_MS);
     world.run().await;
-    world.ports.bronze.remove(&day("interaction", "a"));
+    world.bronze.erase(&day("interaction", "a"));
     world.pass(DAY_MS - 8 * MINUTE_MS);
     assert_eq!(world.run().await.unplanned, 2, "younger than a day, it is not looked for");
     world.pass(3 * MINUTE_MS);
@@ -158,7 +159,7 @@ async fn a_listing_that_takes_several_runs_moves_the_row_once_it_is_over() {
     world.run().await;
     for at in 0..2_500 {
         let key = day("interaction", &format!("{at:04}"));
-        world.ports.bronze.seed(&key, Vec::new(), START_MS + 1);
+        world.bronze.seed_at(&key, Vec::new(), START_MS + 1);
         plan(&world, &key).await;
     }
     world.pass(MINUTE_MS);
@@ -179,10 +180,8 @@ async fn a_listing_that_takes_several_runs_moves_the_row_once_it_is_over() {
 #[tokio::test]
 async fn a_row_that_nobody_can_read_stops_this_part_alone() {
     let world = unplanned(World::new()).await;
-    world.ports.bronze.seed(&day("interaction", "old"), Vec::new(), START_MS - HOUR_MS);
-    let mut rows = world.ports.control.table.items();
-    rows.insert((ROW.0.to_owned(), ROW.1.to_owned()), [(THROUGH.to_owned(), serde_json::json!("soon"))].into());
-    world.ports.control.table.restore(rows);
+    world.bronze.seed_at(&day("interaction", "old"), Vec::new(), START_MS - HOUR_MS);
+    world.control.change(&planned::key(), |row| drop(row.insert("through".to_owned(), value("soon"))));
     let run = world.run().await;
     assert_eq!((run.failures, run.notified), (1, 1));
 }

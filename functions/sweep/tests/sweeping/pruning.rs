@@ -1,6 +1,6 @@
 //! Expired segments go only after a signed entry says so, and nothing else ever goes.
 
-use ledgerline_custody::access::ReadPostings as _;
+use ledgerline_ledger::lock::Lock;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::tree::Hash;
 
@@ -50,20 +50,20 @@ async fn an_expired_segment_is_announced_then_covered_then_deleted() {
     let to = number(&pruned[0], "prunedTo").unwrap();
     assert!(to >= 5, "the first call's segment and its seals'");
     assert!(world.segments().keys().all(|first| *first >= to));
-    assert!(world.ports.evidence.deleted().len() >= 2);
-    assert!(world.ports.entries.postings("acme/c-1").await.unwrap().is_empty(), "no posting leads to what is gone");
-    assert!(!world.ports.entries.postings("acme/c-3").await.unwrap().is_empty());
-    assert!(tiles.iter().all(|key| world.ports.ledger.current(key).is_some()), "tiles stay");
+    assert!(world.ledger.deleted().len() >= 2);
+    assert!(world.postings("acme/c-1").await.is_empty(), "no posting leads to what is gone");
+    assert!(!world.postings("acme/c-3").await.is_empty());
+    assert!(tiles.iter().all(|key| world.ledger.current(key).is_some()), "tiles stay");
     assert_ne!(world.head(&log()).await.root(), Hash([0; 32]));
     assert_ne!(world.head(&log()).await.root(), root, "the log only grew");
 }
 
 fn deleted_before(world: &World) -> u64 {
-    world.ports.evidence.deleted().len() as u64
+    world.ledger.deleted().len() as u64
 }
 
 fn objects(world: &World, part: &str) -> Vec<String> {
-    world.ports.ledger.all().into_keys().filter(|key| key.contains(part)).collect()
+    world.ledger.all().into_keys().filter(|key| key.contains(part)).collect()
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn nothing_goes_before_the_announcement_is_signed() {
         (next..next + 40).for_each(|nth| world.faults.plan(nth, ledgerline_testkit::faults::Fault::Lost));
         world.run().await;
     }
-    assert!(world.ports.evidence.deleted().is_empty());
+    assert!(world.ledger.deleted().is_empty());
 }
 
 #[tokio::test]
@@ -99,15 +99,11 @@ async fn a_hold_a_lock_or_an_open_interaction_keeps_a_segment() {
         };
         let (key, version_id) = world.segments()[&0].clone();
         match kept_by {
-            "hold" => world.ports.evidence.hold(&key, &version_id),
+            "hold" => world.ledger.hold(&key, &version_id),
             "lock" => {
-                let longer = ledgerline_ledger::ports::Lock {
-                    retain_until_s: world.now_ms() as u64 / 1000 + 30 * 86_400,
-                    ..world.lock_of(&key)
-                };
-                ledgerline_ledger::ports::WriteSegment::extend_lock(&world.ports.ledger, &key, &version_id, &longer)
-                    .await
-                    .unwrap();
+                let until_s = world.now_ms() as u64 / 1000 + 30 * 86_400;
+                let longer = Lock { retain_until_s: until_s, ..world.lock_of(&key) };
+                world.stores.ledger.segments.extend_lock(&key, &version_id, &longer).await.unwrap();
             }
             _ => {}
         }
@@ -115,7 +111,7 @@ async fn a_hold_a_lock_or_an_open_interaction_keeps_a_segment() {
             world.settle().await;
             world.pass(25 * HOUR_MS);
         }
-        assert!(world.ports.evidence.deleted().is_empty(), "{kept_by}");
+        assert!(world.ledger.deleted().is_empty(), "{kept_by}");
         assert!(world.entries_of(PRUNED).await.is_empty(), "{kept_by}: nothing before it may go either");
     }
 }
@@ -146,7 +142,7 @@ async fn assert_pruned(world: &World, case: &str) {
     let to = number(&pruned[0], "prunedTo").unwrap();
     assert!(world.segments().keys().all(|first| *first >= to), "{case}");
     for record in ["acme/c-1", "acme/c-2"] {
-        assert!(world.ports.entries.postings(record).await.unwrap().is_empty(), "{case}: {record}");
+        assert!(world.postings(record).await.is_empty(), "{case}: {record}");
     }
 }
 
@@ -157,8 +153,8 @@ async fn a_follower_that_begins_from_nothing_begins_behind_what_is_pruned() {
         world.settle().await;
         world.pass(HOUR_MS);
     }
-    assert!(!world.ports.evidence.deleted().is_empty());
-    world.ports.states.lose(None);
+    assert!(!world.ledger.deleted().is_empty());
+    world.staged.lose(None);
     let seals = world.entries_of("INTERACTION_SEALED").await.len();
     let summary = world.settle().await;
     assert_eq!(summary.failures, 0);
@@ -189,22 +185,22 @@ async fn a_hold_between_announcement_and_deletion_keeps_segment_and_postings() {
     for at_deletion in [false, true] {
         let world = announced(World::new()).await;
         let (key, version_id) = world.segments()[&0].clone();
-        let postings = world.ports.entries.postings("acme/c-1").await.unwrap();
+        let postings = world.postings("acme/c-1").await;
         if at_deletion {
-            world.ports.evidence.hold_at_deletion(&key, &version_id);
+            world.ledger.hold_at_deletion(&key, &version_id);
         } else {
-            world.ports.evidence.hold(&key, &version_id);
+            world.ledger.hold(&key, &version_id);
         }
         for _ in 0..3 {
             let summary = world.run().await;
             assert_eq!((summary.deleted, summary.failures), (0, 0), "{at_deletion}");
             world.pass(HOUR_MS);
         }
-        assert!(world.ports.evidence.deleted().is_empty(), "it keeps all that follows it");
-        assert_eq!(world.ports.entries.postings("acme/c-1").await.unwrap(), postings, "{at_deletion}");
-        assert!(!world.ports.entries.postings("acme/c-2").await.unwrap().is_empty(), "{at_deletion}");
+        assert!(world.ledger.deleted().is_empty(), "it keeps all that follows it");
+        assert_eq!(world.postings("acme/c-1").await, postings, "{at_deletion}");
+        assert!(!world.postings("acme/c-2").await.is_empty(), "{at_deletion}");
         // Lifted, all of it goes.
-        world.ports.evidence.release_all();
+        world.ledger.release_all();
         assert_pruned(&world, "lifted").await;
     }
 }

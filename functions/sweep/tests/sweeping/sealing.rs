@@ -1,6 +1,6 @@
 //! Complete interactions get one seal, whatever fails, comes again or is lost; triggers lengthen locks.
 
-use ledgerline_custody::acts::{Act, ActKind, ActStores, record_acts, record_of_log};
+use ledgerline_custody::acts::{Act, ActKind, record_acts, record_of_log};
 use ledgerline_ledger::log::LogId;
 use ledgerline_sweep::follow::state_key;
 
@@ -28,7 +28,7 @@ async fn assert_one_seal(world: &World, case: &str) {
     let seals = world.entries_of(SEAL).await;
     assert_eq!(seals.len(), 1, "{case}");
     assert_eq!((number(&seals[0], "count"), number(&seals[0], "late")), (Some(3), None), "{case}");
-    world.check().await.unwrap_or_else(|problems| panic!("{case}: {problems:?}"));
+    world.check().unwrap_or_else(|problems| panic!("{case}: {problems:?}"));
 }
 
 #[tokio::test]
@@ -68,17 +68,17 @@ async fn state_that_is_lost_or_damaged_is_built_again() {
         world.run().await;
         let key = state_key(&log());
         if damage {
-            world.ports.states.damage(&key)
+            world.staged.damage(&key)
         } else {
-            world.ports.states.lose(Some(&key))
+            world.staged.lose(Some(&key))
         }
         // Before the seal is in the log, and after.
         world.run().await;
         world.append_all(true).await;
         if damage {
-            world.ports.states.damage(&key)
+            world.staged.damage(&key)
         } else {
-            world.ports.states.lose(Some(&key))
+            world.staged.lose(Some(&key))
         }
         assert_one_seal(&world, "lost").await;
     }
@@ -130,7 +130,7 @@ async fn a_segment_that_is_gone_is_told_and_what_was_reached_is_kept() {
     let world = complete_call(World::new()).await;
     world.events("bronze/b", &[("c-2", "customer.start", 0)]).await;
     world.append_all(true).await;
-    world.ports.ledger.erase(&world.segments()[&3].0.clone());
+    world.ledger.erase(&world.segments()[&3].0.clone());
     let summary = world.run().await;
     // Tiles need it, too.
     assert_eq!((summary.failures, summary.followed, summary.sealed), (2, 0, 1));
@@ -178,7 +178,7 @@ async fn every_write_of_an_extension_may_fail() {
         assert_eq!(world.entries_of("RETENTION_EXTENDED").await.len(), 1, "{case}");
         let longest = world.start_until_days(400);
         assert!(world.segments().range(..2).all(|(_, (key, _))| world.lock_of(key).retain_until_s > longest), "{case}");
-        world.check().await.unwrap_or_else(|problems| panic!("{case}: {problems:?}"));
+        world.check().unwrap_or_else(|problems| panic!("{case}: {problems:?}"));
     })
     .await;
 }
@@ -191,9 +191,7 @@ async fn an_act_is_in_the_log_once_whatever_write_of_it_fails() {
         for nth in 0.. {
             let world = World::new();
             world.faults.plan(nth, fault);
-            let ports = &world.ports;
-            let stores =
-                ActStores { plans: &ports.plans, queue: &ports.pointers, rows: &ports.rows, random: &*ports.random };
+            let stores = world.act_stores();
             let act = |occurred_at: &str| Act {
                 log: log(),
                 kind: ActKind::SigningKeyAdded,
@@ -212,7 +210,7 @@ async fn an_act_is_in_the_log_once_whatever_write_of_it_fails() {
             world.append_all(true).await;
             assert!(failed, "{fault:?} at {nth}");
             assert_eq!(world.entries().await.len(), 1, "{fault:?} at {nth}");
-            world.check().await.unwrap();
+            world.check().unwrap();
         }
     }
 }

@@ -3,36 +3,33 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use ledgerline_custody::acts::ActStores;
 use ledgerline_custody::publication::{self, Memory, Publication};
 use ledgerline_custody::retention::Triggers;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, PlanWriter, Pointer};
-use ledgerline_lake::ports::{ReadChunk as _, SendPointers as _};
 use ledgerline_lambda::clock::{Clock, FixedClock};
 use ledgerline_ledger::append::plan_append;
 use ledgerline_ledger::chunk::{Chunk, ChunkId};
 use ledgerline_ledger::entry::{Entry, Field, PendingEntry};
 use ledgerline_ledger::head::Head;
+use ledgerline_ledger::lock::{Lock, LockMode};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{CommitAppend as _, Lock, LockMode, Put, ReadHead as _, WriteSegment as _};
+use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::retention::LockPolicy;
 use ledgerline_ledger::segment::{Segment, SegmentName};
+use ledgerline_store::segment::Put;
 use ledgerline_sweep::config::Settings;
-use ledgerline_sweep::ports::Wired;
+use ledgerline_sweep::stores::{Ports, Stores};
 use ledgerline_sweep::{Summary, handle};
+use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
-use ledgerline_testkit::check::{Found, Stores, check_everything};
+use ledgerline_testkit::check::{self, Found, check_everything};
 use ledgerline_testkit::entries::pending;
-use ledgerline_testkit::fakes::control::FakeControl;
-use ledgerline_testkit::fakes::index::FakeIndex;
-use ledgerline_testkit::fakes::ledger::FakeLedgerBucket;
-use ledgerline_testkit::fakes::obj_rows::FakeObjectRows;
-use ledgerline_testkit::fakes::objects::FakeBucket;
-use ledgerline_testkit::fakes::queue::FakeQueue;
-use ledgerline_testkit::fakes::signer::FakeSigner;
-use ledgerline_testkit::fakes::sweep::{FakeBronzeList, FakeEvidence, FakeNotices, FakeStates};
-use ledgerline_testkit::fakes::table::Table;
 use ledgerline_testkit::faults::{ALL_FAULTS, Fault, Faults};
+use ledgerline_testkit::queue::FakeQueue;
+use ledgerline_testkit::signer::FakeSigner;
+use ledgerline_testkit::table::FakeTable;
 
 /// 2026-03-02T14:00:00Z.
 pub const START_MS: i64 = 1_772_460_000_000;
@@ -47,26 +44,19 @@ const LOCK_DAYS: u64 = 30;
 const KEPT_DAYS: u64 = 60;
 const LONG_MS: i64 = 600_000;
 
-pub type Ports = Wired<
-    FakeControl,
-    FakeObjectRows,
-    FakeLedgerBucket,
-    FakeEvidence,
-    FakeIndex,
-    FakeIndex,
-    FakeBucket,
-    FakeStates,
-    FakeBronzeList,
-    FakeNotices,
-    FakeQueue,
-    FakeSigner,
->;
-
 pub struct World {
-    pub ports: Ports,
+    pub stores: Stores,
+    pub control: FakeTable,
+    pub ledger: FakeBucket,
+    pub bronze: FakeBucket,
+    pub staged: FakeBucket,
+    pub notices: FakeQueue,
+    pub pointers: FakeQueue,
     pub settings: Settings,
     pub faults: Faults,
     pub calls: Calls,
+    index: FakeTable,
+    signer: FakeSigner,
     now_ms: AtomicI64,
     start_s: u64,
 }
@@ -77,27 +67,25 @@ pub type Event<'a> = (&'a str, &'a str, u64);
 impl World {
     pub fn new() -> Self {
         let (faults, calls) = (Faults::none(), Calls::default());
-        let table = Table::new(faults.clone(), calls.clone());
-        let start_s = START_MS as u64 / 1000;
-        let ledger = FakeLedgerBucket::new(faults.clone(), calls.clone(), start_s);
-        let evidence = FakeEvidence::over(ledger.clone(), faults.clone(), calls.clone());
-        evidence.set_now_ms(START_MS);
-        let index = FakeIndex::new(faults.clone(), calls.clone());
-        let ports = Wired {
-            control: FakeControl::over(table.clone()),
-            rows: FakeObjectRows { table },
-            ledger,
-            evidence,
-            index: index.clone(),
-            entries: index,
-            plans: FakeBucket::new(faults.clone(), calls.clone()),
-            states: FakeStates::new(faults.clone(), calls.clone()),
-            bronze: FakeBronzeList::over(FakeBucket::new(faults.clone(), calls.clone()), calls.clone()),
-            notices: FakeNotices::new(faults.clone(), calls.clone()),
-            pointers: FakeQueue::new(faults.clone(), calls.clone()),
-            signer: FakeSigner::new(faults.clone(), calls.clone()),
-            random: Box::new(|bytes| bytes.fill(9)),
+        let table = |name| FakeTable::new(name, faults.clone(), calls.clone());
+        let versioned = |name| FakeBucket::versioned(name, faults.clone(), calls.clone(), START_MS);
+        let queue = |name| FakeQueue::new(name, faults.clone(), calls.clone());
+        let (control, index) = (table("ControlTable"), table("IndexTable"));
+        let (ledger, bronze) = (versioned("LedgerBucket"), versioned("BronzeBucket"));
+        let staged = FakeBucket::new("StagedBucket", faults.clone(), calls.clone(), START_MS);
+        let (notices, pointers) = (queue("BronzeQueue"), queue("LedgerQueue"));
+        let signer = FakeSigner::new("SigningKey", faults.clone(), calls.clone());
+        let ports = Ports {
+            control: control.port(),
+            index: index.port(),
+            ledger: ledger.port(),
+            bronze: bronze.port(),
+            staged: staged.port(),
+            notices: notices.port(),
+            pointers: pointers.port(),
+            signer: signer.port(),
         };
+        let stores = Stores::new(ports, Box::new(|bytes| bytes.fill(9)));
         let settings = Settings {
             bronze_bucket: BRONZE.to_owned(),
             publication: publication::Settings {
@@ -108,7 +96,22 @@ impl World {
             triggers: Triggers { types: vec!["survey".to_owned()], days: 400 },
             late_after_ms: 48 * HOUR_MS,
         };
-        Self { ports, settings, faults, calls, now_ms: AtomicI64::new(START_MS), start_s }
+        Self {
+            stores,
+            control,
+            ledger,
+            bronze,
+            staged,
+            notices,
+            pointers,
+            settings,
+            faults,
+            calls,
+            index,
+            signer,
+            now_ms: AtomicI64::new(START_MS),
+            start_s: START_MS as u64 / 1000,
+        }
     }
 
     pub fn now_ms(&self) -> i64 {
@@ -117,13 +120,13 @@ impl World {
 
     pub fn pass(&self, ms: i64) {
         let now_ms = self.now_ms.fetch_add(ms, Ordering::SeqCst) + ms;
-        self.ports.evidence.set_now_ms(now_ms);
+        [&self.ledger, &self.bronze, &self.staged].into_iter().for_each(|bucket| bucket.set_now_ms(now_ms));
     }
 
     /// Plans these events of one bronze object and queues them.
     pub async fn events(&self, object: &str, events: &[Event<'_>]) -> ObjectId {
         let pointers = self.plan(object, events);
-        self.ports.pointers.send(&pointers).await.unwrap();
+        self.stores.pointers.send(&pointers).await.unwrap();
         ObjectId::of(BRONZE, object)
     }
 
@@ -136,34 +139,33 @@ impl World {
         }
         let plan = writer.finish(Counts { input: events.len() as u64, ..Counts::default() }).unwrap();
         let pointers = plan.header.pointers(plan.header_bytes);
-        self.ports.plans.seed(&pointers[0].plan, plan.bytes);
+        self.staged.seed(&pointers[0].plan, plan.bytes);
         pointers
     }
 
     /// Appends whatever is queued and not committed, as audit-write does, one segment per object; without what follows
     /// the commit if `finish` is false.
     pub async fn append_all(&self, finish: bool) {
-        for message in self.ports.pointers.messages() {
+        for message in self.pointers.messages() {
             let pointer = Pointer::parse(&message.body).unwrap();
             let log = pointer.log_id().unwrap();
             let id = ChunkId { object: pointer.object.to_string(), ordinal: pointer.ordinal };
-            if !self.ports.control.markers(&log, std::slice::from_ref(&id)).await.unwrap().is_empty() {
+            if !self.stores.ledger.heads.markers(&log, std::slice::from_ref(&id)).await.unwrap().is_empty() {
                 continue;
             }
             let head = self.head(&log).await;
-            let bytes = self.ports.plans.read_chunk(&pointer).await.unwrap();
+            let bytes = self.stores.plans.read_chunk(&pointer).await.unwrap();
             let chunk = Chunk::check(id, &log, pointer.count as usize, bytes.to_vec()).unwrap();
             let plan = plan_append(&log, &head, &[chunk]).unwrap();
             let key = plan.name.key();
-            let put = self.ports.ledger.put_segment(&key, &plan.bytes, &plan.sha256, &self.lock_now()).await.unwrap();
+            let put = self.stores.ledger.segments.put(&key, &plan.bytes, &plan.sha256, &self.lock_now()).await.unwrap();
             let Put::Written { version_id } = put else { panic!("{key} was there") };
             let commit = plan.commit(version_id, 0);
-            self.ports.control.commit(&commit).await.unwrap();
+            self.stores.ledger.heads.commit(&commit).await.unwrap();
             if finish {
                 self.publication(&Memory::default()).finish(&log, &commit.segment, &plan.summary).await.unwrap();
             }
         }
-        self.ports.evidence.set_now_ms(self.now_ms());
     }
 
     /// An object at the log's end that no transaction committed.
@@ -171,15 +173,26 @@ impl World {
         let pointers = self.plan(object, events);
         let log = LogId::parse(LOG).unwrap();
         let id = ChunkId { object: pointers[0].object.to_string(), ordinal: 0 };
-        let bytes = self.ports.plans.read_chunk(&pointers[0]).await.unwrap();
+        let bytes = self.stores.plans.read_chunk(&pointers[0]).await.unwrap();
         let chunk = Chunk::check(id, &log, events.len(), bytes.to_vec()).unwrap();
         let plan = plan_append(&log, &self.head(&log).await, &[chunk]).unwrap();
-        self.ports.ledger.put_segment(&plan.name.key(), &plan.bytes, &plan.sha256, &self.lock_now()).await.unwrap();
-        self.ports.evidence.set_now_ms(self.now_ms());
+        self.stores.ledger.segments.put(&plan.name.key(), &plan.bytes, &plan.sha256, &self.lock_now()).await.unwrap();
     }
 
-    fn publication<'a>(&'a self, memory: &'a Memory) -> Publication<'a, Ports> {
-        Publication { ports: &self.ports, settings: &self.settings.publication, memory }
+    fn publication<'a>(&'a self, memory: &'a Memory) -> Publication<'a> {
+        let Stores { ledger, signer, .. } = &self.stores;
+        Publication { stores: ledger, signer: &**signer, settings: &self.settings.publication, memory }
+    }
+
+    /// Where acts are recorded.
+    pub fn act_stores(&self) -> ActStores<'_> {
+        let Stores { ledger, notes, plans, pointers, .. } = &self.stores;
+        ActStores { plans, queue: pointers, rows: &ledger.rows, notes, random: self.stores.random() }
+    }
+
+    /// A record's postings.
+    pub async fn postings(&self, record: &str) -> Vec<Posting> {
+        self.stores.ledger.postings.of(record).await.unwrap()
     }
 
     fn lock_now(&self) -> Lock {
@@ -188,7 +201,7 @@ impl World {
     }
 
     pub async fn head(&self, log: &LogId) -> Head {
-        let stored = self.ports.control.head(log).await.unwrap();
+        let stored = self.stores.ledger.heads.head(log).await.unwrap();
         stored.map_or_else(Head::empty, |stored| stored.verify(log).unwrap())
     }
 
@@ -199,13 +212,13 @@ impl World {
 
     pub async fn run_within(&self, ms: i64) -> Summary {
         let clock = FixedClock(self.now_ms());
-        handle(&self.ports, &self.settings, &Memory::default(), &clock, self.now_ms() + ms).await
+        handle(&self.stores, &self.settings, &Memory::default(), &clock, self.now_ms() + ms).await
     }
 
     /// One run of which every look at the clock takes so long: its time goes by with its steps.
     pub async fn run_of_slow_steps(&self, ms_per_look: i64) -> Summary {
         let clock = SlowClock { now_ms: AtomicI64::new(self.now_ms()), ms_per_look };
-        handle(&self.ports, &self.settings, &Memory::default(), &clock, self.now_ms() + LONG_MS).await
+        handle(&self.stores, &self.settings, &Memory::default(), &clock, self.now_ms() + LONG_MS).await
     }
 
     /// Runs until nothing is written any more, appending what was queued, ten seconds apart so that signing keeps up.
@@ -225,8 +238,8 @@ impl World {
     /// All committed entries of the log, in its order.
     pub async fn entries(&self) -> Vec<Entry> {
         let mut lines = BTreeMap::new();
-        let committed = self.ports.control.all_markers(&LogId::parse(LOG).unwrap());
-        let all = self.ports.ledger.segments();
+        let committed = self.control.all_markers(&LogId::parse(LOG).unwrap());
+        let all = self.ledger.segments();
         for key in committed.iter().map(|marker| &marker.segment) {
             let Some(versions) = all.get(key) else { continue };
             let segment = Segment::read(key, &versions[0].bytes).unwrap();
@@ -243,8 +256,8 @@ impl World {
 
     /// The committed segments by first index.
     pub fn segments(&self) -> BTreeMap<u64, (String, String)> {
-        let committed = self.ports.control.all_markers(&LogId::parse(LOG).unwrap());
-        let all = self.ports.ledger.segments();
+        let committed = self.control.all_markers(&LogId::parse(LOG).unwrap());
+        let all = self.ledger.segments();
         let place = |key: &String| {
             let version_id = all.get(key)?.first()?.version_id.clone();
             Some((SegmentName::parse(key)?.first, (key.clone(), version_id)))
@@ -258,21 +271,20 @@ impl World {
     }
 
     pub fn lock_of(&self, key: &str) -> Lock {
-        self.ports.ledger.all()[key][0].lock.unwrap()
+        self.ledger.versions(key)[0].lock.unwrap()
     }
 
-    pub async fn check(&self) -> Result<Found, Vec<String>> {
+    pub fn check(&self) -> Result<Found, Vec<String>> {
         let until_s = self.start_s + LOCK_DAYS * 86_400;
-        check_everything(&Stores {
-            control: &self.ports.control,
-            ledger: &self.ports.ledger,
-            index: &self.ports.index,
-            staged: &self.ports.plans,
+        check_everything(&check::Stores {
+            control: &self.control,
+            ledger: &self.ledger,
+            index: &self.index,
+            staged: &self.staged,
             lock: Lock { mode: LockMode::Governance, retain_until_s: until_s },
             deployment: DEPLOYMENT,
-            public_keys: &[self.ports.signer.key()],
+            public_keys: &[self.signer.key()],
         })
-        .await
     }
 }
 
