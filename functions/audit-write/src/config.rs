@@ -2,7 +2,7 @@
 
 use ledgerline_custody::publication::Settings;
 use ledgerline_lambda::config::{ConfigError, Env};
-use ledgerline_ledger::ports::LockMode;
+use ledgerline_ledger::lock::LockMode;
 use ledgerline_ledger::retention::{DAYS_MAX, LockPolicy};
 
 /// The function's configuration.

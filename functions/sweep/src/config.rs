@@ -4,7 +4,7 @@ use ledgerline_custody::publication;
 use ledgerline_custody::reconciliation::LATE_AFTER_HOURS_MAX;
 use ledgerline_custody::retention::Triggers;
 use ledgerline_lambda::config::{ConfigError, Env};
-use ledgerline_ledger::ports::LockMode;
+use ledgerline_ledger::lock::LockMode;
 use ledgerline_ledger::retention::{DAYS_MAX, LockPolicy};
 
 /// The function's configuration.

@@ -1,7 +1,7 @@
 //! What the function reads from its environment, checked whole at cold start.
 
 use ledgerline_lambda::config::{ConfigError, Env};
-use ledgerline_ledger::ports::LockMode;
+use ledgerline_ledger::lock::LockMode;
 use ledgerline_ledger::retention::LockPolicy;
 
 use crate::patience::Patience;

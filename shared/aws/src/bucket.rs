@@ -20,7 +20,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use ledgerline_ledger::ports::{Lock, LockMode};
+use ledgerline_ledger::lock::{Lock, LockMode};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::tree::Hash;
 use ledgerline_store::bucket::{

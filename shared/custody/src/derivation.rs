@@ -12,7 +12,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_ledger::checkpoint::{Checkpoint, UnverifiedCheckpoint};
 use ledgerline_ledger::head::{Head, HeadError};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::Lock;
+use ledgerline_ledger::lock::Lock;
 use ledgerline_ledger::publish::{PublishError, edge_of_tiles, plan_publication, tiles_needed};
 use ledgerline_ledger::segment::{Segment, SegmentError};
 use ledgerline_ledger::signing::{KeyError, VerifyingKey, VerifyingKeys};

@@ -145,6 +145,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use ledgerline_store::subject::Day;
     use proptest::prelude::*;
 
     /// A link that filtered lines alone made.

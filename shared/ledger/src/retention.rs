@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::log::{CLASSES, LogId};
-use crate::ports::{Lock, LockMode};
+use crate::lock::{Lock, LockMode};
 
 /// Longest retention: Object Lock takes up to 100 years.
 pub const DAYS_MAX: u64 = 36_500;

@@ -10,9 +10,6 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, Signer as _, SigningKey};
 use zeroize::Zeroizing;
 
-use crate::ports::Sign;
-use crate::store::StoreError;
-
 /// What a key signs, and how: the signature type byte of C2SP signed-note.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum KeyKind {
@@ -218,16 +215,6 @@ impl LocalSigner {
     /// Signs a message.
     pub fn sign_now(&self, message: &[u8]) -> [u8; 64] {
         self.key.sign(message).to_bytes()
-    }
-}
-
-impl Sign for LocalSigner {
-    async fn sign(&self, message: &[u8]) -> Result<[u8; 64], StoreError> {
-        Ok(self.sign_now(message))
-    }
-
-    async fn public_key(&self) -> Result<[u8; 32], StoreError> {
-        Ok(self.public_key_bytes())
     }
 }
 

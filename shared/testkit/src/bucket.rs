@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use ledgerline_lake::keys::ERRORS;
-use ledgerline_ledger::ports::Lock;
+use ledgerline_ledger::lock::Lock;
 use ledgerline_ledger::segment::SegmentName;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::tree::Hash;
@@ -250,7 +250,8 @@ impl FakeBucket {
 
     fn add(&self, state: &mut State, key: &str, bytes: Bytes, lock: Option<Lock>, tag: Option<&str>) -> Option<String> {
         let version_id = match self.keeps_versions {
-            true => format!("v-{}", state.made),
+            // As long as S3's: it counts in the size of a row.
+            true => format!("v-{:030}", state.made),
             false => NULL_VERSION.to_owned(),
         };
         let version = Version {

@@ -5,7 +5,7 @@
 use ledgerline_lake::keys;
 use ledgerline_ledger::checkpoint::{archived_size, live_key};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::Lock;
+use ledgerline_ledger::lock::Lock;
 use ledgerline_ledger::segment::SegmentName;
 use ledgerline_ledger::tile::Tile;
 use ledgerline_ledger::tree::Hash;

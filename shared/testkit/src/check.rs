@@ -13,7 +13,7 @@ use ledgerline_ledger::append::Marker;
 use ledgerline_ledger::entry::Line;
 use ledgerline_ledger::head::Head;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::Lock;
+use ledgerline_ledger::lock::Lock;
 use ledgerline_ledger::posting::{Posting, postings};
 use ledgerline_ledger::segment::{Segment, SegmentName};
 use ledgerline_ledger::tree::{Edge, leaf_hash};

@@ -409,18 +409,29 @@ fn number(text: &str) -> i128 {
 
 /// The row, if it is within the table's size limit.
 fn fitting(key: &Key, row: Row) -> Row {
-    let bytes: usize = row.iter().map(|(name, value)| name.len() + bytes_of(value)).sum();
-    assert!(bytes + key.pk.len() + key.sk.len() <= ITEM_BYTES, "{key} would be {bytes} bytes, beyond 400 KB");
+    let bytes = item_bytes(key, &row);
+    assert!(bytes <= ITEM_BYTES, "{key} would be {bytes} bytes, beyond 400 KB");
     row
 }
 
+/// The size of a row with its key, as DynamoDB counts and charges it: names and values.
+pub fn item_bytes(key: &Key, row: &Row) -> usize {
+    let key_bytes = "pk".len() + key.pk.len() + "sk".len() + key.sk.len();
+    key_bytes + row.iter().map(|(name, value)| name.len() + bytes_of(value)).sum::<usize>()
+}
+
 fn bytes_of(value: &Value) -> usize {
+    // A byte, and one for every two significant digits.
+    let number = |text: &String| 1 + text.trim_end_matches('0').len().div_ceil(2);
     match value {
         Value::Null(_) | Value::Bool(_) => 1,
-        Value::N(text) | Value::S(text) => text.len(),
+        Value::N(text) => number(text),
+        Value::S(text) => text.len(),
         Value::B(bytes) => bytes.len(),
-        Value::Ns(texts) | Value::Ss(texts) => texts.iter().map(String::len).sum(),
+        Value::Ns(numbers) => numbers.iter().map(number).sum(),
+        Value::Ss(texts) => texts.iter().map(String::len).sum(),
         Value::Bs(all) => all.iter().map(Vec::len).sum(),
+        // Three bytes, and one more for each element.
         Value::L(values) => 3 + values.iter().map(|value| 1 + bytes_of(value)).sum::<usize>(),
         Value::M(values) => 3 + values.iter().map(|(name, value)| 1 + name.len() + bytes_of(value)).sum::<usize>(),
     }
@@ -455,4 +466,19 @@ fn to_json(value: &Value) -> serde_json::Value {
 /// A value for tampering with a row.
 pub fn value(value: impl IntoValue) -> Value {
     value.into_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_counted_as_dynamodb_counts_them() {
+        // The documentation's own: names and text by their bytes, numbers by pairs of significant digits and one.
+        let number = |number: u64| bytes_of(&number.into_value());
+        assert_eq!([0, 7, 12, 123, 1_000, 1_234].map(number), [1, 2, 2, 3, 2, 3]);
+        let row = Row::from([("name".to_owned(), "0123456789".into_value())]);
+        assert_eq!(item_bytes(&Key::new("abc", "d"), &row), 2 + 3 + 2 + 1 + 4 + 10);
+        assert_eq!(bytes_of(&Value::L(vec!["ab".into_value(), "cd".into_value()])), 9);
+    }
 }

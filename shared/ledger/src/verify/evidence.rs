@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::head::StoredHead;
 use crate::log::LogId;
-use crate::ports::{Lock, LockMode};
+use crate::lock::{Lock, LockMode};
 use crate::posting::Posting;
 use crate::store::StoreError;
 use crate::tree::Hash;

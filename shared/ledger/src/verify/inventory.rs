@@ -10,7 +10,7 @@ use super::findings::{Finding, FindingKind};
 use super::{LockRule, Options};
 use crate::checkpoint::{archive_key, live_key};
 use crate::log::LogId;
-use crate::ports::{Lock, LockMode};
+use crate::lock::{Lock, LockMode};
 use crate::segment::SegmentName;
 use crate::tile::{FULL_WIDTH, HEIGHT, LEVELS, MAX_TREE_SIZE, Tile};
 

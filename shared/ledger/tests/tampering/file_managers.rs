@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ledgerline_ledger::ports::{Lock, LockMode};
+use ledgerline_ledger::lock::{Lock, LockMode};
 use ledgerline_ledger::verify::folder::{Folder, KEYS_FOLDER, VERSIONS_FILE};
 use ledgerline_ledger::verify::{Evidence as _, FindingKind, ObjectVersion, Report};
 

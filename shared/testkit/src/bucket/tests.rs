@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ledgerline_lake::{ObjectId, keys};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::LockMode;
+use ledgerline_ledger::lock::LockMode;
 use ledgerline_ledger::tile::Tile;
 use ledgerline_store::bronze_object::{BronzeObject, BronzeObjects};
 use ledgerline_store::checkpoint::Checkpoints;
@@ -41,6 +41,10 @@ fn segment_at(first: u64) -> (String, Vec<u8>, Hash) {
     (SegmentName::of(&log(), first, 1, &bytes).key(), bytes.clone(), Hash::of_object(&bytes))
 }
 
+fn version(made: usize) -> String {
+    format!("v-{made:030}")
+}
+
 async fn put_segments(segments: &Segments, firsts: impl IntoIterator<Item = u64>) {
     for first in firsts {
         let (key, bytes, sha256) = segment_at(first);
@@ -63,20 +67,20 @@ async fn versions_are_kept_and_a_delete_marker_hides_them() {
     for bytes in ["one", "two"] {
         port.put("", test_put(bytes)).await.unwrap();
     }
-    let first = port.get("", Get::version("test/a", "v-0")).await.unwrap();
+    let first = port.get("", Get::version("test/a", version(0))).await.unwrap();
     let second = port.get("", Get::current("test/a")).await.unwrap();
     assert_eq!((&first.bytes[..], &second.bytes[..]), (&b"one"[..], &b"two"[..]));
     assert_ne!(first.tag, second.tag);
     port.delete("", "test/a", None).await.unwrap();
     assert_eq!(kind(port.get("", Get::current("test/a")).await), "not_found");
     assert_eq!(kind(port.head("", "test/a", None).await), "not_found");
-    assert_eq!(port.head("", "test/a", Some("v-1")).await.unwrap().bytes, 3);
+    assert_eq!(port.head("", "test/a", Some(&version(1))).await.unwrap().bytes, 3);
     assert!(port.list("", "test/", "", 10).await.unwrap().is_empty());
     assert_eq!((fake.get("test/a"), fake.versions("test/a").len()), (None, 3));
     port.delete("", "test/a", Some("marker-2")).await.unwrap();
     assert_eq!(fake.get("test/a").unwrap(), "two");
-    port.delete("", "test/a", Some("v-1")).await.unwrap();
-    port.delete("", "test/a", Some("v-1")).await.unwrap();
+    port.delete("", "test/a", Some(&version(1))).await.unwrap();
+    port.delete("", "test/a", Some(&version(1))).await.unwrap();
     assert_eq!((fake.get("test/a").unwrap(), fake.deleted()["test/a"].clone()), ("one".into(), "two".into()));
 }
 
@@ -156,7 +160,7 @@ async fn lists_go_on_where_they_end() {
     assert!(seen.is_sorted_by_key(|one| one.key.clone()));
     let second: Vec<&ListedVersion> = seen.iter().filter(|one| one.key == "test/1").collect();
     assert!(second[0].is_delete_marker && second[0].is_latest && !second[1].is_latest);
-    assert_eq!(second[1].version_id, "v-9");
+    assert_eq!(second[1].version_id, version(9));
     let marker = VersionMarker { key: "test/2".to_owned(), version_id: None };
     let (page, next) = port.list_versions("", "test/", Some(marker), 5).await.unwrap();
     assert!(page.iter().all(|one| one.key == "test/3") && page.len() == 5 && next.is_none());
@@ -171,7 +175,7 @@ async fn calls_and_what_a_role_must_allow_are_noted() {
     let segments = Segments::new(fake.port());
     put_segments(&segments, [0]).await;
     assert_eq!(kind(segments.state(&segment_at(1).0).await), "not_found");
-    assert!(segments.protection(&segment_at(0).0, "v-0").await.unwrap().is_some());
+    assert!(segments.protection(&segment_at(0).0, &version(0)).await.unwrap().is_some());
     segments.from(&log(), 0, 10).await.unwrap();
     let by_name = calls.by_name();
     assert_eq!((by_name["s3:PutObject"], by_name["s3:HeadObject"], by_name["s3:ListObjectVersions"]), (1, 2, 1));
@@ -205,7 +209,7 @@ async fn a_segment_is_put_once_and_read_by_version() {
     assert_eq!(segments.read(&key, &state.version_id).await.unwrap(), bytes);
     assert_eq!(segments.read_range(&key, &state.version_id, 8, 1).await.unwrap(), "0");
     assert_eq!(kind(segments.read_range(&key, &state.version_id, 8, 2).await), "corrupt");
-    assert_eq!(kind(segments.read(&key, "v-9").await), "not_found");
+    assert_eq!(kind(segments.read(&key, &version(9)).await), "not_found");
     let unversioned = staged();
     unversioned.seed(&key, bytes);
     assert_eq!(kind(Segments::new(unversioned.port()).state(&key).await), "corrupt");
@@ -248,18 +252,18 @@ async fn nothing_that_is_locked_or_held_is_deleted() {
     let (fake, key) = (ledger(), segment_at(0).0);
     let segments = Segments::new(fake.port());
     put_segments(&segments, [0]).await;
-    assert_eq!(kind(segments.delete(&key, "v-0").await), "denied");
+    assert_eq!(kind(segments.delete(&key, &version(0)).await), "denied");
     let longer = Lock { mode: LockMode::Compliance, retain_until_s: YEAR.retain_until_s + 1 };
-    segments.extend_lock(&key, "v-0", &longer).await.unwrap();
+    segments.extend_lock(&key, &version(0), &longer).await.unwrap();
     fake.set_now_ms((YEAR.retain_until_s * 1_000) as i64);
-    assert_eq!(kind(segments.delete(&key, "v-0").await), "denied");
+    assert_eq!(kind(segments.delete(&key, &version(0)).await), "denied");
     fake.set_now_ms((longer.retain_until_s * 1_000) as i64);
-    fake.hold_at_deletion(&key, "v-0");
-    assert_eq!(kind(segments.delete(&key, "v-0").await), "denied");
-    assert!(segments.protection(&key, "v-0").await.unwrap().unwrap().legal_hold);
-    fake.port().put_legal_hold("", &key, "v-0", false).await.unwrap();
-    segments.delete(&key, "v-0").await.unwrap();
-    assert_eq!(segments.protection(&key, "v-0").await.unwrap(), None);
+    fake.hold_at_deletion(&key, &version(0));
+    assert_eq!(kind(segments.delete(&key, &version(0)).await), "denied");
+    assert!(segments.protection(&key, &version(0)).await.unwrap().unwrap().legal_hold);
+    fake.port().put_legal_hold("", &key, &version(0), false).await.unwrap();
+    segments.delete(&key, &version(0)).await.unwrap();
+    assert_eq!(segments.protection(&key, &version(0)).await.unwrap(), None);
     assert_eq!((fake.keys("").len(), fake.deleted().len()), (0, 1));
 }
 
@@ -269,7 +273,7 @@ async fn a_lock_never_becomes_shorter() {
     let segments = Segments::new(ledger().port());
     put_segments(&segments, [0]).await;
     let shorter = Lock { retain_until_s: YEAR.retain_until_s - 1, ..YEAR };
-    drop(segments.extend_lock(&segment_at(0).0, "v-0", &shorter).await);
+    drop(segments.extend_lock(&segment_at(0).0, &version(0), &shorter).await);
 }
 
 #[tokio::test]

@@ -1,19 +1,14 @@
-//! What DynamoDB charges: units by the sizes of items, in the layout in which `ledgerline_aws` writes them.
+//! What DynamoDB charges: units by the sizes of items, as the families store them.
 //!
-//! The fakes do everything; what goes through a [`Metered`] one is weighed on its way.
+//! The fake does everything; what goes through a [`Metered`] one is weighed on its way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ledgerline_ledger::append::{Commit, Marker};
-use ledgerline_ledger::chunk::ChunkId;
-use ledgerline_ledger::head::{SegmentRef, SigningTurn, StoredHead};
-use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{CommitAppend, FinishSegments, MarkPoison, ReadHead, SigningTurns, WritePostings};
-use ledgerline_ledger::posting::Posting;
+use async_trait::async_trait;
 use ledgerline_ledger::store::StoreError;
-use ledgerline_testkit::fakes::control::FakeControl;
-use ledgerline_testkit::fakes::index::FakeIndex;
+use ledgerline_store::table::{Key, Query, Returning, Row, Scan, ScanPage, Table, Write};
+use ledgerline_testkit::table::{FakeTable, item_bytes};
 
 /// Units used, shared by the tables of a run.
 #[derive(Debug, Clone, Default)]
@@ -39,13 +34,8 @@ impl Capacity {
         self.read.store(0, Ordering::Relaxed);
     }
 
-    fn wrote(&self, item_bytes: usize) {
-        self.write.fetch_add(write_units(item_bytes), Ordering::Relaxed);
-    }
-
-    /// A transaction costs twice.
-    fn wrote_in_transaction(&self, item_bytes: usize) {
-        self.write.fetch_add(2 * write_units(item_bytes), Ordering::Relaxed);
+    fn wrote(&self, item_bytes: usize, times: u64) {
+        self.write.fetch_add(times * write_units(item_bytes), Ordering::Relaxed);
     }
 
     fn read_consistently(&self, item_bytes: usize) {
@@ -65,189 +55,91 @@ fn read_units(item_bytes: usize) -> u64 {
 
 /// A table whose reads and writes are weighed.
 #[derive(Debug, Clone)]
-pub(super) struct Metered<T> {
+pub(super) struct Metered {
     /// The fake behind it.
-    pub(super) fake: T,
+    pub(super) fake: FakeTable,
     /// What its calls used.
     pub(super) used: Capacity,
 }
 
-impl Metered<FakeControl> {
-    fn head_bytes(&self, log: &LogId) -> usize {
-        self.fake.stored_head(log).map_or(0, |head| head_bytes(log, &head))
+/// What a write costs in a transaction, beside one on its own.
+const IN_TRANSACTION: u64 = 2;
+
+impl Metered {
+    /// As the product takes it.
+    pub(super) fn port(&self) -> Arc<dyn Table> {
+        Arc::new(self.clone())
     }
 
-    /// An update costs the larger of what was there and what is.
-    async fn update<T>(
+    fn bytes(&self, key: &Key) -> usize {
+        self.fake.peek(key).map_or(0, |row| item_bytes(key, &row))
+    }
+
+    /// A write costs the larger of what was there and what is.
+    async fn weighed<T>(
         &self,
-        log: &LogId,
-        update: impl Future<Output = Result<T, StoreError>> + Send,
+        keys: Vec<Key>,
+        times: u64,
+        write: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        let before = self.head_bytes(log);
-        let updated = update.await;
-        self.used.wrote(before.max(self.head_bytes(log)));
-        updated
+        let before: Vec<usize> = keys.iter().map(|key| self.bytes(key)).collect();
+        let written = write.await;
+        keys.iter().zip(before).for_each(|(key, before)| self.used.wrote(before.max(self.bytes(key)), times));
+        written
     }
 }
 
-impl ReadHead for Metered<FakeControl> {
-    async fn head(&self, log: &LogId) -> Result<Option<StoredHead>, StoreError> {
-        self.used.read_consistently(self.head_bytes(log));
-        self.fake.head(log).await
-    }
-}
-
-impl CommitAppend for Metered<FakeControl> {
-    async fn markers(&self, log: &LogId, chunks: &[ChunkId]) -> Result<Vec<Marker>, StoreError> {
-        // No marker is anywhere near 4 KB, and one that is not there costs the same.
-        chunks.iter().for_each(|_| self.used.read_consistently(0));
-        self.fake.markers(log, chunks).await
+#[async_trait]
+impl Table for Metered {
+    async fn get(&self, what: &str, key: &Key) -> Result<Option<Row>, StoreError> {
+        self.used.read_consistently(self.bytes(key));
+        self.fake.get(what, key).await
     }
 
-    async fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
-        self.fake.commit(commit).await?;
-        self.used.wrote_in_transaction(self.head_bytes(&commit.log));
-        if commit.before.0 == 0 {
-            self.used.wrote_in_transaction(commit.log.as_str().len());
-        }
-        commit.markers.iter().for_each(|marker| self.used.wrote_in_transaction(marker_bytes(&commit.log, marker)));
-        Ok(())
-    }
-}
-
-impl FinishSegments for Metered<FakeControl> {
-    async fn count_committed(&self, chunk: &ChunkId, count: u64) -> Result<(), StoreError> {
-        self.fake.count_committed(chunk, count).await?;
-        let (_, done) = self.fake.counted(&chunk.object);
-        let ordinals: usize = done.iter().map(|ordinal| number(u64::from(*ordinal))).sum();
-        self.used.wrote(OBJECT_ROW_BYTES + ordinals);
-        Ok(())
+    async fn batch_get(&self, what: &str, keys: &[Key]) -> Result<Vec<Option<Row>>, StoreError> {
+        keys.iter().for_each(|key| self.used.read_consistently(self.bytes(key)));
+        self.fake.batch_get(what, keys).await
     }
 
-    async fn mark_indexed(&self, log: &LogId, segment: &SegmentRef) -> Result<(), StoreError> {
-        self.update(log, self.fake.mark_indexed(log, segment)).await
+    async fn query(&self, what: &str, query: &Query) -> Result<Vec<(String, Row)>, StoreError> {
+        let rows = self.fake.query(what, query).await?;
+        let bytes = rows.iter().map(|(sk, row)| item_bytes(&Key::new(&query.pk, sk), row)).sum();
+        self.used.read_consistently(bytes);
+        Ok(rows)
     }
 
-    async fn mark_published(&self, log: &LogId, oldest: &[SegmentRef]) -> Result<(), StoreError> {
-        self.update(log, self.fake.mark_published(log, oldest)).await
-    }
-}
-
-impl MarkPoison for Metered<FakeControl> {
-    async fn mark_poison(&self, chunk: &ChunkId, count: u64) -> Result<(), StoreError> {
-        self.used.wrote(OBJECT_ROW_BYTES);
-        self.fake.mark_poison(chunk, count).await
-    }
-}
-
-impl SigningTurns for Metered<FakeControl> {
-    async fn take_signing_turn(&self, log: &LogId, turn: &SigningTurn) -> Result<(), StoreError> {
-        self.update(log, self.fake.take_signing_turn(log, turn)).await
+    async fn write(&self, what: &str, write: Write, returning: Returning) -> Result<Row, StoreError> {
+        self.weighed(vec![write.key.clone()], 1, self.fake.write(what, write, returning)).await
     }
 
-    async fn mark_signed(&self, log: &LogId, size: u64) -> Result<(), StoreError> {
-        self.update(log, self.fake.mark_signed(log, size)).await
+    async fn transact(&self, what: &str, writes: Vec<Write>) -> Result<(), StoreError> {
+        let keys = writes.iter().map(|write| write.key.clone()).collect();
+        self.weighed(keys, IN_TRANSACTION, self.fake.transact(what, writes)).await
+    }
+
+    async fn batch_write(&self, what: &str, writes: Vec<Write>) -> Result<(), StoreError> {
+        let keys = writes.iter().map(|write| write.key.clone()).collect();
+        self.weighed(keys, 1, self.fake.batch_write(what, writes)).await
+    }
+
+    async fn scan_page(&self, what: &str, scan: &Scan, after: Option<Key>) -> Result<ScanPage, StoreError> {
+        let (rows, next) = self.fake.scan_page(what, scan, after).await?;
+        self.used.read_consistently(rows.iter().map(|(key, row)| item_bytes(key, row)).sum());
+        Ok((rows, next))
     }
 }
-
-impl WritePostings for Metered<FakeIndex> {
-    async fn put_postings(&self, postings: &[Posting]) -> Result<(), StoreError> {
-        self.fake.put_postings(postings).await?;
-        postings.iter().for_each(|posting| self.used.wrote(posting_bytes(posting)));
-        Ok(())
-    }
-}
-
-/// A bronze object's row without its set of ordinals: key, state, two times, eight counts. Some 300 bytes; what matters is
-/// that it is less than a KB.
-const OBJECT_ROW_BYTES: usize = 300;
-/// What S3 gives as a version id; the fakes' own are shorter.
-const VERSION_ID_BYTES: usize = 32;
-const HASH_BYTES: usize = 32;
-
-fn head_bytes(log: &LogId, head: &StoredHead) -> usize {
-    let segments = head.unpublished.iter().map(|segment| {
-        let chunk = |(chunk, count): &(ChunkId, u64)| format!("{chunk}#{count}").len();
-        attributes(&[
-            ("first", number(segment.first)),
-            ("count", number(segment.count)),
-            ("key", segment.key.len()),
-            ("versionId", VERSION_ID_BYTES),
-            ("bytes", number(segment.bytes)),
-            ("chunks", nested(segment.chunks.iter().map(chunk))),
-        ]) + NESTED_BYTES
-            + 6
-    });
-    attributes(&[
-        ("pk", "LOG#".len() + log.as_str().len()),
-        ("sk", "HEAD".len()),
-        ("v", number(1)),
-        ("size", number(head.size)),
-        ("root", HASH_BYTES),
-        ("edge", head.edge.len() * HASH_BYTES),
-        ("unpublished", nested(segments)),
-        ("indexed", number(head.indexed)),
-        ("published", number(head.published)),
-        ("signed", number(head.signed)),
-        ("signedAt", number(head.signed_at_ms)),
-        ("signingKeys", nested(head.signing_keys.iter().map(String::len))),
-    ])
-}
-
-fn marker_bytes(log: &LogId, marker: &Marker) -> usize {
-    attributes(&[
-        ("pk", "LOG#".len() + log.as_str().len()),
-        ("sk", "CHUNK#".len() + marker.chunk.to_string().len()),
-        ("first", number(marker.first)),
-        ("count", number(marker.count)),
-        ("segment", marker.segment.len()),
-        ("ttl", number(1_800_000_001)),
-    ])
-}
-
-fn posting_bytes(posting: &Posting) -> usize {
-    let members = posting.members.iter().map(|member| {
-        attributes(&[
-            ("offset", number(member.offset)),
-            ("length", number(member.length)),
-            ("first", number(member.first)),
-            ("at", nested(member.at.iter().map(|at| number(u64::from(*at))))),
-        ]) + NESTED_BYTES
-            + 4
-    });
-    attributes(&[
-        ("pk", "INT#".len() + posting.record_key.len()),
-        ("sk", "POST##".len() + posting.log.as_str().len() + 20),
-        ("segment", posting.segment.len()),
-        ("versionId", VERSION_ID_BYTES),
-        ("from", posting.from.len()),
-        ("to", posting.to.len()),
-        ("members", nested(members)),
-    ])
-}
-
-/// DynamoDB counts an attribute's name and its value.
-fn attributes(all: &[(&str, usize)]) -> usize {
-    all.iter().map(|(name, value_bytes)| name.len() + value_bytes).sum()
-}
-
-/// A byte, and one for every two significant digits.
-fn number(value: u64) -> usize {
-    let text = value.to_string();
-    1 + text.trim_end_matches('0').len().div_ceil(2)
-}
-
-/// A list: three bytes, and one more for each element.
-fn nested(elements: impl Iterator<Item = usize>) -> usize {
-    NESTED_BYTES + elements.map(|bytes| 1 + bytes).sum::<usize>()
-}
-
-/// What a list or a map costs beside its elements.
-const NESTED_BYTES: usize = 3;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ledgerline_ledger::append::Commit;
+    use ledgerline_ledger::chunk::ChunkId;
+    use ledgerline_ledger::head::SegmentRef;
+    use ledgerline_ledger::log::LogId;
+    use ledgerline_ledger::tree::{Edge, Hash};
+    use ledgerline_store::head::{Heads, head_key};
+    use ledgerline_testkit::calls::Calls;
+    use ledgerline_testkit::faults::Faults;
 
     #[test]
     fn units_are_begun_kilobytes() {
@@ -255,52 +147,62 @@ mod tests {
         assert_eq!(units([0, 1, 1_024, 1_025]), [1, 1, 1, 2]);
         assert_eq!([0, 4_096, 4_097].map(read_units), [1, 1, 2]);
         let used = Capacity::default();
-        used.wrote(1_025);
-        used.wrote_in_transaction(1_025);
+        used.wrote(1_025, 1);
+        used.wrote(1_025, IN_TRANSACTION);
         used.read_consistently(1);
         assert_eq!((used.write_units(), used.read_units()), (6, 1));
         used.reset();
         assert_eq!((used.write_units(), used.read_units()), (0, 0));
     }
 
-    #[test]
-    fn sizes_are_counted_as_dynamodb_counts_them() {
-        // The documentation's own: names and text by their bytes, numbers by pairs of significant digits and one.
-        assert_eq!([0, 7, 12, 123, 1_000, 1_234].map(number), [1, 2, 2, 3, 2, 3]);
-        assert_eq!(attributes(&[("pk", 3), ("name", 10)]), 19);
-        assert_eq!(nested([2, 2].into_iter()), 9);
+    /// The head's size after a first commit, and once its segment is published; with the units that all of it used.
+    async fn head_bytes(nodes: u32, chunks: u32) -> (usize, usize, u64, u64) {
+        let log = LogId::parse("bench/interaction/1/0").unwrap();
+        let fake = FakeTable::new("ControlTable", Faults::none(), Calls::default());
+        let table = Metered { fake, used: Capacity::default() };
+        let (heads, size) = (Heads::new(table.port()), (1 << nodes) - 1);
+        let segment = SegmentRef {
+            first: 0,
+            count: size,
+            key: "k".repeat(100),
+            version_id: "v".repeat(32),
+            bytes: 20_000,
+            chunks: (0..chunks).map(|ordinal| (ChunkId { object: "0".repeat(32), ordinal }, 256)).collect(),
+        };
+        let commit = Commit {
+            log: log.clone(),
+            before: (0, Hash([0; 32])),
+            after: Edge::from_parts(size, vec![Hash([0; 32]); nodes as usize]).unwrap(),
+            segment: segment.clone(),
+            markers: vec![],
+            markers_expire_at_s: 0,
+        };
+        heads.commit(&commit).await.unwrap();
+        let committed = table.bytes(&head_key(&log));
+        heads.mark_indexed(&log, &segment).await.unwrap();
+        heads.mark_published(&log, std::slice::from_ref(&segment)).await.unwrap();
+        heads.head(&log).await.unwrap();
+        (committed, table.bytes(&head_key(&log)), table.used.write_units(), table.used.read_units())
     }
 
-    #[test]
-    fn a_head_grows_by_its_segments_and_its_edge() {
-        let log = LogId::parse("bench/interaction/1/0").unwrap();
-        let chunk = |ordinal| (ChunkId { object: "0".repeat(32), ordinal }, 256);
-        let segment = |chunks: u32| SegmentRef {
-            first: 0,
-            count: 256,
-            key: "k".repeat(100),
-            version_id: "v".to_owned(),
-            bytes: 20_000,
-            chunks: (0..chunks).map(chunk).collect(),
-        };
-        let head = |edge: usize, unpublished: Vec<SegmentRef>| StoredHead {
-            size: 1,
-            root: ledgerline_ledger::tree::Hash([0; 32]),
-            edge: vec![ledgerline_ledger::tree::Hash([0; 32]); edge],
-            unpublished,
-            indexed: 1,
-            published: 1,
-            signed: 1,
-            signed_at_ms: 1,
-            signing_keys: vec![],
-        };
-        let bytes = |edge, unpublished| head_bytes(&log, &head(edge, unpublished));
-        let bare = bytes(1, vec![]);
-        assert!((150..200).contains(&bare), "{bare}");
-        assert_eq!(bytes(20, vec![]) - bare, 19 * 32);
+    #[tokio::test]
+    async fn a_head_grows_by_its_segments_and_its_edge() {
+        let (of_one, bare, written, read) = head_bytes(1, 1).await;
+        assert!((120..200).contains(&bare), "{bare}");
+        // Two rows in a transaction, and two updates; one reading.
+        assert_eq!((written, read), (2 * 2 + 2, 1));
         // A key of 100, a version id of 32, and some 70 more; 44 for each chunk: object, ordinal and count.
-        let of_one = bytes(1, vec![segment(1)]) - bare;
+        let of_one = of_one - bare;
         assert!((210..270).contains(&of_one), "{of_one}");
-        assert_eq!(bytes(1, vec![segment(10)]) - bare - of_one, 9 * 44);
+        let (of_ten, same, ..) = head_bytes(1, 10).await;
+        assert_eq!((of_ten - bare - of_one, same), (9 * 44, bare));
+        // 19 nodes more, and what the larger number takes in the size and the two places reached.
+        assert_eq!(head_bytes(20, 1).await.1 - bare, 19 * 32 + 3 * 3);
+    }
+
+    #[tokio::test]
+    async fn an_update_costs_the_larger_of_what_was_there_and_what_is() {
+        // Thirty chunks are more than a KB: two units, twice each in the transaction; the last update leaves less.
+        assert_eq!(head_bytes(1, 30).await.2, 2 * (2 + 1) + 2 + 2);
     }
 }

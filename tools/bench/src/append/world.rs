@@ -3,22 +3,21 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use ledgerline_audit_write::{AppendConfig, Wired, handle};
+use ledgerline_audit_write::{AppendConfig, Ports, Stores, handle};
 use ledgerline_custody::publication::{Memory, Settings};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, PlanWriter, Pointer};
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{LockMode, ReleaseMessages};
+use ledgerline_ledger::lock::LockMode;
 use ledgerline_ledger::retention::LockPolicy;
-use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_store::object_row::ObjectRows;
+use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
-use ledgerline_testkit::fakes::control::FakeControl;
-use ledgerline_testkit::fakes::index::FakeIndex;
-use ledgerline_testkit::fakes::ledger::FakeLedgerBucket;
-use ledgerline_testkit::fakes::objects::FakeBucket;
-use ledgerline_testkit::fakes::signer::FakeSigner;
 use ledgerline_testkit::faults::Faults;
+use ledgerline_testkit::queue::FakeQueue;
+use ledgerline_testkit::signer::FakeSigner;
+use ledgerline_testkit::table::FakeTable;
 use tokio::time::Instant;
 
 use super::capacity::{Capacity, Metered};
@@ -29,16 +28,16 @@ const BEGIN_MS: i64 = 1_772_460_000_000;
 /// The function's time-out, as in the template.
 const TIMEOUT_MS: i64 = 120_000;
 
-type Ports =
-    Wired<Metered<FakeControl>, FakeLedgerBucket, Metered<FakeIndex>, FakeSigner, FakeBucket, FakeBucket, NoWayBack>;
+/// When what is appended was planned; all objects at once.
+const PLANNED_AT: &str = "2026-03-02T14:00:00.000Z";
 
 /// One log and the function that appends to it.
 pub(super) struct World {
-    pub(super) ports: Ports,
     pub(super) calls: Calls,
     pub(super) used: Capacity,
     pub(super) log: LogId,
-    staged: FakeBucket,
+    stores: Stores,
+    fakes: Fakes,
     faults: Faults,
     config: AppendConfig,
     memory: Memory,
@@ -47,29 +46,41 @@ pub(super) struct World {
     entries: u64,
 }
 
+/// What lies below the stores.
+#[cfg_attr(not(test), expect(dead_code, reason = "the test looks at all of them"))]
+struct Fakes {
+    control: FakeTable,
+    index: FakeTable,
+    ledger: FakeBucket,
+    staged: FakeBucket,
+    signer: FakeSigner,
+}
+
 impl World {
     /// An empty log, now.
     pub(super) fn new() -> Result<Self, String> {
         let (faults, calls, used) = (Faults::none(), Calls::default(), Capacity::default());
-        let staged = FakeBucket::new(faults.clone(), calls.clone());
-        let control = FakeControl::new(faults.clone(), calls.clone());
-        let index = FakeIndex::new(faults.clone(), calls.clone());
+        let control = FakeTable::new("ControlTable", faults.clone(), calls.clone());
+        let index = FakeTable::new("IndexTable", faults.clone(), calls.clone());
+        let ledger = FakeBucket::versioned("LedgerBucket", faults.clone(), calls.clone(), BEGIN_MS);
+        let staged = FakeBucket::new("StagedBucket", faults.clone(), calls.clone(), BEGIN_MS);
+        let signer = FakeSigner::new("SigningKey", faults.clone(), calls.clone());
         let publication =
             Settings { deployment: "bench".to_owned(), locks: LockPolicy::uniform(LockMode::Compliance, 30) };
+        let ports = Ports {
+            control: Metered { fake: control.clone(), used: used.clone() }.port(),
+            index: Metered { fake: index.clone(), used: used.clone() }.port(),
+            ledger: ledger.port(),
+            staged: staged.port(),
+            queue: FakeQueue::new("LedgerQueue", faults.clone(), calls.clone()).port(),
+            signer: signer.port(),
+        };
         Ok(Self {
-            ports: Wired {
-                control: Metered { fake: control, used: used.clone() },
-                ledger: FakeLedgerBucket::new(faults.clone(), calls.clone(), BEGIN_MS.unsigned_abs() / 1_000),
-                index: Metered { fake: index, used: used.clone() },
-                signer: FakeSigner::new(faults.clone(), calls.clone()),
-                plans: staged.clone(),
-                poison: staged.clone(),
-                queue: NoWayBack,
-            },
             log: LogId::parse("acme/interaction/1/0").map_err(|error| error.to_string())?,
+            stores: Stores::new(ports),
+            fakes: Fakes { control, index, ledger, staged, signer },
             calls,
             used,
-            staged,
             faults,
             config: AppendConfig { publication, marker_days: 400 },
             memory: Memory::default(),
@@ -86,20 +97,21 @@ impl World {
 
     /// Appends so many entries of the next bronze object in one invocation. 2,560 are ten chunks: a batch of the queue.
     pub(super) async fn append(&mut self, entries: u64) -> Result<(), String> {
-        let event = self.stage(entries)?;
+        let event = self.stage(entries).await?;
         let deadline_ms = self.clock.now_ms() + TIMEOUT_MS;
-        let answer = handle(&self.ports, &self.config, &self.memory, &self.clock, deadline_ms, event).await;
-        let size = self.ports.control.fake.stored_head(&self.log).map_or(0, |head| head.size);
+        let answer = handle(&self.stores, &self.config, &self.memory, &self.clock, deadline_ms, event).await;
+        let size = self.fakes.control.stored_head(&self.log).map_or(0, |head| head.size);
         if !answer.batch_item_failures.is_empty() || size != self.entries {
             return Err(format!("{size} of {} entries are committed", self.entries));
         }
         Ok(())
     }
 
-    fn stage(&mut self, entries: u64) -> Result<SqsEvent, String> {
+    /// Leaves a plan and its object's row as transform does, uncounted.
+    async fn stage(&mut self, entries: u64) -> Result<SqsEvent, String> {
         let key = format!("bronze/{}", self.objects);
         let object = ObjectId::of("bench", &key);
-        let mut writer = PlanWriter::new(object, key, "1");
+        let mut writer = PlanWriter::new(object, key.clone(), "1");
         for line in 0..entries {
             let entry = entry(&self.log, object, line, self.entries + line);
             let line = entry.to_line().map_err(|error| error.to_string())?;
@@ -107,11 +119,14 @@ impl World {
         }
         let counts = Counts { input: entries, ..Counts::default() };
         let plan = writer.finish(counts).map_err(|error| error.to_string())?;
+        let rows = ObjectRows::new(self.fakes.control.seen_by(Faults::none(), Calls::default()).port());
+        rows.open(object, &key, PLANNED_AT).await.map_err(|error| error.to_string())?;
+        rows.planned(&plan.header, PLANNED_AT).await.map_err(|error| error.to_string())?;
         self.objects += 1;
         self.entries += entries;
         let pointers = plan.header.pointers(plan.header_bytes);
         for pointer in &pointers {
-            self.staged.seed(&pointer.plan, plan.bytes.clone());
+            self.fakes.staged.seed(&pointer.plan, plan.bytes.clone());
         }
         let mut event = SqsEvent::default();
         event.records = pointers.iter().map(message).collect::<Result<_, _>>()?;
@@ -137,16 +152,6 @@ impl Clock for VirtualClock {
     }
 }
 
-/// A queue that nothing returns to: nothing fails here.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct NoWayBack;
-
-impl ReleaseMessages for NoWayBack {
-    async fn release(&self, receipt_handles: &[String], _after_s: u32) -> Result<(), StoreError> {
-        Err(StoreError::Unknown(Failure::new(format!("{} messages came back", receipt_handles.len()))))
-    }
-}
-
 /// Runs in virtual time: waiting costs none.
 pub(super) fn in_virtual_time<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -156,8 +161,8 @@ pub(super) fn in_virtual_time<T>(work: impl Future<Output = Result<T, String>>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ledgerline_ledger::ports::Lock;
-    use ledgerline_testkit::check::{Stores, check_everything};
+    use ledgerline_ledger::lock::Lock;
+    use ledgerline_testkit::check::{self, check_everything};
 
     #[test]
     fn what_is_measured_is_a_ledger_that_holds() {
@@ -168,16 +173,16 @@ mod tests {
                 world.append(entries).await?;
             }
             let until = BEGIN_MS.unsigned_abs() / 1_000 + 30 * 86_400;
-            let stores = Stores {
-                control: &world.ports.control.fake,
-                ledger: &world.ports.ledger,
-                index: &world.ports.index.fake,
-                staged: &world.staged,
+            let stores = check::Stores {
+                control: &world.fakes.control,
+                ledger: &world.fakes.ledger,
+                index: &world.fakes.index,
+                staged: &world.fakes.staged,
                 lock: Lock { mode: LockMode::Compliance, retain_until_s: until },
                 deployment: "bench",
-                public_keys: &[world.ports.signer.key()],
+                public_keys: &[world.fakes.signer.key()],
             };
-            check_everything(&stores).await.map_err(|found| found.join("\n"))
+            check_everything(&stores).map_err(|found| found.join("\n"))
         };
         let found = in_virtual_time(work).unwrap();
         assert_eq!((found.entries, found.checkpoints), (2_861, 1));

@@ -2,7 +2,7 @@
 
 use ledgerline_ledger::checkpoint::{archive_key, live_key};
 use ledgerline_ledger::entry::Field;
-use ledgerline_ledger::ports::LockMode;
+use ledgerline_ledger::lock::LockMode;
 use ledgerline_ledger::tile::Tile;
 use ledgerline_ledger::tree::{Edge, Hash, leaf_hash};
 use ledgerline_ledger::verify::FindingKind::*;
