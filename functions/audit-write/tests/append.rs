@@ -1,25 +1,24 @@
 //! Flows of the append: order, redelivery, poison, partial failures, halts.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use crate::world::doubles::{Rivalled, Silent};
 use crate::world::*;
-use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use bytes::Bytes;
-use ledgerline_audit_write::{Wired, handle};
+use aws_lambda_events::sqs::SqsEvent;
+use ledgerline_audit_write::{Stores, handle};
 use ledgerline_lake::plan::Pointer;
-use ledgerline_lake::ports::ReadChunk;
 use ledgerline_lambda::clock::{Clock, FixedClock};
-use ledgerline_ledger::append::{Commit, Marker};
-use ledgerline_ledger::chunk::ChunkId;
-use ledgerline_ledger::head::{SegmentRef, SigningTurn, StoredHead};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
-use ledgerline_ledger::ports::{CommitAppend, FinishSegments, MarkPoison, ReadHead, SigningTurns};
 use ledgerline_ledger::segment::SegmentName;
-use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_testkit::fakes::objects::FakeBucket;
-use ledgerline_testkit::fakes::table::{Items, Table};
+use ledgerline_store::ledger::LedgerStores;
+use ledgerline_store::plan::Plans;
+use ledgerline_store::table::Table;
+use ledgerline_store::{head, object_row};
 use ledgerline_testkit::faults::{Fault, Faults};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use ledgerline_testkit::table::value;
 
 #[tokio::test(start_paused = true)]
 async fn chunks_are_committed_in_the_order_of_their_messages() {
@@ -29,7 +28,7 @@ async fn chunks_are_committed_in_the_order_of_their_messages() {
     assert_eq!(pointers.len(), 3);
     let answer = world.run(LONG, &messages(&pointers)).await;
     assert!(returned(&answer).is_empty());
-    let found = world.check().await.unwrap();
+    let found = world.check().unwrap();
     assert_eq!((found.entries, found.segments, found.chunks), (307, 1, 3));
     assert_eq!((found.open_chunks, found.orphans), (0, 0));
     let objects: Vec<String> = world.lines(LOG).iter().map(|line| object_of(line)).collect();
@@ -43,7 +42,7 @@ async fn one_batch_of_several_logs_appends_to_each() {
     let entity = "acme/entity/1/0";
     let pointers = [world.plan(LOG, "a", 3), world.plan(entity, "b", 4), world.plan(LOG, "c", 5)].concat();
     world.run(LONG, &messages(&pointers)).await;
-    let found = world.check().await.unwrap();
+    let found = world.check().unwrap();
     assert_eq!((found.entries, found.segments, found.chunks), (12, 2, 3));
     assert_eq!((world.lines(LOG).len(), world.lines(entity).len()), (8, 4));
 }
@@ -55,7 +54,7 @@ async fn everything_of_a_log_is_locked_for_its_class() {
     world.run(LONG, &messages(&[world.plan(LOG, "a", 300), world.plan(entity, "b", 300)].concat())).await;
     for (log, days) in [(LOG, RETENTION_DAYS), (entity, ENTITY_DAYS)] {
         let mut locked = Vec::new();
-        for (key, versions) in world.ports.ledger.all() {
+        for (key, versions) in world.ledger.all() {
             let Some(rest) = key.strip_prefix(&format!("ledger/{log}/")) else { continue };
             if let Some(lock) = versions[0].lock {
                 let (days_s, hour_s) = (days * 86_400, 3_600);
@@ -78,7 +77,7 @@ async fn the_same_batch_three_times_changes_nothing_more() {
         assert!(returned(&world.run(LONG, &batch).await).is_empty());
     }
     assert_eq!(faults.writes(), writes, "a redelivery writes nothing");
-    assert_eq!(world.check().await.unwrap().entries, 300);
+    assert_eq!(world.check().unwrap().entries, 300);
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,7 +87,7 @@ async fn the_same_pointer_twice_in_a_batch_is_committed_once() {
     let mut again = message(&pointers[0]);
     again.message_id = Some("another".to_owned());
     assert!(returned(&world.run(LONG, &[message(&pointers[0]), again]).await).is_empty());
-    assert_eq!(world.check().await.unwrap().entries, 9);
+    assert_eq!(world.check().unwrap().entries, 9);
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,24 +95,8 @@ async fn more_chunks_than_one_transaction_holds_become_several_segments() {
     let world = World::new(&Faults::none());
     let pointers: Vec<Pointer> = (0..103).flat_map(|n| world.plan(LOG, &format!("o{n}"), 2)).collect();
     assert!(returned(&world.run(LONG, &messages(&pointers)).await).is_empty());
-    let found = world.check().await.unwrap();
+    let found = world.check().unwrap();
     assert_eq!((found.entries, found.segments, found.chunks), (206, 2, 103));
-}
-
-/// Fails for one plan until it is told not to.
-struct Flaky {
-    inner: FakeBucket,
-    plan: String,
-    error: fn(Failure) -> StoreError,
-}
-
-impl ReadChunk for Flaky {
-    async fn read_chunk(&self, pointer: &Pointer) -> Result<Bytes, StoreError> {
-        if pointer.plan == self.plan {
-            return Err((self.error)(Failure::new("flaky")));
-        }
-        self.inner.read_chunk(pointer).await
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -123,21 +106,21 @@ async fn a_retry_returns_its_message_and_all_after_it_of_its_group() {
     let (a, b, c) = (world.plan(LOG, "a", 2), world.plan(LOG, "b", 2), world.plan(LOG, "c", 2));
     let other = world.plan(entity, "d", 2);
     let batch = messages(&[a, b.clone(), other, c.clone()].concat());
-    let flaky = Flaky { inner: world.staged.clone(), plan: b[0].plan.clone(), error: StoreError::Unknown };
-    let ports = world.reading_through(flaky);
+    let silent = Silent { inner: world.staged.port(), about: b[0].plan.clone() };
+    let stores = Stores { plans: Plans::new(Arc::new(silent)), ..world.stores.clone() };
     let clock = Ticking(AtomicI64::new(NOW_MS));
-    let answer = handle(&ports, &config(), &world.memory, &clock, NOW_MS + 60_000, event(&batch)).await;
+    let answer = handle(&stores, &config(), &world.memory, &clock, NOW_MS + 60_000, event(&batch)).await;
     let back = [b[0].deduplication_id(), c[0].deduplication_id()];
     assert_eq!(returned(&answer), back);
-    assert_eq!(*ports.queue.0.lock().unwrap(), back.each_ref().map(|id| format!("handle of {id}")));
-    let found = world.check().await.unwrap();
+    assert_eq!(world.released(), back.each_ref().map(|id| format!("handle of {id}")));
+    let found = world.check().unwrap();
     assert_eq!((found.entries, found.open_chunks), (4, 2), "what came before, and the other group, are committed");
 
     // The redelivery, in a healthy world.
     assert!(returned(&world.run(LONG, &messages(&[b.clone(), c.clone()].concat())).await).is_empty());
     let objects: Vec<String> = world.lines(LOG).iter().map(|line| object_of(line)).collect();
     assert_eq!((&objects[2], &objects[4]), (&b[0].object.to_string(), &c[0].object.to_string()));
-    assert_eq!(world.check().await.unwrap().open_chunks, 0);
+    assert_eq!(world.check().unwrap().open_chunks, 0);
 }
 
 /// A clock on which each look takes a second.
@@ -173,7 +156,7 @@ async fn poison_is_kept_with_its_reason_and_the_group_goes_on() {
     let mut beyond = world.plan(LOG, "beyond", 2).remove(0);
     beyond.offset += 1_000_000;
     let missing = world.plan(LOG, "missing", 2).remove(0);
-    world.staged.remove(&missing.plan);
+    world.staged.erase(&missing.plan);
     let mut pointers = vec![
         (bad("corrupt", corrupt, 4), "chunk_not_gzip"),
         (bad("loose", member::pack(loose.as_bytes()), 4), "line_not_canonical"),
@@ -200,7 +183,7 @@ async fn poison_is_kept_with_its_reason_and_the_group_goes_on() {
             (note["reason"].as_str().unwrap(), note["pointer"]["plan"].as_str().unwrap()),
             (reason, pointer.plan.as_str())
         );
-        assert_eq!(world.ports.control.poisoned(&pointer.object.to_string()), u64::from(pointer.count), "{reason}");
+        assert_eq!(world.control.poisoned(&pointer.object.to_string()), u64::from(pointer.count), "{reason}");
     }
     assert_eq!(kept["garbage"]["reason"], "not_a_pointer");
     assert_eq!(kept["stray"]["reason"], "pointer_of_another_group");
@@ -225,10 +208,10 @@ async fn poison_that_could_not_be_marked_is_not_acknowledged() {
     for fault in [Fault::Lost, Fault::PersistedButErrored] {
         let world = World::new(&Faults::at(1, fault));
         let missing = world.plan(LOG, "missing", 2).remove(0);
-        world.staged.remove(&missing.plan);
+        world.staged.erase(&missing.plan);
         assert_eq!(returned(&world.run(ONE_ATTEMPT, &[message(&missing)]).await).len(), 1);
         assert!(returned(&world.run(ONE_ATTEMPT, &[message(&missing)]).await).is_empty());
-        assert_eq!(world.ports.control.poisoned(&missing.object.to_string()), 2);
+        assert_eq!(world.control.poisoned(&missing.object.to_string()), 2);
     }
 }
 
@@ -237,13 +220,13 @@ async fn poison_that_is_repaired_counts_as_committed() {
     let world = World::new(&Faults::none());
     let pointer = world.plan(LOG, "a", 2).remove(0);
     let plan = world.staged.get(&pointer.plan).unwrap();
-    world.staged.remove(&pointer.plan);
+    world.staged.erase(&pointer.plan);
     world.run(LONG, &[message(&pointer)]).await;
     let object = pointer.object.to_string();
-    assert_eq!((world.ports.control.poisoned(&object), world.ports.control.counted(&object).0), (2, 0));
+    assert_eq!((world.control.poisoned(&object), world.control.counted(&object).0), (2, 0));
     world.staged.seed(&pointer.plan, plan);
     world.run(LONG, &[message(&pointer)]).await;
-    assert_eq!((world.ports.control.poisoned(&object), world.ports.control.counted(&object).0), (0, 2));
+    assert_eq!((world.control.poisoned(&object), world.control.counted(&object).0), (0, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -256,7 +239,7 @@ async fn an_unknown_commit_outcome_is_settled_by_the_markers() {
         assert!(returned(&world.run(LONG, &batch).await).is_empty());
         let commits = faults.log().iter().filter(|write| *write == "dynamodb:TransactWriteItems").count();
         assert_eq!(commits, if fault == Fault::Lost { 2 } else { 1 });
-        let found = world.check().await.unwrap();
+        let found = world.check().unwrap();
         assert_eq!((found.entries, found.segments, found.orphans), (20, 1, 0));
     }
 }
@@ -267,87 +250,32 @@ async fn a_crash_after_the_commit_is_repaired_by_the_logs_next_message() {
     let world = World::new(&faults);
     let (a, b) = (world.plan(LOG, "a", 20), world.plan(LOG, "b", 3));
     assert_eq!(returned(&world.run(ONE_ATTEMPT, &messages(&a)).await).len(), 1);
-    assert!(world.check().await.is_err(), "committed, but neither indexed nor counted");
+    assert!(world.check().is_err(), "committed, but neither indexed nor counted");
     world.run(LONG, &messages(&b)).await;
-    assert_eq!(world.check().await.unwrap().entries, 23);
-}
-
-/// Lets another writer commit, and die before it indexes, between our look at the head and our look at the markers.
-struct Rivalled<'a> {
-    world: &'a World,
-    batch: Vec<SqsMessage>,
-    met: AtomicBool,
-}
-
-impl ReadHead for Rivalled<'_> {
-    async fn head(&self, log: &LogId) -> Result<Option<StoredHead>, StoreError> {
-        self.world.ports.control.head(log).await
-    }
-}
-
-impl CommitAppend for Rivalled<'_> {
-    async fn markers(&self, log: &LogId, chunks: &[ChunkId]) -> Result<Vec<Marker>, StoreError> {
-        if !self.met.swap(true, Ordering::Relaxed) {
-            assert!(!returned(&self.world.run(ONE_ATTEMPT, &self.batch).await).is_empty());
-        }
-        self.world.ports.control.markers(log, chunks).await
-    }
-
-    async fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
-        self.world.ports.control.commit(commit).await
-    }
-}
-
-impl FinishSegments for Rivalled<'_> {
-    async fn count_committed(&self, chunk: &ChunkId, count: u64) -> Result<(), StoreError> {
-        self.world.ports.control.count_committed(chunk, count).await
-    }
-
-    async fn mark_indexed(&self, log: &LogId, segment: &SegmentRef) -> Result<(), StoreError> {
-        self.world.ports.control.mark_indexed(log, segment).await
-    }
-
-    async fn mark_published(&self, log: &LogId, oldest: &[SegmentRef]) -> Result<(), StoreError> {
-        self.world.ports.control.mark_published(log, oldest).await
-    }
-}
-
-impl MarkPoison for Rivalled<'_> {
-    async fn mark_poison(&self, chunk: &ChunkId, count: u64) -> Result<(), StoreError> {
-        self.world.ports.control.mark_poison(chunk, count).await
-    }
-}
-
-impl SigningTurns for Rivalled<'_> {
-    async fn take_signing_turn(&self, log: &LogId, turn: &SigningTurn) -> Result<(), StoreError> {
-        self.world.ports.control.take_signing_turn(log, turn).await
-    }
-
-    async fn mark_signed(&self, log: &LogId, size: u64) -> Result<(), StoreError> {
-        self.world.ports.control.mark_signed(log, size).await
-    }
+    assert_eq!(world.check().unwrap().entries, 23);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_committed_by_a_writer_that_died_is_not_acknowledged_before_it_is_indexed() {
-    let world = World::new(&Faults::at(2, Fault::Lost));
+    let world = Arc::new(World::new(&Faults::at(2, Fault::Lost)));
     let batch = messages(&world.plan(LOG, "a", 20));
-    let control = Rivalled { world: &world, batch: batch.clone(), met: AtomicBool::new(false) };
-    let Wired { ledger, index, signer, plans, poison, queue, .. } = world.ports.clone();
-    let ports = Wired { control, ledger, index, signer, plans, poison, queue };
-    let answer = handle(&ports, &config(), &world.memory, &FixedClock(NOW_MS), NOW_MS + LONG, event(&batch)).await;
+    let rivalled = Rivalled { world: Arc::clone(&world), batch: batch.clone(), met: AtomicBool::new(false) };
+    let control: Arc<dyn Table> = Arc::new(rivalled);
+    let ledger = LedgerStores::new(&control, &world.index.port(), &world.ledger.port());
+    let stores = Stores { ledger, ..world.stores.clone() };
+    let answer = handle(&stores, &config(), &world.memory, &FixedClock(NOW_MS), NOW_MS + LONG, event(&batch)).await;
     assert!(returned(&answer).is_empty());
-    assert_eq!(world.check().await.unwrap().entries, 20);
+    assert_eq!(world.check().unwrap().entries, 20);
 }
 
 #[tokio::test(start_paused = true)]
 async fn poison_that_could_not_be_kept_holds_back_what_comes_after_it() {
     let world = World::new(&Faults::at(0, Fault::Lost));
     let (a, b, c) = (world.plan(LOG, "a", 2), world.plan(LOG, "b", 2), world.plan(LOG, "c", 2));
-    world.staged.remove(&b[0].plan);
+    world.staged.erase(&b[0].plan);
     let answer = world.run(ONE_ATTEMPT, &messages(&[a, b, c].concat())).await;
     assert!(returned(&answer).is_empty());
-    let found = world.check().await.unwrap();
+    let found = world.check().unwrap();
     assert_eq!((found.entries, found.segments), (4, 2), "what came after waited for the note");
 }
 
@@ -359,7 +287,7 @@ async fn an_orphan_is_taken_over_and_its_lock_made_long_enough() {
     // The fake's clock stands at NOW; 30 days from then, it is still locked.
     assert_eq!(returned(&world.run_at(long_ago, ONE_ATTEMPT, &batch).await).len(), 1);
     world.run(ONE_ATTEMPT, &batch).await;
-    let found = world.check().await.unwrap();
+    let found = world.check().unwrap();
     assert_eq!((found.segments, found.orphans), (1, 0), "check_everything also asks for the whole lock");
 }
 
@@ -368,14 +296,11 @@ async fn other_bytes_under_a_segments_name_halt() {
     let world = World::new(&Faults::at(1, Fault::Lost));
     let batch = messages(&world.plan(LOG, "a", 20));
     world.run(ONE_ATTEMPT, &batch).await;
-    let key = world.ports.ledger.segments().into_keys().next().unwrap();
-    world.ports.ledger.tamper(&key, 30);
+    let key = world.ledger.segments().into_keys().next().unwrap();
+    world.ledger.tamper(&key, 30);
     assert_eq!(returned(&world.run(LONG, &batch).await).len(), 1);
-    assert!(
-        world.ports.queue.0.lock().unwrap().len() == 1,
-        "the first run's message came back early, the second's not"
-    );
-    assert!(world.ports.control.logs().is_empty());
+    assert!(world.released().len() == 1, "the first run's message came back early, the second's not");
+    assert!(world.control.logs().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -383,11 +308,11 @@ async fn a_head_that_contradicts_itself_halts_its_log_and_no_other() {
     let world = World::new(&Faults::none());
     let entity = "acme/entity/1/0";
     world.run(LONG, &messages(&world.plan(LOG, "a", 5))).await;
-    damage(&world, "head row").await;
+    damage(&world, "head row");
     let batch = messages(&[world.plan(LOG, "b", 5), world.plan(entity, "c", 5)].concat());
     let answer = world.run(LONG, &batch).await;
     assert_eq!(returned(&answer), [batch[0].message_id.as_deref().unwrap()]);
-    assert!(world.ports.queue.0.lock().unwrap().is_empty(), "it waits for the queue's own time-out");
+    assert!(world.released().is_empty(), "it waits for the queue's own time-out");
     assert_eq!((world.lines(LOG).len(), world.lines(entity).len()), (5, 5));
 }
 
@@ -395,10 +320,9 @@ async fn a_head_that_contradicts_itself_halts_its_log_and_no_other() {
 async fn a_missing_permission_halts_at_once() {
     let world = World::new(&Faults::none());
     let a = world.plan(LOG, "a", 5);
-    let denied = Flaky { inner: world.staged.clone(), plan: a[0].plan.clone(), error: StoreError::Denied };
-    let ports = world.reading_through(denied);
+    world.staged.set_denied(Some(&a[0].plan));
     let clock = Ticking(AtomicI64::new(NOW_MS));
-    let answer = handle(&ports, &config(), &world.memory, &clock, NOW_MS + LONG, event(&messages(&a))).await;
+    let answer = handle(&world.stores, &config(), &world.memory, &clock, NOW_MS + LONG, event(&messages(&a))).await;
     assert_eq!(returned(&answer).len(), 1);
     assert_eq!(clock.now_ms(), NOW_MS + 1_000, "one look at the clock: one attempt");
 }
@@ -422,47 +346,38 @@ async fn check_everything_finds_what_was_changed() {
     for (word, damaged) in cases {
         let world = World::new(&Faults::none());
         world.run(LONG, &messages(&world.plan(LOG, "a", 300))).await;
-        world.check().await.unwrap();
-        damage(&world, damaged).await;
-        let problems = world.check().await.unwrap_err().join("; ");
+        world.check().unwrap();
+        damage(&world, damaged);
+        let problems = world.check().unwrap_err().join("; ");
         assert!(problems.contains(word), "{damaged}: {problems}");
     }
 }
 
-async fn damage(world: &World, what: &str) {
-    let control = &world.ports.control.table;
-    let key = world.ports.ledger.segments().into_keys().next().unwrap();
+fn damage(world: &World, what: &str) {
+    let log = LogId::parse(LOG).unwrap();
+    let key = world.ledger.segments().into_keys().next().unwrap();
     match what {
-        "segment byte" => world.ports.ledger.tamper(&key, 40),
-        "posting row" => tamper(&world.ports.index.table, |items| drop(items.pop_first())).await,
-        "marker row" => tamper(control, |items| items.retain(|(_, sk), _| !sk.ends_with("#000001"))).await,
-        "count row" => tamper(control, |items| items.retain(|(_, sk), _| sk != "OBJ")).await,
-        "head row" => tamper(control, |items| set_head(items, "root", serde_json::json!(vec![0; 32]))).await,
-        "tile" => world.ports.ledger.tamper(&format!("ledger/{LOG}/tile/0/000"), 40),
-        "missing tile" => world.ports.ledger.erase(&format!("ledger/{LOG}/tile/0/001.p/44")),
-        "archived checkpoint" => world.ports.ledger.tamper(&format!("ledger/{LOG}/checkpoints/{:020}", 300), 1),
-        "live checkpoint" => world.ports.ledger.tamper(&format!("ledger/{LOG}/checkpoint"), 1),
-        "plan" => world.staged.remove(&world.staged.under("staged/").into_keys().next().unwrap()),
+        "segment byte" => world.ledger.tamper(&key, 40),
+        "posting row" => world.index.tamper(|rows| drop(rows.pop_first())),
+        "marker row" => world.control.tamper(|rows| {
+            rows.retain(|key, _| head::parse_marker_key(key).is_none_or(|(_, chunk)| chunk.ordinal != 1));
+        }),
+        "count row" => world.control.tamper(|rows| rows.retain(|key, _| object_row::parse_key(key).is_none())),
+        "head row" => world.control.change(&head::head_key(&log), |row| {
+            row.insert("root".to_owned(), value(&[0; 32][..]));
+        }),
+        "tile" => world.ledger.tamper(&format!("ledger/{LOG}/tile/0/000"), 40),
+        "missing tile" => world.ledger.erase(&format!("ledger/{LOG}/tile/0/001.p/44")),
+        "archived checkpoint" => world.ledger.tamper(&format!("ledger/{LOG}/checkpoints/{:020}", 300), 1),
+        "live checkpoint" => world.ledger.tamper(&format!("ledger/{LOG}/checkpoint"), 1),
+        "plan" => world.staged.erase(&world.staged.under("staged/").into_keys().next().unwrap()),
         "stray segment" => {
             let bytes = member::pack(b"{}\n");
-            let log = LogId::parse(LOG).unwrap();
-            let lock = world.ports.ledger.all()[&key][0].lock.unwrap();
-            world.ports.ledger.seed(&SegmentName::of(&log, 300, 1, &bytes).key(), bytes, lock);
+            let lock = world.ledger.all()[&key][0].lock.unwrap();
+            world.ledger.seed_locked(&SegmentName::of(&log, 300, 1, &bytes).key(), bytes, lock);
         }
         other => panic!("{other}"),
     }
-}
-
-async fn tamper(table: &Table, change: impl FnOnce(&mut Items)) {
-    let change = |items: &mut Items| {
-        change(items);
-        Ok(())
-    };
-    table.write("tamper", change).await.unwrap();
-}
-
-fn set_head(items: &mut Items, name: &str, value: serde_json::Value) {
-    items.get_mut(&(format!("LOG#{LOG}"), "HEAD".to_owned())).unwrap().insert(name.to_owned(), value);
 }
 
 fn object_of(line: &str) -> String {

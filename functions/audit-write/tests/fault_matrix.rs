@@ -32,7 +32,7 @@ async fn matrix<F: Future<Output = ()>>(scenario: impl Fn(World, Fault, usize) -
 }
 
 async fn assert_whole(world: &World, entries: u64, case: &str) {
-    match world.check().await {
+    match world.check() {
         Ok(found) => {
             assert_eq!((found.entries, found.open_chunks), (entries, 0), "{case}");
             // Whatever failed, the log's next messages a little later publish and sign all that there is. Two, since the
@@ -42,7 +42,7 @@ async fn assert_whole(world: &World, entries: u64, case: &str) {
                 let answer = world.run_at(NOW_MS + seconds * 1_000, LONG, &later).await;
                 assert!(returned(&answer).is_empty(), "{case}");
             }
-            let found = world.check().await.unwrap_or_else(|problems| panic!("{case}, later: {problems:?}"));
+            let found = world.check().unwrap_or_else(|problems| panic!("{case}, later: {problems:?}"));
             assert_eq!((found.published, found.signed), (entries + 3, entries + 3), "{case}");
         }
         Err(problems) => panic!("{case}: {problems:?}"),

@@ -1,18 +1,21 @@
 //! What follows the commit: tiles, checkpoints, the archive's say, and what an outage or a lie does to them.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::Arc;
+
 use crate::world::*;
+use async_trait::async_trait;
 use aws_lambda_events::sqs::SqsMessage;
 use ledgerline_audit_write::handle;
 use ledgerline_custody::publication::Memory;
 use ledgerline_lambda::clock::FixedClock;
 use ledgerline_ledger::checkpoint::{CheckpointBody, live_key, origin};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::Sign;
 use ledgerline_ledger::signing::{KeyKind, VerifyingKey};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::tile::{folder, partial_tiles};
 use ledgerline_ledger::tree::Hash;
+use ledgerline_store::signer::Sign;
 use ledgerline_testkit::faults::Faults;
 
 const LATER: i64 = 20_000;
@@ -29,9 +32,9 @@ fn signatures(world: &World) -> u64 {
 async fn a_logs_first_append_is_published_and_signed_at_once() {
     let world = World::new(&Faults::none());
     world.run(LONG, &messages(&world.plan(LOG, "a", 300))).await;
-    let found = world.check().await.unwrap();
+    let found = world.check().unwrap();
     assert_eq!((found.entries, found.published, found.signed, found.checkpoints), (300, 300, 300, 1));
-    let tiles = world.ports.ledger.all().into_keys().filter(|key| key.starts_with(&folder(&log()))).count();
+    let tiles = world.ledger.all().into_keys().filter(|key| key.starts_with(&folder(&log()))).count();
     assert_eq!(tiles, 3, "256 leaves, 44 leaves, one root");
 }
 
@@ -41,14 +44,14 @@ async fn a_checkpoint_is_signed_at_most_every_ten_seconds_and_only_of_a_tree_tha
     world.run(LONG, &messages(&world.plan(LOG, "a", 5))).await;
     let second = messages(&world.plan(LOG, "b", 5));
     world.run_at(NOW_MS + 9_999, LONG, &second).await;
-    let found = world.check().await.unwrap();
+    let found = world.check().unwrap();
     assert_eq!((found.entries, found.published, found.signed, signatures(&world)), (10, 5, 5, 1));
     // Any message of the log brings it to pass, also one that was committed long ago.
     world.run_at(NOW_MS + 10_000, LONG, &second).await;
-    let found = world.check().await.unwrap();
+    let found = world.check().unwrap();
     assert_eq!((found.published, found.signed, signatures(&world)), (10, 10, 2));
     world.run_at(NOW_MS + 60_000, LONG, &second).await;
-    assert_eq!((world.check().await.unwrap().checkpoints, signatures(&world)), (2, 2), "nothing grew");
+    assert_eq!((world.check().unwrap().checkpoints, signatures(&world)), (2, 2), "nothing grew");
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,7 +60,7 @@ async fn eight_segments_are_published_before_their_checkpoint_is_due() {
     for nth in 0..9 {
         world.run(LONG, &messages(&world.plan(LOG, &format!("o{nth}"), 2))).await;
     }
-    let found = world.check().await.unwrap();
+    let found = world.check().unwrap();
     assert_eq!((found.entries, found.published, found.signed, signatures(&world)), (18, 18, 2, 1));
 }
 
@@ -66,13 +69,15 @@ async fn a_partial_tile_is_retired_once_another_one_takes_its_place() {
     let world = World::new(&Faults::none());
     world.run(LONG, &messages(&world.plan(LOG, "a", 5))).await;
     world.run_at(NOW_MS + LATER, LONG, &messages(&world.plan(LOG, "b", 2))).await;
-    let tag = |size| world.ports.ledger.current(&partial_tiles(size).unwrap()[0].key(&log())).unwrap().tag;
-    assert_eq!((tag(5), tag(7)), (Some("retired"), Some("partial")));
+    let tag = |size| world.ledger.current(&partial_tiles(size).unwrap()[0].key(&log())).unwrap().tag.unwrap();
+    assert_eq!((tag(5).as_str(), tag(7).as_str()), ("retired", "partial"));
 }
 
 /// A key that is disabled.
+#[derive(Debug)]
 struct Disabled;
 
+#[async_trait]
 impl Sign for Disabled {
     async fn sign(&self, _: &[u8]) -> Result<[u8; 64], StoreError> {
         Err(StoreError::Denied(Failure::new("sign")))
@@ -86,29 +91,29 @@ impl Sign for Disabled {
 #[tokio::test(start_paused = true)]
 async fn a_signing_outage_stops_no_commit_and_is_made_up_for() {
     let world = World::new(&Faults::none());
-    let ports = world.signing_with(Disabled);
+    let stores = world.signing_with(Arc::new(Disabled));
     for (nth, name) in (0..).zip(["a", "b", "c"]) {
         let batch = messages(&world.plan(LOG, name, 5));
         let clock = FixedClock(NOW_MS + nth * LATER);
-        let answer = handle(&ports, &config(), &world.memory, &clock, clock.0 + LONG, event(&batch)).await;
+        let answer = handle(&stores, &config(), &world.memory, &clock, clock.0 + LONG, event(&batch)).await;
         assert!(returned(&answer).is_empty(), "{name}");
     }
-    let found = world.check().await.unwrap();
+    let found = world.check().unwrap();
     assert_eq!((found.entries, found.published, found.signed), (15, 15, 0));
     world.run_at(NOW_MS + 3 * LATER, LONG, &messages(&world.plan(LOG, "d", 1))).await;
-    assert_eq!(world.check().await.unwrap().signed, 16);
+    assert_eq!(world.check().unwrap().signed, 16);
 }
 
 /// Two signed appends, the table put back to the first, and a message that comes then.
 async fn restored(memory: &Memory) -> (World, Vec<SqsMessage>, Vec<String>) {
     let world = World::new(&Faults::none());
     world.run(LONG, &messages(&world.plan(LOG, "a", 5))).await;
-    let yesterday = world.ports.control.table.items();
+    let yesterday = world.control.rows();
     world.run_at(NOW_MS + LATER, LONG, &messages(&world.plan(LOG, "b", 5))).await;
-    world.ports.control.table.restore(yesterday);
+    world.control.restore(yesterday);
     let batch = messages(&world.plan(LOG, "c", 2));
     let clock = FixedClock(NOW_MS + 2 * LATER);
-    let answer = handle(&world.ports, &config(), memory, &clock, clock.0 + LONG, event(&batch)).await;
+    let answer = handle(&world.stores, &config(), memory, &clock, clock.0 + LONG, event(&batch)).await;
     let back = returned(&answer).into_iter().map(str::to_owned).collect();
     (world, batch, back)
 }
@@ -118,17 +123,17 @@ async fn a_table_restored_to_yesterday_stops_its_logs() {
     let (world, batch, back) = restored(&Memory::default()).await;
     assert_eq!(back, [batch[0].message_id.clone().unwrap()]);
     assert_eq!(world.lines(LOG).len(), 10, "nothing was written");
-    assert!(world.ports.queue.0.lock().unwrap().is_empty(), "it waits for an operator");
+    assert!(world.released().is_empty(), "it waits for an operator");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_emptied_table_does_not_begin_its_logs_anew() {
     let world = World::new(&Faults::none());
     world.run(LONG, &messages(&world.plan(LOG, "a", 5))).await;
-    world.ports.control.table.restore([].into());
+    world.control.restore([].into());
     let batch = messages(&world.plan(LOG, "b", 5));
     let answer =
-        handle(&world.ports, &config(), &Memory::default(), &FixedClock(NOW_MS), NOW_MS + LONG, event(&batch)).await;
+        handle(&world.stores, &config(), &Memory::default(), &FixedClock(NOW_MS), NOW_MS + LONG, event(&batch)).await;
     assert_eq!(returned(&answer).len(), 1);
     assert_eq!(world.lines(LOG).len(), 5);
 }
@@ -140,9 +145,9 @@ async fn tiles_that_do_not_make_the_heads_root_stop_the_log_before_anything_is_s
         world.run(LONG, &messages(&world.plan(LOG, "a", 5))).await;
         let key = partial_tiles(5).unwrap()[0].key(&log());
         if gone {
-            world.ports.ledger.delete(&key)
+            world.ledger.delete(&key)
         } else {
-            world.ports.ledger.tamper(&key, 3)
+            world.ledger.tamper(&key, 3)
         };
         let batch = messages(&world.plan(LOG, "b", 5));
         let answer = world.run_at(NOW_MS + LATER, LONG, &batch).await;
@@ -155,7 +160,7 @@ async fn tiles_that_do_not_make_the_heads_root_stop_the_log_before_anything_is_s
 async fn another_full_tile_under_its_name_stops_the_log() {
     let world = World::new(&Faults::none());
     let key = format!("{}0/000", folder(&log()));
-    world.ports.ledger.seed_unlocked(&key, vec![1; 256 * 32]);
+    world.ledger.seed(&key, vec![1; 256 * 32]);
     let answer = world.run(LONG, &messages(&world.plan(LOG, "a", 300))).await;
     assert_eq!(returned(&answer).len(), 2);
     assert_eq!(signatures(&world), 0);
@@ -167,19 +172,19 @@ async fn a_live_checkpoint_never_goes_back_and_a_false_one_gives_way() {
     world.run(LONG, &messages(&world.plan(LOG, "a", 5))).await;
     let origin = origin("trial", &log());
     let body = CheckpointBody::new(&origin, 1_000, Hash([7; 32])).unwrap();
-    let key = VerifyingKey::new(&origin, KeyKind::Log, &world.ports.signer.key()).unwrap();
-    let signature = world.ports.signer.sign(body.text().as_bytes()).await.unwrap();
+    let key = VerifyingKey::new(&origin, KeyKind::Log, &world.signer.key()).unwrap();
+    let signature = world.signer.sign(body.text().as_bytes()).await.unwrap();
     let larger = body.signed(&key, &signature).unwrap().note();
-    let live = |world: &World| world.ports.ledger.current(&live_key(&log())).unwrap().bytes;
+    let live = |world: &World| world.ledger.current(&live_key(&log())).unwrap().bytes;
 
-    world.ports.ledger.seed_unlocked(&live_key(&log()), larger.clone());
+    world.ledger.seed(&live_key(&log()), larger.clone());
     world.run_at(NOW_MS + LATER, LONG, &messages(&world.plan(LOG, "b", 5))).await;
     assert_eq!(live(&world), larger);
 
     let mut forged = larger;
     let last = forged.len() - 4;
     forged[last] ^= 1;
-    world.ports.ledger.seed_unlocked(&live_key(&log()), forged);
+    world.ledger.seed(&live_key(&log()), forged);
     world.run_at(NOW_MS + 2 * LATER, LONG, &messages(&world.plan(LOG, "c", 5))).await;
     assert!(String::from_utf8(live(&world)).unwrap().starts_with("trial/acme/interaction/1/0\n15\n"));
 }

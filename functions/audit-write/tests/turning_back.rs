@@ -8,18 +8,17 @@ use crate::world::*;
 use aws_lambda_events::sqs::SqsMessage;
 use ledgerline_audit_write::handle;
 use ledgerline_custody::publication::Memory;
-use ledgerline_custody::rotation::{RotationError, Step, Stores, advance, later_keys};
+use ledgerline_custody::rotation::{RotationError, Step, advance, later_keys};
 use ledgerline_lambda::clock::FixedClock;
 use ledgerline_ledger::checkpoint::origin;
 use ledgerline_ledger::head::SigningTurn;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::SigningTurns as _;
 use ledgerline_ledger::signing::{VerifyingKey, vkey};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::verify::{LockRule, Options, Trust, verify};
 use ledgerline_testkit::evidence::FakeEvidence;
-use ledgerline_testkit::fakes::signer::FakeSigner;
 use ledgerline_testkit::faults::{ALL_FAULTS, Faults};
+use ledgerline_testkit::signer::FakeSigner;
 
 /// More than lies between two signatures.
 const STEP_MS: i64 = 20_000;
@@ -38,8 +37,8 @@ struct Rotating {
 impl Rotating {
     fn new(faults: &Faults) -> Self {
         let world = World::new(faults);
-        let next = |seed| FakeSigner::with_seed([seed; 32], Faults::none(), world.calls.clone());
-        let keys = [world.ports.signer.clone(), next(9), next(8)];
+        let next = |seed| FakeSigner::with_seed("SigningKey", [seed; 32], Faults::none(), world.calls.clone());
+        let keys = [world.signer.clone(), next(9), next(8)];
         Self { world, keys, memories: Default::default(), now_ms: AtomicI64::new(NOW_MS) }
     }
 
@@ -61,23 +60,23 @@ impl Rotating {
 
     /// The keys that may sign.
     fn allowed(&self) -> Vec<usize> {
-        let head = self.world.ports.control.stored_head(&Self::log()).unwrap();
+        let head = self.world.control.stored_head(&Self::log()).unwrap();
         let place = |listed: &String| (0..self.keys.len()).find(|key| self.vkey(*key) == *listed).unwrap();
         head.signing_keys.iter().map(place).collect()
     }
 
     /// How much is committed, and how much of it a checkpoint covers.
     fn signed_of(&self) -> (u64, u64) {
-        let head = self.world.ports.control.stored_head(&Self::log()).unwrap();
+        let head = self.world.control.stored_head(&Self::log()).unwrap();
         (head.signed, head.size)
     }
 
     /// Delivers messages to the process with this key, somewhat later.
     async fn run(&self, key: usize, messages: &[SqsMessage]) {
         let now_ms = self.now_ms.fetch_add(STEP_MS, Ordering::Relaxed);
-        let ports = self.world.signing_with(self.keys[key].clone());
+        let stores = self.world.signing_with(self.keys[key].port());
         let clock = FixedClock(now_ms);
-        let answer = handle(&ports, &config(), &self.memories[key], &clock, now_ms + LONG, event(messages)).await;
+        let answer = handle(&stores, &config(), &self.memories[key], &clock, now_ms + LONG, event(messages)).await;
         assert!(returned(&answer).is_empty(), "commits go on, whoever may sign");
     }
 
@@ -91,18 +90,16 @@ impl Rotating {
     async fn later(&self, key: usize) -> Vec<usize> {
         let vkeys: Vec<String> = (0..self.keys.len()).map(|key| self.vkey(key)).collect();
         let key = VerifyingKey::parse(&vkeys[key]).unwrap();
-        let later = later_keys(&self.world.ports.control, &Self::log(), &key).await.unwrap();
+        let later = later_keys(&self.world.stores.ledger.heads, &Self::log(), &key).await.unwrap();
         later.iter().map(|later| vkeys.iter().position(|vkey| vkey == later).unwrap()).collect()
     }
 
     async fn step(&self, key: usize) -> Result<Step, RotationError> {
-        let ports = &self.world.ports;
-        let stores = Stores { control: &ports.control, ledger: &ports.ledger, index: &ports.index };
         let mut keys = (0..self.keys.len()).map(|key| VerifyingKey::parse(&self.vkey(key)).unwrap());
         let new = keys.nth(key).unwrap();
         let known: Vec<_> = (0..self.keys.len()).filter(|other| *other != key).collect();
         let known: Vec<_> = known.into_iter().map(|key| VerifyingKey::parse(&self.vkey(key)).unwrap()).collect();
-        advance(&stores, &Self::log(), &new, &known).await
+        advance(&self.world.stores.ledger, &Self::log(), &new, &known).await
     }
 
     /// What an operator does: announces the key where it is not, waits for the deployed one to sign that, and deploys the
@@ -124,8 +121,7 @@ impl Rotating {
 
     /// What the real verification finds, from the first key on.
     fn findings(&self) -> Vec<String> {
-        let ports = &self.world.ports;
-        let evidence = FakeEvidence::new(&ports.ledger, &ports.control, &ports.index);
+        let evidence = FakeEvidence::new(&self.world.ledger, &self.world.control, &self.world.index);
         let trust = Trust { keys: vec![self.vkey(A)], ..Trust::default() };
         let options = Options {
             logs: Vec::new(),
@@ -191,11 +187,10 @@ async fn a_key_that_signs_first_keeps_its_turn_and_the_former_one_is_announced_a
 async fn a_turn_that_was_asked_for_before_the_key_was_withdrawn_is_not_had() {
     let log = Rotating::announced().await;
     assert_eq!(log.step(B).await.unwrap(), Step::Allowed);
-    let control = &log.world.ports.control;
-    let loaded = control.stored_head(&Rotating::log()).unwrap().verify(&Rotating::log()).unwrap();
+    let loaded = log.world.control.stored_head(&Rotating::log()).unwrap().verify(&Rotating::log()).unwrap();
     let turn: SigningTurn = loaded.turn(&log.vkey(B), NOW_MS as u64 + 1).unwrap();
     assert_eq!(log.step(A).await.unwrap(), Step::Allowed);
-    let late = control.take_signing_turn(&Rotating::log(), &turn).await;
+    let late = log.world.stores.ledger.heads.take_signing_turn(&Rotating::log(), &turn).await;
     assert!(matches!(late, Err(StoreError::Conflict(_))), "{late:?}");
     assert_eq!(log.allowed(), [A]);
 }

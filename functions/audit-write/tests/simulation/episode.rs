@@ -17,8 +17,8 @@ use ledgerline_ledger::entry::{Field, PendingEntry};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::verify::KEY_FIELD;
 use ledgerline_testkit::entries::pending;
-use ledgerline_testkit::fakes::table::Items;
 use ledgerline_testkit::faults::{Dice, Weather};
+use ledgerline_testkit::table::Rows;
 
 use crate::simulation::model::Model;
 use crate::simulation::op::Op;
@@ -35,7 +35,7 @@ pub(crate) struct Episode {
     /// Messages that are not acknowledged, by log, in the order of sending.
     queue: BTreeMap<String, Vec<Pointer>>,
     acknowledged: Vec<Pointer>,
-    snapshots: Vec<Items>,
+    snapshots: Vec<Rows>,
     tally: Tally,
     trace: Vec<String>,
 }

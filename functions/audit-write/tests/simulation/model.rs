@@ -6,13 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use ledgerline_lake::plan::Pointer;
 use ledgerline_ledger::checkpoint::{archive_folder, archive_key, archived_size, live_key};
 use ledgerline_ledger::chunk::ChunkId;
+use ledgerline_ledger::head::StoredHead;
+use ledgerline_ledger::lock::Lock;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::Lock;
 use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::tile::{self, Tile};
-use serde_json::{Value, json};
+use ledgerline_store::head;
 
 use crate::simulation::stage::{Problem, Stage};
+use crate::world::World;
 
 #[derive(Debug)]
 pub(crate) struct Model {
@@ -57,15 +59,11 @@ impl Model {
     /// An acknowledged chunk is committed and counted: its message never comes back by itself.
     pub(crate) fn acknowledge(&mut self, stage: &Stage, pointer: &Pointer) -> Result<(), Problem> {
         let (log, chunk) = chunk_of(pointer);
-        let key = (format!("LOG#{log}"), format!("CHUNK#{chunk}"));
-        let table = &stage.world.ports.control.table;
-        if table.peek(&key).is_none() {
+        let control = &stage.world.control;
+        if control.peek(&head::marker_key(&log, &chunk)).is_none() {
             return Err(format!("{chunk} of {log} was acknowledged and is not committed"));
         }
-        let row = table.peek(&(format!("OBJ#{}", chunk.object), "OBJ".to_owned())).unwrap_or_default();
-        let counted =
-            row.get("done").and_then(Value::as_array).is_some_and(|done| done.contains(&json!(chunk.ordinal)));
-        if !counted {
+        if !control.progress(&chunk.object).done.contains(&chunk.ordinal) {
             return Err(format!("{chunk} of {log} was acknowledged and is not counted"));
         }
         self.acknowledged.insert((log, chunk));
@@ -76,13 +74,7 @@ impl Model {
     /// checkpoint is of a tree that is not published.
     pub(crate) fn glance(&mut self, stage: &Stage) -> Result<(), Problem> {
         for (log, seen) in &mut self.seen {
-            let head = (format!("LOG#{log}"), "HEAD".to_owned());
-            let numbers = stage.world.ports.control.table.look(|items| {
-                let head = items.get(&head)?;
-                let number = |name: &str| head.get(name).and_then(Value::as_u64);
-                Some((number("size")?, number("published")?, number("signed")?))
-            });
-            let Some((size, published, signed)) = numbers else {
+            let Some(StoredHead { size, published, signed, .. }) = stage.world.control.stored_head(log) else {
                 if seen.size == 0 {
                     continue;
                 }
@@ -158,22 +150,22 @@ impl Model {
                 seen.segment_locks.get(segment).ok_or_else(|| format!("nobody saw {segment} being committed"))?;
             check_lock(stage, segment, asked, "it was committed")?;
         }
-        let ledger = &stage.world.ports.ledger;
+        let ledger = &stage.world.ledger;
         let tiles = ledger.keys(&tile::folder(log));
         let full = tiles.into_iter().filter(|key| Tile::parse_key(key).is_some_and(|(_, tile)| tile.is_full()));
         for key in full.chain(seen.archived.iter().cloned()) {
-            let written_s = ledger.look(|objects| Some(objects.get(&key)?.last()?.written_s));
-            let written_s = written_s.ok_or_else(|| format!("{key} is gone"))?;
-            check_lock(stage, &key, &stage.lock_asked_at(log, written_s), "it was put")?;
+            let written_at_ms = ledger.look(|objects| Some(objects.get(&key)?.last()?.written_at_ms));
+            let written_at_ms = written_at_ms.ok_or_else(|| format!("{key} is gone"))?;
+            check_lock(stage, &key, &stage.lock_asked_at(log, written_at_ms), "it was put")?;
         }
         Ok(())
     }
 
     /// What is committed and signed of a log now; it must contain what was.
     fn see(&self, stage: &Stage, log: &LogId, before: Seen) -> Result<Seen, Problem> {
-        let ports = &stage.world.ports;
-        let head = ports.control.stored_head(log).ok_or("no head")?;
-        let markers = ports.control.all_markers(log);
+        let World { control, ledger, .. } = &stage.world;
+        let head = control.stored_head(log).ok_or("no head")?;
+        let markers = control.all_markers(log);
         let chunks: BTreeMap<ChunkId, u64> =
             markers.iter().map(|marker| (marker.chunk.clone(), marker.first)).collect();
         if !before.chunks.iter().all(|(chunk, first)| chunks.get(chunk) == Some(first)) {
@@ -186,7 +178,7 @@ impl Model {
         let mut lines = before.lines;
         // Names begin with the index of their first entry: in order, they can only continue what is there.
         for key in segments.difference(&before.segments) {
-            let stored = ports.ledger.current(key).ok_or_else(|| format!("{key} is committed and not there"))?;
+            let stored = ledger.current(key).ok_or_else(|| format!("{key} is committed and not there"))?;
             let segment = Segment::read(key, &stored.bytes).map_err(|error| format!("{key}: {error}"))?;
             if !key.contains(&format!("/segment/{:020}-", lines.len())) {
                 return Err(format!("{key} does not continue the {} entries of {log}", lines.len()));
@@ -203,11 +195,11 @@ impl Model {
                 return Err(format!("{chunk} of {log} was not committed as planned"));
             }
         }
-        let archived: BTreeSet<String> = ports.ledger.keys(&archive_folder(log)).into_iter().collect();
+        let archived: BTreeSet<String> = ledger.keys(&archive_folder(log)).into_iter().collect();
         if !before.archived.is_subset(&archived) {
             return Err(format!("a checkpoint of {log} is gone"));
         }
-        let live = ports.ledger.current(&live_key(log)).and_then(|live| String::from_utf8(live.bytes).ok());
+        let live = ledger.current(&live_key(log)).and_then(|live| String::from_utf8(live.bytes.to_vec()).ok());
         let notes = match (before.notes, live) {
             (Some((oldest, _)), Some(newest)) => Some((oldest, newest)),
             (None, Some(only)) => Some((only.clone(), only)),
@@ -222,24 +214,20 @@ impl Model {
 
 /// The segments of the chunks that were committed at or beyond `size`, from their markers.
 fn committed_since(stage: &Stage, log: &LogId, size: u64) -> BTreeSet<String> {
-    let partition = format!("LOG#{log}");
-    stage.world.ports.control.table.look(|items| {
-        let markers = items.range((partition.clone(), "CHUNK#".to_owned())..(partition.clone(), "CHUNK$".to_owned()));
-        let new = markers.filter(|(_, marker)| marker.get("first").and_then(Value::as_u64) >= Some(size));
-        new.filter_map(|(_, marker)| marker.get("segment")?.as_str().map(str::to_owned)).collect()
-    })
+    let markers = stage.world.control.all_markers(log).into_iter();
+    markers.filter(|marker| marker.first >= size).map(|marker| marker.segment).collect()
 }
 
 /// The size of a log's newest archived checkpoint.
 fn newest_archived(stage: &Stage, log: &LogId) -> u64 {
-    stage.world.ports.ledger.look(|objects| {
+    stage.world.ledger.look(|objects| {
         let archived = objects.range(archive_folder(log)..=archive_key(log, u64::MAX));
         archived.last().and_then(|(key, _)| archived_size(log, key)).unwrap_or(0)
     })
 }
 
 fn check_lock(stage: &Stage, key: &str, asked: &Lock, when: &str) -> Result<(), Problem> {
-    let held = stage.world.ports.ledger.look(|objects| objects.get(key)?.last()?.lock);
+    let held = stage.world.ledger.look(|objects| objects.get(key)?.last()?.lock);
     match held {
         Some(held) if held.covers(asked) => Ok(()),
         Some(Lock { retain_until_s, .. }) if retain_until_s < asked.retain_until_s => {

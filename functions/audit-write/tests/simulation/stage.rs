@@ -14,18 +14,18 @@ use std::thread;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use ledgerline_audit_write::handle;
 use ledgerline_custody::publication::{LogError, Memory, Publication, Settings};
-use ledgerline_custody::rotation::{self, RotationError, Step};
+use ledgerline_custody::rotation::{RotationError, Step, advance};
 use ledgerline_lake::plan::Pointer;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::checkpoint::{UnverifiedCheckpoint, archive_folder};
+use ledgerline_ledger::lock::{Lock, LockMode};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{ListLogs, Lock, LockMode};
 use ledgerline_ledger::signing::{VerifyingKey, VerifyingKeys, vkey};
 use ledgerline_ledger::verify::{LockRule, Options, Trust, verify};
 use ledgerline_testkit::check::{Found, Stores, check_everything};
 use ledgerline_testkit::evidence::FakeEvidence;
-use ledgerline_testkit::fakes::signer::FakeSigner;
 use ledgerline_testkit::faults::Faults;
+use ledgerline_testkit::signer::FakeSigner;
 use tokio::time::Instant;
 
 use crate::world::{NOW_MS, RETENTION_DAYS, World, config, event};
@@ -82,6 +82,8 @@ pub(crate) struct Stage {
     pub(crate) faults: Faults,
     pub(crate) clock: JumpingClock,
     processes: Vec<Process>,
+    /// How many releases were asked for when this was last looked at.
+    released: usize,
     /// Every key that was ever made, oldest first.
     pub(crate) signers: Vec<FakeSigner>,
     settings: Settings,
@@ -94,10 +96,11 @@ impl Stage {
         let faults = Faults::seeded(seed);
         let world = World::new(&faults);
         Self {
-            signers: vec![world.ports.signer.clone()],
+            signers: vec![world.signer.clone()],
             world,
             faults,
             clock: JumpingClock::new(),
+            released: 0,
             processes: (0..processes).map(|_| Process::default()).collect(),
             settings: config().publication,
             earliest_ms: NOW_MS,
@@ -105,35 +108,35 @@ impl Stage {
         }
     }
 
-    /// The bucket's clock is the processes' own, to the second.
+    /// The bucket's clock is the processes' own.
     pub(crate) fn set_clocks(&mut self) {
         let now_ms = self.clock.now_ms();
         self.earliest_ms = self.earliest_ms.min(now_ms);
         self.latest_ms = self.latest_ms.max(now_ms);
-        self.world.ports.ledger.set_now_s(now_ms as u64 / 1000);
+        self.world.ledger.set_now_ms(now_ms);
     }
 
     /// The lock that whoever writes in this operation asks for, or a little less if the writer takes its time.
     pub(crate) fn lock_asked_now(&self, log: &LogId) -> Lock {
-        self.lock_asked_at(log, self.world.ports.ledger.now_s())
+        self.lock_asked_at(log, self.world.ledger.now_ms())
     }
 
     /// The lock that was asked for by whoever wrote at this time of the bucket's.
-    pub(crate) fn lock_asked_at(&self, log: &LogId, at_s: u64) -> Lock {
-        self.settings.locks.lock(log, at_s * 1000)
+    pub(crate) fn lock_asked_at(&self, log: &LogId, at_ms: i64) -> Lock {
+        self.settings.locks.lock(log, at_ms as u64)
     }
 
     /// How many versions lie in the folders of these logs.
     pub(crate) fn versions_of(&self, logs: &[LogId]) -> usize {
         let folders: Vec<String> = logs.iter().map(|log| format!("ledger/{log}/")).collect();
-        self.world.ports.ledger.look(|objects| {
+        self.world.ledger.look(|objects| {
             let inside = objects.iter().filter(|(key, _)| folders.iter().any(|folder| key.starts_with(folder)));
             inside.map(|(_, versions)| versions.len()).sum()
         })
     }
 
     pub(crate) fn logs(&self) -> Vec<LogId> {
-        self.world.ports.control.logs()
+        self.world.control.logs()
     }
 
     /// The answer, or nothing if the process died. A process that died is followed by one that remembers nothing.
@@ -160,8 +163,8 @@ impl Stage {
     async fn delivered(&self, delivery: &Delivery) -> Option<SqsBatchResponse> {
         let (config, deadline_ms) = (config(), self.clock.now_ms() + delivery.deadline_ms);
         let Process { memory, key } = &self.processes[delivery.process];
-        let ports = self.world.signing_with(self.signers[*key].clone());
-        let run = handle(&ports, &config, memory, &self.clock, deadline_ms, event(&delivery.messages));
+        let stores = self.world.signing_with(self.signers[*key].port());
+        let run = handle(&stores, &config, memory, &self.clock, deadline_ms, event(&delivery.messages));
         until_death(run, delivery.dies_after).await
     }
 
@@ -173,13 +176,13 @@ impl Stage {
         dies_after: Option<u64>,
     ) -> Option<Vec<(LogId, LogError)>> {
         let Process { memory, key } = &self.processes[process];
-        let ports = self.world.signing_with(self.signers[*key].clone());
-        let publication = Publication { ports: &ports, settings: &self.settings, memory };
+        let (stores, signer) = (&self.world.stores.ledger, &self.signers[*key]);
+        let publication = Publication { stores, signer, settings: &self.settings, memory };
         let run = async {
             let mut errors = Vec::new();
             let logs = match only {
                 Some(logs) => logs,
-                None => ListLogs::logs(&self.world.ports.control).await.unwrap_or_default(),
+                None => stores.heads.logs().await.unwrap_or_default(),
             };
             for log in logs {
                 let now_ms = self.clock.now_ms() as u64;
@@ -208,7 +211,7 @@ impl Stage {
     /// Makes the next key.
     pub(crate) fn add_signer(&mut self) -> usize {
         let seed = [100 + self.signers.len() as u8; 32];
-        self.signers.push(FakeSigner::with_seed(seed, self.faults.clone(), self.world.calls.clone()));
+        self.signers.push(FakeSigner::with_seed("SigningKey", seed, self.faults.clone(), self.world.calls.clone()));
         self.signers.len() - 1
     }
 
@@ -218,26 +221,24 @@ impl Stage {
 
     /// What `ledgerline rotate-key` does once the announcement is on its way.
     pub(crate) async fn allow_newest_key(&self, log: &LogId) -> Result<Step, RotationError> {
-        let World { ports, .. } = &self.world;
-        let stores = rotation::Stores { control: &ports.control, ledger: &ports.ledger, index: &ports.index };
         let mut keys: Vec<VerifyingKey> =
             (0..self.signers.len()).filter_map(|key| VerifyingKey::parse(&self.vkey(log, key)).ok()).collect();
         match keys.pop() {
-            Some(newest) => rotation::advance(&stores, log, &newest, &keys).await,
+            Some(newest) => advance(&self.world.stores.ledger, log, &newest, &keys).await,
             None => Ok(Step::NotInTheLog),
         }
     }
 
     /// The newest key that may sign a log.
     pub(crate) fn key_for(&self, log: &LogId) -> usize {
-        let allowed = self.world.ports.control.stored_head(log).map(|head| head.signing_keys).unwrap_or_default();
+        let allowed = self.world.control.stored_head(log).map(|head| head.signing_keys).unwrap_or_default();
         (0..self.signers.len()).rfind(|key| allowed.contains(&self.vkey(log, *key))).unwrap_or_default()
     }
 
     /// The keys that signed a log's first archived checkpoint and its last one. That they came in order between the two is
     /// for [`Self::check`] to say.
     pub(crate) fn first_and_last_signer(&self, log: &LogId) -> Option<(String, String)> {
-        let ledger = &self.world.ports.ledger;
+        let ledger = &self.world.ledger;
         let archived = ledger.keys(&archive_folder(log));
         let signed = |note: &String, by: &String| {
             let bytes = ledger.look(|objects| Some(objects.get(note)?.last()?.bytes.clone()));
@@ -251,24 +252,26 @@ impl Stage {
     }
 
     /// The handles that the product gave back to the queue since this was last asked.
-    pub(crate) fn take_released(&self) -> BTreeSet<String> {
-        std::mem::take(&mut *self.world.ports.queue.0.lock().unwrap()).into_iter().collect()
+    pub(crate) fn take_released(&mut self) -> BTreeSet<String> {
+        let mut released = self.world.released();
+        let before = std::mem::replace(&mut self.released, released.len());
+        released.drain(before..).collect()
     }
 
     /// Derives everything anew, by the testkit and by the product's own verification.
-    pub(crate) async fn check(&self, notes: Vec<String>) -> Result<Found, Problem> {
-        let World { ports, staged, .. } = &self.world;
+    pub(crate) fn check(&self, notes: Vec<String>) -> Result<Found, Problem> {
+        let World { control, ledger, index, staged, .. } = &self.world;
         let until = self.earliest_ms as u64 / 1000 + RETENTION_DAYS * 86_400;
         let stores = Stores {
-            control: &ports.control,
-            ledger: &ports.ledger,
-            index: &ports.index,
+            control,
+            ledger,
+            index,
             staged,
             lock: Lock { mode: LockMode::Governance, retain_until_s: until },
             deployment: &self.settings.deployment,
             public_keys: &self.signers.iter().map(FakeSigner::key).collect::<Vec<_>>(),
         };
-        let found = check_everything(&stores).await.map_err(|problems| problems.join("\n"))?;
+        let found = check_everything(&stores).map_err(|problems| problems.join("\n"))?;
         // All of it from the key that signed first, which vouches for all others. Then as one who remembers these keys and
         // the checkpoints that were seen: from the newest, and the oldest must be below it.
         let first = self.logs().iter().filter_map(|log| Some(self.first_and_last_signer(log)?.0)).collect();
@@ -279,8 +282,8 @@ impl Stage {
 
     /// Verifies, and gives the keys that count.
     fn verify(&self, keys: Vec<String>, checkpoints: Vec<String>, incremental: bool) -> Result<Vec<String>, Problem> {
-        let ports = &self.world.ports;
-        let evidence = FakeEvidence::new(&ports.ledger, &ports.control, &ports.index);
+        let World { control, ledger, index, .. } = &self.world;
+        let evidence = FakeEvidence::new(ledger, control, index);
         let trust = Trust { keys, checkpoints, ..Trust::default() };
         let options = Options {
             logs: Vec::new(),

@@ -2,30 +2,31 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use ledgerline_audit_write::{AppendConfig, Wired, handle};
+use ledgerline_audit_write::{AppendConfig, Ports, Stores, handle};
 use ledgerline_custody::acts::{ActKind, record_of_log};
 use ledgerline_custody::publication::{Memory, Settings};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, PlanWriter, Pointer};
 use ledgerline_lambda::clock::FixedClock;
 use ledgerline_ledger::entry::{Field, PendingEntry};
+use ledgerline_ledger::lock::{Lock, LockMode};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::{Lock, LockMode, ReleaseMessages};
 use ledgerline_ledger::retention::{Classes, LockPolicy};
-use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::verify::KEY_FIELD;
+use ledgerline_store::signer::Sign;
+use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
-use ledgerline_testkit::check::{Found, Stores, check_everything};
+use ledgerline_testkit::check::{self, Found, check_everything};
 use ledgerline_testkit::entries::pending;
-use ledgerline_testkit::fakes::control::FakeControl;
-use ledgerline_testkit::fakes::index::FakeIndex;
-use ledgerline_testkit::fakes::ledger::FakeLedgerBucket;
-use ledgerline_testkit::fakes::objects::FakeBucket;
-use ledgerline_testkit::fakes::signer::FakeSigner;
 use ledgerline_testkit::faults::Faults;
+use ledgerline_testkit::queue::FakeQueue;
+use ledgerline_testkit::signer::FakeSigner;
+use ledgerline_testkit::table::FakeTable;
+
+pub mod doubles;
 
 pub const NOW_MS: i64 = 1_772_460_000_000;
 pub const LOG: &str = "acme/interaction/1/0";
@@ -40,8 +41,6 @@ pub const ENTITY_DAYS: u64 = 60;
 /// Interactions of a plan that is long enough: their postings are more than one batch.
 const RECORDS: u64 = 60;
 
-pub type FakePorts<R> = Wired<FakeControl, FakeLedgerBucket, FakeIndex, FakeSigner, R, FakeBucket, Returned>;
-
 pub fn config() -> AppendConfig {
     let deployment = "trial".to_owned();
     let classes = Classes::parse(&format!("entity={ENTITY_DAYS}"), RETENTION_DAYS).unwrap();
@@ -49,20 +48,16 @@ pub fn config() -> AppendConfig {
     AppendConfig { publication, marker_days: 400 }
 }
 
-/// Remembers which receipt handles were given back.
-#[derive(Debug, Clone, Default)]
-pub struct Returned(pub Arc<Mutex<Vec<String>>>);
-
-impl ReleaseMessages for Returned {
-    async fn release(&self, receipt_handles: &[String], _after_s: u32) -> Result<(), StoreError> {
-        self.0.lock().unwrap().extend_from_slice(receipt_handles);
-        Ok(())
-    }
-}
-
+#[derive(Debug)]
 pub struct World {
-    pub ports: FakePorts<FakeBucket>,
+    pub control: FakeTable,
+    pub index: FakeTable,
+    pub ledger: FakeBucket,
     pub staged: FakeBucket,
+    pub queue: FakeQueue,
+    pub signer: FakeSigner,
+    /// Over all of them.
+    pub stores: Stores,
     pub calls: Calls,
     /// Of the one process that all runs are in, unless a test says otherwise.
     pub memory: Memory,
@@ -71,23 +66,22 @@ pub struct World {
 impl World {
     pub fn new(faults: &Faults) -> Self {
         let calls = Calls::default();
-        let staged = FakeBucket::new(faults.clone(), calls.clone());
-        let ports = Wired {
-            control: FakeControl::new(faults.clone(), calls.clone()),
-            ledger: FakeLedgerBucket::new(faults.clone(), calls.clone(), NOW_MS as u64 / 1000),
-            index: FakeIndex::new(faults.clone(), calls.clone()),
-            signer: FakeSigner::new(faults.clone(), calls.clone()),
-            plans: staged.clone(),
-            poison: staged.clone(),
-            queue: Returned::default(),
-        };
-        Self { ports, staged, calls, memory: Memory::default() }
-    }
-
-    /// The same stores behind another reader of chunks.
-    pub fn reading_through<R>(&self, plans: R) -> FakePorts<R> {
-        let Wired { control, ledger, index, signer, poison, queue, .. } = self.ports.clone();
-        Wired { control, ledger, index, signer, plans, poison, queue }
+        let table = |name| FakeTable::new(name, faults.clone(), calls.clone());
+        let (control, index) = (table("ControlTable"), table("IndexTable"));
+        let ledger = FakeBucket::versioned("LedgerBucket", faults.clone(), calls.clone(), NOW_MS);
+        let staged = FakeBucket::new("StagedBucket", faults.clone(), calls.clone(), NOW_MS);
+        // It always answers, so that a message which returns and is not released is one whose log was halted.
+        let queue = FakeQueue::new("LedgerQueue", Faults::none(), calls.clone());
+        let signer = FakeSigner::new("SigningKey", faults.clone(), calls.clone());
+        let stores = Stores::new(Ports {
+            control: control.port(),
+            index: index.port(),
+            ledger: ledger.port(),
+            staged: staged.port(),
+            queue: queue.port(),
+            signer: signer.port(),
+        });
+        Self { control, index, ledger, staged, queue, signer, stores, calls, memory: Memory::default() }
     }
 
     /// Stages the plan of one bronze object: so many entries of the log, spread over a few interactions.
@@ -128,41 +122,42 @@ impl World {
 
     pub async fn run_at(&self, now_ms: i64, deadline_ms: i64, messages: &[SqsMessage]) -> SqsBatchResponse {
         let clock = FixedClock(now_ms);
-        handle(&self.ports, &config(), &self.memory, &clock, now_ms + deadline_ms, event(messages)).await
+        handle(&self.stores, &config(), &self.memory, &clock, now_ms + deadline_ms, event(messages)).await
     }
 
     /// The same stores with another signing key.
-    pub fn signing_with<S>(
-        &self,
-        signer: S,
-    ) -> Wired<FakeControl, FakeLedgerBucket, FakeIndex, S, FakeBucket, FakeBucket, Returned> {
-        let Wired { control, ledger, index, plans, poison, queue, .. } = self.ports.clone();
-        Wired { control, ledger, index, signer, plans, poison, queue }
+    pub fn signing_with(&self, signer: Arc<dyn Sign>) -> Stores {
+        Stores { signer, ..self.stores.clone() }
     }
 
-    pub async fn check(&self) -> Result<Found, Vec<String>> {
-        self.check_by(&[self.ports.signer.key()]).await
+    /// The receipt handles that were given back early.
+    pub fn released(&self) -> Vec<String> {
+        self.queue.released().into_iter().map(|(handle, _)| handle).collect()
+    }
+
+    pub fn check(&self) -> Result<Found, Vec<String>> {
+        self.check_by(&[self.signer.key()])
     }
 
     /// Checks a ledger that was signed by these keys in turn.
-    pub async fn check_by(&self, public_keys: &[[u8; 32]]) -> Result<Found, Vec<String>> {
+    pub fn check_by(&self, public_keys: &[[u8; 32]]) -> Result<Found, Vec<String>> {
         let until = NOW_MS as u64 / 1000 + RETENTION_DAYS * 86_400;
-        let stores = Stores {
-            control: &self.ports.control,
-            ledger: &self.ports.ledger,
-            index: &self.ports.index,
+        let stores = check::Stores {
+            control: &self.control,
+            ledger: &self.ledger,
+            index: &self.index,
             staged: &self.staged,
             lock: Lock { mode: LockMode::Governance, retain_until_s: until },
             deployment: "trial",
             public_keys,
         };
-        check_everything(&stores).await
+        check_everything(&stores)
     }
 
     /// The committed lines of a log's segments, in order.
     pub fn lines(&self, log: &str) -> Vec<String> {
         let folder = ledgerline_ledger::segment::folder(&LogId::parse(log).unwrap());
-        let all = self.ports.ledger.segments();
+        let all = self.ledger.segments();
         let segments = all.iter().filter(|(key, _)| key.starts_with(&folder));
         segments
             .flat_map(|(key, versions)| {

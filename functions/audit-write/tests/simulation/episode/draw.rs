@@ -11,12 +11,12 @@ use crate::world::ONE_ATTEMPT;
 impl Episode {
     /// Keeps the table as it is, in the place of another day's.
     pub(super) fn keep_snapshot(&mut self) {
-        let items = self.stage.world.ports.control.table.items();
+        let rows = self.stage.world.control.rows();
         if self.snapshots.len() < SNAPSHOTS {
-            self.snapshots.push(items);
+            self.snapshots.push(rows);
         } else {
             let place = self.dice.below(SNAPSHOTS as u64) as usize;
-            self.snapshots[place] = items;
+            self.snapshots[place] = rows;
         }
     }
 

@@ -42,7 +42,7 @@ impl Episode {
         self.tally.count("log signed by several keys", several as u64);
         self.model.look(&self.stage)?;
         let entries = self.model.all_is_committed()?;
-        let found = self.stage.check(self.model.notes()).await?;
+        let found = self.stage.check(self.model.notes())?;
         let all = (found.entries, found.published, found.signed, found.open_chunks);
         if all != (entries, entries, entries, 0) {
             return Err(format!("{entries} entries are planned: {found:?}"));
@@ -55,7 +55,7 @@ impl Episode {
     }
 
     fn tell_events(&mut self, orphans: u64, checkpoints: u64) {
-        let tiles = self.stage.world.ports.ledger.keys("").into_iter().filter_map(|key| Tile::parse_key(&key));
+        let tiles = self.stage.world.ledger.keys("").into_iter().filter_map(|key| Tile::parse_key(&key));
         self.tally.count("full tile", tiles.filter(|(_, tile)| tile.is_full()).count() as u64);
         self.tally.count("orphan", orphans);
         self.tally.count("checkpoint", checkpoints);
@@ -63,7 +63,6 @@ impl Episode {
             self.stage.faults.log().iter().filter(|write| write.starts_with("s3:PutObjectRetention")).count();
         self.tally.count("lock of an orphan lengthened", lengthened as u64);
         for ((fault, call), times) in self.stage.faults.weathered() {
-            let call = call.trim_end();
             self.tally.count(&format!("{fault:?} {call}"), times);
         }
     }

@@ -13,17 +13,16 @@ impl Episode {
     /// A table of an earlier day, met by a process that remembers nothing: every log of which something was signed since
     /// then stops, and nothing at all is written for it. Then the newest table is put back.
     pub(super) async fn restore(&mut self, snapshot: usize) -> Result<(), Problem> {
-        let table = self.stage.world.ports.control.table.clone();
+        let control = self.stage.world.control.clone();
         let old = self.snapshots[snapshot].clone();
         let logs = self.stage.logs();
-        let newest = table.restore(old);
-        let ports = &self.stage.world.ports;
-        let archived = |log: &LogId| ports.ledger.keys(&archive_folder(log)).pop();
+        let newest = control.restore(old);
+        let archived = |log: &LogId| self.stage.world.ledger.keys(&archive_folder(log)).pop();
         let signed = |log: &LogId| archived(log).and_then(|key| archived_size(log, &key)).unwrap_or(0);
-        let size = |log: &LogId| ports.control.stored_head(log).map_or(0, |head| head.size);
+        let size = |log: &LogId| control.stored_head(log).map_or(0, |head| head.size);
         let behind: Vec<LogId> = logs.into_iter().filter(|log| size(log) < signed(log)).collect();
         let outcome = if behind.is_empty() { Ok(()) } else { self.meet_old_table(&behind, snapshot).await };
-        table.restore(newest);
+        control.restore(newest);
         outcome
     }
 
@@ -49,7 +48,7 @@ impl Episode {
                 Some((_, error)) => return Err(format!("{log} with a restored table: {error}")),
             }
         }
-        let is_as_it_was = self.stage.world.ports.control.table.look(|items| *items == self.snapshots[snapshot]);
+        let is_as_it_was = self.stage.world.control.look(|rows| *rows == self.snapshots[snapshot]);
         if !is_as_it_was || self.stage.versions_of(behind) != versions {
             return Err("something was written with a restored table".to_owned());
         }
