@@ -20,7 +20,6 @@ use crate::answer::{Answer, Answered, Outcome};
 use crate::args::VerifyArgs;
 use crate::context::Context;
 use crate::fault::Fault;
-use crate::reading::place_of;
 use crate::screen::{Mark, Screen, bytes, counted, grouped};
 use crate::source::{Locks, Source, evidence_fault, log_of_origin, logs_of, read_text, vkeys, witnesses};
 
@@ -236,7 +235,7 @@ impl Verified {
     /// How many findings each log has. An object that lies in no log has none.
     fn findings_by_log(&self) -> BTreeMap<LogId, u64> {
         let mut count = BTreeMap::new();
-        for log in self.report.findings.iter().filter_map(|finding| log_of_finding(&finding.key)) {
+        for log in self.report.findings.iter().filter_map(Finding::log) {
             *count.entry(log).or_default() += 1;
         }
         count
@@ -379,16 +378,6 @@ fn draw_details(log: &LogReport, screen: &mut Screen<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// The log that a finding is about: its key is an object's, a head's (`LOG#<log>/HEAD`) or a posting's
-/// (`INT#<record> POST#<log>#<first>`).
-fn log_of_finding(key: &str) -> Option<LogId> {
-    if let Some((log, _)) = place_of(key) {
-        return Some(log);
-    }
-    let (_, row) = key.split_once('#')?;
-    row.split(['#', ' ']).rev().find_map(|part| LogId::parse(part.strip_suffix("/HEAD").unwrap_or(part)).ok())
-}
-
 fn name_of(part: Part) -> &'static str {
     match part {
         Part::Heads => "heads (whether more was committed than lies here)",
@@ -472,7 +461,7 @@ mod tests {
         let fault = Arc::new(EvidenceFault::Missing("segment".to_owned()));
         let unchecked = vec![Unchecked { log: "d/entity/1/0".to_owned(), fault }];
         let findings =
-            vec![wrong(&format!("LOG#{c}/HEAD")), wrong("ledger/gone/entity/1/0/checkpoint"), wrong("ledger/x")];
+            vec![wrong(&format!("ledger/{c}/checkpoint")), wrong("ledger/gone/entity/1/0/checkpoint"), wrong("ledger/x")];
         let told = drawn(80, false, Report { logs, unchecked, findings, ..Report::default() });
         let table = "
   VERIFY  folder
@@ -525,15 +514,5 @@ mod tests {
             assert!(told.contains('…') && !told.contains(&long) && !told.contains('\u{1b}'), "{told}");
         }
         assert!(drawn(80, true, report()).contains(&long));
-    }
-
-    #[test]
-    fn a_finding_is_of_the_log_that_its_key_names() {
-        let named = |key: &str| log_of_finding(key).map(|log| log.to_string());
-        let log = Some("acme/interaction/1/0".to_owned());
-        assert_eq!(named("ledger/acme/interaction/1/0/tile/0/000"), log);
-        assert_eq!(named("LOG#acme/interaction/1/0/HEAD"), log);
-        assert_eq!(named("INT#acme/a/1/0 POST#acme/interaction/1/0#00000000000000000007"), log);
-        assert_eq!(named("ledger/notes.txt"), None);
     }
 }

@@ -4,7 +4,6 @@
 //! evidence. A log's memory moves on only past what was found good ([`ledgerline_custody::watch`]). What is wrong with one log,
 //! or keeps it from being read, stops no other; of each log that was not verified the run says so, and why.
 
-mod blame;
 pub mod config;
 pub mod patience;
 mod recall;
@@ -251,7 +250,8 @@ impl Run {
             let seen = report.logs.iter().find(|seen| seen.log == log.as_str());
             let good = seen.and_then(|seen| {
                 let growth = self.tell_growth(log, before.as_ref(), seen, rules);
-                let is_good = blame::is_good(&report.findings, log) && !matches!(growth, Growth::Shrunk { .. });
+                let is_spared = report.findings.iter().all(|finding| finding.spares(log));
+                let is_good = is_spared && !matches!(growth, Growth::Shrunk { .. });
                 is_good.then(|| watch::after(before.as_ref(), &Seen::of(seen, self.is_whole()), self.now_ms))
             });
             let now = match (good, before) {

@@ -13,7 +13,7 @@ use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::verify::HeadRow;
 use ledgerline_store::head::Heads;
 use ledgerline_store::signer::Sign;
-use ledgerline_store::watch::{Watch, Watched};
+use ledgerline_store::watch::{Watch, Watched, key};
 
 /// A log as the run begins with it.
 #[derive(Debug)]
@@ -35,8 +35,9 @@ pub(crate) enum RecallError {
     #[error("the signing key cannot be used: {0}; set SIGNING_KEY_ID to an ECC_NIST_EDWARDS25519 key")]
     Key(#[from] KeyError),
     #[error(
-        "the row WATCH#{log} of the control table holds {what} that is not this log's; find out who wrote it, and delete \
-         it after `ledgerline verify` has found the log good"
+        "the row {} of the control table holds {what} that is not this log's; find out who wrote it, and delete \
+         it after `ledgerline verify` has found the log good",
+        key(.log).pk
     )]
     Foreign { log: LogId, what: &'static str },
 }

@@ -9,6 +9,7 @@ mod comparing;
 mod ending;
 pub mod evidence;
 mod file_managers;
+mod finding_log;
 pub mod findings;
 pub mod folder;
 mod inventory;

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::comparing::{Comparing, Settled, hashes_of};
 use super::evidence::{Evidence, EvidenceFault, HeadRow, ObjectVersion};
+use super::finding_log::head_row;
 use super::findings::{Finding, FindingKind};
 use super::inventory::Inventory;
 use super::jobs::{self, Done, Job};
@@ -541,7 +542,7 @@ impl<'a, E: Evidence + ?Sized> Check<'a, E> {
     }
 
     pub(super) fn head_key(&self) -> String {
-        format!("LOG#{}/HEAD", self.scope.log)
+        head_row(self.scope.log)
     }
 
     /// How the name of a segment that begins here would begin.

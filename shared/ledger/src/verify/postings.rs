@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::Unchecked;
 use super::evidence::{Evidence, EvidenceFault, Given};
+use super::finding_log::posting_row;
 use super::findings::{Finding, FindingKind};
 use super::reader::read_listed;
 use crate::entry::scan::Scanned;
@@ -282,7 +283,7 @@ pub(crate) struct Differing {
 fn finding(kind: FindingKind, posting: &Posting) -> Finding {
     let member = posting.members.first();
     let entry = member.map(|member| member.first + member.at.first().copied().map_or(0, u64::from));
-    let key = format!("INT#{} POST#{}#{:020}", posting.record_key, posting.log, posting.first);
+    let key = posting_row(posting);
     kind.at(key, entry, format!("the row is about {}", posting.segment))
 }
 

@@ -1,44 +1,62 @@
-//! Which log a finding is about.
+//! Which log a finding is about, and what rows are called in findings.
 //!
 //! Invariant: a log is named by the whole of its name at its place in a key, never by a part of it: what is wrong with
 //! `big-acme` says nothing about `acme`.
 
-use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::verify::Finding;
+use super::findings::Finding;
+use crate::log::LogId;
+use crate::posting::Posting;
 
-/// The log whose object, head or posting a finding names; `None` if it names nothing of any one log.
-pub(crate) fn log_of(finding: &Finding) -> Option<LogId> {
-    let key = finding.key.as_str();
-    if let Some(path) = key.strip_prefix("ledger/") {
-        let end = path.match_indices('/').nth(PARTS - 1)?.0;
-        return LogId::parse(&path[..end]).ok();
+impl Finding {
+    /// The log whose object, head or posting the finding names; `None` if it names nothing of any one log.
+    pub fn log(&self) -> Option<LogId> {
+        let key = self.key.as_str();
+        if let Some(path) = key.strip_prefix("ledger/") {
+            let end = path.match_indices('/').nth(PARTS - 1)?.0;
+            return LogId::parse(&path[..end]).ok();
+        }
+        if let Some(row) = key.strip_prefix(HEADS) {
+            return LogId::parse(row.rsplit_once('/')?.0).ok();
+        }
+        if key.starts_with(RECORDS) {
+            // A record's key may hold anything; what follows the last mark is ours.
+            let (log, _first) = key.rsplit_once(POSTINGS)?.1.rsplit_once('#')?;
+            return LogId::parse(log).ok();
+        }
+        LogId::parse(key).ok()
     }
-    if let Some(row) = key.strip_prefix("LOG#") {
-        return LogId::parse(row.rsplit_once('/')?.0).ok();
+
+    /// Whether the finding is about another log than this one, and about one at all.
+    pub fn spares(&self, log: &LogId) -> bool {
+        self.log().is_some_and(|named| named != *log)
     }
-    if key.starts_with("INT#") {
-        // A record's key may hold anything; what follows the last mark is ours.
-        let (log, _first) = key.rsplit_once(" POST#")?.1.rsplit_once('#')?;
-        return LogId::parse(log).ok();
-    }
-    LogId::parse(key).ok()
 }
 
-/// Whether no finding is about this log, nor about none in particular.
-pub(crate) fn is_good(findings: &[Finding], log: &LogId) -> bool {
-    findings.iter().all(|finding| log_of(finding).is_some_and(|blamed| blamed != *log))
+/// What a log's head is called.
+pub(crate) fn head_row(log: &LogId) -> String {
+    format!("{HEADS}{log}/HEAD")
 }
 
+/// What a posting's row is called.
+pub(crate) fn posting_row(posting: &Posting) -> String {
+    let Posting { record_key, log, first, .. } = posting;
+    format!("{RECORDS}{record_key}{POSTINGS}{log}#{first:020}")
+}
+
+// Findings are evidence of their own: their words do not follow the tables' layout, should that ever change.
+const HEADS: &str = "LOG#";
+const RECORDS: &str = "INT#";
+const POSTINGS: &str = " POST#";
 /// Of a log's name.
 const PARTS: usize = 4;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ledgerline_ledger::checkpoint::{archive_key, live_key};
-    use ledgerline_ledger::segment::SegmentName;
-    use ledgerline_ledger::tile::Tile;
-    use ledgerline_ledger::verify::FindingKind;
+    use crate::checkpoint::{archive_key, live_key};
+    use crate::segment::SegmentName;
+    use crate::tile::Tile;
+    use crate::verify::FindingKind;
     use proptest::prelude::*;
 
     fn at(key: String) -> Finding {
@@ -80,10 +98,10 @@ mod tests {
         ) {
             for (place, blamed) in logs.iter().enumerate() {
                 for key in keys(blamed, &format!("{record} POST#{}#1", logs[(place + 1) % logs.len()]), number) {
-                    let findings = [at(key.clone())];
-                    prop_assert_eq!(log_of(&findings[0]), Some(blamed.clone()), "{}", key);
+                    let finding = at(key.clone());
+                    prop_assert_eq!(finding.log(), Some(blamed.clone()), "{}", key);
                     for log in &logs {
-                        prop_assert_eq!(is_good(&findings, log), log != blamed, "{} and {}", key, log);
+                        prop_assert_eq!(finding.spares(log), log != blamed, "{} and {}", key, log);
                     }
                 }
             }
@@ -92,7 +110,7 @@ mod tests {
         #[test]
         fn any_text_is_some_logs_key_or_none(key in "(ledger/|LOG#|INT#)?[a/#0-9 POST]{0,40}") {
             let finding = at(key.clone());
-            if let Some(log) = log_of(&finding) {
+            if let Some(log) = finding.log() {
                 prop_assert!(key.contains(log.as_str()));
             }
         }
@@ -106,7 +124,7 @@ mod tests {
         {
             let other = LogId::parse(other).unwrap();
             for key in keys(&other, "acme/interaction/1/0", 7) {
-                assert!(is_good(&[at(key.clone())], &acme), "{key}");
+                assert!(at(key.clone()).spares(&acme), "{key}");
             }
         }
     }
@@ -115,8 +133,7 @@ mod tests {
     fn what_names_no_log_is_about_all() {
         let log = LogId::parse("acme/interaction/1/0").unwrap();
         for key in ["ledger/stray.txt", "ledger/acme/interaction", "", "LOGS"] {
-            assert!(!is_good(&[at(key.to_owned())], &log), "{key}");
+            assert!(!at(key.to_owned()).spares(&log), "{key}");
         }
-        assert!(is_good(&[], &log));
     }
 }
