@@ -3,10 +3,10 @@
 
 use crate::world::*;
 use ledgerline_custody::acts::ActKind;
-use ledgerline_custody::watch::Watched;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::WritePostings as _;
 use ledgerline_ledger::posting::Posting;
+use ledgerline_store::head::head_key;
+use ledgerline_store::watch::{self, Watched};
 use ledgerline_testkit::faults::Fault;
 use ledgerline_verify::{Look, Summary, VerifyError};
 
@@ -51,7 +51,7 @@ async fn a_log_whose_evidence_cannot_be_read_stops_no_other() {
 #[tokio::test]
 async fn a_log_whose_memory_cannot_be_read_stops_no_other_and_is_not_judged() {
     let world = three_logs().await;
-    world.watch.set_unreadable(Some(LogId::parse(CALLS).unwrap()));
+    world.control.set_unreadable(Some(&watch::key(&LogId::parse(CALLS).unwrap()).pk));
     for look in [Look::New, Look::Everything] {
         world.take_read();
         assert_partly(&world.run(look).await, (1, 0), &format!("{look:?}"));
@@ -59,20 +59,20 @@ async fn a_log_whose_memory_cannot_be_read_stops_no_other_and_is_not_judged() {
         assert_eq!((world.memory(AUDITS).unwrap().size, world.memory(GLOBEX).unwrap().size), (5, 5), "{look:?}");
     }
     assert_eq!(world.memory(CALLS).unwrap().size, 3);
-    world.watch.set_unreadable(None);
+    world.control.set_unreadable(None);
     assert!(world.run(Look::New).await.unwrap().holds);
 }
 
 #[tokio::test]
 async fn a_log_whose_head_cannot_be_read_stops_no_other_and_is_not_judged() {
-    let mut world = three_logs().await;
-    world.unreadable_head = Some(CALLS);
+    let world = three_logs().await;
+    world.control.set_unreadable(Some(&head_key(&LogId::parse(CALLS).unwrap()).pk));
     for look in [Look::New, Look::Everything] {
         assert_partly(&world.run(look).await, (1, 0), &format!("{look:?}"));
         let sizes = [AUDITS, CALLS, GLOBEX].map(|log| world.memory(log).unwrap().size);
         assert_eq!(sizes, [5, 3, 5], "{look:?}");
     }
-    world.unreadable_head = None;
+    world.control.set_unreadable(None);
     assert!(world.run(Look::New).await.unwrap().holds);
 }
 
@@ -86,7 +86,7 @@ async fn a_memory_with_another_logs_key_or_checkpoint_counts_for_no_log() {
         Watched { checkpoint: theirs.checkpoint.clone(), ..ours.clone() },
     ];
     for wrong in wrong {
-        world.watch.overwrite(&LogId::parse(CALLS).unwrap(), wrong.clone());
+        world.overwrite_memory(CALLS, &wrong);
         assert_partly(&world.run(Look::New).await, (1, 0), &format!("{wrong:?}"));
         assert_eq!(world.memory(CALLS), Some(wrong));
         assert_eq!((world.memory(AUDITS).unwrap().size, world.memory(GLOBEX).unwrap().size), (5, 5));
@@ -125,7 +125,7 @@ async fn a_log_whose_name_ends_like_another_keeps_it_from_nothing() {
     world.run(Look::New).await.unwrap();
     world.append(CALLS, 2).await;
     let altered = world.append(big, 2).await;
-    world.ports.ledger.tamper(&altered, 20);
+    world.ledger.tamper(&altered, 20);
     for look in [Look::New, Look::Everything] {
         assert!(!world.run(look).await.unwrap().holds, "{look:?}");
         assert_eq!((world.memory(CALLS).unwrap().size, world.memory(big).unwrap().size), (5, 3), "{look:?}");
@@ -199,9 +199,9 @@ async fn a_run_out_of_time_keeps_what_it_found_good_of_logs_that_are_being_writt
     let world = three_logs().await;
     // Committed after the listing: a row that no log of this run has.
     let log = LogId::parse(CALLS).unwrap();
-    let newest = world.ports.index.all_postings(&log).into_iter().max_by_key(|row| row.first).unwrap();
+    let newest = world.index.all_postings(&log).into_iter().max_by_key(|row| row.first).unwrap();
     let meanwhile = Posting { first: 5, segment: "committed meanwhile".to_owned(), ..newest };
-    world.ports.index.put_postings(&[meanwhile]).await.unwrap();
+    world.stores.postings.put(&[meanwhile]).await.unwrap();
     let sizes = || [AUDITS, CALLS, GLOBEX].map(|log| world.memory(log).unwrap().size);
     assert_partly(&world.run_up_to(Look::Everything, GLOBEX).await, (1, 0), "out of time");
     assert_eq!(sizes(), [5, 5, 3]);
@@ -210,11 +210,11 @@ async fn a_run_out_of_time_keeps_what_it_found_good_of_logs_that_are_being_writt
 #[tokio::test]
 async fn a_wrong_row_is_the_matter_of_its_own_log_in_a_run_out_of_time_as_in_any_other() {
     let world = three_logs().await;
-    let mut wrong = world.ports.index.all_postings(&LogId::parse(AUDITS).unwrap()).remove(0);
+    let mut wrong = world.index.all_postings(&LogId::parse(AUDITS).unwrap()).remove(0);
     wrong.from = "2025-01-01T00:00:00.000Z".to_owned();
-    let rows = world.ports.index.table.items();
-    world.ports.index.put_postings(&[wrong]).await.unwrap();
-    assert_ne!(world.ports.index.table.items(), rows);
+    let rows = world.index.items();
+    world.stores.postings.put(&[wrong]).await.unwrap();
+    assert_ne!(world.index.items(), rows);
     let sizes = || [AUDITS, CALLS, GLOBEX].map(|log| world.memory(log).unwrap().size);
     assert_partly(&world.run_up_to(Look::Everything, GLOBEX).await, (2, 0), "its row was not looked at");
     assert_eq!(sizes(), [3, 5, 3]);

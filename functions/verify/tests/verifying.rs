@@ -3,10 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::world::*;
-use ledgerline_custody::watch::Watched;
-use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::ports::LockMode;
 use ledgerline_ledger::retention::{Classes, LockPolicy};
+use ledgerline_store::watch::{self, Watched};
 use ledgerline_testkit::faults::{Fault, Weather};
 use ledgerline_verify::{Look, VerifyError};
 
@@ -60,14 +59,14 @@ async fn an_altered_segment_is_told_again_until_it_is_mended_and_stops_no_other_
     world.run(Look::New).await.unwrap();
     let altered = world.append(CALLS, 3).await;
     world.append(AUDITS, 2).await;
-    world.ports.ledger.tamper(&altered, 20);
+    world.ledger.tamper(&altered, 20);
     for _ in 0..2 {
         let found = world.run(Look::New).await.unwrap();
         assert!(!found.holds && found.findings > 0, "{found:?}");
         assert_eq!(world.memory(CALLS).unwrap().size, 5, "the memory stays before what is wrong");
         assert_eq!(world.memory(AUDITS).unwrap().size, 2, "the other log is good");
     }
-    world.ports.ledger.tamper(&altered, 20);
+    world.ledger.tamper(&altered, 20);
     assert!(world.run(Look::New).await.unwrap().holds);
     assert_eq!(world.memory(CALLS).unwrap().size, 8);
 }
@@ -78,7 +77,7 @@ async fn what_was_altered_long_ago_is_found_by_the_run_over_everything() {
     let old = world.append(CALLS, 5).await;
     world.run(Look::New).await.unwrap();
     world.append(CALLS, 3).await;
-    world.ports.ledger.tamper(&old, 20);
+    world.ledger.tamper(&old, 20);
     assert!(world.run(Look::New).await.unwrap().holds, "it reads what is new");
     let memory = world.evidence_memory(CALLS);
     assert!(!world.run(Look::Everything).await.unwrap().holds);
@@ -89,11 +88,15 @@ async fn what_was_altered_long_ago_is_found_by_the_run_over_everything() {
 async fn a_head_that_was_rolled_back_is_found_by_either_run() {
     let world = World::new();
     world.append(CALLS, 5).await;
-    let yesterday = world.ports.control.table.items();
+    let yesterday = world.control.rows();
     world.append(CALLS, 3).await;
     world.run(Look::New).await.unwrap();
     let memory = world.evidence_memory(CALLS);
-    world.ports.control.table.restore(yesterday);
+    // The memory is of this morning.
+    world.control.tamper(|rows| {
+        rows.retain(|key, _| watch::parse_key(key).is_some());
+        rows.extend(yesterday);
+    });
     // A checkpoint of this very hour may have been signed after the head was read.
     world.pass(2 * HOUR_MS);
     for look in [Look::New, Look::Everything] {
@@ -113,7 +116,7 @@ async fn a_remembered_log_of_which_nothing_is_left_is_missed() {
         world.run(Look::New).await.unwrap();
         let memory = world.memory(CALLS).unwrap();
         let checkpoint = memory.checkpoint.clone().filter(|_| signed);
-        world.watch.overwrite(&LogId::parse(CALLS).unwrap(), Watched { checkpoint, ..memory });
+        world.overwrite_memory(CALLS, &Watched { checkpoint, ..memory });
         let memory = world.evidence_memory(CALLS);
         world.vanish(CALLS);
         world.pass(2 * HOUR_MS);
@@ -131,9 +134,7 @@ async fn a_remembered_log_of_which_nothing_is_left_is_missed() {
 async fn a_posting_that_is_gone_is_found_by_the_run_over_everything() {
     let world = World::new();
     world.append(CALLS, 5).await;
-    let mut items = world.ports.index.table.items();
-    items.pop_first();
-    world.ports.index.table.restore(items);
+    world.index.tamper(|rows| rows.pop_first());
     assert!(world.run(Look::New).await.unwrap().holds, "postings are not part of it");
     assert!(!world.run(Look::Everything).await.unwrap().holds);
 }
