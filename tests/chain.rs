@@ -7,8 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ledgerline_event::document::{parse, split};
 use ledgerline_event::{Context, adapt};
+use ledgerline_store::{posting, record};
 use ledgerline_tests::org::{Org, assert_once_and_in_order, nameless, per_record};
-use ledgerline_tests::stack::{Stack, corpus, number, text};
+use ledgerline_tests::stack::{Stack, corpus, key_of, number, text};
 use ledgerline_tests::{quarantine, scan};
 use ledgerline_traffic::r#gen::{GenArgs, generate};
 use serde_json::{Value, json};
@@ -116,7 +117,7 @@ fn the_same_notification_three_times_changes_nothing_more() {
     let before = org.settled(5);
     let rows: Vec<String> = org.objects().into_iter().collect();
     for object in &rows {
-        let row = stack.item("ControlTable", &format!("OBJ#{object}"), "OBJ").unwrap();
+        let row = stack.object_row(object).unwrap();
         for _ in 0..3 {
             let body = json!({ "Records": [{
                 "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "awsRegion": "us-east-1",
@@ -159,7 +160,7 @@ fn events_days_late_are_committed_under_their_own_date() {
     let keys: Vec<String> = org
         .objects()
         .iter()
-        .map(|object| text(&stack.item("ControlTable", &format!("OBJ#{object}"), "OBJ").unwrap(), "key"))
+        .map(|object| text(&stack.object_row(object).unwrap(), "key"))
         .collect();
     let today = now().date();
     let late = format!(
@@ -264,15 +265,15 @@ fn a_segment_lists_what_its_postings_say() {
     let conversation = uuid::Uuid::new_v4().to_string();
     stack.send(&(0..7).map(|n| event(&org, &conversation, now() - DAY, n)).collect::<Vec<_>>());
     org.settled(7);
-    let partition = format!("INT#{}/{conversation}", org.name);
+    let partition = record::partition(&format!("{}/{conversation}", org.name));
     let log = format!("{}/interaction/1/0", org.name);
     stack.wait_for("the postings", || {
-        let head = stack.item("ControlTable", &format!("LOG#{log}"), "HEAD").unwrap();
+        let head = stack.head(&log).unwrap();
         let indexed = number(&head, "indexed");
         if indexed == 7 { Ok(()) } else { Err(format!("indexed {indexed}")) }
     });
     let mut lines = 0;
-    for posting in stack.items("IndexTable", &partition).iter().filter(|item| text(item, "sk").starts_with("POST#")) {
+    for posting in stack.items("IndexTable", &partition).iter().filter(|item| posting::is_key(&key_of(item))) {
         for member in posting["members"].as_l().unwrap() {
             lines += member.as_m().unwrap()["at"].as_l().unwrap().len();
         }

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use ledgerline_event::lineage::derived_token;
+use ledgerline_store::subject;
 use ledgerline_tests::access::ask;
 use ledgerline_tests::org::{Org, assert_once_and_in_order};
-use ledgerline_tests::stack::{Stack, text};
+use ledgerline_tests::stack::{Item, Stack, key_of, text};
 use ledgerline_tests::{quarantine, silver};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -294,7 +295,7 @@ fn assert_nothing_personal(org: &Org<'_>, sent: &[Payload], entries: &[Value], r
     let found: Vec<&&str> = needles.iter().filter(|needle| stored.contains(**needle)).collect();
     assert!(found.is_empty(), "stored in clear: {found:?}");
     for object in org.objects() {
-        let row = org.stack.item("ControlTable", &format!("OBJ#{object}"), "OBJ").unwrap();
+        let row = org.stack.object_row(&object).unwrap();
         let bronze = String::from_utf8(org.stack.text("BronzeBucket", &text(&row, "key"))).unwrap();
         assert!(!bronze.contains(PASSWORD), "a password is in bronze");
     }
@@ -383,9 +384,10 @@ fn assert_deletions(org: &Org<'_>, known: &str, customer: &Customer, sent: &[Pay
 
 /// Until when each link of an interaction reaches.
 fn ends_of_links(org: &Org<'_>, interaction: &str) -> Vec<String> {
-    let link = format!("INT#{}/{interaction}", org.name);
-    let rows = org.stack.items("KeysTable", "SUB#");
-    rows.iter().filter(|row| text(row, "sk") == link).map(|row| text(row, "last")).collect()
+    let record = format!("{}/{interaction}", org.name);
+    let rows = org.stack.items("KeysTable", &subject::partition(""));
+    let is_link = |row: &Item| subject::parse_link_key(&key_of(row)).is_some_and(|(_, linked)| linked == record);
+    rows.iter().filter(|row| is_link(row)).map(|row| text(row, "last")).collect()
 }
 
 /// The bodies in the guides that are no events, with an organisation that tells them from those of another run.

@@ -5,9 +5,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use ledgerline_store::{posting, record};
 use ledgerline_tests::access::ask;
 use ledgerline_tests::org::Org;
-use ledgerline_tests::stack::{Stack, text};
+use ledgerline_tests::stack::{Stack, key_of, text};
 use serde_json::{Value, json};
 
 /// What an exported folder carries to check itself with Python's hashlib and `cryptography` alone.
@@ -133,10 +134,10 @@ fn postings_that_were_removed_or_altered_are_named_and_written_again_as_they_wer
     let (org, log) = signed(&stack, "rebuild");
     // Another conversation, later: at least two rows.
     grow(&org, &log, 20, ENTRIES + 20);
-    let partition = format!("INT#{}/", org.name);
+    let partition = record::partition(&format!("{}/", org.name));
     let postings = || {
         let mut rows = stack.items("IndexTable", &partition);
-        rows.retain(|row| text(row, "sk").starts_with("POST#"));
+        rows.retain(|row| posting::is_key(&key_of(row)));
         rows.sort_by_key(|row| (text(row, "pk"), text(row, "sk")));
         rows
     };

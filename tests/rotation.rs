@@ -10,6 +10,7 @@ use aws_sdk_lambda::types::Environment;
 use ledgerline_ledger::checkpoint::{UnverifiedCheckpoint, archive_key};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::signing::VerifyingKeys;
+use ledgerline_store::watch;
 use ledgerline_tests::org::Org;
 use ledgerline_tests::stack::{Item, Stack, number};
 use serde_json::{Value, json};
@@ -86,7 +87,8 @@ impl<'a> Keys<'a> {
     /// One run of the scheduled verification, which remembers a log at a size only if it found nothing wrong with it.
     fn verify(&self, log: &Log<'_>, size: u64) -> Vec<String> {
         let said = self.stack.invoke("VerifyFunction", &json!({}));
-        let memory = self.stack.item("ControlTable", &format!("WATCH#{}", log.name), "WATCH").unwrap_or_default();
+        let key = watch::key(&LogId::parse(&log.name).unwrap());
+        let memory = self.stack.item("ControlTable", &key).unwrap_or_default();
         assert_eq!(number(&memory, "size"), size, "{said}");
         texts(&memory, "keys")
     }
@@ -100,7 +102,7 @@ struct Log<'a> {
 
 impl Log<'_> {
     fn head(&self) -> Item {
-        self.org.stack.item("ControlTable", &format!("LOG#{}", self.name), "HEAD").unwrap_or_default()
+        self.org.stack.head(&self.name).unwrap_or_default()
     }
 
     fn signing_keys(&self) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! The template's schedules on the local stack. Every other test calls the functions itself.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use ledgerline_store::planned;
 use ledgerline_tests::stack::{Stack, text};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -20,7 +21,7 @@ fn the_sweep_runs_by_itself_within_the_minute() {
     let Some(stack) = Stack::running() else { return };
     let begun = OffsetDateTime::from(now());
     stack.wait_for("a sweep that nobody called", || {
-        let row = stack.item("ControlTable", "BRONZE", "PLANNED").unwrap_or_default();
+        let row = stack.item("ControlTable", &planned::key()).unwrap_or_default();
         let through = text(&row, "through");
         match OffsetDateTime::parse(&through, &Rfc3339) {
             Ok(at) if at > begun => Ok(()),

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledgerline_event::catalogue::built_in;
 use ledgerline_ledger::tree::{Edge, leaf_hash};
+use ledgerline_store::record;
+use ledgerline_store::table::Key;
 use serde_json::Value;
 
-use crate::stack::{Stack, number, text};
+use crate::stack::{Stack, key_of, number, text};
 
 /// The counts of a test's bronze objects, added up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,15 +52,16 @@ impl<'a> Org<'a> {
 
     /// The bronze objects that hold any line about one of its records.
     pub fn objects(&self) -> BTreeSet<String> {
-        let rows = self.stack.items("IndexTable", &format!("INT#{}/", self.name));
-        rows.iter().filter_map(|row| text(row, "sk").strip_prefix("BRZ#").map(str::to_owned)).collect()
+        let rows = self.stack.items("IndexTable", &record::partition(&format!("{}/", self.name)));
+        let object = |key: Key| record::parse_bronze_key(&key).map(|(_, object)| object.to_owned());
+        rows.iter().map(key_of).filter_map(object).collect()
     }
 
     /// Its objects' counts, added up.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for object in self.objects() {
-            match self.stack.item("ControlTable", &format!("OBJ#{object}"), "OBJ") {
+            match self.stack.object_row(&object) {
                 Some(row) if text(&row, "status") == "planned" => {
                     counts.seen += number(&row, "in");
                     counts.committed += number(&row, "committed");
@@ -98,7 +101,7 @@ impl<'a> Org<'a> {
         let mut logs = BTreeMap::new();
         for class in ["interaction", "entity"] {
             let log = format!("{}/{class}/1/0", self.name);
-            let Some(head) = self.stack.item("ControlTable", &format!("LOG#{log}"), "HEAD") else { continue };
+            let Some(head) = self.stack.head(&log) else { continue };
             let size = number(&head, "size");
             let mut edge = Edge::empty();
             let mut entries = Vec::new();

@@ -12,11 +12,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::tree::{Edge, leaf_hash};
+use ledgerline_store::{head, object_row};
 use ledgerline_traffic::r#gen::{GenArgs, generate};
 use serde_json::{Value, json};
 
 use crate::org::nameless;
-use crate::stack::{Item, Stack, number, text};
+use crate::stack::{Item, Stack, key_of, number, text};
 use ledgerline_traffic::host::{Function, Outcome, Run, Strike};
 
 /// Interactions of the traffic: some hundred events.
@@ -234,7 +235,8 @@ impl<'a> Siege<'a> {
     }
 
     fn rows(&self) -> Vec<Item> {
-        self.scan(&self.tables.control).into_iter().filter(|row| text(row, "pk").starts_with("OBJ#")).collect()
+        let is_row = |row: &Item| object_row::parse_key(&key_of(row)).is_some();
+        self.scan(&self.tables.control).into_iter().filter(is_row).collect()
     }
 
     fn scan(&self, table: &str) -> Vec<Item> {
@@ -270,9 +272,8 @@ impl<'a> Siege<'a> {
         let mut seen = BTreeSet::new();
         let mut found: BTreeMap<String, u64> = BTreeMap::new();
         let control = self.scan(&self.tables.control);
-        for head in control.iter().filter(|row| text(row, "sk") == "HEAD") {
-            let log = text(head, "pk").trim_start_matches("LOG#").to_owned();
-            for entry in self.entries(&log, head, &mut problems) {
+        for (log, head) in control.iter().filter_map(|row| Some((head::parse_head_key(&key_of(row))?, row))) {
+            for entry in self.entries(log.as_str(), head, &mut problems) {
                 if !seen.insert(entry["eventId"].to_string()) {
                     problems.push(format!("{log}: {} is committed twice", entry["eventId"]));
                 }

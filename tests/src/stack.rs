@@ -8,7 +8,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
 use aws_sdk_lambda::primitives::Blob as Event;
-use ledgerline_traffic::stack::Totals;
+use ledgerline_ledger::log::LogId;
+use ledgerline_store::object_row::Totals;
+use ledgerline_store::table::Key;
+use ledgerline_store::{head, object_row};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -128,7 +131,7 @@ impl Stack {
     /// Waits until a log has `size` entries, and sweeps until a checkpoint covers all of them: the schedule would, within a minute.
     pub fn signed(&self, log: &str, size: u64) {
         self.wait_for("a checkpoint of every entry", || {
-            let head = self.item("ControlTable", &format!("LOG#{log}"), "HEAD").unwrap_or_default();
+            let head = self.head(log).unwrap_or_default();
             let seen = (number(&head, "signed"), number(&head, "size"));
             if seen == (size, size) {
                 return Ok(());
@@ -180,14 +183,24 @@ impl Stack {
         }
     }
 
+    /// A log's head.
+    pub fn head(&self, log: &str) -> Option<Item> {
+        self.item("ControlTable", &head::head_key(&LogId::parse(log).unwrap()))
+    }
+
+    /// The row of a bronze object.
+    pub fn object_row(&self, object: &str) -> Option<Item> {
+        self.item("ControlTable", &object_row::key(object))
+    }
+
     /// The item under a key, read consistently.
-    pub fn item(&self, table: &str, partition: &str, sort: &str) -> Option<Item> {
+    pub fn item(&self, table: &str, key: &Key) -> Option<Item> {
         let get = self
             .dynamodb
             .get_item()
             .table_name(self.local.table(table).unwrap())
-            .key("pk", AttributeValue::S(partition.to_owned()))
-            .key("sk", AttributeValue::S(sort.to_owned()))
+            .key("pk", AttributeValue::S(key.pk.clone()))
+            .key("sk", AttributeValue::S(key.sk.clone()))
             .consistent_read(true);
         self.block(get.send()).unwrap().item
     }
@@ -225,6 +238,11 @@ pub fn unpacked(bytes: Vec<u8>) -> Vec<u8> {
     let mut text = Vec::new();
     std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(bytes.as_slice()), &mut text).unwrap();
     text
+}
+
+/// An item's key.
+pub fn key_of(item: &Item) -> Key {
+    Key::new(text(item, "pk"), text(item, "sk"))
 }
 
 /// A number attribute; 0 where it is absent.

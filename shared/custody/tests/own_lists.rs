@@ -55,7 +55,7 @@ async fn a_list_is_read_again_after_a_minute_and_not_before() {
         assert_eq!(list.standing([], Some(&format!("{org}.example"))), Standing::InForce);
         assert_eq!(world.reads(), expected, "{org} after {at_ms} ms");
     }
-    world.table.set_unreadable(Some("OWN#a"));
+    world.table.set_unreadable(Some(&own::key("a", &OwnName::Domain(String::new())).pk));
     assert!(world.lists.of("a", T0 + 120_000).await.is_err(), "an old list is not an answer");
     assert!(world.lists.of("b", T0 + 120_000).await.is_ok());
 }

@@ -14,8 +14,13 @@ use crate::table::{Key, Query, Returning, Row, Table, Value, Write};
 pub const KEY_PREFIX: &str = "act/";
 
 /// The key of an act's note.
-fn key(hour: &str, object: ObjectId) -> Key {
-    Key::new(partition(hour), object.to_hex())
+pub fn key(hour: &str, object: ObjectId) -> Key {
+    Key::new(format!("{NOTE}{hour}"), object.to_hex())
+}
+
+/// Whether a key is of an act's note.
+pub fn is_key(key: &Key) -> bool {
+    key.pk.starts_with(NOTE)
 }
 
 /// The id of an act's plan, which follows from its key.
@@ -84,7 +89,7 @@ impl ActNotes {
         let mut noted = NotedActs::default();
         loop {
             let wanted = PAGE - noted.acts.len();
-            let query = Query { after: after.take(), limit: Some(wanted), ..Query::partition(partition(hour)) };
+            let query = Query { after: after.take(), limit: Some(wanted), ..Query::partition(format!("{NOTE}{hour}")) };
             let rows = self.table.query(&what, &query).await?;
             rows.iter().for_each(|(id, row)| noted.take(id, row));
             // Rows that could not be read leave the page short: the rest of it lies behind them.
@@ -96,10 +101,7 @@ impl ActNotes {
     }
 }
 
-fn partition(hour: &str) -> String {
-    format!("ACTS#{hour}")
-}
-
+const NOTE: &str = "ACTS#";
 const ACT_KEY: &str = "key";
 const AT: &str = "at";
 /// Characters of an RFC 3339 time that name its hour: `2026-03-02T14`.

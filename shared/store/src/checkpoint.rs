@@ -12,6 +12,21 @@ use ledgerline_ledger::tree::Hash;
 use crate::bucket::{self, Bucket, Get, PutOutcome, VersionMarker, found, refused};
 use crate::segment::{Put, put_locked};
 
+/// Whether a key is of an archived checkpoint.
+pub fn is_archived_key(key: &str) -> bool {
+    let log = key.rsplit_once('/').and_then(|(folder, _)| log_before(folder, "/checkpoints"));
+    log.is_some_and(|log| archived_size(&log, key).is_some())
+}
+
+/// Whether a key is of a log's live checkpoint.
+pub fn is_live_key(key: &str) -> bool {
+    log_before(key, "/checkpoint").is_some_and(|log| live_key(&log) == key)
+}
+
+fn log_before(key: &str, suffix: &str) -> Option<LogId> {
+    LogId::parse(key.strip_prefix("ledger/")?.strip_suffix(suffix)?).ok()
+}
+
 /// A checkpoint in a log's archive, one of its versions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArchivedCheckpoint {

@@ -22,7 +22,7 @@ pub fn key(record: &str, shard: &str) -> Key {
 
 /// Whether a key is of claims.
 pub fn is_key(key: &Key) -> bool {
-    key.sk.starts_with(CLAIM)
+    record::parse_partition(&key.pk).is_some() && key.sk.starts_with(CLAIM)
 }
 
 /// The owners in a row of claims: event id to object id. None in a row of another family.

@@ -56,7 +56,7 @@ pub struct WrappedKey {
 pub const FIRST_RULES: u32 = 1;
 
 /// The key of a version's row.
-fn key(purpose: Purpose, version: u32) -> Key {
+pub fn key(purpose: Purpose, version: u32) -> Key {
     Key::new(partition(purpose), version.to_string())
 }
 

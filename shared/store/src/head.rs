@@ -28,6 +28,11 @@ pub fn marker_key(log: &LogId, chunk: &ChunkId) -> Key {
     Key::new(log_partition(log), format!("{MARKER}{chunk}"))
 }
 
+/// The markers of all chunks that a log has committed, but for those that have expired.
+pub fn markers(log: &LogId) -> Query {
+    Query::partition(log_partition(log)).beginning(MARKER)
+}
+
 /// The key of a log's place in the list of logs.
 pub fn listed_key(log: &LogId) -> Key {
     Key::new(LOGS, log.as_str())
@@ -37,6 +42,11 @@ pub fn listed_key(log: &LogId) -> Key {
 pub fn parse_head_key(key: &Key) -> Option<LogId> {
     let log = key.pk.strip_prefix(LOG).filter(|_| key.sk == HEAD)?;
     LogId::parse(log).ok()
+}
+
+/// The log that a row of the list of logs names.
+pub fn parse_listed_key(key: &Key) -> Option<LogId> {
+    LogId::parse(&key.sk).ok().filter(|_| key.pk == LOGS)
 }
 
 /// The log and the chunk whose marker a key is of.

@@ -15,6 +15,11 @@ pub fn key(hold: &str, record_key: &str) -> Key {
     Key::new(format!("{HOLD}{hold}"), record_key)
 }
 
+/// Whether a key is of a hold.
+pub fn is_key(key: &Key) -> bool {
+    key.pk.starts_with(HOLD)
+}
+
 /// A hold's row: what was meant, which the S3 holds and the entry carry out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HoldRow {

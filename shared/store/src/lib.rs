@@ -35,13 +35,182 @@ pub mod tile;
 pub mod watch;
 pub mod wrapping;
 
-/// What an erasure does to a family. Every family says it, in its constant `ERASURE`.
+use ledgerline_lake::keys;
+use ledgerline_ledger::segment::SegmentName;
+use ledgerline_ledger::tile::Tile;
+
+use table::Key;
+
+/// Every stored family: rows of the three tables, then objects of the four buckets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    /// Heads of logs.
+    Head,
+    /// The list of logs.
+    LogList,
+    /// Markers of committed chunks.
+    Marker,
+    /// What the scheduled verification remembers.
+    Watch,
+    /// Legal holds.
+    Hold,
+    /// Rows of bronze objects and acts.
+    ObjectRow,
+    /// Own numbers, addresses and domains.
+    Own,
+    /// Notes of acts by the hour.
+    ActNote,
+    /// How far bronze is planned.
+    Planned,
+    /// Wrapped data keys.
+    DataKey,
+    /// Claims of events.
+    Claim,
+    /// The logs that records are pinned to.
+    Pin,
+    /// The bronze objects that hold lines about a record.
+    BronzeNote,
+    /// Postings.
+    Posting,
+    /// Whom identifiers name.
+    Identifier,
+    /// Subjects' states.
+    SubjectState,
+    /// Subjects' links to records.
+    SubjectLink,
+    /// Segments of the ledger.
+    Segment,
+    /// Hash tiles of the ledger.
+    Tile,
+    /// Archived checkpoints.
+    ArchivedCheckpoint,
+    /// Live checkpoints.
+    LiveCheckpoint,
+    /// Source events as they were delivered.
+    Bronze,
+    /// Lines that are not events.
+    Quarantine,
+    /// What could not be delivered.
+    Error,
+    /// Parquet for analysts.
+    Silver,
+    /// Plans.
+    Plan,
+    /// Messages that no retry can help.
+    Poison,
+    /// What sweep carries from one run to the next.
+    SweepState,
+}
+
+/// What an erasure does to a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Erasure {
-    /// Its rows hold nothing of a person: ids, counts and times of objects and logs.
+    /// Nothing: it holds nothing of a person, only ids, counts and times of records, objects and logs.
     HoldsNoPerson,
-    /// Its rows go by themselves, so many days after they are written.
+    /// Nothing: it goes by itself, so many days after it was written. Where the template has a parameter, its default.
     ExpiresAfterDays(u32),
-    /// An erasure deletes or rewrites the rows of the person, in the step of this name.
+    /// It deletes or rewrites what is the person's, in the step of this name.
     Erased(&'static str),
+}
+
+impl Family {
+    /// All of them.
+    pub const ALL: [Self; 28] = [
+        Self::Head,
+        Self::LogList,
+        Self::Marker,
+        Self::Watch,
+        Self::Hold,
+        Self::ObjectRow,
+        Self::Own,
+        Self::ActNote,
+        Self::Planned,
+        Self::DataKey,
+        Self::Claim,
+        Self::Pin,
+        Self::BronzeNote,
+        Self::Posting,
+        Self::Identifier,
+        Self::SubjectState,
+        Self::SubjectLink,
+        Self::Segment,
+        Self::Tile,
+        Self::ArchivedCheckpoint,
+        Self::LiveCheckpoint,
+        Self::Bronze,
+        Self::Quarantine,
+        Self::Error,
+        Self::Silver,
+        Self::Plan,
+        Self::Poison,
+        Self::SweepState,
+    ];
+
+    /// What an erasure does to it. Exhaustive, so that no new family escapes the eraser.
+    pub fn erasure(self) -> Erasure {
+        match self {
+            Self::Head | Self::LogList | Self::Marker | Self::Watch | Self::Hold | Self::ObjectRow => {
+                Erasure::HoldsNoPerson
+            }
+            // The company's own identifiers name no customer, and only KMS opens a wrapped key.
+            Self::Own | Self::DataKey | Self::Planned => Erasure::HoldsNoPerson,
+            Self::Pin | Self::BronzeNote | Self::Posting => Erasure::HoldsNoPerson,
+            // An entry names its record. Whose record that is, links say alone.
+            Self::Segment | Self::Tile | Self::ArchivedCheckpoint | Self::LiveCheckpoint => Erasure::HoldsNoPerson,
+            Self::Plan | Self::Poison | Self::SweepState => Erasure::HoldsNoPerson,
+            Self::ActNote => Erasure::ExpiresAfterDays(act_note::KEPT_DAYS),
+            // Digests of events, under a key of the deployment's.
+            Self::Claim => Erasure::ExpiresAfterDays(400),
+            Self::Quarantine | Self::Error => Erasure::ExpiresAfterDays(30),
+            Self::Identifier => Erasure::Erased("subjects"),
+            Self::SubjectLink => Erasure::Erased("links"),
+            Self::Bronze => Erasure::Erased("bronze"),
+            Self::Silver => Erasure::Erased("silver"),
+            // The last to go: until then it says that the subject is being erased.
+            Self::SubjectState => Erasure::Erased("certificate"),
+        }
+    }
+
+    /// The family of a row; `None` if no family has such keys.
+    pub fn of_key(key: &Key) -> Option<Self> {
+        let families = [
+            (head::parse_head_key(key).is_some(), Self::Head),
+            (head::parse_listed_key(key).is_some(), Self::LogList),
+            (head::parse_marker_key(key).is_some(), Self::Marker),
+            (watch::parse_key(key).is_some(), Self::Watch),
+            (hold::is_key(key), Self::Hold),
+            (object_row::parse_key(key).is_some(), Self::ObjectRow),
+            (own::parse_key(key).is_some(), Self::Own),
+            (act_note::is_key(key), Self::ActNote),
+            (*key == planned::key(), Self::Planned),
+            (data_key::is_key(key), Self::DataKey),
+            (claim::is_key(key), Self::Claim),
+            (record::parse_pin_key(key).is_some(), Self::Pin),
+            (record::parse_bronze_key(key).is_some(), Self::BronzeNote),
+            (posting::is_key(key), Self::Posting),
+            (subject::parse_identifier_key(key).is_some(), Self::Identifier),
+            (subject::parse_state_key(key).is_some(), Self::SubjectState),
+            (subject::parse_link_key(key).is_some(), Self::SubjectLink),
+        ];
+        families.into_iter().find_map(|(is, family)| is.then_some(family))
+    }
+
+    /// The family of an object; `None` if no family has such keys.
+    pub fn of_object(key: &str) -> Option<Self> {
+        let folder = key.split_inclusive('/').next()?;
+        let families = [
+            (SegmentName::parse(key).is_some(), Self::Segment),
+            (Tile::parse_key(key).is_some(), Self::Tile),
+            (checkpoint::is_archived_key(key), Self::ArchivedCheckpoint),
+            (checkpoint::is_live_key(key), Self::LiveCheckpoint),
+            (folder == keys::BRONZE, Self::Bronze),
+            (quarantine::is_key(key), Self::Quarantine),
+            (folder == keys::ERRORS, Self::Error),
+            (keys::parse_silver_events(key).is_some(), Self::Silver),
+            (keys::parse_staged(key).is_some(), Self::Plan),
+            (folder == keys::POISON, Self::Poison),
+            (folder == sweep_state::FOLDER, Self::SweepState),
+        ];
+        families.into_iter().find_map(|(is, family)| is.then_some(family))
+    }
 }

@@ -15,7 +15,8 @@ use ledgerline_ledger::chunk::ChunkId;
 use ledgerline_ledger::store::StoreError;
 use serde::Deserialize;
 
-use crate::table::{Condition, Key, Returning, Row, Scan, Table, Value, Write, corrupt, read_row};
+use crate::act_note::KEY_PREFIX;
+use crate::table::{Condition, Key, Returning, Row, Scan, ScanPage, Table, Value, Write, corrupt, read_row};
 
 /// The key of an object's row.
 pub fn key(object: impl std::fmt::Display) -> Key {
@@ -25,11 +26,6 @@ pub fn key(object: impl std::fmt::Display) -> Key {
 /// The id of the object whose row a key is of.
 pub fn parse_key(key: &Key) -> Option<ObjectId> {
     key.pk.strip_prefix(OBJECT).filter(|_| key.sk == ROW)?.parse().ok()
-}
-
-/// All objects' rows.
-pub fn all() -> Scan {
-    Scan::Partitions(OBJECT.to_owned())
 }
 
 /// What the row said when an object was taken up.
@@ -64,11 +60,16 @@ pub struct Progress {
     pub swept_at_ms: Option<i64>,
     /// How many turns were taken.
     pub turns: u32,
-    /// The object's key; an act's begins with [`crate::act_note::KEY_PREFIX`].
+    /// The object's key; an act's begins with [`KEY_PREFIX`].
     pub key: Option<String>,
 }
 
 impl Progress {
+    /// Whether the row is of one of the ledger's own acts: no source event is behind it.
+    pub fn is_act(&self) -> bool {
+        self.key.as_deref().is_some_and(|key| key.starts_with(KEY_PREFIX))
+    }
+
     /// Whether a chunk's pointer may still do something.
     pub fn is_missing(&self, ordinal: u32) -> bool {
         !self.done.contains(&ordinal) && !self.poisoned.contains_key(&ordinal)
@@ -105,6 +106,20 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// Counts one more object.
+    pub fn add(&mut self, row: &Progress) {
+        let Progress { counts, committed, poisoned, planned_at_ms, .. } = row;
+        self.objects += 1;
+        self.unplanned += u64::from(planned_at_ms.is_none());
+        self.input += counts.input;
+        self.filtered += counts.filtered;
+        self.duplicate += counts.duplicate;
+        self.quarantined += counts.quarantined;
+        self.planned += counts.planned;
+        self.committed += committed;
+        self.poisoned += poisoned.values().sum::<u64>();
+    }
+
     /// Planned and not committed yet.
     pub fn in_flight(&self) -> u64 {
         self.planned.saturating_sub(self.committed)
@@ -229,24 +244,24 @@ impl ObjectRows {
     pub async fn totals(&self) -> Result<Totals, StoreError> {
         let (mut totals, mut after) = (Totals::default(), None);
         loop {
-            let (rows, next) = self.table.scan_page("read the objects' rows", &all(), after).await?;
-            for (_, row) in rows {
-                let Progress { counts, committed, poisoned, planned_at_ms, .. } = read_progress(row)?;
-                totals.objects += 1;
-                totals.unplanned += u64::from(planned_at_ms.is_none());
-                totals.input += counts.input;
-                totals.filtered += counts.filtered;
-                totals.duplicate += counts.duplicate;
-                totals.quarantined += counts.quarantined;
-                totals.planned += counts.planned;
-                totals.committed += committed;
-                totals.poisoned += poisoned.values().sum::<u64>();
-            }
+            let (rows, next) = self.page(after).await?;
+            rows.iter().for_each(|(_, row)| totals.add(row));
             after = next;
             if after.is_none() {
                 return Ok(totals);
             }
         }
+    }
+
+    /// One page of the rows of all objects and acts, behind the row `after`; with the row to go on behind.
+    ///
+    /// # Errors
+    /// The table's; `Corrupt` for a row that does not read.
+    pub async fn page(&self, after: Option<Key>) -> Result<(Vec<(Key, Progress)>, Option<Key>), StoreError> {
+        let all = Scan::Partitions(OBJECT.to_owned());
+        let (rows, next): ScanPage = self.table.scan_page("read the objects' rows", &all, after).await?;
+        let read = |(key, row)| Ok((key, read_progress(row)?));
+        Ok((rows.into_iter().map(read).collect::<Result<_, StoreError>>()?, next))
     }
 
     async fn unless_done(&self, what: String, chunk: &ChunkId, write: Write) -> Result<(), StoreError> {

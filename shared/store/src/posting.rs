@@ -16,6 +16,11 @@ pub fn key(record: &str, log: &LogId, first: u64) -> Key {
     Key::new(record::partition(record), format!("{POSTING}{log}#{first:020}"))
 }
 
+/// Whether a key is of a posting.
+pub fn is_key(key: &Key) -> bool {
+    record::parse_partition(&key.pk).is_some() && key.sk.starts_with(POSTING)
+}
+
 /// The postings of all records.
 #[derive(Clone, Debug)]
 pub struct Postings {

@@ -8,6 +8,14 @@ use ledgerline_ledger::store::StoreError;
 
 use crate::bucket::{self, Bucket};
 
+/// Whether a key is of lines that transform or redrive kept.
+pub fn is_key(key: &str) -> bool {
+    let is = |function, suffix| {
+        key.strip_prefix(keys::QUARANTINE).is_some_and(|name| name.starts_with(function) && name.ends_with(suffix))
+    };
+    is("transform/", ".jsonl.gz") || is("redrive/", ".jsonl")
+}
+
 /// What transform keeps of bronze objects.
 #[derive(Clone, Debug)]
 pub struct Quarantine {

@@ -31,9 +31,14 @@ pub fn bronze_key(record: &str, object: &str) -> Key {
     Key::new(partition(record), format!("{BRONZE}{object}"))
 }
 
-/// Whether a row of this key is written once and never changes: a pin, or a bronze row.
-pub fn is_fixed(key: &Key) -> bool {
-    parse_partition(&key.pk).is_some() && (key.sk == PIN || key.sk.starts_with(BRONZE))
+/// The record whose pin a key is of.
+pub fn parse_pin_key(key: &Key) -> Option<&str> {
+    parse_partition(&key.pk).filter(|_| key.sk == PIN)
+}
+
+/// The record and the object that holds lines about it.
+pub fn parse_bronze_key(key: &Key) -> Option<(&str, &str)> {
+    Some((parse_partition(&key.pk)?, key.sk.strip_prefix(BRONZE)?))
 }
 
 /// The row that says: this object holds lines about this record. Erasure finds the objects to rewrite by it.

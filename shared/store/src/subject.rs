@@ -15,7 +15,7 @@ use crate::table::{
 
 /// The key of an identifier's row.
 pub fn identifier_key(pseudonym: &str) -> Key {
-    Key::new(format!("ID#{pseudonym}"), "SUBJECT")
+    Key::new(format!("{IDENTIFIER}{pseudonym}"), SUBJECT_OF)
 }
 
 /// The key of a subject's state.
@@ -26,6 +26,11 @@ pub fn state_key(subject_id: &str) -> Key {
 /// The key of a subject's link to a record.
 pub fn link_key(subject_id: &str, record: &str) -> Key {
     Key::new(partition(subject_id), format!("{LINK}{record}"))
+}
+
+/// The pseudonym whose row a key is of.
+pub fn parse_identifier_key(key: &Key) -> Option<&str> {
+    key.pk.strip_prefix(IDENTIFIER).filter(|_| key.sk == SUBJECT_OF)
 }
 
 /// The subject whose state a key is of.
@@ -478,10 +483,12 @@ pub fn read_link(row: Row) -> Result<Link, StoreError> {
 }
 
 /// The partition of a subject's state and links.
-fn partition(subject_id: &str) -> String {
+pub fn partition(subject_id: &str) -> String {
     format!("{SUBJECT}{subject_id}")
 }
 
+const IDENTIFIER: &str = "ID#";
+const SUBJECT_OF: &str = "SUBJECT";
 const SUBJECT: &str = "SUB#";
 const STATE: &str = "STATE";
 /// Where a link's sort key begins; the record follows.

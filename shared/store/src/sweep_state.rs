@@ -19,7 +19,7 @@ pub struct Loaded {
     pub tag: String,
 }
 
-/// States by their keys below `sweep/`.
+/// States by their keys below [`FOLDER`].
 #[derive(Clone, Debug)]
 pub struct SweepStates {
     bucket: Arc<dyn Bucket>,
@@ -55,4 +55,6 @@ impl SweepStates {
     }
 }
 
+/// Where they lie.
+pub const FOLDER: &str = "sweep/";
 const BINARY: &str = "application/octet-stream";

@@ -21,6 +21,7 @@ use ledgerline_store::bucket::{
     VersionPage,
 };
 use ledgerline_store::silver::RUNS_MS;
+use ledgerline_store::sweep_state::FOLDER;
 
 use crate::bucket_rules as rules;
 use crate::calls::Calls;
@@ -205,7 +206,7 @@ impl FakeBucket {
 
     /// Loses a state of sweep, or all of them.
     pub fn lose(&self, key: Option<&str>) {
-        self.lock().objects.retain(|known, _| !known.starts_with(rules::STATES) || key.is_some_and(|key| key != known));
+        self.lock().objects.retain(|known, _| !known.starts_with(FOLDER) || key.is_some_and(|key| key != known));
     }
 
     /// Replaces an object by something that no reader understands.
@@ -298,6 +299,7 @@ impl FakeBucket {
 
     /// The version that a GET or HEAD finds.
     async fn find(&self, call: &'static str, key: &str, version_id: Option<&str>) -> Result<Version, StoreError> {
+        rules::family_of(key);
         self.touch(if version_id.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" }, key);
         let find = |state: &State| match version_id {
             Some(version_id) => state.stored(key, version_id).cloned(),

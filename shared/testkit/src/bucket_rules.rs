@@ -3,71 +3,38 @@
 //! A broken rule is a defect of the product, so the test that meets it ends.
 
 use ledgerline_lake::keys;
-use ledgerline_ledger::checkpoint::{archived_size, live_key};
-use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::lock::Lock;
 use ledgerline_ledger::segment::SegmentName;
 use ledgerline_ledger::tile::Tile;
 use ledgerline_ledger::tree::Hash;
+use ledgerline_store::Family;
 use ledgerline_store::bucket::{OnlyIf, Put};
 use ledgerline_store::silver::RUNS_MS;
 
 use crate::bucket::Version;
 
-/// The family that an object's key is of.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Family {
-    Segment(SegmentName),
-    Tile(Tile),
-    ArchivedCheckpoint,
-    LiveCheckpoint,
-    Bronze,
-    Quarantine,
-    Error,
-    Silver,
-    Plan,
-    Poison,
-    State,
-    /// Objects of tests of buckets.
-    Test,
+/// The family that an object's key is of; `None` for objects of tests of buckets.
+///
+/// # Panics
+/// If no family has such keys.
+pub(crate) fn family_of(key: &str) -> Option<Family> {
+    let family = Family::of_object(key);
+    assert!(family.is_some() || folder(key) == "test/", "no family has the key {key}");
+    family
 }
 
-impl Family {
-    /// # Panics
-    /// If no family has such keys.
-    pub(crate) fn of(key: &str) -> Self {
-        if let Some(name) = SegmentName::parse(key) {
-            return Self::Segment(name);
-        }
-        if let Some((_, tile)) = Tile::parse_key(key) {
-            return Self::Tile(tile);
-        }
-        match folder(key) {
-            keys::BRONZE => Self::Bronze,
-            keys::QUARANTINE if is_quarantine(key) => Self::Quarantine,
-            keys::ERRORS => Self::Error,
-            keys::POISON => Self::Poison,
-            keys::SILVER if keys::parse_silver_events(key).is_some() => Self::Silver,
-            keys::STAGED if keys::parse_staged(key).is_some() => Self::Plan,
-            STATES => Self::State,
-            "ledger/" if is_archived(key) => Self::ArchivedCheckpoint,
-            "ledger/" if log_before(key, "/checkpoint").is_some_and(|log| live_key(&log) == key) => {
-                Self::LiveCheckpoint
-            }
-            "test/" => Self::Test,
-            _ => panic!("no family has the key {key}"),
-        }
-    }
+fn tile_of(key: &str) -> Tile {
+    Tile::parse_key(key).expect("a tile").1
 }
 
 /// What a put is called where faults are planned.
 pub(crate) fn put_label(key: &str) -> String {
-    let what = match Family::of(key) {
-        Family::Segment(_) => "segment",
-        Family::Tile(tile) if tile.is_full() => "tile",
-        Family::Tile(_) => "partial tile",
-        Family::ArchivedCheckpoint => "archived checkpoint",
-        Family::LiveCheckpoint => "live checkpoint",
+    let what = match family_of(key) {
+        Some(Family::Segment) => "segment",
+        Some(Family::Tile) if tile_of(key).is_full() => "tile",
+        Some(Family::Tile) => "partial tile",
+        Some(Family::ArchivedCheckpoint) => "archived checkpoint",
+        Some(Family::LiveCheckpoint) => "live checkpoint",
         _ => folder(key).trim_end_matches('/'),
     };
     format!("s3:PutObject {what}")
@@ -92,12 +59,15 @@ pub(crate) fn check_put(put: &Put, now_s: u64) {
     }
     let is_locked = put.lock.is_some() && put.sha256.is_some() && put.only_if == Some(OnlyIf::Free);
     let is_tagged = |tag| put.lock.is_none() && put.sha256.is_some() && put.tag == Some(tag);
-    match Family::of(key) {
-        Family::Segment(name) => {
+    let Some(family) = family_of(key) else { return };
+    match family {
+        Family::Segment => {
+            let name = SegmentName::parse(key).expect("a segment");
             assert!(name.fits(&put.bytes), "{key} is not the name of these bytes");
             assert!(is_locked, "{key} was put without lock, checksum or condition");
         }
-        Family::Tile(tile) => {
+        Family::Tile => {
+            let tile = tile_of(key);
             assert_eq!(put.bytes.len(), tile.bytes(), "{key} is not the key of so many hashes");
             let is_good = if tile.is_full() { is_locked } else { is_tagged("partial") && put.only_if.is_none() };
             assert!(is_good, "{key} was not put as a tile of its width is");
@@ -107,10 +77,10 @@ pub(crate) fn check_put(put: &Put, now_s: u64) {
             assert!(is_tagged("live") && put.only_if.is_some(), "{key} was not put as live checkpoints are");
         }
         Family::Plan => assert_eq!(put.only_if, Some(OnlyIf::Free), "the plan {key} could be overwritten"),
-        Family::Silver | Family::State => assert!(put.only_if.is_some(), "{key} was put without a condition"),
+        Family::Silver | Family::SweepState => assert!(put.only_if.is_some(), "{key} was put without a condition"),
         Family::Quarantine | Family::Poison => assert_eq!(put.only_if, None, "{key} may be put again"),
         Family::Bronze | Family::Error => panic!("{key} is Firehose's to put"),
-        Family::Test => {}
+        other => panic!("{key}: {other:?} is a family of rows"),
     }
 }
 
@@ -120,13 +90,13 @@ pub(crate) fn check_put(put: &Put, now_s: u64) {
 /// As said.
 pub(crate) fn check_replaced(put: &Put, before: &Version, was_tampered: bool, now_ms: i64) {
     let key = &put.key;
-    match Family::of(key) {
+    match family_of(key) {
         // Nothing but a repair of what an attacker left there puts other bytes.
-        Family::Tile(_) => assert!(was_tampered || before.bytes == put.bytes, "{key} would be put with other bytes"),
-        Family::Quarantine | Family::Poison => {
+        Some(Family::Tile) => assert!(was_tampered || before.bytes == put.bytes, "{key} would be put with other bytes"),
+        Some(Family::Quarantine | Family::Poison) => {
             assert_eq!(before.bytes, put.bytes, "{key} was put again with other bytes");
         }
-        Family::Silver => {
+        Some(Family::Silver) => {
             assert!(now_ms - before.written_at_ms > RUNS_MS, "{key} was replaced while its writer may be alive");
         }
         _ => {}
@@ -138,7 +108,7 @@ pub(crate) fn check_replaced(put: &Put, before: &Version, was_tampered: bool, no
 /// # Panics
 /// As said.
 pub(crate) fn check_relock(key: &str, before: Option<&Lock>, lock: &Lock, now_s: u64) {
-    assert!(matches!(Family::of(key), Family::Segment(_) | Family::Test), "{key} keeps the lock that it was put with");
+    assert!(matches!(family_of(key), Some(Family::Segment) | None), "{key} keeps the lock that it was put with");
     check_lock_lasts(key, lock, now_s);
     assert!(before.is_none_or(|before| lock.covers(before)), "the lock of {key} would become shorter or weaker");
 }
@@ -148,8 +118,11 @@ pub(crate) fn check_relock(key: &str, before: Option<&Lock>, lock: &Lock, now_s:
 /// # Panics
 /// As said.
 pub(crate) fn check_tag(key: &str, value: &str) {
-    let is_partial = matches!(Family::of(key), Family::Tile(tile) if !tile.is_full() && value == "retired");
-    assert!(is_partial || Family::of(key) == Family::Test, "{key} is not a partial tile to retire");
+    let fits = match family_of(key) {
+        Some(Family::Tile) => !tile_of(key).is_full() && value == "retired",
+        other => other.is_none(),
+    };
+    assert!(fits, "{key} is not a partial tile to retire");
 }
 
 /// Panics unless the product deletes objects of this family, and does so for good.
@@ -157,13 +130,13 @@ pub(crate) fn check_tag(key: &str, value: &str) {
 /// # Panics
 /// As said.
 pub(crate) fn check_delete(key: &str, is_there: bool, is_for_good: bool) {
-    match Family::of(key) {
-        Family::Segment(_) => assert!(is_for_good, "{key} would only be hidden"),
-        Family::Error => {
+    match family_of(key) {
+        Some(Family::Segment) => assert!(is_for_good, "{key} would only be hidden"),
+        Some(Family::Error) => {
             assert!(is_for_good, "{key} would only be hidden");
             assert!(is_there, "{key} was deleted before");
         }
-        Family::Test => {}
+        None => {}
         _ => panic!("{key} is neither a segment nor an error object: nothing else is ever deleted"),
     }
 }
@@ -181,26 +154,11 @@ fn check_lock_lasts(key: &str, lock: &Lock, now_s: u64) {
     assert!(lock.retain_until_s > now_s, "{key} would be locked until a time in the past");
 }
 
-fn is_quarantine(key: &str) -> bool {
-    let is = |folder, suffix| key.starts_with(folder) && key.ends_with(suffix);
-    is("quarantine/transform/", ".jsonl.gz") || is("quarantine/redrive/", ".jsonl")
-}
-
-fn is_archived(key: &str) -> bool {
-    let log = key.rsplit_once('/').and_then(|(folder, _)| log_before(folder, "/checkpoints"));
-    log.is_some_and(|log| archived_size(&log, key).is_some())
-}
-
-fn log_before(key: &str, suffix: &str) -> Option<LogId> {
-    LogId::parse(key.strip_prefix("ledger/")?.strip_suffix(suffix)?).ok()
-}
-
-/// Where sweep keeps its state.
-pub(crate) const STATES: &str = "sweep/";
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ledgerline_ledger::checkpoint::live_key;
+    use ledgerline_ledger::log::LogId;
 
     #[test]
     fn each_put_has_the_name_by_which_faults_are_planned() {
@@ -226,6 +184,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "no family has the key")]
     fn a_key_of_no_family_is_a_defect() {
-        Family::of("ledger/acme/interaction/1/0/other");
+        family_of("ledger/acme/interaction/1/0/other");
     }
 }

@@ -139,6 +139,10 @@ impl Faults {
 
     /// Called by a fake once per write, with the write's name. `Some` says what to do to it.
     pub fn strike(&self, write: &str) -> Option<Fault> {
+        self.strike_row(write, true)
+    }
+
+    fn strike_row(&self, write: &str, clashes: bool) -> Option<Fault> {
         let mut state = self.lock();
         let nth = state.log.len();
         state.log.push(write.to_owned());
@@ -147,6 +151,7 @@ impl Faults {
             return Some(fault);
         }
         let Weather { lost, persisted, throttled, conflict, .. } = state.weather;
+        let (throttled, conflict) = if clashes { (throttled, conflict) } else { (throttled + conflict, 0) };
         let odds = [
             (Fault::Lost, lost),
             (Fault::PersistedButErrored, persisted),
@@ -161,7 +166,21 @@ impl Faults {
     /// # Errors
     /// What `change` returns, or the fault.
     pub fn write<T>(&self, write: &str, change: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-        match self.strike(write) {
+        self.write_row(write, true, change)
+    }
+
+    /// The same. Where it does not clash with anybody's transaction, nothing but its own condition makes a conflict of a
+    /// row's update, and families rely on that: the weather throttles it instead.
+    ///
+    /// # Errors
+    /// What `change` returns, or the fault.
+    pub fn write_row<T>(
+        &self,
+        write: &str,
+        clashes: bool,
+        change: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match self.strike_row(write, clashes) {
             None => change(),
             Some(Fault::PersistedButErrored) => {
                 change()?;
@@ -300,6 +319,9 @@ mod tests {
                 .collect();
             (outcomes, faults.weathered())
         };
+        let alone = Faults::seeded(1);
+        alone.set_weather(Weather { conflict: 1_000, ..Weather::default() });
+        assert_eq!(alone.write_row("w", false, || Ok(())).unwrap_err().kind(), "throttled");
         let (outcomes, weathered) = run(1);
         assert_eq!(run(1).0, outcomes);
         assert_ne!(run(2).0, outcomes);

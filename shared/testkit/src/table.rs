@@ -52,6 +52,8 @@ struct State {
     rows: Rows,
     /// Rows that transactions under way hold.
     held: BTreeSet<Key>,
+    /// Families of rows that transactions have written.
+    transacted: BTreeSet<String>,
     /// How many of the next transactions fail as if another one held their rows.
     clashes: usize,
     refused: usize,
@@ -161,6 +163,22 @@ impl FakeTable {
         Ok(read(&state.rows))
     }
 
+    /// Takes the rows that a transaction writes, until it is done or its caller dies.
+    fn hold(&self, writes: &[Write]) -> Result<Held<'_>, StoreError> {
+        let state = &mut *self.lock();
+        let clash = state.clashes > 0;
+        if clash || writes.iter().any(|write| state.held.contains(&write.key)) {
+            state.clashes -= usize::from(clash);
+            state.refused += 1;
+            return Err(StoreError::Conflict(Failure::new("another transaction holds a row")));
+        }
+        let written = writes.iter().filter(|write| !matches!(write.action, Action::Check));
+        let keys: Vec<Key> = written.map(|write| write.key.clone()).collect();
+        state.held.extend(keys.iter().cloned());
+        state.transacted.extend(keys.iter().map(|key| leading(&key.pk)));
+        Ok(Held { table: self, keys })
+    }
+
     fn apply(&self, writes: &[Write]) -> Result<Option<Row>, StoreError> {
         let mut state = self.lock();
         for write in writes {
@@ -197,14 +215,29 @@ impl FakeTable {
     }
 }
 
+/// Rows that a transaction under way holds.
+struct Held<'a> {
+    table: &'a FakeTable,
+    keys: Vec<Key>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut state = self.table.lock();
+        self.keys.iter().for_each(|key| drop(state.held.remove(key)));
+    }
+}
+
 #[async_trait]
 impl Table for FakeTable {
     async fn get(&self, _: &str, key: &Key) -> Result<Option<Row>, StoreError> {
+        rules::family_of(key);
         self.read("dynamodb:GetItem", 1, [key.pk.as_str()], |rows| rows.get(key).cloned()).await
     }
 
     async fn batch_get(&self, _: &str, keys: &[Key]) -> Result<Vec<Option<Row>>, StoreError> {
         assert_distinct(keys.iter());
+        keys.iter().for_each(|key| drop(rules::family_of(key)));
         let times = keys.len().div_ceil(KEYS_PER_READ);
         let read = |rows: &Rows| keys.iter().map(|key| rows.get(key).cloned()).collect();
         self.read("dynamodb:BatchGetItem", times, keys.iter().map(|key| key.pk.as_str()), read).await
@@ -241,7 +274,8 @@ impl Table for FakeTable {
                 (Returning::After | Returning::Changed, _) => after(),
             }
         };
-        self.faults.write(call, || {
+        let clashes = self.lock().transacted.contains(&leading(&write.key.pk));
+        self.faults.write_row(call, clashes, || {
             if self.lock().held.contains(&write.key) {
                 return Err(StoreError::Conflict(Failure::new("a transaction holds the row")));
             }
@@ -255,24 +289,9 @@ impl Table for FakeTable {
         assert_distinct(writes.iter().map(|write| &write.key));
         self.calls.add(CALL, 1);
         writes.iter().for_each(|write| self.allow(action_name(&write.action), [write.key.pk.as_str()]));
-        {
-            let mut state = self.lock();
-            let clash = state.clashes > 0;
-            if clash || writes.iter().any(|write| state.held.contains(&write.key)) {
-                state.clashes -= usize::from(clash);
-                state.refused += 1;
-                return Err(StoreError::Conflict(Failure::new("another transaction holds a row")));
-            }
-            let written = writes.iter().filter(|write| !matches!(write.action, Action::Check));
-            state.held.extend(written.map(|write| write.key.clone()));
-        }
+        let _held = self.hold(&writes)?;
         self.faults.latency().await;
-        let applied = self.faults.write(CALL, || self.apply(&writes).map(drop));
-        let mut state = self.lock();
-        for write in &writes {
-            state.held.remove(&write.key);
-        }
-        applied
+        self.faults.write(CALL, || self.apply(&writes).map(drop))
     }
 
     async fn batch_write(&self, _: &str, writes: Vec<Write>) -> Result<(), StoreError> {
@@ -480,5 +499,17 @@ mod tests {
         let row = Row::from([("name".to_owned(), "0123456789".into_value())]);
         assert_eq!(item_bytes(&Key::new("abc", "d"), &row), 2 + 3 + 2 + 1 + 4 + 10);
         assert_eq!(bytes_of(&Value::L(vec!["ab".into_value(), "cd".into_value()])), 9);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_dies_in_a_transaction_holds_its_rows_no_longer() {
+        let port = FakeTable::new("ControlTable", Faults::none(), Calls::default()).port();
+        let write = || vec![Write::put(Key::new("CONTRACT#", "a"), Row::new())];
+        tokio::select! {
+            biased;
+            done = port.transact("", write()) => panic!("{done:?} at once"),
+            () = std::future::ready(()) => {}
+        }
+        port.transact("", write()).await.unwrap();
     }
 }

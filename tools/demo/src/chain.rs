@@ -6,9 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use flate2::read::MultiGzDecoder;
-use ledgerline_traffic::stack::{ACT_KEYS, Clients, Stack};
+use ledgerline_ledger::log::LogId;
+use ledgerline_store::head;
+use ledgerline_store::object_row::Progress;
+use ledgerline_store::table::Key;
+use ledgerline_traffic::stack::{Clients, Stack, unread};
 use xtask::fault::Fault;
 
 use super::report::Tally;
@@ -24,8 +27,8 @@ pub(super) struct Chain {
 /// What was there at some moment.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Moment {
-    /// Rows of bronze objects, by partition key.
-    pub rows: BTreeMap<String, Tally>,
+    /// Rows of bronze objects, by their keys.
+    pub rows: BTreeMap<Key, Tally>,
     /// Quarantine objects that ingest's answers became.
     pub quarantine: BTreeSet<String>,
     /// Silver objects.
@@ -79,38 +82,18 @@ impl Chain {
         Ok(body.to_vec())
     }
 
-    /// The bronze objects' counts, by partition key.
-    pub(super) async fn object_rows(&self) -> Result<BTreeMap<String, Tally>, Fault> {
-        let table = self.stack.table("ControlTable")?;
-        let scan = self.clients.dynamodb.scan().table_name(table).consistent_read(true);
-        let mut rows = scan
-            .filter_expression("begins_with(pk, :object) AND NOT begins_with(#key, :act)")
-            .expression_attribute_names("#key", "key")
-            .expression_attribute_values(":object", AttributeValue::S("OBJ#".to_owned()))
-            .expression_attribute_values(":act", AttributeValue::S(ACT_KEYS.to_owned()))
-            .into_paginator()
-            .items()
-            .send();
-        let mut found = BTreeMap::new();
-        while let Some(row) = rows.next().await {
-            let row =
-                row.map_err(|error| self.stack.unreachable(format!("cannot read {table}"), error.into_source()))?;
-            let number = |name: &str| -> u64 {
-                row.get(name).and_then(|value| value.as_n().ok()).and_then(|n| n.parse().ok()).unwrap_or(0)
-            };
-            let tally = Tally {
-                r#in: number("in"),
-                committed: number("committed"),
-                filtered: number("filtered"),
-                duplicate: number("duplicate"),
-                quarantined: number("quarantined"),
-                in_flight: number("planned").saturating_sub(number("committed")),
-            };
-            if let Some(key) = row.get("pk").and_then(|value| value.as_s().ok()) {
-                found.insert(key.clone(), tally);
-            }
-        }
-        Ok(found)
+    /// The bronze objects' counts, by their rows' keys.
+    pub(super) async fn object_rows(&self) -> Result<BTreeMap<Key, Tally>, Fault> {
+        let tally = |row: Progress| Tally {
+            r#in: row.counts.input,
+            committed: row.committed,
+            filtered: row.counts.filtered,
+            duplicate: row.counts.duplicate,
+            quarantined: row.counts.quarantined,
+            in_flight: row.counts.planned.saturating_sub(row.committed),
+        };
+        let rows = self.stack.object_rows(&self.clients).await?;
+        Ok(rows.into_iter().map(|(key, row)| (key, tally(row))).collect())
     }
 
     /// What ingest set aside in objects that were not there `before`: it never reached a bronze object's row.
@@ -123,29 +106,20 @@ impl Chain {
     }
 
     /// The segments that a log has committed, by first entry: its markers name them, an orphan has none.
-    pub(super) async fn committed_segments(&self, log: &str) -> Result<BTreeSet<String>, Fault> {
-        let table = self.stack.table("ControlTable")?;
-        let query = self.clients.dynamodb.query().table_name(table).consistent_read(true);
-        let mut markers = query
-            .key_condition_expression("pk = :log AND begins_with(sk, :chunk)")
-            .expression_attribute_values(":log", AttributeValue::S(format!("LOG#{log}")))
-            .expression_attribute_values(":chunk", AttributeValue::S("CHUNK#".to_owned()))
-            .into_paginator()
-            .items()
-            .send();
-        let mut segments = BTreeSet::new();
-        while let Some(marker) = markers.next().await {
-            let marker = marker.map_err(|error| {
-                self.stack.unreachable(format!("cannot read the markers of {log}"), error.into_source())
-            })?;
-            segments.extend(marker.get("segment").and_then(|value| value.as_s().ok()).cloned());
-        }
-        Ok(segments)
+    pub(super) async fn committed_segments(&self, log: &LogId) -> Result<BTreeSet<String>, Fault> {
+        let control = self.stack.rows_of(&self.clients, "ControlTable")?;
+        let markers = head::markers(log);
+        let rows = control.query(&format!("read the markers of {log}"), &markers).await.map_err(unread)?;
+        let markers = rows.into_iter().filter_map(|(sk, row)| {
+            let (_, chunk) = head::parse_marker_key(&Key::new(&markers.pk, sk))?;
+            Some(head::read_marker(chunk, row).map(|marker| marker.segment))
+        });
+        markers.collect::<Result<_, _>>().map_err(unread)
     }
 }
 
 /// The sum of the rows that were not there `before`.
-pub(super) fn tally_since(now: &BTreeMap<String, Tally>, before: &BTreeMap<String, Tally>) -> (Tally, u64) {
+pub(super) fn tally_since(now: &BTreeMap<Key, Tally>, before: &BTreeMap<Key, Tally>) -> (Tally, u64) {
     let new = now.iter().filter(|(key, _)| !before.contains_key(*key));
     new.fold((Tally::default(), 0), |(sum, objects), (_, tally)| (sum.plus(*tally), objects + 1))
 }
@@ -179,8 +153,9 @@ mod tests {
     #[test]
     fn only_new_rows_are_counted() {
         let row = |committed| Tally { r#in: 3, committed, in_flight: 3 - committed, ..Tally::default() };
-        let before = BTreeMap::from([("OBJ#a".to_owned(), row(1))]);
-        let now = BTreeMap::from([("OBJ#a".to_owned(), row(3)), ("OBJ#b".to_owned(), row(2))]);
+        let (a, b) = (Key::new("a", ""), Key::new("b", ""));
+        let before = BTreeMap::from([(a.clone(), row(1))]);
+        let now = BTreeMap::from([(a, row(3)), (b, row(2))]);
         assert_eq!(tally_since(&now, &before), (row(2), 1));
     }
 

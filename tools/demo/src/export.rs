@@ -2,10 +2,9 @@
 //!
 //! Invariant: only segments that a chunk marker names are taken; an orphan that a crash left is no part of the log.
 
-use ledgerline_aws::control::ControlTable;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::ports::ReadHead;
 use ledgerline_ledger::segment::{Segment, SegmentName};
+use ledgerline_store::head::Heads;
 use xtask::fault::Fault;
 
 use super::chain::Chain;
@@ -29,12 +28,11 @@ pub(super) struct Export {
 pub(super) async fn log(chain: &Chain, org: &str, class: &str) -> Result<Export, Fault> {
     let log = LogId::first_of(org, class)
         .map_err(|error| Fault::caused_by("the demo's org names no log", error, "report this"))?;
-    let table = chain.stack.table("ControlTable")?;
-    let head = ControlTable::new(chain.clients.dynamodb.clone(), table).head(&log).await;
+    let head = Heads::new(chain.stack.rows_of(&chain.clients, "ControlTable")?).head(&log).await;
     let head =
         head.map_err(|error| Fault::caused_by(format!("cannot read the head of {log}"), error, "run: cargo xtask up"))?;
     let head = head.ok_or_else(|| Fault::new(format!("{log} has no head"), "read what audit-write logs"))?;
-    let keys = chain.committed_segments(log.as_str()).await?;
+    let keys = chain.committed_segments(&log).await?;
     let mut segments: Vec<SegmentName> = keys.iter().filter_map(|key| SegmentName::parse(key)).collect();
     segments.sort_by_key(|name| name.first);
     let mut copy = Vec::new();

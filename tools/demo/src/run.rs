@@ -41,7 +41,7 @@ impl<'c> Run<'c> {
         let totals = chain.stack.wait_until_drained(PATIENCE).await?;
         let before = chain.now().await?;
         // What was processed so far makes the seed: a second demo plays another day, a fresh stack the same one again.
-        let seed = FIRST_SEED + totals.in_;
+        let seed = FIRST_SEED + totals.input;
         // Yesterday: recent enough not to be late (48 h), and all of it in the past.
         let yesterday = begun.date().previous_day().unwrap_or(begun.date());
         let traffic = generate(&GenArgs {

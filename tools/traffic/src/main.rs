@@ -58,7 +58,7 @@ async fn send_files(files: &[PathBuf], wait: bool) -> Result<(), Fault> {
         say(&format!(
             "in all {} objects: {} in = {} committed + {} filtered + {} duplicate + {} quarantined + {} in flight",
             totals.objects,
-            totals.in_,
+            totals.input,
             totals.committed,
             totals.filtered,
             totals.duplicate,

@@ -6,12 +6,16 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::config::Credentials;
 use aws_sdk_sqs::types::QueueAttributeName;
+use ledgerline_aws::table::DynamoTable;
+use ledgerline_ledger::store::StoreError;
+use ledgerline_store::object_row::{ObjectRows, Progress, Totals};
+use ledgerline_store::table::{Key, Table};
 use serde::Deserialize;
 use xtask::fault::Fault;
 use xtask::{emulator, paths};
@@ -20,8 +24,6 @@ use xtask::{emulator, paths};
 const WORK_QUEUES: [&str; 3] = ["ErrorsQueue", "BronzeQueue", "LedgerQueue"];
 /// Queues in which nothing should lie.
 const DEAD_LETTER_QUEUES: [&str; 3] = ["BronzeDeadLetterQueue", "LedgerDeadLetterQueue", "ErrorsDeadLetterQueue"];
-/// What the rows of the ledger's own acts have for a key, where those of bronze objects have the object's.
-pub const ACT_KEYS: &str = "act/";
 /// The emulator's own count of records not delivered yet (see infra/local/emulator.py).
 const PENDING_TAG: &str = "local:pending";
 const POLL: Duration = Duration::from_millis(100);
@@ -63,37 +65,6 @@ pub struct Clients {
     pub s3: aws_sdk_s3::Client,
     /// Queues.
     pub sqs: aws_sdk_sqs::Client,
-}
-
-/// The sum of all bronze objects' rows: `in_ = committed + filtered + duplicate + quarantined + in flight`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Bronze objects that have a row.
-    pub objects: u64,
-    /// Source events read.
-    pub in_: u64,
-    /// Left out by the policy.
-    pub filtered: u64,
-    /// Claimed by another object.
-    pub duplicate: u64,
-    /// Set aside by transform.
-    pub quarantined: u64,
-    /// Planned for the ledger.
-    pub planned: u64,
-    /// In the ledger.
-    pub committed: u64,
-}
-
-impl Totals {
-    /// Planned and not committed yet.
-    pub fn in_flight(&self) -> u64 {
-        self.planned.saturating_sub(self.committed)
-    }
-
-    /// Whether every event is accounted for and none is on its way.
-    pub fn reconcile(&self) -> bool {
-        self.planned == self.committed && self.in_ == self.committed + self.filtered + self.duplicate + self.quarantined
-    }
 }
 
 impl Stack {
@@ -214,35 +185,34 @@ impl Stack {
     }
 
     async fn totals_with(&self, clients: &Clients) -> Result<Totals, Fault> {
-        let table = self.table("ControlTable")?;
         let mut totals = Totals::default();
-        let mut pages = clients
-            .dynamodb
-            .scan()
-            .table_name(table)
-            .consistent_read(true)
-            .filter_expression("begins_with(pk, :object) AND NOT begins_with(#key, :act)")
-            .expression_attribute_names("#key", "key")
-            .expression_attribute_values(":object", AttributeValue::S("OBJ#".to_owned()))
-            // The ledger's own acts have rows, too, and no source event behind them.
-            .expression_attribute_values(":act", AttributeValue::S(ACT_KEYS.to_owned()))
-            .into_paginator()
-            .items()
-            .send();
-        while let Some(row) = pages.next().await {
-            let row = row.map_err(|error| self.unreachable(format!("cannot read {table}"), error.into_source()))?;
-            let number = |name: &str| -> u64 {
-                row.get(name).and_then(|value| value.as_n().ok()).and_then(|n| n.parse().ok()).unwrap_or(0)
-            };
-            totals.objects += 1;
-            totals.in_ += number("in");
-            totals.filtered += number("filtered");
-            totals.duplicate += number("duplicate");
-            totals.quarantined += number("quarantined");
-            totals.planned += number("planned");
-            totals.committed += number("committed");
-        }
+        self.object_rows(clients).await?.iter().for_each(|(_, row)| totals.add(row));
         Ok(totals)
+    }
+
+    /// The rows of all bronze objects. The ledger's own acts have rows, too, and no source event behind them.
+    ///
+    /// # Errors
+    /// The control table cannot be read.
+    pub async fn object_rows(&self, clients: &Clients) -> Result<Vec<(Key, Progress)>, Fault> {
+        let rows = ObjectRows::new(self.rows_of(clients, "ControlTable")?);
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let (page, next) = rows.page(after).await.map_err(unread)?;
+            found.extend(page.into_iter().filter(|(_, row)| !row.is_act()));
+            after = next;
+            if after.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// A table, as the families take it.
+    ///
+    /// # Errors
+    /// As [`Stack::stream`].
+    pub fn rows_of(&self, clients: &Clients, logical: &str) -> Result<Arc<dyn Table>, Fault> {
+        Ok(Arc::new(DynamoTable::new(clients.dynamodb.clone(), self.table(logical)?)))
     }
 
     /// What still has work, upstream first; a dead letter is a failure at once.
@@ -294,13 +264,19 @@ impl Stack {
 
     /// The fault for a call of the stack that failed; `beneath` is what the SDK says.
     pub fn unreachable<E>(&self, what: String, beneath: Result<Box<dyn Error + Send + Sync>, E>) -> Fault {
-        let remedy = "see whether the stack is up: cargo xtask up";
         match beneath {
-            Ok(beneath) => Fault::caused_by(what, beneath, remedy),
-            Err(_) => Fault::new(what, remedy),
+            Ok(beneath) => Fault::caused_by(what, beneath, IS_IT_UP),
+            Err(_) => Fault::new(what, IS_IT_UP),
         }
     }
 }
+
+/// The fault for a store's call that failed.
+pub fn unread(error: StoreError) -> Fault {
+    Fault::caused_by("the stack cannot be read", error, IS_IT_UP)
+}
+
+const IS_IT_UP: &str = "see whether the stack is up: cargo xtask up";
 
 /// Runs a command's future on a runtime of its own.
 ///
