@@ -2,13 +2,15 @@
 
 use ledgerline_ledger::entry::{PendingEntry, Record};
 use ledgerline_privacy::{Identifier, Kind, Region};
+use ledgerline_store::subject::state_key;
+use ledgerline_testkit::table::value;
 use serde_json::json;
 
 use crate::world::*;
 
 #[tokio::test]
 async fn an_unknown_customer_is_an_empty_complete_answer_of_the_same_shape() {
-    let world = World::new();
+    let world = World::new().await;
     world.link(&phone(PHONE), "acme/c-1", "10:00", "10:00").await;
     world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
     let (_, known) = world.ask(by_phone()).await;
@@ -41,19 +43,19 @@ async fn before_the_first_event_nobody_is_known_and_the_key_is_found_once_it_is_
     let (status, answer) = world.ask(by_phone()).await;
     assert_eq!((status, &answer["complete"], &answer["customer"]["found"]), (200, &json!(true), &json!(false)));
     world.ask(by_phone()).await;
-    assert_eq!(world.keys.opened(), 2, "the absence of a key is not kept");
-    world.keys.add(key(1));
+    assert_eq!(world.keys_opened(), 2, "the absence of a key is not kept");
+    world.add_key(1).await;
     world.link(&phone(PHONE), "acme/c-1", "10:00", "10:00").await;
     world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
     let (_, answer) = world.ask(by_phone()).await;
     assert_eq!(given(&answer), [("c-1".to_owned(), vec![1])]);
     world.ask(by_phone()).await;
-    assert_eq!(world.keys.opened(), 3, "keys that are there are opened once");
+    assert_eq!(world.keys_opened(), 3, "keys that are there are opened once");
 }
 
 #[tokio::test]
 async fn an_audit_about_a_contact_is_found_by_the_contacts_id_and_named_by_its_alias() {
-    let world = World::new();
+    let world = World::new().await;
     let (id, alias) = ("cd68e249-e098-5dc9-9073-5e6b8a2b8180", format!("x_{}", "0f".repeat(16)));
     let contact = Identifier::parse(Kind::ExternalContact, id, Region::US).unwrap();
     world.link(&contact, &format!("acme/Contact/{alias}"), "10:00", "10:00").await;
@@ -70,20 +72,20 @@ async fn an_audit_about_a_contact_is_found_by_the_contacts_id_and_named_by_its_a
 
 #[tokio::test]
 async fn a_rotated_key_finds_what_each_version_named() {
-    let world = World::new();
+    let world = World::new().await;
     world.link(&phone(PHONE), "acme/c-1", "10:00", "10:00").await;
     world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
     world.ask(by_phone()).await;
-    world.keys.add(key(2));
+    world.add_key(2).await;
     let later = NOW_MS + ledgerline_dsar::KEYS_TTL_MS;
     let (_, answer) = world.ask_at(later, by_phone()).await;
     assert_eq!(given(&answer), [("c-1".to_owned(), vec![1])]);
-    assert_eq!(world.keys.opened(), 2);
+    assert_eq!(world.keys_opened(), 2);
 }
 
 #[tokio::test]
 async fn every_way_to_name_a_customer_finds_the_same() {
-    let world = World::new();
+    let world = World::new().await;
     let hash = "ab".repeat(32);
     let customer = Identifier::parse(Kind::CustomerIdHash, &hash, Region::US).unwrap();
     let subject = world.link(&customer, "acme/c-1", "10:00", "10:00").await;
@@ -91,7 +93,7 @@ async fn every_way_to_name_a_customer_finds_the_same() {
     for question in [
         json!({ "customerIdHash": hash }),
         json!({ "customerIdHash": hash.to_uppercase() }),
-        json!({ "customerIdHash": key(1).pseudonym(&customer).as_str() }),
+        json!({ "customerIdHash": world.key(1).await.pseudonym(&customer).as_str() }),
         json!({ "customerIdHash": subject }),
         json!({ "identifiers": [{ "kind": "customer_id_hash", "value": hash }] }),
         json!({ "identifiers": [{ "kind": "email", "value": "nobody@example.com" }, { "kind": "customerIdHash", "value": hash }] }),
@@ -104,7 +106,7 @@ async fn every_way_to_name_a_customer_finds_the_same() {
 
 #[tokio::test]
 async fn several_subjects_links_to_one_interaction_are_one_interaction() {
-    let world = World::new();
+    let world = World::new().await;
     let email = Identifier::parse(Kind::Email, "ada@example.com", Region::US).unwrap();
     world.link(&phone(PHONE), "acme/c-1", "10:00", "10:05").await;
     world.link(&email, "acme/c-1", "10:03", "10:09").await;
@@ -121,17 +123,17 @@ async fn several_subjects_links_to_one_interaction_are_one_interaction() {
 
 #[tokio::test]
 async fn a_subject_that_is_not_active_shows_nothing() {
-    let world = World::new();
+    let world = World::new().await;
     let subject = world.link(&phone(PHONE), "acme/c-1", "10:00", "10:00").await;
     world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
-    world.subjects.set_state(&subject, "erasing").await.unwrap();
+    world.keys.set_state(&subject, "erasing");
     let (_, answer) = world.ask(by_phone()).await;
     assert_eq!((&answer["customer"]["found"], &answer["interactions"]), (&json!(false), &json!([])));
 }
 
 #[tokio::test]
 async fn entries_come_in_event_order_with_places_that_can_be_checked() {
-    let world = World::new();
+    let world = World::new().await;
     world.link(&phone(PHONE), "acme/c-1", "10:00", "10:09").await;
     let late = [
         entry("c-1", "10:09", "customer.end", 5),
@@ -164,7 +166,7 @@ async fn entries_come_in_event_order_with_places_that_can_be_checked() {
 
 #[tokio::test]
 async fn an_entry_whose_time_is_of_lesser_standing_says_so() {
-    let world = World::new();
+    let world = World::new().await;
     world.link(&phone(PHONE), "acme/c-1", "10:00", "10:02").await;
     let marked = |clock, n, time_from_envelope, zone_assumed| PendingEntry {
         time_from_envelope,
@@ -183,7 +185,7 @@ async fn an_entry_whose_time_is_of_lesser_standing_says_so() {
 
 #[tokio::test]
 async fn every_hash_made_upstream_finds_its_customer() {
-    let world = World::new();
+    let world = World::new().await;
     let hash = "c0".repeat(32);
     for (kind, record, n) in [(Kind::PhoneHash, "c-1", 1), (Kind::EmailHash, "c-2", 2), (Kind::AccountHash, "c-3", 3)] {
         let identifier = Identifier::parse(kind, &hash, Region::US).unwrap();
@@ -199,7 +201,7 @@ async fn every_hash_made_upstream_finds_its_customer() {
 
 #[tokio::test]
 async fn a_range_finds_what_reaches_into_it_and_answers_it_whole() {
-    let world = World::new();
+    let world = World::new().await;
     // The link spans only the event that carried the number; the rest shows in postings or in a segment without them.
     world.link(&phone(PHONE), "acme/before", "08:00", "08:30").await;
     world.link(&phone(PHONE), "acme/reaches-by-link", "08:00", "09:00").await;
@@ -248,7 +250,7 @@ async fn a_range_finds_what_reaches_into_it_and_answers_it_whole() {
 
 #[tokio::test]
 async fn an_interaction_without_an_entry_yet_is_pending_and_the_answer_not_complete() {
-    let world = World::new();
+    let world = World::new().await;
     world.link(&phone(PHONE), "acme/c-1", "10:00", "10:00").await;
     world.link(&phone(PHONE), "acme/c-2", "10:00", "10:00").await;
     world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
@@ -266,7 +268,7 @@ async fn an_interaction_without_an_entry_yet_is_pending_and_the_answer_not_compl
 
 #[tokio::test]
 async fn an_interaction_whose_link_reaches_beyond_its_entries_is_pending() {
-    let world = World::new();
+    let world = World::new().await;
     world.link(&phone(PHONE), "acme/c-1", "09:55", "10:09").await;
     let said = |answer: &serde_json::Value| {
         let numbers = given(answer).remove(0).1;
@@ -293,20 +295,15 @@ async fn an_interaction_whose_link_reaches_beyond_its_entries_is_pending() {
 
 #[tokio::test]
 async fn a_subject_at_the_fan_out_cap_is_shared_and_the_answer_says_so() {
-    let world = World::new();
+    let world = World::new().await;
     let subject = world.link(&phone(PHONE), "acme/c-1", "10:00", "10:00").await;
     world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
     let customer = json!({ "found": true, "subjects": 1 });
     let shared = json!({ "found": true, "subjects": 1, "limited": true, "shared": true });
     for (links, customer, numbers) in
-        [(4_999, customer, vec![1]), (5_000, shared.clone(), vec![]), (5_001, shared, vec![])]
+        [(4_999_u64, customer, vec![1]), (5_000, shared.clone(), vec![]), (5_001, shared, vec![])]
     {
-        let at = (format!("SUB#{subject}"), "STATE".to_owned());
-        let set = |items: &mut ledgerline_testkit::fakes::table::Items| {
-            items.get_mut(&at).unwrap().insert("links".to_owned(), json!(links));
-            Ok(())
-        };
-        world.subjects.table.write("test:Links", set).await.unwrap();
+        world.keys.change(&state_key(&subject), |row| drop(row.insert("links".to_owned(), value(links))));
         let (_, answer) = world.ask(by_phone()).await;
         assert_eq!((&answer["complete"], &answer["customer"]), (&json!(links < 5_000), &customer), "{links} links");
         assert_eq!(given(&answer), [("c-1".to_owned(), numbers)]);

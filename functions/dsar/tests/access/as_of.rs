@@ -8,7 +8,7 @@ use crate::world::*;
 
 /// A customer of two interactions, all of it committed.
 async fn known() -> World {
-    let world = World::new();
+    let world = World::new().await;
     for (id, n) in [("c-1", 1), ("c-2", 2)] {
         world.link(&phone(PHONE), &format!("acme/{id}"), "10:00", "10:00").await;
         world.append(&[entry(id, "10:00", "customer.start", n)], 256, Stage::Indexed).await;
@@ -60,7 +60,7 @@ async fn a_deployment_that_sweep_never_came_by_answers_as_of_null_and_not_comple
 /// An answer must not tell a stranger from a customer of whom nothing is left.
 #[tokio::test]
 async fn an_unknown_customers_answer_is_behind_as_anybodys() {
-    let (world, empty) = (World::new(), World::empty());
+    let (world, empty) = (World::new().await, World::empty());
     for through_ms in [Some(NOW_MS - FRESH_MS - 1), None] {
         for world in [&world, &empty] {
             world.control.set_planned_through(through_ms);

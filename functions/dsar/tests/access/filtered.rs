@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::world::*;
 
 async fn filtered(records: &[&str]) -> World {
-    let world = World::new();
+    let world = World::new().await;
     for record in records {
         world.link_filtered(&phone(PHONE), record).await;
     }
@@ -62,7 +62,7 @@ async fn a_segment_indexed_between_the_reads_is_given_once() {
     let world = filtered(&["acme/c-1"]).await;
     world.pin("acme/c-1").await;
     let raced = world.append(&[entry("c-1", "10:00", "wrapup", 1)], 256, Stage::Committed).await;
-    world.heads.index_after_read.lock().unwrap().push(raced);
+    world.trips.index_after_head(raced);
     for _ in 0..2 {
         assert_eq!(said(&world.ask(by_phone()).await.1), (vec![("c-1".to_owned(), vec![1])], 0, true));
     }
@@ -72,7 +72,7 @@ async fn a_segment_indexed_between_the_reads_is_given_once() {
 async fn of_two_subjects_links_the_one_with_a_span_counts() {
     let email = Identifier::parse(Kind::Email, "ada@example.com", Region::US).unwrap();
     for (whole, filtered) in [(phone(PHONE), email.clone()), (email.clone(), phone(PHONE))] {
-        let world = World::new();
+        let world = World::new().await;
         world.link_filtered(&filtered, "acme/c-1").await;
         world.link(&whole, "acme/c-1", "10:00", "10:09").await;
         let both = json!([{ "kind": "phone", "value": PHONE }, { "kind": "email", "value": "ada@example.com" }]);
@@ -113,7 +113,7 @@ async fn pages_count_each_once() {
 
 #[tokio::test]
 async fn two_thousand_filtered_records_end_a_page() {
-    let world = World::new();
+    let world = World::new().await;
     for n in 0..2_050 {
         world.link_filtered(&phone(PHONE), &format!("acme/c-{n:04}")).await;
     }
@@ -142,7 +142,7 @@ async fn what_could_not_be_read_may_hold_its_entries_and_the_answer_says_so() {
 
 #[tokio::test]
 async fn pins_are_read_only_where_no_link_names_the_log() {
-    let world = World::new();
+    let world = World::new().await;
     world.link(&phone(PHONE), "acme/c-1", "10:00", "10:00").await;
     world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
     world.trips.on("pins", StoreError::Denied);

@@ -1,9 +1,10 @@
 //! Requests that name the company itself: a hotline, an address of its own domain, and what once was one of these.
 
-use ledgerline_custody::own::{Change, LIST_TTL_MS, parse_list};
+use ledgerline_custody::own::{LIST_TTL_MS, parse_list};
 use ledgerline_dsar::Config;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_privacy::{Identifier, Kind, Region};
+use ledgerline_store::own::Change;
 use serde_json::{Value, json};
 
 use crate::world::*;
@@ -28,14 +29,14 @@ fn said(answer: &Value) -> (Value, bool) {
 async fn a_number_on_any_orgs_list_or_in_the_parameter_is_not_one_person() {
     let shared = json!({ "found": true, "subjects": 1, "shared": true });
     let by_parameter = World::with(Config { own_numbers: parse_list(PHONE, Region::US).unwrap(), ..config("t") });
-    by_parameter.keys.add(key(1));
+    by_parameter.add_key(1).await;
     one(&by_parameter).await;
     assert_eq!(said(&by_parameter.ask(by_phone()).await.1), (shared.clone(), false));
 
-    let world = World::new();
+    let world = World::new().await;
     let subject = one(&world).await;
     world.change_own("acme", PHONE, Change::Add).await;
-    let pseudonym = key(1).pseudonym(&phone(PHONE)).as_str().to_owned();
+    let pseudonym = world.key(1).await.pseudonym(&phone(PHONE)).as_str().to_owned();
     for question in [
         by_phone(),
         by("phone", "(555) 555-0142"),
@@ -57,7 +58,7 @@ async fn a_number_on_any_orgs_list_or_in_the_parameter_is_not_one_person() {
 
 #[tokio::test]
 async fn an_address_of_an_own_domain_is_not_one_person_and_one_of_its_subdomain_is() {
-    let world = World::new();
+    let world = World::new().await;
     let address = |value: &str| Identifier::parse(Kind::Email, value, Region::US).unwrap();
     for (record, value) in [("acme/c-1", "ada@example.com"), ("acme/c-2", "ada@mail.example.com")] {
         world.link(&address(value), record, "10:00", "10:00").await;
@@ -73,7 +74,7 @@ async fn an_address_of_an_own_domain_is_not_one_person_and_one_of_its_subdomain_
 
 #[tokio::test]
 async fn what_was_removed_is_a_person_again_and_not_a_complete_answer() {
-    let world = World::new();
+    let world = World::new().await;
     one(&world).await;
     world.change_own("acme", PHONE, Change::Add).await;
     world.change_own("acme", PHONE, Change::Remove).await;
@@ -86,16 +87,16 @@ async fn what_was_removed_is_a_person_again_and_not_a_complete_answer() {
 
 #[tokio::test]
 async fn a_row_from_before_a_rotation_counts_after_it() {
-    let world = World::new();
+    let world = World::new().await;
     one(&world).await;
     world.change_own("acme", PHONE, Change::Add).await;
-    world.keys.add(key(2));
+    world.add_key(2).await;
     assert_eq!(said(&world.ask(by_phone()).await.1).0["shared"], json!(true));
 }
 
 #[tokio::test]
 async fn lists_are_kept_for_a_minute() {
-    let world = World::new();
+    let world = World::new().await;
     one(&world).await;
     assert!(said(&world.ask(by_phone()).await.1).1);
     world.change_own("acme", PHONE, Change::Add).await;
@@ -110,9 +111,9 @@ async fn a_list_that_does_not_answer_fails_the_request() {
         ("own numbers", StoreError::Throttled as MakeError, 503),
         ("own numbers", StoreError::Denied, 500),
         ("logs", StoreError::Unknown, 503),
-        ("states", StoreError::Throttled, 503),
+        ("subjects", StoreError::Throttled, 503),
     ] {
-        let world = World::new();
+        let world = World::new().await;
         let subject = one(&world).await;
         world.trips.on(trip, error);
         let (answered, _) = world.ask(json!({ "customerIdHash": subject })).await;

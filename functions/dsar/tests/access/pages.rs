@@ -6,7 +6,7 @@ use crate::world::*;
 
 /// 7 interactions of 0 to 12 entries; entries of different interactions share members.
 async fn busy() -> (World, Vec<u64>) {
-    let world = World::new();
+    let world = World::new().await;
     let mut all = Vec::new();
     for n in 0..60_u64 {
         let interaction = format!("c-{}", (n * n) % 7);
@@ -59,7 +59,7 @@ async fn pages_of_every_size_give_each_entry_once_and_in_order() {
 
 #[tokio::test]
 async fn an_interaction_larger_than_a_page_says_where_it_goes_on() {
-    let world = World::new();
+    let world = World::new().await;
     world.link(&phone(PHONE), "acme/c-1", "10:00", "10:59").await;
     let entries: Vec<_> = (0..5).map(|n| entry("c-1", &format!("10:{n:02}"), "wrapup", n)).collect();
     world.append(&entries, 1, Stage::Indexed).await;
@@ -74,7 +74,7 @@ async fn an_interaction_larger_than_a_page_says_where_it_goes_on() {
 
 #[tokio::test]
 async fn a_later_page_does_not_read_again_what_lies_before_it() {
-    let world = World::new();
+    let world = World::new().await;
     world.link(&phone(PHONE), "acme/c-1", "10:00", "10:59").await;
     for n in 0..6 {
         world.append(&[entry("c-1", &format!("10:{n:02}"), "wrapup", n)], 1, Stage::Indexed).await;
@@ -91,7 +91,7 @@ async fn a_later_page_does_not_read_again_what_lies_before_it() {
 
 #[tokio::test]
 async fn all_pages_speak_for_the_first_ones_moment_and_remember_what_was_missing() {
-    let world = World::new();
+    let world = World::new().await;
     world.link(&phone(PHONE), "acme/a", "10:00", "10:00").await;
     world.link(&phone(PHONE), "acme/b", "10:00", "10:00").await;
     world.append(&[entry("b", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
@@ -131,7 +131,7 @@ async fn what_is_committed_between_two_pages_takes_nothing_away() {
 
 #[tokio::test]
 async fn a_page_ends_after_two_thousand_records_outside_the_range() {
-    let world = World::new();
+    let world = World::new().await;
     for n in 0..2_050 {
         world.link(&phone(PHONE), &format!("acme/c-{n:04}"), "08:00", "08:00").await;
     }
@@ -173,7 +173,7 @@ async fn a_token_is_for_its_question_its_deployment_and_its_day_only() {
     let (status, problem) = world.ask_at(NOW_MS + day + 1, question.clone()).await;
     assert!(status == 400 && problem["detail"].as_str().unwrap().contains("expired"));
 
-    let elsewhere = World::new();
+    let elsewhere = World::new().await;
     assert_eq!(elsewhere.ask(question.clone()).await.0, 200, "the same deployment and key");
     let without_a_key = World::empty();
     assert_eq!(without_a_key.ask(question).await.0, 400);

@@ -41,7 +41,7 @@ fn with(changes: Value) -> Value {
 
 #[tokio::test]
 async fn every_refusal_is_a_problem_document() {
-    let world = World::new();
+    let world = World::new().await;
     let header = |value: &str| with(json!({ "headers": { "content-type": value } }));
     let doubled = format!("{{\"identifiers\":[],{}", &by_phone().to_string()[1..]);
     for (request, status, kind) in [
@@ -84,7 +84,7 @@ async fn every_refusal_is_a_problem_document() {
 
 #[tokio::test]
 async fn the_envelope_may_vary_where_api_gateway_lets_it() {
-    let world = World::new();
+    let world = World::new().await;
     for changes in [
         json!({ "headers": null }),
         json!({ "headers": {} }),
@@ -105,7 +105,7 @@ const PLANTED: &str = "Planted-Näme";
 
 #[tokio::test]
 async fn no_header_loses_an_invocation_or_is_seen_again() {
-    let world = World::new();
+    let world = World::new().await;
     let mut answers = String::new();
     for headers in [
         json!({ "content-type": "application/json", "x-requested-for": format!("{PLANTED} <naeme@example.com>") }),
@@ -137,7 +137,7 @@ async fn no_header_loses_an_invocation_or_is_seen_again() {
 
 #[tokio::test]
 async fn what_is_no_api_gateway_event_is_a_problem_document_without_a_word_of_it() {
-    let world = World::new();
+    let world = World::new().await;
     let proxy = with(json!({})).to_string();
     let twice = proxy.replacen('{', r#"{"httpMethod":"Planted-Word","#, 1);
     let lone = with(json!({ "body": "Planted-Word @@" })).to_string().replace("@@", "\\ud800");
@@ -174,7 +174,7 @@ async fn what_is_no_api_gateway_event_is_a_problem_document_without_a_word_of_it
 async fn reported_headers_are_answered() {
     let Some(folder) = corpus("cases/25-api-console-test-and-odd-headers") else { return };
     for name in ["null-headers.json", "odd-header.json"] {
-        let world = World::new();
+        let world = World::new().await;
         let (status, _, answer) = invoke(&world, &std::fs::read_to_string(folder.join(name)).unwrap()).await;
         assert_eq!((status, &answer["complete"]), (200, &json!(true)), "{name}: {answer}");
         assert!(!answer.to_string().contains("rgen"), "{answer}");
@@ -188,7 +188,7 @@ async fn a_reported_request_with_a_member_twice_is_refused() {
     let Some(folder) = corpus("cases/26-access-request-with-a-member-twice") else { return };
     for name in ["dsar.json", "dsar-inner.json"] {
         let body = std::fs::read_to_string(folder.join(name)).unwrap();
-        let (status, _, problem) = ask(&World::new(), &request(&body)).await;
+        let (status, _, problem) = ask(&World::new().await, &request(&body)).await;
         assert_eq!((status, &problem["type"]), (400, &json!("urn:ledgerline:problem:invalid-body")), "{name}");
         assert!(!problem.to_string().contains("55501"), "{problem}");
     }
@@ -209,7 +209,7 @@ fn corpus(below: &str) -> Option<PathBuf> {
 async fn the_guides_own_request_finds_its_customer() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/", "apigw-dsar-guide.json");
     let payload = std::fs::read_to_string(file).unwrap();
-    let world = World::new();
+    let world = World::new().await;
     let customer = Identifier::parse(Kind::CustomerIdHash, "cust_hash_9f86d08", Region::US).unwrap();
     let moments = [
         ("before", "2022-12-31T23:59:59.999Z"),
@@ -234,7 +234,7 @@ async fn the_guides_own_request_finds_its_customer() {
 
 #[tokio::test]
 async fn an_identifier_that_names_nobody_is_refused_by_its_index() {
-    let world = World::new();
+    let world = World::new().await;
     let body =
         json!({ "identifiers": [{ "kind": "phone", "value": PHONE }, { "kind": "phone", "value": "555-CALL-ADA" }] });
     let (status, problem) = world.ask(body).await;
@@ -254,7 +254,7 @@ async fn every_request_file_of_this_function_is_answered() {
             continue;
         }
         let payload = std::fs::read_to_string(file.path()).unwrap();
-        let world = World::new();
+        let world = World::new().await;
         world.link(&phone(PHONE), "acme/c-1", "10:00", "10:00").await;
         world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
         let (status, _, answer) = invoke(&world, &payload).await;
@@ -270,7 +270,7 @@ async fn every_request_file_of_this_function_is_answered() {
 
 #[tokio::test]
 async fn nothing_that_was_typed_is_logged_or_sent_back() {
-    let world = World::new();
+    let world = World::new().await;
     let subject = world.link(&phone(PHONE), "acme/c-1", "10:00", "10:09").await;
     let (segment, _) = world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
     world.append(&[entry("c-1", "10:02", "wrapup", 2)], 256, Stage::Committed).await;
@@ -297,7 +297,7 @@ async fn nothing_that_was_typed_is_logged_or_sent_back() {
         answers.push_str(&ask(&world, &with(json!({ "body": broken }))).await.2.to_string());
     }
     for error in [StoreError::Denied as fn(_) -> _, StoreError::Unknown] {
-        for part in ["identifiers", "links", "postings", "head", segment.key.as_str()] {
+        for part in ["identifiers", "read links", "postings", "head", segment.key.as_str()] {
             world.trips.on(part, error);
             answers.push_str(&world.ask(json!({ "identifiers": identifiers })).await.1.to_string());
             world.trips.clear();

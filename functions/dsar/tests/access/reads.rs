@@ -2,12 +2,14 @@
 
 use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::store::StoreError;
+use ledgerline_store::head::head_key;
+use ledgerline_testkit::table::value;
 use serde_json::json;
 
 use crate::world::*;
 
 async fn one() -> World {
-    let world = World::new();
+    let world = World::new().await;
     world.link(&phone(PHONE), "acme/c-1", "10:00", "10:00").await;
     world
 }
@@ -37,7 +39,7 @@ async fn what_index_and_head_both_name_is_given_once() {
 async fn a_segment_indexed_between_the_reads_is_given_once() {
     let world = one().await;
     let raced = world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Committed).await;
-    world.heads.index_after_read.lock().unwrap().push(raced);
+    world.trips.index_after_head(raced);
     for _ in 0..2 {
         let (_, answer) = world.ask(by_phone()).await;
         assert_eq!(given(&answer), [("c-1".to_owned(), vec![1])]);
@@ -47,7 +49,7 @@ async fn a_segment_indexed_between_the_reads_is_given_once() {
 
 #[tokio::test]
 async fn a_member_that_several_interactions_share_is_read_once() {
-    let world = World::new();
+    let world = World::new().await;
     let entries: Vec<_> = (0..20).map(|n| entry(&format!("c-{n}"), "10:00", "customer.start", n)).collect();
     for n in 0..20 {
         world.link(&phone(PHONE), &format!("acme/c-{n}"), "10:00", "10:00").await;
@@ -152,12 +154,7 @@ async fn a_posting_that_points_at_somebody_elses_entry_shows_nothing_of_it() {
 async fn a_head_that_contradicts_itself_is_named() {
     let world = one().await;
     world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
-    let at = (format!("LOG#{}", log()), "HEAD".to_owned());
-    let spoil = |items: &mut ledgerline_testkit::fakes::table::Items| {
-        items.get_mut(&at).unwrap().insert("indexed".to_owned(), json!(7));
-        Ok(())
-    };
-    world.control.table.write("test:Spoil", spoil).await.unwrap();
+    world.control.change(&head_key(&log()), |row| drop(row.insert("indexed".to_owned(), value(7_u64))));
     let (status, answer) = world.ask(by_phone()).await;
     assert_eq!((status, &answer["complete"]), (200, &json!(false)));
     assert_eq!(given(&answer), [("c-1".to_owned(), vec![1])], "what is indexed is answered all the same");
@@ -169,7 +166,7 @@ async fn a_head_that_contradicts_itself_is_named() {
 
 #[tokio::test]
 async fn a_table_that_does_not_answer_fails_the_request() {
-    for table in ["planned", "identifiers", "states", "links", "head", "postings"] {
+    for table in ["planned", "identifiers", "subjects", "read links", "head", "postings"] {
         let world = one().await;
         world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
         for (error, status) in [

@@ -2,6 +2,7 @@
 
 use ledgerline_ledger::store::StoreError;
 use ledgerline_privacy::{Identifier, Kind, Region};
+use ledgerline_store::record;
 use serde_json::{Value, json};
 
 use crate::world::*;
@@ -18,7 +19,7 @@ fn by_both() -> Value {
 
 /// c-1 and c-2 of a shared phone, c-2 and c-3 of an e-mail address that is a person's. Entries 1 to 6, two of each.
 async fn switchboard() -> (World, String) {
-    let world = World::new();
+    let world = World::new().await;
     let subject = world.link(&phone(PHONE), "acme/c-1", "10:00", "10:02").await;
     world.link(&phone(PHONE), "acme/c-2", "11:00", "11:02").await;
     world.link(&email(), "acme/c-2", "11:01", "11:01").await;
@@ -29,7 +30,7 @@ async fn switchboard() -> (World, String) {
             [(0, 1), (2, 2)].map(|(minute, nth)| entry(&id, &format!("{hour}:0{minute}"), "wrapup", 2 * n + nth));
         world.append(&entries, 256, Stage::Indexed).await;
     }
-    world.subjects.share(&subject, SHARED_AT).await.unwrap();
+    world.keys.share(&subject, SHARED_AT);
     (world, subject)
 }
 
@@ -37,7 +38,7 @@ async fn switchboard() -> (World, String) {
 async fn an_interaction_of_a_shared_subject_alone_is_named_and_the_answer_is_not_complete() {
     let (world, _) = switchboard().await;
     // Neither postings nor evidence of it may be asked for.
-    world.trips.on("postings acme/c-1", StoreError::Denied);
+    world.trips.on(&record::partition("acme/c-1"), StoreError::Denied);
     let (status, answer) = world.ask(by_both()).await;
     assert_eq!(status, 200, "{answer}");
     let named = json!({
@@ -64,7 +65,7 @@ async fn an_interaction_of_a_shared_subject_alone_is_named_and_the_answer_is_not
 #[tokio::test]
 async fn who_is_no_longer_shared_is_answered_whole_and_never_completely() {
     let (world, subject) = switchboard().await;
-    world.subjects.unshare(&subject).await.unwrap();
+    world.keys.unshare(&subject);
     let (_, answer) = world.ask(by_phone()).await;
     assert_eq!(given(&answer), [("c-1".to_owned(), vec![1, 2]), ("c-2".to_owned(), vec![3, 4])]);
     let customer = json!({ "found": true, "subjects": 1, "limited": true });
@@ -73,12 +74,12 @@ async fn who_is_no_longer_shared_is_answered_whole_and_never_completely() {
 
 #[tokio::test]
 async fn nothing_of_it_is_pending_and_a_filtered_link_of_it_is_counted_without_a_look() {
-    let world = World::new();
+    let world = World::new().await;
     // An event of c-1 is under way; c-2 has a pin.
     let subject = world.link(&phone(PHONE), "acme/c-1", "10:00", "10:02").await;
     world.link_filtered(&phone(PHONE), "acme/c-2").await;
     world.pin("acme/c-2").await;
-    world.subjects.share(&subject, SHARED_AT).await.unwrap();
+    world.keys.share(&subject, SHARED_AT);
     world.trips.on("pins", StoreError::Denied);
     let (status, answer) = world.ask(by_phone()).await;
     assert_eq!((status, &answer["filtered"]), (200, &json!(1)), "{answer}");
@@ -128,7 +129,7 @@ async fn pages_name_each_once_whatever_their_size() {
 #[tokio::test]
 async fn what_becomes_shared_inside_an_interaction_ends_it_there_and_says_so() {
     let (world, subject) = switchboard().await;
-    world.subjects.unshare(&subject).await.unwrap();
+    world.keys.unshare(&subject);
     let mut question = by_phone();
     question["pageSize"] = json!(1);
     let (_, first) = world.ask(question.clone()).await;
@@ -136,7 +137,7 @@ async fn what_becomes_shared_inside_an_interaction_ends_it_there_and_says_so() {
         (given(&first), &first["interactions"][0]["continues"]),
         (vec![("c-1".to_owned(), vec![1])], &json!(true))
     );
-    world.subjects.share(&subject, SHARED_AT).await.unwrap();
+    world.keys.share(&subject, SHARED_AT);
     question["pageToken"] = first["nextPageToken"].clone();
     let (_, second) = world.ask(question.clone()).await;
     let one = &second["interactions"][0];
@@ -146,7 +147,7 @@ async fn what_becomes_shared_inside_an_interaction_ends_it_there_and_says_so() {
     assert_eq!(given(&world.ask(question.clone()).await.1), [("c-2".to_owned(), vec![])]);
 
     // And back: what the pages before left out stays missing, and every later page says so.
-    world.subjects.unshare(&subject).await.unwrap();
+    world.keys.unshare(&subject);
     let (_, third) = world.ask(question).await;
     assert_eq!((given(&third), &third["complete"]), (vec![("c-2".to_owned(), vec![3])], &json!(false)));
 }

@@ -2,42 +2,41 @@
 //! be made to fail.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock};
 
+use async_trait::async_trait;
 use aws_lambda_events::encodings::Body;
-use ledgerline_custody::access::{FindSubjects, ReadLinks, ReadPins, ReadPostings};
-use ledgerline_custody::claims::PinLogs as _;
-use ledgerline_custody::own::{Change, ChangeOwn as _, OwnLists, OwnRow, ReadOwn, parse_list};
-use ledgerline_custody::planned::ReadPlanned;
-use ledgerline_custody::subjects::{
-    Count, Limits, Link, LinkWrite, Span, SubjectRef, SubjectState, SubjectWrite, Subjects as _, count_links,
-};
-use ledgerline_dsar::{Config, Dsar, PATH, Stores, handle};
+use ledgerline_custody::own::parse_list;
+use ledgerline_custody::subjects::{Count, Limits, count_links};
+use ledgerline_dsar::{Config, Dsar, PATH, Ports, Stores, handle};
 use ledgerline_lambda::clock::FixedClock;
 use ledgerline_ledger::append::plan_append;
 use ledgerline_ledger::chunk::{Chunk, ChunkId};
 use ledgerline_ledger::entry::PendingEntry;
-use ledgerline_ledger::head::{Head, SegmentRef, StoredHead};
+use ledgerline_ledger::head::{Head, SegmentRef};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
-use ledgerline_ledger::ports::{
-    CommitAppend as _, FinishSegments as _, ListLogs, Lock, LockMode, Put, ReadHead, ReadSegment, WritePostings as _,
-    WriteSegment as _,
-};
+use ledgerline_ledger::ports::{Lock, LockMode};
 use ledgerline_ledger::posting::{Posting, postings};
 use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_privacy::{Identifier, KeyRing, Kind, PseudonymKey, Region};
+use ledgerline_privacy::{Identifier, KeyRing, Kind, PseudonymKey, RULES, Region};
+use ledgerline_store::bucket::{self, Bucket, Get, Listed, Object, Opened, PutOutcome, VersionMarker, VersionPage};
+use ledgerline_store::data_key::{DataKeys, Purpose, WrappedKey, WrappedKeys};
+use ledgerline_store::head::parse_head_key;
+use ledgerline_store::ledger::LedgerStores;
+use ledgerline_store::own::{Change, OwnNumbers};
+use ledgerline_store::record::Records;
+use ledgerline_store::segment::Put;
+use ledgerline_store::subject::{Link, LinkWrite, Span, SubjectRef, SubjectWrite, Subjects};
+use ledgerline_store::table::{Key, Query, Returning, Row, Scan, ScanPage, Table, Write};
+use ledgerline_store::wrapping::{Context, Wrapping as _};
+use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::entries::pending;
-use ledgerline_testkit::fakes::control::FakeControl;
-use ledgerline_testkit::fakes::index::FakeIndex;
-use ledgerline_testkit::fakes::keys::FakeKeys;
-use ledgerline_testkit::fakes::ledger::FakeLedgerBucket;
-use ledgerline_testkit::fakes::own::FakeOwn;
-use ledgerline_testkit::fakes::reads::FakePseudonymKeys;
 use ledgerline_testkit::faults::Faults;
+use ledgerline_testkit::table::FakeTable;
+use ledgerline_testkit::wrapping::FakeWrapping;
 use serde_json::{Value, json};
 
 /// The hour that all tests ask in: 2026-03-02T14:00:00.350Z.
@@ -58,153 +57,176 @@ pub(crate) enum Stage {
     Indexed,
 }
 
-/// Errors by a part of what is read, in each port.
-#[derive(Clone, Default)]
-pub(crate) struct Trips(Arc<Mutex<BTreeMap<String, MakeError>>>);
-
 /// A kind of store error.
 pub(crate) type MakeError = fn(Failure) -> StoreError;
-
-impl Trips {
-    pub(crate) fn on(&self, part: &str, error: MakeError) {
-        self.0.lock().unwrap().insert(part.to_owned(), error);
-    }
-
-    pub(crate) fn clear(&self) {
-        self.0.lock().unwrap().clear();
-    }
-
-    fn check(&self, what: &str) -> Result<(), StoreError> {
-        let trips = self.0.lock().unwrap();
-        trips
-            .iter()
-            .find(|(part, _)| what.contains(part.as_str()))
-            .map_or(Ok(()), |(_, error)| Err(error(Failure::new(what))))
-    }
-}
-
-/// A port over a fake, with trips.
-#[derive(Clone)]
-pub(crate) struct Tripped<T>(pub(crate) T, pub(crate) Trips);
-
-impl FindSubjects for Tripped<FakeKeys> {
-    async fn subjects_of(&self, pseudonyms: &[&str]) -> Result<Vec<Option<String>>, StoreError> {
-        self.1.check("identifiers")?;
-        self.0.subjects_of(pseudonyms).await
-    }
-
-    async fn states(&self, subjects: &[&str]) -> Result<Vec<Option<SubjectState>>, StoreError> {
-        self.1.check("states")?;
-        self.0.states(subjects).await
-    }
-}
-
-impl ReadLinks for Tripped<FakeKeys> {
-    async fn links(&self, subject: &str) -> Result<Vec<(String, Link)>, StoreError> {
-        self.1.check("links")?;
-        self.0.links(subject).await
-    }
-}
-
-impl ReadPostings for Tripped<FakeIndex> {
-    async fn postings(&self, record: &str) -> Result<Vec<Posting>, StoreError> {
-        self.1.check(&format!("postings {record}"))?;
-        self.0.postings(record).await
-    }
-}
-
-impl ReadPins for Tripped<FakeIndex> {
-    async fn pins(&self, records: &[&str]) -> Result<Vec<Option<LogId>>, StoreError> {
-        self.1.check("pins")?;
-        self.0.pins(records).await
-    }
-}
-
-impl ReadOwn for Tripped<FakeOwn> {
-    async fn own(&self, org: &str) -> Result<Vec<OwnRow>, StoreError> {
-        self.1.check("own numbers")?;
-        self.0.own(org).await
-    }
-}
-
-impl ReadSegment for Tripped<FakeLedgerBucket> {
-    async fn segment(&self, key: &str, version_id: &str) -> Result<Vec<u8>, StoreError> {
-        self.1.check(&format!("whole {key}"))?;
-        self.0.segment(key, version_id).await
-    }
-
-    async fn segment_range(&self, key: &str, version: &str, offset: u64, length: u64) -> Result<Vec<u8>, StoreError> {
-        self.1.check(&format!("range {key}"))?;
-        self.0.segment_range(key, version, offset, length).await
-    }
-}
 
 /// A committed segment and its postings.
 pub(crate) type Appended = (SegmentRef, Vec<Posting>);
 
-/// Heads; right after one was read, what was being appended may be indexed by somebody else.
-#[derive(Clone)]
-pub(crate) struct Heads {
-    control: FakeControl,
+/// What goes wrong with the function's reads, and what they were.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Trips(Arc<Mutex<Tripping>>);
+
+#[derive(Debug, Default)]
+struct Tripping {
+    /// By a part of what is read.
+    errors: BTreeMap<String, MakeError>,
+    read: Vec<String>,
+    /// What somebody else indexes right after a head was read.
+    raced: Vec<Appended>,
+}
+
+impl Trips {
+    pub(crate) fn on(&self, part: &str, error: MakeError) {
+        self.0.lock().unwrap().errors.insert(part.to_owned(), error);
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap().errors.clear();
+    }
+
+    pub(crate) fn index_after_head(&self, appended: Appended) {
+        self.0.lock().unwrap().raced.push(appended);
+    }
+
+    /// How often something of this part was read.
+    pub(crate) fn reads(&self, part: &str) -> usize {
+        self.0.lock().unwrap().read.iter().filter(|read| read.contains(part)).count()
+    }
+
+    /// An error names `what` alone, as a real store's does: `read` may say more.
+    fn check(&self, what: &str, read: String) -> Result<(), StoreError> {
+        let mut tripping = self.0.lock().unwrap();
+        let error = tripping.errors.iter().find(|(part, _)| read.contains(part.as_str())).map(|(_, error)| *error);
+        tripping.read.push(read);
+        error.map_or(Ok(()), |error| Err(error(Failure::new(what))))
+    }
+}
+
+/// A store of which the function reads only, and whose reads may fail.
+#[derive(Clone, Debug)]
+struct Tripped<T> {
+    store: T,
     trips: Trips,
-    pub(crate) index_after_read: Arc<Mutex<Vec<Appended>>>,
-    index: FakeIndex,
+    ledger: LedgerStores,
 }
 
-impl ReadHead for Heads {
-    async fn head(&self, log: &LogId) -> Result<Option<StoredHead>, StoreError> {
-        self.trips.check("head")?;
-        let head = self.control.head(log).await?;
-        let raced = std::mem::take(&mut *self.index_after_read.lock().unwrap());
-        for (segment, postings) in raced {
-            self.index.put_postings(&postings).await?;
-            self.control.mark_indexed(log, &segment).await?;
+#[async_trait]
+impl Table for Tripped<FakeTable> {
+    async fn get(&self, what: &str, key: &Key) -> Result<Option<Row>, StoreError> {
+        self.trips.check(what, format!("{what} {}", key.pk))?;
+        let row = self.store.get(what, key).await;
+        if let Some(log) = parse_head_key(key) {
+            let raced = std::mem::take(&mut self.trips.0.lock().unwrap().raced);
+            for (segment, postings) in raced {
+                self.ledger.postings.put(&postings).await?;
+                self.ledger.heads.mark_indexed(&log, &segment).await?;
+            }
         }
-        Ok(head)
+        row
+    }
+
+    async fn batch_get(&self, what: &str, keys: &[Key]) -> Result<Vec<Option<Row>>, StoreError> {
+        let partitions: Vec<&str> = keys.iter().map(|key| key.pk.as_str()).collect();
+        self.trips.check(what, format!("{what} {}", partitions.join(" ")))?;
+        self.store.batch_get(what, keys).await
+    }
+
+    async fn query(&self, what: &str, query: &Query) -> Result<Vec<(String, Row)>, StoreError> {
+        self.trips.check(what, format!("{what} {}", query.pk))?;
+        self.store.query(what, query).await
+    }
+
+    async fn write(&self, what: &str, _: Write, _: Returning) -> Result<Row, StoreError> {
+        never(what)
+    }
+
+    async fn transact(&self, what: &str, _: Vec<Write>) -> Result<(), StoreError> {
+        never(what)
+    }
+
+    async fn batch_write(&self, what: &str, _: Vec<Write>) -> Result<(), StoreError> {
+        never(what)
+    }
+
+    async fn scan_page(&self, what: &str, _: &Scan, _: Option<Key>) -> Result<ScanPage, StoreError> {
+        never(what)
     }
 }
 
-impl ReadPlanned for Heads {
-    async fn planned_through(&self) -> Result<Option<i64>, StoreError> {
-        self.trips.check("planned")?;
-        self.control.planned_through().await
+#[async_trait]
+impl Bucket for Tripped<FakeBucket> {
+    async fn get(&self, what: &str, get: Get) -> Result<Object, StoreError> {
+        let part = if get.range.is_some() { "range" } else { "whole" };
+        self.trips.check(what, format!("{part} {}", get.key))?;
+        self.store.get(what, get).await
+    }
+
+    async fn open(&self, what: &str, _: Get) -> Result<Opened, StoreError> {
+        never(what)
+    }
+
+    async fn put(&self, what: &str, _: bucket::Put) -> Result<PutOutcome, StoreError> {
+        never(what)
+    }
+
+    async fn head(&self, what: &str, _: &str, _: Option<&str>) -> Result<bucket::Head, StoreError> {
+        never(what)
+    }
+
+    async fn put_retention(&self, what: &str, _: &str, _: &str, _: &Lock) -> Result<(), StoreError> {
+        never(what)
+    }
+
+    async fn put_legal_hold(&self, what: &str, _: &str, _: &str, _: bool) -> Result<(), StoreError> {
+        never(what)
+    }
+
+    async fn put_tag(&self, what: &str, _: &str, _: &str) -> Result<(), StoreError> {
+        never(what)
+    }
+
+    async fn delete(&self, what: &str, _: &str, _: Option<&str>) -> Result<(), StoreError> {
+        never(what)
+    }
+
+    async fn list(&self, what: &str, _: &str, _: &str, _: usize) -> Result<Vec<Listed>, StoreError> {
+        never(what)
+    }
+
+    async fn list_versions(
+        &self,
+        what: &str,
+        _: &str,
+        _: Option<VersionMarker>,
+        _: usize,
+    ) -> Result<VersionPage, StoreError> {
+        never(what)
     }
 }
 
-impl ListLogs for Heads {
-    async fn logs(&self) -> Result<Vec<LogId>, StoreError> {
-        self.trips.check("logs")?;
-        ListLogs::logs(&self.control).await
-    }
+fn never(what: &str) -> ! {
+    panic!("an access request does not {what}")
 }
-
-type Ports = Stores<
-    FakePseudonymKeys,
-    Tripped<FakeKeys>,
-    Tripped<FakeIndex>,
-    Heads,
-    Tripped<FakeOwn>,
-    Tripped<FakeLedgerBucket>,
->;
 
 pub(crate) struct World {
-    pub(crate) dsar: Dsar<Ports>,
-    pub(crate) control: FakeControl,
-    pub(crate) index: FakeIndex,
-    pub(crate) subjects: FakeKeys,
-    pub(crate) bucket: FakeLedgerBucket,
-    pub(crate) keys: FakePseudonymKeys,
-    pub(crate) heads: Heads,
-    pub(crate) own: FakeOwn,
+    pub(crate) dsar: Dsar,
+    pub(crate) control: FakeTable,
+    pub(crate) keys: FakeTable,
+    pub(crate) bucket: FakeBucket,
     pub(crate) trips: Trips,
     pub(crate) calls: Calls,
+    index: FakeTable,
+    wrapping: FakeWrapping,
+    deployment: String,
+    ledger: LedgerStores,
 }
 
 impl World {
     /// A deployment that has seen an event: there is a first key.
-    pub(crate) fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let world = Self::empty();
-        world.keys.add(key(1));
+        world.add_key(1).await;
         world
     }
 
@@ -216,37 +238,55 @@ impl World {
     /// The same under another configuration.
     pub(crate) fn with(config: Config) -> Self {
         captured();
-        let calls = Calls::default();
-        let control = FakeControl::new(Faults::none(), calls.clone());
+        let (calls, trips) = (Calls::default(), Trips::default());
+        let table = |name| FakeTable::new(name, Faults::none(), calls.clone());
+        let (control, index, keys) = (table("ControlTable"), table("IndexTable"), table("KeysTable"));
         control.set_planned_through(Some(THROUGH_MS));
-        let index = FakeIndex::new(Faults::none(), calls.clone());
-        let subjects = FakeKeys::new(Faults::none(), calls.clone());
-        let bucket = FakeLedgerBucket::new(Faults::none(), calls.clone(), 0);
-        let own = FakeOwn::new(Faults::none(), calls.clone());
-        let (keys, trips) = (FakePseudonymKeys::default(), Trips::default());
-        let heads = Heads {
-            control: control.clone(),
-            trips: trips.clone(),
-            index_after_read: Arc::default(),
-            index: index.clone(),
+        let bucket = FakeBucket::versioned("LedgerBucket", Faults::none(), calls.clone(), 0);
+        let wrapping = FakeWrapping::new("DataKey", Faults::none(), calls.clone());
+        let ledger = LedgerStores::new(&control.port(), &index.port(), &bucket.port());
+        let tripped = |table: &FakeTable| -> Arc<dyn Table> {
+            Arc::new(Tripped { store: table.clone(), trips: trips.clone(), ledger: ledger.clone() })
         };
-        let stores = Stores {
-            keys: keys.clone(),
-            subjects: Tripped(subjects.clone(), trips.clone()),
-            postings: Tripped(index.clone(), trips.clone()),
-            heads: heads.clone(),
-            own: OwnLists::new(Tripped(own.clone(), trips.clone())),
-            ledger: Tripped(bucket.clone(), trips.clone()),
+        let ports = Ports {
+            control: tripped(&control),
+            index: tripped(&index),
+            keys: tripped(&keys),
+            ledger: Arc::new(Tripped { store: bucket.clone(), trips: trips.clone(), ledger: ledger.clone() }),
+            wrapping: wrapping.port(),
         };
-        let dsar = Dsar::new(stores, config);
-        Self { dsar, control, index, subjects, bucket, keys, heads, own, trips, calls }
+        let deployment = config.deployment.clone();
+        let dsar = Dsar::new(Stores::new(ports, &deployment), config);
+        Self { dsar, control, keys, bucket, trips, calls, index, wrapping, deployment, ledger }
+    }
+
+    /// Adds a version of the pseudonym key, as the first transform, or a rotation, would.
+    pub(crate) async fn add_key(&self, version: u32) {
+        let purpose = Purpose::Pseudonym;
+        let context = Context { deployment: self.deployment.clone(), purpose: purpose.as_str().to_owned(), version };
+        let wrapped = self.wrapping.generate("make a key", &context).await.unwrap();
+        let key = WrappedKey { version, rules: RULES, wrapped };
+        WrappedKeys::new(self.control.port()).create(purpose, &key, &time("00:00")).await.unwrap();
+    }
+
+    /// A version of the pseudonym key, as transform opens it.
+    pub(crate) async fn key(&self, version: u32) -> PseudonymKey {
+        let keys = DataKeys::new(self.control.port(), self.wrapping.port(), &self.deployment);
+        let keys = keys.pseudonym_keys().await.unwrap();
+        keys.into_iter().find(|key| key.version() == version).unwrap()
+    }
+
+    /// How often the function opened its keys.
+    pub(crate) fn keys_opened(&self) -> usize {
+        self.trips.reads("wrapped")
     }
 
     /// Changes the org's list of own numbers; a new row stands under the first version of the key.
     pub(crate) async fn change_own(&self, org: &str, item: &str, change: Change) {
+        let ring = KeyRing::new([self.key(1).await]);
         for item in parse_list(item, Region::US).unwrap() {
-            let name = item.names(KeyRing::new([key(1)]).as_ref()).remove(0);
-            self.own.change(org, &name, change, &time("09:00")).await.unwrap();
+            let name = item.names(ring.as_ref()).remove(0);
+            OwnNumbers::new(self.control.port()).change(org, &name, change, &time("09:00")).await.unwrap();
         }
     }
 
@@ -268,17 +308,17 @@ impl World {
 
     /// Pins a record to the interaction log, as transform does before it plans an entry of it.
     pub(crate) async fn pin(&self, record: &str) {
-        self.index.pin(record, log().as_str()).await.unwrap();
+        Records::new(self.index.port()).pin(record, &log()).await.unwrap();
     }
 
     async fn write_link(&self, identifier: &Identifier, record: &str, link: Link) -> String {
-        let pseudonym = key(1).pseudonym(identifier);
+        let (pseudonym, subjects) = (self.key(1).await.pseudonym(identifier), Subjects::new(self.keys.port()));
         let links = vec![LinkWrite { record: record.to_owned(), link, replaces: None }];
-        let known = self.subjects.identifiers(&[pseudonym.as_str()]).await.unwrap().remove(0);
+        let known = subjects.identifiers(&[pseudonym.as_str()]).await.unwrap().remove(0);
         let (write, subject_id) = match &known {
             Some(subject) => {
                 let (subject_id, generation) = (subject.subject_id.as_str(), 1);
-                let state = self.subjects.state(subject_id).unwrap();
+                let state = self.keys.state(subject_id).unwrap();
                 let Count { links_at_most, growth, .. } = count_links(&state, LIMITS, &time("00:00"), 1);
                 let write = SubjectWrite::Link { subject_id, generation, links_at_most, growth, links };
                 (write, subject.subject_id.clone())
@@ -292,14 +332,14 @@ impl World {
                 (SubjectWrite::Create { pseudonym, subject, created_at, fills: false, links }, id)
             }
         };
-        self.subjects.write(&write).await.unwrap();
+        subjects.write(&write).await.unwrap();
         subject_id
     }
 
     /// Appends entries as one segment of several chunks of at most `chunk` lines.
     pub(crate) async fn append(&self, entries: &[PendingEntry], chunk: usize, stage: Stage) -> Appended {
-        let (control, log) = (&self.control, log());
-        let head = control.head(&log).await.unwrap();
+        let (LedgerStores { heads, postings: index, segments, .. }, log) = (&self.ledger, log());
+        let head = heads.head(&log).await.unwrap();
         let head = head.map_or_else(Head::empty, |head| head.verify(&log).unwrap());
         let chunks: Vec<Chunk> = (0..)
             .zip(entries.chunks(chunk))
@@ -314,19 +354,17 @@ impl World {
         let plan = plan_append(&log, &head, &chunks).unwrap();
         let key = plan.name.key();
         let lock = Lock { mode: LockMode::Governance, retain_until_s: 1 };
-        let Put::Written { version_id } =
-            self.bucket.put_segment(&key, &plan.bytes, &plan.sha256, &lock).await.unwrap()
-        else {
+        let Put::Written { version_id } = segments.put(&key, &plan.bytes, &plan.sha256, &lock).await.unwrap() else {
             panic!("the segment exists");
         };
         let commit = plan.commit(version_id.clone(), u64::MAX >> 20);
-        control.commit(&commit).await.unwrap();
+        heads.commit(&commit).await.unwrap();
         let postings = postings(&Segment::read(&key, &plan.bytes).unwrap(), &version_id).unwrap();
         if stage != Stage::Committed {
-            self.index.put_postings(&postings).await.unwrap();
+            index.put(&postings).await.unwrap();
         }
         if stage == Stage::Indexed {
-            control.mark_indexed(&log, &commit.segment).await.unwrap();
+            heads.mark_indexed(&log, &commit.segment).await.unwrap();
         }
         (commit.segment, postings)
     }
@@ -372,10 +410,6 @@ pub(crate) fn config(deployment: &str) -> Config {
         own_numbers: Vec::new(),
         fan_out_cap: LIMITS.cap,
     }
-}
-
-pub(crate) fn key(version: u32) -> PseudonymKey {
-    PseudonymKey::new(version, [u8::try_from(version).unwrap(); 32])
 }
 
 pub(crate) fn log() -> LogId {
@@ -437,7 +471,7 @@ impl Captured {
     }
 }
 
-impl Write for Captured {
+impl std::io::Write for Captured {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
