@@ -157,11 +157,8 @@ fn events_days_late_are_committed_under_their_own_date() {
     let at = now() - 9 * DAY;
     stack.send(&[event(&org, &conversation, at, 1), event(&org, &conversation, now(), 2)]);
     org.settled(2);
-    let keys: Vec<String> = org
-        .objects()
-        .iter()
-        .map(|object| text(&stack.object_row(object).unwrap(), "key"))
-        .collect();
+    let keys: Vec<String> =
+        org.objects().iter().map(|object| text(&stack.object_row(object).unwrap(), "key")).collect();
     let today = now().date();
     let late = format!(
         "bronze/event_type=late/year={:04}/month={:02}/day={:02}/",

@@ -460,8 +460,11 @@ mod tests {
         let logs = vec![log(&a, 1_000, 1_000), log(&b, 9, 7), log(&c, 5, 5)];
         let fault = Arc::new(EvidenceFault::Missing("segment".to_owned()));
         let unchecked = vec![Unchecked { log: "d/entity/1/0".to_owned(), fault }];
-        let findings =
-            vec![wrong(&format!("ledger/{c}/checkpoint")), wrong("ledger/gone/entity/1/0/checkpoint"), wrong("ledger/x")];
+        let findings = vec![
+            wrong(&format!("ledger/{c}/checkpoint")),
+            wrong("ledger/gone/entity/1/0/checkpoint"),
+            wrong("ledger/x"),
+        ];
         let told = drawn(80, false, Report { logs, unchecked, findings, ..Report::default() });
         let table = "
   VERIFY  folder

@@ -4,7 +4,7 @@
 use ledgerline_custody::own::{OwnLists, Standing};
 use ledgerline_ledger::log::LogId;
 use ledgerline_store::head::{Heads, listed_key};
-use ledgerline_store::own::{Change, OwnName, OwnNumbers};
+use ledgerline_store::own::{self, Change, OwnName, OwnNumbers};
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::Faults;
 use ledgerline_testkit::table::FakeTable;

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::log::{CLASSES, LogId};
 use crate::lock::{Lock, LockMode};
+use crate::log::{CLASSES, LogId};
 
 /// Longest retention: Object Lock takes up to 100 years.
 pub const DAYS_MAX: u64 = 36_500;

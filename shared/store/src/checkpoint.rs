@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ledgerline_ledger::checkpoint::{archive_folder, archive_key, archived_size, live_key};
-use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::lock::Lock;
+use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::tree::Hash;
 

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::lock::Lock;
+use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::segment::{SegmentName, folder};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::tree::Hash;

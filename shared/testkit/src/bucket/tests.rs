@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ledgerline_lake::{ObjectId, keys};
-use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::lock::LockMode;
+use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::tile::Tile;
 use ledgerline_store::bronze_object::{BronzeObject, BronzeObjects};
 use ledgerline_store::checkpoint::Checkpoints;

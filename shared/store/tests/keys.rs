@@ -1,0 +1,389 @@
+//! Every family's keys and rows as they are stored: what a released version wrote, the next one must read. Here alone they
+//! are spelled out; a test holds the rest of the source to that.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use ledgerline_lake::plan::{ChunkRange, Counts, Header};
+use ledgerline_lake::{ObjectId, keys};
+use ledgerline_ledger::append::{Commit, Marker};
+use ledgerline_ledger::chunk::ChunkId;
+use ledgerline_ledger::head::{SegmentRef, SigningTurn};
+use ledgerline_ledger::lock::{Lock, LockMode};
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::posting::{Posting, PostingMember};
+use ledgerline_ledger::segment::SegmentName;
+use ledgerline_ledger::tile::Tile;
+use ledgerline_ledger::tree::{Edge, Hash};
+use ledgerline_store::act_note::{ActNotes, object_of};
+use ledgerline_store::checkpoint::Checkpoints;
+use ledgerline_store::claim::{Claim, Claims};
+use ledgerline_store::data_key::{Purpose, WrappedKey, WrappedKeys};
+use ledgerline_store::head::Heads;
+use ledgerline_store::hold::{HoldRow, Holds};
+use ledgerline_store::object_row::ObjectRows;
+use ledgerline_store::own::{Change, OwnName, OwnNumbers};
+use ledgerline_store::plan::Plans;
+use ledgerline_store::planned::Planned;
+use ledgerline_store::poison::Poison;
+use ledgerline_store::posting::Postings;
+use ledgerline_store::quarantine::Quarantine;
+use ledgerline_store::record::{BronzeRow, Records};
+use ledgerline_store::segment::Segments;
+use ledgerline_store::silver::Silver;
+use ledgerline_store::subject::{Link, LinkWrite, Span, SubjectRef, SubjectWrite, Subjects};
+use ledgerline_store::sweep_state::SweepStates;
+use ledgerline_store::table::Key;
+use ledgerline_store::tile::Tiles;
+use ledgerline_store::watch::{Watch, Watched};
+use ledgerline_store::{Erasure, Family};
+use ledgerline_testkit::bucket::FakeBucket;
+use ledgerline_testkit::calls::Calls;
+use ledgerline_testkit::faults::Faults;
+use ledgerline_testkit::table::FakeTable;
+use serde_json::{Value, json};
+
+const NOW: &str = "2026-03-02T14:00:00.000Z";
+const NOW_MS: i64 = 1_772_460_000_000;
+const OBJECT: &str = "00112233445566778899aabbccddeeff";
+const RECORD: &str = "acme/c-1";
+
+fn log() -> LogId {
+    LogId::parse("acme/interaction/1/0").unwrap()
+}
+
+fn object() -> ObjectId {
+    OBJECT.parse().unwrap()
+}
+
+fn chunk(ordinal: u32) -> ChunkId {
+    ChunkId { object: OBJECT.to_owned(), ordinal }
+}
+
+fn table(name: &'static str) -> FakeTable {
+    FakeTable::new(name, Faults::none(), Calls::default())
+}
+
+/// The rows of a table, as `pk`, `sk` and attributes.
+fn rows(table: &FakeTable) -> Value {
+    table.items().into_iter().map(|((pk, sk), item)| json!([pk, sk, item])).collect()
+}
+
+/// A control table in which every family has a row, with every attribute that it may have.
+async fn control() -> FakeTable {
+    let control = table("ControlTable");
+    let heads = Heads::new(control.port());
+    let segment = SegmentRef {
+        first: 0,
+        count: 1,
+        key: "ledger/k".to_owned(),
+        version_id: "v".to_owned(),
+        bytes: 90,
+        chunks: vec![(chunk(7), 1)],
+    };
+    let commit = Commit {
+        log: log(),
+        before: (0, Hash([0; 32])),
+        after: Edge::from_parts(1, vec![Hash([1; 32])]).unwrap(),
+        segment,
+        markers: vec![Marker { chunk: chunk(7), first: 0, count: 1, segment: "ledger/k".to_owned() }],
+        markers_expire_at_s: 1_800_000_000,
+    };
+    heads.commit(&commit).await.unwrap();
+    let turn = SigningTurn { before_ms: 0, now_ms: 9, keys_before: vec![], keys: vec!["vkey".to_owned()] };
+    heads.take_signing_turn(&log(), &turn).await.unwrap();
+    let watched = Watched {
+        size: 1,
+        checkpoint: Some("note".to_owned()),
+        keys: vec!["vkey".to_owned()],
+        verified_at_ms: 1,
+        grew_at_ms: 2,
+        whole_at_ms: Some(3),
+        tried_at_ms: Some(4),
+    };
+    Watch::new(control.port()).remember(&log(), None, &watched).await.unwrap();
+    let holds = Holds::new(control.port());
+    let hold = HoldRow {
+        hold: "matter-7".to_owned(),
+        record_key: RECORD.to_owned(),
+        log: log(),
+        purpose: "litigation".to_owned(),
+        basis: "legal-claims".to_owned(),
+        review: "2027-01-01".to_owned(),
+        placed_at: NOW.to_owned(),
+        lifted_at: None,
+    };
+    holds.note(&hold).await.unwrap();
+    holds.note_lifted("matter-7", RECORD, NOW).await.unwrap();
+    let objects = ObjectRows::new(control.port());
+    objects.open(object(), "bronze/a", NOW).await.unwrap();
+    let chunk_of = |ordinal| ChunkRange { log: log().to_string(), ordinal, offset: 0, length: 9, count: 1 };
+    let plan = Header {
+        v: 1,
+        object: object(),
+        key: "bronze/a".to_owned(),
+        policy_version: "1".to_owned(),
+        counts: Counts { input: 10, filtered: 1, duplicate: 2, quarantined: 3, planned: 4 },
+        chunks: vec![chunk_of(0), chunk_of(1)],
+    };
+    objects.planned(&plan, NOW).await.unwrap();
+    objects.count_committed(&chunk(0), 1).await.unwrap();
+    objects.mark_poison(&chunk(1), 3).await.unwrap();
+    objects.take_turn(object(), "bronze/a", None, NOW_MS).await.unwrap();
+    let own = OwnNumbers::new(control.port());
+    let domain = OwnName::Domain("acme.example".to_owned());
+    for change in [Change::Add, Change::Remove, Change::Restore, Change::Remove] {
+        own.change("acme", &domain, change, NOW).await.unwrap();
+    }
+    ActNotes::new(control.port()).note(object_of("act/hold/1").unwrap(), "act/hold/1", NOW).await.unwrap();
+    Planned::new(control.port()).keep_through(NOW_MS, None).await.unwrap();
+    let wrapped = WrappedKey { version: 1, rules: 2, wrapped: vec![0xAB, 0xCD] };
+    WrappedKeys::new(control.port()).create(Purpose::Pseudonym, &wrapped, NOW).await.unwrap();
+    control
+}
+
+async fn index() -> FakeTable {
+    let index = table("IndexTable");
+    let claim =
+        Claim { record: RECORD, shard: "2026030214".to_owned(), object: OBJECT, events: vec!["e1"], expires_at_s: 9 };
+    Claims::new(index.port()).claim(&claim).await.unwrap();
+    let records = Records::new(index.port());
+    records.pin(RECORD, &log()).await.unwrap();
+    let note = BronzeRow { record: RECORD, object: OBJECT, key: "bronze/a", lines: 2 };
+    records.note_bronze(&[note]).await.unwrap();
+    let posting = Posting {
+        record_key: RECORD.to_owned(),
+        log: log(),
+        first: 256,
+        segment: "ledger/k".to_owned(),
+        version_id: "v".to_owned(),
+        from: "a".to_owned(),
+        to: "b".to_owned(),
+        members: vec![PostingMember { offset: 7, length: 90, first: 256, at: vec![0, 4] }],
+    };
+    Postings::new(index.port()).put(&[posting]).await.unwrap();
+    index
+}
+
+async fn people() -> FakeTable {
+    let people = table("KeysTable");
+    let subjects = Subjects::new(people.port());
+    let span = Span { log: log().to_string(), first: "a".to_owned(), last: "b".to_owned() };
+    let create = SubjectWrite::Create {
+        pseudonym: "p1_ab",
+        subject: SubjectRef { subject_id: "s_1".to_owned(), customer_ref: "c_1".to_owned() },
+        created_at: NOW.to_owned(),
+        fills: false,
+        links: vec![LinkWrite { record: RECORD.to_owned(), link: Link { span: Some(span) }, replaces: None }],
+    };
+    subjects.write(&create).await.unwrap();
+    subjects.mark_shared("s_1", 1, Some(NOW)).await.unwrap();
+    people
+}
+
+/// A bucket in which every family has an object.
+async fn objects() -> FakeBucket {
+    let bucket = FakeBucket::versioned("AnyBucket", Faults::none(), Calls::default(), NOW_MS);
+    let lock = Lock { mode: LockMode::Compliance, retain_until_s: 1_800_000_000 };
+    let segments = Segments::new(bucket.port());
+    let key = SegmentName::of(&log(), 0, 1, b"segment").key();
+    segments.put(&key, b"segment", &Hash::of_object(b"segment"), &lock).await.unwrap();
+    let tiles = Tiles::new(bucket.port());
+    let tile = |index, width| Tile::new(0, index, width).unwrap().key(&log());
+    tiles.put_full(&tile(1_234_067, 256), &[0; 256 * 32], &lock).await.unwrap();
+    tiles.put_partial(&tile(1, 7), &[0; 7 * 32]).await.unwrap();
+    let checkpoints = Checkpoints::new(bucket.port());
+    checkpoints.put_archived(&log(), 263, b"note", &lock).await.unwrap();
+    checkpoints.put_live(&log(), b"note", None).await.unwrap();
+    Quarantine::new(bucket.port()).put(object(), "lines".into()).await.unwrap();
+    Silver::new(bucket.port())
+        .put(&keys::silver_events(time::macros::date!(2026 - 03 - 02), object()), "".into())
+        .await
+        .unwrap();
+    Plans::new(bucket.port()).put_if_absent(object(), "plan".into()).await.unwrap();
+    Poison::new(bucket.port()).keep("audit-write", "m-1", "{}".into()).await.unwrap();
+    SweepStates::new(bucket.port()).store("sweep/bronze.json", b"{}".to_vec(), None).await.unwrap();
+    // Firehose's own, under the prefixes that the template gives it.
+    bucket.seed("bronze/event_type=interaction/year=2026/month=03/day=02/hour=14/x.gz", "lines");
+    bucket.seed("errors/processing-failed/year=2026/month=03/day=02/hour=14/x", "lines");
+    bucket
+}
+
+#[tokio::test]
+async fn every_row_of_the_control_table_is_stored_as_ever() {
+    let ones = "01".repeat(32);
+    let expected = json!([
+        ["ACTS#2026-03-02T14", "c56a9b138614f8a35b8a35b58704c265", { "key": "act/hold/1", "at": NOW, "ttl": 1773669600 }],
+        ["BRONZE", "PLANNED", { "through": NOW }],
+        ["HOLD#matter-7", "acme/c-1", {
+            "v": 1, "log": "acme/interaction/1/0", "purpose": "litigation", "basis": "legal-claims", "review": "2027-01-01",
+            "placedAt": NOW, "liftedAt": NOW,
+        }],
+        ["KEY#pseudonym", "1", { "wrapped": { "bytes": "abcd" }, "createdAt": NOW, "rules": 2 }],
+        ["LOG#acme/interaction/1/0", "CHUNK#00112233445566778899aabbccddeeff#000007", {
+            "first": 0, "count": 1, "segment": "ledger/k", "ttl": 1_800_000_000,
+        }],
+        ["LOG#acme/interaction/1/0", "HEAD", {
+            "v": 1, "size": 1, "root": { "bytes": ones }, "edge": { "bytes": ones },
+            "unpublished": [{
+                "first": 0, "count": 1, "key": "ledger/k", "versionId": "v", "bytes": 90,
+                "chunks": ["00112233445566778899aabbccddeeff#000007#1"],
+            }],
+            "indexed": 0, "published": 0, "signed": 0, "signedAt": 9, "signingKeys": ["vkey"],
+        }],
+        ["LOGS", "acme/interaction/1/0", {}],
+        ["OBJ#00112233445566778899aabbccddeeff", "OBJ", {
+            "key": "bronze/a", "startedAt": NOW, "status": "planned", "plannedAt": NOW, "in": 10, "filtered": 1,
+            "duplicate": 2, "quarantined": 3, "planned": 4, "chunks": 2, "committed": 1, "done": { "numbers": ["0"] },
+            "poison#1": 3, "sweptAt": NOW, "turns": 1,
+        }],
+        ["OWN#acme", "domain#acme.example", { "addedAt": NOW, "removedAt": NOW, "formerly": true }],
+        ["WATCH#acme/interaction/1/0", "WATCH", {
+            "size": 1, "checkpoint": "note", "keys": ["vkey"], "verifiedAt": 1, "grewAt": 2, "wholeAt": 3, "triedAt": 4,
+        }],
+    ]);
+    assert_eq!(rows(&control().await), expected);
+}
+
+#[tokio::test]
+async fn every_row_of_the_index_table_is_stored_as_ever() {
+    let expected = json!([
+        ["INT#acme/c-1", "BRZ#00112233445566778899aabbccddeeff", { "key": "bronze/a", "lines": 2 }],
+        ["INT#acme/c-1", "CLAIM#2026030214", { "ee1": OBJECT, "ttl": 9 }],
+        ["INT#acme/c-1", "LOG", { "log": "acme/interaction/1/0" }],
+        ["INT#acme/c-1", "POST#acme/interaction/1/0#00000000000000000256", {
+            "segment": "ledger/k", "versionId": "v", "from": "a", "to": "b",
+            "members": [{ "offset": 7, "length": 90, "first": 256, "at": [0, 4] }],
+        }],
+    ]);
+    assert_eq!(rows(&index().await), expected);
+}
+
+#[tokio::test]
+async fn every_row_of_the_keys_table_is_stored_as_ever() {
+    let expected = json!([
+        ["ID#p1_ab", "SUBJECT", { "subjectId": "s_1", "customerRef": "c_1", "createdAt": NOW }],
+        ["SUB#s_1", "INT#acme/c-1", { "log": "acme/interaction/1/0", "first": "a", "last": "b" }],
+        ["SUB#s_1", "STATE", {
+            "state": "active", "generation": 1, "links": 1, "customerRef": "c_1", "pseudonym": "p1_ab",
+            "day": "2026-03-02", "inDay": 1, "sharedAt": NOW, "missed": true,
+        }],
+    ]);
+    assert_eq!(rows(&people().await), expected);
+}
+
+#[tokio::test]
+async fn every_object_lies_where_it_always_did() {
+    let all = objects().await.all();
+    let of =
+        |versions: &Vec<ledgerline_testkit::bucket::Version>| (versions[0].tag.clone(), versions[0].lock.is_some());
+    let stored: Vec<_> = all.iter().map(|(key, versions)| (key.as_str(), of(versions))).collect();
+    let tag = |tag: &str| (Some(tag.to_owned()), false);
+    let (plain, locked) = ((None, false), (None, true));
+    let expected = [
+        ("bronze/event_type=interaction/year=2026/month=03/day=02/hour=14/x.gz", plain.clone()),
+        ("errors/processing-failed/year=2026/month=03/day=02/hour=14/x", plain.clone()),
+        ("ledger/acme/interaction/1/0/checkpoint", tag("live")),
+        ("ledger/acme/interaction/1/0/checkpoints/00000000000000000263", locked.clone()),
+        ("ledger/acme/interaction/1/0/segment/00000000000000000000-1-03e71c6d7dc6bd4e.jsonl.gz", locked.clone()),
+        ("ledger/acme/interaction/1/0/tile/0/001.p/7", tag("partial")),
+        ("ledger/acme/interaction/1/0/tile/0/x001/x234/067", locked),
+        ("poison/audit-write/m-1.json", plain.clone()),
+        ("quarantine/transform/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
+        ("silver/events/date=2026-03-02/00112233445566778899aabbccddeeff.parquet", plain.clone()),
+        ("staged/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
+        ("sweep/bronze.json", plain),
+    ];
+    assert_eq!(stored, expected);
+}
+
+#[tokio::test]
+async fn every_family_knows_its_keys_and_no_other() {
+    let mut seen = BTreeSet::new();
+    for table in [control().await, index().await, people().await] {
+        for key in table.rows().keys() {
+            assert!(seen.insert(Family::of_key(key).unwrap()), "two rows of one family: {key}");
+        }
+    }
+    for key in objects().await.all().keys() {
+        let family = Family::of_object(key).unwrap_or_else(|| panic!("{key} is of no family"));
+        assert!(seen.insert(family) || family == Family::Tile, "two objects of one family: {key}");
+    }
+    assert_eq!(seen, BTreeSet::from(Family::ALL));
+    for (pk, sk) in [("LOG#acme", "HEAD"), ("INT#acme/c-1", "STATE"), ("SUB#s_1", "LOG"), ("LOGS", "x"), ("", "")] {
+        assert_eq!(Family::of_key(&Key::new(pk, sk)), None, "{pk} {sk}");
+    }
+    for key in ["", "ledger/x", "silver/x", "quarantine/x", "ledger/acme/interaction/1/0/checkpoints/7", "test/a"] {
+        assert_eq!(Family::of_object(key), None, "{key}");
+    }
+    // What redrive cannot put back into the stream joins what transform sets aside.
+    assert_eq!(Family::of_object("quarantine/redrive/x.jsonl"), Some(Family::Quarantine));
+}
+
+#[test]
+fn each_family_that_names_a_person_is_erased_or_expires() {
+    let erased = |family: &Family| !matches!(family.erasure(), Erasure::HoldsNoPerson);
+    let named: Vec<Family> = Family::ALL.into_iter().filter(erased).collect();
+    let expected = [
+        Family::ActNote,
+        Family::Claim,
+        Family::Identifier,
+        Family::SubjectState,
+        Family::SubjectLink,
+        Family::Bronze,
+        Family::Quarantine,
+        Family::Error,
+        Family::Silver,
+    ];
+    assert_eq!(named, expected);
+}
+
+/// What keys begin with.
+const PREFIXES: [&str; 14] = [
+    "OBJ#", "LOG#", "INT#", "SUB#", "ID#", "BRZ#", "CHUNK#", "CLAIM#", "POST#", "HOLD#", "OWN#", "WATCH#", "KEY#",
+    "ACTS#",
+];
+/// Whole keys.
+const KEYS: [&str; 2] = ["\"LOGS\"", "\"BRONZE\""];
+/// This crate, and the names of rows in findings, which are texts for people.
+const SPELLED: [&str; 3] =
+    ["shared/store/", "shared/ledger/src/verify/finding_log.rs", "shared/ledger/tests/tampering/"];
+
+#[test]
+fn no_key_is_spelled_outside_of_this_crate() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let (mut spelled, mut files) = (Vec::new(), 0);
+    each_source(root, &mut |path, text| {
+        files += 1;
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
+        spelled.extend(lines.filter(|(_, line)| spells(line)).map(|(at, _)| format!("{path}:{}", at + 1)));
+    });
+    let is_allowed = |place: &&String| SPELLED.iter().any(|allowed| place.starts_with(allowed));
+    assert!(files > 300 && spelled.iter().any(|place| place.starts_with(SPELLED[0])), "looked at {files} files");
+    let elsewhere: Vec<&String> = spelled.iter().filter(|place| !is_allowed(place)).collect();
+    assert!(elsewhere.is_empty(), "use the families' key functions: {elsewhere:#?}");
+}
+
+fn spells(line: &str) -> bool {
+    let begins = |at: usize| !line[..at].ends_with(|before: char| before.is_ascii_alphanumeric());
+    let holds = |prefix: &&str| line.match_indices(*prefix).any(|(at, _)| begins(at));
+    PREFIXES.iter().any(holds) || KEYS.iter().any(|key| line.contains(key))
+}
+
+/// Every Rust source below the folder, by its path from there.
+fn each_source(root: &Path, look: &mut dyn FnMut(&str, &str)) {
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if path.is_dir() && name != "target" && !name.starts_with('.') {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                look(&path.strip_prefix(root).unwrap().to_string_lossy(), &text);
+            }
+        }
+    }
+}
