@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::world::*;
-use ledgerline_ledger::ports::LockMode;
+use ledgerline_ledger::lock::LockMode;
 use ledgerline_ledger::retention::{Classes, LockPolicy};
 use ledgerline_store::watch::{self, Watched};
 use ledgerline_testkit::faults::{Fault, Weather};
