@@ -10,11 +10,19 @@ use ledgerline_store::{Family, claim};
 ///
 /// # Panics
 /// If no family has such keys.
-pub(crate) fn family_of(key: &Key) -> Option<Family> {
+fn family_of(key: &Key) -> Option<Family> {
     let family = Family::of_key(key);
     let is_free = key.pk.starts_with("CONTRACT#") || key.pk.starts_with("test");
     assert!(family.is_some() || is_free, "no family has the key {key}");
     family
+}
+
+/// Panics if no family has such keys.
+///
+/// # Panics
+/// As said.
+pub(crate) fn check_key(key: &Key) {
+    let _ = family_of(key);
 }
 
 /// Panics if no correct writer makes `after` of `before`.

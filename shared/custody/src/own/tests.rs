@@ -3,8 +3,6 @@ use proptest::prelude::*;
 
 use super::*;
 
-const T0: i64 = 1_772_460_000_000;
-
 fn ring(versions: &[u32]) -> KeyRing {
     KeyRing::new(versions.iter().map(|&version| PseudonymKey::new(version, [version as u8; 32]))).unwrap()
 }
