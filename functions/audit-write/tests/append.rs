@@ -364,7 +364,7 @@ fn damage(world: &World, what: &str) {
         }),
         "count row" => world.control.tamper(|rows| rows.retain(|key, _| object_row::parse_key(key).is_none())),
         "head row" => world.control.change(&head::head_key(&log), |row| {
-            row.insert("root".to_owned(), value(&[0; 32][..]));
+            row.insert("root".to_owned(), value(&[0_u8; 32][..]));
         }),
         "tile" => world.ledger.tamper(&format!("ledger/{LOG}/tile/0/000"), 40),
         "missing tile" => world.ledger.erase(&format!("ledger/{LOG}/tile/0/001.p/44")),

@@ -186,7 +186,7 @@ async fn a_live_checkpoint_never_goes_back_and_a_false_one_gives_way() {
     forged[last] ^= 1;
     world.ledger.seed(&live_key(&log()), forged);
     world.run_at(NOW_MS + 2 * LATER, LONG, &messages(&world.plan(LOG, "c", 5))).await;
-    assert!(String::from_utf8(live(&world)).unwrap().starts_with("trial/acme/interaction/1/0\n15\n"));
+    assert!(String::from_utf8(live(&world).to_vec()).unwrap().starts_with("trial/acme/interaction/1/0\n15\n"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -215,7 +215,7 @@ async fn a_slow_turn_of_the_old_key_does_not_take_back_the_next_keys_checkpoint(
     let found = world.check_by(&[world.signer.key(), new.key()]).unwrap();
     assert_eq!((found.signed, found.checkpoints), (15, 3));
     let live = world.ledger.current(&live_key(&log())).unwrap().bytes;
-    assert!(String::from_utf8(live).unwrap().starts_with("trial/acme/interaction/1/0\n15\n"));
+    assert!(String::from_utf8(live.to_vec()).unwrap().starts_with("trial/acme/interaction/1/0\n15\n"));
 }
 
 fn key_of(signer: &FakeSigner) -> VerifyingKey {
