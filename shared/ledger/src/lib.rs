@@ -10,10 +10,6 @@ pub mod head;
 pub mod lock;
 pub mod log;
 pub mod member;
-/// For tests that are still on their way over.
-pub mod ports {
-    pub use crate::lock::{Lock, LockMode};
-}
 pub mod posting;
 pub mod proof;
 pub mod publish;
