@@ -159,7 +159,7 @@ impl Bucket for Tripped<FakeBucket> {
     async fn get(&self, what: &str, get: Get) -> Result<Object, StoreError> {
         let part = if get.range.is_some() { "range" } else { "whole" };
         self.trips.check(what, format!("{part} {}", get.key))?;
-        self.store.get(what, get).await
+        Bucket::get(&self.store, what, get).await
     }
 
     async fn open(&self, what: &str, _: Get) -> Result<Opened, StoreError> {
