@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::lock::{Lock, LockMode};
+use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::retention::LockPolicy;
 use ledgerline_ledger::verify::ObjectVersion;
 use serde::Serialize;

@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 
 use ledgerline_event::instant;
 use ledgerline_ledger::entry::{Entry, Field};
-use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::lock::{Lock, LockMode};
+use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::segment::SegmentName;
 use ledgerline_store::segment::{Protection, SegmentVersion};
 

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use ledgerline_lake::ObjectId;
 use ledgerline_ledger::checkpoint::{self, CheckpointBody};
+use ledgerline_ledger::lock::{Lock, LockMode};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member::{self, MAX_LINES};
-use ledgerline_ledger::lock::{Lock, LockMode};
 use ledgerline_ledger::posting::postings;
 use ledgerline_ledger::publish::{plan_publication, tiles_needed};
 use ledgerline_ledger::segment::{Segment, SegmentName};

@@ -4,8 +4,8 @@
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_ledger::head::{Head, SegmentRef};
-use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::lock::Lock;
+use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::publish::{PublishError, plan_publication, tiles_needed};
 use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::tile;

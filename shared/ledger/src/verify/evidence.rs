@@ -9,8 +9,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::head::StoredHead;
-use crate::log::LogId;
 use crate::lock::{Lock, LockMode};
+use crate::log::LogId;
 use crate::posting::Posting;
 use crate::store::StoreError;
 use crate::tree::Hash;

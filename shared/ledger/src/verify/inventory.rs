@@ -9,8 +9,8 @@ use super::evidence::{Evidence, EvidenceFault, ObjectVersion};
 use super::findings::{Finding, FindingKind};
 use super::{LockRule, Options};
 use crate::checkpoint::{archive_key, live_key};
-use crate::log::LogId;
 use crate::lock::{Lock, LockMode};
+use crate::log::LogId;
 use crate::segment::SegmentName;
 use crate::tile::{FULL_WIDTH, HEIGHT, LEVELS, MAX_TREE_SIZE, Tile};
 

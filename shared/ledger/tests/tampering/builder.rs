@@ -7,9 +7,9 @@ use std::path::Path;
 
 use ledgerline_ledger::checkpoint::{self, CheckpointBody};
 use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
+use ledgerline_ledger::lock::{Lock, LockMode};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
-use ledgerline_ledger::lock::{Lock, LockMode};
 use ledgerline_ledger::posting::{Posting, postings};
 use ledgerline_ledger::publish::{plan_publication, tiles_needed};
 use ledgerline_ledger::segment::{Segment, SegmentName};

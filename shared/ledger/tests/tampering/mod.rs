@@ -21,8 +21,8 @@ use std::sync::OnceLock;
 
 use builder::{DEPLOYMENT, Ledger, log, vkey};
 use ledgerline_ledger::checkpoint::archive_key;
-use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::lock::LockMode;
+use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::retention::LockPolicy;
 use ledgerline_ledger::segment::SegmentName;
