@@ -42,6 +42,12 @@ PUT_PERMISSIONS = {
     "x-amz-object-lock-mode": "s3:PutObjectRetention",
     "x-amz-tagging": "s3:PutObjectTagging",
 }
+# Header of an answer -> the permission without which S3 leaves it out.
+SHOWN_FOR = {
+    "x-amz-object-lock-legal-hold": "s3:GetObjectLegalHold",
+    "x-amz-object-lock-mode": "s3:GetObjectRetention",
+    "x-amz-object-lock-retain-until-date": "s3:GetObjectRetention",
+}
 # What Lambda does with a function's role where a queue is the function's source.
 QUEUE_SOURCE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
@@ -53,7 +59,8 @@ def leading_keys(action, body):
     def add(as_action, table, item):
         value = (item or {}).get(PARTITION_KEY) or {}
         # A request without the key is refused by DynamoDB; here no pattern matches it.
-        found.setdefault((as_action, table), []).append(str(next(iter(value.values()), "")))
+        # A table goes by its name or its ARN.
+        found.setdefault((as_action, table.rpartition("/")[2]), []).append(str(next(iter(value.values()), "")))
 
     table = body.get("TableName", "")
     if "Key" in body or "Item" in body:
@@ -227,14 +234,18 @@ def install():
         value = condition_key(key, context)
         return role_of(value) or value if key.lower() == "aws:principalarn" else value
 
-    # AWS answers 404 for a missing object only to somebody who may list the bucket, and 403 to others. MiniStack answers 404 to all.
-    def missing_or_denied(read):
+    # AWS answers 404 for a missing object only to a caller who may list the bucket, and 403 to others; and it shows a lock to a caller
+    # who may read locks. MiniStack answers 404 to all, and shows all.
+    def as_the_role_may_see(read):
         def answer(bucket, key, *more, **named):
-            said = read(bucket, key, *more, **named)
+            status, headers, body = read(bucket, key, *more, **named)
             role = role_of(iam_evaluator.caller_arn())
-            if said[0] == 404 and role and not role_may(role, "s3:ListBucket", f"arn:aws:s3:::{bucket}"):
+            if role and status == 404 and not role_may(role, "s3:ListBucket", f"arn:aws:s3:::{bucket}"):
                 return s3._error("AccessDenied", "Access Denied", 403, f"/{bucket}/{key}")
-            return said
+            for header, permission in SHOWN_FOR.items() if role else []:
+                if not role_may(role, permission, f"arn:aws:s3:::{bucket}/{key}"):
+                    headers = {name: value for name, value in headers.items() if name.lower() != header}
+            return status, headers, body
 
         return answer
 
@@ -253,6 +264,6 @@ def install():
     iam_actions.extract_iam_action = lambda *request: one_by_one(action_of(*request))
     iam_evaluator.enforce = enforce_each
     iam_evaluator._resolve_condition_key = resolve
-    s3._get_object = missing_or_denied(s3._get_object)
-    s3._head_object = missing_or_denied(s3._head_object)
+    s3._get_object = as_the_role_may_see(s3._get_object)
+    s3._head_object = as_the_role_may_see(s3._head_object)
     lambda_svc._sqs_esm_concurrency = readable_only

@@ -18,7 +18,8 @@ class LeadingKeys(unittest.TestCase):
 
     def test_of_calls_for_one_item(self):
         self.check("GetItem", {"TableName": "t", "Key": row("A#1")}, {("dynamodb:GetItem", "t"): ["A#1"]})
-        self.check("PutItem", {"TableName": "t", "Item": row("A#1")}, {("dynamodb:PutItem", "t"): ["A#1"]})
+        by_arn = {"TableName": "arn:aws:dynamodb:us-east-1:000000000000:table/t", "Item": row("A#1")}
+        self.check("PutItem", by_arn, {("dynamodb:PutItem", "t"): ["A#1"]})
 
     def test_of_a_query_whose_condition_names_the_key_by_placeholder(self):
         body = {

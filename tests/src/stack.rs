@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use tokio::runtime::Runtime;
 use xtask::stack::Totals;
 
@@ -77,6 +78,13 @@ impl Stack {
     /// The description of the stack.
     pub fn description(&self) -> &xtask::stack::Stack {
         &self.local
+    }
+
+    /// A function's configuration, as it is deployed.
+    pub fn deployed(&self, logical: &str) -> GetFunctionConfigurationOutput {
+        let lambda = aws_sdk_lambda::Client::new(&self.block(self.local.sdk_config()));
+        let name = &self.local.functions[logical];
+        self.block(lambda.get_function_configuration().function_name(name).send()).unwrap()
     }
 
     /// Runs a future to its end.
