@@ -6,5 +6,6 @@ mod guides;
 mod killed;
 mod operator;
 mod requests;
+mod roles;
 mod schedules;
 mod sources;
