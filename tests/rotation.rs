@@ -50,8 +50,17 @@ impl<'a> Keys<'a> {
         Self { stack, kms: aws_sdk_kms::Client::new(&stack.block(stack.description().sdk_config())) }
     }
 
+    /// A key that the functions may use: a deployment with another `RotatedSigningKeyArn` allows it by their roles, this key by
+    /// its own policy.
     fn create(&self) -> String {
-        let create = self.kms.create_key().key_spec(KeySpec::from("ECC_NIST_EDWARDS25519"));
+        let roles = FUNCTIONS.map(|logical| self.stack.deployed(logical).role.unwrap());
+        let account = roles[0].split(':').nth(4).unwrap();
+        let allow = |principal: Value, actions: Value| json!({"Effect": "Allow", "Principal": {"AWS": principal}, "Action": actions, "Resource": "*"});
+        let policy = json!({ "Version": "2012-10-17", "Statement": [
+            allow(json!(format!("arn:aws:iam::{account}:root")), json!("kms:*")),
+            allow(json!(roles), json!(["kms:Sign", "kms:GetPublicKey"])),
+        ]});
+        let create = self.kms.create_key().key_spec(KeySpec::from("ECC_NIST_EDWARDS25519")).policy(policy.to_string());
         let created = self.stack.block(create.key_usage(KeyUsageType::SignVerify).send()).unwrap();
         created.key_metadata.unwrap().arn.unwrap()
     }
@@ -61,8 +70,7 @@ impl<'a> Keys<'a> {
     }
 
     fn variables(&self, logical: &str) -> std::collections::HashMap<String, String> {
-        let asked = self.stack.lambda.get_function_configuration().function_name(self.function(logical));
-        self.stack.block(asked.send()).unwrap().environment.unwrap().variables.unwrap()
+        self.stack.deployed(logical).environment.unwrap().variables.unwrap()
     }
 
     fn deployed(&self) -> String {
@@ -177,7 +185,7 @@ fn a_log_goes_on_under_another_kms_key_and_holds_from_the_first_one() {
     rotate(&stack, &new);
     let verify = ["verify", "--log", &log.name, "--key", &first];
     let verified = ledgerline(&stack, true, &verify, 0);
-    assert_eq!(verified["logs"][0]["keys"], serde_json::json!([first, second]), "{verified}");
+    assert_eq!(verified["logs"][0]["keys"], json!([first, second]), "{verified}");
     assert_eq!(verified["logs"][0]["signed"], announced + EVENTS);
 
     // Back to the stack's own key, as other tests and a later deployment expect it: by another rotation, no other way.

@@ -6,6 +6,7 @@ mod guides;
 mod killed;
 mod operator;
 mod requests;
+mod roles;
 mod schedules;
 mod sources;
 mod table;

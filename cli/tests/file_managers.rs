@@ -1,8 +1,5 @@
 //! The built command over folders that a file manager showed or copied.
 
-#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
-#![allow(clippy::print_stderr, reason = "a skipped test says so")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -2,9 +2,6 @@
 //!
 //! The ledger in memory is the tampering matrix's own: one builder says what a good ledger is.
 
-#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
-#![allow(clippy::print_stderr, reason = "a skipped test says so")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

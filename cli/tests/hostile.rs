@@ -1,8 +1,6 @@
 //! The built command against folders and files that were made to mislead or to harm whoever reads them, and against what a
 //! caller may get wrong: nothing that was not checked is called good.
 
-#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,5 +1,4 @@
 //! `own-numbers` on the command line: what it refuses before it talks to a deployment, and that no item is repeated.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::{Command, Output};
 

@@ -22,6 +22,8 @@ from botocore.config import Config
 from ministack.services import firehose, s3
 from ministack.services.cloudformation import provisioners
 
+import conditions
+
 # How long records gather before they are delivered. AWS's least is a minute; nobody waits a minute on a laptop.
 GATHER_SECONDS = 1.0
 # Firehose calls the transformation again that often before it gives a batch up, whatever the template says it is three.
@@ -42,7 +44,9 @@ class Delivery:
         self.pending = 0
         self.wake = threading.Event()
         settings = Config(retries={"max_attempts": 1}, read_timeout=300, s3={"addressing_style": "path"})
-        clients = {"endpoint_url": os.environ["AWS_ENDPOINT_URL"], "config": settings}
+        # As in AWS, the template's role decides whether a record can be transformed and delivered.
+        role = conditions.role_session(dest["config"]["RoleARN"], "firehose")
+        clients = {"endpoint_url": os.environ["AWS_ENDPOINT_URL"], "config": settings} | role
         self.lambda_client = boto3.client("lambda", **clients)
         self.s3_client = boto3.client("s3", **clients)
         threading.Thread(target=self.run, daemon=True, name="firehose-" + stream["name"]).start()
@@ -259,6 +263,7 @@ s3._fire_s3_event_async = notify_before_answering
 original_tags = firehose._HANDLERS["ListTagsForDeliveryStream"]
 firehose._HANDLERS["ListTagsForDeliveryStream"] = tags_with_pending
 firehose._deliver_records_to_s3 = gather
+conditions.install()
 
 if __name__ == "__main__":
     from ministack.app import main

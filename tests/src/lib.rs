@@ -7,6 +7,7 @@
 pub mod access;
 pub mod org;
 pub mod quarantine;
+pub mod role;
 pub mod scan;
 pub mod siege;
 pub mod silver;

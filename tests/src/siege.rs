@@ -395,16 +395,13 @@ fn label(step: Step) -> &'static str {
 /// The deployed function's environment, with these stores in place of the deployment's.
 fn function(stack: &Stack, logical: &str, binary: &str, stores: &Stores, queue_url: &str) -> Function {
     let description = stack.description();
-    let url = format!("{}/2015-03-31/functions/{}/configuration", description.endpoint, description.functions[logical]);
-    let deployed: Value = ureq::get(&url).call().unwrap().body_mut().read_json().unwrap();
-    let mut environment: Vec<(String, String)> = deployed["Environment"]["Variables"]
-        .as_object()
+    let deployed = stack.deployed(logical);
+    let mut environment: Vec<(String, String)> = deployed
+        .environment()
+        .and_then(|environment| environment.variables())
         .unwrap()
         .iter()
-        .map(|(name, value)| {
-            let value = stores.instead_of(name, queue_url).unwrap_or_else(|| value.as_str().unwrap().to_owned());
-            (name.clone(), value)
-        })
+        .map(|(name, value)| (name.clone(), stores.instead_of(name, queue_url).unwrap_or_else(|| value.clone())))
         .collect();
     for (name, value) in
         [("AWS_REGION", description.region.as_str()), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::primitives::Blob as Event;
 use ledgerline_ledger::log::LogId;
 use ledgerline_store::object_row::Totals;
@@ -86,6 +87,12 @@ impl Stack {
     /// The description of the stack.
     pub fn description(&self) -> &ledgerline_traffic::stack::Stack {
         &self.local
+    }
+
+    /// A function's configuration, as it is deployed.
+    pub fn deployed(&self, logical: &str) -> GetFunctionConfigurationOutput {
+        let name = &self.local.functions[logical];
+        self.block(self.lambda.get_function_configuration().function_name(name).send()).unwrap()
     }
 
     /// Runs a future to its end.

@@ -80,6 +80,8 @@ impl Emulator {
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
             ("AWS_EC2_METADATA_DISABLED", "true"),
+            // Every call of a function is held against its role in the template.
+            ("AUTH", "true"),
             // Listeners that nothing here needs; the second one is not on loopback alone.
             ("SFTP_ENABLED", "0"),
             ("IOT_MTLS_ENABLED", "0"),
@@ -181,7 +183,8 @@ fn memory() -> PathBuf {
 }
 
 fn launch() -> Result<String, Fault> {
-    tools::fingerprint(&[&paths::infra(SCRIPT), &paths::infra("local/requirements.txt")])
+    let made_of = [SCRIPT, "local/conditions.py", "local/requirements.txt"].map(paths::infra);
+    tools::fingerprint(&made_of.each_ref().map(PathBuf::as_path))
 }
 
 /// Another program could take the port before the emulator does; its log says so, and the next `up` takes another.

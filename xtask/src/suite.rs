@@ -12,6 +12,9 @@ use crate::{local, paths, tools};
 
 /// The crate of the end-to-end tests: it needs the stack, and runs after all others.
 const END_TO_END: &str = "ledgerline-tests";
+/// Its tests, by the names of their binaries: with `--package` Cargo would choose other features for the SDKs than the run
+/// before, and build them all a second time.
+const END_TO_END_TESTS: [&str; 5] = ["--workspace", "--test", "rotation", "--test", "stack"];
 /// A test that could not run here prints this word first, with its reason.
 const SKIPPED: &str = "SKIPPED";
 
@@ -55,7 +58,7 @@ pub fn run() -> Result<bool, Fault> {
     let mut tally = Tally::default();
     let mut good = cargo_test(&["--workspace", "--exclude", END_TO_END], None, &mut tally)?;
     match local::up() {
-        Ok(_) => good &= cargo_test(&["--package", END_TO_END], Some(paths::stack_json()), &mut tally)?,
+        Ok(_) => good &= cargo_test(&END_TO_END_TESTS, Some(paths::stack_json()), &mut tally)?,
         Err(fault) => {
             out(&format!("the end-to-end tests did not run: {fault}"));
             tally.failed += 1;

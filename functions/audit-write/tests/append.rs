@@ -1,5 +1,4 @@
 //! Flows of the append: order, redelivery, poison, partial failures, halts.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};

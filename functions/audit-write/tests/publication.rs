@@ -1,5 +1,4 @@
 //! What follows the commit: tiles, checkpoints, the archive's say, and what an outage or a lie does to them.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 

@@ -1,5 +1,4 @@
 //! Tiles that vanished are derived from the segments, and the log goes on; what was altered is named and left as it is.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,4 @@
 //! Which key may sign: the first one, then those that were allowed, and never one that another has replaced.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,4 @@
 //! A key is deployed, and the deployment goes back before the key has signed every log: no log is left without a key.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};

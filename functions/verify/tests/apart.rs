@@ -1,5 +1,4 @@
 //! Runs over several logs: what is wrong with one, or keeps it from being read or from being reached, is told of that one.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::world::*;
 use ledgerline_custody::acts::ActKind;

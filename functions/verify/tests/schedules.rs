@@ -1,5 +1,4 @@
 //! The schedules' inputs, as the template gives them.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ledgerline_verify::{Look, Request};
 

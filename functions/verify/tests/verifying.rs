@@ -1,6 +1,5 @@
 //! Scheduled runs over a ledger that the product's own code wrote into strict fakes: what they find, what they read, and what
 //! they remember.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::world::*;
 use ledgerline_ledger::lock::LockMode;

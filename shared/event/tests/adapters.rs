@@ -1,12 +1,5 @@
 //! Every source shape in `events/`, the sample corpus, and mutations of both: what each becomes in canonical terms.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "a test fails by panicking and says aloud what it skips"
-)]
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

@@ -1,13 +1,5 @@
 //! Foreign bytes: records of several documents, garbage, and the two readers that must agree on every one of them.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stderr,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking and says aloud what it skips"
-)]
-
 use crate::support::plain;
 use ledgerline_event::document::{BYTE_ORDER_MARK, Fragment, Rejection, parse, split};
 use ledgerline_event::sensitive::cut_garbage;

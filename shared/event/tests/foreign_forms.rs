@@ -1,7 +1,5 @@
 //! Forms in which events come from systems behind the guides' ones: wrapped, written as text, forwarded, damaged, about no conversation.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use crate::support::plain;
 use ledgerline_event::catalogue::{Switches, built_in};
 use ledgerline_event::document::{Fragment, Rejection, parse, split};

@@ -3,8 +3,6 @@
 //! `events/guide-readings.json` says what each becomes; the end-to-end test holds silver, the ledger and access answers
 //! against the same rows. A row leaves out what [`defaults`] has.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::path::Path;
 
 use ledgerline_event::document::{Fragment, Rejection, parse, split};

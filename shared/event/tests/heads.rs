@@ -1,8 +1,6 @@
 //! The one pass and the adapters: whatever the pass says of a document, the adapter says, too, in whichever order the
 //! document's members stand.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::LazyLock;

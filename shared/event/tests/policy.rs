@@ -1,8 +1,6 @@
 //! What the built-in policy stores, masks and keeps out of entries: the content of the description's list. How a policy
 //! works, whatever its list says, is tested where it is written.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use ledgerline_event::catalogue;
 use ledgerline_json::Json;
 use ledgerline_privacy::policy::Masked;

@@ -2,8 +2,6 @@
 //!
 //! Each case was a wrong reading once, or would be with a plausible mistake in the description.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use crate::support::{plain, tree};
 use ledgerline_event::document::{Fragment, Rejection, split};
 use ledgerline_event::source_event::Links;

@@ -1,5 +1,4 @@
 //! Checkpoints, keys and proof files: the texts' own examples, what must be refused, and arbitrary bytes.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

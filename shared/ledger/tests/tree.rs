@@ -1,5 +1,4 @@
 //! Tiles, publications and proofs against RFC 6962's recursive definition and against the `tlog_tiles` crate.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -1,7 +1,6 @@
 //! Published vectors, read from the folder that `LEDGERLINE_CORPUS` names; without it these tests say SKIPPED.
 //!
 //! Every file of a vector folder is asserted to have been run, so that an update cannot pass unread.
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -5,11 +5,6 @@
 //! Short runs are part of the test suite. A long one:
 //! `LEDGERLINE_SIMULATION_OPS=10000000 cargo test -p ledgerline-audit-write --test tests simulation -- --nocapture`.
 //! `LEDGERLINE_SEED` chooses the first episode's seed; a failure prints its own, which repeats it exactly.
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test fails by panicking, and tells its seed and its counts"
-)]
 
 mod episode;
 mod model;

@@ -3,7 +3,6 @@
 //! Every case changes a clean ledger of four logs as a capable attacker would (a changed segment gets the name that fits
 //! it, the index is rebuilt, where it says so tiles, heads and signatures are made anew) and expects one finding by kind,
 //! object and entry, and none of a kind that it does not list. Each case runs in memory and through an exported folder.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod builder;
 mod cases;

@@ -1,0 +1,224 @@
+//! The template's roles on the local stack: what each function may do, and what it may not.
+//!
+//! A role that lacks something fails every other test here; these are the ones that fail if a role allows too much, or if roles are
+//! not enforced at all.
+
+use std::path::Path;
+use std::process::Command;
+
+use ledgerline_tests::role::{Call, Role};
+use ledgerline_tests::stack::Stack;
+
+const SEGMENT: &str = "ledger/nobody/interaction/1/0/segment/0";
+const PARTIAL_TILE: &str = "ledger/nobody/interaction/1/0/tile/0/000.p/1";
+const FOREIGN_KEY: Call = Call::OpenKey { deployment: "another", purpose: "pseudonym" };
+
+#[test]
+fn ingest_calls_nothing() {
+    let Some(stack) = Stack::running() else { return };
+    let refused = [
+        Call::GetObject("BronzeBucket", "bronze/none"),
+        Call::PutObject("BronzeBucket", "bronze/none"),
+        Call::GetItem("ControlTable", "OBJ#none"),
+        Call::OpenKey { deployment: "local", purpose: "pseudonym" },
+        Call::PutRecords,
+    ];
+    Role::of(&stack, "IngestFunction").check(&[], &refused);
+}
+
+#[test]
+fn transform_reads_bronze_and_writes_no_ledger() {
+    let Some(stack) = Stack::running() else { return };
+    let allowed = [
+        Call::GetObject("BronzeBucket", "bronze/none"),
+        Call::PutObject("BronzeBucket", "quarantine/transform/none"),
+        Call::PutObject("LakeBucket", "silver/none"),
+        Call::PutObject("StagedBucket", "staged/none"),
+        Call::PutObject("StagedBucket", "poison/transform/none"),
+        Call::UpdateItem("ControlTable", "OBJ#none"),
+        Call::PutItem("ControlTable", "KEY#event"),
+        Call::Query("ControlTable", "KEY#pseudonym"),
+        Call::Query("ControlTable", "OWN#none"),
+        Call::BatchGet("KeysTable", "ID#none"),
+        Call::MakeKey { deployment: "local", purpose: "event" },
+        Call::OpenKey { deployment: "local", purpose: "pseudonym" },
+        Call::Send("LedgerQueue"),
+    ];
+    let refused = [
+        Call::GetObject("BronzeBucket", "errors/none"),
+        Call::PutObject("BronzeBucket", "bronze/none"),
+        Call::PutObject("BronzeBucket", "quarantine/redrive/none"),
+        Call::PutObject("StagedBucket", "poison/audit-write/none"),
+        Call::PutLocked("LedgerBucket", SEGMENT, 1),
+        Call::GetObject("LedgerBucket", SEGMENT),
+        Call::UpdateItem("ControlTable", "LOG#none"),
+        Call::UpdateItem("ControlTable", "OWN#none"),
+        Call::PutItem("ControlTable", "OBJ#none"),
+        Call::PutItem("ControlTable", "KEY#none"),
+        Call::Query("ControlTable", "LOGS"),
+        Call::DeleteItem("KeysTable", "ID#none"),
+        Call::Scan("KeysTable"),
+        Call::MakeKey { deployment: "local", purpose: "none" },
+        FOREIGN_KEY,
+        Call::Sign,
+        Call::Send("BronzeQueue"),
+        Call::Receive("LedgerQueue"),
+    ];
+    Role::of(&stack, "TransformFunction").check(&allowed, &refused);
+}
+
+#[test]
+fn audit_write_puts_locked_evidence_and_sees_no_personal_data() {
+    let Some(stack) = Stack::running() else { return };
+    let allowed = [
+        Call::GetObject("StagedBucket", "staged/none"),
+        Call::PutObject("StagedBucket", "poison/audit-write/none"),
+        Call::PutLocked("LedgerBucket", SEGMENT, 1),
+        Call::PutTagged("LedgerBucket", PARTIAL_TILE),
+        Call::UpdateItem("ControlTable", "LOG#none"),
+        Call::UpdateItem("ControlTable", "OBJ#none"),
+        Call::BatchDelete("IndexTable", "INT#none"),
+        Call::Sign,
+        Call::Receive("LedgerQueue"),
+    ];
+    let refused = [
+        Call::PutObject("LedgerBucket", SEGMENT),
+        Call::PutLocked("LedgerBucket", SEGMENT, 0),
+        Call::PutLockedAgain("LedgerBucket", SEGMENT, 1),
+        Call::PutTagged("LedgerBucket", SEGMENT),
+        Call::PutLocked("LedgerBucket", "elsewhere/none", 1),
+        Call::DeleteVersion("LedgerBucket", SEGMENT),
+        Call::PutObject("StagedBucket", "staged/none"),
+        Call::GetObject("BronzeBucket", "bronze/none"),
+        Call::UpdateItem("ControlTable", "WATCH#none"),
+        Call::PutItem("ControlTable", "KEY#event"),
+        Call::Query("ControlTable", "KEY#pseudonym"),
+        Call::BatchGet("KeysTable", "ID#none"),
+        Call::OpenKey { deployment: "local", purpose: "pseudonym" },
+        Call::Send("LedgerQueue"),
+    ];
+    Role::of(&stack, "AuditWriteFunction").check(&allowed, &refused);
+}
+
+#[test]
+fn dsar_reads_and_writes_nothing() {
+    let Some(stack) = Stack::running() else { return };
+    let allowed = [
+        Call::GetItem("ControlTable", "LOG#none"),
+        Call::GetItem("ControlTable", "BRONZE"),
+        Call::Query("ControlTable", "LOGS"),
+        Call::Query("ControlTable", "OWN#none"),
+        Call::Query("ControlTable", "KEY#pseudonym"),
+        Call::Query("IndexTable", "INT#none"),
+        Call::BatchGet("KeysTable", "ID#none"),
+        Call::Query("KeysTable", "SUB#none"),
+        Call::GetVersion("LedgerBucket", SEGMENT),
+        Call::OpenKey { deployment: "local", purpose: "pseudonym" },
+    ];
+    let refused = [
+        Call::GetObject("LedgerBucket", SEGMENT),
+        Call::GetItem("ControlTable", "OBJ#none"),
+        Call::Query("ControlTable", "KEY#event"),
+        Call::Query("ControlTable", "LOG#none"),
+        Call::UpdateItem("ControlTable", "LOG#none"),
+        Call::PutItem("KeysTable", "ID#none"),
+        Call::Scan("KeysTable"),
+        Call::GetObject("BronzeBucket", "bronze/none"),
+        Call::GetObject("LakeBucket", "silver/none"),
+        Call::PutLocked("LedgerBucket", SEGMENT, 1),
+        Call::OpenKey { deployment: "local", purpose: "event" },
+        FOREIGN_KEY,
+        Call::MakeKey { deployment: "local", purpose: "pseudonym" },
+        Call::Sign,
+    ];
+    Role::of(&stack, "DsarFunction").check(&allowed, &refused);
+}
+
+#[test]
+fn redrive_takes_from_errors_and_gives_to_the_stream() {
+    let Some(stack) = Stack::running() else { return };
+    let allowed = [
+        Call::GetObject("BronzeBucket", "errors/none"),
+        Call::DeleteVersion("BronzeBucket", "errors/none"),
+        Call::PutObject("BronzeBucket", "quarantine/redrive/none"),
+        Call::Receive("ErrorsQueue"),
+    ];
+    let refused = [
+        Call::GetObject("BronzeBucket", "bronze/none"),
+        Call::DeleteObject("BronzeBucket", "bronze/none"),
+        Call::DeleteVersion("BronzeBucket", "quarantine/redrive/none"),
+        Call::PutObject("BronzeBucket", "errors/none"),
+        Call::Receive("BronzeQueue"),
+        Call::Send("BronzeQueue"),
+        Call::GetItem("ControlTable", "OBJ#none"),
+        Call::Invoke("IngestFunction"),
+    ];
+    Role::of(&stack, "RedriveFunction").check(&allowed, &refused);
+}
+
+#[test]
+fn sweep_deletes_segments_by_version_and_reads_no_bronze() {
+    let Some(stack) = Stack::running() else { return };
+    let allowed = [
+        Call::ListObjects("BronzeBucket"),
+        Call::PutObject("StagedBucket", "sweep/none"),
+        Call::GetObject("LedgerBucket", SEGMENT),
+        Call::DeleteVersion("LedgerBucket", SEGMENT),
+        Call::PutTagged("LedgerBucket", PARTIAL_TILE),
+        Call::Query("ControlTable", "ACTS#none"),
+        Call::UpdateItem("ControlTable", "BRONZE"),
+        Call::BatchDelete("IndexTable", "INT#none"),
+        Call::Send("LedgerQueue"),
+        Call::Sign,
+    ];
+    let refused = [
+        Call::GetObject("BronzeBucket", "bronze/none"),
+        Call::PutObject("BronzeBucket", "bronze/none"),
+        Call::PutObject("StagedBucket", "poison/none"),
+        Call::DeleteObject("LedgerBucket", SEGMENT),
+        Call::DeleteVersion("LedgerBucket", PARTIAL_TILE),
+        Call::PutLocked("LedgerBucket", SEGMENT, 1),
+        Call::Query("ControlTable", "KEY#pseudonym"),
+        Call::Query("ControlTable", "BRONZE"),
+        Call::PutItem("ControlTable", "LOGS"),
+        Call::BatchGet("KeysTable", "ID#none"),
+        Call::Send("ErrorsQueue"),
+        Call::Receive("LedgerQueue"),
+    ];
+    Role::of(&stack, "SweepFunction").check(&allowed, &refused);
+}
+
+#[test]
+fn verify_neither_signs_nor_changes_what_it_looks_at() {
+    let Some(stack) = Stack::running() else { return };
+    let allowed = [
+        Call::GetObject("LedgerBucket", SEGMENT),
+        Call::ListObjects("LedgerBucket"),
+        Call::Query("ControlTable", "LOGS"),
+        Call::GetItem("ControlTable", "LOG#none"),
+        Call::PutItem("ControlTable", "WATCH#none"),
+        Call::Scan("IndexTable"),
+    ];
+    let refused = [
+        Call::Sign,
+        Call::PutLocked("LedgerBucket", SEGMENT, 1),
+        Call::PutTagged("LedgerBucket", PARTIAL_TILE),
+        Call::DeleteVersion("LedgerBucket", SEGMENT),
+        Call::GetObject("StagedBucket", "staged/none"),
+        Call::PutItem("ControlTable", "LOG#none"),
+        Call::GetItem("ControlTable", "OBJ#none"),
+        Call::Scan("ControlTable"),
+        Call::Scan("KeysTable"),
+        Call::BatchDelete("IndexTable", "INT#none"),
+    ];
+    Role::of(&stack, "VerifyFunction").check(&allowed, &refused);
+}
+
+/// The emulator's own mending of conditions: tests in Python, beside it.
+#[test]
+fn the_emulator_fills_condition_keys_as_aws_does() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/local");
+    let mut python = Command::new("python3");
+    let tests = python.args(["-B", "-m", "unittest", "test_conditions"]).current_dir(folder).output().unwrap();
+    assert!(tests.status.success(), "{}", String::from_utf8_lossy(&tests.stderr));
+}
