@@ -1,5 +1,6 @@
 //! The fake table of the unit tests against the local stack's: the same writes, drawn by lot, have the same outcome on
 //! both, and both give the same rows.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 

@@ -132,7 +132,7 @@ fn lift(args: &WhichHold, context: &Context) -> Answered {
 
 fn list(args: &DeploymentArgs, context: &Context) -> Answered {
     let cloud = Cloud::open(&args.stack)?;
-    let rows = cloud.ask(holds(&cloud)?.all())?;
+    let rows = cloud.ask(holds(cloud)?.all())?;
     let progress = context.progress("looking at holds", Some(rows.len() as u64));
     let mut holds = Vec::new();
     for row in rows {
@@ -183,7 +183,7 @@ fn segments(cloud: &Cloud, log: &LogId, record_key: &str) -> Result<BTreeSet<Pla
 /// The segments that any active hold needs.
 fn needed(cloud: &Cloud) -> Result<BTreeSet<Place>, Fault> {
     let mut needed = BTreeSet::new();
-    for row in cloud.ask(holds(&cloud)?.all())?.into_iter().filter(|row| row.lifted_at.is_none()) {
+    for row in cloud.ask(holds(cloud)?.all())?.into_iter().filter(|row| row.lifted_at.is_none()) {
         needed.extend(segments(cloud, &row.log, &row.record_key)?);
     }
     Ok(needed)
