@@ -132,7 +132,7 @@ fn lift(args: &WhichHold, context: &Context) -> Answered {
 
 fn list(args: &DeploymentArgs, context: &Context) -> Answered {
     let cloud = Cloud::open(&args.stack)?;
-    let rows = cloud.ask(holds(cloud)?.all())?;
+    let rows = cloud.ask(holds(&cloud)?.all())?;
     let progress = context.progress("looking at holds", Some(rows.len() as u64));
     let mut holds = Vec::new();
     for row in rows {
