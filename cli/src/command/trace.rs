@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
+use ledgerline_ledger::acts::is_act;
 use serde_json::{Value, json};
 
 use super::show::{Standing, in_event_order, place, standings};
@@ -36,7 +37,8 @@ pub(super) fn run(args: &TraceArgs, context: &Context) -> Answered {
         if let Some(record) = entry.record() {
             records.insert(record.key(&entry.org));
         }
-        objects.insert((entry.source.object.clone(), entry.occurred_at.chars().take(10).collect::<String>()));
+        let day = entry.occurred_at.chars().take(10).collect();
+        objects.insert((entry.source.object, day, is_act(&entry.event_type)));
     }
     let upstream = upstream(&source, subject, &inventory, &mut records, &objects)?;
     if entries.is_empty() && upstream.iter().all(Vec::is_empty) {
@@ -51,6 +53,9 @@ pub(super) fn run(args: &TraceArgs, context: &Context) -> Answered {
     let told = bronze.len() + plans.len() + silver.len() > 0 || is_deployment(&source);
     Ok(Box::new(Trace { subject: subject.to_owned(), records, entries, bronze, plans, silver, told }))
 }
+
+/// What is behind an entry: the object, the day of the occurrence, and whether it is an act.
+type Behind = (String, String, bool);
 
 /// A place outside the ledger.
 #[derive(Debug)]
@@ -71,7 +76,7 @@ fn upstream(
     _: &str,
     _: &Inventory,
     _: &mut BTreeSet<String>,
-    _: &BTreeSet<(String, String)>,
+    _: &BTreeSet<Behind>,
 ) -> Result<[Vec<Elsewhere>; 3], Fault> {
     Ok([Vec::new(), Vec::new(), Vec::new()])
 }
@@ -88,8 +93,9 @@ fn upstream(
     subject: &str,
     inventory: &Inventory,
     records: &mut BTreeSet<String>,
-    objects: &BTreeSet<(String, String)>,
+    objects: &BTreeSet<Behind>,
 ) -> Result<[Vec<Elsewhere>; 3], Fault> {
+    use ledgerline_lake::keys::{PlanOf, silver_events, staged};
     use ledgerline_store::record::{HoldingObject, Records};
     let mut places = [Vec::new(), Vec::new(), Vec::new()];
     let Some(cloud) = source.cloud() else { return Ok(places) };
@@ -101,29 +107,30 @@ fn upstream(
     }
     let holding = Records::new(crate::cloud::told(operator.rows_of("IndexTable"))?);
     let [bronze, plans, silver] = &mut places;
-    let mut ids: BTreeSet<String> = objects.iter().map(|(object, _)| object.clone()).collect();
+    let mut ids: BTreeSet<(String, bool)> =
+        objects.iter().map(|(object, _, is_act)| (object.clone(), *is_act)).collect();
     let mut known = BTreeSet::new();
     for record in records.iter() {
-        for HoldingObject { object, key, lines } in cloud.ask(holding.bronze(record))? {
+        for HoldingObject { object, key, lines, .. } in cloud.ask(holding.bronze(record))? {
             let there = cloud.ask(operator.exists(bucket("BronzeBucket")?, &key))?;
             bronze.push(Elsewhere { key, lines: Some(lines), there });
-            ids.insert(object);
+            ids.insert((object, false));
             known.insert(record.clone());
         }
     }
     if objects.is_empty() {
         records.retain(|record| known.contains(record));
     }
-    let ids = ids.iter().filter_map(|id| id.parse::<ledgerline_lake::ObjectId>().ok());
-    for object in ids {
-        let key = ledgerline_lake::keys::staged(object);
+    for (object, is_act) in ids {
+        let Ok(object) = object.parse() else { continue };
+        let key = staged(if is_act { PlanOf::Acts } else { PlanOf::Bronze }, object);
         let there = cloud.ask(operator.exists(bucket("StagedBucket")?, &key))?;
         plans.push(Elsewhere { key, lines: None, there });
     }
-    for (object, day) in objects {
-        // The ledger's own acts have no bronze object, and so no silver.
+    // The ledger's own acts have no bronze object, and so no silver.
+    for (object, day, _) in objects.iter().filter(|(.., is_act)| !is_act) {
         let Some((day, object)) = day_of(day).zip(object.parse().ok()) else { continue };
-        let key = ledgerline_lake::keys::silver_events(day, object);
+        let key = silver_events(day, object);
         if cloud.ask(operator.exists(bucket("LakeBucket")?, &key))? {
             silver.push(Elsewhere { key, lines: None, there: true });
         }

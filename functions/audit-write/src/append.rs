@@ -5,6 +5,7 @@
 
 use futures_util::future::join_all;
 use ledgerline_custody::publication::{EvidenceError, LogError, Memory, Publication};
+use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::Pointer;
 use ledgerline_lambda::disposition::Disposition;
 use ledgerline_ledger::append::{AppendPlan, fit_segment, plan_append};
@@ -213,7 +214,13 @@ fn check_chunk(id: ChunkId, log: &LogId, pointer: &Pointer, bytes: Vec<u8>) -> R
     if bytes.len() as u64 != pointer.length {
         return Err(poison::CHUNK_OUT_OF_RANGE);
     }
-    Chunk::check(id, log, pointer.count as usize, bytes).map_err(|error| error.code())
+    let chunk = Chunk::check(id, log, pointer.count as usize, bytes).map_err(|error| error.code())?;
+    // Who may write a plan is told by where it lies: transform, which reads what sources send, cannot say what the ledger did.
+    match pointer.plan_of().map_err(|_| poison::NOT_A_POINTER)? {
+        PlanOf::Bronze if chunk.acts() > 0 => Err(poison::ACT_FROM_A_SOURCE),
+        PlanOf::Acts if chunk.acts() < chunk.count() => Err(poison::SOURCE_EVENT_FROM_AN_ACT),
+        PlanOf::Bronze | PlanOf::Acts => Ok(chunk),
+    }
 }
 
 /// What a store does not do now is done later. What contradicts itself stops the log.

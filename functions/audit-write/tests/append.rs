@@ -7,6 +7,7 @@ use crate::world::doubles::{Rivalled, Silent};
 use crate::world::*;
 use aws_lambda_events::sqs::SqsEvent;
 use ledgerline_audit_write::{Stores, handle};
+use ledgerline_custody::acts::ActKind;
 use ledgerline_lake::plan::Pointer;
 use ledgerline_lambda::clock::{Clock, FixedClock};
 use ledgerline_ledger::log::LogId;
@@ -18,6 +19,7 @@ use ledgerline_store::table::Table;
 use ledgerline_store::{head, object_row};
 use ledgerline_testkit::faults::{Fault, Faults};
 use ledgerline_testkit::table::value;
+use serde_json::json;
 
 #[tokio::test(start_paused = true)]
 async fn chunks_are_committed_in_the_order_of_their_messages() {
@@ -188,6 +190,44 @@ async fn poison_is_kept_with_its_reason_and_the_group_goes_on() {
     assert_eq!(kept["stray"]["reason"], "pointer_of_another_group");
     assert_eq!(kept["no-log"]["reason"], "not_a_pointer");
     assert!(!kept["garbage"].to_string().contains("5550100"), "no content is kept");
+}
+
+/// Transform says what sources sent, sweep and the operator what the ledger did; where a plan lies tells whose it is.
+#[tokio::test(start_paused = true)]
+async fn an_act_from_a_source_and_a_source_event_from_an_act_are_kept_as_poison_and_the_group_goes_on() {
+    let world = World::new(&Faults::none());
+    let mut refused = Vec::new();
+    for kind in ActKind::ALL {
+        let forged = world.plan_of_types(&format!("bronze/{}", kind.name()), &["acw", kind.name(), "acw"]);
+        assert!(forged[0].plan.starts_with("staged/") && !forged[0].plan.starts_with("staged/acts/"));
+        refused.extend(forged.into_iter().map(|pointer| (pointer, "act_from_a_source")));
+    }
+    for (key, types) in [("act/a", ["HOLD_PLACED", "acw"]), ("act/b", ["acw", "acw"])] {
+        let stray = world.plan_of_types(key, &types);
+        assert!(stray[0].plan.starts_with("staged/acts/"));
+        refused.extend(stray.into_iter().map(|pointer| (pointer, "source_event_from_an_act")));
+    }
+    // Among them, one after each, what is as it should be.
+    let mut batch = Vec::new();
+    for (at, (pointer, _)) in refused.iter().enumerate() {
+        batch.push(message(pointer));
+        batch.extend(messages(&world.plan(LOG, &format!("bronze/good-{at}"), 2)));
+    }
+    batch.extend(messages(&world.plan_of_types("act/good", &ActKind::ALL.map(ActKind::name))));
+    assert!(returned(&world.run(LONG, &batch).await).is_empty());
+
+    let committed = 2 * refused.len() + ActKind::ALL.len();
+    assert_eq!(world.lines(LOG).len(), committed, "nothing of a refused chunk is committed");
+    let found = world.check().unwrap();
+    assert_eq!((found.entries, found.open_chunks), (committed as u64, refused.len()));
+    let kept = world.poison();
+    assert_eq!(kept.len(), refused.len());
+    for (pointer, reason) in refused {
+        let note = &kept[&pointer.deduplication_id()];
+        assert_eq!((&note["reason"], &note["pointer"]["plan"]), (&json!(reason), &json!(pointer.plan)));
+        assert_eq!(world.control.poisoned(&pointer.object.to_string()), u64::from(pointer.count), "{reason}");
+        assert_eq!(world.control.counted(&pointer.object.to_string()).0, 0);
+    }
 }
 
 #[tokio::test(start_paused = true)]

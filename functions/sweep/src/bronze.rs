@@ -8,8 +8,8 @@
 use futures_util::future::join_all;
 use ledgerline_custody::reconciliation::{BACKLOG_MAX, Place, Reconciling, Verdict, judge, object_id};
 use ledgerline_lake::ObjectId;
+use ledgerline_lake::keys::PlanOf;
 use ledgerline_lambda::clock::Clock;
-use ledgerline_store::act_note::KEY_PREFIX;
 use ledgerline_store::bronze_object::BronzeObject;
 use ledgerline_store::delivery;
 use ledgerline_store::object_row::Progress;
@@ -181,7 +181,7 @@ impl<C: Clock> Run<'_, C> {
         room: Room,
     ) -> Result<Sent, SweepError> {
         match verdict {
-            Verdict::Notify if object.key.starts_with(KEY_PREFIX) => match room.pointers {
+            Verdict::Notify if PlanOf::key(&object.key) == PlanOf::Acts => match room.pointers {
                 true => self.carry_out(id, object, row).await,
                 false => Ok(Sent::default()),
             },
@@ -203,7 +203,7 @@ impl<C: Clock> Run<'_, C> {
 
     /// Carries out an act's plan that whoever kept it did not. An act without a plan is its caller's to record again.
     async fn carry_out(&self, id: ObjectId, object: &BronzeObject, row: Option<&Progress>) -> Result<Sent, SweepError> {
-        let Some(plan) = delivery::find(&self.stores.plans, id).await? else {
+        let Some(plan) = delivery::find(&self.stores.plans, PlanOf::Acts, id).await? else {
             return Ok(Sent { nothing_there: true, ..Sent::default() });
         };
         if !self.has_turn(id, object, row).await? {
@@ -218,7 +218,7 @@ impl<C: Clock> Run<'_, C> {
         if !self.has_turn(id, object, Some(row)).await? {
             return Ok(Sent::default());
         }
-        let Some(plan) = delivery::find(&self.stores.plans, id).await? else {
+        let Some(plan) = delivery::find(&self.stores.plans, PlanOf::key(&object.key), id).await? else {
             tracing::error!(object = %id, "its plan is gone, and not all of it is committed");
             return Ok(Sent::default());
         };

@@ -32,10 +32,10 @@ pub struct Owned<'a> {
     pub customer_ref: Option<&'a str>,
 }
 
-/// The order of events: when they occurred, the source's own sequence, what encloses what, and at last their ids, so
-/// that the order is one and the same however the lines lay.
+/// The order of events: when they occurred, the source's own sequence, what encloses what, and at last their ids, which
+/// follow from their places, so that it is the same in every run.
 pub fn event_order(a: &Event, b: &Event) -> Ordering {
-    (a.occurred_at_ms, a.sequence, a.rank, &a.id).cmp(&(b.occurred_at_ms, b.sequence, b.rank, &b.id))
+    (a.occurred_at_ms, a.sequence, a.rank, &a.event_id).cmp(&(b.occurred_at_ms, b.sequence, b.rank, &b.event_id))
 }
 
 /// The silver files of these events, which are in their order.
@@ -58,7 +58,7 @@ pub fn silver(
         };
         writer.push(&Row {
             org: &record.org,
-            event_id: &event.id,
+            event_id: &event.event_id,
             interaction_id,
             entity_type,
             entity_id,
@@ -84,6 +84,8 @@ pub fn silver(
             lineage_token: &event.lineage_token,
             lineage_from: event.lineage_from.as_str(),
             lineage_ref: event.lineage_ref.as_deref(),
+            lineage_derived: None,
+            erased: false,
             lineage_provenance: &provenance(event, started_at_ms, policy_hash),
             bronze_line: event.bronze_line,
             extra: &event.extra,

@@ -5,24 +5,25 @@
 //! again, after a crash or by somebody else, is the same plan and writes nothing more.
 //!
 //! Invariant: one purpose id is in the log at most once, with the entries of whoever planned it first. An act names no
-//! person. Its type is one of [`ActKind`], which no adapter gives to a source event.
+//! person. Its type is one of [`ActKind`], which no adapter gives to a source event; its plan lies apart from those of source
+//! events ([`PlanOf`]), where transform may not write, and audit-write takes an act from nowhere else.
 
 use std::collections::BTreeMap;
 
 use ledgerline_event::catalogue::built_in;
 use ledgerline_event::lineage::derived_token;
 use ledgerline_lake::ObjectId;
+use ledgerline_lake::keys::{ACT, PlanOf};
 use ledgerline_lake::plan::{Counts, Plan, PlanWriter};
 use ledgerline_ledger::acts as types;
 use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::StoreError;
-use ledgerline_store::act_note::{ActNotes, KEY_PREFIX};
+use ledgerline_store::act_note::ActNotes;
 use ledgerline_store::delivery;
 use ledgerline_store::object_row::ObjectRows;
 use ledgerline_store::plan::Plans;
 use ledgerline_store::queue::Pointers;
-use sha2::{Digest as _, Sha256};
 
 use crate::access::corrupt;
 
@@ -141,7 +142,7 @@ pub async fn record_acts(
     now: &str,
 ) -> Result<Recorded, StoreError> {
     let object = ObjectId::of_act(purpose);
-    let key = format!("{KEY_PREFIX}{purpose}");
+    let key = format!("{ACT}{purpose}");
     // 1. Take the purpose up. A crash after it leaves a row without a plan.
     let opened = stores.rows.open(object, &key, now).await?;
     if opened.planned {
@@ -151,7 +152,7 @@ pub async fn record_acts(
     stores.notes.note(object, &key, now).await?;
     // 3. The plan that is there, or this one. A crash after it leaves a plan without pointers: sweep sends them, if nobody
     // calls again.
-    let found = if opened.again { delivery::find(stores.plans, object).await? } else { None };
+    let found = if opened.again { delivery::find(stores.plans, PlanOf::Acts, object).await? } else { None };
     let kept = match found {
         Some(kept) => kept,
         None => delivery::keep(stores.plans, plan(object, &key, acts, stores.random)?).await?,
@@ -180,7 +181,7 @@ fn pending(act: &Act, object: ObjectId, line: u64, random: Random<'_>) -> Pendin
         Record::Entity { kind, id } => format!("{kind}/{id}"),
     };
     PendingEntry {
-        event_id: event_id(object, line),
+        event_id: object.event_id(PlanOf::Acts, line),
         org: act.log.org().to_owned(),
         event_type: act.kind.name().to_owned(),
         activity: act.kind.name().to_owned(),
@@ -197,16 +198,6 @@ fn pending(act: &Act, object: ObjectId, line: u64, random: Random<'_>) -> Pendin
         source: Source { object: object.to_hex(), line },
         salt,
     }
-}
-
-/// The first 16 bytes of SHA-256("ledgerline act" ‖ the plan's object id ‖ the line's number), all as text. No key: there
-/// is no content in it that anybody could guess.
-fn event_id(object: ObjectId, line: u64) -> String {
-    let digest = Sha256::new().chain_update("ledgerline act").chain_update(object.to_hex());
-    let digest = digest.chain_update(line.to_string()).finalize();
-    let mut half = [0; 16];
-    half.copy_from_slice(&digest[..16]);
-    format!("{:032x}", u128::from_be_bytes(half))
 }
 
 #[cfg(test)]
@@ -233,8 +224,10 @@ mod tests {
         let pointers = plan.header.pointers(plan.header_bytes);
         let [pointer] = pointers.as_slice() else { panic!("one chunk") };
         let range = pointer.offset as usize..(pointer.offset + pointer.length) as usize;
+        assert_eq!(pointer.plan, format!("staged/acts/{object}.jsonl.gz"));
         let id = ChunkId { object: object.to_hex(), ordinal: 0 };
         let chunk = Chunk::check(id, &log, 2, plan.bytes[range].to_vec()).unwrap();
+        assert_eq!((chunk.acts(), chunk.count()), (2, 2));
         assert!(chunk.text().contains(r#""type":"HOLD_PLACED""#));
         assert!(chunk.text().contains(r#""entity":{"id":"acme:interaction:1:0","type":"log"}"#));
         assert_eq!(plan.header.counts, Counts { input: 2, planned: 2, ..Counts::default() });
@@ -243,7 +236,8 @@ mod tests {
     #[test]
     fn an_event_id_follows_from_the_purpose_and_the_line() {
         // printf 'ledgerline act%s1' "$(printf 'ledgerline:act:hold/1' | sha256sum | cut -c1-32)" | sha256sum | cut -c1-32
-        assert_eq!(event_id(ObjectId::of_act("hold/1"), 1), KNOWN);
+        let entry = pending(&act(Record::Interaction("c-1".to_owned())), ObjectId::of_act("hold/1"), 1, &|_| ());
+        assert_eq!(entry.event_id, KNOWN);
     }
 
     #[test]

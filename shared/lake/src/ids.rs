@@ -1,12 +1,15 @@
-//! The id of a bronze object, by which everything that became of it is named.
+//! The id of a bronze object, by which everything that became of it is named, and the ids of the events in it.
 //!
-//! Invariant: one bucket and key give one id, for good: silver files, plans, claims and OBJ rows all carry it.
+//! Invariant: one bucket and key give one id, for good: silver files, plans, claims and OBJ rows all carry it. An event's id
+//! follows from its object and its line, and from nothing that the event says.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
+
+use crate::keys::PlanOf;
 
 /// The first 16 bytes of SHA-256(bucket ‖ "\n" ‖ decoded key); 32 hex digits where it is written out.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,25 +23,38 @@ impl ObjectId {
         // No bucket's name holds a newline, so no other bucket and key give the same bytes.
         hash.update("\n");
         hash.update(key);
-        let digest = hash.finalize();
-        let mut id = [0; 16];
-        id.copy_from_slice(&digest[..16]);
-        Self(id)
+        Self(first_half(hash))
     }
 
     /// The id of a plan that no bronze object is behind: of the ledger's own acts done for this purpose. No bucket's name
     /// holds a colon, so no bronze object has it.
     pub fn of_act(purpose: &str) -> Self {
-        let digest = Sha256::new().chain_update("ledgerline:act:").chain_update(purpose).finalize();
-        let mut id = [0; 16];
-        id.copy_from_slice(&digest[..16]);
-        Self(id)
+        Self(first_half(Sha256::new().chain_update("ledgerline:act:").chain_update(purpose)))
+    }
+
+    /// The id of the event in a line of this object, counted from 0, or of an act in a line of its plan: the first 16 bytes, in
+    /// hex, of SHA-256(`ledgerline event`, of acts `ledgerline act` ‖ this id's 32 hex digits ‖ the line in decimal). No key, and
+    /// nothing to guess: it says where the event lies, as the entry does beside it.
+    pub fn event_id(self, of: PlanOf, line: u64) -> String {
+        let label = match of {
+            PlanOf::Bronze => "ledgerline event",
+            PlanOf::Acts => "ledgerline act",
+        };
+        let hash = Sha256::new().chain_update(label).chain_update(self.to_hex()).chain_update(line.to_string());
+        format!("{:032x}", u128::from_be_bytes(first_half(hash)))
     }
 
     /// The 32 lower-case hex digits.
     pub fn to_hex(self) -> String {
         self.to_string()
     }
+}
+
+fn first_half(hash: Sha256) -> [u8; 16] {
+    let digest = hash.finalize();
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    half
 }
 
 impl fmt::Display for ObjectId {
@@ -97,6 +113,21 @@ mod tests {
         assert_eq!(ObjectId::of_act("hold/1").to_hex(), KNOWN_ACT);
     }
 
+    /// By hand, from the documented text.
+    #[test]
+    fn an_event_id_follows_from_the_object_and_the_line() {
+        let object = ObjectId::of("a-bucket", "bronze/a key");
+        assert_eq!(object.event_id(PlanOf::Bronze, 0), KNOWN_EVENT);
+        // printf 'ledgerline act%s1' "$(printf 'ledgerline:act:hold/1' | sha256sum | cut -c1-32)" | sha256sum | cut -c1-32
+        assert_eq!(ObjectId::of_act("hold/1").event_id(PlanOf::Acts, 1), "e1e49d1b7114c08cd07ca98501f1e128");
+        for line in [1, 10, u64::MAX] {
+            let by_hand = format!("ledgerline event{KNOWN}{line}");
+            let digest: String = Sha256::digest(by_hand).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(object.event_id(PlanOf::Bronze, line), digest[..32]);
+            assert_ne!(object.event_id(PlanOf::Acts, line), digest[..32]);
+        }
+    }
+
     #[test]
     fn reads_what_it_writes_and_rejects_the_rest() {
         let id = ObjectId::of("b", "k");
@@ -109,4 +140,6 @@ mod tests {
 
     const KNOWN_ACT: &str = "c56a9b138614f8a35b8a35b58704c265";
     const KNOWN: &str = "c52d901c47bbf2321195a38e6ff49594";
+    /// `printf 'ledgerline eventc52d901c47bbf2321195a38e6ff494940' | sha256sum | cut -c1-32`
+    const KNOWN_EVENT: &str = "1ff0b218f0bea0636719e9c2ee534768";
 }

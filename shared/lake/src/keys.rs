@@ -15,8 +15,12 @@ pub const QUARANTINE: &str = "quarantine/";
 pub const ERRORS: &str = "errors/";
 /// Parquet for analysts.
 pub const SILVER: &str = "silver/";
-/// Plans.
+/// Plans of bronze objects, and below it, at [`STAGED_ACTS`], those of acts.
 pub const STAGED: &str = "staged/";
+/// Plans of the ledger's own acts. Transform may not write there, so that nothing that a source sent becomes an act.
+pub const STAGED_ACTS: &str = "staged/acts/";
+/// What an act's key begins with, where a bronze object's begins with [`BRONZE`]. No object has such a key.
+pub const ACT: &str = "act/";
 /// Messages that no retry can help, kept before they are acknowledged.
 pub const POISON: &str = "poison/";
 
@@ -36,14 +40,38 @@ pub fn parse_silver_events(key: &str) -> Option<(Date, ObjectId)> {
     Some((day, name.strip_suffix(".parquet")?.parse().ok()?))
 }
 
-/// `staged/<object id>.jsonl.gz`: what a bronze object turned into, written once.
-pub fn staged(object: ObjectId) -> String {
-    format!("{STAGED}{object}.jsonl.gz")
+/// What a plan is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlanOf {
+    /// A bronze object: transform's plans.
+    Bronze,
+    /// Acts of the ledger's own: sweep's and the operator's.
+    Acts,
 }
 
-/// The bronze object of a plan, or `None` if the key is no plan's.
-pub fn parse_staged(key: &str) -> Option<ObjectId> {
-    key.strip_prefix(STAGED)?.strip_suffix(".jsonl.gz")?.parse().ok()
+impl PlanOf {
+    /// What the plan of the object at this key is of.
+    pub fn key(key: &str) -> Self {
+        if key.starts_with(ACT) { Self::Acts } else { Self::Bronze }
+    }
+}
+
+/// `staged/<object id>.jsonl.gz`, of acts `staged/acts/<object id>.jsonl.gz`: what an object turned into, written once.
+pub fn staged(of: PlanOf, object: ObjectId) -> String {
+    let folder = match of {
+        PlanOf::Bronze => STAGED,
+        PlanOf::Acts => STAGED_ACTS,
+    };
+    format!("{folder}{object}.jsonl.gz")
+}
+
+/// What a plan is of, and its object; `None` if the key is no plan's.
+pub fn parse_staged(key: &str) -> Option<(PlanOf, ObjectId)> {
+    let (of, name) = match key.strip_prefix(STAGED_ACTS) {
+        Some(name) => (PlanOf::Acts, name),
+        None => (PlanOf::Bronze, key.strip_prefix(STAGED)?),
+    };
+    Some((of, name.strip_suffix(".jsonl.gz")?.parse().ok()?))
 }
 
 /// `quarantine/transform/<object id>.jsonl.gz`: the lines of a bronze object that transform found to be no events.
@@ -93,11 +121,23 @@ mod tests {
         let silver = silver_events(date!(2026 - 12 - 31), object);
         assert_eq!(silver, format!("silver/events/date=2026-12-31/{object}.parquet"));
         assert_eq!(parse_silver_events(&silver), Some((date!(2026 - 12 - 31), object)));
-        assert_eq!(parse_staged(&staged(object)), Some(object));
+        for (of, key) in [
+            (PlanOf::Bronze, format!("staged/{object}.jsonl.gz")),
+            (PlanOf::Acts, format!("staged/acts/{object}.jsonl.gz")),
+        ] {
+            assert_eq!((staged(of, object), parse_staged(&key)), (key, Some((of, object))));
+        }
+        for key in
+            ["staged/acts/acts/", "acts/", "staged/x/", "staged//"].map(|folder| format!("{folder}{object}.jsonl.gz"))
+        {
+            assert_eq!(parse_staged(&key), None, "{key}");
+        }
         assert_eq!(parse_staged(&silver), None);
-        for key in [staged(object), quarantine_of(object), poison("audit-write", "m-1"), format!("x{silver}")] {
+        let plan = staged(PlanOf::Bronze, object);
+        for key in [plan, quarantine_of(object), poison("audit-write", "m-1"), format!("x{silver}")] {
             assert_eq!(parse_silver_events(&key), None, "{key}");
         }
+        assert_eq!([PlanOf::key("act/hold/1"), PlanOf::key("bronze/x")], [PlanOf::Acts, PlanOf::Bronze]);
         for day in ["2026-02-30", "2026-2-03", "2026-02-03-04"] {
             assert_eq!(parse_silver_events(&format!("silver/events/date={day}/{object}.parquet")), None, "{day}");
         }

@@ -1,6 +1,6 @@
-//! The plan: what a bronze object turned into, written once and carried out from then on, whatever the code of the day
-//! would compute. `staged/<object id>.jsonl.gz` is a gzip file like any other: member 0 is one header line, then one
-//! member per chunk of at most 256 entry lines of one log.
+//! The plan: what a bronze object turned into, or what the ledger did itself ([`PlanOf`]), written once and carried out from
+//! then on, whatever the code of the day would compute. It is a gzip file like any other: member 0 is one header line, then
+//! one member per chunk of at most 256 entry lines of one log.
 //!
 //! Invariant: equal input gives equal bytes, a chunk's range is exactly one gzip member, and its counts add up. Readers
 //! check all of it and repeat nothing of a plan's content in an error.
@@ -16,7 +16,7 @@ use ledgerline_ledger::store::{Failure, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ObjectId;
-use crate::keys;
+use crate::keys::{self, PlanOf};
 
 /// The version this crate writes. Its readers accept it and, once there is one, the version before.
 pub const VERSION: u32 = 1;
@@ -206,9 +206,14 @@ impl Header {
         Ok((header, member_bytes as u64))
     }
 
+    /// What the plan is of, as its object's key says.
+    pub fn of(&self) -> PlanOf {
+        PlanOf::key(&self.key)
+    }
+
     /// One pointer per chunk, in order.
     pub fn pointers(&self, header_bytes: u64) -> Vec<Pointer> {
-        let plan = keys::staged(self.object);
+        let plan = keys::staged(self.of(), self.object);
         let pointer = |chunk: &ChunkRange| Pointer {
             v: VERSION,
             object: self.object,
@@ -291,6 +296,17 @@ impl Pointer {
         format!("{}-{}", self.object, self.ordinal)
     }
 
+    /// What its plan is of: that follows from where the plan lies, which a role allows or refuses, and from nothing that is in it.
+    ///
+    /// # Errors
+    /// If its plan has no plan's key, or another object's.
+    pub fn plan_of(&self) -> Result<PlanOf, PlanError> {
+        match keys::parse_staged(&self.plan) {
+            Some((of, object)) if object == self.object => Ok(of),
+            _ => Err(PlanError::Malformed("the pointer's plan is not its object's")),
+        }
+    }
+
     /// The log, parsed.
     pub fn log_id(&self) -> Result<LogId, PlanError> {
         LogId::parse(&self.log).map_err(|_| PlanError::Malformed("the pointer's log is no log name"))
@@ -306,9 +322,7 @@ impl Pointer {
 
     fn check(&self) -> Result<(), PlanError> {
         self.log_id()?;
-        if keys::parse_staged(&self.plan) != Some(self.object) {
-            return Err(PlanError::Malformed("the pointer's plan is not its object's"));
-        }
+        self.plan_of()?;
         if self.length == 0 || self.length > MAX_MEMBER_BYTES || self.offset.checked_add(self.length).is_none() {
             return Err(PlanError::Malformed("the pointer's range is no chunk's"));
         }

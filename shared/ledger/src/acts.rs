@@ -1,7 +1,7 @@
 //! The types of the ledger's own entries: what it did itself, with no source event behind it.
 //!
-//! Invariant: no adapter gives one of these types to a source event, so that what a source sent can be told from what the
-//! ledger says of itself by an entry's type alone.
+//! Invariant: no adapter gives one of these types to a source event, and audit-write takes them from the plans of acts alone, so
+//! that what a source sent can be told from what the ledger says of itself by an entry's type alone.
 
 /// An interaction is complete.
 pub const INTERACTION_SEALED: &str = "INTERACTION_SEALED";

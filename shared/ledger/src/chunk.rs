@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::acts::is_act;
 use crate::entry::EntryError;
 use crate::entry::scan;
 use crate::log::LogId;
@@ -43,6 +44,7 @@ pub struct Chunk {
     text: String,
     leaves: Vec<Hash>,
     lines: LineSummaries,
+    acts: usize,
 }
 
 impl Chunk {
@@ -58,9 +60,11 @@ impl Chunk {
         }
         let mut leaves = Vec::with_capacity(count);
         let mut summaries = LineSummaries::with_capacity(count);
+        let mut acts = 0;
         for line in lines {
             let (same_org, same_object) = scan::check(line, |entry| {
                 summaries.push(&entry);
+                acts += usize::from(is_act(entry.event_type));
                 (entry.org == log.org(), entry.object == id.object)
             })?;
             if !same_org {
@@ -71,7 +75,7 @@ impl Chunk {
             }
             leaves.push(leaf_hash(line.as_bytes()));
         }
-        Ok(Self { id, packed, text, leaves, lines: summaries })
+        Ok(Self { id, packed, text, leaves, lines: summaries, acts })
     }
 
     /// Which chunk it is.
@@ -82,6 +86,11 @@ impl Chunk {
     /// How many lines it has.
     pub fn count(&self) -> usize {
         self.leaves.len()
+    }
+
+    /// How many of its lines are acts, by their types.
+    pub fn acts(&self) -> usize {
+        self.acts
     }
 
     /// Its lines, each with its newline.

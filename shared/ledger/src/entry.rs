@@ -97,7 +97,7 @@ pub struct Source {
 /// An entry that has no place in a log yet. Every value in it has passed the masking policy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PendingEntry {
-    /// The event's keyed id (32 hex digits).
+    /// The event's id (32 hex digits), which follows from `source` and from nothing else.
     pub event_id: String,
     /// The org that the event came from.
     pub org: String,
@@ -222,7 +222,7 @@ fn text_member(line: &mut String, before: &str, text: &str) {
 /// The members that placing and finding an entry need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// The event's keyed id.
+    /// The event's id.
     pub event_id: String,
     /// The org.
     pub org: String,
@@ -353,7 +353,7 @@ impl SequencedEntry {
 pub struct Entry {
     /// The format's version.
     pub v: u64,
-    /// The event's keyed id.
+    /// The event's id.
     pub event_id: String,
     /// The org.
     pub org: String,

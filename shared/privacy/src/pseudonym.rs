@@ -1,4 +1,4 @@
-//! Keyed names for people and events: pseudonyms, event ids, aliases of records, and keys derived for other uses.
+//! Keyed names for people and events: pseudonyms, claim ids, aliases of records, and keys derived for other uses.
 //!
 //! Invariant: nothing here is a bare hash. A phone number has ten digits, and whoever can count to ten thousand million
 //! reverses a bare digest of it in seconds; every output is an HMAC-SHA-256 under a data key that KMS unwraps once per
@@ -11,10 +11,9 @@
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 
 use hmac::{Hmac, KeyInit, Mac};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use sha2::Sha256;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
@@ -245,7 +244,7 @@ impl KeyRing {
     }
 }
 
-/// The key behind event ids: a data key of its own, never rotated, so that an event keeps its identity for good.
+/// The key behind claim ids: a data key of its own, never rotated, so that an event sent again is known for good.
 #[derive(Debug, Clone)]
 pub struct EventKey(MacKey);
 
@@ -255,13 +254,14 @@ impl EventKey {
         Self(MacKey::new(key))
     }
 
-    /// The event's stored id: the first 16 bytes of HMAC-SHA-256(event key, content id). The content id itself, a bare
-    /// digest of the body, is never stored beside the fields that would let somebody guess the rest of that body.
-    pub fn event_id(&self, content_id: &[u8; 32]) -> EventId {
+    /// What an event is claimed by: the first 16 bytes, in hex, of HMAC-SHA-256(event key, content id). Whoever may open the key
+    /// can guess the rest of a known body against it, so it stands in claims alone, which expire: never beside what a body says,
+    /// and never where it could not be deleted. An event's own id follows from its place.
+    pub fn claim_id(&self, content_id: &[u8; 32]) -> String {
         let tag = self.0.tag(&[content_id]);
-        let mut id = [0; 16];
-        id.copy_from_slice(&tag[..16]);
-        EventId(id)
+        let mut id = String::with_capacity(32);
+        push_hex(&mut id, &tag[..16]);
+        id
     }
 
     /// What stands in a record's id for the id of a person: `x_` and the first 16 bytes of HMAC-SHA-256(event key, label, then
@@ -294,64 +294,6 @@ pub fn is_alias(text: &str) -> bool {
 const ALIAS_PREFIX: &str = "x_";
 const ALIAS_LABEL: &[u8] = b"ledgerline/alias/v1";
 
-/// An event's identity: 32 hex digits where it is written out.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EventId([u8; 16]);
-
-impl EventId {
-    /// The 32 lower-case hex digits.
-    pub fn to_hex(self) -> String {
-        let mut text = String::with_capacity(32);
-        push_hex(&mut text, &self.0);
-        text
-    }
-}
-
-impl fmt::Display for EventId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_hex())
-    }
-}
-
-impl fmt::Debug for EventId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EventId({self})")
-    }
-}
-
-/// A text that should have been 32 lower-case hex digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an event id: 32 lower-case hex digits")]
-pub struct BadEventId;
-
-impl FromStr for EventId {
-    type Err = BadEventId;
-
-    fn from_str(text: &str) -> Result<Self, BadEventId> {
-        let bytes = text.as_bytes();
-        if bytes.len() != 32 || !bytes.iter().copied().all(is_lower_hex) {
-            return Err(BadEventId);
-        }
-        let mut id = [0; 16];
-        for (byte, pair) in id.iter_mut().zip(bytes.chunks_exact(2)) {
-            *byte = hex_value(pair[0]) << 4 | hex_value(pair[1]);
-        }
-        Ok(Self(id))
-    }
-}
-
-impl Serialize for EventId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.to_hex())
-    }
-}
-
-impl<'de> Deserialize<'de> for EventId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-    }
-}
-
 pub(crate) fn push_hex(text: &mut String, bytes: &[u8]) {
     for byte in bytes {
         text.push(char::from(HEX_DIGITS[usize::from(byte >> 4)]));
@@ -361,11 +303,6 @@ pub(crate) fn push_hex(text: &mut String, bytes: &[u8]) {
 
 fn is_lower_hex(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')
-}
-
-/// The value of a digit that [`is_lower_hex`] accepted.
-fn hex_value(digit: u8) -> u8 {
-    if digit.is_ascii_digit() { digit - b'0' } else { digit - b'a' + 10 }
 }
 
 /// Between kind and value; no kind's label holds it, so (kind, value) is unambiguous.
@@ -425,12 +362,12 @@ mod tests {
 
     /// `hmac.new(bytes(range(32)), bytes([0xA5] * 32), "sha256").hexdigest()[:32]`
     #[test]
-    fn event_id_is_the_first_half_of_the_hmac() {
+    fn a_claim_id_is_the_first_half_of_the_hmac() {
         let mut bytes = [0; 32];
         for (byte, value) in bytes.iter_mut().zip(0..) {
             *byte = value;
         }
-        assert_eq!(EventKey::new(bytes).event_id(&[0xA5; 32]).to_hex(), "c017ca9349716df434f7ea50dde47c16");
+        assert_eq!(EventKey::new(bytes).claim_id(&[0xA5; 32]), "c017ca9349716df434f7ea50dde47c16");
     }
 
     /// In Python: `hmac.new(bytes(range(32)), b"ledgerline/alias/v1" + parts, "sha256").hexdigest()[:32]`, each part `org`, `type`,
@@ -507,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn pseudonyms_and_event_ids_are_read_back_and_nothing_else_is() {
+    fn pseudonyms_are_read_back_and_nothing_else_is() {
         let pseudonym = key(7).pseudonym(&identifier(Kind::Phone, "+15555550142"));
         assert_eq!(Pseudonym::parse(pseudonym.as_str()), Some(pseudonym.clone()));
         let digest = "a".repeat(64);
@@ -525,11 +462,6 @@ mod tests {
         ] {
             assert_eq!(Pseudonym::parse(&bad), None, "{bad}");
         }
-        let id: EventId = "c017ca9349716df434f7ea50dde47c16".parse().unwrap();
-        assert_eq!(id.to_string(), "c017ca9349716df434f7ea50dde47c16");
-        for bad in ["", "c017", "C017CA9349716DF434F7EA50DDE47C16", "c017ca9349716df434f7ea50dde47c1g"] {
-            assert_eq!(bad.parse::<EventId>(), Err(BadEventId), "{bad}");
-        }
     }
 
     #[test]
@@ -543,7 +475,7 @@ mod tests {
         assert_eq!(*KeyBytes::take(vec![7; 32]).unwrap().lend(), [7; 32]);
         assert!(KeyBytes::take(vec![7; 31]).is_none() && KeyBytes::take(vec![7; 33]).is_none());
         let lent = KeyBytes::take(vec![7; 32]).unwrap();
-        assert_eq!(EventKey::new(lent.lend()).event_id(&[1; 32]), EventKey::new([7; 32]).event_id(&[1; 32]));
+        assert_eq!(EventKey::new(lent.lend()).claim_id(&[1; 32]), EventKey::new([7; 32]).claim_id(&[1; 32]));
     }
 
     #[test]

@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use ledgerline_event::instant;
 use ledgerline_lake::ObjectId;
+use ledgerline_lake::keys::ACT;
 use ledgerline_ledger::store::StoreError;
 
 use crate::bronze_object::{BronzeObject, PAGE};
 use crate::table::{Key, Query, Returning, Row, Table, Value, Write};
-
-/// Keys of acts' plans and rows begin with this, where those of bronze objects begin with `bronze/`.
-pub const KEY_PREFIX: &str = "act/";
 
 /// The key of an act's note.
 pub fn key(hour: &str, object: ObjectId) -> Key {
@@ -25,7 +23,7 @@ pub fn is_key(key: &Key) -> bool {
 
 /// The id of an act's plan, which follows from its key.
 pub fn object_of(act_key: &str) -> Option<ObjectId> {
-    act_key.strip_prefix(KEY_PREFIX).map(ObjectId::of_act)
+    act_key.strip_prefix(ACT).map(ObjectId::of_act)
 }
 
 /// A page of acts.

@@ -4,6 +4,9 @@
 //! it, so that any redelivery, re-send or replay of the same event from another object is a duplicate, while the same
 //! object may come back as often as it likes and still owns what it owned.
 //!
+//! An event is claimed by a keyed digest of what it says, its claim id, which stands nowhere else. So no claim can be made again
+//! from evidence: the rest of the index follows from segments, claims do not.
+//!
 //! Left out: what a duplicate means for counts and plans; transform decides that from the answers.
 
 use std::collections::BTreeMap;
@@ -25,7 +28,7 @@ pub fn is_key(key: &Key) -> bool {
     record::parse_partition(&key.pk).is_some() && key.sk.starts_with(CLAIM)
 }
 
-/// The owners in a row of claims: event id to object id. None in a row of another family.
+/// The owners in a row of claims: claim id to object id. None in a row of another family.
 pub fn owners<'a>(key: &Key, row: &'a Row) -> impl Iterator<Item = (&'a str, &'a str)> {
     let row = is_key(key).then_some(row);
     row.into_iter().flatten().filter_map(|(name, value)| match value {
@@ -44,7 +47,7 @@ pub const EVENTS_PER_CLAIM: usize = 100;
 /// shard may hold some 6,000. A shard must follow from the event's identity alone, lest the same event be claimed twice:
 /// where the identity comes from the event's body, the body's time is in it, and the shard is its hour, so that an
 /// interaction's events mostly share one; where the source named the event, its time may be told differently when it
-/// is sent again, and the shard is the first two digits of its id.
+/// is sent again, and the shard is the first two digits of its claim id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim<'a> {
     /// `<org>/<record>`.
@@ -53,7 +56,7 @@ pub struct Claim<'a> {
     pub shard: String,
     /// The claiming object's id.
     pub object: &'a str,
-    /// Event ids, at most [`EVENTS_PER_CLAIM`], distinct.
+    /// Claim ids, at most [`EVENTS_PER_CLAIM`], distinct.
     pub events: Vec<&'a str>,
     /// When the claim may be forgotten, in epoch seconds.
     pub expires_at_s: i64,
@@ -68,7 +71,7 @@ pub struct Unclaimed<'a> {
     pub occurred_at_ms: i64,
     /// Whether its source named it.
     pub named_by_source: bool,
-    /// Its id.
+    /// Its claim id.
     pub event: &'a str,
 }
 

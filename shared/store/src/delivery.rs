@@ -5,6 +5,7 @@
 //! [`keep`], [`carry_out`].
 
 use ledgerline_lake::ObjectId;
+use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::{HEADER_READ_BYTES, Header, Plan};
 use ledgerline_ledger::store::StoreError;
 
@@ -25,10 +26,13 @@ pub struct Kept {
 /// The object's plan, if it has one.
 ///
 /// # Errors
-/// The store's, and `Corrupt` for a plan that is none.
-pub async fn find(plans: &Plans, object: ObjectId) -> Result<Option<Kept>, StoreError> {
-    let Some(head) = plans.get_head(object, HEADER_READ_BYTES).await? else { return Ok(None) };
+/// The store's, and `Corrupt` for a plan that is none, or that lies in another's place.
+pub async fn find(plans: &Plans, of: PlanOf, object: ObjectId) -> Result<Option<Kept>, StoreError> {
+    let Some(head) = plans.get_head(of, object, HEADER_READ_BYTES).await? else { return Ok(None) };
     let (header, header_bytes) = Header::read(&head)?;
+    if (header.of(), header.object) != (of, object) {
+        return Err(corrupt("a plan lies in the place of another"));
+    }
     Ok(Some(Kept { header, header_bytes }))
 }
 
@@ -39,9 +43,10 @@ pub async fn find(plans: &Plans, object: ObjectId) -> Result<Option<Kept>, Store
 /// The store's.
 pub async fn keep(plans: &Plans, plan: Plan) -> Result<Kept, StoreError> {
     let Plan { header, header_bytes, bytes } = plan;
-    match plans.put_if_absent(header.object, bytes.into()).await? {
+    let (of, object) = (header.of(), header.object);
+    match plans.put_if_absent(of, object, bytes.into()).await? {
         Put::Created => Ok(Kept { header, header_bytes }),
-        Put::Exists => find(plans, header.object).await?.ok_or_else(|| corrupt("a plan that exists cannot be read")),
+        Put::Exists => find(plans, of, object).await?.ok_or_else(|| corrupt("a plan that exists cannot be read")),
     }
 }
 

@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use ledgerline_event::instant;
 use ledgerline_lake::ObjectId;
+use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::{Counts, Header};
 use ledgerline_ledger::chunk::ChunkId;
 use ledgerline_ledger::store::StoreError;
 use serde::Deserialize;
 
-use crate::act_note::KEY_PREFIX;
 use crate::table::{Condition, Key, Returning, Row, Scan, ScanPage, Table, Value, Write, corrupt, read_row};
 
 /// The key of an object's row.
@@ -60,14 +60,14 @@ pub struct Progress {
     pub swept_at_ms: Option<i64>,
     /// How many turns were taken.
     pub turns: u32,
-    /// The object's key; an act's begins with [`KEY_PREFIX`].
+    /// The object's key; an act's begins with [`ACT`](ledgerline_lake::keys::ACT).
     pub key: Option<String>,
 }
 
 impl Progress {
     /// Whether the row is of one of the ledger's own acts: no source event is behind it.
     pub fn is_act(&self) -> bool {
-        self.key.as_deref().is_some_and(|key| key.starts_with(KEY_PREFIX))
+        self.key.as_deref().is_some_and(|key| PlanOf::key(key) == PlanOf::Acts)
     }
 
     /// Whether a chunk's pointer may still do something.

@@ -1,10 +1,11 @@
-//! Plans in the staged bucket: what a bronze object turned into, written once.
+//! Plans in the staged bucket: what a bronze object turned into, or what the ledger did itself, written once.
 //!
 //! Invariant: a plan is never overwritten; every put of one names If-None-Match.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::Pointer;
 use ledgerline_lake::{ObjectId, keys};
 use ledgerline_ledger::store::StoreError;
@@ -20,7 +21,7 @@ pub enum Put {
     Exists,
 }
 
-/// The plans of all bronze objects.
+/// All plans.
 #[derive(Clone, Debug)]
 pub struct Plans {
     bucket: Arc<dyn Bucket>,
@@ -36,8 +37,8 @@ impl Plans {
     ///
     /// # Errors
     /// The bucket's.
-    pub async fn put_if_absent(&self, object: ObjectId, plan: Bytes) -> Result<Put, StoreError> {
-        let key = keys::staged(object);
+    pub async fn put_if_absent(&self, of: PlanOf, object: ObjectId, plan: Bytes) -> Result<Put, StoreError> {
+        let key = keys::staged(of, object);
         let what = format!("put plan {key}");
         Ok(match put_if_free(&*self.bucket, &what, bucket::Put::of(key, plan, GZIP)).await? {
             PutOutcome::Written { .. } => Put::Created,
@@ -49,8 +50,8 @@ impl Plans {
     ///
     /// # Errors
     /// The bucket's.
-    pub async fn get_head(&self, object: ObjectId, limit: usize) -> Result<Option<Bytes>, StoreError> {
-        let key = keys::staged(object);
+    pub async fn get_head(&self, of: PlanOf, object: ObjectId, limit: usize) -> Result<Option<Bytes>, StoreError> {
+        let key = keys::staged(of, object);
         let what = format!("read the head of plan {key}");
         let read = self.bucket.get(&what, Get::current(key).range(0, limit.max(1) as u64)).await;
         Ok(found(read)?.map(|object| object.bytes))

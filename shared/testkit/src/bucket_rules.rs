@@ -157,6 +157,7 @@ fn check_lock_lasts(key: &str, lock: &Lock, now_s: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ledgerline_lake::keys::PlanOf;
     use ledgerline_ledger::checkpoint::live_key;
     use ledgerline_ledger::log::LogId;
 
@@ -171,7 +172,8 @@ mod tests {
             (tile(7), "partial tile"),
             (ledgerline_ledger::checkpoint::archive_key(&log, 9), "archived checkpoint"),
             (live_key(&log), "live checkpoint"),
-            (keys::staged(object), "staged"),
+            (keys::staged(PlanOf::Bronze, object), "staged"),
+            (keys::staged(PlanOf::Acts, object), "staged"),
             (keys::quarantine_of(object), "quarantine"),
             (keys::poison("sweep", "1"), "poison"),
             ("sweep/reconciliation.json".to_owned(), "sweep"),

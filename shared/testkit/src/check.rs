@@ -8,9 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledgerline_lake::keys;
+use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::Header;
+use ledgerline_ledger::acts;
 use ledgerline_ledger::append::Marker;
-use ledgerline_ledger::entry::Line;
+use ledgerline_ledger::entry::{Entry, Line};
 use ledgerline_ledger::head::Head;
 use ledgerline_ledger::lock::Lock;
 use ledgerline_ledger::log::LogId;
@@ -189,7 +191,7 @@ impl Check<'_> {
         self.expect(begun.iter().all(|row| row.first < head.size()), || format!("{log}: a posting beyond its end"));
     }
 
-    /// Each committed chunk's lines are its plan's lines.
+    /// Each committed chunk's lines are its plan's lines: acts from where acts' plans lie, and from nowhere else.
     fn plans(&mut self, markers: &BTreeMap<LogId, Vec<Marker>>) {
         let mut seen = BTreeSet::new();
         let mut by_chunk: BTreeMap<(&str, u32), Vec<(&LogId, &Marker)>> = BTreeMap::new();
@@ -201,6 +203,8 @@ impl Check<'_> {
                 self.problem(format!("{key}: its header cannot be read"));
                 continue;
             };
+            let of = keys::parse_staged(&key).map(|(of, _)| of);
+            self.expect(of == Some(header.of()), || format!("{key}: a plan in the place of another"));
             for pointer in header.pointers(header_bytes) {
                 let log = LogId::parse(&pointer.log).ok();
                 let object = pointer.object.to_string();
@@ -217,6 +221,10 @@ impl Check<'_> {
                 let committed = self.lines.get(*found_log).and_then(|lines| lines.get(at)).unwrap_or_default();
                 let same = log.as_ref() == Some(*found_log) && committed == planned.as_slice();
                 self.expect(same, || format!("{key}: chunk {} was not committed as planned", pointer.ordinal));
+                let is_act =
+                    |line: &String| Entry::read(line.as_bytes()).is_ok_and(|entry| acts::is_act(&entry.event_type));
+                let in_place = committed.iter().all(|line| is_act(line) == (of == Some(PlanOf::Acts)));
+                self.expect(in_place, || format!("{key}: chunk {} has acts among source events", pointer.ordinal));
                 seen.insert((object, pointer.ordinal));
             }
         }

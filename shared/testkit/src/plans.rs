@@ -5,9 +5,14 @@ use std::io::Read as _;
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
+use ledgerline_event::{Context, adapt, content_id, document, text_layer};
+use ledgerline_lake::bronze::{self, BronzeLine};
+use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::{ChunkLines, Counts, Header};
 use ledgerline_lake::{ObjectId, keys};
 use ledgerline_ledger::entry::{Entry, Line};
+use ledgerline_ledger::tree::Hash;
+use ledgerline_privacy::EventKey;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::RowAccessor as _;
 
@@ -30,6 +35,10 @@ pub struct Stores<'a> {
     pub index: &'a FakeTable,
     /// Pointers.
     pub queue: &'a FakeQueue,
+    /// The key of claim ids.
+    pub event_key: &'a EventKey,
+    /// The organisation of events that name none.
+    pub default_org: &'a str,
 }
 
 /// What all plans hold together.
@@ -37,7 +46,7 @@ pub struct Stores<'a> {
 pub struct Planned {
     /// The sum of the objects' counts.
     pub counts: Counts,
-    /// Every planned event's id and its plan's object.
+    /// Every planned event's claim id, made again from its bronze line, and its plan's object.
     pub events: BTreeMap<String, String>,
     /// Entries in the order of their plans and chunks.
     pub entries: Vec<Entry>,
@@ -49,12 +58,16 @@ pub struct Planned {
 /// At the first thing that does not hold.
 pub fn check_plans(stores: Stores<'_>, bucket: &str) -> Planned {
     let mut all = Planned::default();
+    let mut ids = BTreeSet::new();
     for (key, bytes) in stores.bronze.under(keys::BRONZE) {
         let object = ObjectId::of(bucket, &key);
-        let plan = stores.staged.get(&keys::staged(object)).unwrap_or_else(|| panic!("{key} has no plan"));
+        let plan =
+            stores.staged.get(&keys::staged(PlanOf::Bronze, object)).unwrap_or_else(|| panic!("{key} has no plan"));
         let (header, header_bytes) = Header::read(&plan).expect("a plan's header");
         assert_eq!((&header.key, header.object), (&key, object));
-        assert_eq!(header.counts.input, lines(&bytes) as u64, "{key}: in is not the number of its lines");
+        let bronze = lines(&bytes);
+        let input = bronze.iter().filter(|line| !is_blank(line)).count();
+        assert_eq!(header.counts.input, input as u64, "{key}: in is not the number of its lines");
         check_row(stores, &header);
         let entries = entries(&plan, &header, header_bytes);
         check_silver(stores, object, &entries);
@@ -69,8 +82,12 @@ pub fn check_plans(stores: Stores<'_>, bucket: &str) -> Planned {
         }
         add(&mut all.counts, header.counts);
         for entry in entries {
-            let before = all.events.insert(entry.event_id.clone(), object.to_hex());
-            assert_eq!(before, None, "event {} is planned twice", entry.event_id);
+            let by_hand = format!("ledgerline event{object}{}", entry.source.line);
+            assert_eq!(entry.event_id, Hash::of_object(by_hand.as_bytes()).hex()[..32], "an event's id");
+            assert!(ids.insert(entry.event_id.clone()), "event {} is planned twice", entry.event_id);
+            let claim_id = claim_id(stores, &bronze[entry.source.line as usize]);
+            let before = all.events.insert(claim_id, object.to_hex());
+            assert_eq!(before, None, "what event {} says is planned twice", entry.event_id);
             all.entries.push(entry);
         }
     }
@@ -84,6 +101,16 @@ pub fn check_plans(stores: Stores<'_>, bucket: &str) -> Planned {
         assert!(planned.contains(&object), "a pointer to a plan of no object");
     }
     all
+}
+
+/// What the event of a bronze line must have been claimed by.
+fn claim_id(stores: Stores<'_>, line: &[u8]) -> String {
+    let BronzeLine::Event(event) = bronze::read(line) else { panic!("an entry of no event") };
+    let undone = text_layer::undone(&event.raw);
+    let tree = document::parse(&undone).expect("a document");
+    let context = Context { default_org: event.org.as_deref().unwrap_or(stores.default_org), numeric_id_sources: &[] };
+    let event = adapt(&tree, &context).expect("an event");
+    stores.event_key.claim_id(content_id(&event, &tree).as_bytes())
 }
 
 fn check_row(stores: Stores<'_>, header: &Header) {
@@ -142,7 +169,8 @@ fn silver_ids(bytes: Bytes) -> Vec<String> {
 }
 
 fn check_quarantine(stores: Stores<'_>, header: &Header) {
-    let lines = stores.bronze.get(&keys::quarantine_of(header.object)).map_or(0, |bytes| lines(&bytes));
+    let kept = stores.bronze.get(&keys::quarantine_of(header.object)).map(|bytes| lines(&bytes)).unwrap_or_default();
+    let lines = kept.iter().filter(|line| !is_blank(line)).count();
     assert_eq!(lines as u64, header.counts.quarantined, "quarantined lines of {}", header.key);
 }
 
@@ -169,8 +197,7 @@ fn add(sum: &mut Counts, counts: Counts) {
     sum.planned += counts.planned;
 }
 
-/// Lines that are not blank.
-fn lines(bytes: &Bytes) -> usize {
+fn lines(bytes: &Bytes) -> Vec<Vec<u8>> {
     let text = if bytes.starts_with(&[0x1f, 0x8b]) {
         let mut text = Vec::new();
         MultiGzDecoder::new(&bytes[..]).read_to_end(&mut text).expect("gzip");
@@ -178,5 +205,9 @@ fn lines(bytes: &Bytes) -> usize {
     } else {
         bytes.to_vec()
     };
-    text.split(|&byte| byte == b'\n').filter(|line| !line.iter().all(u8::is_ascii_whitespace)).count()
+    text.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect()
+}
+
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(u8::is_ascii_whitespace)
 }

@@ -16,6 +16,7 @@ use ledgerline_ledger::lock::{Lock, LockMode};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::retention::{Classes, LockPolicy};
 use ledgerline_ledger::verify::KEY_FIELD;
+use ledgerline_store::act_note;
 use ledgerline_store::signer::Sign;
 use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
@@ -108,9 +109,24 @@ impl World {
             fields: [(KEY_FIELD.to_owned(), Field::Text(vkey.to_owned()))].into(),
             ..entry(&log, id, 0)
         };
-        let mut writer = PlanWriter::new(id, "act", "1");
+        let mut writer = PlanWriter::new(id, "act/key", "1");
         writer.push(&log, act.to_line().unwrap().as_str().as_bytes()).unwrap();
         let plan = writer.finish(Counts { input: 1, ..Counts::default() }).unwrap();
+        let pointers = plan.header.pointers(plan.header_bytes);
+        self.staged.seed(&pointers[0].plan, plan.bytes);
+        pointers
+    }
+
+    /// Stages the plan of the object at this key, of entries of these types.
+    pub fn plan_of_types(&self, key: &str, types: &[&str]) -> Vec<Pointer> {
+        let id = act_note::object_of(key).unwrap_or_else(|| ObjectId::of("bronze", key));
+        let log = LogId::parse(LOG).unwrap();
+        let mut writer = PlanWriter::new(id, key, "1");
+        for (line, event_type) in (0..).zip(types) {
+            let entry = PendingEntry { event_type: (*event_type).to_owned(), ..entry(&log, id, line) };
+            writer.push(&log, entry.to_line().unwrap().as_str().as_bytes()).unwrap();
+        }
+        let plan = writer.finish(Counts { input: types.len() as u64, ..Counts::default() }).unwrap();
         let pointers = plan.header.pointers(plan.header_bytes);
         self.staged.seed(&pointers[0].plan, plan.bytes);
         pointers

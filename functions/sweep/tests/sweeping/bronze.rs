@@ -3,6 +3,7 @@
 use ledgerline_custody::acts::{Act, ActKind, record_acts, record_of_log};
 use ledgerline_custody::reconciliation::BACKLOG_MAX;
 use ledgerline_lake::ObjectId;
+use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::{Counts, Header};
 use ledgerline_lambda::notification::created;
 use ledgerline_ledger::chunk::ChunkId;
@@ -315,7 +316,7 @@ async fn what_was_kept_as_poison_is_not_sent_again() {
         world.pass(DAY_MS);
     }
     // Repaired by hand, it counts like any other.
-    let pointers = delivery::find(&world.stores.plans, object).await.unwrap().unwrap();
+    let pointers = delivery::find(&world.stores.plans, PlanOf::Bronze, object).await.unwrap().unwrap();
     world.stores.pointers.send(&pointers.header.pointers(pointers.header_bytes)[..1]).await.unwrap();
     world.settle().await;
     assert_eq!(world.check().unwrap().open_chunks, 0);

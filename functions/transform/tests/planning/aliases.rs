@@ -120,9 +120,9 @@ fn an_alias_changes_no_identity_and_its_token_tells_no_id() {
     let tree = document::parse(raw.as_bytes()).unwrap();
     let source = adapt(&tree, &Context { default_org: "acme", numeric_id_sources: &[] }).unwrap();
     assert_eq!(source.record.id(), format!("User/{USER}"), "the event itself names the user");
-    let id = EventKey::new([2; 32]).event_id(content_id(&source, &tree).as_bytes()).to_hex();
+    let id = EventKey::new([2; 32]).claim_id(content_id(&source, &tree).as_bytes());
     let event = &read.events[0];
-    assert_eq!(event.id, id);
+    assert_eq!(event.claim_id, id);
     let alias = alias("User", USER);
     assert!(event.line.contains(&format!("{{\"id\":\"{alias}\",\"type\":\"User\"}}")), "{}", event.line);
     assert_eq!(event.lineage_token, lineage::derived_token(&format!("User/{alias}")));
@@ -197,7 +197,7 @@ async fn a_subject_is_linked_to_calls_and_audits_alike_and_no_id_of_anybody_lies
 
     let contact = Identifier::parse(Kind::ExternalContact, CONTACT, ledgerline_privacy::Region::US).unwrap();
     let pseudonym = PseudonymKey::new(1, [1; 32]).pseudonym(&contact);
-    let identifier = item(&world.keys.peek(&identifier_key(pseudonym.as_str())).unwrap());
+    let identifier = item(&world.keys.peek(&identifier_key("acme", pseudonym.as_str())).unwrap());
     let subject = identifier["subjectId"].as_str().unwrap();
     let mut links: BTreeMap<Key, Item> = links(&world).into_iter().collect();
     links.retain(|key, _| parse_link_key(key).is_some_and(|(of, _)| of == subject));

@@ -165,6 +165,11 @@ fn malformed_pointers_are_refused_by_what_is_wrong() {
         ("v", json!(2), "the plan has version 2"),
         ("plan", json!("staged/x.jsonl.gz"), "the pointer's plan is not its object's"),
         ("plan", json!("ledger/acme"), "the pointer's plan is not its object's"),
+        (
+            "plan",
+            json!(format!("staged/acts/{}.jsonl.gz", ObjectId::of_act("x"))),
+            "the pointer's plan is not its object's",
+        ),
         ("object", json!("0".repeat(32)), "the pointer's plan is not its object's"),
         ("log", json!("acme"), "the pointer's log is no log name"),
         ("length", json!(0), "the pointer's range is no chunk's"),
@@ -197,6 +202,19 @@ fn group_and_deduplication_id_are_the_log_and_the_place() {
     assert_eq!(pointer.group(), "acme/interaction/1/0");
     assert_eq!(pointer.deduplication_id(), format!("{}-1", object()));
     assert_eq!(pointer.plan, format!("staged/{}.jsonl.gz", object()));
+    assert_eq!(pointer.plan_of(), Ok(PlanOf::Bronze));
+}
+
+#[test]
+fn the_plan_of_acts_lies_apart_and_its_pointers_say_so() {
+    let act = ObjectId::of_act("hold/1");
+    let mut writer = PlanWriter::new(act, "act/hold/1", "builtin-1");
+    writer.push(&log("acme/interaction/1/0"), br#"{"v":1}"#).unwrap();
+    let plan = writer.finish(Counts { input: 1, ..Counts::default() }).unwrap();
+    let pointer = plan.header.pointers(plan.header_bytes).remove(0);
+    assert_eq!(pointer.plan, format!("staged/acts/{act}.jsonl.gz"));
+    let parsed = Pointer::parse(&pointer.to_body().unwrap()).unwrap();
+    assert_eq!((&parsed, parsed.plan_of()), (&pointer, Ok(PlanOf::Acts)));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::{ObjectId, keys};
 use ledgerline_ledger::lock::LockMode;
 use ledgerline_ledger::log::LogId;
@@ -294,13 +295,14 @@ async fn a_lock_ends_in_the_future() {
 #[tokio::test]
 #[should_panic(expected = "nothing else is ever deleted")]
 async fn no_plan_is_deleted() {
-    drop(staged().port().delete("", &keys::staged(ObjectId::of("bucket", "key")), None).await);
+    drop(staged().port().delete("", &keys::staged(PlanOf::Bronze, ObjectId::of("bucket", "key")), None).await);
 }
 
 #[tokio::test]
 #[should_panic(expected = "could be overwritten")]
 async fn no_plan_is_put_without_a_condition() {
-    drop(staged().port().put("", Put::of(keys::staged(ObjectId::of("bucket", "key")), "x", "text/plain")).await);
+    let key = keys::staged(PlanOf::Acts, ObjectId::of_act("hold/1"));
+    drop(staged().port().put("", Put::of(key, "x", "text/plain")).await);
 }
 
 #[tokio::test]
@@ -365,15 +367,16 @@ async fn a_plan_waits_for_the_race_of_another_and_is_never_overwritten() {
     (4..9).for_each(|nth| faults.plan(nth, Fault::Conflict));
     let fake = FakeBucket::new("StagedBucket", faults.clone(), Calls::default(), NOW_MS);
     let (plans, began) = (Plans::new(fake.port()), tokio::time::Instant::now());
-    let object = ObjectId::of("bucket", "key");
-    assert_eq!(plans.get_head(object, 2).await.unwrap(), None);
-    assert_eq!(plans.put_if_absent(object, Bytes::from("plan")).await.unwrap(), plan::Put::Created);
+    let (of, object) = (PlanOf::Bronze, ObjectId::of("bucket", "key"));
+    assert_eq!(plans.get_head(of, object, 2).await.unwrap(), None);
+    assert_eq!(plans.put_if_absent(of, object, Bytes::from("plan")).await.unwrap(), plan::Put::Created);
     assert_eq!(began.elapsed(), Duration::from_millis(300));
-    assert_eq!(plans.put_if_absent(object, Bytes::from("other")).await.unwrap(), plan::Put::Exists);
-    assert_eq!(kind(plans.put_if_absent(object, Bytes::from("other")).await), "conflict");
+    assert_eq!(plans.put_if_absent(of, object, Bytes::from("other")).await.unwrap(), plan::Put::Exists);
+    assert_eq!(kind(plans.put_if_absent(of, object, Bytes::from("other")).await), "conflict");
     assert_eq!((faults.writes(), began.elapsed()), (9, Duration::from_millis(1_800)));
-    assert_eq!(plans.get_head(object, 2).await.unwrap().unwrap(), "pl");
-    assert_eq!(plans.get_head(object, 9).await.unwrap().unwrap(), "plan");
+    assert_eq!(plans.get_head(of, object, 2).await.unwrap().unwrap(), "pl");
+    assert_eq!(plans.get_head(of, object, 9).await.unwrap().unwrap(), "plan");
+    assert_eq!(plans.get_head(PlanOf::Acts, object, 9).await.unwrap(), None);
 }
 
 #[tokio::test]

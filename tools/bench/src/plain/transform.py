@@ -1,6 +1,6 @@
 """A bronze object to silver rows and audit lines, as one would write it in Python for Lambda.
 
-gzip and NDJSON in; each event parsed, named once by what it says, its personal fields masked, its customer's
+gzip and NDJSON in; each event parsed, told apart by what it says and named by its place, its personal fields masked, its customer's
 identifiers and its agent hashed under a key (each value once), flattened to columns; Parquet with snappy by day, and
 one gzipped file of audit lines out. Fields are copied by an allow-list and columns are filled whole: that is what
 pyarrow is quickest with.
@@ -9,6 +9,7 @@ pyarrow is quickest with.
 """
 
 import gzip
+import hashlib
 import hmac
 import io
 import pathlib
@@ -24,6 +25,7 @@ import turns
 
 PERSONAL = {"Contact", "User", "UserPresence"}
 EVENT_KEY, PSEUDONYM_KEY = b"\x08" * 32, b"\x07" * 32
+OBJECT = "00112233445566778899aabbccddeeff"
 POLICY = "plain-1"
 PREFIX = "v2.detail.events.conversation.{id}."
 DAY_MS = 86_400_000
@@ -222,10 +224,11 @@ def handler(json, bronze):
         event = row["raw"]
         topic = event["detail-type"]
         body = event["detail"]["eventBody"]
-        event_id = hmac.digest(EVENT_KEY, topic.encode() + b"\x1f" + json.canonical(body), "sha256").hex()[:32]
-        if event_id in seen:
+        claim_id = hmac.digest(EVENT_KEY, topic.encode() + b"\x1f" + json.canonical(body), "sha256")[:16]
+        if claim_id in seen:
             continue
-        seen.add(event_id)
+        seen.add(claim_id)
+        event_id = hashlib.sha256(f"ledgerline event{OBJECT}{number}".encode()).hexdigest()[:32]
         event_type = (
             topic[len(PREFIX) :] if topic.startswith(PREFIX) else "audit" if "audits" in topic else "transcription"
         )
