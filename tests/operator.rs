@@ -312,13 +312,15 @@ fn what_a_shared_subject_is_linked_to_is_named_and_nothing_more_is_linked() {
     };
     let named = |all: &[(&str, usize)]| all.iter().map(|(id, n)| ((*id).to_owned(), *n)).collect::<Vec<_>>();
 
-    let unknown = answer(&ledgerline_reading(&stack, &["subject", "share", "-", "--json"], &line), 2);
+    let in_org = ["subject", "share", "-", "--org", &org.name, "--json"];
+    let unknown = answer(&ledgerline_reading(&stack, &in_org, &line), 2);
     assert!(unknown["error"]["what"].as_str().unwrap().contains("nobody is known"), "{unknown}");
     send("i-1");
     org.committed(1);
     assert_eq!(answered(), (named(&[("i-1", 1)]), false, true));
 
-    let shared = answer(&ledgerline_reading(&stack, &["subject", "share", "-", "--json"], &line), 0);
+    let shared = answer(&ledgerline_reading(&stack, &in_org, &line), 0);
+    assert_eq!((&shared["org"], &shared["kind"]), (&json!(org.name), &json!("email")));
     assert_eq!((&shared["changed"], &shared["links"], &shared["missed"]), (&json!(true), &json!(1), &json!(true)));
     let subject = shared["subject"].as_str().unwrap();
     let again = answer(&ledgerline(Some(&stack), &["subject", "share", subject, "--json"]), 0);

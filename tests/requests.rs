@@ -1,10 +1,11 @@
 //! Access requests over HTTP on the local stack.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledgerline_tests::access::ask;
 use ledgerline_tests::org::Org;
+use ledgerline_tests::silver;
 use ledgerline_tests::stack::Stack;
 use ledgerline_traffic::r#gen::{GenArgs, generate};
 use serde_json::{Value, json};
@@ -53,9 +54,8 @@ fn a_phone_number_finds_exactly_its_interactions_page_by_page() {
     let phones = planted.identifiers.iter().filter(|found| found.kind == "phone");
     let most = phones.max_by_key(|found| found.resolves.len()).unwrap();
     assert!(most.resolves.len() > 1, "no caller called twice");
-    let body = json!({ "identifiers": [{ "kind": "phone", "value": most.value }] });
-    let ours: BTreeMap<String, Vec<String>> =
-        whole_answer(&stack, body.clone()).into_iter().filter(|(id, _)| most.resolves.contains(id)).collect();
+    let body = json!({ "identifiers": [{ "kind": "phone", "value": most.value }], "org": org.name });
+    let ours = whole_answer(&stack, body.clone());
     assert_eq!(ours.keys().collect::<Vec<_>>(), most.resolves.iter().collect::<Vec<_>>());
     for (interaction, events) in &ours {
         assert_eq!(events.len() as u64, planted.per_record[interaction], "{interaction}");
@@ -63,9 +63,91 @@ fn a_phone_number_finds_exactly_its_interactions_page_by_page() {
     // Page by page it is the same, each entry once.
     let mut paged = body;
     paged["pageSize"] = json!(3);
-    let again: BTreeMap<String, Vec<String>> =
-        whole_answer(&stack, paged).into_iter().filter(|(id, _)| most.resolves.contains(id)).collect();
-    assert_eq!(again, ours);
+    assert_eq!(whole_answer(&stack, paged), ours);
+}
+
+#[test]
+fn one_phone_in_two_orgs_is_two_customers_and_an_answer_says_whom_it_asked() {
+    let Some(stack) = Stack::running() else { return };
+    let orgs = [Org::new(&stack, "two-a"), Org::new(&stack, "two-b")];
+    // Of this run alone: digits of an org's name, behind a code of the plan.
+    let digits: u32 = orgs[0].name.bytes().fold(7, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    let phone = format!("+1 212 {:03} {:04}", 200 + digits % 700, digits / 700 % 10_000);
+    for org in &orgs {
+        let call = |interaction: &str, kind: &str| {
+            json!({"interactionId": interaction, "timestamp": "2026-03-02T14:00:00Z", "eventType": kind, "orgId": org.name,
+                "customerPhone": phone})
+            .to_string()
+            .into_bytes()
+        };
+        stack.send(&[call("i-1", "answered"), call("i-2", "answered"), call("i-2", "ended")]);
+    }
+    let rows: Vec<silver::Row> = orgs
+        .iter()
+        .flat_map(|org| {
+            org.committed(3);
+            silver::rows(org)
+        })
+        .collect();
+    let key = stack.description().api_key.clone();
+    let by_phone = |size: usize| json!({ "identifiers": [{ "kind": "phone", "value": phone }], "pageSize": size });
+    let in_org = |org: &str, size: usize| {
+        let mut question = by_phone(size);
+        question["org"] = json!(org);
+        question
+    };
+    let asked = |question: &Value| {
+        let (status, answer) = ask(&stack, Some(&key), question);
+        assert_eq!(status, 200, "{answer}");
+        answer
+    };
+    // The orgs of the interactions that an answer has, and how many entries.
+    let told = |answer: &Value| -> Vec<(String, usize)> {
+        let one = |one: &Value| (one["org"].as_str().unwrap().to_owned(), one["entries"].as_array().unwrap().len());
+        answer["interactions"].as_array().unwrap().iter().map(one).collect()
+    };
+    let both = asked(&by_phone(100));
+    let listed = both["request"]["orgs"].as_array().unwrap();
+    assert!(orgs.iter().all(|org| listed.contains(&json!(org.name))) && listed.is_sorted_by_key(|org| org.as_str()));
+    assert_eq!((&both["customer"]["subjects"], &both["complete"]), (&json!(2), &json!(true)), "{both}");
+    let of = |org: &Org<'_>| vec![(org.name.clone(), 1), (org.name.clone(), 2)];
+    assert_eq!(told(&both), orgs.iter().flat_map(of).collect::<Vec<_>>());
+    for org in &orgs {
+        let one = asked(&in_org(&org.name, 100));
+        assert_eq!((&one["request"]["orgs"], &one["customer"]["subjects"]), (&json!([org.name]), &json!(1)));
+        assert_eq!(told(&one), of(org));
+    }
+
+    // Pages of both hold what one answer does, and a page's token is for the orgs that were asked.
+    let mut question = by_phone(2);
+    let first = asked(&question);
+    let token = first["nextPageToken"].clone();
+    question["pageToken"] = token.clone();
+    let (mut pages, mut next) = (told(&first), Some(asked(&question)));
+    while let Some(page) = next.take() {
+        pages.extend(told(&page));
+        if page["nextPageToken"].is_string() {
+            question["pageToken"] = page["nextPageToken"].clone();
+            next = Some(asked(&question));
+        }
+    }
+    assert_eq!(pages.iter().map(|(_, entries)| entries).sum::<usize>(), 6, "{pages:?}");
+    let mut other = in_org(&orgs[0].name, 2);
+    other["pageToken"] = token;
+    let (status, problem) = ask(&stack, Some(&key), &other);
+    assert_eq!((status, &problem["type"]), (400, &json!("urn:ledgerline:problem:invalid-page-token")), "{problem}");
+
+    // An org that nobody knows has nobody; what cannot be one is refused. Neither is said again.
+    let nobody = asked(&in_org("no-such-org-of-ours", 100));
+    assert_eq!((&nobody["customer"]["found"], &nobody["complete"]), (&json!(false), &json!(true)));
+    assert_eq!(nobody["request"]["orgs"], json!([]));
+    let (status, problem) = ask(&stack, Some(&key), &in_org("quite/wrong", 100));
+    assert_eq!((status, &problem["type"]), (400, &json!("urn:ledgerline:problem:invalid-org")), "{problem}");
+    assert!(!problem.to_string().contains("quite/wrong") && !nobody.to_string().contains("no-such-org"));
+
+    // Silver names the two by names that have nothing in common.
+    let refs: BTreeSet<&str> = rows.iter().map(|row| row["customer_ref"].as_str().unwrap()).collect();
+    assert_eq!((rows.len(), refs.len()), (6, 2));
 }
 
 #[test]
@@ -77,7 +159,8 @@ fn a_range_finds_what_began_before_it_and_reaches_into_it() {
     let interaction = found.resolves.first().unwrap();
     let key = stack.description().api_key.clone();
     let asked = |range: Value| {
-        let body = json!({ "identifiers": [{ "kind": "phone", "value": found.value }], "dateRange": range });
+        let identifiers = json!([{ "kind": "phone", "value": found.value }]);
+        let body = json!({ "identifiers": identifiers, "dateRange": range, "org": org.name });
         let (status, answer) = ask(&stack, Some(&key), &body);
         assert_eq!(status, 200, "{answer}");
         answer["interactions"].as_array().unwrap().iter().find(|one| one["interactionId"] == **interaction).cloned()

@@ -426,6 +426,9 @@ pub(crate) struct WhichSubject {
     /// A subject id (s_…) or a pseudonym (p1_…); or -, and one line kind:value on standard input, such as phone:+1 555 555 0142
     #[arg(value_name = "WHO")]
     pub(crate) who: String,
+    /// The org whose customer is meant; needed where a deployment has several, unless WHO is a subject id
+    #[arg(long)]
+    pub(crate) org: Option<String>,
     #[command(flatten)]
     pub(crate) deployment: DeploymentArgs,
 }

@@ -48,7 +48,7 @@ fn change(args: &OwnItemsArgs, adds: bool, context: &Context) -> Answered {
         for (name, change) in &planned {
             cloud.ask(numbers.change(org, name, *change, &context.now_text()))?;
         }
-        let subjects = if adds { subjects(&cloud, &names)? } else { None };
+        let subjects = if adds { subjects(&cloud, org, &names)? } else { None };
         done.push(Done::of(&names, &planned, subjects));
     }
     let org_has_log = cloud.ask(cloud.ledger()?.heads.logs())?.iter().any(|log| log.org() == org);
@@ -76,14 +76,14 @@ fn numbers(cloud: &Cloud) -> Result<OwnNumbers, Fault> {
     told(cloud.operator.rows_of("ControlTable")).map(OwnNumbers::new)
 }
 
-/// How many subjects an item names already; `None` of a domain, whose addresses nobody keeps.
-fn subjects(cloud: &Cloud, names: &[OwnName]) -> Result<Option<u64>, Fault> {
-    let pseudonyms: Vec<&str> =
-        names.iter().filter(|name| matches!(name, OwnName::Identifier(..))).map(OwnName::name).collect();
-    if pseudonyms.is_empty() {
+/// How many subjects of the org an item names already; `None` of a domain, whose addresses nobody keeps.
+fn subjects(cloud: &Cloud, org: &str, names: &[OwnName]) -> Result<Option<u64>, Fault> {
+    let identifiers = names.iter().filter(|name| matches!(name, OwnName::Identifier(..)));
+    let in_org: Vec<(&str, &str)> = identifiers.map(|name| (org, name.name())).collect();
+    if in_org.is_empty() {
         return Ok(None);
     }
-    let found = cloud.ask(told(cloud.operator.subjects())?.identifiers(&pseudonyms))?;
+    let found = cloud.ask(told(cloud.operator.subjects())?.identifiers(&in_org))?;
     let found: BTreeSet<String> = found.into_iter().flatten().map(|subject| subject.subject_id).collect();
     Ok(Some(found.len() as u64))
 }

@@ -1,5 +1,7 @@
 //! `subject`: marks whose identifier names no person (a switchboard, a test line), takes the mark away, shows both.
 //!
+//! A subject is of one org: an identifier is looked up in the org that is named, or in the only one that there is.
+//!
 //! Invariant: an identifier comes by standard input alone, never as an argument, which a shell's history and `ps` would
 //! show; and nothing of it is written anywhere. A subject is never made here. Each command may be repeated: what is done
 //! already is said to be.
@@ -28,8 +30,13 @@ pub(super) fn run(what: &SubjectCommand, context: &Context) -> Answered {
     let asked = Asked::read(which)?;
     let cloud = Cloud::open(&which.deployment.stack)?;
     let (who, cap) = (asked.who(&cloud)?, cloud.fan_out_cap()?);
+    let org = match (&which.org, &who) {
+        (Some(org), _) => Some(org.clone()),
+        (None, Who::Subject(_)) => None,
+        (None, _) => Some(the_only(cloud.ask(told(cloud.operator.orgs())?.all())?)?),
+    };
     let subjects = told(cloud.operator.subjects())?;
-    let subject = the_one(cloud.ask(cloud.operator.subjects_named(&who))?)?;
+    let subject = the_one(cloud.ask(cloud.operator.subjects_named(&who, org.as_deref()))?)?;
     let read = |subject: &str| {
         let state = cloud.ask(subjects.states(&[subject]))?.into_iter().next().flatten();
         state.ok_or_else(|| {
@@ -37,6 +44,12 @@ pub(super) fn run(what: &SubjectCommand, context: &Context) -> Answered {
         })
     };
     let before = read(&subject)?;
+    if let Some(org) = org.filter(|org| !before.is_of(org)) {
+        return Err(Fault::new(
+            format!("{subject} is not of the org {org}"),
+            "leave out --org: a subject id needs none",
+        ));
+    }
     let mark = match what {
         SubjectCommand::Show(_) => None,
         SubjectCommand::Share(_) => Some(Some(context.now_text())),
@@ -114,6 +127,18 @@ impl Asked {
     }
 }
 
+/// The org that is meant where none is named.
+fn the_only(mut orgs: Vec<String>) -> Result<String, Fault> {
+    match (orgs.pop(), orgs.as_slice()) {
+        (Some(org), []) => Ok(org),
+        (Some(last), others) => Err(Fault::new(
+            "this deployment has several orgs, and what names a customer to one names another's customer, or nobody, to the next",
+            format!("name the org that is meant by --org: {}, {last}", others.join(", ")),
+        )),
+        (None, _) => Err(nobody()),
+    }
+}
+
 /// The subject that was found, if it is one.
 fn the_one(mut found: Vec<String>) -> Result<String, Fault> {
     match (found.pop(), found.as_slice()) {
@@ -122,11 +147,15 @@ fn the_one(mut found: Vec<String>) -> Result<String, Fault> {
             format!("the identifier may stand for {} subjects: {}, {last}", others.len() + 1, others.join(", ")),
             "look at each with `ledgerline subject show`, and name the one that you mean by its id",
         )),
-        (None, _) => Err(Fault::new(
-            "nobody is known by that: no subject has it",
-            "see that kind and spelling are as the source sends them; what was never seen cannot be marked beforehand",
-        )),
+        (None, _) => Err(nobody()),
     }
+}
+
+fn nobody() -> Fault {
+    Fault::new(
+        "nobody is known by that: no subject has it",
+        "see that org, kind and spelling are as the source sends them; what was never seen cannot be marked beforehand",
+    )
 }
 
 /// What was done.
@@ -178,8 +207,9 @@ impl Told {
 
 impl Answer for Told {
     fn json(&self) -> Value {
+        let name = self.state.name.as_ref();
         let mut told = json!({
-            "subject": self.subject, "active": self.state.active, "links": self.state.links,
+            "subject": self.subject, "org": name.map(|name| &name.org), "kind": name.map(|name| name.kind.label()), "active": self.state.active, "links": self.state.links,
             "linksToday": self.state.links_of(&self.today), "shared": self.state.is_shared(self.cap),
             "sharedAt": self.state.shared_at, "atCap": self.is_at_cap(), "missed": self.state.missed,
             "means": self.meaning(),
@@ -195,6 +225,10 @@ impl Answer for Told {
 
     fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
         screen.title("SUBJECT", &self.subject)?;
+        if let Some(name) = &self.state.name {
+            screen.fact("org", &name.org)?;
+            screen.fact("found by", name.kind.label())?;
+        }
         screen.fact("state", if self.state.active { "active" } else { "erased, or being erased" })?;
         let today = self.state.links_of(&self.today);
         let links = counted(self.state.links, "interaction", "interactions");
@@ -221,7 +255,8 @@ impl Answer for Told {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ledgerline_store::subject::Day;
+    use ledgerline_privacy::Kind;
+    use ledgerline_store::subject::{Day, SubjectName};
 
     fn told(state: SubjectState, done: Done) -> Told {
         Told { subject: "s_1".to_owned(), state, done, cap: 5_000, today: "2026-03-02".to_owned() }
@@ -236,7 +271,8 @@ mod tests {
     fn marked() -> SubjectState {
         let day = Some(Day { date: "2026-03-02".to_owned(), links: 12 });
         let shared_at = Some("2026-03-02T14:00:00.000Z".to_owned());
-        SubjectState { links: 40, shared_at, missed: true, day, ..SubjectState::NEW }
+        let name = SubjectName { org: "acme".to_owned(), kind: Kind::Phone, pseudonym: "p1_x".to_owned() };
+        SubjectState { name: Some(name), links: 40, shared_at, missed: true, day, ..SubjectState::NEW }
     }
 
     #[test]
@@ -266,17 +302,32 @@ mod tests {
     }
 
     #[test]
+    fn the_only_org_is_meant_and_of_several_one_must_be_named() {
+        let only = |orgs: &[&str]| the_only(orgs.iter().map(|org| (*org).to_owned()).collect());
+        assert_eq!(only(&["acme"]).unwrap(), "acme");
+        let several = only(&["acme", "beta"]).unwrap_err();
+        assert!(several.told().1.contains("--org: acme, beta"), "{several}");
+        assert!(only(&[]).unwrap_err().to_string().contains("nobody is known"));
+    }
+
+    #[test]
     fn an_answer_says_what_was_done_and_what_access_answers_say_from_now_on() {
         let shared = told(marked(), Done::Shared { was: false });
         let means = shared.meaning();
         assert!(means.contains("not complete"));
         let document = json!({
-            "subject": "s_1", "active": true, "links": 40, "linksToday": 12, "shared": true,
+            "subject": "s_1", "org": "acme", "kind": "phone", "active": true, "links": 40, "linksToday": 12, "shared": true,
             "sharedAt": "2026-03-02T14:00:00.000Z", "atCap": false, "missed": true, "changed": true, "means": means,
         });
         assert_eq!(shared.json(), document);
         let text = drawn(&shared);
-        for part in ["SUBJECT s_1", "40 interactions, 12 of them new today", "without its entries", "It is marked"] {
+        for part in [
+            "SUBJECT s_1",
+            "org acme found by phone",
+            "40 interactions, 12 of them new today",
+            "without its entries",
+            "It is marked",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(drawn(&told(marked(), Done::Shared { was: true })).contains("already"));

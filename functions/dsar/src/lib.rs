@@ -11,12 +11,13 @@ mod keys;
 mod own;
 mod problem;
 mod stores;
+mod subjects;
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use ledgerline_custody::answer::{Answer, Asked, Customer, Systems};
 use ledgerline_custody::page::{Cursor, TOKEN_TTL_MS, TokenKey};
 use ledgerline_custody::planned::is_behind;
-use ledgerline_custody::query::{Query, Who, instant};
+use ledgerline_custody::query::{Query, instant};
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::subject::SubjectState;
@@ -73,7 +74,7 @@ pub async fn handle(dsar: &Dsar, clock: &impl Clock, payload: &str) -> ApiGatewa
 async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Answer, Problem> {
     let body = request.body()?;
     let query = Query::parse(&body, dsar.config.region)?;
-    // Before anything is looked up: what was planned by then must be found, what is planned meanwhile may be.
+    // Before anything is looked up: what was planned by then must be found, and its org noted; what is planned meanwhile may be.
     let through_ms = match query.page_token {
         None => dsar.stores.planned.through().await?,
         Some(_) => None,
@@ -84,8 +85,9 @@ async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Answe
         Some(cursor) => (cursor.as_of_ms, cursor.missing),
         None => (through_ms, is_behind(through_ms, now_ms, &query.range)),
     };
-    let active = subjects(&dsar.stores, &query, keys.as_deref()).await?;
-    let own = Own::of(&dsar.stores, &dsar.config, &query, &active, keys.as_deref(), now_ms).await?;
+    let orgs = subjects::orgs(&dsar.stores, &query).await?;
+    let active = subjects::active(&dsar.stores, &query, &orgs, keys.as_deref()).await?;
+    let own = Own::of(&dsar.stores, &dsar.config, &query, &orgs, &active, keys.as_deref(), now_ms).await?;
     let cap = dsar.config.fan_out_cap;
     // Transform links a shared subject to nothing more, and nothing is kept of what it left out: there may be some. So it is with
     // what came while an identifier was the company's own.
@@ -116,7 +118,7 @@ async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Answe
     Ok(Answer {
         as_of: as_of_ms.and_then(instant),
         complete: !missing,
-        request: Asked::of(query.request_type, &query.range),
+        request: Asked::of(orgs, query.request_type, &query.range),
         customer: Customer {
             found: !subjects.is_empty(),
             subjects: subjects.len(),
@@ -141,39 +143,12 @@ fn cursor(query: &Query, keys: Option<&Keys>, now_ms: i64) -> Result<Option<Curs
     Ok(Some(opened.accept(&digest, now_ms)?))
 }
 
-/// The active subjects that the question names, each once, sorted: any other has no links to show.
-async fn subjects(
-    stores: &Stores,
-    query: &Query,
-    keys: Option<&Keys>,
-) -> Result<Vec<(String, SubjectState)>, StoreError> {
-    if keys.is_none() && matches!(query.who, Who::Identifiers(_)) {
-        return Ok(Vec::new());
-    }
-    let names = query.names(keys.map(|keys| &keys.ring));
-    let pseudonyms: Vec<&str> = names.pseudonyms.iter().map(|one| one.as_str()).collect();
-    let mut subjects = names.subjects;
-    if !pseudonyms.is_empty() {
-        subjects.extend(
-            stores.subjects.identifiers(&pseudonyms).await?.into_iter().flatten().map(|subject| subject.subject_id),
-        );
-    }
-    subjects.sort();
-    subjects.dedup();
-    if subjects.is_empty() {
-        return Ok(Vec::new());
-    }
-    let asked: Vec<&str> = subjects.iter().map(String::as_str).collect();
-    let states = stores.subjects.states(&asked).await?;
-    let active = |state: Option<SubjectState>| state.filter(|state| state.active);
-    Ok(subjects.into_iter().zip(states).filter_map(|(subject, state)| Some((subject, active(state)?))).collect())
-}
-
 fn log_answer(request_id: &str, answer: &Answer, body_bytes: usize) {
     tracing::info!(
         request_id,
         status = 200,
         request_type = answer.request.request_type,
+        orgs = answer.request.orgs.len(),
         subjects = answer.customer.subjects,
         limited = answer.customer.limited,
         shared = answer.customer.shared,

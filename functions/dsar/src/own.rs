@@ -1,8 +1,10 @@
 //! Whether a request names the company itself: a hotline's number, an address of its own domain.
 //!
-//! Invariant: the lists of all orgs count, and the parameter beside them, as an answer spans all orgs. Identifiers are compared
-//! as transform compares them. Left out: an upstream hash of a number, which no list can know; a pseudonym or subject id of an
+//! Invariant: an org's list counts in that org alone, as its subjects do, and the parameter in every org that is asked. Identifiers are
+//! compared as transform compares them. Left out: an upstream hash of a number, which no list can know; a pseudonym or subject id of an
 //! address whose domain is the company's, which no longer shows its domain.
+
+use std::collections::BTreeSet;
 
 use ledgerline_custody::own::{OwnList, Standing, domain_of};
 use ledgerline_custody::query::{Query, Who};
@@ -17,19 +19,20 @@ use crate::stores::Stores;
 /// What of a request is the company's own.
 #[derive(Debug, Default)]
 pub(crate) struct Own {
-    /// Of identifiers that are on a list: their pseudonyms under all versions of the key.
-    pub(crate) in_force: Vec<String>,
+    /// Of identifiers that are on an org's list: the org, and their pseudonyms under all versions of the key.
+    pub(crate) in_force: BTreeSet<(String, String)>,
     /// An identifier was on a list: what came then was linked to nobody.
     pub(crate) formerly: bool,
 }
 
 impl Own {
-    /// Looks the request's identifiers up, and those of the `active` subjects that it names by their ids. Without a key nobody
-    /// was ever linked.
+    /// Looks the request's identifiers up in the lists of `orgs`, and those of the `active` subjects that it names by their ids in
+    /// their own orgs'. Without a key nobody was ever linked.
     pub(crate) async fn of(
         stores: &Stores,
         config: &Config,
         query: &Query,
+        orgs: &[String],
         active: &[(String, SubjectState)],
         keys: Option<&Keys>,
         now_ms: i64,
@@ -43,17 +46,24 @@ impl Own {
             }
             Who::Pseudonym(one) => vec![(vec![text(one)], None)],
             Who::Subject(_) => {
-                active.iter().filter_map(|(_, state)| state.pseudonym.clone()).map(|name| (vec![name], None)).collect()
+                let names = active.iter().filter_map(|(_, state)| state.name.as_ref());
+                names.map(|name| (vec![name.pseudonym.clone()], None)).collect()
             }
         };
-        let stored = stores.own.of_all(now_ms).await?;
+        // A subject that is named by its id is of one org: no other's list says anything of it.
+        let counts =
+            |org: &String| !matches!(query.who, Who::Subject(_)) || active.iter().any(|(_, one)| one.is_of(org));
+        let orgs: Vec<String> = orgs.iter().filter(|org| counts(org)).cloned().collect();
+        let lists = stores.own.of_each(&orgs, now_ms).await?;
         let parameter = OwnList::of(&config.own_numbers, Some(ring));
-        for (names, domain) in asked {
-            let of = |list: &OwnList| list.standing(names.iter().map(String::as_str), domain);
-            match of(&stored).max(of(&parameter)) {
-                Standing::InForce => own.in_force.extend(names),
-                Standing::Formerly => own.formerly = true,
-                Standing::Never => {}
+        for (names, domain) in &asked {
+            for (org, list) in orgs.iter().zip(&lists) {
+                let of = |list: &OwnList| list.standing(names.iter().map(String::as_str), *domain);
+                match of(list).max(of(&parameter)) {
+                    Standing::InForce => own.in_force.extend(names.iter().map(|name| (org.clone(), name.clone()))),
+                    Standing::Formerly => own.formerly = true,
+                    Standing::Never => {}
+                }
             }
         }
         Ok(own)
@@ -61,6 +71,7 @@ impl Own {
 
     /// Whether a subject is one of an identifier on a list, from before it came on it.
     pub(crate) fn names(&self, subject: &SubjectState) -> bool {
-        subject.pseudonym.as_ref().is_some_and(|name| self.in_force.contains(name))
+        let name = subject.name.as_ref();
+        name.is_some_and(|name| self.in_force.contains(&(name.org.clone(), name.pseudonym.clone())))
     }
 }

@@ -130,6 +130,7 @@ impl From<QueryError> for Problem {
             QueryError::Unprocessable(detail) => {
                 Self::new(422, "invalid-request", "The request cannot be processed", detail)
             }
+            QueryError::NoOrg => Self::new(400, "invalid-org", "Not an organisation's name", error.to_string()),
         }
     }
 }

@@ -6,6 +6,7 @@ use ledgerline_custody::own::OwnLists;
 use ledgerline_store::bucket::Bucket;
 use ledgerline_store::data_key::DataKeys;
 use ledgerline_store::head::Heads;
+use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::OwnNumbers;
 use ledgerline_store::planned::Planned;
 use ledgerline_store::posting::Postings;
@@ -41,10 +42,12 @@ pub struct Stores {
     pub records: Records,
     /// Where entries lie.
     pub postings: Postings,
-    /// Heads, and which logs there are.
+    /// Heads.
     pub heads: Heads,
     /// How far bronze is planned.
     pub planned: Planned,
+    /// Which orgs there are.
+    pub orgs: Orgs,
     /// The lists of own numbers, kept for a while.
     pub own: OwnLists,
     /// The evidence.
@@ -55,15 +58,15 @@ impl Stores {
     /// Over these ports, in this deployment.
     pub fn new(ports: Ports, deployment: &str) -> Self {
         let Ports { control, index, keys, ledger, wrapping } = ports;
-        let heads = Heads::new(Arc::clone(&control));
         Self {
             keys: DataKeys::new(Arc::clone(&control), wrapping, deployment),
             subjects: Subjects::new(keys),
             records: Records::new(Arc::clone(&index)),
             postings: Postings::new(index),
             planned: Planned::new(Arc::clone(&control)),
-            own: OwnLists::new(OwnNumbers::new(control), heads.clone()),
-            heads,
+            heads: Heads::new(Arc::clone(&control)),
+            orgs: Orgs::new(Arc::clone(&control)),
+            own: OwnLists::new(OwnNumbers::new(control)),
             segments: Segments::new(ledger),
         }
     }

@@ -15,6 +15,7 @@ use ledgerline_custody::own::{OwnList, Standing};
 use ledgerline_custody::subjects::WantedLink;
 use ledgerline_event::instant;
 use ledgerline_lake::ObjectId;
+use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::Counts;
 use ledgerline_lambda::telemetry;
 use ledgerline_ledger::log::LogId;
@@ -22,13 +23,13 @@ use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::Pseudonym;
 use ledgerline_store::delivery;
 use ledgerline_store::record::{BronzeRow, Records};
-use ledgerline_store::subject::{Link, Span};
+use ledgerline_store::subject::{Link, Span, date_of};
 
 use crate::CALLS_AT_ONCE;
 use crate::config::Settings;
 use crate::error::TransformError;
 use crate::output::{self, Owned};
-use crate::reading::{Event, Named, Read, Reading};
+use crate::reading::{Event, Named, Read, Reading, RecordSeen};
 use crate::resolve::{self, Mention, Resolved};
 use crate::stores::Stores;
 
@@ -62,7 +63,7 @@ pub async fn transform(
     if opened.planned {
         return Ok(Outcome::AlreadyPlanned);
     }
-    let stored = if opened.again { delivery::find(&stores.plans, object).await? } else { None };
+    let stored = if opened.again { delivery::find(&stores.plans, PlanOf::Bronze, object).await? } else { None };
     let plan = match stored {
         // Somebody came as far as step 4 before: from here on it is the same for everybody.
         Some(plan) => plan,
@@ -160,7 +161,7 @@ async fn claim<'r>(
         .filter(|(_, owner)| **owner == object)
         .map(|(event, _)| *event)
         .collect();
-    Ok(read.events.iter().filter(|event| ours.contains(event.id.as_str())).collect())
+    Ok(read.events.iter().filter(|event| ours.contains(event.claim_id.as_str())).collect())
 }
 
 /// The log of every record that has an owned event, pinned if it was not.
@@ -191,9 +192,13 @@ async fn pin(pins: &Records, read: &Read, owned: &[&Event]) -> Result<Vec<Option
 /// Notes every record that the object holds lines of, duplicates and filtered ones too: an erasure must find them.
 async fn note(stores: &Stores, object: ObjectId, key: &str, read: &Read) -> Result<(), TransformError> {
     let object = object.to_hex();
-    let records = read.records.iter();
-    let rows: Vec<BronzeRow<'_>> =
-        records.map(|seen| BronzeRow { record: &seen.key, object: &object, key, lines: seen.lines }).collect();
+    let date = |day: &i64| date_of(&instant::to_rfc3339(day * DAY_S * 1_000)).to_owned();
+    let dates: Vec<Vec<String>> = read.records.iter().map(|seen| seen.days.iter().map(date).collect()).collect();
+    let row = |(seen, dates)| {
+        let RecordSeen { key: record, lines, at, .. } = seen;
+        BronzeRow { record, object: &object, key, lines: *lines, at, dates }
+    };
+    let rows: Vec<BronzeRow<'_>> = read.records.iter().zip(&dates).map(row).collect();
     // 16 batches of 25 rows at once.
     stream::iter(rows.chunks(ROWS_PER_BATCH))
         .map(|rows| stores.records.note_bronze(rows))
@@ -218,6 +223,9 @@ impl OwnMentions {
 }
 
 /// Looks the mentioned identifiers up in their orgs' lists. An object that mentions none reads no list.
+///
+/// Notes those orgs first, own identifiers counted: who asks for the company's hotline must be told that it is one. A crash after it
+/// leaves an org without subjects, of whom an access request finds nobody.
 async fn own_mentions(
     stores: &Stores,
     settings: &Settings,
@@ -232,9 +240,10 @@ async fn own_mentions(
     }
     let mut own = OwnMentions::default();
     for (org, mentioned) in by_org {
+        stores.note_org(org).await?;
         let list = stores.own.of(org, now_ms).await?;
         let is_own = |identifier: &usize| {
-            let Named { pseudonyms, domain } = &read.identifiers[*identifier];
+            let Named { pseudonyms, domain, .. } = &read.identifiers[*identifier];
             let domain = domain.as_ref().map(|domain| domain.expose_for_pseudonym());
             let lists = [&settings.own_numbers, &*list];
             let standing = |list: &&OwnList| list.standing(pseudonyms.iter().map(String::as_str), domain);
@@ -254,7 +263,8 @@ struct Seen {
     creates: bool,
 }
 
-/// Resolves the customer side's identifiers of the owned events, and of the filtered lines. The company's own name nobody.
+/// Resolves the customer side's identifiers of the owned events, and of the filtered lines, in each org apart. The company's own name
+/// nobody.
 async fn resolve_subjects(
     stores: &Stores,
     settings: &Settings,
@@ -279,29 +289,31 @@ async fn resolve_subjects(
     for &(identifier, record) in filtered {
         seen[identifier].entry(record).or_default().creates = true;
     }
-    let mentions: Vec<Mention> = seen
-        .iter()
-        .zip(&read.identifiers)
-        .map(|(seen, named)| {
-            let wanted = seen.iter().filter_map(|(&record, Seen { span_ms, creates })| {
-                let span = match *span_ms {
-                    None => None,
-                    Some((first, last)) => Some(Span {
-                        log: logs[record].as_ref()?.to_string(),
-                        first: instant::to_rfc3339(first),
-                        last: instant::to_rfc3339(last),
-                    }),
-                };
-                let record = read.records[record].key.clone();
-                Some(WantedLink { record, link: Link { span }, only_widen: !creates })
-            });
-            // Under another rule's key this value's pseudonym may be what somebody else was normalised to.
-            let of_today =
-                |name: &&String| Pseudonym::parse(name).is_some_and(|name| settings.pseudonyms.is_of_today(&name));
-            let pseudonyms = named.pseudonyms.iter().filter(of_today).cloned().collect();
-            Mention { pseudonyms, links: wanted.collect() }
-        })
-        .collect();
+    // Under another rule's key a value's pseudonym may be what somebody else was normalised to.
+    let of_today = |name: &&String| Pseudonym::parse(name).is_some_and(|name| settings.pseudonyms.is_of_today(&name));
+    let mut mentions: Vec<Mention> = Vec::new();
+    for ((identifier, seen), Named { kind, pseudonyms, .. }) in seen.iter().enumerate().zip(&read.identifiers) {
+        let mut by_org: BTreeMap<&str, Vec<WantedLink>> = BTreeMap::new();
+        for (&record, Seen { span_ms, creates }) in seen {
+            let span = match (*span_ms, &logs[record]) {
+                (None, _) => None,
+                (Some(_), None) => continue,
+                (Some((first, last)), Some(log)) => Some(Span {
+                    log: log.to_string(),
+                    first: instant::to_rfc3339(first),
+                    last: instant::to_rfc3339(last),
+                }),
+            };
+            let record = &read.records[record];
+            let link = WantedLink { record: record.key.clone(), link: Link { span }, only_widen: !creates };
+            by_org.entry(&record.org).or_default().push(link);
+        }
+        let of_org = |(org, links): (&str, Vec<WantedLink>)| {
+            let pseudonyms = pseudonyms.iter().filter(of_today).cloned().collect();
+            Mention { identifier, org: org.to_owned(), kind: *kind, pseudonyms, links }
+        };
+        mentions.extend(by_org.into_iter().map(of_org));
+    }
     Ok(resolve::resolve(&stores.subjects, &mentions, settings.limits, now, stores.random()).await?)
 }
 

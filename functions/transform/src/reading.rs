@@ -18,11 +18,13 @@ use ledgerline_event::{
 };
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::bronze::{self, BronzeLine};
+use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::Counts;
 use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
 use ledgerline_ledger::log::LogId;
 use ledgerline_privacy::{Clear, Identifier, JoinKey, Kind, Masked, Personal, Region, View, words};
 use ledgerline_store::claim::{Claim, Unclaimed, plan_claims};
+use ledgerline_store::record::LINES_NAMED;
 
 use crate::Random;
 use crate::config::{PROCESS_NAME, Settings};
@@ -34,8 +36,11 @@ use crate::error::TransformError;
 pub struct Event {
     /// Its record, in [`Read::records`].
     pub record: usize,
-    /// Its id, 32 hex digits.
-    pub id: String,
+    /// Its id, 32 hex digits, which follows from its place.
+    pub event_id: String,
+    /// What it is claimed by: a keyed digest of what it says, 32 hex digits. It is the same for the event sent again, and in a
+    /// claim alone: whoever has the key could try phone numbers against it.
+    pub claim_id: String,
     /// Whether its source named it: then its identity does not fix when it occurred.
     pub named_by_source: bool,
     /// Epoch milliseconds.
@@ -101,11 +106,17 @@ pub struct RecordSeen {
     pub first_log: LogId,
     /// How many lines are about it.
     pub lines: u64,
+    /// The first [`LINES_NAMED`] of them, by number.
+    pub at: Vec<u64>,
+    /// The days on which its events occurred, counted from the epoch; a filtered line's time was not checked, and does not count.
+    pub days: BTreeSet<i64>,
 }
 
 /// An identifier, by what may be known of it.
 #[derive(Clone, Debug)]
 pub struct Named {
+    /// What it is.
+    pub kind: Kind,
     /// Its pseudonyms under all versions of the key, newest first.
     pub pseudonyms: Vec<String>,
     /// Its domain if it is an e-mail address: for the lists of own domains, and never stored.
@@ -115,7 +126,7 @@ pub struct Named {
 /// What a bronze object holds.
 #[derive(Debug, Default)]
 pub struct Read {
-    /// Events, each id once, in the order of their lines.
+    /// Events, each claim id once, in the order of their lines.
     pub events: Vec<Event>,
     /// The records, in the order in which they turned up.
     pub records: Vec<RecordSeen>,
@@ -148,7 +159,7 @@ impl Read {
             record: &self.records[event.record].key,
             occurred_at_ms: event.occurred_at_ms,
             named_by_source: event.named_by_source,
-            event: &event.id,
+            event: &event.claim_id,
         });
         plan_claims(object, expires_at_s, unclaimed)
     }
@@ -194,7 +205,7 @@ impl<'a> Reading<'a> {
     pub fn new(settings: &'a Settings, object: ObjectId, started_at_ms: i64, random: Random<'a>) -> Self {
         Self(Decoder::new(Gathering {
             settings,
-            object: object.to_hex(),
+            object,
             started_at_ms,
             random,
             line: 0,
@@ -234,6 +245,11 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// What filters a line that an erasure took out.
+const ERASED: &str = "erased";
+
+const DAY_MS: i64 = 86_400_000;
+
 /// Values as they are spelled: the place of whom each names, and whether its country was assumed.
 type Spellings = BTreeMap<Personal, Option<(usize, bool)>>;
 
@@ -243,12 +259,12 @@ const MEMO_BYTES: usize = 64;
 /// What is gathered from the lines so far.
 struct Gathering<'a> {
     settings: &'a Settings,
-    object: String,
+    object: ObjectId,
     started_at_ms: i64,
     random: Random<'a>,
     line: u64,
     read: Read,
-    /// Ids of events read so far.
+    /// Claim ids of events read so far.
     seen: HashSet<String>,
     /// Record key to its place in `read.records`.
     records: HashMap<String, usize>,
@@ -276,6 +292,8 @@ impl TakeLine for Gathering<'_> {
         match bronze::read(line) {
             BronzeLine::Quarantine(bad) if bad.received_at_ms.is_some() => self.quarantine_line(bad.reason, line),
             BronzeLine::Quarantine(bad) => self.quarantine(None, bad.reason, &bad.bytes),
+            // Counted, so that the object's counts are what they were; it is about nobody.
+            BronzeLine::Erased => *self.read.filtered.entry(ERASED).or_default() += 1,
             BronzeLine::Event(event) => {
                 if let Err(reason) = self.event(number, &event) {
                     self.quarantine(event.received_at_ms, reason, &event.raw);
@@ -296,25 +314,26 @@ impl Gathering<'_> {
         };
         let event = adapt(&document, &context)?;
         if let Some(filter) = built_in().filtered_by(&event, &self.settings.switches) {
-            return self.filter(filter, &event);
+            return self.filter(number, filter, &event);
         }
         // A line that others loaded says nowhere when it came: it was there before it was taken up.
         if !instant::is_plausible(event.occurred_at_ms, line.received_at_ms.unwrap_or(self.started_at_ms)) {
             return Err(Rejection::ImplausibleTime);
         }
-        let id = self.settings.event_key.event_id(content_id(&event, &document).as_bytes()).to_hex();
+        let claim_id = self.settings.event_key.claim_id(content_id(&event, &document).as_bytes());
         let about = self.about(&event);
-        let repeated = self.seen.contains(&id);
-        let taken = if repeated { None } else { Some(self.take(number, line, &event, &id, &about)?) };
+        let repeated = self.seen.contains(&claim_id);
+        let taken = if repeated { None } else { Some(self.take(number, line, &event, &claim_id, &about)?) };
 
-        let record = self.record(&event, about)?;
+        let record = self.record(number, &event, about)?;
+        self.read.records[record].days.insert(event.occurred_at_ms.div_euclid(DAY_MS));
         match taken {
             Some(mut taken) => {
                 let (identifiers, country_assumed) = self.identifiers(&event);
                 self.add_refs(&mut taken.fields, &event, &identifiers);
                 self.read.unknown_outcomes += u64::from(event.unknown_outcome);
                 self.read.events.push(Event { record, identifiers, country_assumed, ..taken });
-                self.seen.insert(id);
+                self.seen.insert(claim_id);
             }
             None => self.read.repeated += 1,
         }
@@ -323,8 +342,8 @@ impl Gathering<'_> {
 
     /// Counts an event that is not kept. Its record is noted and whom it names is linked, so that an erasure finds the line; nothing
     /// is claimed, since the same line may be filtered wherever it stands.
-    fn filter(&mut self, filter: &'static str, event: &SourceEvent<'_>) -> Result<(), Rejection> {
-        let record = self.record(event, self.about(event))?;
+    fn filter(&mut self, number: u64, filter: &'static str, event: &SourceEvent<'_>) -> Result<(), Rejection> {
+        let record = self.record(number, event, self.about(event))?;
         if event.links == Links::Create {
             let (identifiers, _) = self.identifiers(event);
             self.read.filtered_mentions.extend(identifiers.into_iter().map(|identifier| (identifier, record)));
@@ -363,7 +382,7 @@ impl Gathering<'_> {
         number: u64,
         line: &bronze::Event<'_>,
         event: &SourceEvent<'_>,
-        id: &str,
+        claim_id: &str,
         about: &Record,
     ) -> Result<Event, Rejection> {
         let key = self.settings.pseudonyms.newest();
@@ -378,7 +397,7 @@ impl Gathering<'_> {
         let mut salt = [0; 16];
         (self.random)(&mut salt);
         let entry = PendingEntry {
-            event_id: id.to_owned(),
+            event_id: self.object.event_id(PlanOf::Bronze, number),
             org: event.org.to_string(),
             event_type: event.event_type.to_owned(),
             activity: event.activity.to_owned(),
@@ -392,7 +411,7 @@ impl Gathering<'_> {
             lineage_token: lineage_token(event, about),
             schema_version: event.schema_version.to_string(),
             policy_version: self.settings.policy.version().to_owned(),
-            source: Source { object: self.object.clone(), line: number },
+            source: Source { object: self.object.to_hex(), line: number },
             salt,
         };
         // The adapter checked ids and times; what it let through and the ledger does not names no usable record.
@@ -405,7 +424,8 @@ impl Gathering<'_> {
             refused.and_then(|raw| Identifier::parse(Kind::LineageToken, raw, self.settings.regions.default_region()));
         Ok(Event {
             record: 0,
-            id: entry.event_id,
+            event_id: entry.event_id,
+            claim_id: claim_id.to_owned(),
             named_by_source: event.native_id.is_some(),
             occurred_at_ms: event.occurred_at_ms,
             sequence: event.sequence,
@@ -474,16 +494,21 @@ impl Gathering<'_> {
     }
 
     /// The record's place, one line more about it.
-    fn record(&mut self, event: &SourceEvent<'_>, about: Record) -> Result<usize, Rejection> {
+    fn record(&mut self, number: u64, event: &SourceEvent<'_>, about: Record) -> Result<usize, Rejection> {
         let key = about.key(&event.org);
         if let Some(&at) = self.records.get(&key) {
-            self.read.records[at].lines += 1;
+            let record = &mut self.read.records[at];
+            record.lines += 1;
+            if record.at.len() < LINES_NAMED {
+                record.at.push(number);
+            }
             return Ok(at);
         }
         let first_log = LogId::first_of(&event.org, event.record.family()).map_err(|_| Rejection::NoRecord)?;
         let at = self.read.records.len();
         self.records.insert(key.clone(), at);
-        self.read.records.push(RecordSeen { key, org: event.org.to_string(), about, first_log, lines: 1 });
+        let (org, days) = (event.org.to_string(), BTreeSet::new());
+        self.read.records.push(RecordSeen { key, org, about, first_log, lines: 1, at: vec![number], days });
         Ok(at)
     }
 
@@ -495,7 +520,8 @@ impl Gathering<'_> {
         let pseudonyms = pseudonyms.iter().map(|name| name.as_str().to_owned()).collect();
         let at = self.read.identifiers.len();
         self.read.refs.push(self.join_key.of_identifier(&identifier));
-        self.read.identifiers.push(Named { pseudonyms, domain: domain_of(&identifier).map(Personal::new) });
+        let (kind, domain) = (identifier.kind(), domain_of(&identifier).map(Personal::new));
+        self.read.identifiers.push(Named { kind, pseudonyms, domain });
         self.identifiers.insert(identifier, at);
         at
     }

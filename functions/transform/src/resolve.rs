@@ -1,4 +1,5 @@
-//! From the customer side's identifiers to subjects, and from subjects to the interactions that they took part in.
+//! From the customer side's identifiers to subjects, and from subjects to the interactions that they took part in. An identifier in
+//! the events of two orgs is two mentions, and two subjects.
 //!
 //! An identifier that cannot resolve (its subject is being erased, or is shared) resolves nobody; it never stops a batch. Clashes with other transactions are settled by reading again, with pauses, until the deadline.
 
@@ -9,7 +10,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledgerline_custody::subjects::{Limits, LinkPlan, WantedLink, count_links, plan_links};
 use ledgerline_lambda::telemetry;
 use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_store::subject::{Link, SubjectRef, SubjectState, SubjectWrite, Subjects};
+use ledgerline_privacy::Kind;
+use ledgerline_store::subject::{Link, SubjectName, SubjectRef, SubjectState, SubjectWrite, Subjects};
 
 use crate::{CALLS_AT_ONCE, Random};
 
@@ -17,16 +19,22 @@ use crate::{CALLS_AT_ONCE, Random};
 /// 1,600 + 5 × 3,200 ms: 10 s of waiting, far inside the function's time-out.
 const CLASHES: u32 = 10;
 
-/// What an object's events say about one identifier.
+/// What an object's events of one org say about one identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mention {
+    /// The identifier's place in the object.
+    pub identifier: usize,
+    /// The org.
+    pub org: String,
+    /// What the identifier is.
+    pub kind: Kind,
     /// The identifier's pseudonyms under all versions of the key, newest first; the newest names a new subject.
     pub pseudonyms: Vec<String>,
-    /// The records that it takes part in, each once.
+    /// The org's records that it takes part in, each once.
     pub links: Vec<WantedLink>,
 }
 
-/// Who took part in what: (index of the mention, record) to `customer_ref`. Absent: nobody.
+/// Who took part in what: (the identifier's place, record) to `customer_ref`. Absent: nobody.
 pub type Resolved = BTreeMap<(usize, String), String>;
 
 /// Resolves every mention, writing what is new, and tells of each subject that becomes busy. `now` is RFC 3339: a new
@@ -49,7 +57,7 @@ pub async fn resolve(
     let mut clashes = 0;
     while !open.is_empty() {
         let plans = read(subjects, mentions, &open, limits, random).await?;
-        let steps: Vec<(Step, Plan<'_>)> = stream::iter(plans)
+        let steps: Vec<(Step, Plan)> = stream::iter(plans)
             .map(|plan| async move {
                 let step = carry_out(subjects, &plan, limits, now).await?;
                 Ok::<_, StoreError>((step, plan))
@@ -90,49 +98,54 @@ enum Step {
 }
 
 /// What one round will do about one mention.
-struct Plan<'a> {
+struct Plan {
     mention: usize,
-    /// The pseudonym to create the subject under, if there is none.
-    create: Option<&'a str>,
+    /// What to create the subject under, if there is none.
+    create: Option<SubjectName>,
     subject: SubjectRef,
     state: SubjectState,
     links: LinkPlan,
 }
 
-impl Plan<'_> {
+impl Plan {
     fn into_resolved(self, mentions: &[Mention], resolved: &mut Resolved) {
-        for (want, linked) in mentions[self.mention].links.iter().zip(self.links.linked) {
+        let Mention { identifier, links, .. } = &mentions[self.mention];
+        for (want, linked) in links.iter().zip(self.links.linked) {
             if linked {
-                resolved.insert((self.mention, want.record.clone()), self.subject.customer_ref.clone());
+                resolved.insert((*identifier, want.record.clone()), self.subject.customer_ref.clone());
             }
         }
     }
 }
 
 /// Reads what is stored about the open mentions and plans each; mentions that resolve nobody have no plan.
-async fn read<'a>(
+async fn read(
     subjects: &Subjects,
-    mentions: &'a [Mention],
+    mentions: &[Mention],
     open: &[usize],
     limits: Limits,
     random: Random<'_>,
-) -> Result<Vec<Plan<'a>>, StoreError> {
-    let names: Vec<&str> =
-        open.iter().flat_map(|&mention| mentions[mention].pseudonyms.iter().map(String::as_str)).collect();
+) -> Result<Vec<Plan>, StoreError> {
+    let of_mention = |&mention: &usize| {
+        let Mention { org, pseudonyms, .. } = &mentions[mention];
+        pseudonyms.iter().map(|pseudonym| (org.as_str(), pseudonym.as_str()))
+    };
+    let names: Vec<(&str, &str)> = open.iter().flat_map(of_mention).collect();
     let mut rows = subjects.identifiers(&names).await?.into_iter();
     let mut plans = Vec::with_capacity(open.len());
     let mut known = Vec::new();
     for &mention in open {
         // All of this mention's rows are taken, whichever of them is found first.
-        let found: Vec<SubjectRef> = rows.by_ref().take(mentions[mention].pseudonyms.len()).flatten().collect();
-        match (found.into_iter().next(), mentions[mention].pseudonyms.first()) {
+        let Mention { org, kind, pseudonyms, links: wanted, .. } = &mentions[mention];
+        let found: Vec<SubjectRef> = rows.by_ref().take(pseudonyms.len()).flatten().collect();
+        match (found.into_iter().next(), pseudonyms.first()) {
             (Some(subject), _) => known.push((mention, subject)),
             (None, Some(newest)) => {
-                let wanted = &mentions[mention].links;
                 let state = SubjectState::NEW;
                 let links = plan_links(state.room(limits.cap), wanted, &vec![None; wanted.len()]);
                 let subject = SubjectRef::from_random(random_32(random));
-                plans.push(Plan { mention, create: Some(newest), subject, state, links });
+                let create = Some(SubjectName { org: org.clone(), kind: *kind, pseudonym: newest.clone() });
+                plans.push(Plan { mention, create, subject, state, links });
             }
             (None, None) => {}
         }
@@ -149,7 +162,7 @@ async fn read<'a>(
         .collect();
     let (states, links) = subjects.read(&ids, &pairs).await?;
     let mut links = links.into_iter();
-    let planned: Vec<Plan<'a>> = known
+    let planned: Vec<Plan> = known
         .iter()
         .zip(states)
         .filter_map(|((mention, subject), state)| {
@@ -164,18 +177,18 @@ async fn read<'a>(
 }
 
 /// Writes what the plan has to write.
-async fn carry_out(subjects: &Subjects, plan: &Plan<'_>, limits: Limits, now: &str) -> Result<Step, StoreError> {
+async fn carry_out(subjects: &Subjects, plan: &Plan, limits: Limits, now: &str) -> Result<Step, StoreError> {
     let links = plan.links.writes.clone();
     if links.is_empty() {
         // Nothing is new and nothing widens; or the subject is shared, and no subject is made for nobody.
         return Ok(Step::Settled);
     }
     let count = count_links(&plan.state, limits, now, plan.links.new);
-    let write = match plan.create {
-        Some(pseudonym) => {
-            let (subject, created_at) = (plan.subject.clone(), now.to_owned());
+    let write = match &plan.create {
+        Some(name) => {
+            let (name, subject, created_at) = (name.clone(), plan.subject.clone(), now.to_owned());
             let fills = count.growth.is_some_and(|growth| growth.fills);
-            SubjectWrite::Create { pseudonym, subject, created_at, fills, links }
+            SubjectWrite::Create { name, subject, created_at, fills, links }
         }
         None => SubjectWrite::Link {
             subject_id: &plan.subject.subject_id,

@@ -1,14 +1,16 @@
 //! What transform reads and writes; the test of its permissions holds the calls against its role in the template.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ledgerline_custody::own::OwnLists;
+use ledgerline_ledger::store::StoreError;
 use ledgerline_store::bronze_object::BronzeObjects;
 use ledgerline_store::bucket::Bucket;
 use ledgerline_store::claim::Claims;
-use ledgerline_store::head::Heads;
 use ledgerline_store::object_row::ObjectRows;
+use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::OwnNumbers;
 use ledgerline_store::plan::Plans;
 use ledgerline_store::poison::Poison;
@@ -67,6 +69,9 @@ pub struct Stores {
     pub subjects: Subjects,
     /// Pointers to audit-write.
     pub pointers: Pointers,
+    orgs: Orgs,
+    /// The orgs that this process has noted.
+    noted: Mutex<BTreeSet<String>>,
     random: OwnedRandom,
 }
 
@@ -81,13 +86,27 @@ impl Stores {
             plans: Plans::new(Arc::clone(&staged)),
             poison: Poison::new(staged),
             rows: ObjectRows::new(Arc::clone(&control)),
-            own: OwnLists::new(OwnNumbers::new(Arc::clone(&control)), Heads::new(control)),
+            own: OwnLists::new(OwnNumbers::new(Arc::clone(&control))),
+            orgs: Orgs::new(control),
+            noted: Mutex::default(),
             claims: Claims::new(Arc::clone(&index)),
             records: Records::new(index),
             subjects: Subjects::new(keys),
             pointers: Pointers::new(queue),
             random,
         }
+    }
+
+    /// Notes that an org's events name people: access requests ask the orgs that are noted.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn note_org(&self, org: &str) -> Result<(), StoreError> {
+        if !self.noted.lock().unwrap_or_else(PoisonError::into_inner).contains(org) {
+            self.orgs.note(org).await?;
+            self.noted.lock().unwrap_or_else(PoisonError::into_inner).insert(org.to_owned());
+        }
+        Ok(())
     }
 
     /// Fills a buffer with random bytes.

@@ -14,8 +14,8 @@ use crate::query::{DateRange, RequestType};
 
 /// Bytes that a page's interactions may take inside the function's answer, where the body is a JSON string and each of
 /// its quotes and backslashes takes one byte more. Lambda answers with 6 MB (6,291,456 bytes) at most. What is not
-/// counted here: status and headers (< 1 KB), the envelope with its token (< 4 KB) and up to [`MAX_FAULTS`] faults of
-/// < 700 bytes. The largest entry, 256 KiB escaped to twice that, fits an empty page five times over.
+/// counted here: status and headers (< 1 KB), the envelope with its token (< 4 KB), up to [`MAX_FAULTS`] faults of
+/// < 700 bytes, and the names of the orgs, of which 10,000 are 690 KB. The largest entry, 256 KiB escaped to twice that, fits an empty page five times over.
 pub const PAGE_BYTES: usize = 5 * 1024 * 1024;
 /// Faults that an answer spells out; the rest is counted.
 pub const MAX_FAULTS: usize = 100;
@@ -50,6 +50,9 @@ pub struct Answer {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Asked {
+    /// The organisations that were asked, sorted. None of them was named by the caller alone: one that nobody knows is
+    /// not asked.
+    pub orgs: Vec<String>,
     /// `ACCESS`…
     pub request_type: &'static str,
     /// The range in UTC; absent ends are open.
@@ -67,9 +70,9 @@ pub struct Span {
 
 impl Asked {
     /// What a query asked.
-    pub fn of(request_type: RequestType, range: &DateRange) -> Self {
+    pub fn of(orgs: Vec<String>, request_type: RequestType, range: &DateRange) -> Self {
         let date_range = Span { from: range.from.clone(), to: range.to.clone() };
-        Self { request_type: request_type.label(), date_range }
+        Self { orgs, request_type: request_type.label(), date_range }
     }
 }
 

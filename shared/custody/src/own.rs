@@ -6,15 +6,13 @@
 //! person; it covers the addresses of exactly this domain. No error repeats an item: items are told by their places.
 //! Left out: what a function does with an identifier that is the company's own.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_privacy::{Identifier, KeyRing, Kind, Region};
-use ledgerline_store::head::Heads;
 use ledgerline_store::own::{Change, OwnName, OwnNumbers, OwnRow};
 
 /// How long a list that was read counts: an item is in force everywhere a minute after it was added.
@@ -183,14 +181,13 @@ type Kept = BTreeMap<String, (i64, Arc<OwnList>)>;
 #[derive(Debug)]
 pub struct OwnLists {
     numbers: OwnNumbers,
-    heads: Heads,
     kept: Mutex<Kept>,
 }
 
 impl OwnLists {
     /// Lists of which none was read yet.
-    pub fn new(numbers: OwnNumbers, heads: Heads) -> Self {
-        Self { numbers, heads, kept: Mutex::default() }
+    pub fn new(numbers: OwnNumbers) -> Self {
+        Self { numbers, kept: Mutex::default() }
     }
 
     /// An org's list.
@@ -198,44 +195,25 @@ impl OwnLists {
     /// # Errors
     /// The store's.
     pub async fn of(&self, org: &str, now_ms: i64) -> Result<Arc<OwnList>, StoreError> {
-        self.kept(org, now_ms, async { Ok(OwnList::new(self.numbers.of(org).await?)) }).await
-    }
-
-    /// The lists of all orgs that have a log, as one.
-    ///
-    /// # Errors
-    /// The stores'.
-    pub async fn of_all(&self, now_ms: i64) -> Result<Arc<OwnList>, StoreError> {
-        let load = async {
-            let logs = self.heads.logs().await?;
-            let orgs: BTreeSet<&str> = logs.iter().map(LogId::org).collect();
-            let lists = stream::iter(orgs).map(|org| self.numbers.of(org)).buffered(PARALLEL);
-            let lists: Vec<Vec<OwnRow>> = lists.try_collect().await?;
-            Ok(OwnList::new(lists.into_iter().flatten()))
-        };
-        self.kept(ALL, now_ms, load).await
-    }
-
-    async fn kept(
-        &self,
-        key: &str,
-        now_ms: i64,
-        load: impl Future<Output = Result<OwnList, StoreError>>,
-    ) -> Result<Arc<OwnList>, StoreError> {
-        if let Some((since_ms, list)) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(key)
+        if let Some((since_ms, list)) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(org)
             && now_ms.saturating_sub(*since_ms) < LIST_TTL_MS
         {
             return Ok(Arc::clone(list));
         }
-        let list = Arc::new(load.await?);
+        let list = Arc::new(OwnList::new(self.numbers.of(org).await?));
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.insert(key.to_owned(), (now_ms, Arc::clone(&list)));
+        kept.insert(org.to_owned(), (now_ms, Arc::clone(&list)));
         Ok(list)
     }
-}
 
-/// The place of all orgs' lists together: no org has this name.
-const ALL: &str = "";
+    /// The lists of these orgs, in their order.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn of_each(&self, orgs: &[String], now_ms: i64) -> Result<Vec<Arc<OwnList>>, StoreError> {
+        stream::iter(orgs).map(|org| self.of(org, now_ms)).buffered(PARALLEL).try_collect().await
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use ledgerline_event::adapters::is_org;
 use ledgerline_event::{Rejection, document};
 use ledgerline_json::{Json, Object};
 use ledgerline_privacy::identifier;
@@ -29,6 +30,8 @@ pub const MAX_PAGE_SIZE: usize = 2_000;
 pub struct Query {
     /// Whom it is about.
     pub who: Who,
+    /// The only organisation that is asked; every one unless it is given.
+    pub org: Option<String>,
     /// What it is for.
     pub request_type: RequestType,
     /// Which time it is about.
@@ -83,6 +86,11 @@ pub enum QueryError {
     /// I-JSON, but not a request.
     #[error("{0}")]
     Unprocessable(String),
+    /// `org` is not what an organisation may be called.
+    #[error(
+        "`org` is not an organisation's name: 1 to 64 of A-Z a-z 0-9 . _ -, as the ledger's logs begin. Leave it out to ask all organisations."
+    )]
+    NoOrg,
 }
 
 impl Query {
@@ -97,6 +105,7 @@ impl Query {
         only_members(&body, "The body", MEMBERS)?;
         Ok(Self {
             who: who(&body, region)?,
+            org: org(&body)?,
             request_type: request_type(&body)?,
             range: date_range(&body)?,
             page_size: page_size(&body)?,
@@ -135,6 +144,8 @@ impl Query {
         let pseudonyms = names.pseudonyms.iter().filter(|one| !by_identifier || one.version() == key_version);
         let end = |end: &Option<String>| end.clone().unwrap_or_default();
         let mut parts = vec![self.request_type.label().to_owned(), end(&self.range.from), end(&self.range.to)];
+        // No org is named by an empty text.
+        parts.push(self.org.clone().unwrap_or_default());
         parts.extend(names.subjects);
         parts.extend(pseudonyms.map(|one| one.as_str().to_owned()));
         let mut hasher = Sha256::new();
@@ -259,6 +270,15 @@ fn who(body: &Object<'_>, region: Region) -> Result<Who, QueryError> {
         (None, Some(_)) => Err(unprocessable("`identifiers` must be an array of {\"kind\", \"value\"} objects.")),
         (Some(_), Some(_)) => Err(unprocessable("Give `customerIdHash` or `identifiers`, not both.")),
         (None, None) => Err(unprocessable("Give `customerIdHash` or `identifiers`: the request names no customer.")),
+    }
+}
+
+/// The organisation that is asked alone, if one is named.
+fn org(body: &Object<'_>) -> Result<Option<String>, QueryError> {
+    match body.get("org") {
+        None | Some(Json::Null) => Ok(None),
+        Some(Json::String(org)) if is_org(org) => Ok(Some(org.to_string())),
+        Some(_) => Err(QueryError::NoOrg),
     }
 }
 
@@ -470,7 +490,7 @@ fn unprocessable(detail: impl Into<String>) -> QueryError {
     QueryError::Unprocessable(detail.into())
 }
 
-const MEMBERS: &[&str] = &["customerIdHash", "identifiers", "requestType", "dateRange", "pageToken", "pageSize"];
+const MEMBERS: &[&str] = &["customerIdHash", "identifiers", "org", "requestType", "dateRange", "pageToken", "pageSize"];
 /// Customers' kinds: an agent is no data subject of this endpoint.
 const KINDS: [Kind; 9] = [
     Kind::Phone,

@@ -2,8 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ledgerline_custody::own::{OwnLists, Standing};
-use ledgerline_ledger::log::LogId;
-use ledgerline_store::head::{Heads, listed_key};
 use ledgerline_store::own::{self, Change, OwnName, OwnNumbers};
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::Faults;
@@ -18,20 +16,17 @@ struct World {
 }
 
 impl World {
-    /// Two orgs with logs, and on each list one domain, `<org>.example`.
+    /// Two orgs, and on each list one domain, `<org>.example`.
     async fn new() -> Self {
         let calls = Calls::default();
         let table = FakeTable::new("ControlTable", Faults::none(), calls.clone());
         let numbers = OwnNumbers::new(table.port());
-        for (org, class) in [("a", "entity"), ("a", "interaction"), ("b", "interaction")] {
-            table.change(&listed_key(&LogId::first_of(org, class).unwrap()), |_| ());
-        }
         for org in ["a", "b"] {
             let name = OwnName::Domain(format!("{org}.example"));
             numbers.change(org, &name, Change::Add, "2026-03-02T00:00:00.000Z").await.unwrap();
         }
         calls.reset();
-        Self { lists: OwnLists::new(numbers, Heads::new(table.port())), table, calls }
+        Self { lists: OwnLists::new(numbers), table, calls }
     }
 
     fn reads(&self) -> u64 {
@@ -61,15 +56,17 @@ async fn a_list_is_read_again_after_a_minute_and_not_before() {
 }
 
 #[tokio::test]
-async fn the_lists_of_all_orgs_are_read_once_an_org_and_asked_as_one() {
+async fn lists_of_several_orgs_come_in_their_order_and_say_nothing_of_each_others() {
     let world = World::new().await;
+    let orgs = ["b", "c", "a"].map(str::to_owned);
     for at_ms in [0, 59_999] {
-        let all = world.lists.of_all(T0 + at_ms).await.unwrap();
-        for (domain, expected) in
-            [("a.example", Standing::InForce), ("b.example", Standing::InForce), ("c.example", Standing::Never)]
-        {
-            assert_eq!(all.standing([], Some(domain)), expected);
+        let lists = world.lists.of_each(&orgs, T0 + at_ms).await.unwrap();
+        for (org, list) in orgs.iter().zip(&lists) {
+            for domain in ["a", "b", "c"] {
+                let expected = if domain == org && org != "c" { Standing::InForce } else { Standing::Never };
+                assert_eq!(list.standing([], Some(&format!("{domain}.example"))), expected, "{domain} in {org}");
+            }
         }
-        assert_eq!(world.reads(), 3, "the list of logs, and each org's list");
+        assert_eq!(world.reads(), 3, "each list once");
     }
 }

@@ -78,6 +78,11 @@ impl Kind {
             Self::LineageToken => "lineage_token",
         }
     }
+
+    /// The kind of this label.
+    pub fn of_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.label() == label)
+    }
 }
 
 impl fmt::Display for Kind {

@@ -42,7 +42,7 @@ impl OwnName {
         if kind == DOMAIN {
             return Some(Self::Domain(name.to_owned()));
         }
-        let kind = Kind::ALL.into_iter().find(|one| one.label() == kind)?;
+        let kind = Kind::of_label(kind)?;
         Pseudonym::parse(name).map(|name| Self::Identifier(kind, name))
     }
 

@@ -1,21 +1,23 @@
 //! Subjects in the keys table: identifier → subject, the subject's state, subject → records.
 //!
-//! Invariant: an identifier has at most one subject, a subject at most one link per record, and no link is written unless
-//! the subject is active in the generation that was read and not marked as shared: a warm function cannot bring an erased
-//! subject back. Links only widen.
+//! Invariant: an identifier has at most one subject in each org, a subject at most one link per record of its org, and no
+//! link is written unless the subject is active in the generation that was read and not marked as shared: a warm function
+//! cannot bring an erased subject back. Links only widen. Two orgs never have one subject: what names a customer to the
+//! one may name another customer, or nobody, to the other.
 
 use std::sync::Arc;
 
 use ledgerline_ledger::store::StoreError;
+use ledgerline_privacy::Kind;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{
     Change, Condition, IntoValue as _, Key, Query, Returning, Row, Table, Write, corrupt, read_row, to_row,
 };
 
-/// The key of an identifier's row.
-pub fn identifier_key(pseudonym: &str) -> Key {
-    Key::new(format!("{IDENTIFIER}{pseudonym}"), SUBJECT_OF)
+/// The key of an identifier's row in an org.
+pub fn identifier_key(org: &str, pseudonym: &str) -> Key {
+    Key::new(format!("{IDENTIFIER}{org}/{pseudonym}"), SUBJECT_OF)
 }
 
 /// The key of a subject's state.
@@ -28,9 +30,9 @@ pub fn link_key(subject_id: &str, record: &str) -> Key {
     Key::new(partition(subject_id), format!("{LINK}{record}"))
 }
 
-/// The pseudonym whose row a key is of.
-pub fn parse_identifier_key(key: &Key) -> Option<&str> {
-    key.pk.strip_prefix(IDENTIFIER).filter(|_| key.sk == SUBJECT_OF)
+/// The org and the pseudonym whose row a key is of.
+pub fn parse_identifier_key(key: &Key) -> Option<(&str, &str)> {
+    key.pk.strip_prefix(IDENTIFIER).filter(|_| key.sk == SUBJECT_OF)?.split_once('/')
 }
 
 /// The subject whose state a key is of.
@@ -66,9 +68,22 @@ impl SubjectRef {
     }
 }
 
+/// The identifier that a subject was made under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectName {
+    /// The org whose customer it names.
+    pub org: String,
+    /// What the identifier is.
+    pub kind: Kind,
+    /// Its pseudonym.
+    pub pseudonym: String,
+}
+
 /// A subject's state row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubjectState {
+    /// The identifier that it was made under; none of a subject that is about to be made.
+    pub name: Option<SubjectName>,
     /// Whether links may be written: the row's state is `active`.
     pub active: bool,
     /// Counts the subject's lives; a write names the one that it read.
@@ -81,8 +96,6 @@ pub struct SubjectState {
     pub missed: bool,
     /// The last day on which it got new links.
     pub day: Option<Day>,
-    /// The identifier's pseudonym that it was made under.
-    pub pseudonym: Option<String>,
 }
 
 /// The new links that a subject got on one day.
@@ -97,14 +110,19 @@ pub struct Day {
 impl SubjectState {
     /// The state of a subject that is about to be made.
     pub const NEW: Self = Self {
+        name: None,
         active: true,
         generation: FIRST_GENERATION,
         links: 0,
         shared_at: None,
         missed: false,
         day: None,
-        pseudonym: None,
     };
+
+    /// Whether it is of this org.
+    pub fn is_of(&self, org: &str) -> bool {
+        self.name.as_ref().is_some_and(|name| name.org == org)
+    }
 
     /// Whether its identifier names no person: it is marked, or has as many links as a subject may have.
     pub fn is_shared(&self, cap: u64) -> bool {
@@ -162,15 +180,15 @@ pub struct LinkWrite {
 pub enum SubjectWrite<'a> {
     /// A new subject with its first links: fails with `Conflict` if the identifier has one by now.
     Create {
-        /// The identifier's pseudonym.
-        pseudonym: &'a str,
+        /// The identifier.
+        name: SubjectName,
         /// The new subject's names.
         subject: SubjectRef,
         /// RFC 3339; its date is the day that the links are counted into.
         created_at: String,
         /// Whether the links fill the subject to the cap.
         fills: bool,
-        /// At most [`LINKS_PER_WRITE`], all new.
+        /// At most [`LINKS_PER_WRITE`], all new, all to records of the identifier's org.
         links: Vec<LinkWrite>,
     },
     /// Links of a subject that exists: fails with `Conflict` unless it is active, in this generation, not marked as
@@ -243,12 +261,12 @@ impl Subjects {
         Self { table }
     }
 
-    /// Whom these pseudonyms name, in their order.
+    /// Whom these identifiers name, each given by its org and its pseudonym, in their order.
     ///
     /// # Errors
     /// The table's.
-    pub async fn identifiers(&self, pseudonyms: &[&str]) -> Result<Vec<Option<SubjectRef>>, StoreError> {
-        let keys: Vec<Key> = pseudonyms.iter().map(|name| identifier_key(name)).collect();
+    pub async fn identifiers(&self, names: &[(&str, &str)]) -> Result<Vec<Option<SubjectRef>>, StoreError> {
+        let keys: Vec<Key> = names.iter().map(|(org, pseudonym)| identifier_key(org, pseudonym)).collect();
         let rows = self.table.batch_get("read identifiers", &keys).await?;
         let read = |row| {
             let IdentifierRow { subject_id, customer_ref, .. } = read_row("read an identifier", row)?;
@@ -298,8 +316,8 @@ impl Subjects {
     /// `Conflict` if something is not as the write names it.
     pub async fn write(&self, write: &SubjectWrite<'_>) -> Result<(), StoreError> {
         let (what, writes) = match write {
-            SubjectWrite::Create { pseudonym, subject, created_at, fills, links } => {
-                (format!("create {}", subject.subject_id), create(pseudonym, subject, created_at, *fills, links)?)
+            SubjectWrite::Create { name, subject, created_at, fills, links } => {
+                (format!("create {}", subject.subject_id), create(name, subject, created_at, *fills, links)?)
             }
             SubjectWrite::Link { subject_id, generation, links_at_most, growth, links } => {
                 let mut writes = vec![extend(subject_id, *generation, *links_at_most, growth.as_ref())];
@@ -309,7 +327,7 @@ impl Subjects {
                 (format!("link {subject_id}"), writes)
             }
         };
-        self.table.transact(&what, writes).await
+        self.table.transact(&what, writes, Vec::new()).await
     }
 
     /// Marks a subject as shared since `now`, or as not shared any more if there is none; returns its state before. A
@@ -335,14 +353,17 @@ impl Subjects {
 
 /// An identifier row that must not exist, a state row that must not exist, and the links.
 fn create(
-    pseudonym: &str,
+    name: &SubjectName,
     subject: &SubjectRef,
     created_at: &str,
     fills: bool,
     links: &[LinkWrite],
 ) -> Result<Vec<Write>, StoreError> {
     let SubjectRef { subject_id, customer_ref } = subject.clone();
-    let identifier = IdentifierRow { subject_id, customer_ref, created_at: Some(created_at.to_owned()) };
+    let SubjectName { org, kind, pseudonym } = name;
+    let kind = kind.label().to_owned();
+    let created_at_text = Some(created_at.to_owned());
+    let identifier = IdentifierRow { subject_id, customer_ref, kind: kind.clone(), created_at: created_at_text };
     let state = StateRow {
         state: ACTIVE.to_owned(),
         generation: FIRST_GENERATION,
@@ -352,10 +373,12 @@ fn create(
         missed: fills,
         day: Some(date_of(created_at).to_owned()),
         in_day: Some(links.len() as u64),
-        pseudonym: Some(pseudonym.to_owned()),
+        org: org.clone(),
+        kind,
+        pseudonym: pseudonym.clone(),
     };
     let mut writes = vec![
-        Write::create(identifier_key(pseudonym), to_row("an identifier", &identifier)?),
+        Write::create(identifier_key(org, pseudonym), to_row("an identifier", &identifier)?),
         Write::create(state_key(&subject.subject_id), to_row("a subject", &state)?),
     ];
     for link in links {
@@ -406,6 +429,7 @@ fn link_write(subject_id: &str, write: &LinkWrite) -> Result<Write, StoreError> 
 struct IdentifierRow {
     subject_id: String,
     customer_ref: String,
+    kind: String,
     created_at: Option<String>,
 }
 
@@ -425,8 +449,9 @@ struct StateRow {
     day: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     in_day: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pseudonym: Option<String>,
+    org: String,
+    kind: String,
+    pseudonym: String,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -458,14 +483,15 @@ pub fn read_state(row: Row) -> Result<SubjectState, StoreError> {
         (None, _) => None,
         (Some(_), None) => return Err(corrupt("a subject's day has no count")),
     };
+    let kind = Kind::of_label(&row.kind).ok_or_else(|| corrupt("a subject is of no kind of identifier"))?;
     Ok(SubjectState {
+        name: Some(SubjectName { org: row.org, kind, pseudonym: row.pseudonym }),
         active: row.state == ACTIVE,
         generation: row.generation,
         links: row.links,
         shared_at: row.shared_at,
         missed: row.missed,
         day,
-        pseudonym: row.pseudonym,
     })
 }
 

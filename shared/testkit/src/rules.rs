@@ -4,7 +4,7 @@
 //! it by `tamper` and `restore`.
 
 use ledgerline_store::table::{Key, Row, Value};
-use ledgerline_store::{Family, claim};
+use ledgerline_store::{Family, claim, party};
 
 /// The family that a row is of; `None` for rows of tests of tables.
 ///
@@ -30,7 +30,8 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
     let family = family_of(key);
     let Some(before) = before else { return };
     let Some(after) = after else {
-        assert!(family != Some(Family::Own), "{key}: a row of own numbers is never deleted");
+        let stays = matches!(family, Some(Family::Own | Family::Org | Family::Gone | Family::Tombstone));
+        assert!(!stays, "{key}: a row of {family:?} is never deleted");
         return;
     };
     let same = |name: &str| {
@@ -57,7 +58,7 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
             grows("committed");
         }
         Family::SubjectState => {
-            ["customerRef", "pseudonym", "missed"].into_iter().for_each(same);
+            ["customerRef", "org", "kind", "pseudonym", "missed"].into_iter().for_each(same);
             ["links", "generation"].into_iter().for_each(grows);
         }
         Family::SubjectLink => {
@@ -69,11 +70,30 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
             assert!(!before.contains_key("log") || !narrower, "{key}: a link may only widen");
         }
         Family::Watch => grows("size"),
+        Family::Tombstone => {
+            grows("ttl");
+            assert!(texts(before, "cutoff") <= texts(after, "cutoff"), "{key}: the larger cutoff wins");
+        }
+        Family::Party => {
+            grows("erasures");
+            let cutoff = |row| party::read(row).expect("a party").cutoff;
+            assert!(cutoff(before.clone()) <= cutoff(after.clone()), "{key}: a cutoff never goes back");
+            let is_kept = |subject| texts(after, "subjects").contains(subject);
+            let erased = number(before, "erasures") < number(after, "erasures");
+            let kept = texts(before, "subjects").iter().all(is_kept);
+            assert!(erased || kept, "{key}: only an erasure takes subjects out");
+        }
         Family::Claim => {
             let owned = claim::owners(key, before).map(|(event, _)| format!("e{event}"));
             owned.for_each(|name| same(&name));
         }
-        Family::Marker | Family::DataKey | Family::Pin | Family::BronzeNote => {
+        Family::Marker
+        | Family::DataKey
+        | Family::Pin
+        | Family::BronzeNote
+        | Family::Gone
+        | Family::Org
+        | Family::Token => {
             assert_eq!(before, after, "{key} changed, and never may");
         }
         // Written again as it is, moved on, or lifted; the families' own tests say how.
@@ -91,6 +111,7 @@ fn number(row: &Row, name: &str) -> u64 {
 fn texts(row: &Row, name: &str) -> Vec<String> {
     match row.get(name) {
         Some(Value::S(text)) => vec![text.clone()],
+        Some(Value::Ss(texts)) => texts.clone(),
         Some(Value::L(list)) => {
             let text = |one: &Value| match one {
                 Value::S(text) => Some(text.clone()),

@@ -12,7 +12,7 @@ use xtask::fault::Fault;
 
 use super::report::{Access, Held};
 
-/// Everything held on a phone number.
+/// Everything that an org holds on a phone number.
 pub(super) struct Answer {
     /// As of when, according to the first page.
     pub as_of: String,
@@ -23,11 +23,12 @@ pub(super) struct Answer {
 }
 
 /// Asks until the last page.
-pub(super) fn ask(stack: &Stack, phone: &str) -> Result<Answer, Fault> {
+pub(super) fn ask(stack: &Stack, org: &str, phone: &str) -> Result<Answer, Fault> {
     let mut answer = Answer { as_of: String::new(), complete: true, entries: BTreeMap::new() };
     let mut token: Option<String> = None;
     loop {
-        let mut question = json!({"identifiers": [{"kind": "phone", "value": phone}], "requestType": "ACCESS"});
+        let identifiers = json!([{"kind": "phone", "value": phone}]);
+        let mut question = json!({"identifiers": identifiers, "requestType": "ACCESS", "org": org});
         if let Some(token) = &token {
             question["pageToken"] = token.as_str().into();
         }

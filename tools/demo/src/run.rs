@@ -229,9 +229,11 @@ impl<'c> Run<'c> {
     /// Act 3: a phone number, and all that is held on it.
     pub(super) fn access(&mut self, screen: &mut Stdout, phone: &str) -> Result<Access, Fault> {
         let clock = tokio::time::Instant::now();
-        let answer = access::ask(&self.chain.stack, phone)?;
+        let answer = access::ask(&self.chain.stack, ORG, phone)?;
         let told = answer.told(phone, clock.elapsed());
-        screen.fact("asked", &format!("POST /api/v1/compliance/dsar/audit-trail  phone {phone}")).map_err(lost)?;
+        screen
+            .fact("asked", &format!("POST /api/v1/compliance/dsar/audit-trail  phone {phone}, org {ORG}"))
+            .map_err(lost)?;
         let complete = if told.complete { "complete" } else { "INCOMPLETE" };
         screen
             .fact(

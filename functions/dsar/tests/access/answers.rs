@@ -28,7 +28,7 @@ async fn an_unknown_customer_is_an_empty_complete_answer_of_the_same_shape() {
             answer,
             json!({
                 "asOf": "2026-03-02T13:59:00.350Z", "complete": true,
-                "request": { "requestType": "ACCESS", "dateRange": {} },
+                "request": { "orgs": ["acme"], "requestType": "ACCESS", "dateRange": {} },
                 "customer": { "found": false, "subjects": 0 },
                 "systems": { "ledger": { "asked": 0, "answered": 0, "failed": 0 } },
                 "interactions": []

@@ -5,6 +5,7 @@
 mod answers;
 mod as_of;
 mod filtered;
+mod orgs;
 mod own;
 mod pages;
 mod problems;

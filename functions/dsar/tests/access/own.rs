@@ -26,7 +26,7 @@ fn said(answer: &Value) -> (Value, bool) {
 }
 
 #[tokio::test]
-async fn a_number_on_any_orgs_list_or_in_the_parameter_is_not_one_person() {
+async fn a_number_on_its_orgs_list_or_in_the_parameter_is_not_one_person() {
     let shared = json!({ "found": true, "subjects": 1, "shared": true });
     let by_parameter = World::with(Config { own_numbers: parse_list(PHONE, Region::US).unwrap(), ..config("t") });
     by_parameter.add_key(1).await;
@@ -110,7 +110,7 @@ async fn a_list_that_does_not_answer_fails_the_request() {
     for (trip, error, status) in [
         ("own numbers", StoreError::Throttled as MakeError, 503),
         ("own numbers", StoreError::Denied, 500),
-        ("logs", StoreError::Unknown, 503),
+        ("orgs", StoreError::Unknown, 503),
         ("subjects", StoreError::Throttled, 503),
     ] {
         let world = World::new().await;

@@ -69,6 +69,8 @@ async fn every_refusal_is_a_problem_document() {
             415,
             "unsupported-media-type",
         ),
+        (with(json!({ "body": json!({ "customerIdHash": "C", "org": "a/b" }).to_string() })), 400, "invalid-org"),
+        (with(json!({ "body": json!({ "customerIdHash": "C", "org": 7 }).to_string() })), 400, "invalid-org"),
         (with(json!({ "body": "{}" })), 422, "invalid-request"),
         (with(json!({ "body": "[]" })), 422, "invalid-request"),
     ] {
@@ -226,7 +228,7 @@ async fn the_guides_own_request_finds_its_customer() {
     let (status, _, answer) = invoke(&world, &payload).await;
     assert_eq!(status, 200, "{answer}");
     let range = json!({ "from": "2023-01-01T00:00:00.000Z", "to": "2023-12-31T23:59:59.999Z" });
-    assert_eq!(answer["request"], json!({ "requestType": "ACCESS", "dateRange": range }));
+    assert_eq!(answer["request"], json!({ "orgs": ["acme"], "requestType": "ACCESS", "dateRange": range }));
     assert_eq!(answer["customer"], json!({ "found": true, "subjects": 1, "weak": true }));
     assert_eq!(answer["complete"], true);
     assert_eq!(given(&answer), [("first".to_owned(), vec![2]), ("in-the-last-second".to_owned(), vec![3])]);

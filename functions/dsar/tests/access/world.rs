@@ -1,6 +1,7 @@
 //! A deployment in memory: what transform and audit-write would have stored, and a dsar function over it whose reads can
 //! be made to fail.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -25,11 +26,12 @@ use ledgerline_store::bucket::{self, Bucket, Get, Listed, Object, Opened, PutOut
 use ledgerline_store::data_key::{DataKeys, Purpose, WrappedKey, WrappedKeys};
 use ledgerline_store::head::parse_head_key;
 use ledgerline_store::ledger::LedgerStores;
+use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::{Change, OwnNumbers};
 use ledgerline_store::record::Records;
 use ledgerline_store::segment::Put;
-use ledgerline_store::subject::{Link, LinkWrite, Span, SubjectRef, SubjectWrite, Subjects};
-use ledgerline_store::table::{Key, Query, Returning, Row, Scan, ScanPage, Table, Write};
+use ledgerline_store::subject::{Link, LinkWrite, Span, SubjectName, SubjectRef, SubjectWrite, Subjects};
+use ledgerline_store::table::{Beside, Key, Query, Returning, Row, Scan, ScanPage, Table, Write};
 use ledgerline_store::wrapping::{Context, Wrapping as _};
 use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
@@ -141,8 +143,12 @@ impl Table for Tripped<FakeTable> {
         never(what)
     }
 
-    async fn transact(&self, what: &str, _: Vec<Write>) -> Result<(), StoreError> {
+    async fn transact(&self, what: &str, _: Vec<Write>, _: Vec<Beside>) -> Result<(), StoreError> {
         never(what)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self.store.as_any()
     }
 
     async fn batch_write(&self, what: &str, _: Vec<Write>) -> Result<(), StoreError> {
@@ -297,7 +303,8 @@ impl World {
 
     /// The same with whole times.
     pub(crate) async fn link_at(&self, identifier: &Identifier, record: &str, first: &str, last: &str) -> String {
-        let span = Span { log: log().as_str().to_owned(), first: first.to_owned(), last: last.to_owned() };
+        let log = log_of(record.split_once('/').unwrap().0).as_str().to_owned();
+        let span = Span { log, first: first.to_owned(), last: last.to_owned() };
         self.write_link(identifier, record, Link { span: Some(span) }).await
     }
 
@@ -314,7 +321,9 @@ impl World {
     async fn write_link(&self, identifier: &Identifier, record: &str, link: Link) -> String {
         let (pseudonym, subjects) = (self.key(1).await.pseudonym(identifier), Subjects::new(self.keys.port()));
         let links = vec![LinkWrite { record: record.to_owned(), link, replaces: None }];
-        let known = subjects.identifiers(&[pseudonym.as_str()]).await.unwrap().remove(0);
+        let org = record.split_once('/').unwrap().0.to_owned();
+        Orgs::new(self.control.port()).note(&org).await.unwrap();
+        let known = subjects.identifiers(&[(&org, pseudonym.as_str())]).await.unwrap().remove(0);
         let (write, subject_id) = match &known {
             Some(subject) => {
                 let (subject_id, generation) = (subject.subject_id.as_str(), 1);
@@ -326,19 +335,22 @@ impl World {
             None => {
                 let mut random = [7; 32];
                 random[..16].copy_from_slice(&pseudonym.as_str().as_bytes()[3..19]);
+                // A subject is of one org.
+                random[15] = random[15].wrapping_add(org.bytes().fold(0, u8::wrapping_add));
                 let subject = SubjectRef::from_random(random);
                 let id = subject.subject_id.clone();
-                let (pseudonym, created_at) = (pseudonym.as_str(), time("00:00"));
-                (SubjectWrite::Create { pseudonym, subject, created_at, fills: false, links }, id)
+                let (kind, pseudonym) = (identifier.kind(), pseudonym.as_str().to_owned());
+                let (name, created_at) = (SubjectName { org, kind, pseudonym }, time("00:00"));
+                (SubjectWrite::Create { name, subject, created_at, fills: false, links }, id)
             }
         };
         subjects.write(&write).await.unwrap();
         subject_id
     }
 
-    /// Appends entries as one segment of several chunks of at most `chunk` lines.
+    /// Appends entries of one org as one segment of several chunks of at most `chunk` lines.
     pub(crate) async fn append(&self, entries: &[PendingEntry], chunk: usize, stage: Stage) -> Appended {
-        let (LedgerStores { heads, postings: index, segments, .. }, log) = (&self.ledger, log());
+        let (LedgerStores { heads, postings: index, segments, .. }, log) = (&self.ledger, log_of(&entries[0].org));
         let head = heads.head(&log).await.unwrap();
         let head = head.map_or_else(Head::empty, |head| head.verify(&log).unwrap());
         let chunks: Vec<Chunk> = (0..)
@@ -413,7 +425,11 @@ pub(crate) fn config(deployment: &str) -> Config {
 }
 
 pub(crate) fn log() -> LogId {
-    LogId::first_of("acme", "interaction").unwrap()
+    log_of("acme")
+}
+
+fn log_of(org: &str) -> LogId {
+    LogId::first_of(org, "interaction").unwrap()
 }
 
 pub(crate) fn phone(raw: &str) -> Identifier {

@@ -4,10 +4,12 @@
 mod aliases;
 mod calls;
 mod cases;
+mod event_ids;
 mod faults;
 mod filters;
 mod identity;
 mod notifications;
+mod orgs;
 mod own;
 mod shared;
 mod subjects;

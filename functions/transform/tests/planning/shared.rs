@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use ledgerline_custody::subjects::{Limits, WantedLink, count_links, plan_links};
+use ledgerline_privacy::Kind;
 use ledgerline_store::subject::{Day, Link, SubjectWrite};
 use ledgerline_transform::resolve::{Mention, resolve};
 
@@ -248,7 +249,9 @@ async fn what_is_linked_already_is_not_counted_again() {
         link: link.clone(),
         only_widen: false,
     };
-    let mentions = [Mention { pseudonyms: vec!["p1_x".into()], links: (0..2).map(wanted).collect() }];
+    let links = (0..2).map(wanted).collect();
+    let mentions =
+        [Mention { identifier: 0, org: "acme".into(), kind: Kind::Phone, pseudonyms: vec!["p1_x".into()], links }];
     for _ in 0..2 {
         resolve(&stores.subjects, &mentions, world.limits, SHARED_AT, stores.random()).await.unwrap();
     }

@@ -6,6 +6,7 @@ use ledgerline_custody::query::Who;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::KeyRing;
 use ledgerline_store::data_key::DataKeys;
+use ledgerline_store::orgs::Orgs;
 use ledgerline_store::subject::Subjects;
 
 use super::{Deployment, Operator};
@@ -28,24 +29,33 @@ impl Operator {
         Ok(KeyRing::new(keys.pseudonym_keys().await?))
     }
 
-    /// The ids of the subjects that `who` names, sorted, each once. Identifiers are looked up under all versions of the
-    /// pseudonym key.
+    /// The ids of the subjects that `who` names, sorted, each once. Identifiers are looked up in the org, under all versions of
+    /// the pseudonym key; a subject id needs no org.
     ///
     /// # Errors
     /// The tables' or KMS's.
-    pub async fn subjects_named(&self, who: &Who) -> Result<Vec<String>, StoreError> {
+    pub async fn subjects_named(&self, who: &Who, org: Option<&str>) -> Result<Vec<String>, StoreError> {
         let ring = match who {
             Who::Subject(_) | Who::Pseudonym(_) => None,
             Who::Identifiers(_) => self.key_ring().await?,
         };
         let names = who.names(ring.as_ref());
-        let pseudonyms: Vec<&str> = names.pseudonyms.iter().map(|one| one.as_str()).collect();
+        let in_org = |org| names.pseudonyms.iter().map(move |one| (org, one.as_str()));
+        let asked: Vec<(&str, &str)> = org.into_iter().flat_map(in_org).collect();
+        let found = self.subjects()?.identifiers(&asked).await?;
         let mut subjects = names.subjects;
-        let found = self.subjects()?.identifiers(&pseudonyms).await?;
         subjects.extend(found.into_iter().flatten().map(|subject| subject.subject_id));
         subjects.sort();
         subjects.dedup();
         Ok(subjects)
+    }
+
+    /// Which orgs have customers.
+    ///
+    /// # Errors
+    /// `Denied` if the stack file does not name the table.
+    pub fn orgs(&self) -> Result<Orgs, StoreError> {
+        Ok(Orgs::new(self.rows_of("ControlTable")?))
     }
 
     /// Identifiers, subjects, links.

@@ -15,7 +15,7 @@ fn ring(versions: &[u32]) -> KeyRing {
 fn refusal(body: Value) -> String {
     match parse(body).unwrap_err() {
         QueryError::Unprocessable(detail) => detail,
-        QueryError::Malformed(detail) => panic!("malformed: {detail}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -87,6 +87,21 @@ fn a_query_says_what_else_its_customer_may_be_known_by() {
     assert!(query(&[("phoneHash", "ab01")]).is_weak() && !query(&[("phone_hash", &"ab".repeat(32))]).is_weak());
     assert!(parse(json!({ "customerIdHash": "cust_hash_9f86d08" })).unwrap().is_weak());
     assert!(!parse(json!({ "customerIdHash": format!("s_{}", "0a".repeat(16)) })).unwrap().is_weak());
+}
+
+#[test]
+fn a_query_asks_every_org_or_the_one_that_it_names() {
+    let org = |org: Value| parse(json!({ "customerIdHash": "C", "org": org })).map(|query| query.org);
+    assert_eq!(parse(json!({ "customerIdHash": "C" })).unwrap().org, None);
+    assert_eq!(org(Value::Null), Ok(None));
+    assert_eq!(org(json!("Acme-1.eu_2")), Ok(Some("Acme-1.eu_2".to_owned())));
+    for bad in
+        [json!(""), json!(".."), json!("a/b"), json!("secret corp"), json!("x".repeat(65)), json!(7), json!(["a"])]
+    {
+        let error = org(bad).unwrap_err();
+        assert_eq!(error, QueryError::NoOrg);
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
 }
 
 #[test]
@@ -297,6 +312,7 @@ fn the_digest_names_the_question_and_not_the_page() {
         json!({ "identifiers": [phone("+15555550142"), phone("+15555550143")], "requestType": "PORTABILITY" }),
         json!({ "identifiers": [phone("+15555550142"), phone("+15555550143")], "dateRange": { "from": "2026-01-01T00:00:00Z" } }),
         json!({ "identifiers": [phone("+15555550142"), phone("+15555550143")], "dateRange": { "to": "2026-01-01T00:00:00Z" } }),
+        json!({ "identifiers": [phone("+15555550142"), phone("+15555550143")], "org": "acme" }),
         json!({ "customerIdHash": "C" }),
     ];
     for other in others {

@@ -15,6 +15,21 @@ fn put(link: Link, replaces: Option<Link>) -> (Row, Condition) {
     (row, write.condition.unwrap())
 }
 
+fn phone_in(org: &str) -> SubjectName {
+    SubjectName { org: org.into(), kind: Kind::Phone, pseudonym: "p1_x".into() }
+}
+
+#[test]
+fn an_identifier_has_a_row_in_each_org() {
+    let key = identifier_key("acme", "p1_x");
+    assert_eq!(key, Key::new("ID#acme/p1_x", "SUBJECT"));
+    assert_eq!(parse_identifier_key(&key), Some(("acme", "p1_x")));
+    assert_ne!(key, identifier_key("beta", "p1_x"));
+    for key in [Key::new("ID#p1_x", "SUBJECT"), Key::new("ID#acme/p1_x", "STATE"), state_key("s_1")] {
+        assert_eq!(parse_identifier_key(&key), None, "{key}");
+    }
+}
+
 #[test]
 fn new_links_are_counted_on_an_open_row_and_into_their_day_as_it_was_read() {
     let open = || {
@@ -61,27 +76,30 @@ fn a_state_row_reads_back_as_it_was_created_and_without_a_day_as_older_ones_are(
     let subject = SubjectRef { subject_id: "s_1".into(), customer_ref: "c_1".into() };
     let links = [LinkWrite { record: "acme/c-1".into(), link: FILTERED, replaces: None }];
     for fills in [false, true] {
-        let writes = create("p1_x", &subject, "2026-03-02T14:00:00.000Z", fills, &links).unwrap();
+        let writes = create(&phone_in("acme"), &subject, "2026-03-02T14:00:00.000Z", fills, &links).unwrap();
         assert!(writes.iter().all(|write| write.condition == Some(Condition::Absent)));
         let Action::Put(mut row) = writes[1].action.clone() else { panic!("a state is put") };
         let day = Some(Day { date: "2026-03-02".into(), links: 1 });
-        let pseudonym = Some("p1_x".to_owned());
-        let made = SubjectState { links: 1, missed: fills, day, pseudonym, ..SubjectState::NEW };
+        let name = Some(phone_in("acme"));
+        let made = SubjectState { name: name.clone(), links: 1, missed: fills, day, ..SubjectState::NEW };
+        assert!(made.is_of("acme") && !made.is_of("beta") && !SubjectState::NEW.is_of("acme"));
         assert_eq!(read_state(row.clone()).unwrap(), made);
         assert_eq!(row.contains_key("missed"), fills);
         row.insert("sharedAt".to_owned(), "2026-03-03T09:00:00.000Z".into_value());
         assert_eq!(read_state(row.clone()).unwrap().shared_at.as_deref(), Some("2026-03-03T09:00:00.000Z"));
         row.remove("inDay");
         assert!(read_state(row.clone()).is_err());
-        row.retain(|name, _| !["day", "sharedAt", "missed", "pseudonym"].contains(&name.as_str()));
-        assert_eq!(read_state(row.clone()).unwrap(), SubjectState { links: 1, ..SubjectState::NEW });
+        row.retain(|name, _| !["day", "sharedAt", "missed"].contains(&name.as_str()));
+        assert_eq!(read_state(row.clone()).unwrap(), SubjectState { name, links: 1, ..SubjectState::NEW });
         row.insert("state".to_owned(), "erasing".into_value());
         assert!(!read_state(row.clone()).unwrap().active);
-        for name in ["state", "generation", "links"] {
+        for name in ["state", "generation", "links", "org", "kind", "pseudonym"] {
             let mut row = row.clone();
             row.remove(name);
             assert!(matches!(read_state(row), Err(StoreError::Corrupt(_))), "without {name}");
         }
+        row.insert("kind".to_owned(), "fax".into_value());
+        assert!(matches!(read_state(row), Err(StoreError::Corrupt(_))), "of no kind");
     }
 }
 
