@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ledgerline_aws::table::DynamoTable;
 use ledgerline_ledger::store::StoreError;
-use ledgerline_store::table::{Change, Condition, Key, Path, Query, Returning, Row, Scan, Table, Value, Write};
+use ledgerline_store::table::{Beside, Change, Condition, Key, Path, Query, Returning, Row, Scan, Table, Value, Write};
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::Faults;
 use ledgerline_testkit::table::FakeTable;
@@ -22,12 +22,20 @@ const PARTITION: &str = "CONTRACT#";
 #[test]
 fn the_fake_table_does_what_the_real_one_does() {
     let Some(stack) = Stack::running() else { return };
-    let real = DynamoTable::new(stack.dynamodb.clone(), stack.description().table("IndexTable").unwrap());
-    stack.block(compare(&real));
+    let real = |name| DynamoTable::new(stack.dynamodb.clone(), stack.description().table(name).unwrap());
+    let fake = |name| FakeTable::new(name, Faults::none(), Calls::default()).port();
+    let pair = |name| Pair { fake: fake(name), real: Arc::new(real(name)) };
+    stack.block(compare(&pair("IndexTable"), &pair("ControlTable")));
 }
 
-async fn compare(real: &DynamoTable) {
-    let fake = FakeTable::new("IndexTable", Faults::none(), Calls::default()).port();
+/// A fake table and the real one that it stands for.
+struct Pair {
+    fake: Arc<dyn Table>,
+    real: Arc<dyn Table>,
+}
+
+async fn compare(pair: &Pair, other: &Pair) {
+    let Pair { fake, real } = pair;
     let run = format!("{PARTITION}{}", uuid::Uuid::new_v4());
     let mut dice = Dice::seed_from_u64(20_261_130);
     for nth in 0..WRITES {
@@ -36,8 +44,21 @@ async fn compare(real: &DynamoTable) {
         match dice.random_range(0..8) {
             0 => {
                 let writes = distinct((0..3).map(|_| transacted(&mut dice, &run)).collect());
-                let (one, other) = (fake.transact("t", writes.clone()).await, real.transact("t", writes.clone()).await);
+                let (one, other) = (
+                    fake.transact("t", writes.clone(), Vec::new()).await,
+                    real.transact("t", writes.clone(), Vec::new()).await,
+                );
                 assert_eq!(kind(&one), kind(&other), "write {nth}: {writes:?}");
+            }
+            7 => {
+                let [writes, there] = [0, 1].map(|_| (0..2).map(|_| transacted(&mut dice, &run)).collect());
+                let (writes, there) = (distinct(writes), distinct(there));
+                let beside = |table: &Arc<dyn Table>| vec![Beside { table: Arc::clone(table), writes: there.clone() }];
+                let (one, two) = (
+                    fake.transact("t", writes.clone(), beside(&other.fake)).await,
+                    real.transact("t", writes.clone(), beside(&other.real)).await,
+                );
+                assert_eq!(kind(&one), kind(&two), "write {nth}: {writes:?} beside {there:?}");
             }
             1 => {
                 let writes = (0..30).map(|_| bare(&mut dice, &run)).collect();
@@ -60,18 +81,17 @@ async fn compare(real: &DynamoTable) {
                 );
             }
         }
-        if nth % 20 == 0 {
-            assert_same_rows(&fake, real, &run).await;
+        if nth % 20 == 0 || nth + 1 == WRITES {
+            assert_same_rows(pair, &run).await;
+            assert_same_rows(other, &run).await;
         }
     }
-    assert_same_rows(&fake, real, &run).await;
 }
 
-async fn assert_same_rows(fake: &Arc<dyn Table>, real: &DynamoTable, run: &str) {
+async fn assert_same_rows(Pair { fake, real }: &Pair, run: &str) {
     let keys: Vec<Key> = (0..KEYS).map(|sk| key(run, sk)).collect();
-    let real: &dyn Table = real;
     let mut seen = Vec::new();
-    for table in [fake.as_ref(), real] {
+    for table in [fake, real] {
         let batch = table.batch_get("t", &keys).await.unwrap();
         for (key, row) in keys.iter().zip(&batch) {
             assert_eq!(table.get("t", key).await.unwrap().map(sorted), row.clone().map(sorted));
@@ -108,9 +128,13 @@ fn key(run: &str, sk: usize) -> Key {
 /// A write of any kind and any condition.
 fn drawn(dice: &mut Dice, run: &str) -> Write {
     let key = key(run, dice.random_range(0..KEYS));
-    let write = match dice.random_range(0..6) {
+    let write = match dice.random_range(0..7) {
         0 => Write::put(key, row(dice)),
         1 => Write::delete(key),
+        // A set is only ever taken from where a row is known to be.
+        2 => Write::update(key)
+            .take("texts", Value::Ss((0..2).map(|nth| format!("t{nth}")).collect()))
+            .when(Condition::Exists),
         _ => {
             // Each attribute has one type, as in all of our rows.
             let number = Value::N(dice.random_range(0..4).to_string());
@@ -119,6 +143,7 @@ fn drawn(dice: &mut Dice, run: &str) -> Write {
                 Change::SetIfAbsent("m".into(), number.clone()),
                 Change::Add("sum".into(), number.clone()),
                 Change::Add("set".into(), Value::Ns(vec![dice.random_range(0..4).to_string()])),
+                Change::Add("texts".into(), Value::Ss(vec![format!("t{}", dice.random_range(0..4))])),
                 Change::Set("text".into(), Value::S(format!("t{}", dice.random_range(0..3)))),
                 Change::Remove("n2".into()),
                 Change::Set("list".into(), Value::L(vec![item("a"), item("b")])),
@@ -148,7 +173,7 @@ fn bare(dice: &mut Dice, run: &str) -> Write {
 
 fn condition(dice: &mut Dice) -> Option<Condition> {
     let n = dice.random_range(0..4_u64);
-    Some(match dice.random_range(0..14) {
+    Some(match dice.random_range(0..16) {
         0 => Condition::Exists,
         1 => Condition::Absent,
         2 => Condition::has("n"),
@@ -158,6 +183,8 @@ fn condition(dice: &mut Dice) -> Option<Condition> {
         6 => Condition::at_most("sum", n),
         7 => Condition::at_least("n", n),
         8 => Condition::excludes("set", n),
+        11 => Condition::excludes("texts", format!("t{n}")),
+        12 => Condition::equals("texts", Value::Ss(["t1", "t0"].map(str::to_owned).into())),
         9 => Condition::equals(Path::inside("list", 1, "key"), "b"),
         10 => Condition::All(vec![Condition::Exists, Condition::equals("text", "t1"), Condition::excludes("set", n)]),
         _ => return None,
@@ -195,7 +222,7 @@ fn rows(rows: Vec<(String, Row)>) -> Vec<(String, Row)> {
 /// A row whose sets are in order: neither table promises one.
 fn sorted(mut row: Row) -> Row {
     for value in row.values_mut() {
-        if let Value::Ns(members) = value {
+        if let Value::Ns(members) | Value::Ss(members) = value {
             members.sort();
         }
     }

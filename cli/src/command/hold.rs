@@ -1,11 +1,11 @@
 //! `hold`: legal holds on the segments that keep a record's entries, each an entry of the record's log, too.
 //!
-//! **Placing**: (1) the hold's row says what is meant; (2) S3 holds each segment; (3) the act goes to the ledger; (4) S3
-//! holds what came meanwhile, the act's own segment with it. S3 comes before the act, since the opposite crash would
-//! leave a ledger that claims a hold while the evidence may be deleted; this one leaves evidence that is held and not
-//! documented yet, and the row says by whom the command must be run again.
-//! **Lifting**: (1) the act; (2) the row; (3) S3 releases each segment that no other hold needs. A crash leaves more held
-//! than must be. Invariant: both may be repeated at any point and come to the same end. A segment is shared by many
+//! **Placing**: (1) the hold's row says what is meant; (2) the record's row of holds keeps erasures off it; (3) S3 holds
+//! each segment; (4) the act goes to the ledger; (5) S3 holds what came meanwhile, the act's own segment with it. S3 comes
+//! before the act, since the opposite crash would leave a ledger that claims a hold while the evidence may be deleted; this
+//! one leaves evidence that is held and not documented yet, and the row says by whom the command must be run again.
+//! **Lifting**: (1) the act; (2) the hold's row; (3) S3 releases each segment that no other hold needs; (4) the record's row.
+//! A crash leaves more held than must be. Invariant: both may be repeated at any point and come to the same end. A segment is shared by many
 //! records: it is released only if no other active row names a record in it, which is asked again after the release.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,7 @@ use ledgerline_custody::acts::{Act, ActKind, Recorded};
 use ledgerline_ledger::entry::Field;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::segment::Segment;
+use ledgerline_store::held::Held as RecordsHeld;
 use ledgerline_store::hold::{HoldRow, Holds as HoldRows};
 use ledgerline_store::ledger::LedgerStores;
 use ledgerline_store::record::Records;
@@ -78,13 +79,15 @@ fn put(args: &HoldPlaceArgs, context: &Context) -> Answered {
             "repeat it with the same words, or place another one under a new name",
         ));
     }
-    // 2. The evidence is safe from here on.
+    // 2. No erasure destroys anything of the record from here on.
+    cloud.ask(records_held(&cloud)?.add(&key, &row.hold))?;
+    // 3. The evidence is safe from here on.
     let before = hold_all(&cloud, &log, &key)?;
-    // 3. The ledger says so. The row's time makes a repetition the same act.
+    // 4. The ledger says so. The row's time makes a repetition the same act.
     let recorder = Recorder::new(&cloud)?;
     let purpose = format!("hold/{}/{key}", row.hold);
     let recorded = recorder.record(&purpose, &[act(ActKind::HoldPlaced, &row, &row.placed_at)?], context)?;
-    // 4. What came meanwhile, and the act's own segment.
+    // 5. What came meanwhile, and the act's own segment.
     let mut held = hold_all(&cloud, &log, &key)?;
     let progress = context.progress("waiting for the act's segment", None);
     for _ in 0..LOOKS {
@@ -126,6 +129,8 @@ fn lift(args: &WhichHold, context: &Context) -> Answered {
     for (segment, version) in self::needed(&cloud)?.iter().filter(|place| released.contains(place)) {
         cloud.ask(cloud.ledger()?.segments.put_legal_hold(segment, version, true))?;
     }
+    // 4. Erasures may go on.
+    cloud.ask(records_held(&cloud)?.remove(&key, &row.hold))?;
     let kept = (all.len() - released.len()) as u64;
     Ok(Box::new(Placed { row, segments: released, own_held: true, lifted: true, kept }))
 }
@@ -191,6 +196,11 @@ fn needed(cloud: &Cloud) -> Result<BTreeSet<Place>, Fault> {
 
 fn holds(cloud: &Cloud) -> Result<HoldRows, Fault> {
     told(cloud.operator.rows_of("ControlTable")).map(HoldRows::new)
+}
+
+/// Which records holds are on.
+fn records_held(cloud: &Cloud) -> Result<RecordsHeld, Fault> {
+    told(cloud.operator.rows_of("ControlTable")).map(RecordsHeld::new)
 }
 
 fn log_of(cloud: &Cloud, record_key: &str) -> Result<LogId, Fault> {

@@ -148,7 +148,7 @@ fn garbage_beside_events_goes_their_way_and_alone_it_is_quarantined() {
     assert_eq!(answer.path, "bronze/event_type=interaction/2026-03-02T14");
     let lines = read(&answer.lines);
     let reason = |line: &BronzeLine<'_>| match line {
-        BronzeLine::Event(_) => None,
+        BronzeLine::Event(_) | BronzeLine::Erased => None,
         BronzeLine::Quarantine(kept) => Some((kept.reason, kept.bytes.to_vec())),
     };
     let reasons: Vec<_> = lines.iter().map(reason).collect();
@@ -265,7 +265,7 @@ fn eighteen_thousand_events_in_one_record_are_as_many_lean_lines() {
         .iter()
         .flat_map(|line| match line {
             BronzeLine::Event(event) => event.raw.to_vec(),
-            BronzeLine::Quarantine(_) => Vec::new(),
+            BronzeLine::Quarantine(_) | BronzeLine::Erased => Vec::new(),
         })
         .collect();
     assert_eq!(whole, record);
@@ -331,6 +331,7 @@ fn arrival_may_be_text_or_absent_and_other_members_are_ignored() {
         .map(|answer| match &read(&answer.lines)[0] {
             BronzeLine::Event(event) => event.received_at_ms,
             BronzeLine::Quarantine(kept) => kept.received_at_ms,
+            BronzeLine::Erased => None,
         })
         .collect();
     assert_eq!(received, [Some(ARRIVAL_MS + 511), Some(ARRIVAL_MS + 7)]);
@@ -433,6 +434,7 @@ fn json_test_suite_files_as_records_are_each_answered() {
             .map(|line| match line {
                 BronzeLine::Quarantine(kept) => visible(&kept.bytes),
                 BronzeLine::Event(event) => visible(&event.raw),
+                BronzeLine::Erased => 0,
             })
             .sum();
         assert_eq!(kept, visible(file));
@@ -558,6 +560,7 @@ proptest! {
             let kept: Vec<u8> = read(&answer.lines).iter().flat_map(|line| match line {
                 BronzeLine::Event(event) => event.raw.to_vec(),
                 BronzeLine::Quarantine(kept) => kept.bytes.to_vec(),
+                BronzeLine::Erased => Vec::new(),
             }).collect();
             let visible = |bytes: &[u8]| bytes.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect::<Vec<_>>();
             prop_assert_eq!(visible(&kept), visible(record));

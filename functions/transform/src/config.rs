@@ -8,7 +8,7 @@ use ledgerline_json::Json;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_lambda::config::{ConfigError, Env, StartError};
 use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_privacy::{BadRegion, Clear, EventKey, KeyRing, Policy, PseudonymKey, Region, Regions};
+use ledgerline_privacy::{BadRegion, Clear, EventKey, KeyRing, Policy, PseudonymKey, Region, Regions, SuppressionRing};
 use ledgerline_store::data_key::{DataKeys, Purpose};
 
 /// Names and numbers from the environment.
@@ -107,7 +107,7 @@ impl Config {
     }
 
     /// What transforming takes, with the keys unwrapped.
-    pub fn settings(&self, Keys { pseudonyms, event_key }: Keys) -> Settings {
+    pub fn settings(&self, Keys { pseudonyms, event_key, suppression }: Keys) -> Settings {
         let policy = built_in().policy();
         Settings {
             bronze_bucket: self.bronze_bucket.clone(),
@@ -123,6 +123,7 @@ impl Config {
             policy,
             pseudonyms,
             event_key,
+            suppression,
         }
     }
 }
@@ -132,8 +133,10 @@ impl Config {
 pub struct Keys {
     /// The keys of pseudonyms.
     pub pseudonyms: KeyRing,
-    /// The key of event ids.
+    /// The key of claim ids.
     pub event_key: EventKey,
+    /// The keys of tombstones' names.
+    pub suppression: SuppressionRing,
 }
 
 /// Unwraps the keys once per cold start; the first start of a deployment makes them.
@@ -155,9 +158,12 @@ async fn opened(data_keys: &DataKeys, clock: &impl Clock) -> Result<Keys, StoreE
     let pseudonyms = pseudonyms.iter().map(|key| PseudonymKey::under_rules(key.rules, key.version, key.bytes.lend()));
     let pseudonyms = KeyRing::new(pseudonyms);
     let event = data_keys.all_or_new(Purpose::Event, &now).await?;
+    let suppression = data_keys.suppression_ring_or_new(&now).await?;
     // The event key has one version for good.
     match (pseudonyms, event.into_iter().next()) {
-        (Some(pseudonyms), Some(event)) => Ok(Keys { pseudonyms, event_key: EventKey::new(event.bytes.lend()) }),
+        (Some(pseudonyms), Some(event)) => {
+            Ok(Keys { pseudonyms, event_key: EventKey::new(event.bytes.lend()), suppression })
+        }
         _ => Err(StoreError::NotFound(Failure::new("a data key that was just made is not there"))),
     }
 }
@@ -198,8 +204,10 @@ pub struct Settings {
     pub policy_hash: String,
     /// The keys of pseudonyms.
     pub pseudonyms: KeyRing,
-    /// The key of event ids.
+    /// The key of claim ids.
     pub event_key: EventKey,
+    /// The keys of tombstones' names.
+    pub suppression: SuppressionRing,
 }
 
 /// Names of processes, by the direction of their interactions, as silver stores them.

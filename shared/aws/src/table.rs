@@ -4,6 +4,7 @@
 //! Invariant: a batch call returns only when every key of it was answered, or with an error. Names and values go by
 //! placeholders throughout, as many of our names are reserved words.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use aws_sdk_dynamodb::types::{
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::table::{
-    Action, Change, Condition, Key, Path, Query, Returning, Row, Scan, ScanPage, Table, Value, Write, corrupt,
+    Action, Beside, Change, Condition, Key, Path, Query, Returning, Row, Scan, ScanPage, Table, Value, Write, corrupt,
 };
 
 use crate::config::store_error;
@@ -58,6 +59,11 @@ impl DynamoTable {
             }
         }
         Ok(())
+    }
+
+    fn transact_items(&self, what: &str, writes: Vec<Write>) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let items = writes.into_iter().map(|write| self.transact_item(write)).collect::<Result<_, _>>();
+        items.map_err(|error| unbuilt(what, error))
     }
 
     fn transact_item(&self, write: Write) -> Result<TransactWriteItem, BuildError> {
@@ -179,11 +185,19 @@ impl Table for DynamoTable {
         Ok(take_row(attributes.unwrap_or_default()).1)
     }
 
-    async fn transact(&self, what: &str, writes: Vec<Write>) -> Result<(), StoreError> {
-        let items = writes.into_iter().map(|write| self.transact_item(write)).collect::<Result<Vec<_>, _>>();
-        let items = items.map_err(|error| unbuilt(what, error))?;
+    async fn transact(&self, what: &str, writes: Vec<Write>, beside: Vec<Beside>) -> Result<(), StoreError> {
+        let mut items = self.transact_items(what, writes)?;
+        for Beside { table, writes } in beside {
+            let other = table.as_any().downcast_ref::<Self>();
+            let other = other.ok_or_else(|| corrupt(format!("{what}: a table beside is not DynamoDB's")))?;
+            items.extend(other.transact_items(what, writes)?);
+        }
         let sent = self.client.transact_write_items().set_transact_items(Some(items)).send().await;
         sent.map(drop).map_err(|error| transaction_error(what, error))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 
     async fn batch_write(&self, what: &str, writes: Vec<Write>) -> Result<(), StoreError> {
@@ -354,7 +368,7 @@ impl Used {
     }
 
     fn update(&mut self, changes: &[Change]) -> String {
-        let (mut sets, mut adds, mut removes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut sets, mut adds, mut takes, mut removes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for change in changes {
             match change {
                 Change::Set(name, value) => sets.push(format!("{}={}", self.name(name), self.value(value))),
@@ -367,6 +381,7 @@ impl Used {
                     sets.push(format!("{name}=list_append({name},{})", self.value(&Value::L(values.clone()))));
                 }
                 Change::Add(name, value) => adds.push(format!("{} {}", self.name(name), self.value(value))),
+                Change::Take(name, value) => takes.push(format!("{} {}", self.name(name), self.value(value))),
                 Change::Remove(name) => removes.push(self.name(name)),
                 // DynamoDB takes all places as they were before the update; from the last to the first, any reader does.
                 Change::RemoveFirst(name, count) => {
@@ -375,7 +390,7 @@ impl Used {
                 }
             }
         }
-        let clauses = [("SET", sets), ("ADD", adds), ("REMOVE", removes)];
+        let clauses = [("SET", sets), ("ADD", adds), ("DELETE", takes), ("REMOVE", removes)];
         let clauses = clauses.into_iter().filter(|(_, parts)| !parts.is_empty());
         clauses.map(|(word, parts)| format!("{word} {}", parts.join(","))).collect::<Vec<_>>().join(" ")
     }
@@ -417,6 +432,7 @@ mod tests {
             .and(Change::Append("list".into(), vec![Value::N("3".into())]))
             .add("count", 3_u64)
             .add("done", Value::Ns(vec!["3".into()]))
+            .take("holds", Value::Ss(vec!["h".into()]))
             .remove("old")
             .and(Change::RemoveFirst("list".into(), 2))
             .when(Condition::Exists)
@@ -427,17 +443,19 @@ mod tests {
         let expressions = Expressions::of(&write);
         assert_eq!(
             expressions.update.as_deref(),
-            Some("SET #0=:0,#1=if_not_exists(#1,:1),#2=list_append(#2,:2) ADD #3 :0,#4 :3 REMOVE #5,#2[1],#2[0]")
+            Some(
+                "SET #0=:0,#1=if_not_exists(#1,:1),#2=list_append(#2,:2) ADD #3 :0,#4 :3 DELETE #5 :4 REMOVE #6,#2[1],#2[0]"
+            )
         );
         assert_eq!(
             expressions.condition.as_deref(),
             Some(
                 "attribute_exists(pk) AND #0<=:0 AND #2[1].#1=:1 AND \
-                 (attribute_not_exists(#4) OR NOT contains(#4,:0)) AND attribute_not_exists(#6)"
+                 (attribute_not_exists(#4) OR NOT contains(#4,:0)) AND attribute_not_exists(#7)"
             )
         );
         let names = expressions.names.as_ref().unwrap();
-        assert_eq!((names.len(), names["#6"].as_str(), values(&expressions)), (7, "gone", 4));
+        assert_eq!((names.len(), names["#7"].as_str(), values(&expressions)), (8, "gone", 5));
     }
 
     #[test]

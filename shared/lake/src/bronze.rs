@@ -135,6 +135,8 @@ pub enum BronzeLine<'a> {
     Event(Event<'a>),
     /// Bytes that are none.
     Quarantine(Quarantined<'a>),
+    /// An event was here, and an erasure took it out. The lines behind it keep their numbers.
+    Erased,
 }
 
 /// An event as bronze holds it.
@@ -202,6 +204,8 @@ struct Envelope<'a> {
     raw: Option<&'a RawValue>,
     #[serde(borrow, rename = "rawBase64")]
     raw_base64: Option<Cow<'a, str>>,
+    #[serde(default)]
+    erased: bool,
 }
 
 /// Reads a line; a line feed at its end and byte order marks at its beginning are ignored. A plain JSON object without our
@@ -226,6 +230,8 @@ fn open<'a>(line: &'a [u8], envelope: Envelope<'a>) -> BronzeLine<'a> {
     }
     let received_at_ms = instant::parse(&envelope.received_at);
     let raw = match (envelope.raw, envelope.raw_base64) {
+        (None, None) if envelope.erased && envelope.reason.is_none() => return BronzeLine::Erased,
+        _ if envelope.erased => return unreadable(line, Rejection::BadEnvelope),
         (Some(raw), None) => Cow::Borrowed(raw.get().as_bytes()),
         (None, Some(text)) => match STANDARD.decode(text.as_bytes()) {
             Ok(bytes) => Cow::Owned(bytes),
@@ -359,6 +365,26 @@ mod tests {
             let BronzeLine::Quarantine(read) = read(damaged) else { panic!("taken for an event") };
             assert_eq!((read.reason, &*read.bytes), (Rejection::BadEnvelope, damaged));
         }
+    }
+
+    #[test]
+    fn a_line_that_was_erased_is_neither_an_event_nor_in_quarantine() {
+        let erased = br#"{"v":1,"org":"acme","receivedAt":"2026-03-02T14:00:01.000Z","occurredAt":null,"lineageToken":null,"source":null,"raw":null,"erased":true}"#;
+        assert_eq!(read(erased), BronzeLine::Erased);
+        let text = std::str::from_utf8(erased).unwrap();
+        for (from, to) in [
+            ("\"raw\":null", "\"raw\":{}"),
+            ("\"raw\":null", "\"rawBase64\":\"e30=\""),
+            ("\"erased\":true", "\"erased\":false"),
+            ("\"erased\":true", "\"erased\":true,\"reason\":\"invalid_json\""),
+            ("\"v\":1", "\"v\":2"),
+        ] {
+            let line = text.replace(from, to);
+            assert!(matches!(read(line.as_bytes()), BronzeLine::Quarantine(_)), "{line}");
+        }
+        // What a source says of itself is its event's.
+        let event = read(b"{\"v\":1,\"receivedAt\":\"2026-03-02T14:00:01.000Z\",\"raw\":{\"erased\":true}}");
+        assert!(matches!(event, BronzeLine::Event(_)));
     }
 
     proptest! {

@@ -83,6 +83,10 @@ pub struct Row<'a> {
     pub lineage_from: &'static str,
     /// The pseudonym of the source's token if it was refused.
     pub lineage_ref: Option<&'a str>,
+    /// The derived token that stands in the entry, where other records have the source's token, too.
+    pub lineage_derived: Option<&'a str>,
+    /// Whether it was suppressed, or an erasure took what was a person's.
+    pub erased: bool,
     /// The lineage provenance, JSON.
     pub lineage_provenance: &'a str,
     /// The line in the bronze object, from 0.

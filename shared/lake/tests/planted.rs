@@ -184,6 +184,8 @@ fn stored(event: &SourceEvent<'_>) -> Vec<String> {
         lineage_token: &event.lineage_token,
         lineage_from: "derived",
         lineage_ref: None,
+        lineage_derived: None,
+        erased: false,
         lineage_provenance: "{}",
         bronze_line: 0,
         extra: &extra,

@@ -14,6 +14,7 @@ mod phone;
 pub mod policy;
 pub mod pseudonym;
 pub mod region;
+pub mod suppression;
 // Word lists, packed by hand: one word a line would make 700 lines of them.
 #[rustfmt::skip]
 mod vocabulary;
@@ -24,6 +25,7 @@ pub use identifier::{Identifier, Kind, RULES};
 pub use joinable::{JoinKey, Joinable};
 pub use personal::Personal;
 pub use policy::{FieldRule, Masked, Policy, Rule, Store};
-pub use pseudonym::{EventId, EventKey, KeyRing, Pseudonym, PseudonymKey};
+pub use pseudonym::{EventKey, KeyRing, Pseudonym, PseudonymKey};
 pub use region::{BadRegion, BadRegions, Region, Regions};
+pub use suppression::{SuppressionKey, SuppressionRing};
 pub use vocabulary::MEDIA;

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use ledgerline_ledger::store::StoreError;
+use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::pseudonym::KeyBytes;
-use ledgerline_privacy::{PseudonymKey, RULES};
+use ledgerline_privacy::{PseudonymKey, RULES, SuppressionKey, SuppressionRing};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -19,16 +19,18 @@ use crate::wrapping::{Context, Wrapping};
 pub enum Purpose {
     /// Pseudonyms of identifiers.
     Pseudonym,
-    /// Event ids. Never rotated: an event's identity holds.
+    /// Claim ids. Never rotated: an event that is sent again is known for good.
     Event,
+    /// Tombstones' names. A version stays while one of its tombstones lives.
+    Suppression,
 }
 
 impl Purpose {
-    /// The rules that what such a key names is normalised by; event ids have none that change.
+    /// The rules that what such a key names is normalised by; others have none that change.
     fn rules(self) -> u32 {
         match self {
             Self::Pseudonym => RULES,
-            Self::Event => FIRST_RULES,
+            Self::Event | Self::Suppression => FIRST_RULES,
         }
     }
 
@@ -37,6 +39,7 @@ impl Purpose {
         match self {
             Self::Pseudonym => "pseudonym",
             Self::Event => "event",
+            Self::Suppression => "suppression",
         }
     }
 }
@@ -159,6 +162,23 @@ impl DataKeys {
         Ok(keys.into_iter().map(|key| PseudonymKey::under_rules(key.rules, key.version, key.bytes.lend())).collect())
     }
 
+    /// All versions of the suppression key; `None` before transform's first start.
+    ///
+    /// # Errors
+    /// As [`DataKeys::all`].
+    pub async fn suppression_ring(&self) -> Result<Option<SuppressionRing>, StoreError> {
+        Ok(ring(&self.all(Purpose::Suppression).await?))
+    }
+
+    /// The same, after making the first if there is none. `now` is an RFC 3339 time for the row.
+    ///
+    /// # Errors
+    /// As [`DataKeys::all`].
+    pub async fn suppression_ring_or_new(&self, now: &str) -> Result<SuppressionRing, StoreError> {
+        let keys = self.all_or_new(Purpose::Suppression, now).await?;
+        ring(&keys).ok_or_else(|| StoreError::NotFound(Failure::new("a data key that was just made is not there")))
+    }
+
     /// All versions, after making one if there is none for today's rules. `now` is an RFC 3339 time for the row.
     ///
     /// # Errors
@@ -181,6 +201,10 @@ impl DataKeys {
     fn context(&self, purpose: Purpose, version: u32) -> Context {
         Context { deployment: self.deployment.clone(), purpose: purpose.as_str().to_owned(), version }
     }
+}
+
+fn ring(keys: &[DataKey]) -> Option<SuppressionRing> {
+    SuppressionRing::new(keys.iter().map(|key| SuppressionKey::new(key.version, key.bytes.lend())))
 }
 
 /// The version that must be made so that there is one for these rules; `None` if there is one. Versions of later rules, by a

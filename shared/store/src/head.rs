@@ -112,7 +112,7 @@ impl Heads {
                 MarkerRow { first: *first, count: *count, segment: segment.clone(), ttl: commit.markers_expire_at_s };
             writes.push(Write::create(marker_key(&commit.log, chunk), to_row("a marker", &row)?));
         }
-        self.table.transact(&format!("commit {}", commit.segment.key), writes).await
+        self.table.transact(&format!("commit {}", commit.segment.key), writes, Vec::new()).await
     }
 
     /// Moves `indexed` from the segment's first index past its end.

@@ -5,18 +5,24 @@
 //! Invariant: no key and no attribute of a stored row is spelled outside of this crate.
 
 pub mod act_note;
+pub mod alias;
 pub mod bronze_object;
 pub mod bucket;
 pub mod checkpoint;
 pub mod claim;
+pub mod cutoff;
 pub mod data_key;
 pub mod delivery;
 pub mod error_object;
+pub mod gone;
 pub mod head;
+pub mod held;
 pub mod hold;
 pub mod ledger;
 pub mod object_row;
+pub mod orgs;
 pub mod own;
+pub mod party;
 pub mod plan;
 pub mod planned;
 pub mod poison;
@@ -32,6 +38,8 @@ pub mod subject;
 pub mod sweep_state;
 pub mod table;
 pub mod tile;
+pub mod token;
+pub mod tombstone;
 pub mod watch;
 pub mod wrapping;
 
@@ -62,6 +70,14 @@ pub enum Family {
     ActNote,
     /// How far bronze is planned.
     Planned,
+    /// The list of orgs.
+    Org,
+    /// Up to when somebody's events are suppressed.
+    Tombstone,
+    /// Names that are gone for good.
+    Gone,
+    /// Which records holds are on.
+    Held,
     /// Wrapped data keys.
     DataKey,
     /// Claims of events.
@@ -72,12 +88,18 @@ pub enum Family {
     BronzeNote,
     /// Postings.
     Posting,
+    /// The records of lineage tokens.
+    Token,
     /// Whom identifiers name.
     Identifier,
     /// Subjects' states.
     SubjectState,
     /// Subjects' links to records.
     SubjectLink,
+    /// Who takes part in records.
+    Party,
+    /// What stands for people's ids in records' ids.
+    Alias,
     /// Segments of the ledger.
     Segment,
     /// Hash tiles of the ledger.
@@ -115,7 +137,7 @@ pub enum Erasure {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 35] = [
         Self::Head,
         Self::LogList,
         Self::Marker,
@@ -125,14 +147,21 @@ impl Family {
         Self::Own,
         Self::ActNote,
         Self::Planned,
+        Self::Org,
+        Self::Tombstone,
+        Self::Gone,
+        Self::Held,
         Self::DataKey,
         Self::Claim,
         Self::Pin,
         Self::BronzeNote,
         Self::Posting,
+        Self::Token,
         Self::Identifier,
         Self::SubjectState,
         Self::SubjectLink,
+        Self::Party,
+        Self::Alias,
         Self::Segment,
         Self::Tile,
         Self::ArchivedCheckpoint,
@@ -154,6 +183,8 @@ impl Family {
             }
             // The company's own identifiers name no customer, and only KMS opens a wrapped key.
             Self::Own | Self::DataKey | Self::Planned => Erasure::HoldsNoPerson,
+            // Names of orgs and holds; random names of whom no row knows any more.
+            Self::Org | Self::Held | Self::Gone => Erasure::HoldsNoPerson,
             Self::Pin | Self::BronzeNote | Self::Posting => Erasure::HoldsNoPerson,
             // An entry names its record. Whose record that is, links say alone.
             Self::Segment | Self::Tile | Self::ArchivedCheckpoint | Self::LiveCheckpoint => Erasure::HoldsNoPerson,
@@ -161,9 +192,12 @@ impl Family {
             Self::ActNote => Erasure::ExpiresAfterDays(act_note::KEPT_DAYS),
             // Digests of events, under a key of the deployment's.
             Self::Claim => Erasure::ExpiresAfterDays(400),
+            // Made by the erasure itself: digests, under a key of the deployment's.
+            Self::Tombstone => Erasure::ExpiresAfterDays(760),
             Self::Quarantine | Self::Error => Erasure::ExpiresAfterDays(30),
             Self::Identifier => Erasure::Erased("subjects"),
-            Self::SubjectLink => Erasure::Erased("links"),
+            Self::Party => Erasure::Erased("records"),
+            Self::SubjectLink | Self::Alias | Self::Token => Erasure::Erased("links"),
             Self::Bronze => Erasure::Erased("bronze"),
             Self::Silver => Erasure::Erased("silver"),
             // The last to go: until then it says that the subject is being erased.
@@ -183,14 +217,21 @@ impl Family {
             (own::parse_key(key).is_some(), Self::Own),
             (act_note::is_key(key), Self::ActNote),
             (*key == planned::key(), Self::Planned),
+            (orgs::parse_key(key).is_some(), Self::Org),
+            (tombstone::is_key(key), Self::Tombstone),
+            (gone::parse_key(key).is_some(), Self::Gone),
+            (held::parse_key(key).is_some(), Self::Held),
             (data_key::is_key(key), Self::DataKey),
             (claim::is_key(key), Self::Claim),
             (record::parse_pin_key(key).is_some(), Self::Pin),
             (record::parse_bronze_key(key).is_some(), Self::BronzeNote),
             (posting::is_key(key), Self::Posting),
+            (token::parse_key(key).is_some(), Self::Token),
             (subject::parse_identifier_key(key).is_some(), Self::Identifier),
             (subject::parse_state_key(key).is_some(), Self::SubjectState),
             (subject::parse_link_key(key).is_some(), Self::SubjectLink),
+            (party::parse_key(key).is_some(), Self::Party),
+            (alias::parse_key(key).is_some(), Self::Alias),
         ];
         families.into_iter().find_map(|(is, family)| is.then_some(family))
     }

@@ -52,7 +52,14 @@ pub struct BronzeRow<'a> {
     pub key: &'a str,
     /// How many of its lines are about the record, duplicates and filtered ones too.
     pub lines: u64,
+    /// Which lines, from 0, the first [`LINES_NAMED`] of them.
+    pub at: &'a [u64],
+    /// The days on which they occurred, `yyyy-mm-dd` UTC, in order.
+    pub dates: &'a [String],
 }
+
+/// Lines that a bronze row names at most: 6 KB of numbers. One with more `lines` than that says by it that there are others.
+pub const LINES_NAMED: usize = 1_000;
 
 /// A bronze object that holds lines about a record, as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +70,10 @@ pub struct HoldingObject {
     pub key: String,
     /// How many of its lines are about the record.
     pub lines: u64,
+    /// Which lines, from 0; not all of them if there are more `lines`.
+    pub at: Vec<u64>,
+    /// The days on which they occurred, `yyyy-mm-dd` UTC, in order.
+    pub dates: Vec<String>,
 }
 
 /// Pins and bronze rows of all records.
@@ -104,7 +115,8 @@ impl Records {
     pub async fn note_bronze(&self, rows: &[BronzeRow<'_>]) -> Result<(), StoreError> {
         let what = "note bronze rows";
         let write = |row: &BronzeRow<'_>| {
-            let stored = Lines { key: row.key.to_owned(), lines: row.lines };
+            let BronzeRow { key, lines, at, dates, .. } = *row;
+            let stored = Lines { key: key.to_owned(), lines, at: at.to_vec(), dates: dates.to_vec() };
             Ok(Write::put(bronze_key(row.record, row.object), to_row(what, &stored)?))
         };
         let writes = rows.iter().map(write).collect::<Result<_, StoreError>>()?;
@@ -119,9 +131,8 @@ impl Records {
         let query = Query::partition(partition(record)).beginning(BRONZE);
         let rows = self.table.query(&format!("read the bronze objects of {record}"), &query).await?;
         let read = |(sk, row): (String, Row)| {
-            let (key, lines) = read_lines(row)?;
-            let object = sk.strip_prefix(BRONZE).unwrap_or_default().to_owned();
-            Ok(HoldingObject { object, key, lines })
+            let object = sk.strip_prefix(BRONZE).unwrap_or_default();
+            read_lines(object, row)
         };
         rows.into_iter().map(read).collect()
     }
@@ -131,14 +142,17 @@ impl Records {
 struct Lines {
     key: String,
     lines: u64,
+    at: Vec<u64>,
+    dates: Vec<String>,
 }
 
-/// Key and number of lines in a bronze row.
+/// What a bronze row says of an object.
 ///
 /// # Errors
 /// `Corrupt` for a row of another form.
-pub fn read_lines(row: Row) -> Result<(String, u64), StoreError> {
-    read_row("read a bronze row", row).map(|Lines { key, lines }| (key, lines))
+pub fn read_lines(object: &str, row: Row) -> Result<HoldingObject, StoreError> {
+    let Lines { key, lines, at, dates } = read_row("read a bronze row", row)?;
+    Ok(HoldingObject { object: object.to_owned(), key, lines, at, dates })
 }
 
 /// The log in a pin's row.

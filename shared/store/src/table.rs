@@ -6,8 +6,10 @@
 //! Invariant: every read is consistent and whole, every write is done whole or not at all, and nothing is retried here
 //! beyond what a batch left unprocessed.
 
-use std::collections::HashMap;
+use std::any::Any;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use ledgerline_ledger::store::{Failure, StoreError};
@@ -144,6 +146,8 @@ pub enum Change {
     Append(String, Vec<Value>),
     /// Adds a number to a number, or members to a set; the attribute may not be there yet.
     Add(String, Value),
+    /// Takes members from a set; with the last one the attribute goes.
+    Take(String, Value),
     /// Takes the attribute away.
     Remove(String),
     /// Takes so many values from the front of the list that the attribute is.
@@ -242,11 +246,26 @@ impl Write {
         self.and(Change::Add(attribute.into(), value.into_value()))
     }
 
+    /// Takes members from a set.
+    #[must_use]
+    pub fn take(self, attribute: impl Into<String>, value: impl IntoValue) -> Self {
+        self.and(Change::Take(attribute.into(), value.into_value()))
+    }
+
     /// Takes an attribute away.
     #[must_use]
     pub fn remove(self, attribute: impl Into<String>) -> Self {
         self.and(Change::Remove(attribute.into()))
     }
+}
+
+/// Writes of another table in one transaction.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// The other table, of the same kind and in the same account.
+    pub table: Arc<dyn Table>,
+    /// What is written there, or checked.
+    pub writes: Vec<Write>,
 }
 
 /// What a write gives back.
@@ -315,9 +334,12 @@ pub trait Table: fmt::Debug + Send + Sync {
     /// One write. `Conflict`: its condition does not hold.
     async fn write(&self, what: &str, write: Write, returning: Returning) -> Result<Row, StoreError>;
 
-    /// Writes of distinct rows, at most 100, all or none. `Conflict`: a condition does not hold, or another transaction
-    /// writes one of the rows.
-    async fn transact(&self, what: &str, writes: Vec<Write>) -> Result<(), StoreError>;
+    /// Writes of distinct rows, those of the tables `beside` too, at most 100 in all, all or none. `Conflict`: a condition
+    /// does not hold, or another transaction writes one of the rows.
+    async fn transact(&self, what: &str, writes: Vec<Write>, beside: Vec<Beside>) -> Result<(), StoreError>;
+
+    /// The table itself, so that another one can tell what it is [`Beside`].
+    fn as_any(&self) -> &dyn Any;
 
     /// Puts and deletions of distinct rows, without conditions, in no particular order. After an error some may be done.
     async fn batch_write(&self, what: &str, writes: Vec<Write>) -> Result<(), StoreError>;
@@ -386,6 +408,13 @@ impl IntoValue for bool {
 impl IntoValue for &[u8] {
     fn into_value(self) -> Value {
         Value::B(self.to_vec())
+    }
+}
+
+/// A set of texts. DynamoDB refuses an empty one.
+impl IntoValue for &BTreeSet<String> {
+    fn into_value(self) -> Value {
+        Value::Ss(self.iter().cloned().collect())
     }
 }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::{ChunkRange, Counts, Header};
 use ledgerline_lake::{ObjectId, keys};
 use ledgerline_ledger::append::{Commit, Marker};
@@ -16,14 +17,21 @@ use ledgerline_ledger::posting::{Posting, PostingMember};
 use ledgerline_ledger::segment::SegmentName;
 use ledgerline_ledger::tile::Tile;
 use ledgerline_ledger::tree::{Edge, Hash};
+use ledgerline_privacy::{Kind, SuppressionKey, SuppressionRing};
 use ledgerline_store::act_note::{ActNotes, object_of};
+use ledgerline_store::alias::Aliases;
 use ledgerline_store::checkpoint::Checkpoints;
 use ledgerline_store::claim::{Claim, Claims};
+use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::data_key::{Purpose, WrappedKey, WrappedKeys};
+use ledgerline_store::gone::Gone;
 use ledgerline_store::head::Heads;
+use ledgerline_store::held::Held;
 use ledgerline_store::hold::{HoldRow, Holds};
 use ledgerline_store::object_row::ObjectRows;
+use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::{Change, OwnName, OwnNumbers};
+use ledgerline_store::party::{Parties, Party};
 use ledgerline_store::plan::Plans;
 use ledgerline_store::planned::Planned;
 use ledgerline_store::poison::Poison;
@@ -32,10 +40,12 @@ use ledgerline_store::quarantine::Quarantine;
 use ledgerline_store::record::{BronzeRow, Records};
 use ledgerline_store::segment::Segments;
 use ledgerline_store::silver::Silver;
-use ledgerline_store::subject::{Link, LinkWrite, Span, SubjectRef, SubjectWrite, Subjects};
+use ledgerline_store::subject::{Link, LinkWrite, Span, SubjectName, SubjectRef, SubjectWrite, Subjects};
 use ledgerline_store::sweep_state::SweepStates;
 use ledgerline_store::table::Key;
 use ledgerline_store::tile::Tiles;
+use ledgerline_store::token::Tokens;
+use ledgerline_store::tombstone::Tombs;
 use ledgerline_store::watch::{Watch, Watched};
 use ledgerline_store::{Erasure, Family};
 use ledgerline_testkit::bucket::FakeBucket;
@@ -63,6 +73,10 @@ fn chunk(ordinal: u32) -> ChunkId {
 
 fn table(name: &'static str) -> FakeTable {
     FakeTable::new(name, Faults::none(), Calls::default())
+}
+
+fn ring() -> SuppressionRing {
+    SuppressionRing::new([SuppressionKey::new(1, [7; 32])]).unwrap()
 }
 
 /// The rows of a table, as `pk`, `sk` and attributes.
@@ -140,6 +154,10 @@ async fn control() -> FakeTable {
     Planned::new(control.port()).keep_through(NOW_MS, None).await.unwrap();
     let wrapped = WrappedKey { version: 1, rules: 2, wrapped: vec![0xAB, 0xCD] };
     WrappedKeys::new(control.port()).create(Purpose::Pseudonym, &wrapped, NOW).await.unwrap();
+    Orgs::new(control.port()).note("acme").await.unwrap();
+    Tombs::new(control.port()).put(&ring(), "acme", "p1_ab", NOW_MS, 1_800_000_000).await.unwrap();
+    Gone::new(control.port()).put(&["s_1"]).await.unwrap();
+    Held::new(control.port()).add(RECORD, "matter-7").await.unwrap();
     control
 }
 
@@ -150,7 +168,14 @@ async fn index() -> FakeTable {
     Claims::new(index.port()).claim(&claim).await.unwrap();
     let records = Records::new(index.port());
     records.pin(RECORD, &log()).await.unwrap();
-    let note = BronzeRow { record: RECORD, object: OBJECT, key: "bronze/a", lines: 2 };
+    let note = BronzeRow {
+        record: RECORD,
+        object: OBJECT,
+        key: "bronze/a",
+        lines: 3,
+        at: &[0, 7],
+        dates: &["2026-03-02".to_owned()],
+    };
     records.note_bronze(&[note]).await.unwrap();
     let posting = Posting {
         record_key: RECORD.to_owned(),
@@ -163,6 +188,7 @@ async fn index() -> FakeTable {
         members: vec![PostingMember { offset: 7, length: 90, first: 256, at: vec![0, 4] }],
     };
     Postings::new(index.port()).put(&[posting]).await.unwrap();
+    Tokens::new(index.port()).put("bd86e063-8107-5582-8732-b94e6fbe5587", RECORD).await.unwrap();
     index
 }
 
@@ -171,7 +197,7 @@ async fn people() -> FakeTable {
     let subjects = Subjects::new(people.port());
     let span = Span { log: log().to_string(), first: "a".to_owned(), last: "b".to_owned() };
     let create = SubjectWrite::Create {
-        pseudonym: "p1_ab",
+        name: SubjectName { org: "acme".to_owned(), kind: Kind::Phone, pseudonym: "p1_ab".to_owned() },
         subject: SubjectRef { subject_id: "s_1".to_owned(), customer_ref: "c_1".to_owned() },
         created_at: NOW.to_owned(),
         fills: false,
@@ -179,6 +205,11 @@ async fn people() -> FakeTable {
     };
     subjects.write(&create).await.unwrap();
     subjects.mark_shared("s_1", 1, Some(NOW)).await.unwrap();
+    let parties = Parties::new(people.port());
+    parties.admit(RECORD, &Party::default(), &BTreeSet::from(["s_1".to_owned()])).await.unwrap();
+    people.erase_record(RECORD, Some(Cutoff::At(NOW_MS)));
+    let unchanged = Tombs::new(table("ControlTable").port()).unchanged([]);
+    Aliases::new(people.port()).give(("acme", "p1_cd"), "x_1", None, unchanged).await.unwrap();
     people
 }
 
@@ -201,7 +232,9 @@ async fn objects() -> FakeBucket {
         .put(&keys::silver_events(time::macros::date!(2026 - 03 - 02), object()), "".into())
         .await
         .unwrap();
-    Plans::new(bucket.port()).put_if_absent(object(), "plan".into()).await.unwrap();
+    for of in [PlanOf::Bronze, PlanOf::Acts] {
+        Plans::new(bucket.port()).put_if_absent(of, object(), "plan".into()).await.unwrap();
+    }
     Poison::new(bucket.port()).keep("audit-write", "m-1", "{}".into()).await.unwrap();
     SweepStates::new(bucket.port()).store("sweep/bronze.json", b"{}".to_vec(), None).await.unwrap();
     // Firehose's own, under the prefixes that the template gives it.
@@ -216,6 +249,8 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
     let expected = json!([
         ["ACTS#2026-03-02T14", "c56a9b138614f8a35b8a35b58704c265", { "key": "act/hold/1", "at": NOW, "ttl": 1773669600 }],
         ["BRONZE", "PLANNED", { "through": NOW }],
+        ["GONE#s_1", "GONE", { "v": 1 }],
+        ["HELD#acme/c-1", "HELD", { "holds": { "texts": ["matter-7"] } }],
         ["HOLD#matter-7", "acme/c-1", {
             "v": 1, "log": "acme/interaction/1/0", "purpose": "litigation", "basis": "legal-claims", "review": "2027-01-01",
             "placedAt": NOW, "liftedAt": NOW,
@@ -238,7 +273,11 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
             "duplicate": 2, "quarantined": 3, "planned": 4, "chunks": 2, "committed": 1, "done": { "numbers": ["0"] },
             "poison#1": 3, "sweptAt": NOW, "turns": 1,
         }],
+        ["ORGS", "acme", {}],
         ["OWN#acme", "domain#acme.example", { "addedAt": NOW, "removedAt": NOW, "formerly": true }],
+        ["TOMB#9cf536a03cd301d6b81ebbffd440c9d427e50c9a24a95d25d0711a09230c3567", "TOMB", {
+            "cutoff": NOW, "ttl": 1_800_000_000,
+        }],
         ["WATCH#acme/interaction/1/0", "WATCH", {
             "size": 1, "checkpoint": "note", "keys": ["vkey"], "verifiedAt": 1, "grewAt": 2, "wholeAt": 3, "triedAt": 4,
         }],
@@ -249,13 +288,16 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
 #[tokio::test]
 async fn every_row_of_the_index_table_is_stored_as_ever() {
     let expected = json!([
-        ["INT#acme/c-1", "BRZ#00112233445566778899aabbccddeeff", { "key": "bronze/a", "lines": 2 }],
+        ["INT#acme/c-1", "BRZ#00112233445566778899aabbccddeeff", {
+            "key": "bronze/a", "lines": 3, "at": [0, 7], "dates": ["2026-03-02"],
+        }],
         ["INT#acme/c-1", "CLAIM#2026030214", { "ee1": OBJECT, "ttl": 9 }],
         ["INT#acme/c-1", "LOG", { "log": "acme/interaction/1/0" }],
         ["INT#acme/c-1", "POST#acme/interaction/1/0#00000000000000000256", {
             "segment": "ledger/k", "versionId": "v", "from": "a", "to": "b",
             "members": [{ "offset": 7, "length": 90, "first": 256, "at": [0, 4] }],
         }],
+        ["TOK#bd86e063-8107-5582-8732-b94e6fbe5587", "acme/c-1", {}],
     ]);
     assert_eq!(rows(&index().await), expected);
 }
@@ -263,11 +305,13 @@ async fn every_row_of_the_index_table_is_stored_as_ever() {
 #[tokio::test]
 async fn every_row_of_the_keys_table_is_stored_as_ever() {
     let expected = json!([
-        ["ID#p1_ab", "SUBJECT", { "subjectId": "s_1", "customerRef": "c_1", "createdAt": NOW }],
+        ["ALIAS#acme/p1_cd", "ALIAS", { "alias": "x_1" }],
+        ["ID#acme/p1_ab", "SUBJECT", { "subjectId": "s_1", "customerRef": "c_1", "kind": "phone", "createdAt": NOW }],
+        ["INT#acme/c-1", "PARTY", { "subjects": { "texts": ["s_1"] }, "erasures": 1, "cutoff": NOW }],
         ["SUB#s_1", "INT#acme/c-1", { "log": "acme/interaction/1/0", "first": "a", "last": "b" }],
         ["SUB#s_1", "STATE", {
-            "state": "active", "generation": 1, "links": 1, "customerRef": "c_1", "pseudonym": "p1_ab",
-            "day": "2026-03-02", "inDay": 1, "sharedAt": NOW, "missed": true,
+            "state": "active", "generation": 1, "links": 1, "customerRef": "c_1", "org": "acme", "kind": "phone",
+            "pseudonym": "p1_ab", "day": "2026-03-02", "inDay": 1, "sharedAt": NOW, "missed": true,
         }],
     ]);
     assert_eq!(rows(&people().await), expected);
@@ -293,6 +337,7 @@ async fn every_object_lies_where_it_always_did() {
         ("quarantine/transform/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
         ("silver/events/date=2026-03-02/00112233445566778899aabbccddeeff.parquet", plain.clone()),
         ("staged/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
+        ("staged/acts/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
         ("sweep/bronze.json", plain),
     ];
     assert_eq!(stored, expected);
@@ -308,7 +353,10 @@ async fn every_family_knows_its_keys_and_no_other() {
     }
     for key in objects().await.all().keys() {
         let family = Family::of_object(key).unwrap_or_else(|| panic!("{key} is of no family"));
-        assert!(seen.insert(family) || family == Family::Tile, "two objects of one family: {key}");
+        assert!(
+            seen.insert(family) || matches!(family, Family::Tile | Family::Plan),
+            "two objects of one family: {key}"
+        );
     }
     assert_eq!(seen, BTreeSet::from(Family::ALL));
     for (pk, sk) in [("LOG#acme", "HEAD"), ("INT#acme/c-1", "STATE"), ("SUB#s_1", "LOG"), ("LOGS", "x"), ("", "")] {
@@ -327,10 +375,14 @@ fn each_family_that_names_a_person_is_erased_or_expires() {
     let named: Vec<Family> = Family::ALL.into_iter().filter(erased).collect();
     let expected = [
         Family::ActNote,
+        Family::Tombstone,
         Family::Claim,
+        Family::Token,
         Family::Identifier,
         Family::SubjectState,
         Family::SubjectLink,
+        Family::Party,
+        Family::Alias,
         Family::Bronze,
         Family::Quarantine,
         Family::Error,
@@ -340,12 +392,12 @@ fn each_family_that_names_a_person_is_erased_or_expires() {
 }
 
 /// What keys begin with.
-const PREFIXES: [&str; 14] = [
+const PREFIXES: [&str; 19] = [
     "OBJ#", "LOG#", "INT#", "SUB#", "ID#", "BRZ#", "CHUNK#", "CLAIM#", "POST#", "HOLD#", "OWN#", "WATCH#", "KEY#",
-    "ACTS#",
+    "ACTS#", "TOMB#", "GONE#", "HELD#", "ALIAS#", "TOK#",
 ];
 /// Whole keys.
-const KEYS: [&str; 2] = ["\"LOGS\"", "\"BRONZE\""];
+const KEYS: [&str; 3] = ["\"LOGS\"", "\"BRONZE\"", "\"ORGS\""];
 /// This crate; the names of rows in findings, which are texts for people; the leading keys that the template's roles name.
 const SPELLED: [&str; 4] =
     ["shared/store/", "shared/ledger/src/verify/finding_log.rs", "shared/ledger/tests/tampering/", "tests/roles.rs"];

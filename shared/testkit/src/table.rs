@@ -5,6 +5,7 @@
 //! A caller that breaks a limit is a defect in the product, not a condition to handle: the fake panics. `tests/table.rs`
 //! holds it against the local stack's table.
 
+use std::any::Any;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::table::{
-    Action, Change, Condition, IntoValue, Key, Path, Query, Returning, Row, Scan, ScanPage, Table, Value, Write,
+    Action, Beside, Change, Condition, IntoValue, Key, Path, Query, Returning, Row, Scan, ScanPage, Table, Value, Write,
 };
 use serde_json::json;
 
@@ -20,7 +21,7 @@ use crate::calls::Calls;
 use crate::faults::Faults;
 use crate::rules;
 
-/// A row as tests look at it. Bytes are `{"bytes": "<hex>"}`, sets of numbers `{"numbers": […]}`.
+/// A row as tests look at it. Bytes are `{"bytes": "<hex>"}`, sets of numbers `{"numbers": […]}`, of texts `{"texts": […]}`.
 pub type Item = BTreeMap<String, serde_json::Value>;
 /// All rows by (pk, sk).
 pub type Items = BTreeMap<(String, String), Item>;
@@ -164,7 +165,7 @@ impl FakeTable {
     }
 
     /// Takes the rows that a transaction writes, until it is done or its caller dies.
-    fn hold(&self, writes: &[Write]) -> Result<Held<'_>, StoreError> {
+    fn hold(&self, writes: &[Write]) -> Result<Held, StoreError> {
         let state = &mut *self.lock();
         let clash = state.clashes > 0;
         if clash || writes.iter().any(|write| state.held.contains(&write.key)) {
@@ -176,24 +177,41 @@ impl FakeTable {
         let keys: Vec<Key> = written.map(|write| write.key.clone()).collect();
         state.held.extend(keys.iter().cloned());
         state.transacted.extend(keys.iter().map(|key| leading(&key.pk)));
-        Ok(Held { table: self, keys })
+        Ok(Held { state: Arc::clone(&self.state), keys })
     }
 
     fn apply(&self, writes: &[Write]) -> Result<Option<Row>, StoreError> {
         let mut state = self.lock();
+        state.check(writes)?;
+        Ok(state.change(writes))
+    }
+
+    /// A table of a transaction: its name and calls are its own, whatever double it is behind.
+    fn of(table: &dyn Table) -> &Self {
+        table.as_any().downcast_ref().expect("a fake table beside a fake table")
+    }
+}
+
+impl State {
+    fn check(&mut self, writes: &[Write]) -> Result<(), StoreError> {
         for write in writes {
-            let row = state.rows.get(&write.key);
+            let row = self.rows.get(&write.key);
             if !write.condition.as_ref().is_none_or(|condition| holds(condition, row)) {
-                state.refused += 1;
+                self.refused += 1;
                 return Err(StoreError::Conflict(Failure::new(format!(
                     "the condition on {} does not hold",
                     write.key
                 ))));
             }
         }
+        Ok(())
+    }
+
+    /// Does what the writes say; the last one's row as it was.
+    fn change(&mut self, writes: &[Write]) -> Option<Row> {
         let mut before = None;
         for Write { key, action, .. } in writes {
-            let old = state.rows.get(key).cloned();
+            let old = self.rows.get(key).cloned();
             let new = match action {
                 Action::Put(row) => Some(row.clone()),
                 Action::Delete => None,
@@ -206,24 +224,24 @@ impl FakeTable {
             };
             rules::check(key, old.as_ref(), new.as_ref());
             match new {
-                Some(row) => drop(state.rows.insert(key.clone(), fitting(key, row))),
-                None => drop(state.rows.remove(key)),
+                Some(row) => drop(self.rows.insert(key.clone(), fitting(key, row))),
+                None => drop(self.rows.remove(key)),
             }
             before = old;
         }
-        Ok(before)
+        before
     }
 }
 
 /// Rows that a transaction under way holds.
-struct Held<'a> {
-    table: &'a FakeTable,
+struct Held {
+    state: Arc<Mutex<State>>,
     keys: Vec<Key>,
 }
 
-impl Drop for Held<'_> {
+impl Drop for Held {
     fn drop(&mut self) {
-        let mut state = self.table.lock();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.held.retain(|key| !self.keys.contains(key));
     }
 }
@@ -283,15 +301,39 @@ impl Table for FakeTable {
         })
     }
 
-    async fn transact(&self, _: &str, writes: Vec<Write>) -> Result<(), StoreError> {
+    async fn transact(&self, _: &str, writes: Vec<Write>, beside: Vec<Beside>) -> Result<(), StoreError> {
         const CALL: &str = "dynamodb:TransactWriteItems";
-        assert!((1..=ITEMS_PER_TRANSACTION).contains(&writes.len()), "a transaction of {} rows", writes.len());
-        assert_distinct(writes.iter().map(|write| &write.key));
+        // In the order of their rows' places in memory, which is the order that all transactions lock them in.
+        let mut parts = BTreeMap::from([(Arc::as_ptr(&self.state).addr(), (self, writes))]);
+        for Beside { table, writes } in &beside {
+            let other = Self::of(&**table);
+            let part = parts.entry(Arc::as_ptr(&other.state).addr()).or_insert_with(|| (other, Vec::new()));
+            part.1.extend(writes.iter().cloned());
+        }
+        let parts: Vec<(&Self, Vec<Write>)> = parts.into_values().filter(|(_, writes)| !writes.is_empty()).collect();
+        let rows = parts.iter().map(|(_, writes)| writes.len()).sum();
+        assert!((1..=ITEMS_PER_TRANSACTION).contains(&rows), "a transaction of {rows} rows");
         self.calls.add(CALL, 1);
-        writes.iter().for_each(|write| self.allow(action_name(&write.action), [write.key.pk.as_str()]));
-        let _held = self.hold(&writes)?;
+        for (table, writes) in &parts {
+            assert_distinct(writes.iter().map(|write| &write.key));
+            writes.iter().for_each(|write| table.allow(action_name(&write.action), [write.key.pk.as_str()]));
+        }
+        let _held = parts.iter().map(|(table, writes)| table.hold(writes)).collect::<Result<Vec<Held>, _>>()?;
         self.faults.latency().await;
-        self.faults.write(CALL, || self.apply(&writes).map(drop))
+        self.faults.write(CALL, || {
+            let mut states: Vec<_> = parts.iter().map(|(table, _)| table.lock()).collect();
+            for (state, (_, writes)) in states.iter_mut().zip(&parts) {
+                state.check(writes)?;
+            }
+            for (state, (_, writes)) in states.iter_mut().zip(&parts) {
+                let _ = state.change(writes);
+            }
+            Ok(())
+        })
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 
     async fn batch_write(&self, _: &str, writes: Vec<Write>) -> Result<(), StoreError> {
@@ -366,12 +408,18 @@ fn holds(condition: &Condition, row: Option<&Row>) -> bool {
         Condition::Absent => row.is_none(),
         Condition::Has(path) => value(path).is_some(),
         Condition::Lacks(path) => value(path).is_none(),
-        Condition::Equals(path, wanted) => value(path) == Some(wanted),
+        Condition::Equals(path, wanted) => match (value(path), wanted) {
+            // Sets have no order.
+            (Some(Value::Ss(stored)), Value::Ss(wanted)) => BTreeSet::from_iter(stored) == BTreeSet::from_iter(wanted),
+            (stored, wanted) => stored == Some(wanted),
+        },
         Condition::Below(path, wanted) => compares(path, wanted, &[Ordering::Less]),
         Condition::AtMost(path, wanted) => compares(path, wanted, &[Ordering::Less, Ordering::Equal]),
         Condition::AtLeast(path, wanted) => compares(path, wanted, &[Ordering::Greater, Ordering::Equal]),
         Condition::Excludes(path, wanted) => match (value(path), wanted) {
-            (Some(Value::Ns(members)), Value::N(wanted)) => !members.contains(wanted),
+            (Some(Value::Ns(members)), Value::N(wanted)) | (Some(Value::Ss(members)), Value::S(wanted)) => {
+                !members.contains(wanted)
+            }
             _ => true,
         },
         Condition::All(all) => all.iter().all(|one| holds(one, row)),
@@ -384,7 +432,11 @@ fn change_row(key: &Key, row: &mut Row, changes: &[Change]) {
     for change in changes {
         let name = changed_attribute(change);
         assert!(named.insert(name), "an update of {key} names {name} twice, which the real table refuses");
+        let empty = |value: &Value| matches!(value, Value::Ns(all) | Value::Ss(all) if all.is_empty());
         match change {
+            Change::Set(_, value) | Change::Add(_, value) | Change::Take(_, value) if empty(value) => {
+                panic!("an update of {key} has an empty set for {name}, which the real table refuses")
+            }
             Change::Set(name, value) => drop(row.insert(name.clone(), value.clone())),
             Change::SetIfAbsent(name, value) => drop(row.entry(name.clone()).or_insert_with(|| value.clone())),
             Change::Append(name, values) => match row.get_mut(name) {
@@ -399,9 +451,25 @@ fn change_row(key: &Key, row: &mut Row, changes: &[Change]) {
                         let new = added.iter().filter(|member| !stored.contains(member));
                         Value::Ns(stored.iter().chain(new).cloned().collect())
                     }
+                    (Some(Value::Ss(stored)), Value::Ss(added)) => {
+                        let new = added.iter().filter(|member| !stored.contains(member));
+                        Value::Ss(stored.iter().chain(new).cloned().collect())
+                    }
                     (stored, added) => panic!("{added:?} cannot be added to {stored:?} of {key}"),
                 };
                 row.insert(name.clone(), sum);
+            }
+            Change::Take(name, taken) => {
+                let left = match (row.get(name), taken) {
+                    (None, _) => continue,
+                    (Some(Value::Ns(stored)), Value::Ns(taken)) => Value::Ns(without(stored, taken)),
+                    (Some(Value::Ss(stored)), Value::Ss(taken)) => Value::Ss(without(stored, taken)),
+                    (stored, taken) => panic!("{taken:?} cannot be taken from {stored:?} of {key}"),
+                };
+                match empty(&left) {
+                    true => drop(row.remove(name)),
+                    false => drop(row.insert(name.clone(), left)),
+                }
             }
             Change::Remove(name) => drop(row.remove(name)),
             Change::RemoveFirst(name, count) => match row.get_mut(name) {
@@ -412,11 +480,16 @@ fn change_row(key: &Key, row: &mut Row, changes: &[Change]) {
     }
 }
 
+fn without(stored: &[String], taken: &[String]) -> Vec<String> {
+    stored.iter().filter(|member| !taken.contains(member)).cloned().collect()
+}
+
 fn changed_attribute(change: &Change) -> &str {
     let (Change::Set(name, _)
     | Change::SetIfAbsent(name, _)
     | Change::Append(name, _)
     | Change::Add(name, _)
+    | Change::Take(name, _)
     | Change::Remove(name)
     | Change::RemoveFirst(name, _)) = change;
     name
@@ -476,7 +549,8 @@ fn to_json(value: &Value) -> serde_json::Value {
         Value::S(text) => json!(text),
         Value::B(bytes) => json!({ "bytes": bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>() }),
         Value::Ns(numbers) => json!({ "numbers": numbers }),
-        Value::Ss(_) | Value::Bs(_) => panic!("no row has such a set"),
+        Value::Ss(texts) => json!({ "texts": BTreeSet::from_iter(texts) }),
+        Value::Bs(_) => panic!("no row has such a set"),
         Value::L(values) => values.iter().map(to_json).collect(),
         Value::M(values) => values.iter().map(|(name, value)| (name.clone(), to_json(value))).collect(),
     }
@@ -507,9 +581,46 @@ mod tests {
         let write = || vec![Write::put(Key::new("CONTRACT#", "a"), Row::new())];
         tokio::select! {
             biased;
-            done = port.transact("", write()) => panic!("{done:?} at once"),
+            done = port.transact("", write(), Vec::new()) => panic!("{done:?} at once"),
             () = std::future::ready(()) => {}
         }
-        port.transact("", write()).await.unwrap();
+        port.transact("", write(), Vec::new()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_transaction_over_two_tables_is_done_whole_or_not_at_all() {
+        let (faults, calls) = (Faults::none(), Calls::default());
+        let table = |name| FakeTable::new(name, faults.clone(), calls.clone());
+        let (one, other) = (table("KeysTable"), table("ControlTable"));
+        let key = |sk: &str| Key::new("CONTRACT#", sk);
+        let beside = |write| vec![Beside { table: other.port(), writes: vec![write] }];
+        let create = |sk: &str| vec![Write::create(key(sk), Row::new())];
+        let absent = || Write::check(key("a"), Condition::Absent);
+        one.port().transact("", create("a"), beside(absent())).await.unwrap();
+        other.tamper(|rows| rows.insert(key("a"), Row::new()));
+        let refused = one.port().transact("", create("b"), beside(absent())).await;
+        assert_eq!(refused.unwrap_err().kind(), "conflict");
+        let refused = one.port().transact("", create("a"), beside(Write::delete(key("a")))).await;
+        assert_eq!(refused.unwrap_err().kind(), "conflict");
+        let both = one.port().transact("", create("b"), beside(Write::delete(key("a")))).await;
+        both.unwrap();
+        assert_eq!((one.rows().len(), other.rows().len()), (2, 0));
+        // One call and one write for the whole; what a role must allow, by table.
+        assert_eq!(calls.by_name(), BTreeMap::from([("dynamodb:TransactWriteItems", 4)]));
+        assert_eq!(faults.writes(), 4);
+        let touched: Vec<_> = calls.touched().into_iter().map(|one| (one.action, one.resource)).collect();
+        let control = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem"].map(|action| (action, "ControlTable"));
+        assert_eq!(touched, [control[0], control[1], ("dynamodb:PutItem", "KeysTable")]);
+        // A row of the other table is held like one's own.
+        let (one, held) = (one.port(), Beside { table: other.port(), writes: vec![Write::put(key("d"), Row::new())] });
+        let mut waits = std::pin::pin!(one.transact("", create("c"), vec![held]));
+        tokio::select! {
+            biased;
+            done = &mut waits => panic!("{done:?} at once"),
+            () = std::future::ready(()) => {}
+        }
+        let met = other.port().write("", Write::put(key("d"), Row::new()), Returning::Nothing).await;
+        assert_eq!(met.unwrap_err().kind(), "conflict");
+        waits.await.unwrap();
     }
 }

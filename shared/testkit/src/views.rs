@@ -8,7 +8,10 @@ use ledgerline_ledger::append::Marker;
 use ledgerline_ledger::head::StoredHead;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::posting::Posting;
+use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::object_row::Progress;
+use ledgerline_store::party::{self, Party};
+use ledgerline_store::record::HoldingObject;
 use ledgerline_store::subject::SubjectState;
 use ledgerline_store::table::IntoValue as _;
 use ledgerline_store::{claim, head, object_row, planned, posting, record, subject};
@@ -70,7 +73,7 @@ impl FakeTable {
 
 /// The index table.
 impl FakeTable {
-    /// The owner of every claimed event: event id to object id.
+    /// The owner of every claimed event: claim id to object id.
     ///
     /// # Panics
     /// If an event was claimed in two rows: one event, one hour.
@@ -92,8 +95,13 @@ impl FakeTable {
 
     /// How many lines about a record an object is noted to hold.
     pub fn bronze_lines(&self, record: &str, object: &str) -> Option<u64> {
+        self.bronze_row(record, object).map(|row| row.lines)
+    }
+
+    /// What an object is noted to hold about a record.
+    pub fn bronze_row(&self, record: &str, object: &str) -> Option<HoldingObject> {
         let row = self.peek(&record::bronze_key(record, object))?;
-        Some(record::read_lines(row).expect("a bronze row").1)
+        Some(record::read_lines(object, row).expect("a bronze row"))
     }
 
     /// All postings, by record and segment.
@@ -131,6 +139,20 @@ impl FakeTable {
     /// Takes the mark away: what was missed stays so.
     pub fn unshare(&self, subject_id: &str) {
         self.change(&subject::state_key(subject_id), |row| drop(row.remove("sharedAt")));
+    }
+
+    /// Who takes part in a record.
+    pub fn party(&self, record: &str) -> Party {
+        self.peek(&party::key(record)).map_or_else(Party::default, |row| party::read(row).expect("a party"))
+    }
+
+    /// Does to a record's row what an erasure does: counts it, and sets the cutoff if the whole record goes.
+    pub fn erase_record(&self, record: &str, cutoff: Option<Cutoff>) {
+        let erasures = self.party(record).erasures + 1;
+        self.change(&party::key(record), |row| {
+            row.insert("erasures".to_owned(), erasures.into_value());
+            row.extend(cutoff.map(|cutoff| ("cutoff".to_owned(), cutoff.to_text().into_value())));
+        });
     }
 
     /// How many subjects there are, and how many links.

@@ -1,5 +1,6 @@
 //! Stores that answer badly, or at a bad moment, in ways that no plan of faults has.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,7 +11,7 @@ use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::bucket::{
     Bucket, Get, Head, Listed, Object, Opened, Put, PutOutcome, VersionMarker, VersionPage,
 };
-use ledgerline_store::table::{Key, Query, Returning, Row, Scan, ScanPage, Table, Write};
+use ledgerline_store::table::{Beside, Key, Query, Returning, Row, Scan, ScanPage, Table, Write};
 
 use super::{ONE_ATTEMPT, World, returned};
 
@@ -103,8 +104,12 @@ impl Table for Rivalled {
         self.world.control.write(what, write, returning).await
     }
 
-    async fn transact(&self, what: &str, writes: Vec<Write>) -> Result<(), StoreError> {
-        self.world.control.transact(what, writes).await
+    async fn transact(&self, what: &str, writes: Vec<Write>, beside: Vec<Beside>) -> Result<(), StoreError> {
+        self.world.control.transact(what, writes, beside).await
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self.world.control.as_any()
     }
 
     async fn batch_write(&self, what: &str, writes: Vec<Write>) -> Result<(), StoreError> {

@@ -33,7 +33,7 @@ fn reasons(read: &Read) -> Vec<Rejection> {
     std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(&packed[..]), &mut text).unwrap();
     let reason = |line: &[u8]| match bronze::read(line) {
         BronzeLine::Quarantine(kept) => kept.reason,
-        BronzeLine::Event(_) => panic!("an event in quarantine"),
+        other => panic!("{other:?} in quarantine"),
     };
     text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(reason).collect()
 }

@@ -12,7 +12,7 @@ use ledgerline_custody::subjects::Limits;
 use ledgerline_event::catalogue::Switches;
 use ledgerline_lake::bronze::{NewEvent, write_event};
 use ledgerline_lambda::clock::FixedClock;
-use ledgerline_privacy::{EventKey, KeyRing, PseudonymKey};
+use ledgerline_privacy::{EventKey, KeyRing, PseudonymKey, SuppressionKey, SuppressionRing};
 use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::Faults;
@@ -119,7 +119,8 @@ impl World {
 
     pub(crate) fn check(&self) -> Planned {
         let Self { bronze, lake, staged, control, index, queue, .. } = self;
-        check_plans(plans::Stores { bronze, lake, staged, rows: control, index, queue }, BUCKET)
+        let (event_key, default_org) = (&event_key(), "acme");
+        check_plans(plans::Stores { bronze, lake, staged, rows: control, index, queue, event_key, default_org }, BUCKET)
     }
 
     /// Everything that is stored anywhere but in bronze and its quarantine, unpacked, as one text.
@@ -194,7 +195,12 @@ pub(crate) fn settings() -> Settings {
         limits: Limits { cap: 5000, busy: 100 },
     };
     let pseudonyms = KeyRing::new([PseudonymKey::new(1, [1; 32])]).unwrap();
-    config.settings(Keys { pseudonyms, event_key: EventKey::new([2; 32]) })
+    let suppression = SuppressionRing::new([SuppressionKey::new(1, [3; 32])]).unwrap();
+    config.settings(Keys { pseudonyms, event_key: event_key(), suppression })
+}
+
+pub(crate) fn event_key() -> EventKey {
+    EventKey::new([2; 32])
 }
 
 pub(crate) fn batch(bodies: &[&str]) -> SqsEvent {
@@ -308,9 +314,13 @@ pub(crate) fn gzip(bytes: &[u8], members: usize) -> Vec<u8> {
 pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
 
 impl Captured {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
     /// How many new links `busy subject` told of a subject, line by line.
     pub(crate) fn busy(&self, subject: &str) -> Vec<u64> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let text = self.text();
         let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         let ours = lines.filter(|line| line["message"] == "busy subject" && line["subject"] == subject);
         ours.map(|line| line["links"].as_u64().unwrap()).collect()

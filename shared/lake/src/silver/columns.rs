@@ -177,6 +177,8 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::field("account_ref", Text),
     Column::field("name_ref", Text),
     Column::field("payment_ref", Text),
+    Column::bool("erased", |row| row.erased),
+    Column::text("lineage_derived", |row| row.lineage_derived),
 ];
 
 /// Where in [`COLUMNS`] the policy's fields are, sorted by name.
@@ -213,10 +215,11 @@ mod tests {
         let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
         assert_eq!(
             (names[0], names[15], names[70], names[87], names.len()),
-            ("org", "occurred_at", "extra", "lineage_ref", 99)
+            ("org", "occurred_at", "extra", "lineage_ref", 101)
         );
         assert_eq!(names[71..73], ["contact_center_id", "queue_name"]);
-        assert_eq!(names[94..].to_vec(), ledgerline_privacy::Joinable::ALL.map(|what| what.column()));
+        assert_eq!(names[99..], ["erased", "lineage_derived"]);
+        assert_eq!(names[94..99].to_vec(), ledgerline_privacy::Joinable::ALL.map(|what| what.column()));
     }
 
     /// Lists, and what no analysis of interactions asks for.

@@ -63,6 +63,8 @@ fn row(owned: &Owned, occurred_at_ms: i64, bronze_line: u64) -> Row<'_> {
         lineage_token: "11111111-1111-4111-8111-111111111111",
         lineage_from: "derived",
         lineage_ref: None,
+        lineage_derived: None,
+        erased: false,
         lineage_provenance: "{}",
         bronze_line,
         extra: &owned.extra,
@@ -140,6 +142,8 @@ fn values_are_read_back_as_they_were_pushed() {
         ("country_assumed", json!(true)),
         ("lineage_from", json!("derived")),
         ("lineage_ref", Value::Null),
+        ("lineage_derived", Value::Null),
+        ("erased", json!(false)),
     ] {
         assert_eq!(rows[0][column], value, "{column}");
     }
@@ -160,6 +164,8 @@ fn order_and_origin_of_a_row_are_read_back() {
         event_rank: u8::MAX,
         lineage_from: "refused",
         lineage_ref: Some("p1_00"),
+        lineage_derived: Some("11111111-1111-5111-8111-111111111111"),
+        erased: true,
         ..plain
     };
     let rows = read(&write(&[told, plain])[0]);
@@ -171,6 +177,8 @@ fn order_and_origin_of_a_row_are_read_back() {
         ("event_rank", json!(255), json!(58)),
         ("lineage_from", json!("refused"), json!("derived")),
         ("lineage_ref", json!("p1_00"), Value::Null),
+        ("lineage_derived", json!("11111111-1111-5111-8111-111111111111"), Value::Null),
+        ("erased", json!(true), json!(false)),
     ] {
         assert_eq!((&rows[0][column], &rows[1][column]), (&first, &second), "{column}");
     }

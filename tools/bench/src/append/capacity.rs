@@ -2,12 +2,13 @@
 //!
 //! The fake does everything; what goes through a [`Metered`] one is weighed on its way.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use ledgerline_ledger::store::StoreError;
-use ledgerline_store::table::{Key, Query, Returning, Row, Scan, ScanPage, Table, Write};
+use ledgerline_store::table::{Beside, Key, Query, Returning, Row, Scan, ScanPage, Table, Write};
 use ledgerline_testkit::table::{FakeTable, item_bytes};
 
 /// Units used, shared by the tables of a run.
@@ -112,9 +113,14 @@ impl Table for Metered {
         self.weighed(vec![write.key.clone()], 1, self.fake.write(what, write, returning)).await
     }
 
-    async fn transact(&self, what: &str, writes: Vec<Write>) -> Result<(), StoreError> {
+    async fn transact(&self, what: &str, writes: Vec<Write>, beside: Vec<Beside>) -> Result<(), StoreError> {
+        assert!(beside.is_empty(), "an append writes one table");
         let keys = writes.iter().map(|write| write.key.clone()).collect();
-        self.weighed(keys, IN_TRANSACTION, self.fake.transact(what, writes)).await
+        self.weighed(keys, IN_TRANSACTION, self.fake.transact(what, writes, beside)).await
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self.fake.as_any()
     }
 
     async fn batch_write(&self, what: &str, writes: Vec<Write>) -> Result<(), StoreError> {

@@ -1,0 +1,92 @@
+//! Aliases in the keys table: what stands in a record's id for the id of a person.
+//!
+//! Invariant: an alias is random, so that nothing leads from it to the person but its row, and none is made for somebody
+//! whose tombstone was planted meanwhile. An erasure says that the alias is gone, then deletes the row; a row whose alias is
+//! gone counts as none and is replaced.
+
+use std::sync::Arc;
+
+use ledgerline_ledger::store::StoreError;
+use serde::{Deserialize, Serialize};
+
+use crate::table::{Beside, Condition, Key, Row, Table, Write, read_row, to_row};
+
+/// The key of a pseudonym's row in an org.
+pub fn key(org: &str, pseudonym: &str) -> Key {
+    Key::new(format!("{ALIAS}{org}/{pseudonym}"), SK)
+}
+
+/// The org and the pseudonym whose row a key is of.
+pub fn parse_key(key: &Key) -> Option<(&str, &str)> {
+    key.pk.strip_prefix(ALIAS).filter(|_| key.sk == SK)?.split_once('/')
+}
+
+/// An alias of random bytes: `x_` and 32 hex digits.
+pub fn of_random(random: [u8; 16]) -> String {
+    format!("x_{:032x}", u128::from_be_bytes(random))
+}
+
+/// The aliases of all people whose ids name records.
+#[derive(Clone, Debug)]
+pub struct Aliases {
+    table: Arc<dyn Table>,
+}
+
+impl Aliases {
+    /// Rows of the keys table.
+    pub fn new(table: Arc<dyn Table>) -> Self {
+        Self { table }
+    }
+
+    /// The aliases of these, each an org and a pseudonym, in their order, gone ones too. They are distinct.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn read(&self, whom: &[(&str, &str)]) -> Result<Vec<Option<String>>, StoreError> {
+        let keys: Vec<Key> = whom.iter().map(|(org, pseudonym)| key(org, pseudonym)).collect();
+        let rows = self.table.batch_get("read aliases", &keys).await?;
+        let alias = |row: Row| read_row("read an alias", row).map(|Stored { alias }| alias);
+        rows.into_iter().map(|row| row.map(alias).transpose()).collect()
+    }
+
+    /// Gives an alias to somebody who has none, or whose alias `gone` is gone, while the tombstones `unchanged` are as they
+    /// were read.
+    ///
+    /// # Errors
+    /// `Conflict` if another run gave one, or a tombstone was planted: read again.
+    pub async fn give(
+        &self,
+        (org, pseudonym): (&str, &str),
+        alias: &str,
+        gone: Option<&str>,
+        unchanged: Beside,
+    ) -> Result<(), StoreError> {
+        let what = format!("give the alias {alias}");
+        let write = Write::put(key(org, pseudonym), to_row(&what, &Stored { alias: alias.to_owned() })?);
+        let write = write.when(gone.map_or(Condition::Absent, |gone| Condition::equals(ATTRIBUTE, gone)));
+        self.table.transact(&what, vec![write], vec![unchanged]).await
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    alias: String,
+}
+
+const ALIAS: &str = "ALIAS#";
+const SK: &str = "ALIAS";
+const ATTRIBUTE: &str = "alias";
+
+#[cfg(test)]
+mod tests {
+    use ledgerline_privacy::pseudonym::is_alias;
+
+    use super::*;
+
+    #[test]
+    fn an_alias_of_random_bytes_has_an_aliass_form() {
+        let alias = of_random([0xAB; 16]);
+        assert!(is_alias(&alias) && is_alias(&of_random([0; 16])));
+        assert_eq!(alias, format!("x_{}", "ab".repeat(16)));
+    }
+}

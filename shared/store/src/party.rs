@@ -1,0 +1,142 @@
+//! Who takes part in a record, in the keys table: the way back from the record to its subjects, and what erasures did to it.
+//!
+//! Invariant: a subject is added only while erasures and cutoff are as they were read, so that a run that read them before an
+//! erasure writes nothing after it. An erasure counts itself, sets the cutoff of a record that goes whole, and takes its
+//! subject out.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ledgerline_ledger::store::StoreError;
+use serde::Deserialize;
+
+use crate::cutoff::Cutoff;
+use crate::record;
+use crate::table::{Condition, Key, Row, Table, Write, corrupt, read_row};
+
+/// The key of a record's row.
+pub fn key(record: &str) -> Key {
+    Key::new(record::partition(record), PARTY)
+}
+
+/// The record whose row a key is of.
+pub fn parse_key(key: &Key) -> Option<&str> {
+    record::parse_partition(&key.pk).filter(|_| key.sk == PARTY)
+}
+
+/// Subjects that a record's row names at most: at some 40 bytes each 200 KB of the 400 KB that a row may have. Beyond it
+/// none is added; runs at once may add some more before they see it.
+pub const SUBJECTS_PER_RECORD: usize = 5_000;
+
+/// A record's row; [`Party::default`] where there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Party {
+    /// The subjects that take part.
+    pub subjects: BTreeSet<String>,
+    /// How many erasures reached the record.
+    pub erasures: u64,
+    /// Up to when its events are suppressed, if all of it was erased.
+    pub cutoff: Option<Cutoff>,
+    /// Subjects that are to be erased from it once no hold is on it.
+    pub pending_erase: BTreeSet<String>,
+}
+
+impl Party {
+    /// Whether it may have more subjects than it names: such a record is always shared.
+    pub fn is_full(&self) -> bool {
+        self.subjects.len() >= SUBJECTS_PER_RECORD
+    }
+}
+
+/// The rows of all records.
+#[derive(Clone, Debug)]
+pub struct Parties {
+    table: Arc<dyn Table>,
+}
+
+impl Parties {
+    /// Rows of the keys table.
+    pub fn new(table: Arc<dyn Table>) -> Self {
+        Self { table }
+    }
+
+    /// The rows of these records, each `<org>/<record>`, in their order. They are distinct.
+    ///
+    /// # Errors
+    /// The table's; `Corrupt` for a row of another form.
+    pub async fn read(&self, records: &[&str]) -> Result<Vec<Party>, StoreError> {
+        let keys: Vec<Key> = records.iter().map(|record| key(record)).collect();
+        let rows = self.table.batch_get("read who takes part", &keys).await?;
+        rows.into_iter().map(|row| row.map_or_else(|| Ok(Party::default()), read)).collect()
+    }
+
+    /// Adds subjects to a record whose erasures and cutoff are as seen; checks that alone if there is none to add.
+    ///
+    /// # Errors
+    /// `Conflict` if an erasure reached the record since.
+    pub async fn admit(&self, record: &str, seen: &Party, subjects: &BTreeSet<String>) -> Result<(), StoreError> {
+        let room = SUBJECTS_PER_RECORD.saturating_sub(seen.subjects.len());
+        let new: BTreeSet<String> = subjects.difference(&seen.subjects).take(room).cloned().collect();
+        let erasures = Some(seen.erasures).filter(|erasures| *erasures > 0);
+        let unchanged = Condition::All(vec![
+            Condition::equals_or_lacks(ERASURES, erasures),
+            Condition::equals_or_lacks(CUTOFF, seen.cutoff.map(Cutoff::to_text)),
+        ]);
+        let write = match new.is_empty() {
+            // DynamoDB adds no empty set.
+            true => Write::check(key(record), unchanged),
+            false => Write::update(key(record)).add(SUBJECTS, &new).when(unchanged),
+        };
+        self.table.transact(&format!("admit subjects to {record}"), vec![write], Vec::new()).await
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[derive(Default)]
+struct Stored {
+    subjects: BTreeSet<String>,
+    erasures: u64,
+    cutoff: Option<String>,
+    pending_erase: BTreeSet<String>,
+}
+
+/// Who takes part, in a row.
+///
+/// # Errors
+/// `Corrupt` for a row of another form.
+pub fn read(row: Row) -> Result<Party, StoreError> {
+    let Stored { subjects, erasures, cutoff, pending_erase } = read_row("read who takes part", row)?;
+    let parse = |text: String| Cutoff::parse(&text).ok_or_else(|| corrupt("a record's cutoff is no time"));
+    Ok(Party { subjects, erasures, cutoff: cutoff.map(parse).transpose()?, pending_erase })
+}
+
+const PARTY: &str = "PARTY";
+const SUBJECTS: &str = "subjects";
+const ERASURES: &str = "erasures";
+const CUTOFF: &str = "cutoff";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{IntoValue as _, Value};
+
+    #[test]
+    fn a_row_is_read_as_it_is_written_and_each_attribute_may_be_missing() {
+        assert_eq!(read(Row::new()).unwrap(), Party::default());
+        let texts = |text: &str| BTreeSet::from([text.to_owned()]);
+        let row = Row::from([
+            ("subjects".to_owned(), (&texts("s_1")).into_value()),
+            ("erasures".to_owned(), 2_u64.into_value()),
+            ("cutoff".to_owned(), "closed".into_value()),
+            ("pendingErase".to_owned(), (&texts("s_2")).into_value()),
+        ]);
+        let party =
+            Party { subjects: texts("s_1"), erasures: 2, cutoff: Some(Cutoff::Closed), pending_erase: texts("s_2") };
+        assert_eq!(read(row.clone()).unwrap(), party);
+        for bad in ["".into_value(), "open".into_value(), Value::Bool(true)] {
+            let row = row.clone().into_iter().chain([("cutoff".to_owned(), bad)]).collect();
+            assert!(matches!(read(row), Err(StoreError::Corrupt(_))));
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! What erasures leave behind, and what every writer asks of it: tombstones, what is gone, who takes part, what is held.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+
+use ledgerline_ledger::store::StoreError;
+use ledgerline_privacy::{SuppressionKey, SuppressionRing};
+use ledgerline_store::alias::{self, Aliases};
+use ledgerline_store::cutoff::Cutoff;
+use ledgerline_store::gone::Gone;
+use ledgerline_store::held::Held;
+use ledgerline_store::orgs::Orgs;
+use ledgerline_store::party::{Parties, Party, SUBJECTS_PER_RECORD};
+use ledgerline_store::token::{RECORDS_READ, Tokens};
+use ledgerline_store::tombstone::{Suppression, Tombs};
+use ledgerline_testkit::calls::Calls;
+use ledgerline_testkit::faults::Faults;
+use ledgerline_testkit::table::FakeTable;
+
+const RECORD: &str = "acme/c-1";
+const WHOM: (&str, &str) = ("acme", "p1_ab");
+const TTL_S: i64 = 1_000;
+
+fn table(name: &'static str) -> FakeTable {
+    FakeTable::new(name, Faults::none(), Calls::default())
+}
+
+/// The ring of these versions.
+fn ring(versions: &[u32]) -> SuppressionRing {
+    SuppressionRing::new(versions.iter().map(|&version| SuppressionKey::new(version, [version as u8; 32]))).unwrap()
+}
+
+async fn read(tombs: &Tombs, ring: &SuppressionRing) -> Suppression {
+    tombs.read(ring, &[WHOM]).await.unwrap().remove(0)
+}
+
+async fn put(tombs: &Tombs, ring: &SuppressionRing, cutoff_ms: i64, ttl_s: i64) -> Result<(), StoreError> {
+    tombs.put(ring, WHOM.0, WHOM.1, cutoff_ms, ttl_s).await
+}
+
+fn kind<T>(outcome: Result<T, StoreError>) -> &'static str {
+    outcome.map_or_else(|error| error.kind(), |_| "ok")
+}
+
+fn set<T: ToString>(members: impl IntoIterator<Item = T>) -> BTreeSet<String> {
+    members.into_iter().map(|one| one.to_string()).collect()
+}
+
+#[tokio::test]
+async fn a_tombstone_stands_under_every_version_and_its_larger_cutoff_wins() {
+    let control = table("ControlTable");
+    let (tombs, old, both) = (Tombs::new(control.port()), ring(&[1]), ring(&[1, 2]));
+    put(&tombs, &old, 5, TTL_S).await.unwrap();
+    assert_eq!((control.rows().len(), read(&tombs, &both).await.cutoff(0)), (1, Some(Cutoff::At(5))));
+    put(&tombs, &both, 7, TTL_S).await.unwrap();
+    put(&tombs, &both, 6, TTL_S - 1).await.unwrap();
+    assert_eq!((control.rows().len(), read(&tombs, &both).await.cutoff(0)), (2, Some(Cutoff::At(7))));
+    // Whoever has one version alone finds it, too, until it expires.
+    assert_eq!(read(&tombs, &old).await.cutoff(TTL_S * 1_000 - 1), Some(Cutoff::At(7)));
+    assert_eq!(read(&tombs, &ring(&[2])).await.cutoff(TTL_S * 1_000), None);
+    // Nobody else: not by another pseudonym, and not in another org.
+    let others = tombs.read(&both, &[("acme", "p1_cd"), WHOM, ("globex", "p1_ab")]).await.unwrap();
+    assert_eq!(others.iter().map(|one| one.cutoff(0)).collect::<Vec<_>>(), [None, Some(Cutoff::At(7)), None]);
+}
+
+#[tokio::test]
+async fn of_two_puts_at_once_the_second_one_reads_again() {
+    let control = table("ControlTable");
+    let (tombs, ring) = (Tombs::new(control.port()), ring(&[1, 2]));
+    control.clash(2);
+    put(&tombs, &ring, 5, TTL_S).await.unwrap();
+    assert_eq!((control.refused(), read(&tombs, &ring).await.cutoff(0)), (2, Some(Cutoff::At(5))));
+    control.clash(100);
+    assert_eq!(kind(put(&tombs, &ring, 6, TTL_S).await), "conflict");
+    // What is there already takes no write.
+    put(&tombs, &ring, 5, TTL_S).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_alias_is_given_once_and_not_past_a_tombstone_and_a_gone_one_is_replaced() {
+    let (control, keys) = (table("ControlTable"), table("KeysTable"));
+    let (tombs, ring, aliases) = (Tombs::new(control.port()), ring(&[1, 2]), Aliases::new(keys.port()));
+    let [one, two, three] = [1, 2, 3].map(|byte| alias::of_random([byte; 16]));
+    let nobody = read(&tombs, &ring).await;
+    aliases.give(WHOM, &one, None, tombs.unchanged([&nobody])).await.unwrap();
+    assert_eq!(kind(aliases.give(WHOM, &two, None, tombs.unchanged([&nobody])).await), "conflict");
+    assert_eq!(aliases.read(&[("acme", "p1_cd"), WHOM]).await.unwrap(), [None, Some(one.clone())]);
+    put(&tombs, &ring, 5, TTL_S).await.unwrap();
+    assert_eq!(kind(aliases.give(WHOM, &two, Some(&one), tombs.unchanged([&nobody])).await), "conflict");
+    let seen = read(&tombs, &ring).await;
+    aliases.give(WHOM, &two, Some(&one), tombs.unchanged([&seen])).await.unwrap();
+    assert_eq!(kind(aliases.give(WHOM, &three, Some(&one), tombs.unchanged([&seen])).await), "conflict");
+    put(&tombs, &ring, 6, TTL_S).await.unwrap();
+    assert_eq!(kind(aliases.give(WHOM, &three, Some(&two), tombs.unchanged([&seen])).await), "conflict");
+    assert_eq!(aliases.read(&[WHOM]).await.unwrap(), [Some(two)]);
+}
+
+#[tokio::test]
+async fn what_is_gone_stays_gone() {
+    let gone = Gone::new(table("ControlTable").port());
+    assert_eq!(gone.of(&["s_1", "x_1"]).await.unwrap(), [false, false]);
+    gone.put(&["s_1", "k"]).await.unwrap();
+    gone.put(&["s_1"]).await.unwrap();
+    assert_eq!(gone.of(&["x_1", "s_1", "k"]).await.unwrap(), [false, true, true]);
+}
+
+#[tokio::test]
+async fn subjects_are_admitted_unless_an_erasure_came_between() {
+    let keys = table("KeysTable");
+    let parties = Parties::new(keys.port());
+    let seen = parties.read(&[RECORD, "acme/c-2"]).await.unwrap();
+    assert_eq!(seen, [Party::default(), Party::default()]);
+    // Nothing to add is only checked.
+    parties.admit(RECORD, &seen[0], &set::<&str>([])).await.unwrap();
+    assert_eq!(keys.rows().len(), 0);
+    parties.admit(RECORD, &seen[0], &set(["s_1", "s_2"])).await.unwrap();
+    // Another run read before that, and loses nothing.
+    parties.admit(RECORD, &seen[0], &set(["s_2", "s_3"])).await.unwrap();
+    assert_eq!(keys.party(RECORD).subjects, set(["s_1", "s_2", "s_3"]));
+    for cutoff in [None, Some(Cutoff::At(7)), Some(Cutoff::Closed)] {
+        let before = keys.party(RECORD);
+        keys.erase_record(RECORD, cutoff);
+        for subjects in [set(["s_4"]), set(["s_1"]), set::<&str>([])] {
+            assert_eq!(kind(parties.admit(RECORD, &before, &subjects).await), "conflict", "{cutoff:?}");
+        }
+        let after = parties.read(&[RECORD]).await.unwrap().remove(0);
+        assert_eq!((after.erasures, after.cutoff), (before.erasures + 1, cutoff));
+        parties.admit(RECORD, &after, &set([format!("s_{cutoff:?}")])).await.unwrap();
+    }
+    assert_eq!(keys.party(RECORD).subjects.len(), 6);
+}
+
+#[tokio::test]
+async fn a_record_names_so_many_subjects_and_no_more() {
+    let keys = table("KeysTable");
+    let parties = Parties::new(keys.port());
+    let names = |from: usize, to: usize| set((from..to).map(|nth| format!("s_{nth:032x}")));
+    parties.admit(RECORD, &Party::default(), &names(0, SUBJECTS_PER_RECORD - 1)).await.unwrap();
+    let seen = keys.party(RECORD);
+    assert!(!seen.is_full());
+    parties.admit(RECORD, &seen, &names(0, SUBJECTS_PER_RECORD + 9)).await.unwrap();
+    let seen = keys.party(RECORD);
+    assert!(seen.is_full() && seen.subjects == names(0, SUBJECTS_PER_RECORD));
+    // Full as it is, it is checked all the same.
+    parties.admit(RECORD, &seen, &names(9_000, 9_001)).await.unwrap();
+    keys.erase_record(RECORD, None);
+    assert_eq!(kind(parties.admit(RECORD, &seen, &names(9_000, 9_001)).await), "conflict");
+}
+
+#[tokio::test]
+async fn a_record_is_held_while_any_hold_is_on_it() {
+    let control = table("ControlTable");
+    let held = Held::new(control.port());
+    held.remove(RECORD, "a").await.unwrap();
+    assert_eq!((control.rows().len(), held.is_held(RECORD).await.unwrap()), (0, false));
+    for hold in ["a", "b", "a"] {
+        held.add(RECORD, hold).await.unwrap();
+    }
+    for (hold, is_held) in [("a", true), ("a", true), ("c", true), ("b", false), ("b", false)] {
+        held.remove(RECORD, hold).await.unwrap();
+        assert_eq!(held.is_held(RECORD).await.unwrap(), is_held, "{hold}");
+    }
+    held.add(RECORD, "b").await.unwrap();
+    assert!(held.is_held(RECORD).await.unwrap() && !held.is_held("acme/c-2").await.unwrap());
+}
+
+#[tokio::test]
+async fn a_tokens_records_are_read_up_to_where_it_is_surely_shared() {
+    let index = table("IndexTable");
+    let tokens = Tokens::new(index.port());
+    for nth in 0..RECORDS_READ + 5 {
+        tokens.put("t", &format!("acme/c-{nth:03}")).await.unwrap();
+        tokens.put("t", "acme/c-000").await.unwrap();
+    }
+    let records = tokens.records("t").await.unwrap();
+    assert_eq!((records.len(), records[0].as_str(), records[100].as_str()), (101, "acme/c-000", "acme/c-100"));
+    assert!(tokens.records("other").await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_org_is_noted_once() {
+    let orgs = Orgs::new(table("ControlTable").port());
+    assert!(orgs.all().await.unwrap().is_empty());
+    for org in ["globex", "acme", "globex"] {
+        orgs.note(org).await.unwrap();
+    }
+    assert_eq!(orgs.all().await.unwrap(), ["acme", "globex"]);
+}
