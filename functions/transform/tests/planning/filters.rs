@@ -5,13 +5,13 @@ use std::path::Path;
 use ledgerline_event::catalogue::Switches;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::Counts;
-use ledgerline_store::record::parse_partition;
+use ledgerline_store::record::{LINES_NAMED, parse_partition};
 use ledgerline_testkit::faults::{ALL_FAULTS, Faults};
 use ledgerline_testkit::table::Item;
 use serde_json::{Value, json};
 
 use crate::subjects;
-use crate::world::{BUCKET, World, event, gzip, key, lines};
+use crate::world::{BUCKET, World, conversation_id, event, gzip, key, lines};
 
 /// A conversation's heartbeat with the caller's number in it: filtered always.
 fn heartbeat(conversation: u32, nth: u32) -> String {
@@ -58,6 +58,44 @@ async fn a_filtered_line_is_noted_and_linked_and_pins_nothing_until_an_entry_com
     world.bronze.seed(&key("more"), lines(&[heartbeat(1, 3)]));
     world.settle(&[&key("more")]).await;
     assert_eq!(links(&world), all);
+}
+
+#[tokio::test]
+async fn a_bronze_row_names_lines_and_days() {
+    let world = World::new();
+    let on = |day: &str| {
+        let event =
+            json!({"interactionId": "beat-1", "eventType": "answered", "timestamp": format!("{day}T23:59:59.999Z")});
+        event.to_string()
+    };
+    // A filtered line's time was not checked: it is named, and its day is not.
+    let all = [heartbeat(1, 0), on("2026-03-01"), event(7, 0), on("2026-02-28"), on("2026-03-01"), heartbeat(1, 1)];
+    world.bronze.seed(&key("a"), lines(&all));
+    let many: Vec<String> = (0..LINES_NAMED as u32 + 1).map(|nth| heartbeat(2, nth)).collect();
+    world.bronze.seed(&key("b"), lines(&many));
+    world.settle(&[&key("a"), &key("b")]).await;
+    world.check();
+    let row = |record, name: &str| world.index.bronze_row(record, &ObjectId::of(BUCKET, &key(name)).to_hex()).unwrap();
+    let one = row("acme/beat-1", "a");
+    assert_eq!((one.key, one.lines, one.at), (key("a"), 5, vec![0, 1, 3, 4, 5]));
+    assert_eq!(one.dates, ["2026-02-28", "2026-03-01"]);
+    let many = row("acme/beat-2", "b");
+    assert_eq!((many.lines, many.at.len(), many.at[999], many.dates.len()), (1_001, 1_000, 999, 0));
+}
+
+#[tokio::test]
+async fn a_line_that_was_erased_is_counted_as_filtered_and_the_others_keep_their_numbers() {
+    let world = World::new();
+    let erased = br#"{"v":1,"org":"acme","receivedAt":"2026-03-02T14:00:30.000Z","occurredAt":null,"lineageToken":null,"source":null,"raw":null,"erased":true}"#;
+    let bronze = [&erased[..], b"\n", &lines(&[event(1, 0)]), erased, b"\n"].concat();
+    world.bronze.seed(&key("a"), bronze);
+    world.settle(&[&key("a")]).await;
+    let counts = world.check().counts;
+    assert_eq!((counts.input, counts.filtered, counts.quarantined, counts.planned), (3, 2, 0, 1));
+    let record = format!("acme/{}", conversation_id(1));
+    let object = ObjectId::of(BUCKET, &key("a")).to_hex();
+    assert_eq!(world.index.bronze_row(&record, &object).unwrap().at, [1]);
+    assert_eq!(world.index.rows().len(), 3, "a claim, a pin and a bronze row, all of them the event's");
 }
 
 #[tokio::test]
