@@ -194,11 +194,15 @@ async fn note(stores: &Stores, object: ObjectId, key: &str, read: &Read) -> Resu
     let object = object.to_hex();
     let date = |day: &i64| date_of(&instant::to_rfc3339(day * DAY_S * 1_000)).to_owned();
     let dates: Vec<Vec<String>> = read.records.iter().map(|seen| seen.days.iter().map(date).collect()).collect();
-    let row = |(seen, dates)| {
-        let RecordSeen { key: record, lines, at, .. } = seen;
-        BronzeRow { record, object: &object, key, lines: *lines, at, dates }
-    };
-    let rows: Vec<BronzeRow<'_>> = read.records.iter().zip(&dates).map(row).collect();
+    let rows: Vec<BronzeRow<'_>> = read
+        .records
+        .iter()
+        .zip(&dates)
+        .map(|(seen, dates)| {
+            let RecordSeen { key: record, lines, at, .. } = seen;
+            BronzeRow { record, object: &object, key, lines: *lines, at, dates }
+        })
+        .collect();
     // 16 batches of 25 rows at once.
     stream::iter(rows.chunks(ROWS_PER_BATCH))
         .map(|rows| stores.records.note_bronze(rows))

@@ -91,9 +91,8 @@ impl Parties {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-#[derive(Default)]
 struct Stored {
     subjects: BTreeSet<String>,
     erasures: u64,

@@ -161,8 +161,9 @@ mod tests {
 
     #[test]
     fn what_is_not_a_tombstone_is_not_taken_for_none() {
-        let row =
-            |cutoff: &str| Row::from([("cutoff".to_owned(), cutoff.into_value()), ("ttl".to_owned(), 9.into_value())]);
+        let row = |cutoff: &str| {
+            Row::from([("cutoff".to_owned(), cutoff.into_value()), ("ttl".to_owned(), 9_i64.into_value())])
+        };
         assert_eq!(read(row("1970-01-01T00:00:00.007Z")).unwrap(), Tomb { cutoff: 7, ttl: 9 });
         for bad in ["", "closed", "1970-01-01"] {
             assert!(matches!(read(row(bad)), Err(StoreError::Corrupt(_))), "{bad}");
