@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ledgerline_lake::keys;
 use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::Header;
-use ledgerline_ledger::acts;
+use ledgerline_ledger::acts::is_act;
 use ledgerline_ledger::append::Marker;
 use ledgerline_ledger::entry::{Entry, Line};
 use ledgerline_ledger::head::Head;
@@ -220,10 +220,9 @@ impl Check<'_> {
                 let at = marker.first as usize..(marker.first + marker.count) as usize;
                 let committed = self.lines.get(*found_log).and_then(|lines| lines.get(at)).unwrap_or_default();
                 let same = log.as_ref() == Some(*found_log) && committed == planned.as_slice();
-                self.expect(same, || format!("{key}: chunk {} was not committed as planned", pointer.ordinal));
-                let is_act =
-                    |line: &String| Entry::read(line.as_bytes()).is_ok_and(|entry| acts::is_act(&entry.event_type));
+                let is_act = |line: &String| Entry::read(line.as_bytes()).is_ok_and(|entry| is_act(&entry.event_type));
                 let in_place = committed.iter().all(|line| is_act(line) == (of == Some(PlanOf::Acts)));
+                self.expect(same, || format!("{key}: chunk {} was not committed as planned", pointer.ordinal));
                 self.expect(in_place, || format!("{key}: chunk {} has acts among source events", pointer.ordinal));
                 seen.insert((object, pointer.ordinal));
             }

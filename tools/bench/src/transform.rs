@@ -11,7 +11,7 @@ use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, Plan};
 use ledgerline_lake::silver::SilverFile;
 use ledgerline_ledger::log::LogId;
-use ledgerline_privacy::{EventKey, KeyRing, PseudonymKey, Region};
+use ledgerline_privacy::{EventKey, KeyRing, PseudonymKey, Region, SuppressionKey, SuppressionRing};
 use ledgerline_transform::config::{Settings, process_names};
 use ledgerline_transform::output::{self, Owned, event_order};
 use ledgerline_transform::reading::{Read, Reading};
@@ -25,7 +25,9 @@ use super::{ARRIVAL_MS, pair};
 /// The function's settings, with keys that everybody knows.
 pub(super) fn settings() -> Result<Settings, Fault> {
     let policy = built_in().policy();
-    let ring = KeyRing::new([PseudonymKey::new(1, [7; 32])]).ok_or_else(|| Fault::new("no key ring", "report this"))?;
+    let none = || Fault::new("no key ring", "report this");
+    let ring = KeyRing::new([PseudonymKey::new(1, [7; 32])]).ok_or_else(none)?;
+    let suppression = SuppressionRing::new([SuppressionKey::new(1, [9; 32])]).ok_or_else(none)?;
     Ok(Settings {
         bronze_bucket: "bench".to_owned(),
         default_org: "bench".to_owned(),
@@ -40,6 +42,7 @@ pub(super) fn settings() -> Result<Settings, Fault> {
         policy,
         pseudonyms: ring,
         event_key: EventKey::new([8; 32]),
+        suppression,
     })
 }
 
