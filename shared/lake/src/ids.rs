@@ -140,6 +140,6 @@ mod tests {
 
     const KNOWN_ACT: &str = "c56a9b138614f8a35b8a35b58704c265";
     const KNOWN: &str = "c52d901c47bbf2321195a38e6ff49594";
-    /// `printf 'ledgerline eventc52d901c47bbf2321195a38e6ff494940' | sha256sum | cut -c1-32`
-    const KNOWN_EVENT: &str = "1ff0b218f0bea0636719e9c2ee534768";
+    /// `printf 'ledgerline eventc52d901c47bbf2321195a38e6ff495940' | sha256sum | cut -c1-32`
+    const KNOWN_EVENT: &str = "fad9540a66a3065a5720b7760f17ec0a";
 }
