@@ -16,10 +16,11 @@ use crate::fault::Fault;
 use crate::screen::{Mark, Screen};
 
 /// Queues and their dead-letter queues.
-const QUEUES: [(&str, &str); 3] = [
+const QUEUES: [(&str, &str); 4] = [
     ("BronzeQueue", "BronzeDeadLetterQueue"),
     ("LedgerQueue", "LedgerDeadLetterQueue"),
     ("ErrorsQueue", "ErrorsDeadLetterQueue"),
+    ("EraseQueue", "EraseDeadLetterQueue"),
 ];
 /// Functions and the variables that each must have. What each does with them is in its README.
 const FUNCTIONS: [(&str, &[&str]); 7] = [
@@ -35,6 +36,7 @@ const FUNCTIONS: [(&str, &[&str]); 7] = [
             "LAKE_BUCKET",
             "STAGED_BUCKET",
             "LEDGER_QUEUE_URL",
+            "ERASE_QUEUE_URL",
             "DATA_KEY_ID",
         ],
     ),

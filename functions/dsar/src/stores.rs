@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ledgerline_custody::own::OwnLists;
 use ledgerline_store::bucket::Bucket;
 use ledgerline_store::data_key::DataKeys;
+use ledgerline_store::gone::Gone;
 use ledgerline_store::head::Heads;
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::OwnNumbers;
@@ -38,6 +39,8 @@ pub struct Stores {
     pub keys: DataKeys,
     /// Identifiers, subjects, links.
     pub subjects: Subjects,
+    /// Subjects that are gone for good.
+    pub gone: Gone,
     /// Which log keeps a record.
     pub records: Records,
     /// Where entries lie.
@@ -61,6 +64,7 @@ impl Stores {
         Self {
             keys: DataKeys::new(Arc::clone(&control), wrapping, deployment),
             subjects: Subjects::new(keys),
+            gone: Gone::new(Arc::clone(&control)),
             records: Records::new(Arc::clone(&index)),
             postings: Postings::new(index),
             planned: Planned::new(Arc::clone(&control)),

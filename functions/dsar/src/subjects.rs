@@ -1,7 +1,7 @@
 //! Whom a question names: the orgs that are asked, and the subjects of theirs that its names stand for.
 //!
 //! Invariant: an org is asked if transform noted it, and no other: nothing that a caller typed is looked up as an org. A subject is
-//! of one org, and stands in no answer that did not ask that org, by whatever name it was asked for.
+//! of one org, and stands in no answer that did not ask that org, by whatever name it was asked for. One that is gone was never seen.
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_custody::query::{Names, Query, Who};
@@ -51,7 +51,9 @@ pub(crate) async fn active(
     }
     let asked: Vec<&str> = subjects.iter().map(String::as_str).collect();
     let states = stores.subjects.states(&asked).await?;
+    // Asked after the states: of a subject that is gone a row may be left.
+    let gone = stores.gone.of(&asked).await?;
     let shown = |state: &SubjectState| state.active && orgs.iter().any(|org| state.is_of(org));
-    let all = subjects.into_iter().zip(states);
-    Ok(all.filter_map(|(subject, state)| Some((subject, state.filter(shown)?))).collect())
+    let all = subjects.into_iter().zip(states).zip(gone).filter(|(_, gone)| !gone);
+    Ok(all.filter_map(|((subject, state), _)| Some((subject, state.filter(shown)?))).collect())
 }

@@ -40,6 +40,8 @@ pub struct Config {
     pub staged_bucket: String,
     /// The URL of the pointers' queue.
     pub ledger_queue_url: String,
+    /// The URL of the eraser's queue.
+    pub erase_queue_url: String,
     /// The KMS key that wraps data keys.
     pub data_key_id: String,
     /// Days that claims are kept.
@@ -95,6 +97,7 @@ impl Config {
             lake_bucket: env.text("LAKE_BUCKET"),
             staged_bucket: env.text("STAGED_BUCKET"),
             ledger_queue_url: env.text("LEDGER_QUEUE_URL"),
+            erase_queue_url: env.text("ERASE_QUEUE_URL"),
             data_key_id: env.text("DATA_KEY_ID"),
             // At least as long as a message can come back: 14 days in a queue and 14 in its dead-letter queue.
             claim_days: env.number("CLAIM_DAYS", 400, 30..=3650),

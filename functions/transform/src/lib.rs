@@ -6,14 +6,18 @@
 //!
 //! [`object`] has the steps in their order; [`reading`] and [`output`] are pure.
 
+pub mod aliases;
 pub mod config;
 pub mod decode;
 pub mod error;
+pub mod gate;
 pub mod object;
 pub mod output;
+mod own;
 pub mod reading;
 pub mod resolve;
 pub mod stores;
+pub mod tokens;
 
 use std::panic::AssertUnwindSafe;
 

@@ -12,6 +12,7 @@ use ledgerline_lambda::clock::SystemClock;
 use ledgerline_lambda::config::Env;
 use ledgerline_store::bucket::Bucket;
 use ledgerline_store::data_key::DataKeys;
+use ledgerline_store::queue::Queue;
 use ledgerline_store::table::Table;
 use ledgerline_transform::config::{Config, open_keys, os_random};
 use ledgerline_transform::handle;
@@ -33,6 +34,8 @@ async fn main() -> Result<(), Error> {
     let data_keys = DataKeys::new(Arc::clone(&control), wrapping, &config.deployment_id);
     let settings = config.settings(open_keys(&data_keys, &SystemClock).await?);
     let bucket = |name: &str| -> Arc<dyn Bucket> { Arc::new(S3Bucket::new(s3.clone(), name)) };
+    let sqs = aws_sdk_sqs::Client::new(&sdk);
+    let queue = |url: &str| -> Arc<dyn Queue> { Arc::new(SqsQueue::new(sqs.clone(), url)) };
     let ports = Ports {
         control,
         index: table(&config.index_table),
@@ -40,7 +43,8 @@ async fn main() -> Result<(), Error> {
         bronze: bucket(&config.bronze_bucket),
         lake: bucket(&config.lake_bucket),
         staged: bucket(&config.staged_bucket),
-        queue: Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(&sdk), &config.ledger_queue_url)),
+        queue: queue(&config.ledger_queue_url),
+        erase_queue: queue(&config.erase_queue_url),
     };
     let stores = Stores::new(ports, Box::new(os_random));
     let (stores, settings) = (&stores, &settings);

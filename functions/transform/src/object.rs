@@ -2,16 +2,15 @@
 //!
 //! Invariant: once a plan exists it is carried out as it is, whatever the code of the day would compute. Everything that
 //! is written before it can be written again without a difference: claims answer the same, links only widen, rows and
-//! silver files are functions of the object, of the claims and of the time at which the object was first taken up. Where a
-//! silver file comes out otherwise all the same (a customer was erased in between, a number came on the list of own ones,
-//! other code), [`Silver`] decides.
+//! silver files are functions of the object, of the claims, of the erasures so far and of the time at which the object was first
+//! taken up. Where a silver file comes out otherwise all the same (a customer was erased in between, a number came on the
+//! list of own ones, other code), [`Silver`] decides.
 //!
 //! [`Silver`]: ledgerline_store::silver::Silver
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use ledgerline_custody::own::{OwnList, Standing};
 use ledgerline_custody::subjects::WantedLink;
 use ledgerline_event::instant;
 use ledgerline_lake::ObjectId;
@@ -25,13 +24,16 @@ use ledgerline_store::delivery;
 use ledgerline_store::record::{BronzeRow, Records};
 use ledgerline_store::subject::{Link, Span, date_of};
 
-use crate::CALLS_AT_ONCE;
 use crate::config::Settings;
 use crate::error::TransformError;
+use crate::gate::Gate;
 use crate::output::{self, Owned};
-use crate::reading::{Event, Named, Read, Reading, RecordSeen};
-use crate::resolve::{self, Mention, Resolved};
+use crate::own::OwnMentions;
+use crate::reading::{Adapted, Event, Named, PIECE_BYTES, Read, Reading, RecordSeen};
+use crate::resolve::{self, Clashes, Mention, Resolved};
 use crate::stores::Stores;
+use crate::tokens::{self, SharedTokens};
+use crate::{CALLS_AT_ONCE, aliases};
 
 /// Seconds in a day, for the claims' expiry.
 const DAY_S: i64 = 86_400;
@@ -71,7 +73,7 @@ pub async fn transform(
             let started_at_ms =
                 instant::parse(&opened.started_at).ok_or_else(|| corrupt("a row's start is no time"))?;
             let mut read = read(stores, settings, object, key, started_at_ms).await?;
-            let own = own_mentions(stores, settings, now_ms, &read).await?;
+            let own = OwnMentions::read(stores, settings, now_ms, &read).await?;
             read.forget_refs(|identifier, org| own.names(identifier, org));
 
             // 2. Claim each event, pin each record's log, note which records the object holds lines of. A crash leaves
@@ -81,14 +83,31 @@ pub async fn transform(
             let logs = pin(&stores.records, &read, &owned).await?;
             note(stores, object, key, &read).await?;
 
-            // 3. Resolve subjects, order. A crash leaves whole subjects and whole links; links only widen.
-            let resolved = resolve_subjects(stores, settings, now, &read, &owned, &own, &logs).await?;
+            // 3. Ask what earlier erasures cover, resolve the subjects of the rest and admit them to their records, order. Whatever
+            //    clashes with another run, or with an erasure, is all asked again. A crash leaves whole subjects and whole links;
+            //    links only widen, and the next run admits whom it finds linked.
+            let mut clashes = Clashes::default();
+            let (gate, shared, resolved) = loop {
+                let gate = Gate::read(stores, settings, &read, &own, started_at_ms).await?;
+                let outside = owned.iter().copied().filter(|event| !gate.suppresses(&event.adapted));
+                let shared = tokens::shared(&stores.tokens, &read, outside).await?;
+                match resolve_subjects(stores, settings, now, &gate, &read, &owned, &own, &logs).await {
+                    Ok(resolved) => break (gate, shared, resolved),
+                    Err(StoreError::Conflict(clash)) => clashes.pause(clash, stores.random()).await?,
+                    Err(error) => return Err(error.into()),
+                }
+            };
+            let suppressed = gate.suppressed();
             owned.sort_unstable_by(|a, b| output::event_order(a, b));
-            let owned: Vec<Owned<'_>> = owned.iter().map(|event| with_ref(event, &read, &resolved)).collect();
+            let owned: Vec<Owned<'_>> = owned.iter().map(|event| with_ref(event, &gate, &shared, &read, &resolved)).collect();
 
-            // 4. Write quarantine and silver, then the plan. A crash before the plan leaves files that the next run
+            // 4. Tell the eraser of what an erasure covers, write quarantine and silver, then the plan. A crash before the plan leaves files that the next run
             //    writes again with equal bytes; after it, a plan that the next run finds. Of two runs at once one
             //    writes the plan, and both carry out that one.
+            if suppressed > 0 {
+                stores.erase_notes.suppressed(&settings.bronze_bucket, key, &object.to_hex()).await?;
+                tracing::warn!(%object, suppressed, "lines that an erasure covers");
+            }
             if let Some(lines) = &read.quarantine_gz {
                 stores.quarantine.put(object, lines.clone()).await?;
             }
@@ -121,7 +140,8 @@ fn tell(object: ObjectId, read: &Read) {
     }
 }
 
-/// Reads the object piece by piece; only what the policy lets through, and pseudonyms, stay in memory.
+/// Reads the object piece by piece; only what the policy lets through, and pseudonyms, stay in memory. Lines about people wait until
+/// their aliases are looked up. A crash leaves aliases of records that are not planned; the next run finds them.
 async fn read(
     stores: &Stores,
     settings: &Settings,
@@ -136,9 +156,17 @@ async fn read(
     };
     let mut reading = Reading::new(settings, object, started_at_ms, stores.random());
     while let Some(piece) = body.next().await? {
-        reading.push(&piece)?;
+        for piece in piece.chunks(PIECE_BYTES) {
+            reading.push(piece)?;
+            if reading.is_full() {
+                let strangers = reading.strangers();
+                reading.meet(&aliases::look_up(stores, settings, started_at_ms, strangers).await?);
+            }
+        }
     }
-    reading.finish()
+    let ended = reading.end()?;
+    let aliases = aliases::look_up(stores, settings, started_at_ms, ended.strangers()).await?;
+    ended.finish(&aliases)
 }
 
 /// Claims all events; those that this object owns, in the order of their lines.
@@ -166,7 +194,7 @@ async fn claim<'r>(
 
 /// The log of every record that has an owned event, pinned if it was not.
 async fn pin(pins: &Records, read: &Read, owned: &[&Event]) -> Result<Vec<Option<LogId>>, TransformError> {
-    let mut records: Vec<usize> = owned.iter().map(|event| event.record).collect();
+    let mut records: Vec<usize> = owned.iter().map(|event| event.adapted.record).collect();
     records.sort_unstable();
     records.dedup();
     let keys: Vec<&str> = records.iter().map(|&record| read.records[record].key.as_str()).collect();
@@ -215,49 +243,6 @@ async fn note(stores: &Stores, object: ObjectId, key: &str, read: &Read) -> Resu
 /// Rows that the table takes in one call.
 const ROWS_PER_BATCH: usize = 25;
 
-/// Identifiers that are the company's own, by the org whose list has them.
-#[derive(Default)]
-struct OwnMentions(BTreeMap<String, HashSet<usize>>);
-
-impl OwnMentions {
-    /// Whether the identifier is this org's own.
-    fn names(&self, identifier: usize, org: &str) -> bool {
-        self.0.get(org).is_some_and(|own| own.contains(&identifier))
-    }
-}
-
-/// Looks the mentioned identifiers up in their orgs' lists. An object that mentions none reads no list.
-///
-/// Notes those orgs first, own identifiers counted: who asks for the company's hotline must be told that it is one. A crash after it
-/// leaves an org without subjects, of whom an access request finds nobody.
-async fn own_mentions(
-    stores: &Stores,
-    settings: &Settings,
-    now_ms: i64,
-    read: &Read,
-) -> Result<OwnMentions, StoreError> {
-    let of_events =
-        read.events.iter().flat_map(|event| event.identifiers.iter().map(|&identifier| (identifier, event.record)));
-    let mut by_org: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
-    for (identifier, record) in of_events.chain(read.filtered_mentions.iter().copied()) {
-        by_org.entry(&read.records[record].org).or_default().insert(identifier);
-    }
-    let mut own = OwnMentions::default();
-    for (org, mentioned) in by_org {
-        stores.note_org(org).await?;
-        let list = stores.own.of(org, now_ms).await?;
-        let is_own = |identifier: &usize| {
-            let Named { pseudonyms, domain, .. } = &read.identifiers[*identifier];
-            let domain = domain.as_ref().map(|domain| domain.expose_for_pseudonym());
-            let lists = [&settings.own_numbers, &*list];
-            let standing = |list: &&OwnList| list.standing(pseudonyms.iter().map(String::as_str), domain);
-            lists.iter().any(|list| standing(list) == Standing::InForce)
-        };
-        own.0.insert(org.to_owned(), mentioned.into_iter().filter(is_own).collect());
-    }
-    Ok(own)
-}
-
 /// What an object says of one identifier in one record.
 #[derive(Clone, Default)]
 struct Seen {
@@ -267,30 +252,37 @@ struct Seen {
     creates: bool,
 }
 
-/// Resolves the customer side's identifiers of the owned events, and of the filtered lines, in each org apart. The company's own name
-/// nobody.
+/// Resolves the customer side's identifiers of the owned events, and of the filtered lines, in each org apart, and admits the
+/// subjects to their records. The company's own name nobody, and so do lines that an erasure covers.
+#[expect(clippy::too_many_arguments, reason = "all that was found out about the object")]
 async fn resolve_subjects(
     stores: &Stores,
     settings: &Settings,
     now: &str,
+    gate: &Gate<'_>,
     read: &Read,
     owned: &[&Event],
     own: &OwnMentions,
     logs: &[Option<LogId>],
-) -> Result<Resolved, TransformError> {
-    let names_nobody = |identifier, record: usize| own.names(identifier, &read.records[record].org);
+) -> Result<Resolved, StoreError> {
     let mut seen: Vec<BTreeMap<usize, Seen>> = vec![BTreeMap::new(); read.identifiers.len()];
-    for event in owned {
-        for &identifier in event.identifiers.iter().filter(|&&identifier| !names_nobody(identifier, event.record)) {
-            let at = event.occurred_at_ms;
-            let seen = seen[identifier].entry(event.record).or_default();
+    let somebody = |line: &Adapted| {
+        let (record, org) = (line.record, read.org(line));
+        let identifiers = line.identifiers.iter().copied();
+        identifiers.filter(move |&identifier| !own.names(identifier, org)).map(move |identifier| (identifier, record))
+    };
+    let kept = owned.iter().map(|event| &event.adapted).filter(|line| !gate.suppresses(line));
+    for line in kept.clone() {
+        for (identifier, record) in somebody(line) {
+            let at = line.occurred_at_ms;
+            let seen = seen[identifier].entry(record).or_default();
             let (first, last) = seen.span_ms.unwrap_or((at, at));
             seen.span_ms = Some((first.min(at), last.max(at)));
-            seen.creates |= !event.only_widens;
+            seen.creates |= !line.only_widens;
         }
     }
-    let filtered = read.filtered_mentions.iter().filter(|&&(identifier, record)| !names_nobody(identifier, record));
-    for &(identifier, record) in filtered {
+    let filtered = read.filtered_lines.iter().filter(|line| !line.only_widens && !gate.suppresses(line));
+    for (identifier, record) in filtered.flat_map(somebody) {
         seen[identifier].entry(record).or_default().creates = true;
     }
     // Under another rule's key a value's pseudonym may be what somebody else was normalised to.
@@ -314,18 +306,32 @@ async fn resolve_subjects(
         }
         let of_org = |(org, links): (&str, Vec<WantedLink>)| {
             let pseudonyms = pseudonyms.iter().filter(of_today).cloned().collect();
-            Mention { identifier, org: org.to_owned(), kind: *kind, pseudonyms, links }
+            let tombs = gate.tombs(org, identifier).collect();
+            Mention { identifier, org: org.to_owned(), kind: *kind, pseudonyms, tombs, links }
         };
         mentions.extend(by_org.into_iter().map(of_org));
     }
-    Ok(resolve::resolve(&stores.subjects, &mentions, settings.limits, now, stores.random()).await?)
+    let resolved = resolve::resolve(stores, &mentions, settings.limits, now).await?;
+
+    let (claimed, nobody): (HashSet<usize>, _) = (kept.map(|line| line.record).collect(), BTreeSet::new());
+    let admissions = read.records.iter().enumerate().filter_map(|(at, record)| {
+        let (party, linked) = (gate.party(at), resolved.linked.get(&record.key).unwrap_or(&nobody));
+        // One that a run which died had linked is admitted now.
+        let is_missing = !party.is_full() && !linked.is_subset(&party.subjects);
+        (is_missing || claimed.contains(&at)).then_some((record.key.as_str(), party, linked))
+    });
+    resolve::admit(&stores.parties, admissions).await?;
+    Ok(resolved)
 }
 
-/// The event with the name of the first of its identifiers that resolved.
-fn with_ref<'a>(event: &'a Event, read: &Read, resolved: &'a Resolved) -> Owned<'a> {
-    let record = &read.records[event.record].key;
-    let customer_ref = event.identifiers.iter().find_map(|&identifier| resolved.get(&(identifier, record.clone())));
-    Owned { event, customer_ref: customer_ref.map(String::as_str) }
+/// The event with the name of the first of its identifiers that resolved, unless an erasure covers it.
+fn with_ref<'a>(event: &'a Event, gate: &Gate<'_>, read: &Read, resolved: &'a Resolved) -> Owned<'a> {
+    let Adapted { record, identifiers, .. } = &event.adapted;
+    let suppressed = gate.suppresses(&event.adapted);
+    let record = &read.records[*record].key;
+    let name = |&identifier: &usize| resolved.names.get(&(identifier, record.clone()));
+    let customer_ref = identifiers.iter().find_map(name).filter(|_| !suppressed);
+    Owned { event, customer_ref: customer_ref.map(String::as_str), suppressed }
 }
 
 fn corrupt(what: &str) -> StoreError {

@@ -16,9 +16,13 @@ use crate::Random;
 use crate::config::Settings;
 use crate::error::TransformError;
 use crate::reading::{Event, Read, Reading};
+use crate::tokens::Derived;
 
 /// Who the provenance says processed an event.
 const PROCESSOR: &str = "ledgerline/transform";
+
+/// How an event came by its token whose source's other records have, too.
+const SHARED: &str = "shared";
 
 /// The flaw of an event of which a text was damaged before it came.
 const DAMAGED_TEXT: &str = "damaged_text";
@@ -30,12 +34,17 @@ pub struct Owned<'a> {
     pub event: &'a Event,
     /// The customer's name in silver, if one resolved.
     pub customer_ref: Option<&'a str>,
+    /// An erasure covers it: its row has nothing of a person.
+    pub suppressed: bool,
+    /// What it has in the place of its source's token, if other records have that, too.
+    pub shared: Option<&'a Derived>,
 }
 
 /// The order of events: when they occurred, the source's own sequence, what encloses what, and at last their ids, which
 /// follow from their places, so that it is the same in every run.
 pub fn event_order(a: &Event, b: &Event) -> Ordering {
-    (a.occurred_at_ms, a.sequence, a.rank, &a.event_id).cmp(&(b.occurred_at_ms, b.sequence, b.rank, &b.event_id))
+    let order = |event: &Event| (event.adapted.occurred_at_ms, event.sequence, event.rank);
+    order(a).cmp(&order(b)).then_with(|| a.event_id.cmp(&b.event_id))
 }
 
 /// The silver files of these events, which are in their order.
@@ -50,8 +59,8 @@ pub fn silver(
     policy_hash: &str,
 ) -> Result<Vec<SilverFile>, TransformError> {
     let mut writer = SilverWriter::new(object)?;
-    for Owned { event, customer_ref } in owned {
-        let record = &read.records[event.record];
+    for Owned { event, customer_ref, suppressed, shared } in owned {
+        let record = &read.records[event.adapted.record];
         let (interaction_id, entity_type, entity_id) = match &record.about {
             Record::Interaction(id) => (Some(id.as_str()), None, None),
             Record::Entity { kind, id } => (None, Some(kind.as_str()), Some(id.as_str())),
@@ -68,24 +77,24 @@ pub fn silver(
             event_type: event.event_type,
             activity: event.activity,
             lifecycle: Some(event.lifecycle),
-            occurred_at_ms: event.occurred_at_ms,
+            occurred_at_ms: event.adapted.occurred_at_ms,
             sequence: event.sequence,
             event_rank: event.rank,
             time_from_envelope: event.time_from_envelope,
             zone_assumed: event.zone_assumed,
             country_assumed: event.country_assumed,
             flaws: event.damaged.then_some(DAMAGED_TEXT),
-            ingested_at_ms: event.received_at_ms,
+            ingested_at_ms: event.adapted.received_at_ms,
             processed_at_ms: Some(started_at_ms),
             customer_ref: *customer_ref,
             fields: &event.fields,
             masked: &event.masked,
             policy_version: built_in().version(),
             lineage_token: &event.lineage_token,
-            lineage_from: event.lineage_from.as_str(),
+            lineage_from: if shared.is_some() { SHARED } else { event.lineage_from.as_str() },
             lineage_ref: event.lineage_ref.as_deref(),
-            lineage_derived: None,
-            erased: false,
+            lineage_derived: shared.map(|derived| derived.token.as_str()),
+            erased: *suppressed,
             lineage_provenance: &provenance(event, started_at_ms, policy_hash),
             bronze_line: event.bronze_line,
             extra: &event.extra,
@@ -106,10 +115,10 @@ pub fn plan(
     counts: Counts,
 ) -> Result<Plan, TransformError> {
     let mut writer = PlanWriter::new(object, key, built_in().version());
-    for Owned { event, .. } in owned {
+    for Owned { event, shared, .. } in owned {
         // A record with an owned event was pinned; were it not, the counts would not add up, and `finish` says so.
-        if let Some(log) = &logs[event.record] {
-            writer.push(log, event.line.as_bytes())?;
+        if let Some(log) = &logs[event.adapted.record] {
+            writer.push(log, shared.map_or(&event.line, |derived| &derived.line).as_bytes())?;
         }
     }
     Ok(writer.finish(counts)?)
@@ -152,11 +161,10 @@ pub fn alone(
     started_at_ms: i64,
     random: Random<'_>,
 ) -> Result<Alone, TransformError> {
-    let mut reading = Reading::new(settings, object, started_at_ms, random);
-    reading.push(bronze)?;
-    let read = reading.finish()?;
+    let read = Reading::alone(settings, object, started_at_ms, random, bronze)?;
     let claims = read.claims(&object.to_hex(), 0).len();
-    let mut owned: Vec<Owned<'_>> = read.events.iter().map(|event| Owned { event, customer_ref: None }).collect();
+    let owned = read.events.iter().map(|event| Owned { event, customer_ref: None, suppressed: false, shared: None });
+    let mut owned: Vec<Owned<'_>> = owned.collect();
     owned.sort_unstable_by(|a, b| event_order(a.event, b.event));
     let logs: Vec<Option<LogId>> = read.records.iter().map(|record| Some(record.first_log.clone())).collect();
     let silver = silver(object, &read, &owned, started_at_ms, &settings.policy_hash)?;

@@ -3,7 +3,11 @@
 //! Invariant: each line that is not blank is counted exactly once: kept as an event, repeated, filtered or quarantined.
 //! Only what the policy let through, and pseudonyms, outlive the line that they were read from, and until the object's end
 //! short spellings of phone numbers; quarantined lines stay as they were, compressed.
+//!
+//! A line about a record whose id may be a person's waits as it came until the id's alias is known, for nothing outward has
+//! the id: [`Reading::strangers`] are asked for, [`Reading::meet`] goes on. What is read does not depend on when.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Write as _;
 
@@ -14,37 +18,57 @@ use ledgerline_custody::own::domain_of;
 use ledgerline_event::catalogue::built_in;
 use ledgerline_event::document::{self, Rejection};
 use ledgerline_event::{
-    Context, LineageFrom, Links, Record as AboutRef, SourceEvent, adapt, content_id, instant, lineage, text_layer,
+    Context, LineageFrom, Links, Record as AboutRef, SourceEvent, adapt, content_id, instant, text_layer,
 };
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::bronze::{self, BronzeLine};
 use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::Counts;
-use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
+use ledgerline_ledger::entry::{
+    DERIVED_TOKEN_BYTES, Field, MAX_LINE_BYTES as MAX_ENTRY_BYTES, PendingEntry, Record, Source,
+};
 use ledgerline_ledger::log::LogId;
-use ledgerline_privacy::{Clear, Identifier, JoinKey, Kind, Masked, Personal, Region, View, words};
+use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_privacy::{Clear, Identifier, JoinKey, Kind, Masked, Personal, Pseudonym, Region, View, words};
+use ledgerline_store::alias;
 use ledgerline_store::claim::{Claim, Unclaimed, plan_claims};
 use ledgerline_store::record::LINES_NAMED;
 
 use crate::Random;
 use crate::config::{PROCESS_NAME, Settings};
-use crate::decode::{Decoder, TakeLine};
+use crate::decode::{Decoder, MAX_LINE_BYTES, TakeLine};
 use crate::error::TransformError;
+use crate::tokens::derived;
+
+/// What is asked of every line that is about somebody, whatever becomes of it.
+#[derive(Clone, Debug, Default)]
+pub struct Adapted {
+    /// Its record, in [`Read::records`].
+    pub record: usize,
+    /// The customer side's identifiers, in [`Read::identifiers`], in the adapter's order.
+    pub identifiers: Vec<usize>,
+    /// When it occurred, epoch milliseconds.
+    pub occurred_at_ms: i64,
+    /// When ingest received it.
+    pub received_at_ms: Option<i64>,
+    /// It may widen its customer's links, and make none: a deletion.
+    pub only_widens: bool,
+}
 
 /// An event of the object that the policy keeps, once.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Its record, in [`Read::records`].
-    pub record: usize,
+    /// What is asked of its line.
+    pub adapted: Adapted,
     /// Its id, 32 hex digits, which follows from its place.
     pub event_id: String,
     /// What it is claimed by: a keyed digest of what it says, 32 hex digits. It is the same for the event sent again, and in a
     /// claim alone: whoever has the key could try phone numbers against it.
     pub claim_id: String,
+    /// `<org>/<record>` as claims name it, where the record is not named by its source's id.
+    pub claim_record: Option<String>,
     /// Whether its source named it: then its identity does not fix when it occurred.
     pub named_by_source: bool,
-    /// Epoch milliseconds.
-    pub occurred_at_ms: i64,
     /// The source's own sequence number.
     pub sequence: Option<i64>,
     /// Orders events of one instant.
@@ -57,10 +81,6 @@ pub struct Event {
     pub country_assumed: bool,
     /// A text in it was damaged before it came.
     pub damaged: bool,
-    /// It may widen its customer's links, and make none.
-    pub only_widens: bool,
-    /// The customer side's identifiers, in [`Read::identifiers`], in the adapter's order.
-    pub identifiers: Vec<usize>,
     /// The ledger's line.
     pub line: String,
     /// The source, as its adapter names it.
@@ -75,8 +95,6 @@ pub struct Event {
     pub activity: &'static str,
     /// Where in the activity it stands.
     pub lifecycle: &'static str,
-    /// When ingest received it.
-    pub received_at_ms: Option<i64>,
     /// What the policy let through, sorted by name.
     pub fields: Vec<(&'static str, Clear)>,
     /// The names of what it did not.
@@ -138,10 +156,10 @@ pub struct Read {
     pub input: u64,
     /// Lines that are filtered, by the filter's name.
     pub filtered: BTreeMap<&'static str, u64>,
-    /// Whom filtered lines name: identifier and record. Their lines must be found, too, should that person be erased.
-    pub filtered_mentions: BTreeSet<(usize, usize)>,
+    /// Those of them that are events. They, too, must be found should whom they name be erased.
+    pub filtered_lines: Vec<Adapted>,
     /// Lines whose event stood in an earlier one.
-    pub repeated: u64,
+    pub repeated_lines: Vec<Adapted>,
     /// Lines that are not events, by the reason's code.
     pub quarantined: BTreeMap<&'static str, u64>,
     /// Those of them that ingest had taken for events: it told of the others.
@@ -156,8 +174,8 @@ impl Read {
     /// The claims of all events.
     pub fn claims<'a>(&'a self, object: &'a str, expires_at_s: i64) -> Vec<Claim<'a>> {
         let unclaimed = self.events.iter().map(|event| Unclaimed {
-            record: &self.records[event.record].key,
-            occurred_at_ms: event.occurred_at_ms,
+            record: event.claim_record.as_deref().unwrap_or(&self.records[event.adapted.record].key),
+            occurred_at_ms: event.adapted.occurred_at_ms,
             named_by_source: event.named_by_source,
             event: &event.claim_id,
         });
@@ -167,9 +185,9 @@ impl Read {
     /// Takes the refs of identifiers that name nobody out of their events: rows are not to be joined by what many have.
     pub fn forget_refs(&mut self, names_nobody: impl Fn(usize, &str) -> bool) {
         for event in &mut self.events {
-            let org = self.records[event.record].org.as_str();
+            let org = self.records[event.adapted.record].org.as_str();
             let (nobody, somebody): (Vec<usize>, Vec<usize>) =
-                event.identifiers.iter().partition(|&&identifier| names_nobody(identifier, org));
+                event.adapted.identifiers.iter().partition(|&&identifier| names_nobody(identifier, org));
             if nobody.is_empty() {
                 continue;
             }
@@ -179,10 +197,21 @@ impl Read {
         }
     }
 
+    /// The org that a line is of.
+    pub fn org(&self, line: &Adapted) -> &str {
+        &self.records[line.record].org
+    }
+
+    /// All lines that are about somebody: kept, repeated and filtered ones.
+    pub fn adapted(&self) -> impl Iterator<Item = &Adapted> {
+        let events = self.events.iter().map(|event| &event.adapted);
+        events.chain(&self.repeated_lines).chain(&self.filtered_lines)
+    }
+
     /// The counts, if so many of the events are this object's own.
     pub fn counts(&self, owned: usize) -> Counts {
         let planned = owned as u64;
-        let duplicate = self.repeated + (self.events.len() as u64).saturating_sub(planned);
+        let duplicate = self.repeated_lines.len() as u64 + (self.events.len() as u64).saturating_sub(planned);
         let (filtered, quarantined) = (self.filtered.values().sum(), self.quarantined.values().sum());
         Counts { input: self.input, filtered, duplicate, quarantined, planned }
     }
@@ -197,6 +226,19 @@ fn add_fields(fields: &mut Vec<(&'static str, Clear)>, more: impl Iterator<Item 
     }
 }
 
+/// Somebody whose id names a record, and whose alias is looked up by pseudonyms.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Person {
+    /// The organisation.
+    pub org: String,
+    /// The pseudonyms of each identifier that the id is, newest first: one of an id that is no customer's, two of one that may be an
+    /// account and a name given upstream.
+    pub names: Vec<Vec<String>>,
+}
+
+/// A person's alias; none where nothing may be made for that person, since a tombstone is in force: each line then has its own.
+pub type Alias = Option<String>;
+
 /// Reads one object, piece by piece.
 pub struct Reading<'a>(Decoder<Gathering<'a>>);
 
@@ -210,6 +252,10 @@ impl<'a> Reading<'a> {
             random,
             line: 0,
             read: Read::default(),
+            aliases: HashMap::new(),
+            strangers: BTreeMap::new(),
+            waiting: Vec::new(),
+            waiting_bytes: 0,
             seen: HashSet::new(),
             records: HashMap::new(),
             spelled: BTreeMap::new(),
@@ -228,13 +274,85 @@ impl<'a> Reading<'a> {
         self.0.push(piece).map_err(|_| TransformError::Damaged)
     }
 
-    /// Ends the object.
+    /// Whether as many lines wait as may: the strangers must be met before the next bytes come.
+    pub fn is_full(&mut self) -> bool {
+        self.0.taker().is_some_and(|gathering| {
+            gathering.waiting.len() >= WAITING_LINES || gathering.waiting_bytes >= WAITING_BYTES
+        })
+    }
+
+    /// Those for whose aliases lines wait, each once.
+    pub fn strangers(&mut self) -> BTreeSet<Person> {
+        self.0.taker().map_or_else(BTreeSet::new, |gathering| gathering.strangers())
+    }
+
+    /// Takes the strangers' aliases, and reads the lines that waited for them.
+    pub fn meet(&mut self, aliases: &BTreeMap<Person, Alias>) {
+        if let Some(gathering) = self.0.taker() {
+            gathering.meet(aliases);
+        }
+    }
+
+    /// Ends the object; its last lines may wait still.
     ///
     /// # Errors
     /// [`TransformError::Damaged`] if it was cut off.
-    pub fn finish(self) -> Result<Read, TransformError> {
-        let gathering = self.0.finish().map_err(|_| TransformError::Damaged)?;
+    pub fn end(self) -> Result<Ended<'a>, TransformError> {
+        self.0.finish().map(Ended).map_err(|_| TransformError::Damaged)
+    }
+
+    /// Reads an object that is in memory without asking anybody: aliases are random, one a person, and kept by nobody.
+    ///
+    /// # Errors
+    /// [`TransformError::Damaged`] if its bytes are no gzip any more, or end too early.
+    pub fn alone(
+        settings: &'a Settings,
+        object: ObjectId,
+        started_at_ms: i64,
+        random: Random<'a>,
+        bronze: &[u8],
+    ) -> Result<Read, TransformError> {
+        let mut aliases = BTreeMap::new();
+        let mut name = |strangers: BTreeSet<Person>| {
+            for person in strangers {
+                aliases.entry(person).or_insert_with(|| Some(random_alias(random)));
+            }
+            aliases.clone()
+        };
+        let mut reading = Self::new(settings, object, started_at_ms, random);
+        for piece in bronze.chunks(PIECE_BYTES) {
+            reading.push(piece)?;
+            if reading.is_full() {
+                reading.meet(&name(reading.strangers()));
+            }
+        }
+        let ended = reading.end()?;
+        let aliases = name(ended.strangers());
+        ended.finish(&aliases)
+    }
+}
+
+/// An object of which all bytes have come.
+pub struct Ended<'a>(Gathering<'a>);
+
+impl Ended<'_> {
+    /// Those for whose aliases lines wait, each once.
+    pub fn strangers(&self) -> BTreeSet<Person> {
+        self.0.strangers()
+    }
+
+    /// Takes the last strangers' aliases; what the object holds.
+    ///
+    /// # Errors
+    /// `Corrupt` if somebody's alias is not among them.
+    pub fn finish(self, aliases: &BTreeMap<Person, Alias>) -> Result<Read, TransformError> {
+        let mut gathering = self.0;
+        gathering.meet(aliases);
+        if !gathering.waiting.is_empty() {
+            return Err(StoreError::Corrupt(Failure::new("lines wait for an alias that nobody looked up")).into());
+        }
         let mut read = gathering.read;
+        read.events.sort_by_key(|event| event.bronze_line);
         read.quarantine_gz = match gathering.quarantine.map(GzEncoder::finish) {
             None => None,
             Some(Ok(lines)) => Some(lines.into()),
@@ -244,6 +362,22 @@ impl<'a> Reading<'a> {
         Ok(read)
     }
 }
+
+/// An alias of random bytes.
+pub(crate) fn random_alias(random: Random<'_>) -> String {
+    let mut bytes = [0; 16];
+    random(&mut bytes);
+    alias::of_random(bytes)
+}
+
+/// Bytes of an object that are unpacked before it is asked how many lines wait: at deflate's best, 1,032 to 1, 16 MiB.
+pub const PIECE_BYTES: usize = 16 * 1024;
+
+/// Lines that wait at a time, beyond those of the piece that is being read.
+const WAITING_LINES: usize = 1_000;
+
+/// Their bytes: twice the longest line that is read, some 4 KiB a line.
+const WAITING_BYTES: usize = 2 * MAX_LINE_BYTES;
 
 /// What filters a line that an erasure took out.
 const ERASED: &str = "erased";
@@ -264,6 +398,13 @@ struct Gathering<'a> {
     random: Random<'a>,
     line: u64,
     read: Read,
+    /// What is known of aliases, by what claims name the person's record by.
+    aliases: HashMap<String, Alias>,
+    /// Those for whose aliases lines wait, by the same.
+    strangers: BTreeMap<String, Person>,
+    /// These lines, and refused ones behind them, so that those stay in their order.
+    waiting: Vec<Waiting>,
+    waiting_bytes: usize,
     /// Claim ids of events read so far.
     seen: HashSet<String>,
     /// Record key to its place in `read.records`.
@@ -277,6 +418,30 @@ struct Gathering<'a> {
     scratch: Vec<u8>,
 }
 
+/// A line that is read again.
+struct Waiting {
+    number: u64,
+    line: Vec<u8>,
+    cut: bool,
+}
+
+/// What became of an event's line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is kept, repeated or filtered.
+    Read,
+    /// Nothing yet: an alias must be known first.
+    Waits,
+}
+
+/// A line that is not an event.
+enum Refused<'l> {
+    /// By ingest, and it is kept as it is.
+    Before(Rejection),
+    /// Now, with when it was received.
+    Now(Option<i64>, Rejection, Cow<'l, [u8]>),
+}
+
 impl TakeLine for Gathering<'_> {
     fn line(&mut self, line: &[u8], cut: bool) {
         let number = self.line;
@@ -285,27 +450,57 @@ impl TakeLine for Gathering<'_> {
             return;
         }
         self.read.input += 1;
-        if cut {
+        self.read_line(number, line, cut);
+    }
+}
+
+impl Gathering<'_> {
+    fn read_line(&mut self, number: u64, line: &[u8], cut: bool) {
+        let refused = match bronze::read(line) {
             // Ingest writes no such line. Its beginning goes to quarantine; the bronze object keeps it whole.
-            return self.quarantine(None, Rejection::BadEnvelope, line);
-        }
-        match bronze::read(line) {
-            BronzeLine::Quarantine(bad) if bad.received_at_ms.is_some() => self.quarantine_line(bad.reason, line),
-            BronzeLine::Quarantine(bad) => self.quarantine(None, bad.reason, &bad.bytes),
+            _ if cut => Refused::Now(None, Rejection::BadEnvelope, Cow::Borrowed(line)),
+            BronzeLine::Quarantine(bad) if bad.received_at_ms.is_some() => Refused::Before(bad.reason),
+            BronzeLine::Quarantine(bad) => Refused::Now(None, bad.reason, bad.bytes),
             // Counted, so that the object's counts are what they were; it is about nobody.
-            BronzeLine::Erased => *self.read.filtered.entry(ERASED).or_default() += 1,
-            BronzeLine::Event(event) => {
-                if let Err(reason) = self.event(number, &event) {
-                    self.quarantine(event.received_at_ms, reason, &event.raw);
-                }
+            BronzeLine::Erased => return *self.read.filtered.entry(ERASED).or_default() += 1,
+            BronzeLine::Event(event) => match self.event(number, &event) {
+                Ok(Fate::Read) => return,
+                Ok(Fate::Waits) => return self.wait(number, line, cut),
+                Err(reason) => Refused::Now(event.received_at_ms, reason, event.raw),
+            },
+        };
+        match refused {
+            _ if !self.waiting.is_empty() => self.wait(number, line, cut),
+            Refused::Before(reason) => self.quarantine_line(reason, line),
+            Refused::Now(received_at_ms, reason, bytes) => self.quarantine(received_at_ms, reason, &bytes),
+        }
+    }
+
+    fn wait(&mut self, number: u64, line: &[u8], cut: bool) {
+        self.waiting_bytes += line.len();
+        self.waiting.push(Waiting { number, line: line.to_vec(), cut });
+    }
+
+    fn strangers(&self) -> BTreeSet<Person> {
+        self.strangers.values().cloned().collect()
+    }
+
+    fn meet(&mut self, aliases: &BTreeMap<Person, Alias>) {
+        for (name, person) in std::mem::take(&mut self.strangers) {
+            if let Some(alias) = aliases.get(&person) {
+                self.aliases.insert(name, alias.clone());
             }
+        }
+        self.waiting_bytes = 0;
+        for Waiting { number, line, cut } in std::mem::take(&mut self.waiting) {
+            self.read_line(number, &line, cut);
         }
     }
 }
 
 impl Gathering<'_> {
     /// Takes an event. Nothing is counted or kept if it is refused.
-    fn event(&mut self, number: u64, line: &bronze::Event<'_>) -> Result<(), Rejection> {
+    fn event(&mut self, number: u64, line: &bronze::Event<'_>) -> Result<Fate, Rejection> {
         let undone = text_layer::undone(&line.raw);
         let document = document::parse(&undone)?;
         let context = Context {
@@ -313,43 +508,57 @@ impl Gathering<'_> {
             numeric_id_sources: &self.settings.numeric_id_sources,
         };
         let event = adapt(&document, &context)?;
-        if let Some(filter) = built_in().filtered_by(&event, &self.settings.switches) {
-            return self.filter(number, filter, &event);
-        }
+        let filter = built_in().filtered_by(&event, &self.settings.switches);
         // A line that others loaded says nowhere when it came: it was there before it was taken up.
-        if !instant::is_plausible(event.occurred_at_ms, line.received_at_ms.unwrap_or(self.started_at_ms)) {
+        let received_at_ms = line.received_at_ms.unwrap_or(self.started_at_ms);
+        if filter.is_none() && !instant::is_plausible(event.occurred_at_ms, received_at_ms) {
             return Err(Rejection::ImplausibleTime);
         }
+        let Some((about, claim_record)) = self.about(number, &event) else { return Ok(Fate::Waits) };
+        if let Some(filter) = filter {
+            return self.filter(number, filter, line.received_at_ms, &event, about).map(|()| Fate::Read);
+        }
         let claim_id = self.settings.event_key.claim_id(content_id(&event, &document).as_bytes());
-        let about = self.about(&event);
         let repeated = self.seen.contains(&claim_id);
         let taken = if repeated { None } else { Some(self.take(number, line, &event, &claim_id, &about)?) };
 
         let record = self.record(number, &event, about)?;
         self.read.records[record].days.insert(event.occurred_at_ms.div_euclid(DAY_MS));
+        let (adapted, country_assumed) = self.adapted(record, line.received_at_ms, &event);
         match taken {
             Some(mut taken) => {
-                let (identifiers, country_assumed) = self.identifiers(&event);
-                self.add_refs(&mut taken.fields, &event, &identifiers);
+                self.add_refs(&mut taken.fields, &event, &adapted.identifiers);
                 self.read.unknown_outcomes += u64::from(event.unknown_outcome);
-                self.read.events.push(Event { record, identifiers, country_assumed, ..taken });
+                self.read.events.push(Event { adapted, claim_record, country_assumed, ..taken });
                 self.seen.insert(claim_id);
             }
-            None => self.read.repeated += 1,
+            None => self.read.repeated_lines.push(adapted),
         }
-        Ok(())
+        Ok(Fate::Read)
     }
 
     /// Counts an event that is not kept. Its record is noted and whom it names is linked, so that an erasure finds the line; nothing
     /// is claimed, since the same line may be filtered wherever it stands.
-    fn filter(&mut self, number: u64, filter: &'static str, event: &SourceEvent<'_>) -> Result<(), Rejection> {
-        let record = self.record(number, event, self.about(event))?;
-        if event.links == Links::Create {
-            let (identifiers, _) = self.identifiers(event);
-            self.read.filtered_mentions.extend(identifiers.into_iter().map(|identifier| (identifier, record)));
-        }
+    fn filter(
+        &mut self,
+        number: u64,
+        filter: &'static str,
+        received_at_ms: Option<i64>,
+        event: &SourceEvent<'_>,
+        about: Record,
+    ) -> Result<(), Rejection> {
+        let record = self.record(number, event, about)?;
+        let (adapted, _) = self.adapted(record, received_at_ms, event);
+        self.read.filtered_lines.push(adapted);
         *self.read.filtered.entry(filter).or_default() += 1;
         Ok(())
+    }
+
+    /// What is asked of an event's line, and whether the country of any of its identifiers was assumed.
+    fn adapted(&mut self, record: usize, received_at_ms: Option<i64>, event: &SourceEvent<'_>) -> (Adapted, bool) {
+        let (identifiers, country_assumed) = self.identifiers(event);
+        let (occurred_at_ms, only_widens) = (event.occurred_at_ms, event.links == Links::WidenOnly);
+        (Adapted { record, identifiers, occurred_at_ms, received_at_ms, only_widens }, country_assumed)
     }
 
     /// The places of the event's identifiers, and whether the country of any was assumed.
@@ -416,6 +625,10 @@ impl Gathering<'_> {
         };
         // The adapter checked ids and times; what it let through and the ledger does not names no usable record.
         let line_text = entry.to_line().map_err(|_| Rejection::NoRecord)?.into_text();
+        // A derived token may yet take the place of its source's, see `tokens`.
+        if line_text.len() + DERIVED_TOKEN_BYTES > MAX_ENTRY_BYTES {
+            return Err(Rejection::NoRecord);
+        }
         let extra = event.extra.iter().map(|(key, kind)| (words::plain_name(key).to_owned(), kind.as_str()));
         self.name_process(&mut clear, &masked);
         // A token that was refused is found again by its pseudonym, and by nothing else.
@@ -423,19 +636,17 @@ impl Gathering<'_> {
         let refused =
             refused.and_then(|raw| Identifier::parse(Kind::LineageToken, raw, self.settings.regions.default_region()));
         Ok(Event {
-            record: 0,
+            adapted: Adapted::default(),
             event_id: entry.event_id,
             claim_id: claim_id.to_owned(),
+            claim_record: None,
             named_by_source: event.native_id.is_some(),
-            occurred_at_ms: event.occurred_at_ms,
             sequence: event.sequence,
             rank: event.rank,
             time_from_envelope: event.time_from_envelope,
             zone_assumed: event.zone_assumed,
             country_assumed: false,
             damaged: event.damaged,
-            only_widens: event.links == Links::WidenOnly,
-            identifiers: Vec::new(),
             line: line_text,
             source: event.source,
             topic: event.topic.to_string(),
@@ -443,7 +654,6 @@ impl Gathering<'_> {
             event_type: event.event_type,
             activity: event.activity,
             lifecycle: event.lifecycle.as_str(),
-            received_at_ms: line.received_at_ms,
             fields: clear,
             masked,
             extra: extra.collect(),
@@ -479,18 +689,38 @@ impl Gathering<'_> {
         }
     }
 
-    /// What the event is about, as everything that is stored names it: an id that may be a person's stands as its alias.
-    fn about(&self, event: &SourceEvent<'_>) -> Record {
-        match &event.record {
-            AboutRef::Interaction(id) => Record::Interaction(id.to_string()),
-            AboutRef::Entity { kind, id, sent } => {
-                let id = match built_in().is_impersonal(kind) {
-                    true => id.to_string(),
-                    false => self.settings.event_key.alias(&event.org, sent, id),
-                };
-                Record::Entity { kind: kind.to_string(), id }
+    /// What the event is about, as everything outward names it, and as claims do where that is not the same: an id that may be a
+    /// person's stands as its alias. Nothing while the alias is not known.
+    fn about(&mut self, number: u64, event: &SourceEvent<'_>) -> Option<(Record, Option<String>)> {
+        let (kind, id, sent) = match &event.record {
+            AboutRef::Interaction(id) => return Some((Record::Interaction(id.to_string()), None)),
+            AboutRef::Entity { kind, id, .. } if built_in().is_impersonal(kind) => {
+                return Some((Record::Entity { kind: kind.to_string(), id: id.to_string() }, None));
             }
+            AboutRef::Entity { kind, id, sent } => (kind.to_string(), id, sent),
+        };
+        let name = self.settings.event_key.claim_record(&event.org, sent, id);
+        let Some(alias) = self.aliases.get(&name) else {
+            if !self.strangers.contains_key(&name) {
+                self.strangers.insert(name, self.person(event, &kind, sent, id));
+            }
+            return None;
+        };
+        let id = alias.clone().unwrap_or_else(|| self.object.alias_of_line(number));
+        let claimed = Record::Entity { kind: kind.clone(), id: name }.key(&event.org);
+        Some((Record::Entity { kind, id }, Some(claimed)))
+    }
+
+    /// Whom an id names that names a record.
+    fn person(&self, event: &SourceEvent<'_>, kind: &str, sent: &str, id: &str) -> Person {
+        let (ring, region) = (&self.settings.pseudonyms, self.settings.regions.of(event.names_of_source()));
+        let identifiers = built_in().kinds_of_entity(kind).filter_map(|kind| Identifier::parse(kind, id, region));
+        let mut names: Vec<_> = identifiers.map(|identifier| ring.pseudonyms(&identifier)).collect();
+        if names.is_empty() {
+            names.push(ring.of_record(sent, id));
         }
+        let text = |names: Vec<Pseudonym>| names.iter().map(|name| name.as_str().to_owned()).collect();
+        Person { org: event.org.to_string(), names: names.into_iter().map(text).collect() }
     }
 
     /// The record's place, one line more about it.
@@ -550,8 +780,8 @@ impl Gathering<'_> {
 /// from the alias.
 fn lineage_token(event: &SourceEvent<'_>, about: &Record) -> String {
     match about {
-        Record::Entity { kind, id } if event.lineage_from != LineageFrom::Source && !built_in().is_impersonal(kind) => {
-            lineage::derived_token(&format!("{kind}/{id}"))
+        Record::Entity { kind, .. } if event.lineage_from != LineageFrom::Source && !built_in().is_impersonal(kind) => {
+            derived(about)
         }
         _ => event.lineage_token.to_string(),
     }

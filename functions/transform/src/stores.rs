@@ -6,20 +6,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ledgerline_custody::own::OwnLists;
 use ledgerline_ledger::store::StoreError;
+use ledgerline_store::alias::Aliases;
 use ledgerline_store::bronze_object::BronzeObjects;
 use ledgerline_store::bucket::Bucket;
 use ledgerline_store::claim::Claims;
+use ledgerline_store::gone::Gone;
 use ledgerline_store::object_row::ObjectRows;
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::OwnNumbers;
+use ledgerline_store::party::Parties;
 use ledgerline_store::plan::Plans;
 use ledgerline_store::poison::Poison;
 use ledgerline_store::quarantine::Quarantine;
-use ledgerline_store::queue::{Pointers, Queue};
+use ledgerline_store::queue::{EraseNotes, Pointers, Queue};
 use ledgerline_store::record::Records;
 use ledgerline_store::silver::Silver;
 use ledgerline_store::subject::Subjects;
 use ledgerline_store::table::Table;
+use ledgerline_store::token::Tokens;
+use ledgerline_store::tombstone::Tombs;
 
 use crate::Random;
 
@@ -40,6 +45,8 @@ pub struct Ports {
     pub staged: Arc<dyn Bucket>,
     /// audit-write's queue.
     pub queue: Arc<dyn Queue>,
+    /// The eraser's queue.
+    pub erase_queue: Arc<dyn Queue>,
 }
 
 /// A source of random bytes that its holder owns.
@@ -67,8 +74,20 @@ pub struct Stores {
     pub records: Records,
     /// Subjects and their links.
     pub subjects: Subjects,
+    /// Who takes part in records.
+    pub parties: Parties,
+    /// Up to when people's events are suppressed.
+    pub tombs: Tombs,
+    /// Names that are gone for good.
+    pub gone: Gone,
+    /// What stands for people's ids in records' ids.
+    pub aliases: Aliases,
+    /// The records of sources' lineage tokens.
+    pub tokens: Tokens,
     /// Pointers to audit-write.
     pub pointers: Pointers,
+    /// What is left for the eraser to do.
+    pub erase_notes: EraseNotes,
     orgs: Orgs,
     /// The orgs that this process has noted.
     noted: Mutex<BTreeSet<String>>,
@@ -78,7 +97,7 @@ pub struct Stores {
 impl Stores {
     /// Over these ports; `random` fills salts, new subjects' names, jitter.
     pub fn new(ports: Ports, random: OwnedRandom) -> Self {
-        let Ports { control, index, keys, bronze, lake, staged, queue } = ports;
+        let Ports { control, index, keys, bronze, lake, staged, queue, erase_queue } = ports;
         Self {
             quarantine: Quarantine::new(Arc::clone(&bronze)),
             bronze: BronzeObjects::new(bronze),
@@ -87,12 +106,18 @@ impl Stores {
             poison: Poison::new(staged),
             rows: ObjectRows::new(Arc::clone(&control)),
             own: OwnLists::new(OwnNumbers::new(Arc::clone(&control))),
+            tombs: Tombs::new(Arc::clone(&control)),
+            gone: Gone::new(Arc::clone(&control)),
             orgs: Orgs::new(control),
             noted: Mutex::default(),
             claims: Claims::new(Arc::clone(&index)),
-            records: Records::new(index),
+            records: Records::new(Arc::clone(&index)),
+            tokens: Tokens::new(index),
+            aliases: Aliases::new(Arc::clone(&keys)),
+            parties: Parties::new(Arc::clone(&keys)),
             subjects: Subjects::new(keys),
             pointers: Pointers::new(queue),
+            erase_notes: EraseNotes::new(erase_queue),
             random,
         }
     }

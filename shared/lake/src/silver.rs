@@ -24,7 +24,8 @@ use crate::keys;
 
 mod columns;
 
-use columns::{COLUMNS, ColumnKind, FIELD_COLUMNS, From};
+use columns::{COLUMNS, Column, ColumnKind, FIELD_COLUMNS, From};
+pub use columns::{ERASED, TOKEN, is_erased};
 
 /// One event. What has no column of its own is looked up in `fields` by the column's name.
 #[derive(Debug, Clone, Copy)]
@@ -85,7 +86,7 @@ pub struct Row<'a> {
     pub lineage_ref: Option<&'a str>,
     /// The derived token that stands in the entry, where other records have the source's token, too.
     pub lineage_derived: Option<&'a str>,
-    /// Whether it was suppressed, or an erasure took what was a person's.
+    /// Whether an erasure covers it: then its row is null in every column that [`is_erased`] names, whatever stands here.
     pub erased: bool,
     /// The lineage provenance, JSON.
     pub lineage_provenance: &'a str,
@@ -184,8 +185,9 @@ impl Day {
 
     fn push(&mut self, row: &Row<'_>, bronze_object: &str) -> Result<(), SilverError> {
         let at = self.pending;
-        self.push_fields(at, row.fields);
-        for (column, values) in COLUMNS.iter().zip(&mut self.columns) {
+        let stays = |column: &Column| !(row.erased && is_erased(column.name, row.lineage_from));
+        self.push_fields(at, row.fields, stays);
+        for (column, values) in COLUMNS.iter().zip(&mut self.columns).filter(|(column, _)| stays(column)) {
             match column.from {
                 From::Field => {}
                 From::Text(text) => values.push_text(at, text(row)),
@@ -203,11 +205,12 @@ impl Day {
 
     /// Goes through the columns and the fields in step, both sorted by name. A field without a column is passed over: the
     /// ledger has it.
-    fn push_fields(&mut self, at: usize, fields: &[(&'static str, Clear)]) {
+    fn push_fields(&mut self, at: usize, fields: &[(&'static str, Clear)], stays: impl Fn(&Column) -> bool) {
         let mut columns = FIELD_COLUMNS.iter().copied().peekable();
         for (name, clear) in fields {
             while columns.next_if(|column| COLUMNS[*column].name < *name).is_some() {}
-            if let Some(column) = columns.next_if(|column| COLUMNS[*column].name == *name) {
+            let column = columns.next_if(|column| COLUMNS[*column].name == *name);
+            if let Some(column) = column.filter(|column| stays(&COLUMNS[*column])) {
                 self.columns[column].push_field(at, clear);
             }
         }

@@ -1,4 +1,4 @@
-//! The port of the SQS queues, and the family of pointers to chunks in audit-write's.
+//! The port of the SQS queues, and the families of their messages: pointers to chunks, notifications, notes to the eraser.
 //!
 //! Invariant: a send returns `Ok` only when the queue took every message, in their order.
 
@@ -77,6 +77,28 @@ impl Pointers {
     /// The queue's.
     pub async fn backlog(&self) -> Result<u64, StoreError> {
         self.queue.depth().await
+    }
+}
+
+/// What is left for the eraser to do: hints, nothing more. Sending one twice is harmless.
+#[derive(Clone, Debug)]
+pub struct EraseNotes {
+    queue: Arc<dyn Queue>,
+}
+
+impl EraseNotes {
+    /// Messages of the erase queue.
+    pub fn new(queue: Arc<dyn Queue>) -> Self {
+        Self { queue }
+    }
+
+    /// Sends that an object holds lines which an erasure before them covers.
+    ///
+    /// # Errors
+    /// The queue's.
+    pub async fn suppressed(&self, bucket: &str, key: &str, object: &str) -> Result<(), StoreError> {
+        let body = json!({ "v": 1, "kind": "suppressed", "bucket": bucket, "key": key, "object": object });
+        self.queue.send(&format!("note suppressed lines of {object}"), body.to_string()).await
     }
 }
 

@@ -12,7 +12,7 @@ use ledgerline_privacy::Kind;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{
-    Change, Condition, IntoValue as _, Key, Query, Returning, Row, Table, Write, corrupt, read_row, to_row,
+    Beside, Change, Condition, IntoValue as _, Key, Query, Returning, Row, Table, Write, corrupt, read_row, to_row,
 };
 
 /// The key of an identifier's row in an org.
@@ -45,8 +45,9 @@ pub fn parse_link_key(key: &Key) -> Option<(&str, &str)> {
     Some((key.pk.strip_prefix(SUBJECT)?, key.sk.strip_prefix(LINK)?))
 }
 
-/// Links written by one transaction. It may hold 100 items: 90 links, the identifier row, the state row, and slack.
-pub const LINKS_PER_WRITE: usize = 90;
+/// Links written by one transaction. It may hold 100 items: 80 links, the identifier row, the state row, and 18 tombstones: those
+/// of six versions of the pseudonym key under three of the suppression key.
+pub const LINKS_PER_WRITE: usize = 80;
 
 /// The generation of a subject that was never erased.
 pub const FIRST_GENERATION: u64 = 1;
@@ -176,12 +177,14 @@ pub struct LinkWrite {
 }
 
 /// One conditional transaction on the keys table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum SubjectWrite<'a> {
-    /// A new subject with its first links: fails with `Conflict` if the identifier has one by now.
+    /// A new subject with its first links: fails with `Conflict` if the identifier has one by now, or a tombstone.
     Create {
         /// The identifier.
         name: SubjectName,
+        /// The subject that the identifier's row names still, and that is gone.
+        replaces: Option<&'a str>,
         /// The new subject's names.
         subject: SubjectRef,
         /// RFC 3339; its date is the day that the links are counted into.
@@ -190,6 +193,8 @@ pub enum SubjectWrite<'a> {
         fills: bool,
         /// At most [`LINKS_PER_WRITE`], all new, all to records of the identifier's org.
         links: Vec<LinkWrite>,
+        /// That the identifier's tombstones are as they were read.
+        tombs: Beside,
     },
     /// Links of a subject that exists: fails with `Conflict` unless it is active, in this generation, not marked as
     /// shared, with room left, and each link stands as it was read.
@@ -314,20 +319,21 @@ impl Subjects {
     ///
     /// # Errors
     /// `Conflict` if something is not as the write names it.
-    pub async fn write(&self, write: &SubjectWrite<'_>) -> Result<(), StoreError> {
-        let (what, writes) = match write {
-            SubjectWrite::Create { name, subject, created_at, fills, links } => {
-                (format!("create {}", subject.subject_id), create(name, subject, created_at, *fills, links)?)
+    pub async fn write(&self, write: SubjectWrite<'_>) -> Result<(), StoreError> {
+        let (what, writes, beside) = match write {
+            SubjectWrite::Create { name, replaces, subject, created_at, fills, links, tombs } => {
+                let writes = create(&name, replaces, &subject, &created_at, fills, &links)?;
+                (format!("create {}", subject.subject_id), writes, vec![tombs])
             }
             SubjectWrite::Link { subject_id, generation, links_at_most, growth, links } => {
-                let mut writes = vec![extend(subject_id, *generation, *links_at_most, growth.as_ref())];
-                for link in links {
+                let mut writes = vec![extend(subject_id, generation, links_at_most, growth.as_ref())];
+                for link in &links {
                     writes.push(link_write(subject_id, link)?);
                 }
-                (format!("link {subject_id}"), writes)
+                (format!("link {subject_id}"), writes, Vec::new())
             }
         };
-        self.table.transact(&what, writes, Vec::new()).await
+        self.table.transact(&what, writes, beside).await
     }
 
     /// Marks a subject as shared since `now`, or as not shared any more if there is none; returns its state before. A
@@ -351,9 +357,10 @@ impl Subjects {
     }
 }
 
-/// An identifier row that must not exist, a state row that must not exist, and the links.
+/// An identifier row that must not exist or name who is gone, a state row that must not exist, and the links.
 fn create(
     name: &SubjectName,
+    replaces: Option<&str>,
     subject: &SubjectRef,
     created_at: &str,
     fills: bool,
@@ -377,8 +384,9 @@ fn create(
         kind,
         pseudonym: pseudonym.clone(),
     };
+    let as_read = replaces.map_or(Condition::Absent, |gone| Condition::equals(SUBJECT_ID, gone));
     let mut writes = vec![
-        Write::create(identifier_key(org, pseudonym), to_row("an identifier", &identifier)?),
+        Write::put(identifier_key(org, pseudonym), to_row("an identifier", &identifier)?).when(as_read),
         Write::create(state_key(&subject.subject_id), to_row("a subject", &state)?),
     ];
     for link in links {
@@ -515,6 +523,7 @@ pub fn partition(subject_id: &str) -> String {
 
 const IDENTIFIER: &str = "ID#";
 const SUBJECT_OF: &str = "SUBJECT";
+const SUBJECT_ID: &str = "subjectId";
 const SUBJECT: &str = "SUB#";
 const STATE: &str = "STATE";
 /// Where a link's sort key begins; the record follows.

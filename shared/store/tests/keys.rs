@@ -198,12 +198,14 @@ async fn people() -> FakeTable {
     let span = Span { log: log().to_string(), first: "a".to_owned(), last: "b".to_owned() };
     let create = SubjectWrite::Create {
         name: SubjectName { org: "acme".to_owned(), kind: Kind::Phone, pseudonym: "p1_ab".to_owned() },
+        replaces: None,
         subject: SubjectRef { subject_id: "s_1".to_owned(), customer_ref: "c_1".to_owned() },
         created_at: NOW.to_owned(),
         fills: false,
         links: vec![LinkWrite { record: RECORD.to_owned(), link: Link { span: Some(span) }, replaces: None }],
+        tombs: Tombs::new(table("ControlTable").port()).unchanged([]),
     };
-    subjects.write(&create).await.unwrap();
+    subjects.write(create).await.unwrap();
     subjects.mark_shared("s_1", 1, Some(NOW)).await.unwrap();
     let parties = Parties::new(people.port());
     parties.admit(RECORD, &Party::default(), &BTreeSet::from(["s_1".to_owned()])).await.unwrap();

@@ -13,6 +13,7 @@ use ledgerline_lake::{ObjectId, keys};
 use ledgerline_ledger::entry::{Entry, Line};
 use ledgerline_ledger::tree::Hash;
 use ledgerline_privacy::EventKey;
+use ledgerline_store::subject;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::RowAccessor as _;
 
@@ -33,6 +34,8 @@ pub struct Stores<'a> {
     pub rows: &'a FakeTable,
     /// Claims, pins, bronze rows.
     pub index: &'a FakeTable,
+    /// Subjects, links, who takes part.
+    pub keys: &'a FakeTable,
     /// Pointers.
     pub queue: &'a FakeQueue,
     /// The key of claim ids.
@@ -94,6 +97,7 @@ pub fn check_plans(stores: Stores<'_>, bucket: &str) -> Planned {
     assert!(all.counts.balanced());
     let owners = stores.index.owners();
     assert_eq!(owners, all.events, "claims and plans disagree about who owns what");
+    check_parties(stores.keys);
     let planned: BTreeSet<String> =
         stores.bronze.under(keys::BRONZE).keys().map(|key| ObjectId::of(bucket, key).to_hex()).collect();
     for message in stores.queue.messages() {
@@ -186,6 +190,20 @@ fn check_index(stores: Stores<'_>, header: &Header, entries: &[Entry]) {
         assert!(lines >= Some(planned), "{record}: the object's row says {lines:?} lines, {planned} are planned");
         let pin = stores.index.pin(&record).expect("a pin");
         assert!(header.chunks.iter().any(|chunk| pin.as_str() == chunk.log), "{record} is pinned elsewhere");
+    }
+}
+
+/// Every subject that is linked to a record takes part in it: the way back. A record that an erasure reached may have a link of a run
+/// that the erasure overtook.
+fn check_parties(keys: &FakeTable) {
+    let links: Vec<(String, String)> = keys.look(|rows| {
+        let links = rows.keys().filter_map(subject::parse_link_key);
+        links.map(|(subject, record)| (subject.to_owned(), record.to_owned())).collect()
+    });
+    for (subject, record) in links {
+        let party = keys.party(&record);
+        let is_told = party.subjects.contains(&subject) || party.is_full() || party.erasures > 0;
+        assert!(is_told, "{subject} is linked to {record} and does not take part in it");
     }
 }
 

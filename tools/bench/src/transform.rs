@@ -67,7 +67,7 @@ impl Transformed {
     }
 
     fn mentions(&self) -> usize {
-        self.read.events.iter().map(|event| event.identifiers.len()).sum()
+        self.read.events.iter().map(|event| event.adapted.identifiers.len()).sum()
     }
 }
 
@@ -83,7 +83,7 @@ pub(super) fn transformed(settings: &Settings, object: ObjectId, bronze: &[u8]) 
     owned.sort_unstable_by(|a, b| event_order(a, b));
     let owned: Vec<Owned<'_>> = owned
         .into_iter()
-        .map(|event| Owned { event, customer_ref: Some("c_00000000000000000000000000000000") })
+        .map(|event| Owned { event, customer_ref: Some("c_00000000000000000000000000000000"), suppressed: false })
         .collect();
     let silver = output::silver(object, &read, &owned, ARRIVAL_MS, &settings.policy_hash);
     let silver = silver.map_err(|error| broken(&error))?;
@@ -92,7 +92,7 @@ pub(super) fn transformed(settings: &Settings, object: ObjectId, bronze: &[u8]) 
     let counts = Counts {
         input: read.input,
         filtered: read.filtered.values().sum(),
-        duplicate: read.repeated,
+        duplicate: read.repeated_lines.len() as u64,
         quarantined: read.quarantined.values().sum(),
         planned,
     };

@@ -32,6 +32,7 @@ use ledgerline_store::record::Records;
 use ledgerline_store::segment::Put;
 use ledgerline_store::subject::{Link, LinkWrite, Span, SubjectName, SubjectRef, SubjectWrite, Subjects};
 use ledgerline_store::table::{Beside, Key, Query, Returning, Row, Scan, ScanPage, Table, Write};
+use ledgerline_store::tombstone::Tombs;
 use ledgerline_store::wrapping::{Context, Wrapping as _};
 use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
@@ -341,10 +342,12 @@ impl World {
                 let id = subject.subject_id.clone();
                 let (kind, pseudonym) = (identifier.kind(), pseudonym.as_str().to_owned());
                 let (name, created_at) = (SubjectName { org, kind, pseudonym }, time("00:00"));
-                (SubjectWrite::Create { name, subject, created_at, fills: false, links }, id)
+                let tombs = Tombs::new(self.control.port()).unchanged([]);
+                let replaces = None;
+                (SubjectWrite::Create { name, replaces, subject, created_at, fills: false, links, tombs }, id)
             }
         };
-        subjects.write(&write).await.unwrap();
+        subjects.write(write).await.unwrap();
         subject_id
     }
 

@@ -140,7 +140,7 @@ fn an_alias_that_a_source_sends_is_an_id_like_any_other() {
 #[test]
 fn a_contact_and_a_customer_are_whom_their_ids_name_and_a_user_is_nobodys_customer() {
     let pseudonyms = |read: &Read| -> Vec<Vec<String>> {
-        read.events[0].identifiers.iter().map(|&at| read.identifiers[at].pseudonyms.clone()).collect()
+        read.events[0].adapted.identifiers.iter().map(|&at| read.identifiers[at].pseudonyms.clone()).collect()
     };
     let named = |kind: Kind, raw: &str| {
         let identifier = Identifier::parse(kind, raw, ledgerline_privacy::Region::US).unwrap();

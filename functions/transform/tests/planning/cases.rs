@@ -39,7 +39,7 @@ fn reasons(read: &Read) -> Vec<Rejection> {
 }
 
 fn times(read: &Read) -> Vec<String> {
-    read.events.iter().map(|event| instant::to_rfc3339(event.occurred_at_ms)).collect()
+    read.events.iter().map(|event| instant::to_rfc3339(event.adapted.occurred_at_ms)).collect()
 }
 
 fn field(event: &Event, name: &str) -> Option<Value> {
@@ -151,9 +151,9 @@ fn the_envelopes_second_is_no_part_of_an_event_that_has_a_time_of_its_own() {
     };
     let micro = json!(1_772_459_990_350_123_i64);
     let read_ = read(&[sent("2026-03-02T14:00:01Z", micro.clone()), sent("2026-03-02T14:00:07Z", micro)]);
-    assert_eq!((read_.events.len(), read_.repeated), (1, 1));
+    assert_eq!((read_.events.len(), read_.repeated_lines.len()), (1, 1));
     let read_ = read(&[sent("2026-03-02T14:00:01Z", Value::Null), sent("2026-03-02T14:00:07Z", Value::Null)]);
-    assert_eq!((read_.events.len(), read_.repeated), (2, 0), "nothing else tells these apart");
+    assert_eq!((read_.events.len(), read_.repeated_lines.len()), (2, 0), "nothing else tells these apart");
 }
 
 #[test]

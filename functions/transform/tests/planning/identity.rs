@@ -23,7 +23,7 @@ fn named(read: &Read, identifiers: &[(Kind, &str)]) -> Vec<Vec<usize>> {
     };
     let known: Vec<String> = identifiers.iter().map(pseudonym).collect();
     let place = |at: &usize| known.iter().position(|one| *one == read.identifiers[*at].pseudonyms[0]).unwrap_or(99);
-    read.events.iter().map(|event| event.identifiers.iter().map(place).collect()).collect()
+    read.events.iter().map(|event| event.adapted.identifiers.iter().map(place).collect()).collect()
 }
 
 fn voice(from: &str) -> Value {
@@ -179,12 +179,12 @@ fn what_stands_for_no_caller_names_nobody() {
     ];
     let read = read_with(&settings(), &each(&nobody));
     for (event, nobody) in read.events.iter().zip(&nobody) {
-        assert!(event.identifiers.is_empty(), "{nobody}");
+        assert!(event.adapted.identifiers.is_empty(), "{nobody}");
     }
     assert_eq!(read.events.len(), nobody.len());
     // In an e-mail the same word may be a mailbox.
     let mailbox = json!({"channel": "email", "direction": "INBOUND", "addressFrom": "unknown@example.com"});
-    assert_eq!(read_with(&settings(), &each(&[mailbox])).events[0].identifiers.len(), 1);
+    assert_eq!(read_with(&settings(), &each(&[mailbox])).events[0].adapted.identifiers.len(), 1);
 }
 
 /// What other rules normalised may be somebody else's value: the American's of today was the Norwegian's before.

@@ -152,10 +152,10 @@ async fn a_mark_and_a_full_subject_refuse_what_was_planned_before_them() {
     };
     let stale = write(1);
     world.keys.share(&subject, SHARED_AT);
-    assert!(stored.write(&stale).await.is_err(), "marked");
+    assert!(stored.write(stale.clone()).await.is_err(), "marked");
     world.keys.unshare(&subject);
-    stored.write(&stale).await.unwrap();
-    assert!(stored.write(&stale).await.is_err(), "full");
+    stored.write(stale.clone()).await.unwrap();
+    assert!(stored.write(stale).await.is_err(), "full");
 }
 
 #[tokio::test]

@@ -40,6 +40,7 @@ pub(crate) struct World {
     pub(crate) index: FakeTable,
     pub(crate) keys: FakeTable,
     pub(crate) queue: FakeQueue,
+    pub(crate) erase_queue: FakeQueue,
     pub(crate) limits: Limits,
     pub(crate) switches: Switches,
     /// The parameter `OwnNumbers`.
@@ -68,6 +69,7 @@ impl World {
             index: table("IndexTable"),
             keys: table("KeysTable"),
             queue: FakeQueue::new("LedgerQueue", faults.clone(), calls.clone()),
+            erase_queue: FakeQueue::new("EraseQueue", faults.clone(), calls.clone()),
             limits: Limits { cap: 5000, busy: 1_000_000 },
             switches: Switches::default(),
             own_numbers: Vec::new(),
@@ -118,9 +120,9 @@ impl World {
     }
 
     pub(crate) fn check(&self) -> Planned {
-        let Self { bronze, lake, staged, control, index, queue, .. } = self;
+        let Self { bronze, lake, staged, control, index, keys, queue, .. } = self;
         let (event_key, default_org) = (&event_key(), "acme");
-        check_plans(plans::Stores { bronze, lake, staged, rows: control, index, queue, event_key, default_org }, BUCKET)
+        check_plans(plans::Stores { bronze, lake, staged, rows: control, index, keys, queue, event_key, default_org }, BUCKET)
     }
 
     /// Everything that is stored anywhere but in bronze and its quarantine, unpacked, as one text.
@@ -129,6 +131,7 @@ impl World {
         for message in self.queue.messages() {
             all.push_str(&format!("{message:?}\n"));
         }
+        all.push_str(&self.erase_queue.bodies().concat());
         for (key, bytes) in self.staged.under("").into_iter().chain(self.lake.under("")) {
             all.push_str(&key);
             let mut unpacked = Vec::new();
@@ -151,6 +154,7 @@ impl World {
             lake: self.lake.port(),
             staged: self.staged.port(),
             queue: self.queue.port(),
+            erase_queue: self.erase_queue.port(),
         };
         let random = self.random.clone();
         let fill = move |buffer: &mut [u8]| {
@@ -190,6 +194,7 @@ pub(crate) fn settings() -> Settings {
         lake_bucket: String::new(),
         staged_bucket: String::new(),
         ledger_queue_url: String::new(),
+        erase_queue_url: String::new(),
         data_key_id: String::new(),
         claim_days: 400,
         limits: Limits { cap: 5000, busy: 100 },

@@ -6,6 +6,7 @@ use ledgerline_custody::query::Who;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::KeyRing;
 use ledgerline_store::data_key::DataKeys;
+use ledgerline_store::gone::Gone;
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::subject::Subjects;
 
@@ -29,7 +30,7 @@ impl Operator {
         Ok(KeyRing::new(keys.pseudonym_keys().await?))
     }
 
-    /// The ids of the subjects that `who` names, sorted, each once. Identifiers are looked up in the org, under all versions of
+    /// The ids of the subjects that `who` names and that are not gone, sorted, each once. Identifiers are looked up in the org, under all versions of
     /// the pseudonym key; a subject id needs no org.
     ///
     /// # Errors
@@ -47,7 +48,10 @@ impl Operator {
         subjects.extend(found.into_iter().flatten().map(|subject| subject.subject_id));
         subjects.sort();
         subjects.dedup();
-        Ok(subjects)
+        // Who is gone was never seen, whatever rows are left.
+        let asked: Vec<&str> = subjects.iter().map(String::as_str).collect();
+        let gone = Gone::new(self.rows_of("ControlTable")?).of(&asked).await?;
+        Ok(subjects.into_iter().zip(gone).filter_map(|(subject, gone)| (!gone).then_some(subject)).collect())
     }
 
     /// Which orgs have customers.

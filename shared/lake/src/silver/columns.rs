@@ -144,7 +144,7 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::field("crm_owner", Text),
     Column { name: "masked_fields", kind: Text, from: From::MaskedFields },
     Column::text("policy_version", |row| Some(row.policy_version)),
-    Column::text("lineage_token", |row| Some(row.lineage_token)),
+    Column::text(TOKEN, |row| Some(row.lineage_token)),
     Column::text("lineage_provenance", |row| Some(row.lineage_provenance)),
     Column { name: "bronze_object", kind: Text, from: From::BronzeObject },
     Column::int("bronze_line", |row| i64::try_from(row.bronze_line).ok()),
@@ -180,6 +180,40 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::bool("erased", |row| row.erased),
     Column::text("lineage_derived", |row| row.lineage_derived),
 ];
+
+/// The columns that are null in the row of an event that an erasure covers: what says whom it was about, and what was known of them.
+/// [`TOKEN`] is, too, if the row's token is its source's. Ids, times, durations, queues and agents stay.
+pub const ERASED: &[&str] = &[
+    "account_ref",
+    "consent_gdpr",
+    "consent_given",
+    "consent_marketing",
+    "consent_recording",
+    "crm_owner",
+    "crm_product",
+    "crm_tier",
+    "customer_ref",
+    "email_ref",
+    "extra",
+    "lineage_provenance",
+    "lineage_ref",
+    "masked_fields",
+    "name_ref",
+    "payment_ref",
+    "phone_ref",
+    "pii_collected",
+    "resolution_source",
+];
+
+/// The column of the lineage token.
+pub const TOKEN: &str = "lineage_token";
+
+/// Whether a row of an event that an erasure covers is null in this column. `lineage_from` is the row's own.
+pub fn is_erased(column: &str, lineage_from: &str) -> bool {
+    // One that was derived, also in place of one that was refused, says what the record's id says.
+    let is_sources = !matches!(lineage_from, "derived" | "refused");
+    ERASED.binary_search(&column).is_ok() || (column == TOKEN && is_sources)
+}
 
 /// Where in [`COLUMNS`] the policy's fields are, sorted by name.
 pub(super) static FIELD_COLUMNS: LazyLock<Vec<usize>> = LazyLock::new(|| {
@@ -220,6 +254,22 @@ mod tests {
         assert_eq!(names[71..73], ["contact_center_id", "queue_name"]);
         assert_eq!(names[99..], ["erased", "lineage_derived"]);
         assert_eq!(names[94..99].to_vec(), ledgerline_privacy::Joinable::ALL.map(|what| what.column()));
+    }
+
+    #[test]
+    fn every_column_that_tells_of_a_person_is_erased() {
+        assert!(ERASED.is_sorted());
+        assert!(ERASED.iter().all(|name| COLUMNS.iter().any(|column| column.name == *name)));
+        let of_agents = ["agent_ref", "answered_agent_ref"];
+        for column in COLUMNS.iter().filter(|column| !of_agents.contains(&column.name)) {
+            let names_a_person = column.name.ends_with("_ref")
+                || ["crm_", "consent_", "pii_", "custom"].iter().any(|start| column.name.starts_with(start));
+            assert!(!names_a_person || ERASED.contains(&column.name), "{}", column.name);
+        }
+        for (lineage_from, erased) in [("source", true), ("shared", true), ("derived", false), ("refused", false)] {
+            assert_eq!(is_erased(TOKEN, lineage_from), erased, "{lineage_from}");
+        }
+        assert!(is_erased("extra", "derived") && !is_erased("queue_id", "source"));
     }
 
     /// Lists, and what no analysis of interactions asks for.

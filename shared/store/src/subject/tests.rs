@@ -76,7 +76,7 @@ fn a_state_row_reads_back_as_it_was_created_and_without_a_day_as_older_ones_are(
     let subject = SubjectRef { subject_id: "s_1".into(), customer_ref: "c_1".into() };
     let links = [LinkWrite { record: "acme/c-1".into(), link: FILTERED, replaces: None }];
     for fills in [false, true] {
-        let writes = create(&phone_in("acme"), &subject, "2026-03-02T14:00:00.000Z", fills, &links).unwrap();
+        let writes = create(&phone_in("acme"), None, &subject, "2026-03-02T14:00:00.000Z", fills, &links).unwrap();
         assert!(writes.iter().all(|write| write.condition == Some(Condition::Absent)));
         let Action::Put(mut row) = writes[1].action.clone() else { panic!("a state is put") };
         let day = Some(Day { date: "2026-03-02".into(), links: 1 });
