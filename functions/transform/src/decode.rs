@@ -57,6 +57,15 @@ impl<T: TakeLine> Decoder<T> {
         Ok(())
     }
 
+    /// Whoever takes the lines, between two pieces; nobody after damage.
+    pub fn taker(&mut self) -> Option<&mut T> {
+        match &mut self.0 {
+            State::Unknown(_, lines) | State::Plain(lines) => Some(&mut lines.taker),
+            State::Gzip(decoder) => Some(&mut decoder.get_mut().taker),
+            State::Gone => None,
+        }
+    }
+
     /// Ends the object: passes on a last line without newline, and gives the taker back.
     ///
     /// # Errors

@@ -325,13 +325,19 @@ async fn resolve_subjects(
 }
 
 /// The event with the name of the first of its identifiers that resolved, unless an erasure covers it.
-fn with_ref<'a>(event: &'a Event, gate: &Gate<'_>, read: &Read, resolved: &'a Resolved) -> Owned<'a> {
+fn with_ref<'a>(
+    event: &'a Event,
+    gate: &Gate<'_>,
+    shared: &'a SharedTokens<'_>,
+    read: &Read,
+    resolved: &'a Resolved,
+) -> Owned<'a> {
     let Adapted { record, identifiers, .. } = &event.adapted;
     let suppressed = gate.suppresses(&event.adapted);
     let record = &read.records[*record].key;
     let name = |&identifier: &usize| resolved.names.get(&(identifier, record.clone()));
     let customer_ref = identifiers.iter().find_map(name).filter(|_| !suppressed);
-    Owned { event, customer_ref: customer_ref.map(String::as_str), suppressed }
+    Owned { event, customer_ref: customer_ref.map(String::as_str), suppressed, shared: shared.get(event.event_id.as_str()) }
 }
 
 fn corrupt(what: &str) -> StoreError {

@@ -40,6 +40,13 @@ pub struct Owned<'a> {
     pub shared: Option<&'a Derived>,
 }
 
+impl<'a> Owned<'a> {
+    /// An event of nobody that an erasure covered, whose token nobody else has.
+    pub fn of(event: &'a Event) -> Self {
+        Self { event, customer_ref: None, suppressed: false, shared: None }
+    }
+}
+
 /// The order of events: when they occurred, the source's own sequence, what encloses what, and at last their ids, which
 /// follow from their places, so that it is the same in every run.
 pub fn event_order(a: &Event, b: &Event) -> Ordering {
@@ -163,8 +170,7 @@ pub fn alone(
 ) -> Result<Alone, TransformError> {
     let read = Reading::alone(settings, object, started_at_ms, random, bronze)?;
     let claims = read.claims(&object.to_hex(), 0).len();
-    let owned = read.events.iter().map(|event| Owned { event, customer_ref: None, suppressed: false, shared: None });
-    let mut owned: Vec<Owned<'_>> = owned.collect();
+    let mut owned: Vec<Owned<'_>> = read.events.iter().map(Owned::of).collect();
     owned.sort_unstable_by(|a, b| event_order(a.event, b.event));
     let logs: Vec<Option<LogId>> = read.records.iter().map(|record| Some(record.first_log.clone())).collect();
     let silver = silver(object, &read, &owned, started_at_ms, &settings.policy_hash)?;

@@ -98,6 +98,16 @@ impl Catalogue {
         self.impersonal.contains(plain_word(entity_type).as_str())
     }
 
+    /// What the ids of entities of this type are as identifiers of a customer, whatever is told of them; nothing for a user's, say.
+    pub fn kinds_of_entity(&self, entity_type: &str) -> impl Iterator<Item = IdentifierKind> {
+        let word = plain_word(entity_type);
+        let kind = move |rule: &IdentifierRule| match rule.naming {
+            Naming::Kind(kind) if rule.entities.contains(&word.as_str()) => Some(kind),
+            _ => None,
+        };
+        self.identifiers.iter().filter_map(kind)
+    }
+
     /// Whether a record is named `<type>/<id>` by the id that a source has for a person: where records are stored an alias stands
     /// there.
     pub fn has_raw_id(&self, record: &str) -> bool {

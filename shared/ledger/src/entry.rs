@@ -213,6 +213,22 @@ impl PendingEntry {
     }
 }
 
+/// A canonical line with another lineage token, canonical again: what the record of an entry that is not committed yet turned
+/// out to share with others is replaced.
+///
+/// # Errors
+/// The line is not an entry, or too long with that token.
+pub fn with_lineage_token(line: &str, token: &str) -> Result<String, EntryError> {
+    let mut entry: Map<String, Value> = serde_json::from_str(line).map_err(|_| EntryError::NotJson)?;
+    entry.insert("lineageToken".to_owned(), Value::from(token));
+    let text = canonical::to_string(&Value::Object(entry))?;
+    check_text(&text)?;
+    Ok(text)
+}
+
+/// Longest lineage token that is derived: a UUID.
+pub const DERIVED_TOKEN_BYTES: usize = 36;
+
 /// What comes before a text, and the text as JSON.
 fn text_member(line: &mut String, before: &str, text: &str) {
     line.push_str(before);

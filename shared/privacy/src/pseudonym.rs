@@ -1,4 +1,4 @@
-//! Keyed names for people and events: pseudonyms, claim ids, aliases of records, and keys derived for other uses.
+//! Keyed names for people and events: pseudonyms, claim ids, claims' names of records, and keys derived for other uses.
 //!
 //! Invariant: nothing here is a bare hash. A phone number has ten digits, and whoever can count to ten thousand million
 //! reverses a bare digest of it in seconds; every output is an HMAC-SHA-256 under a data key that KMS unwraps once per
@@ -74,10 +74,21 @@ impl PseudonymKey {
     /// `p<version>_` + 64 hex digits of HMAC-SHA-256(key, kind ‖ 0x1F ‖ normalised value).
     pub fn pseudonym(&self, identifier: &Identifier) -> Pseudonym {
         let value = identifier.value().expose_for_pseudonym();
-        let tag = self.mac.tag(&[identifier.kind().label().as_bytes(), &[SEPARATOR], value.as_bytes()]);
+        self.named(&self.mac.tag(&[identifier.kind().label().as_bytes(), &[SEPARATOR], value.as_bytes()]))
+    }
+
+    /// The pseudonym of an id that names a record and no customer, such as a user's: over the entity's type as its source wrote it,
+    /// behind its length, and the id. A UUID counts in any case. No kind of identifier has this label.
+    pub fn of_record(&self, entity_type: &str, id: &str) -> Pseudonym {
+        let (length, id) = ((entity_type.len() as u32).to_be_bytes(), caseless(id));
+        let tag = self.mac.tag(&[RECORD_LABEL, &[SEPARATOR], &length, entity_type.as_bytes(), id.as_bytes()]);
+        self.named(&tag)
+    }
+
+    fn named(&self, tag: &[u8; 32]) -> Pseudonym {
         let mut text = String::with_capacity(self.prefix.len() + 64);
         text.push_str(&self.prefix);
-        push_hex(&mut text, &tag);
+        push_hex(&mut text, tag);
         Pseudonym(text)
     }
 
@@ -239,8 +250,16 @@ impl KeyRing {
 
     /// The identifier's pseudonyms under all versions, newest first.
     pub fn pseudonyms(&self, identifier: &Identifier) -> Vec<Pseudonym> {
-        let keys = std::iter::once(&self.newest).chain(self.older.values().rev());
-        keys.map(|key| key.pseudonym(identifier)).collect()
+        self.newest_first().map(|key| key.pseudonym(identifier)).collect()
+    }
+
+    /// The pseudonyms of an id that names a record and no customer, newest first, see [`PseudonymKey::of_record`].
+    pub fn of_record(&self, entity_type: &str, id: &str) -> Vec<Pseudonym> {
+        self.newest_first().map(|key| key.of_record(entity_type, id)).collect()
+    }
+
+    fn newest_first(&self) -> impl Iterator<Item = &PseudonymKey> {
+        std::iter::once(&self.newest).chain(self.older.values().rev())
     }
 }
 
@@ -264,14 +283,15 @@ impl EventKey {
         id
     }
 
-    /// What stands in a record's id for the id of a person: `x_` and the first 16 bytes of HMAC-SHA-256(event key, label, then
-    /// organisation, entity type and id, each behind its length in 4 bytes), as 32 hex digits. The key never rotates, so that one
-    /// person's record stays one record; a UUID counts in any case. No content id is as long as what is hashed here.
-    pub fn alias(&self, org: &str, entity_type: &str, id: &str) -> String {
-        let id = if is_uuid(id) { Cow::Owned(id.to_ascii_lowercase()) } else { Cow::Borrowed(id) };
+    /// What claims name a record by in the place of a person's id: the first 16 bytes, in hex, of HMAC-SHA-256(event key, label, then
+    /// organisation, entity type and id, each behind its length in 4 bytes). The key never rotates, so that an event sent again meets
+    /// its claim, whatever alias its record has by then; it stands in nothing but claims. A UUID counts in any case. No content id is
+    /// as long as what is hashed here.
+    pub fn claim_record(&self, org: &str, entity_type: &str, id: &str) -> String {
+        let id = caseless(id);
         let lengths = [org, entity_type, &id].map(|part| (part.len() as u32).to_be_bytes());
         let tag = self.0.tag(&[
-            ALIAS_LABEL,
+            CLAIM_RECORD_LABEL,
             &lengths[0],
             org.as_bytes(),
             &lengths[1],
@@ -279,11 +299,15 @@ impl EventKey {
             &lengths[2],
             id.as_bytes(),
         ]);
-        let mut text = String::with_capacity(ALIAS_PREFIX.len() + 32);
-        text.push_str(ALIAS_PREFIX);
+        let mut text = String::with_capacity(32);
         push_hex(&mut text, &tag[..16]);
         text
     }
+}
+
+/// An id as it is named by: a UUID has no case.
+fn caseless(id: &str) -> Cow<'_, str> {
+    if is_uuid(id) { Cow::Owned(id.to_ascii_lowercase()) } else { Cow::Borrowed(id) }
 }
 
 /// Whether a text has the form of an alias: `x_` and 32 lower-case hex digits.
@@ -292,7 +316,9 @@ pub fn is_alias(text: &str) -> bool {
 }
 
 const ALIAS_PREFIX: &str = "x_";
-const ALIAS_LABEL: &[u8] = b"ledgerline/alias/v1";
+const CLAIM_RECORD_LABEL: &[u8] = b"ledgerline/claim-record/v1";
+/// What stands in a kind's place before an id that names a record.
+const RECORD_LABEL: &[u8] = b"record";
 
 pub(crate) fn push_hex(text: &mut String, bytes: &[u8]) {
     for byte in bytes {
@@ -370,38 +396,57 @@ mod tests {
         assert_eq!(EventKey::new(bytes).claim_id(&[0xA5; 32]), "c017ca9349716df434f7ea50dde47c16");
     }
 
-    /// In Python: `hmac.new(bytes(range(32)), b"ledgerline/alias/v1" + parts, "sha256").hexdigest()[:32]`, each part `org`, `type`,
-    /// `id` behind `struct.pack(">I", len(part))`.
+    /// In Python: `hmac.new(bytes(range(32)), b"ledgerline/claim-record/v1" + parts, "sha256").hexdigest()[:32]`, each part `org`,
+    /// `type`, `id` behind `struct.pack(">I", len(part))`.
     #[test]
-    fn an_alias_is_one_for_a_person_and_another_for_each_org_type_and_id() {
+    fn a_claims_record_is_one_for_a_person_and_another_for_each_org_type_and_id() {
         let mut bytes = [0; 32];
         for (byte, value) in bytes.iter_mut().zip(0..) {
             *byte = value;
         }
         let key = EventKey::new(bytes);
         let id = "53160ee1-1a1b-5836-889e-f11a79e65ec7";
-        let alias = key.alias("acme", "User", id);
-        assert_eq!(alias, "x_bd521cfab898f480791f8ca66d20fad5");
-        assert!(is_alias(&alias) && !is_alias(&alias[1..]) && !is_alias(id) && !is_alias(&alias.to_uppercase()));
-        assert_eq!(key.alias("acme", "User", &id.to_uppercase()), alias, "a UUID has no case");
+        let record = key.claim_record("acme", "User", id);
+        assert_eq!(record, "d73c6fe07ea09f0a6387631989bb8000");
+        assert_eq!(key.claim_record("acme", "User", &id.to_uppercase()), record, "a UUID has no case");
         let mut others = vec![
-            alias.clone(),
-            key.alias("beta", "User", id),
-            key.alias("acme", "Contact", id),
-            key.alias("acme", "User", &id.replace('5', "6")),
+            record.clone(),
+            key.claim_record("beta", "User", id),
+            key.claim_record("acme", "Contact", id),
+            key.claim_record("acme", "User", &id.replace('5', "6")),
             // What stands where must tell: the same text, cut elsewhere.
-            key.alias("acmeUs", "er", id),
-            key.alias("acme", "User5", &id[1..]),
-            key.alias("acme", "User", "jane"),
-            key.alias("acme", "User", "Jane"),
-            // An alias that a source sends is an id like any other.
-            key.alias("acme", "User", &alias),
-            EventKey::new([7; 32]).alias("acme", "User", id),
+            key.claim_record("acmeUs", "er", id),
+            key.claim_record("acme", "User5", &id[1..]),
+            key.claim_record("acme", "User", "jane"),
+            key.claim_record("acme", "User", "Jane"),
+            EventKey::new([7; 32]).claim_record("acme", "User", id),
         ];
         let all = others.len();
         others.sort();
         others.dedup();
         assert_eq!(others.len(), all);
+    }
+
+    /// In Python: `hmac.new(bytes(range(32)), b"record\x1f" + struct.pack(">I", 4) + b"User" + id, "sha256").hexdigest()`.
+    #[test]
+    fn an_id_of_a_record_has_a_pseudonym_that_is_no_identifiers() {
+        let id = "53160ee1-1a1b-5836-889e-f11a79e65ec7";
+        let pseudonym = key(1).of_record("User", id);
+        assert_eq!(pseudonym.as_str(), "p1_b77bb6dc4db4c093a2944f0917edd8a1b732b42259fe0a6af24824731e5b4865");
+        assert_eq!(key(1).of_record("User", &id.to_uppercase()), pseudonym, "a UUID has no case");
+        assert_ne!(key(1).of_record("Use", &format!("r{id}")), pseudonym);
+        assert!(Kind::ALL.iter().all(|kind| kind.label().as_bytes() != RECORD_LABEL));
+        let ring = KeyRing::new([key(1), key(2)]).unwrap();
+        assert_eq!(ring.of_record("User", id), [key(2).of_record("User", id), pseudonym]);
+    }
+
+    #[test]
+    fn an_alias_has_one_form() {
+        let alias = format!("x_{}", "0f".repeat(16));
+        assert!(
+            is_alias(&alias) && !is_alias(&alias[1..]) && !is_alias(&alias[2..]) && !is_alias(&alias.to_uppercase())
+        );
+        assert!(!is_alias("53160ee1-1a1b-5836-889e-f11a79e65ec7"));
     }
 
     /// The derived key is `hmac(key, b"ledgerline/page-token/v1")`; the tag is its HMAC over `sometoken`.

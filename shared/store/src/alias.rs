@@ -49,22 +49,25 @@ impl Aliases {
         rows.into_iter().map(|row| row.map(alias).transpose()).collect()
     }
 
-    /// Gives an alias to somebody who has none, or whose alias `gone` is gone, while the tombstones `unchanged` are as they
-    /// were read.
+    /// Gives an alias to somebody of `org`, under each of these pseudonyms, which has none or the one that is gone, while the
+    /// tombstones `unchanged` are as they were read.
     ///
     /// # Errors
     /// `Conflict` if another run gave one, or a tombstone was planted: read again.
     pub async fn give(
         &self,
-        (org, pseudonym): (&str, &str),
+        org: &str,
+        names: &[(&str, Option<&str>)],
         alias: &str,
-        gone: Option<&str>,
         unchanged: Beside,
     ) -> Result<(), StoreError> {
         let what = format!("give the alias {alias}");
-        let write = Write::put(key(org, pseudonym), to_row(&what, &Stored { alias: alias.to_owned() })?);
-        let write = write.when(gone.map_or(Condition::Absent, |gone| Condition::equals(ATTRIBUTE, gone)));
-        self.table.transact(&what, vec![write], vec![unchanged]).await
+        let row = to_row(&what, &Stored { alias: alias.to_owned() })?;
+        let write = |(pseudonym, gone): &(&str, Option<&str>)| {
+            let write = Write::put(key(org, pseudonym), row.clone());
+            write.when(gone.map_or(Condition::Absent, |gone| Condition::equals(ATTRIBUTE, gone)))
+        };
+        self.table.transact(&what, names.iter().map(write).collect(), vec![unchanged]).await
     }
 }
 

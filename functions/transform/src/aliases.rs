@@ -1,0 +1,134 @@
+//! The aliases of people whose ids name records: looked up while an object is read, given to those who have none.
+//!
+//! Invariant: a person has one alias in an org until it is gone, whichever object names that person first, and none is given
+//! once a tombstone is in force: the write asks that all of the person's tombstones are as they were read.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_store::tombstone::Suppression;
+
+use crate::CALLS_AT_ONCE;
+use crate::config::Settings;
+use crate::reading::{Alias, Person, random_alias};
+use crate::resolve::Clashes;
+use crate::stores::Stores;
+
+/// The aliases of all of them: the stored ones, new ones, and none where a tombstone was in force when the object was taken up, at
+/// `started_at_ms`, so that a later run of the object answers as the first did.
+///
+/// A crash in here leaves whole aliases, which the next run finds.
+///
+/// # Errors
+/// `Conflict` if clashes outlast ten pauses; whatever else the stores report.
+pub async fn look_up(
+    stores: &Stores,
+    settings: &Settings,
+    started_at_ms: i64,
+    strangers: BTreeSet<Person>,
+) -> Result<BTreeMap<Person, Alias>, StoreError> {
+    let mut aliases = BTreeMap::new();
+    let (mut open, mut clashes) = (strangers, Clashes::default());
+    while !open.is_empty() {
+        let stored = Stored::read(stores, names(&open)).await?;
+        let (named, nameless): (BTreeSet<_>, BTreeSet<_>) =
+            open.iter().partition(|person| stored.living(person).is_some());
+        aliases.extend(named.into_iter().map(|person| (person.clone(), stored.living(person).map(str::to_owned))));
+        let tombs = tombs(stores, settings, names(nameless.iter().copied())).await?;
+        let is_suppressed = |person: &Person| {
+            of(person).any(|name| tombs.get(&name).is_some_and(|seen| seen.cutoff(started_at_ms).is_some()))
+        };
+        let (suppressed, nameless): (Vec<_>, Vec<_>) = nameless.into_iter().partition(|person| is_suppressed(person));
+        aliases.extend(suppressed.into_iter().map(|person| (person.clone(), None)));
+        for org in nameless.iter().map(|person| person.org.as_str()).collect::<BTreeSet<_>>() {
+            stores.note_org(org).await?;
+        }
+        let given: Vec<Option<String>> = stream::iter(&nameless)
+            .map(|person| give(stores, person, &stored, &tombs))
+            .buffered(CALLS_AT_ONCE)
+            .try_collect()
+            .await?;
+        let mut clashed = BTreeSet::new();
+        for (person, alias) in nameless.into_iter().zip(given) {
+            match alias {
+                Some(alias) => drop(aliases.insert(person.clone(), Some(alias))),
+                None => drop(clashed.insert(person.clone())),
+            }
+        }
+        open = clashed;
+        if !open.is_empty() {
+            let what = format!("{} aliases clashed with other writers", open.len());
+            clashes.pause(Failure::new(what), stores.random()).await?;
+        }
+    }
+    Ok(aliases)
+}
+
+/// An org and a pseudonym.
+type Name<'p> = (&'p str, &'p str);
+
+/// All names of a person.
+fn of(person: &Person) -> impl Iterator<Item = Name<'_>> {
+    person.names.iter().flatten().map(|name| (person.org.as_str(), name.as_str()))
+}
+
+/// All names of these people, each once.
+fn names<'p>(people: impl IntoIterator<Item = &'p Person>) -> Vec<Name<'p>> {
+    people.into_iter().flat_map(of).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// What is stored under some names.
+struct Stored<'p> {
+    aliases: HashMap<Name<'p>, String>,
+    /// Those of them that are gone.
+    gone: HashSet<String>,
+}
+
+impl<'p> Stored<'p> {
+    async fn read(stores: &Stores, names: Vec<Name<'p>>) -> Result<Self, StoreError> {
+        let rows = stores.aliases.read(&names).await?;
+        let aliases: HashMap<_, _> = names.into_iter().zip(rows).filter_map(|(name, row)| Some((name, row?))).collect();
+        let asked: BTreeSet<&str> = aliases.values().map(String::as_str).collect();
+        let asked: Vec<&str> = asked.into_iter().collect();
+        let gone = stores.gone.of(&asked).await?;
+        let gone = asked.iter().zip(gone).filter(|(_, gone)| *gone).map(|(alias, _)| (*alias).to_owned()).collect();
+        Ok(Self { aliases, gone })
+    }
+
+    /// The alias that a person has under any name: of two, which no run gives, the first.
+    fn living(&self, person: &Person) -> Option<&str> {
+        let stored = of(person).filter_map(|name| self.aliases.get(&name));
+        stored.map(String::as_str).find(|alias| !self.gone.contains(*alias))
+    }
+}
+
+/// What suppresses these.
+async fn tombs<'p>(
+    stores: &Stores,
+    settings: &Settings,
+    names: Vec<Name<'p>>,
+) -> Result<HashMap<Name<'p>, Suppression>, StoreError> {
+    let seen = stores.tombs.read(&settings.suppression, &names).await?;
+    Ok(names.into_iter().zip(seen).collect())
+}
+
+/// Gives a new alias, under the newest pseudonym of each identifier; `None` if somebody else wrote.
+async fn give(
+    stores: &Stores,
+    person: &Person,
+    stored: &Stored<'_>,
+    tombs: &HashMap<Name<'_>, Suppression>,
+) -> Result<Option<String>, StoreError> {
+    let org = person.org.as_str();
+    let newest = person.names.iter().filter_map(|names| names.first());
+    let newest: Vec<(&str, Option<&str>)> =
+        newest.map(|name| (name.as_str(), stored.aliases.get(&(org, name.as_str())).map(String::as_str))).collect();
+    let alias = random_alias(stores.random());
+    let unchanged = stores.tombs.unchanged(of(person).filter_map(|name| tombs.get(&name)));
+    match stores.aliases.give(org, &newest, &alias, unchanged).await {
+        Ok(()) => Ok(Some(alias)),
+        Err(StoreError::Conflict(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,91 @@
+//! Lineage tokens that several records have: what is planned carries the token derived from its own record instead.
+//!
+//! Invariant: no entry of an event that no erasure covers carries a source's token unless the record has a row that says so and,
+//! when that was there, no other record had one. Of two records that take a token up at once both read the other's row; an entry
+//! that was planned before keeps the token.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use ledgerline_event::{LineageFrom, lineage};
+use ledgerline_ledger::entry::{self, Record};
+use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_store::token::{RECORDS_READ, Tokens};
+
+use crate::CALLS_AT_ONCE;
+use crate::reading::{Event, Read};
+
+/// What an event has in the place of a token that other records have, too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Derived {
+    /// The token that is derived from the event's record.
+    pub token: String,
+    /// The ledger's line with it.
+    pub line: String,
+}
+
+/// What becomes of events whose source's token is shared, by their ids.
+pub type SharedTokens<'r> = HashMap<&'r str, Derived>;
+
+/// Notes the records of the source's tokens of these events, and tells which of the events have a shared one. A crash in here leaves
+/// rows of records whose events are not planned yet: theirs for good.
+///
+/// # Errors
+/// The table's.
+pub async fn shared<'r>(
+    tokens: &Tokens,
+    read: &'r Read,
+    events: impl Iterator<Item = &'r Event>,
+) -> Result<SharedTokens<'r>, StoreError> {
+    let sent: Vec<&Event> = events.filter(|event| event.lineage_from == LineageFrom::Source).collect();
+    let record = |event: &Event| read.records[event.adapted.record].key.as_str();
+    let mut by_token: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for event in &sent {
+        by_token.entry(&event.lineage_token).or_default().insert(record(event));
+    }
+    let sharing: Vec<BTreeSet<&str>> = stream::iter(&by_token)
+        .map(|(token, records)| sharing(tokens, token, records))
+        .buffered(CALLS_AT_ONCE)
+        .try_collect()
+        .await?;
+    let sharing: HashMap<&str, BTreeSet<&str>> = by_token.keys().copied().zip(sharing).collect();
+    let is_shared =
+        |event: &&Event| sharing.get(event.lineage_token.as_str()).is_some_and(|some| some.contains(record(event)));
+    let derive = |event: &'r Event| {
+        let token = derived(&read.records[event.adapted.record].about);
+        let line = entry::with_lineage_token(&event.line, &token)
+            .map_err(|error| StoreError::Corrupt(Failure::caused_by("replace a lineage token", error)))?;
+        Ok((event.event_id.as_str(), Derived { token, line }))
+    };
+    sent.into_iter().filter(is_shared).map(derive).collect()
+}
+
+/// Those of these records that are not the only one with the token. A record that is new to it gets its row, unless so many have it
+/// that it is known to be shared.
+async fn sharing<'r>(
+    tokens: &Tokens,
+    token: &str,
+    records: &BTreeSet<&'r str>,
+) -> Result<BTreeSet<&'r str>, StoreError> {
+    let mut known: BTreeSet<String> = tokens.records(token).await?.into_iter().collect();
+    let mut noted = false;
+    for record in records {
+        if !known.contains(*record) && known.len() + 1 < RECORDS_READ {
+            tokens.put(token, record).await?;
+            known.insert((*record).to_owned());
+            noted = true;
+        }
+    }
+    if noted {
+        known.extend(tokens.records(token).await?);
+    }
+    Ok(records.iter().copied().filter(|record| known.iter().any(|other| other != record)).collect())
+}
+
+/// The token of a record, from its id alone.
+pub(crate) fn derived(about: &Record) -> String {
+    match about {
+        Record::Interaction(id) => lineage::derived_token(id),
+        Record::Entity { kind, id } => lineage::derived_token(&format!("{kind}/{id}")),
+    }
+}
