@@ -1,33 +1,31 @@
-//! Ids of people: as ids of records they stand as aliases, and what silver keeps of masked values joins rows and tells nobody.
+//! Ids of people: as ids of records they stand as random aliases, one a person and org, whatever meets whatever; and what silver
+//! keeps of masked values joins rows and tells nobody.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledgerline_event::{Context, adapt, content_id, document, lineage};
 use ledgerline_lake::ObjectId;
 use ledgerline_ledger::entry::Record;
+use ledgerline_privacy::pseudonym::is_alias;
 use ledgerline_privacy::{EventKey, Identifier, KeyRing, Kind, Pseudonym, PseudonymKey};
+use ledgerline_store::alias;
+use ledgerline_store::gone;
 use ledgerline_store::subject::{identifier_key, link_key, parse_link_key};
 use ledgerline_store::table::Key;
+use ledgerline_testkit::faults::{ALL_FAULTS, Faults};
 use ledgerline_testkit::table::{Item, item};
-use ledgerline_transform::config::Settings;
-use ledgerline_transform::reading::{Event, Read, Reading};
+use ledgerline_transform::reading::{Alias, Event, Person, Read, Reading};
 use serde_json::{Value, json};
 
 use crate::subjects::links;
-use crate::world::{T0, World, event, key, lines, settings};
+use crate::world::{BUCKET, T0, World, counting, event, gzip, key, line, lines, settings};
 
 const USER: &str = "53160ee1-1a1b-5836-889e-f11a79e65ec7";
 const CONTACT: &str = "cd68e249-e098-5dc9-9073-5e6b8a2b8180";
 
-fn read_with(settings: &Settings, raws: &[String]) -> Read {
-    let random = |salt: &mut [u8]| salt.fill(1);
-    let mut reading = Reading::new(settings, ObjectId::of("bronze", "bronze/aliases"), T0 + 60_000, &random);
-    reading.push(&lines(raws)).unwrap();
-    reading.finish().unwrap()
-}
-
 fn read(raws: &[String]) -> Read {
-    read_with(&settings(), raws)
+    let object = ObjectId::of("bronze", "bronze/aliases");
+    Reading::alone(&settings(), object, T0 + 60_000, &counting(), &lines(raws)).unwrap()
 }
 
 /// The audit of a change to something, by an agent.
@@ -57,8 +55,34 @@ fn entities(read: &Read) -> Vec<(String, String)> {
     read.records.iter().map(|record| entity(&record.about)).collect()
 }
 
-fn alias(kind: &str, id: &str) -> String {
-    EventKey::new([2; 32]).alias("acme", kind, id)
+/// The pseudonym that the alias of a user, or of somebody of an unknown type, lies under.
+fn of_record(kind: &str, id: &str) -> String {
+    PseudonymKey::new(1, [1; 32]).of_record(kind, id).as_str().to_owned()
+}
+
+/// The pseudonym that the alias of a contact lies under.
+fn of_identifier(kind: Kind, id: &str) -> String {
+    let identifier = Identifier::parse(kind, id, ledgerline_privacy::Region::US).unwrap();
+    PseudonymKey::new(1, [1; 32]).pseudonym(&identifier).as_str().to_owned()
+}
+
+/// All stored aliases, by org and pseudonym.
+fn stored(world: &World) -> BTreeMap<(String, String), String> {
+    world.keys.look(|rows| {
+        let aliases = rows.iter().filter_map(|(key, row)| Some((alias::parse_key(key)?, item(row))));
+        let text = |row: Item| row["alias"].as_str().unwrap().to_owned();
+        aliases.map(|((org, name), row)| ((org.to_owned(), name.to_owned()), text(row))).collect()
+    })
+}
+
+fn stored_of(world: &World, pseudonym: &str) -> Option<String> {
+    stored(world).remove(&("acme".to_owned(), pseudonym.to_owned()))
+}
+
+/// The ids of the entities of this type that entries are about.
+fn planned(world: &World, kind: &str) -> BTreeSet<String> {
+    let entities = world.check().entries.into_iter().filter_map(|entry| entry.entity);
+    entities.filter(|entity| entity.kind == kind).map(|entity| entity.id).collect()
 }
 
 #[test]
@@ -86,31 +110,31 @@ fn what_is_not_on_the_list_is_a_persons_and_what_is_keeps_its_id() {
         ("Zaborowska", "Other"),
         ("Other", "Other"),
     ] {
-        assert_eq!(entities(&read(&[entity(kind, "abc-1")])), [(stored.to_owned(), alias(kind, "abc-1"))], "{kind}");
+        let entities = entities(&read(&[entity(kind, "abc-1")]));
+        assert!(entities.len() == 1 && entities[0].0 == stored && is_alias(&entities[0].1), "{kind}: {entities:?}");
     }
     let two = entities(&read(&[entity("Zaborowska", "1001"), entity("Xyzzy", "1001")]));
     assert_eq!(two.len(), 2, "two types that nobody knows are two records");
 }
 
 #[test]
-fn one_person_has_one_record_whatever_the_object_the_pseudonym_key_and_the_spelling() {
-    let rotated = || {
-        let pseudonyms = KeyRing::new([PseudonymKey::new(1, [1; 32]), PseudonymKey::new(2, [9; 32])]).unwrap();
-        Settings { pseudonyms, ..settings() }
-    };
-    let raw = [audit(1, "Directory", "User", USER), audit(2, "Directory", "User", &USER.to_uppercase())];
-    let (one, other) = (read(&raw), read_with(&rotated(), &raw[1..]));
-    assert_eq!(entities(&one), [("User".to_owned(), alias("User", USER))]);
-    assert_eq!((entities(&other), one.records[0].lines), (entities(&one), 2));
-    let presence = read(&[json!({
+fn one_person_has_one_record_in_an_object_whatever_the_spelling_and_another_in_each_org() {
+    let presence = json!({
         "detail-type": "v2.users.{id}.presence", "source": "aws.partner/genesys.com/cloud/acme/fixture",
         "detail": {"topicName": format!("v2.users.{USER}.presence"), "eventBody": {"modifiedDate": "2026-03-02T14:00:00Z"}},
     })
-    .to_string()]);
-    assert_eq!(entities(&presence), entities(&one));
-    let elsewhere = read(&[raw[0].replace("cloud/acme", "cloud/beta")]);
-    assert_ne!(entities(&elsewhere), entities(&one), "another org's record tells nobody");
-    assert_ne!(entities(&read(&[audit(3, "Directory", "AuthUser", USER)]))[0].1, entities(&one)[0].1);
+    .to_string();
+    let audited = audit(1, "Directory", "User", USER);
+    let read = read(&[
+        audited.clone(),
+        audit(2, "Directory", "User", &USER.to_uppercase()),
+        presence,
+        audited.replace("cloud/acme", "cloud/beta"),
+        audit(3, "Directory", "AuthUser", USER),
+    ]);
+    let lines: Vec<(&str, u64)> = read.records.iter().map(|record| (record.org.as_str(), record.lines)).collect();
+    assert_eq!(lines, [("acme", 3), ("beta", 1), ("acme", 1)]);
+    assert_eq!(entities(&read).into_iter().collect::<BTreeSet<_>>().len(), 3, "another org's record tells nobody");
 }
 
 #[test]
@@ -123,18 +147,86 @@ fn an_alias_changes_no_identity_and_its_token_tells_no_id() {
     let id = EventKey::new([2; 32]).claim_id(content_id(&source, &tree).as_bytes());
     let event = &read.events[0];
     assert_eq!(event.claim_id, id);
-    let alias = alias("User", USER);
+    let claimed = EventKey::new([2; 32]).claim_record("acme", "User", USER);
+    assert_eq!(read.claims("o", 0)[0].record, format!("acme/User/{claimed}"));
+    let alias = &entities(&read)[0].1;
     assert!(event.line.contains(&format!("{{\"id\":\"{alias}\",\"type\":\"User\"}}")), "{}", event.line);
     assert_eq!(event.lineage_token, lineage::derived_token(&format!("User/{alias}")));
     assert!(event.line.contains(&format!("\"lineageToken\":\"{}\"", event.lineage_token)));
     let queue = self::read(&[entity("Queue", "q-1")]);
     assert_eq!(queue.events[0].lineage_token, lineage::derived_token("Queue/q-1"));
+    assert_eq!(queue.claims("o", 0)[0].record, "acme/Queue/q-1");
 }
 
 #[test]
 fn an_alias_that_a_source_sends_is_an_id_like_any_other() {
-    let sent = alias("User", USER);
-    assert_eq!(entities(&read(&[entity("User", &sent)])), [("User".to_owned(), alias("User", &sent))]);
+    let sent = format!("x_{}", "0f".repeat(16));
+    let entities = entities(&read(&[entity("User", &sent)]));
+    assert!(is_alias(&entities[0].1) && entities[0].1 != sent);
+}
+
+/// What is read must not depend on the pieces that an object comes in, nor on when its people are looked up.
+#[test]
+fn lines_that_wait_are_read_in_their_order_whatever_the_pieces() {
+    let mut bronze = Vec::new();
+    for n in 0..2_500_u32 {
+        bronze.extend(match n % 5 {
+            0 => line(&event(n, 0)),
+            1 => b"garbage\n".to_vec(),
+            // What was sent before, now of somebody who is known and now of somebody for whom the first line waits still.
+            2 => line(&audit(n / 4, "Directory", "User", &format!("u-{}", n / 4))),
+            _ => line(&audit(n, "Directory", "User", &format!("u-{}", n / 2))),
+        });
+    }
+    let (settings, random) = (settings(), counting());
+    let alias = |person: Person| -> (Person, Alias) {
+        let alias = format!("x_{}", &person.names[0][0][3..35]);
+        (person, Some(alias))
+    };
+    let read_by = |bytes: usize, at_once: bool| {
+        let mut reading = Reading::new(&settings, ObjectId::of("bronze", "bronze/a"), T0 + 60_000, &random);
+        let mut asked = 0;
+        for piece in bronze.chunks(bytes) {
+            reading.push(piece).unwrap();
+            if at_once || reading.is_full() {
+                asked += 1;
+                reading.meet(&reading.strangers().into_iter().map(alias).collect());
+            }
+        }
+        let ended = reading.end().unwrap();
+        let aliases = ended.strangers().into_iter().map(alias).collect();
+        (ended.finish(&aliases).unwrap(), asked)
+    };
+    let told = |read: &Read| {
+        let events: Vec<(u64, String, String)> = read
+            .events
+            .iter()
+            .map(|event| {
+                let record = read.records[event.adapted.record].key.clone();
+                (event.bronze_line, event.claim_id.clone(), record)
+            })
+            .collect();
+        let records: BTreeMap<String, (u64, Vec<u64>)> =
+            read.records.iter().map(|seen| (seen.key.clone(), (seen.lines, seen.at.clone()))).collect();
+        (events, records, read.counts(read.events.len()), read.quarantine_gz.clone())
+    };
+    let (whole, never) = read_by(bronze.len(), false);
+    let (in_pieces, some) = read_by(4_096, false);
+    let (line_by_line, often) = read_by(700, true);
+    assert!(never == 1 && some > 0 && often > some, "{never} {some} {often}");
+    assert_eq!(told(&whole), told(&in_pieces));
+    assert_eq!(told(&whole), told(&line_by_line));
+    assert_eq!(whole.quarantined.values().sum::<u64>(), 500);
+}
+
+#[test]
+fn lines_whose_alias_nobody_looked_up_are_not_forgotten() {
+    let (settings, random) = (settings(), counting());
+    let mut reading = Reading::new(&settings, ObjectId::of("bronze", "bronze/a"), T0 + 60_000, &random);
+    reading.push(&line(&audit(1, "Directory", "User", USER))).unwrap();
+    let ended = reading.end().unwrap();
+    assert_eq!(ended.strangers().len(), 1);
+    assert!(ended.finish(&BTreeMap::new()).unwrap_err().to_string().contains("nobody looked up"));
 }
 
 #[test]
@@ -201,17 +293,217 @@ async fn a_subject_is_linked_to_calls_and_audits_alike_and_no_id_of_anybody_lies
     let subject = identifier["subjectId"].as_str().unwrap();
     let mut links: BTreeMap<Key, Item> = links(&world).into_iter().collect();
     links.retain(|key, _| parse_link_key(key).is_some_and(|(of, _)| of == subject));
-    let record = format!("acme/Contact/{}", alias("Contact", CONTACT));
+    let contact = stored_of(&world, pseudonym.as_str()).unwrap();
+    let record = format!("acme/Contact/{contact}");
     assert_eq!(links.len(), 2, "the call and the audit");
     assert_eq!(links[&link_key(subject, &record)]["log"], "acme/entity/1/0");
 
     let all = world.everything_but_bronze();
-    for record in [alias("Contact", CONTACT), alias("User", USER), alias("Zaborowska", "jane-doe-77")] {
-        // In the index's claims, pin and note, in plan and silver.
-        assert!(all.matches(&record).count() >= 4, "{record}");
+    let others = [of_record("User", USER), of_record("Zaborowska", "jane-doe-77")];
+    for alias in others.iter().map(|name| stored_of(&world, name).unwrap()).chain([contact]) {
+        // Its row, in the index's pin and note, in plan and silver.
+        assert!(is_alias(&alias) && all.matches(&alias).count() >= 5, "{alias}");
     }
+    let claimed = EventKey::new([2; 32]).claim_record("acme", "User", USER);
+    assert_eq!(all.matches(&claimed).count(), world.index.dump().matches(&claimed).count(), "in claims alone");
     for planted in [CONTACT, USER, "jane-doe", "cust-77", "Avery", "Quill", "Zaborowska"] {
         assert!(!all.contains(planted) && !all.contains(&planted.to_uppercase()), "{planted} is in clear");
+    }
+}
+
+#[tokio::test]
+async fn one_person_has_one_alias_over_objects_types_and_rotations() {
+    let mut world = World::new();
+    let deliver = async |world: &World, name: &str, raws: &[String]| {
+        world.bronze.seed(&key(name), lines(raws));
+        world.settle(&[&key(name)]).await;
+    };
+    deliver(&world, "a", &[audit(1, "ExternalContacts", "Contact", CONTACT), audit(2, "Directory", "User", USER)])
+        .await;
+    let (contact, user) = (
+        stored_of(&world, &of_identifier(Kind::ExternalContact, CONTACT)),
+        stored_of(&world, &of_record("User", USER)),
+    );
+    assert!(contact.is_some() && user.is_some() && contact != user);
+    deliver(&world, "b", &[audit(3, "ExternalContacts", "ExternalContact", &CONTACT.to_uppercase())]).await;
+    world.pseudonyms = KeyRing::new([PseudonymKey::new(1, [1; 32]), PseudonymKey::new(2, [9; 32])]);
+    deliver(&world, "c", &[audit(4, "Directory", "User", USER), audit(5, "Directory", "User", CONTACT)]).await;
+    assert_eq!(planned(&world, "Contact"), contact.iter().cloned().collect());
+    assert_eq!(planned(&world, "ExternalContact"), contact.into_iter().collect());
+    let users = planned(&world, "User");
+    assert!(users.len() == 2 && users.is_superset(&user.into_iter().collect()), "{users:?}");
+    let stored: Vec<(String, String)> = stored(&world).into_keys().collect();
+    assert_eq!(stored.iter().filter(|(_, name)| name.starts_with("p2_")).count(), 1, "the newest names who is new");
+    assert_eq!(stored.len(), 3);
+}
+
+#[tokio::test]
+async fn who_may_be_an_account_and_a_name_given_upstream_has_one_alias_under_both() {
+    let world = World::new();
+    world
+        .bronze
+        .seed(&key("a"), lines(&[aggregate("CustomerUpdated", json!({})), aggregate("IdentityResolved", json!({}))]));
+    world.settle(&[&key("a")]).await;
+    let names =
+        [Kind::Account, Kind::CustomerIdHash].map(|kind| stored_of(&world, &of_identifier(kind, "cust-77")).unwrap());
+    assert_eq!(names[0], names[1]);
+    assert_eq!(planned(&world, "Customer"), BTreeSet::from([names[0].clone()]));
+    assert_eq!(stored(&world).len(), 2);
+}
+
+#[tokio::test]
+async fn an_alias_that_is_gone_is_replaced_and_what_is_sent_again_stays_a_duplicate() {
+    let world = World::new();
+    let (first, second) =
+        (audit(1, "ExternalContacts", "Contact", CONTACT), audit(2, "ExternalContacts", "Contact", CONTACT));
+    world.bronze.seed(&key("a"), lines(std::slice::from_ref(&first)));
+    world.settle(&[&key("a")]).await;
+    let name = of_identifier(Kind::ExternalContact, CONTACT);
+    let old = stored_of(&world, &name).unwrap();
+    // As an erasure that was cut short does it: the name is gone, its row is not deleted yet.
+    world
+        .control
+        .change(&gone::key(&old), |row| row.extend([("v".to_owned(), ledgerline_testkit::table::value(1_u32))]));
+    world.bronze.seed(&key("b"), lines(&[first, second]));
+    world.settle(&[&key("b")]).await;
+    let new = stored_of(&world, &name).unwrap();
+    assert_ne!(new, old);
+    let counts = world.check().counts;
+    assert_eq!((counts.planned, counts.duplicate), (2, 1));
+    assert_eq!(planned(&world, "Contact"), BTreeSet::from([old, new]));
+}
+
+#[tokio::test]
+async fn under_a_tombstone_no_alias_is_made_and_each_line_is_a_record_of_its_own() {
+    let world = World::new();
+    let name = of_identifier(Kind::ExternalContact, CONTACT);
+    // Later than the cutoff, so that the lines are not suppressed: their person is erased all the same.
+    world.plant("acme", &name, T0 - 86_400_000, T0 + 86_400_000);
+    let raws = [1, 2].map(|n| audit(n, "ExternalContacts", "Contact", CONTACT));
+    world.bronze.seed(&key("a"), lines(&raws));
+    world.bronze.seed(&key("again"), lines(&raws[..1]));
+    world.settle(&[&key("a")]).await;
+    world.settle(&[&key("again")]).await;
+    assert!(stored(&world).is_empty());
+    let object = ObjectId::of(BUCKET, &key("a"));
+    assert_eq!(planned(&world, "Contact"), [0, 1].map(|line| object.alias_of_line(line)).into());
+    let counts = world.check().counts;
+    assert_eq!((counts.planned, counts.duplicate), (2, 1));
+    // Another org's, and one that is expired, concern nobody here.
+    for (org, expires_at_ms) in [("beta", T0 + 86_400_000), ("acme", T0)] {
+        let world = World::new();
+        world.plant(org, &name, T0 - 86_400_000, expires_at_ms);
+        world.bronze.seed(&key("a"), lines(&raws));
+        world.settle(&[&key("a")]).await;
+        assert_eq!(
+            planned(&world, "Contact").into_iter().collect::<Vec<_>>(),
+            stored(&world).into_values().collect::<Vec<_>>()
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_alias_that_lives_stays_while_its_person_has_a_tombstone() {
+    let world = World::new();
+    let name = of_identifier(Kind::ExternalContact, CONTACT);
+    world.bronze.seed(&key("a"), lines(&[audit(1, "ExternalContacts", "Contact", CONTACT)]));
+    world.settle(&[&key("a")]).await;
+    world.plant("acme", &name, T0 - 86_400_000, T0 + 86_400_000);
+    world.bronze.seed(&key("b"), lines(&[audit(2, "ExternalContacts", "Contact", CONTACT)]));
+    world.settle(&[&key("b")]).await;
+    assert_eq!(planned(&world, "Contact"), stored_of(&world, &name).into_iter().collect());
+}
+
+#[tokio::test]
+async fn a_tombstone_between_any_two_calls_leaves_an_alias_from_before_or_none() {
+    let name = of_identifier(Kind::ExternalContact, CONTACT);
+    let mut before = BTreeSet::new();
+    for later in 0..40 {
+        let world = World::new();
+        world.bronze.seed(&key("a"), lines(&[audit(1, "ExternalContacts", "Contact", CONTACT)]));
+        let planter = async {
+            for _ in 0..later {
+                tokio::task::yield_now().await;
+            }
+            world.plant("acme", &name, T0 - 86_400_000, T0 + 86_400_000);
+            stored_of(&world, &name)
+        };
+        let a = key("a");
+        let one = [a.as_str()];
+        let (failed, at_the_time) = tokio::join!(world.deliver(&one), planter);
+        assert!(failed.is_empty(), "{later}");
+        assert_eq!(stored_of(&world, &name), at_the_time, "{later}: an alias was made after the tombstone");
+        let expected = at_the_time.clone().unwrap_or_else(|| ObjectId::of(BUCKET, &a).alias_of_line(0));
+        assert_eq!(planned(&world, "Contact"), BTreeSet::from([expected]), "{later}");
+        before.insert(at_the_time.is_some());
+    }
+    assert_eq!(before.len(), 2, "the tombstone came before the alias and after it");
+}
+
+#[tokio::test]
+async fn two_objects_that_name_a_person_first_at_once_have_one_alias() {
+    for later in 0..30 {
+        let world = World::new();
+        let (a, b) = (key("a"), key("b"));
+        world.bronze.seed(&a, lines(&[audit(1, "Directory", "User", USER), aggregate("CustomerUpdated", json!({}))]));
+        world.bronze.seed(&b, lines(&[audit(2, "Directory", "User", USER), aggregate("IdentityResolved", json!({}))]));
+        let (first, second) = ([a.as_str()], [b.as_str()]);
+        let other = async {
+            for _ in 0..later {
+                tokio::task::yield_now().await;
+            }
+            world.deliver(&second).await
+        };
+        let (one, two) = tokio::join!(world.deliver(&first), other);
+        assert!(one.is_empty() && two.is_empty(), "{later}");
+        assert_eq!(
+            planned(&world, "User"),
+            stored_of(&world, &of_record("User", USER)).into_iter().collect(),
+            "{later}"
+        );
+        let customer = stored_of(&world, &of_identifier(Kind::Account, "cust-77"));
+        assert_eq!(planned(&world, "Customer"), customer.into_iter().collect(), "{later}");
+    }
+}
+
+#[tokio::test]
+async fn every_alias_write_lost_or_persisted_but_errored_leaves_one_alias_a_person() {
+    let seed = |world: &World| {
+        let people =
+            |n: u32| [audit(n, "ExternalContacts", "Contact", CONTACT), audit(n + 1, "Directory", "User", USER)];
+        world.bronze.seed(&key("a"), gzip(&lines(&people(1)), 2));
+        world.bronze.seed(&key("b"), lines(&people(3)));
+    };
+    let (a, b) = (key("a"), key("b"));
+    let world = World::new();
+    seed(&world);
+    world.settle(&[&a]).await;
+    let writes = world.faults.log();
+    assert!(writes.iter().filter(|write| *write == "dynamodb:TransactWriteItems").count() >= 2, "{writes:?}");
+    for (nth, write) in writes.iter().enumerate() {
+        for fault in ALL_FAULTS {
+            for then in ["same", "another", "two"] {
+                let case = format!("{write} (#{nth}) {fault:?}, then {then}");
+                let world = World::with(Faults::at(nth, fault));
+                seed(&world);
+                world.deliver(&[&a]).await;
+                let one = [a.as_str()];
+                match then {
+                    "same" => {}
+                    "another" => world.settle(&[&b]).await,
+                    _ => drop(tokio::join!(world.deliver(&one), world.deliver(&one))),
+                }
+                world.settle(&[&a]).await;
+                world.settle(&[&b]).await;
+                assert_eq!(world.faults.struck(), 1, "{case}");
+                assert_eq!(stored(&world).len(), 2, "{case}");
+                for (kind, name) in
+                    [("Contact", of_identifier(Kind::ExternalContact, CONTACT)), ("User", of_record("User", USER))]
+                {
+                    assert_eq!(planned(&world, kind), stored_of(&world, &name).into_iter().collect(), "{case}");
+                }
+            }
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use ledgerline_transform::reading::{Event, Read, Reading};
 use serde_json::{Value, json};
 
 use crate::subjects::links;
-use crate::world::{T0, World, key, line, lines, settings};
+use crate::world::{T0, World, counting, key, line, lines, settings};
 
 /// What becomes of these documents, received at [`T0`] and half a minute.
 fn read(raws: &[String]) -> Read {
@@ -20,10 +20,8 @@ fn read(raws: &[String]) -> Read {
 
 /// The same, in a deployment of these settings.
 pub(crate) fn read_with(settings: &Settings, raws: &[String]) -> Read {
-    let random = |salt: &mut [u8]| salt.fill(1);
-    let mut reading = Reading::new(settings, ObjectId::of("bronze", "bronze/cases"), T0 + 60_000, &random);
-    reading.push(&lines(raws)).unwrap();
-    reading.finish().unwrap()
+    let object = ObjectId::of("bronze", "bronze/cases");
+    Reading::alone(settings, object, T0 + 60_000, &counting(), &lines(raws)).unwrap()
 }
 
 /// The reasons for which lines were quarantined, in their order.

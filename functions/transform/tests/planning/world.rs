@@ -13,6 +13,9 @@ use ledgerline_event::catalogue::Switches;
 use ledgerline_lake::bronze::{NewEvent, write_event};
 use ledgerline_lambda::clock::FixedClock;
 use ledgerline_privacy::{EventKey, KeyRing, PseudonymKey, SuppressionKey, SuppressionRing};
+use ledgerline_store::cutoff::Cutoff;
+use ledgerline_store::table::IntoValue as _;
+use ledgerline_store::tombstone;
 use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::Faults;
@@ -122,7 +125,10 @@ impl World {
     pub(crate) fn check(&self) -> Planned {
         let Self { bronze, lake, staged, control, index, keys, queue, .. } = self;
         let (event_key, default_org) = (&event_key(), "acme");
-        check_plans(plans::Stores { bronze, lake, staged, rows: control, index, keys, queue, event_key, default_org }, BUCKET)
+        check_plans(
+            plans::Stores { bronze, lake, staged, rows: control, index, keys, queue, event_key, default_org },
+            BUCKET,
+        )
     }
 
     /// Everything that is stored anywhere but in bronze and its quarantine, unpacked, as one text.
@@ -142,6 +148,17 @@ impl World {
             }
         }
         all
+    }
+
+    /// Plants a tombstone under the world's suppression key, as an erasure would, between two calls of anybody's.
+    pub(crate) fn plant(&self, org: &str, pseudonym: &str, cutoff_ms: i64, expires_at_ms: i64) {
+        for name in settings().suppression.tombstones(org, pseudonym) {
+            let row = [
+                ("cutoff".to_owned(), Cutoff::At(cutoff_ms).to_text().into_value()),
+                ("ttl".to_owned(), (expires_at_ms / 1_000).into_value()),
+            ];
+            self.control.change(&tombstone::key(&name), |stored| stored.extend(row));
+        }
     }
 
     /// The families as a cold start has them: no list of own numbers was read yet.
@@ -169,6 +186,16 @@ impl World {
             }
         };
         Stores::new(ports, Box::new(fill))
+    }
+}
+
+/// Random bytes that are never twice the same.
+pub(crate) fn counting() -> impl Fn(&mut [u8]) + Send + Sync {
+    let drawn = AtomicU64::new(0);
+    move |buffer| {
+        buffer.fill(1);
+        let number = drawn.fetch_add(1, Ordering::SeqCst).to_be_bytes();
+        buffer.iter_mut().zip(number).for_each(|(byte, drawn)| *byte = drawn);
     }
 }
 
