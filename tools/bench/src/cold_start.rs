@@ -80,6 +80,7 @@ fn environment() -> Result<Vec<(String, String)>, Fault> {
         ("STREAM_NAME".to_owned(), stack.stream("EventStream")?.to_owned()),
         ("BRONZE_QUEUE_URL".to_owned(), stack.queue("BronzeQueue")?.to_owned()),
         ("LEDGER_QUEUE_URL".to_owned(), stack.queue("LedgerQueue")?.to_owned()),
+        ("ERASE_QUEUE_URL".to_owned(), stack.queue("EraseQueue")?.to_owned()),
     ];
     for (variable, logical) in
         [("CONTROL_TABLE", "ControlTable"), ("INDEX_TABLE", "IndexTable"), ("KEYS_TABLE", "KeysTable")]

@@ -3,8 +3,8 @@
 
 use ledgerline_testkit::faults::{ALL_FAULTS, Fault, Faults};
 
-use crate::subjects::subjects;
-use crate::world::{World, event, gzip, key, lines};
+use crate::erasures;
+use crate::world::{T0, World, event, gzip, key, lines};
 
 /// What comes after the fault.
 #[derive(Clone, Copy, Debug)]
@@ -92,10 +92,8 @@ async fn silver_of_a_run_that_died_without_a_plan_is_replaced_once_it_is_surely_
     assert_eq!(world.deliver(&[&a]).await, ["m0"]);
     let before = world.lake.under("silver/");
     assert!(!before.is_empty() && names(&world) > 0);
-    // Every caller is being erased now: this run's rows name nobody.
-    for subject in subjects(&world) {
-        world.keys.set_state(&subject, "erasing");
-    }
+    // Every caller is erased now: this run's rows name nobody.
+    erasures::plant(&world, &(0..6).map(|conversation| event(conversation, 0)).collect::<Vec<_>>(), T0 + 30_000).await;
     // The run that wrote the file may be about to plan: this one waits, and plans nothing beside it.
     assert_eq!(world.deliver(&[&a]).await, ["m0"]);
     assert_eq!(world.lake.under("silver/"), before);

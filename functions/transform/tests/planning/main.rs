@@ -4,6 +4,7 @@
 mod aliases;
 mod calls;
 mod cases;
+mod erasures;
 mod event_ids;
 mod faults;
 mod filters;
@@ -13,4 +14,5 @@ mod orgs;
 mod own;
 mod shared;
 mod subjects;
+mod tokens;
 mod world;
