@@ -7,23 +7,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ledgerline_event::catalogue::built_in;
 use ledgerline_lake::keys;
 use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::Header;
 use ledgerline_ledger::acts::is_act;
 use ledgerline_ledger::append::Marker;
-use ledgerline_ledger::entry::{Entry, Line};
+use ledgerline_ledger::entry::{Entry, Line, Record};
 use ledgerline_ledger::head::Head;
 use ledgerline_ledger::lock::Lock;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::posting::{Posting, postings};
 use ledgerline_ledger::segment::{Segment, SegmentName};
 use ledgerline_ledger::tree::{Edge, leaf_hash};
+use ledgerline_privacy::pseudonym::is_alias;
 
 mod derived;
 
 use crate::bucket::{FakeBucket, Version};
 use crate::table::FakeTable;
+
+/// The type of the entity that an act about a log itself is about.
+const LOG: &str = "log";
 
 /// The stores to look at.
 #[derive(Debug, Clone, Copy)]
@@ -160,6 +165,11 @@ impl Check<'_> {
                 Ok(line) => {
                     let header = line.header();
                     self.expect(header.org == log.org(), || format!("{log}: an entry of another org"));
+                    let names_nobody = match &header.record {
+                        Record::Entity { kind, id } => kind == LOG || built_in().is_impersonal(kind) || is_alias(id),
+                        Record::Interaction(_) => true,
+                    };
+                    self.expect(names_nobody, || format!("{log}: an entry is about somebody by name"));
                     let is_new = self.events.insert(header.event_id.clone());
                     self.expect(is_new, || format!("{log}: an event is committed twice"));
                 }

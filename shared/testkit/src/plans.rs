@@ -5,6 +5,7 @@ use std::io::Read as _;
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
+use ledgerline_event::catalogue::built_in;
 use ledgerline_event::{Context, adapt, content_id, document, text_layer};
 use ledgerline_lake::bronze::{self, BronzeLine};
 use ledgerline_lake::keys::PlanOf;
@@ -13,9 +14,11 @@ use ledgerline_lake::{ObjectId, keys};
 use ledgerline_ledger::entry::{Entry, Line};
 use ledgerline_ledger::tree::Hash;
 use ledgerline_privacy::EventKey;
+use ledgerline_privacy::pseudonym::is_alias;
 use ledgerline_store::subject;
+use ledgerline_store::token;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
-use parquet::record::RowAccessor as _;
+use parquet::record::{Row, RowAccessor as _};
 
 use crate::bucket::FakeBucket;
 use crate::queue::FakeQueue;
@@ -88,6 +91,9 @@ pub fn check_plans(stores: Stores<'_>, bucket: &str) -> Planned {
             let by_hand = format!("ledgerline event{object}{}", entry.source.line);
             assert_eq!(entry.event_id, Hash::of_object(by_hand.as_bytes()).hex()[..32], "an event's id");
             assert!(ids.insert(entry.event_id.clone()), "event {} is planned twice", entry.event_id);
+            let names_nobody =
+                entry.entity.as_ref().is_none_or(|of| built_in().is_impersonal(&of.kind) || is_alias(&of.id));
+            assert!(names_nobody, "event {} is about somebody by name", entry.event_id);
             let claim_id = claim_id(stores, &bronze[entry.source.line as usize]);
             let before = all.events.insert(claim_id, object.to_hex());
             assert_eq!(before, None, "what event {} says is planned twice", entry.event_id);
@@ -148,12 +154,17 @@ fn entries(plan: &Bytes, header: &Header, header_bytes: u64) -> Vec<Entry> {
 fn check_silver(stores: Stores<'_>, object: ObjectId, entries: &[Entry]) {
     let mut wanted: Vec<(String, String)> =
         entries.iter().map(|entry| (entry.occurred_at[..10].to_owned(), entry.event_id.clone())).collect();
+    let by_id: BTreeMap<&str, &Entry> = entries.iter().map(|entry| (entry.event_id.as_str(), entry)).collect();
     let mut found = Vec::new();
     for (key, bytes) in stores.lake.under(keys::SILVER) {
         match keys::parse_silver_events(&key) {
             Some((date, of)) if of == object => {
-                let ids = silver_ids(bytes).into_iter().map(|id| (keys::iso_date(date), id));
-                found.extend(ids);
+                for row in silver_rows(bytes) {
+                    if let Some(entry) = by_id.get(row.id.as_str()) {
+                        check_token(stores, entry, &row);
+                    }
+                    found.push((keys::iso_date(date), row.id));
+                }
             }
             Some(_) => {}
             None => panic!("{key} is no silver file"),
@@ -164,12 +175,40 @@ fn check_silver(stores: Stores<'_>, object: ObjectId, entries: &[Entry]) {
     assert_eq!(found, wanted, "silver and plan of {object} differ");
 }
 
-fn silver_ids(bytes: Bytes) -> Vec<String> {
+/// What a silver row says of its event and the event's token.
+struct SilverRow {
+    id: String,
+    token: Option<String>,
+    from: Option<String>,
+    derived: Option<String>,
+    erased: bool,
+}
+
+fn silver_rows(bytes: Bytes) -> Vec<SilverRow> {
     let reader = SerializedFileReader::new(bytes).expect("a Parquet file");
     let schema = reader.metadata().file_metadata().schema().get_fields().to_vec();
-    let at = schema.iter().position(|field| field.name() == "event_id").expect("a column of event ids");
+    let column = |name: &str| schema.iter().position(|field| field.name() == name).expect("a column of this name");
+    let columns = ["event_id", "lineage_token", "lineage_from", "lineage_derived", "erased"].map(column);
     let rows = reader.get_row_iter(None).expect("rows");
-    rows.map(|row| row.expect("a row").get_string(at).expect("an id").clone()).collect()
+    let read = |row: Row| {
+        let text = |at: usize| row.get_string(columns[at]).ok().cloned();
+        let (id, token, from, derived) = (text(0).expect("an id"), text(1), text(2), text(3));
+        SilverRow { id, token, from, derived, erased: row.get_bool(columns[4]).unwrap_or_default() }
+    };
+    rows.map(|row| read(row.expect("a row"))).collect()
+}
+
+/// The entry's token is the source's only if its record is noted to have it; where other records have it, too, it is the derived one.
+fn check_token(stores: Stores<'_>, entry: &Entry, silver: &SilverRow) {
+    let record = entry.record().expect("a record").key(&entry.org);
+    let noted = |token: &str| stores.index.peek(&token::key(token, &record)).is_some();
+    match (silver.from.as_deref(), &silver.token) {
+        (Some("source"), Some(token)) if !silver.erased => {
+            assert!(entry.lineage_token == *token && noted(token), "{record} is not noted to have {token}");
+        }
+        (Some("shared"), Some(_)) => assert_eq!(Some(&entry.lineage_token), silver.derived.as_ref(), "{record}"),
+        _ => {}
+    }
 }
 
 fn check_quarantine(stores: Stores<'_>, header: &Header) {

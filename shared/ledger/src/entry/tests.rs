@@ -45,6 +45,17 @@ fn the_line_of_version_1() {
     assert_eq!(Line::check(line.as_str()).unwrap(), line);
 }
 
+#[test]
+fn a_line_may_get_another_token_and_nothing_else_changes() {
+    let entry = pending("acme", "c-1", 3);
+    let other = PendingEntry { lineage_token: "lt-1".to_owned(), ..entry.clone() };
+    let replaced = with_lineage_token(other.to_line().unwrap().as_str(), &entry.lineage_token).unwrap();
+    assert_eq!(replaced, entry.to_line().unwrap().as_str());
+    for (line, fault) in [("", EntryError::NotJson), ("[]", EntryError::NotJson), ("{}", EntryError::UnknownVersion)] {
+        assert_eq!(with_lineage_token(line, "lt-1").unwrap_err().to_string(), fault.to_string(), "{line}");
+    }
+}
+
 /// Frozen, too. Lines without marks are those from before there were any, byte for byte.
 #[test]
 fn a_time_of_lesser_standing_is_marked() {
