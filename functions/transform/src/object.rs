@@ -99,11 +99,12 @@ pub async fn transform(
             };
             let suppressed = gate.suppressed();
             owned.sort_unstable_by(|a, b| output::event_order(a, b));
-            let owned: Vec<Owned<'_>> = owned.iter().map(|event| with_ref(event, &gate, &shared, &read, &resolved)).collect();
+            let owned: Vec<Owned<'_>> =
+                owned.iter().map(|event| with_ref(event, &gate, &shared, &read, &resolved)).collect();
 
-            // 4. Tell the eraser of what an erasure covers, write quarantine and silver, then the plan. A crash before the plan leaves files that the next run
-            //    writes again with equal bytes; after it, a plan that the next run finds. Of two runs at once one
-            //    writes the plan, and both carry out that one.
+            // 4. Tell the eraser of what an erasure covers, write quarantine and silver, then the plan. A crash before the
+            //    plan leaves a hint, and files that the next run writes again with equal bytes; after it, a plan that the
+            //    next run finds. Of two runs at once one writes the plan, and both carry out that one.
             if suppressed > 0 {
                 stores.erase_notes.suppressed(&settings.bronze_bucket, key, &object.to_hex()).await?;
                 tracing::warn!(%object, suppressed, "lines that an erasure covers");
@@ -255,23 +256,23 @@ struct Seen {
 /// Resolves the customer side's identifiers of the owned events, and of the filtered lines, in each org apart, and admits the
 /// subjects to their records. The company's own name nobody, and so do lines that an erasure covers.
 #[expect(clippy::too_many_arguments, reason = "all that was found out about the object")]
-async fn resolve_subjects(
+async fn resolve_subjects<'r>(
     stores: &Stores,
     settings: &Settings,
     now: &str,
     gate: &Gate<'_>,
-    read: &Read,
-    owned: &[&Event],
+    read: &'r Read,
+    owned: &[&'r Event],
     own: &OwnMentions,
     logs: &[Option<LogId>],
 ) -> Result<Resolved, StoreError> {
     let mut seen: Vec<BTreeMap<usize, Seen>> = vec![BTreeMap::new(); read.identifiers.len()];
-    let somebody = |line: &Adapted| {
+    let somebody = |line: &'r Adapted| {
         let (record, org) = (line.record, read.org(line));
         let identifiers = line.identifiers.iter().copied();
         identifiers.filter(move |&identifier| !own.names(identifier, org)).map(move |identifier| (identifier, record))
     };
-    let kept = owned.iter().map(|event| &event.adapted).filter(|line| !gate.suppresses(line));
+    let kept = owned.iter().copied().map(|event| &event.adapted).filter(|line| !gate.suppresses(line));
     for line in kept.clone() {
         for (identifier, record) in somebody(line) {
             let at = line.occurred_at_ms;
@@ -337,7 +338,12 @@ fn with_ref<'a>(
     let record = &read.records[*record].key;
     let name = |&identifier: &usize| resolved.names.get(&(identifier, record.clone()));
     let customer_ref = identifiers.iter().find_map(name).filter(|_| !suppressed);
-    Owned { event, customer_ref: customer_ref.map(String::as_str), suppressed, shared: shared.get(event.event_id.as_str()) }
+    Owned {
+        event,
+        customer_ref: customer_ref.map(String::as_str),
+        suppressed,
+        shared: shared.get(event.event_id.as_str()),
+    }
 }
 
 fn corrupt(what: &str) -> StoreError {
