@@ -110,6 +110,10 @@ impl Payload {
         for row in &rows {
             let record = row["record"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
             replacements.entry(record).or_insert_with_key(|record| fresh_id(record));
+            // The guides tell of one interaction, these payloads each of another: a token of several would be in no entry.
+            if let Some(token) = row.get("token").and_then(Value::as_str) {
+                replacements.entry(token.to_owned()).or_insert_with_key(|token| fresh_id(token));
+            }
             for identifier in row.get("identifiers").and_then(Value::as_array).into_iter().flatten() {
                 let (kind, value) = (identifier[0].as_str().unwrap(), identifier[1].as_str().unwrap());
                 replacements.entry(value.to_owned()).or_insert_with(|| customer.identifier(kind));

@@ -103,7 +103,7 @@ fn every_foreign_form_is_an_entry_or_is_counted_and_found() {
     let mut told: Vec<(String, &str)> =
         entries.iter().map(|entry| (record_of(entry), entry["type"].as_str().unwrap())).collect();
     for (record, _) in &mut told {
-        // A user's id stands as an alias, which only the deployment's key can tell.
+        // A user's id stands as an alias, which is random.
         if record.starts_with("User/") {
             assert!(!built_in().has_raw_id(record), "{record}");
             *record = "User/x_".to_owned();

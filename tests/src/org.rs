@@ -148,8 +148,8 @@ pub fn assert_once_and_in_order(entries: &[Value]) {
     }
 }
 
-/// The same counts with a place among its type's in place of each id that may be a person's: the ledger has an alias there, which only
-/// the deployment's keys can tell. By count, so that two lists agree if any naming of the records makes them agree.
+/// The same counts with a place among its type's in place of each id that may be a person's: the ledger has an alias there, which is
+/// random. By count, so that two lists agree if any naming of the records makes them agree.
 pub fn nameless(per_record: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
     let mut nameless = BTreeMap::new();
     let mut persons: BTreeMap<&str, Vec<u64>> = BTreeMap::new();

@@ -313,17 +313,19 @@ impl<'a> Reading<'a> {
         bronze: &[u8],
     ) -> Result<Read, TransformError> {
         let mut aliases = BTreeMap::new();
-        let mut name = |strangers: BTreeSet<Person>| {
-            for person in strangers {
-                aliases.entry(person).or_insert_with(|| Some(random_alias(random)));
-            }
-            aliases.clone()
+        let mut name = |strangers: BTreeSet<Person>| -> BTreeMap<Person, Alias> {
+            let named = |person: Person| {
+                let alias = aliases.entry(person.clone()).or_insert_with(|| Some(random_alias(random)));
+                (person, alias.clone())
+            };
+            strangers.into_iter().map(named).collect()
         };
         let mut reading = Self::new(settings, object, started_at_ms, random);
         for piece in bronze.chunks(PIECE_BYTES) {
             reading.push(piece)?;
             if reading.is_full() {
-                reading.meet(&name(reading.strangers()));
+                let aliases = name(reading.strangers());
+                reading.meet(&aliases);
             }
         }
         let ended = reading.end()?;
@@ -496,9 +498,7 @@ impl Gathering<'_> {
             self.read_line(number, &line, cut);
         }
     }
-}
 
-impl Gathering<'_> {
     /// Takes an event. Nothing is counted or kept if it is refused.
     fn event(&mut self, number: u64, line: &bronze::Event<'_>) -> Result<Fate, Rejection> {
         let undone = text_layer::undone(&line.raw);

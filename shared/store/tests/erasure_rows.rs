@@ -82,17 +82,29 @@ async fn an_alias_is_given_once_and_not_past_a_tombstone_and_a_gone_one_is_repla
     let (tombs, ring, aliases) = (Tombs::new(control.port()), ring(&[1, 2]), Aliases::new(keys.port()));
     let [one, two, three] = [1, 2, 3].map(|byte| alias::of_random([byte; 16]));
     let nobody = read(&tombs, &ring).await;
-    aliases.give(WHOM, &one, None, tombs.unchanged([&nobody])).await.unwrap();
-    assert_eq!(kind(aliases.give(WHOM, &two, None, tombs.unchanged([&nobody])).await), "conflict");
+    let (org, name) = WHOM;
+    let give = |alias: &String, gone: Option<&String>, seen: &Suppression| {
+        let (aliases, alias, gone, unchanged) =
+            (aliases.clone(), alias.clone(), gone.cloned(), tombs.unchanged([seen]));
+        async move { aliases.give(org, &[(name, gone.as_deref())], &alias, unchanged).await }
+    };
+    give(&one, None, &nobody).await.unwrap();
+    assert_eq!(kind(give(&two, None, &nobody).await), "conflict");
     assert_eq!(aliases.read(&[("acme", "p1_cd"), WHOM]).await.unwrap(), [None, Some(one.clone())]);
     put(&tombs, &ring, 5, TTL_S).await.unwrap();
-    assert_eq!(kind(aliases.give(WHOM, &two, Some(&one), tombs.unchanged([&nobody])).await), "conflict");
+    assert_eq!(kind(give(&two, Some(&one), &nobody).await), "conflict");
     let seen = read(&tombs, &ring).await;
-    aliases.give(WHOM, &two, Some(&one), tombs.unchanged([&seen])).await.unwrap();
-    assert_eq!(kind(aliases.give(WHOM, &three, Some(&one), tombs.unchanged([&seen])).await), "conflict");
+    give(&two, Some(&one), &seen).await.unwrap();
+    assert_eq!(kind(give(&three, Some(&one), &seen).await), "conflict");
     put(&tombs, &ring, 6, TTL_S).await.unwrap();
-    assert_eq!(kind(aliases.give(WHOM, &three, Some(&two), tombs.unchanged([&seen])).await), "conflict");
+    assert_eq!(kind(give(&three, Some(&two), &seen).await), "conflict");
     assert_eq!(aliases.read(&[WHOM]).await.unwrap(), [Some(two)]);
+    // Under two names: both or none.
+    let give = |names| aliases.give(org, names, &three, tombs.unchanged([]));
+    assert_eq!(kind(give(&[("p1_cd", None), (name, None)]).await), "conflict");
+    give(&[("p1_cd", None), ("p1_ef", None)]).await.unwrap();
+    let read = aliases.read(&[(org, "p1_cd"), (org, "p1_ef")]).await.unwrap();
+    assert_eq!(read, [Some(three.clone()), Some(three.clone())]);
 }
 
 #[tokio::test]

@@ -211,7 +211,7 @@ async fn people() -> FakeTable {
     parties.admit(RECORD, &Party::default(), &BTreeSet::from(["s_1".to_owned()])).await.unwrap();
     people.erase_record(RECORD, Some(Cutoff::At(NOW_MS)));
     let unchanged = Tombs::new(table("ControlTable").port()).unchanged([]);
-    Aliases::new(people.port()).give(("acme", "p1_cd"), "x_1", None, unchanged).await.unwrap();
+    Aliases::new(people.port()).give("acme", &[("p1_cd", None)], "x_1", unchanged).await.unwrap();
     people
 }
 

@@ -190,7 +190,8 @@ fn lines_that_wait_are_read_in_their_order_whatever_the_pieces() {
             reading.push(piece).unwrap();
             if at_once || reading.is_full() {
                 asked += 1;
-                reading.meet(&reading.strangers().into_iter().map(alias).collect());
+                let aliases = reading.strangers().into_iter().map(alias).collect();
+                reading.meet(&aliases);
             }
         }
         let ended = reading.end().unwrap();
