@@ -1,6 +1,7 @@
 //! The end-to-end tests, one binary.
 
 mod chain;
+mod erasure;
 mod evidence;
 mod guides;
 mod killed;

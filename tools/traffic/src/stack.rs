@@ -23,7 +23,8 @@ use xtask::{emulator, paths};
 /// Queues through which work flows, upstream first.
 const WORK_QUEUES: [&str; 3] = ["ErrorsQueue", "BronzeQueue", "LedgerQueue"];
 /// Queues in which nothing should lie.
-const DEAD_LETTER_QUEUES: [&str; 3] = ["BronzeDeadLetterQueue", "LedgerDeadLetterQueue", "ErrorsDeadLetterQueue"];
+const DEAD_LETTER_QUEUES: [&str; 4] =
+    ["BronzeDeadLetterQueue", "LedgerDeadLetterQueue", "ErrorsDeadLetterQueue", "EraseDeadLetterQueue"];
 /// The emulator's own count of records not delivered yet (see infra/local/emulator.py).
 const PENDING_TAG: &str = "local:pending";
 const POLL: Duration = Duration::from_millis(100);

@@ -2,6 +2,7 @@
 
 use ledgerline_ledger::entry::{PendingEntry, Record};
 use ledgerline_privacy::{Identifier, Kind, Region};
+use ledgerline_store::gone::Gone;
 use ledgerline_store::subject::state_key;
 use ledgerline_testkit::table::value;
 use serde_json::json;
@@ -129,6 +130,19 @@ async fn a_subject_that_is_not_active_shows_nothing() {
     world.keys.set_state(&subject, "erasing");
     let (_, answer) = world.ask(by_phone()).await;
     assert_eq!((&answer["customer"]["found"], &answer["interactions"]), (&json!(false), &json!([])));
+}
+
+#[tokio::test]
+async fn a_subject_that_is_gone_was_never_seen_whatever_is_left_of_it() {
+    let world = World::new().await;
+    let subject = world.link(&phone(PHONE), "acme/c-1", "10:00", "10:00").await;
+    world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
+    let never = world.ask(json!({"identifiers": [{"kind": "phone", "value": "+1 555 555 0199"}]})).await.1;
+    Gone::new(world.control.port()).put(&[&subject]).await.unwrap();
+    for who in [by_phone(), json!({ "customerIdHash": subject })] {
+        let (_, answer) = world.ask(who).await;
+        assert_eq!((&answer["customer"], &answer["interactions"]), (&never["customer"], &json!([])));
+    }
 }
 
 #[tokio::test]
