@@ -119,7 +119,8 @@ impl Claims {
     /// # Errors
     /// The table's.
     pub async fn claim(&self, claim: &Claim<'_>) -> Result<Vec<String>, StoreError> {
-        let what = format!("claim {} events of {} in {}", claim.events.len(), claim.record, claim.shard);
+        // Not the record: of a person's it is a digest that stands in claims alone.
+        let what = format!("claim {} events of object {} in {}", claim.events.len(), claim.object, claim.shard);
         let write = Write::update(key(claim.record, &claim.shard)).set("ttl", claim.expires_at_s);
         let own = |write: Write, event: &&str| write.set_if_absent(attribute(event), claim.object);
         let write = claim.events.iter().fold(write, own);
