@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 
 use ledgerline_ledger::store::StoreError;
-use ledgerline_privacy::{SuppressionKey, SuppressionRing};
+use ledgerline_privacy::{Kind, SuppressionKey, SuppressionRing};
 use ledgerline_store::alias::{self, Aliases};
 use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::gone::Gone;
 use ledgerline_store::held::Held;
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::party::{Parties, Party, SUBJECTS_PER_RECORD};
+use ledgerline_store::subject::{Link, LinkWrite, SubjectName, SubjectRef, SubjectWrite, Subjects};
 use ledgerline_store::token::{RECORDS_READ, Tokens};
 use ledgerline_store::tombstone::{Suppression, Tombs};
 use ledgerline_testkit::calls::Calls;
@@ -157,6 +158,42 @@ async fn a_record_names_so_many_subjects_and_no_more() {
     parties.admit(RECORD, &seen, &names(9_000, 9_001)).await.unwrap();
     keys.erase_record(RECORD, None);
     assert_eq!(kind(parties.admit(RECORD, &seen, &names(9_000, 9_001)).await), "conflict");
+}
+
+#[tokio::test]
+async fn a_subject_is_made_while_its_tombstones_are_as_read_and_in_the_place_of_who_is_gone_alone() {
+    let (control, keys) = (table("ControlTable"), table("KeysTable"));
+    let (tombs, ring, subjects) = (Tombs::new(control.port()), ring(&[1, 2]), Subjects::new(keys.port()));
+    let create = async |subject: &str, replaces: Option<&str>, seen: &Suppression| {
+        let links = vec![LinkWrite { record: RECORD.to_owned(), link: Link { span: None }, replaces: None }];
+        let write = SubjectWrite::Create {
+            name: SubjectName { org: WHOM.0.to_owned(), kind: Kind::Phone, pseudonym: WHOM.1.to_owned() },
+            replaces,
+            subject: SubjectRef { subject_id: subject.to_owned(), customer_ref: format!("c_{subject}") },
+            created_at: "2026-03-02T14:00:00.000Z".to_owned(),
+            fills: false,
+            links,
+            tombs: tombs.unchanged([seen]),
+        };
+        kind(subjects.write(write).await)
+    };
+    let nobody = read(&tombs, &ring).await;
+    put(&tombs, &ring, 5, TTL_S).await.unwrap();
+    assert_eq!(create("s_1", None, &nobody).await, "conflict");
+    let planted = read(&tombs, &ring).await;
+    assert_eq!(create("s_1", None, &planted).await, "ok");
+    put(&tombs, &ring, 6, TTL_S).await.unwrap();
+    let moved = read(&tombs, &ring).await;
+    for (replaces, seen, outcome) in [
+        (None, &moved, "conflict"),
+        (Some("s_9"), &moved, "conflict"),
+        (Some("s_1"), &planted, "conflict"),
+        (Some("s_1"), &moved, "ok"),
+    ] {
+        assert_eq!(create("s_2", replaces, seen).await, outcome, "{replaces:?}");
+    }
+    let found = subjects.identifiers(&[WHOM]).await.unwrap().remove(0).unwrap();
+    assert_eq!((found.subject_id.as_str(), keys.subjects_and_links()), ("s_2", (2, 2)));
 }
 
 #[tokio::test]
