@@ -398,7 +398,7 @@ fn finding(finding: &Finding) -> Value {
 mod tests {
     use std::sync::Arc;
 
-    use ledgerline_ledger::verify::{EvidenceFault, Unchecked};
+    use ledgerline_ledger::verify::{EvidenceFault, Unchecked, head_row};
 
     use super::*;
 
@@ -461,7 +461,7 @@ mod tests {
         let fault = Arc::new(EvidenceFault::Missing("segment".to_owned()));
         let unchecked = vec![Unchecked { log: "d/entity/1/0".to_owned(), fault }];
         let findings = vec![
-            wrong(&format!("ledger/{c}/checkpoint")),
+            wrong(&head_row(&LogId::parse(&c).unwrap())),
             wrong("ledger/gone/entity/1/0/checkpoint"),
             wrong("ledger/x"),
         ];

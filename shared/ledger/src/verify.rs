@@ -27,6 +27,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 pub use evidence::{Evidence, EvidenceFault, Given, HeadRow, ObjectVersion};
+pub use finding_log::head_row;
 pub use findings::{Finding, FindingKind};
 
 use crate::checkpoint::Checkpoint;

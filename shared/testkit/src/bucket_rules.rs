@@ -146,8 +146,9 @@ pub(crate) fn check_delete(key: &str, is_there: bool, is_for_good: bool) {
 /// # Panics
 /// As said.
 pub(crate) fn check_list(prefix: &str) {
+    let is_of_bucket = !prefix.is_empty() && !keys::BRONZE.starts_with(prefix);
     let is_bronze = folder(prefix) == keys::BRONZE;
-    assert!(!is_bronze || prefix.starts_with("bronze/event_type="), "{prefix} is not a family of bronze");
+    assert!(is_of_bucket && (!is_bronze || prefix.starts_with("bronze/event_type=")), "{prefix} is not one family");
 }
 
 fn check_lock_lasts(key: &str, lock: &Lock, now_s: u64) {

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_store::Family;
 use ledgerline_store::table::{
     Action, Change, Condition, IntoValue, Key, Path, Query, Returning, Row, Scan, ScanPage, Table, Value, Write,
 };
@@ -172,10 +173,11 @@ impl FakeTable {
             state.refused += 1;
             return Err(StoreError::Conflict(Failure::new("another transaction holds a row")));
         }
-        let written = writes.iter().filter(|write| !matches!(write.action, Action::Check));
-        let keys: Vec<Key> = written.map(|write| write.key.clone()).collect();
+        // A row that is only checked is held, too: another transaction that writes it meanwhile fails.
+        let keys: Vec<Key> = writes.iter().map(|write| write.key.clone()).collect();
         state.held.extend(keys.iter().cloned());
-        state.transacted.extend(keys.iter().map(|key| leading(&key.pk)));
+        let written = writes.iter().filter(|write| !matches!(write.action, Action::Check));
+        state.transacted.extend(written.map(|write| leading(&write.key.pk)));
         Ok(Held { table: self, keys })
     }
 
@@ -184,6 +186,9 @@ impl FakeTable {
         for write in writes {
             let row = state.rows.get(&write.key);
             if !write.condition.as_ref().is_none_or(|condition| holds(condition, row)) {
+                let is_new_subject = Family::of_key(&write.key) == Some(Family::SubjectState)
+                    && write.condition == Some(Condition::Absent);
+                assert!(!is_new_subject, "two subjects share an id: the random source repeats");
                 state.refused += 1;
                 return Err(StoreError::Conflict(Failure::new(format!(
                     "the condition on {} does not hold",
@@ -191,7 +196,7 @@ impl FakeTable {
                 ))));
             }
         }
-        let mut before = None;
+        let (mut before, mut counted_links) = (None, 0);
         for Write { key, action, .. } in writes {
             let old = state.rows.get(key).cloned();
             let new = match action {
@@ -205,12 +210,14 @@ impl FakeTable {
                 }
             };
             rules::check(key, old.as_ref(), new.as_ref());
+            counted_links += rules::counted_links(key, old.as_ref(), new.as_ref());
             match new {
                 Some(row) => drop(state.rows.insert(key.clone(), fitting(key, row))),
                 None => drop(state.rows.remove(key)),
             }
             before = old;
         }
+        assert_eq!(counted_links, 0, "a subject counts other links than are made");
         Ok(before)
     }
 }
@@ -244,6 +251,7 @@ impl Table for FakeTable {
     }
 
     async fn query(&self, _: &str, query: &Query) -> Result<Vec<(String, Row)>, StoreError> {
+        assert!(!query.pk.is_empty(), "a query names its partition");
         let prefix = query.prefix.as_deref().unwrap_or_default();
         let found = |rows: &Rows| {
             let first = Key::new(&query.pk, query.after.as_deref().unwrap_or_default());
@@ -260,6 +268,9 @@ impl Table for FakeTable {
     async fn write(&self, _: &str, write: Write, returning: Returning) -> Result<Row, StoreError> {
         let call = action_name(&write.action);
         assert!(!matches!(write.action, Action::Check), "a check is a part of a transaction");
+        let gives_new = matches!(returning, Returning::After | Returning::Changed);
+        let is_update = matches!(write.action, Action::Update(_));
+        assert!(is_update || !gives_new, "only an update gives back what it made, says the real table");
         self.faults.latency().await;
         self.count(call, 1, [write.key.pk.as_str()]);
         let changed = |before: Option<Row>| {
@@ -287,6 +298,8 @@ impl Table for FakeTable {
         const CALL: &str = "dynamodb:TransactWriteItems";
         assert!((1..=ITEMS_PER_TRANSACTION).contains(&writes.len()), "a transaction of {} rows", writes.len());
         assert_distinct(writes.iter().map(|write| &write.key));
+        let is_check = |write: &Write| matches!(write.action, Action::Check);
+        assert!(!writes.iter().all(is_check), "a transaction that writes nothing");
         self.calls.add(CALL, 1);
         writes.iter().for_each(|write| self.allow(action_name(&write.action), [write.key.pk.as_str()]));
         let _held = self.hold(&writes)?;
@@ -379,14 +392,18 @@ fn holds(condition: &Condition, row: Option<&Row>) -> bool {
 }
 
 fn change_row(key: &Key, row: &mut Row, changes: &[Change]) {
-    assert!(changes.len() <= CHANGES, "an update of {key} by {} changes", changes.len());
+    assert!((1..=CHANGES).contains(&changes.len()), "an update of {key} by {} changes", changes.len());
     let mut named = BTreeSet::new();
     for change in changes {
         let name = changed_attribute(change);
         assert!(named.insert(name), "an update of {key} names {name} twice, which the real table refuses");
         match change {
             Change::Set(name, value) => drop(row.insert(name.clone(), value.clone())),
-            Change::SetIfAbsent(name, value) => drop(row.entry(name.clone()).or_insert_with(|| value.clone())),
+            Change::SetIfAbsent(name, value) => {
+                let stored = row.entry(name.clone()).or_insert_with(|| value.clone());
+                let is_object_key = name == "key" && Family::of_key(key) == Some(Family::ObjectRow);
+                assert!(!is_object_key || stored == value, "{key} was opened under another key");
+            }
             Change::Append(name, values) => match row.get_mut(name) {
                 Some(Value::L(list)) => list.extend(values.iter().cloned()),
                 other => panic!("{name} of {key} is not a list: {other:?}"),
@@ -430,6 +447,7 @@ fn number(text: &str) -> i128 {
 fn fitting(key: &Key, row: Row) -> Row {
     let bytes = item_bytes(key, &row);
     assert!(bytes <= ITEM_BYTES, "{key} would be {bytes} bytes, beyond 400 KB");
+    assert!(!row.values().any(|value| matches!(value, Value::Null(_))), "{key}: no reader takes a NULL");
     row
 }
 

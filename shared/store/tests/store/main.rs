@@ -1,0 +1,5 @@
+//! The stored families over the fake table and the fake bucket.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod changes;
+mod keys;
