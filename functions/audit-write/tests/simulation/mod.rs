@@ -19,7 +19,7 @@ use episode::Episode;
 use stage::{remember_panics, take_panic};
 use tally::Tally;
 
-/// Operations per episode: short enough that a log's whole history can be derived anew at each end.
+/// Operations per episode: short enough that a log's whole history can be derived again at each end.
 const OPS: u64 = 250;
 const DEFAULT_OPS: u64 = 100_000;
 const DEFAULT_SEED: u64 = 20_261_121;

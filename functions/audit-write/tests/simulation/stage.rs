@@ -258,7 +258,7 @@ impl Stage {
         released.drain(before..).collect()
     }
 
-    /// Derives everything anew, by the testkit and by the product's own verification.
+    /// Derives everything again, by the testkit and by the product's own verification.
     pub(crate) fn check(&self, notes: Vec<String>) -> Result<Found, Problem> {
         let World { control, ledger, index, staged, .. } = &self.world;
         let until = self.earliest_ms as u64 / 1000 + RETENTION_DAYS * 86_400;
