@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_store::data_key::{self, Purpose};
 use ledgerline_store::table::{
     Action, Change, Condition, IntoValue, Key, Path, Query, Returning, Row, Scan, ScanPage, Table, Value, Write,
 };
@@ -142,7 +143,10 @@ impl FakeTable {
     }
 
     fn allow<'a>(&self, action: &'static str, keys: impl IntoIterator<Item = &'a str>) {
-        keys.into_iter().for_each(|pk| self.calls.touch(action, self.name, leading(pk)));
+        for pk in keys {
+            let part = if is_data_key(pk) { pk.to_owned() } else { leading(pk) };
+            self.calls.touch(action, self.name, part.clone(), &part);
+        }
     }
 
     async fn read<T>(
@@ -327,6 +331,7 @@ impl Table for FakeTable {
             });
             (wanted.map(|(key, row)| (key.clone(), row.clone())).collect(), next)
         };
+        self.calls.touch("dynamodb:Scan", self.name, String::new(), "");
         self.read("dynamodb:Scan", 1, [], page).await
     }
 }
@@ -338,6 +343,11 @@ fn action_name(action: &Action) -> &'static str {
         Action::Delete => "dynamodb:DeleteItem",
         Action::Check => "dynamodb:ConditionCheckItem",
     }
+}
+
+/// Whether a partition is one that roles name whole.
+fn is_data_key(pk: &str) -> bool {
+    [Purpose::Pseudonym, Purpose::Event].iter().any(|purpose| data_key::key(*purpose, 1).pk == pk)
 }
 
 /// What a role's condition on leading keys names: the partition's family, or the whole of a partition that has none.
