@@ -301,6 +301,11 @@ impl FakeBucket {
     async fn find(&self, call: &'static str, key: &str, version_id: Option<&str>) -> Result<Version, StoreError> {
         rules::family_of(key);
         self.touch(if version_id.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" }, key);
+        // Without these rights S3 answers 403, not 404, for what is missing.
+        self.calls.touch("s3:ListBucket", self.name, String::new(), key);
+        if version_id.is_some() {
+            self.calls.touch("s3:ListBucketVersions", self.name, String::new(), key);
+        }
         let find = |state: &State| match version_id {
             Some(version_id) => state.stored(key, version_id).cloned(),
             None => state.current(key).cloned(),
@@ -308,13 +313,6 @@ impl FakeBucket {
         let found = self.read(call, find).await?;
         if self.lock().denied.as_ref().is_some_and(|folder| key.starts_with(folder)) {
             return Err(StoreError::Denied(Failure::new(format!("get {key}"))));
-        }
-        if found.is_none() {
-            // Without these rights S3 answers 403, not 404.
-            self.calls.touch("s3:ListBucket", self.name, String::new(), key);
-            if version_id.is_some() {
-                self.calls.touch("s3:ListBucketVersions", self.name, String::new(), key);
-            }
         }
         found.ok_or_else(|| not_found(key))
     }
