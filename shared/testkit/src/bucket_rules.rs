@@ -40,7 +40,13 @@ pub(crate) fn put_label(key: &str) -> String {
     format!("s3:PutObject {what}")
 }
 
-/// The first folder of a key or prefix: the part of a bucket that a role names.
+/// What roles tell apart in a bucket: what kind of object it is, and the first two folders of its key.
+pub(crate) fn kind_of(key: &str) -> String {
+    let end = key.match_indices('/').take(2).last().map_or(0, |(at, _)| at);
+    format!("{} {}", put_label(key), &key[..end])
+}
+
+/// The first folder of a key or prefix.
 pub(crate) fn folder(key: &str) -> &str {
     key.split_inclusive('/').next().unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 //! refused, half done, or done and reported as failed. A model beside it knows what was acknowledged and what was seen.
 //!
 //! Short runs are part of the test suite. A long one:
-//! `LEDGERLINE_SIMULATION_OPS=10000000 cargo test -p ledgerline-audit-write --test tests simulation -- --nocapture`.
+//! `LEDGERLINE_SIMULATION_OPS=10000000 cargo test -p ledgerline-audit-write --test appending simulation -- --nocapture`.
 //! `LEDGERLINE_SEED` chooses the first episode's seed; a failure prints its own, which repeats it exactly.
 
 mod episode;

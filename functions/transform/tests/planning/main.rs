@@ -10,5 +10,6 @@ mod identity;
 mod notifications;
 mod own;
 mod shared;
+mod start;
 mod subjects;
 mod world;
