@@ -174,6 +174,7 @@ fn redrive_takes_from_errors_and_gives_to_the_stream() {
     let refused = [
         Call::GetObject("BronzeBucket", "bronze/none"),
         Call::DeleteObject("BronzeBucket", "bronze/none"),
+        Call::DeleteObject("BronzeBucket", "errors/none"),
         Call::DeleteVersion("BronzeBucket", "quarantine/redrive/none"),
         Call::PutObject("BronzeBucket", "errors/none"),
         Call::Receive("BronzeQueue"),
@@ -223,7 +224,7 @@ fn sweep_deletes_segments_by_version_and_reads_no_bronze() {
 fn verify_neither_signs_nor_changes_what_it_looks_at() {
     let Some(stack) = Stack::running() else { return };
     let allowed = [
-        Call::GetObject("LedgerBucket", SEGMENT),
+        Call::GetVersion("LedgerBucket", SEGMENT),
         Call::ListObjects("LedgerBucket"),
         Call::Query("ControlTable", "LOGS"),
         Call::GetItem("ControlTable", "LOG#none"),
@@ -232,6 +233,7 @@ fn verify_neither_signs_nor_changes_what_it_looks_at() {
     ];
     let refused = [
         Call::Sign,
+        Call::GetObject("LedgerBucket", SEGMENT),
         Call::PutLocked("LedgerBucket", SEGMENT, 1),
         Call::PutTagged("LedgerBucket", PARTIAL_TILE),
         Call::DeleteVersion("LedgerBucket", SEGMENT),

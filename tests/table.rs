@@ -149,6 +149,12 @@ fn drawn(dice: &mut Dice, run: &str) -> Write {
                 Change::Set("list".into(), Value::L(vec![item("a"), item("b")])),
             ];
             let take = dice.random_range(1..changes.len());
+            let lists = [Change::Append("list".into(), vec![item("c")]), Change::RemoveFirst("list".into(), 1)];
+            if dice.random_range(0..3) == 0 {
+                // Commit and publication change the list that a row has; where there is none, both tables refuse.
+                let change = lists.choose(dice).unwrap().clone();
+                return Write::update(key).and(change).set("n", number).when(Condition::has("list"));
+            }
             changes.sample(dice, take).fold(Write::update(key), |write, change| write.and(change.clone()))
         }
     };
@@ -186,13 +192,15 @@ fn condition(dice: &mut Dice) -> Option<Condition> {
         11 => Condition::excludes("texts", format!("t{n}")),
         12 => Condition::equals("texts", Value::Ss(["t1", "t0"].map(str::to_owned).into())),
         9 => Condition::equals(Path::inside("list", 1, "key"), "b"),
+        11 => Condition::equals("list", Value::L(vec![item("a"), item("b")])),
+        12 => Condition::equals("bytes", Value::B(vec![dice.random_range(0..2)])),
         10 => Condition::All(vec![Condition::Exists, Condition::equals("text", "t1"), Condition::excludes("set", n)]),
         _ => return None,
     })
 }
 
 fn row(dice: &mut Dice) -> Row {
-    let bytes = (0..3).map(|_| dice.random()).collect();
+    let bytes = vec![dice.random_range(0..2)];
     Row::from(
         [
             ("n", Value::N(dice.random_range(0..4).to_string())),

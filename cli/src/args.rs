@@ -54,9 +54,9 @@ pub(crate) enum Command {
     Subject(SubjectCommand),
     /// What is kept, until when, and what lacks a lock
     Retention(RetentionArgs),
-    /// Build the index of entries anew from the segments, and compare it with what is stored
+    /// Build the index of entries again from the segments, and compare it with what is stored
     RebuildPostings(RebuildArgs),
-    /// Derive every log's tiles anew from its segments, and compare them with what is stored
+    /// Derive every log's tiles again from its segments, and compare them with what is stored
     #[cfg(feature = "aws")]
     RebuildTiles(RebuildTilesArgs),
     /// Announce a new signing key in every log, and let it sign once the old one vouches for it

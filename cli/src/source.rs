@@ -310,7 +310,7 @@ const MAX_SHOWN_CHARS: usize = 160;
 pub(crate) fn evidence_fault(error: &EvidenceFault) -> Fault {
     let remedy = match error {
         EvidenceFault::Missing(_) => "run `ledgerline verify`: it says what else is missing",
-        EvidenceFault::Malformed(_) => "export the ledger anew, or fetch the folder again from where it came",
+        EvidenceFault::Malformed(_) => "export the ledger again, or fetch the folder again from where it came",
         EvidenceFault::Unavailable(..) => "see that the place can be read, then run it again",
     };
     Fault::caused_by("cannot read the evidence", error, remedy)

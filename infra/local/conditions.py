@@ -1,11 +1,11 @@
-"""What MiniStack's policy engine is not told about a request, and what it does not ask, mended for `AUTH=true`.
+"""Fills the condition keys and permission checks that MiniStack leaves out of `AUTH=true`.
 
 MiniStack 1.5.33 evaluates the template's roles, bucket, queue and key policies for every call that a function's own session signs.
 It leaves some condition keys empty, and it does not know some permissions that AWS asks for besides the call's own. A condition over
 an empty key lets through or refuses what AWS would not, and a permission that nobody asks for can be forgotten here and missed in AWS.
 
 The upper half of this module turns requests into condition keys and further permissions, without MiniStack: test_conditions.py
-tests it. `install` below hangs it into MiniStack. The credentials "test" are the account's root, which MiniStack refuses nothing.
+tests it. `install` below patches MiniStack with it. The credentials "test" are the account's root, which MiniStack refuses nothing.
 """
 
 import hashlib
@@ -49,6 +49,8 @@ SHOWN_FOR = {
     "x-amz-object-lock-retain-until-date": "s3:GetObjectRetention",
 }
 # What Lambda does with a function's role where a queue is the function's source.
+# What the actions on items end with; a Scan has no leading keys.
+OF_ITEMS = ("Item", ":Query")
 QUEUE_SOURCE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
 
@@ -220,6 +222,9 @@ def install():
         named = context.pop(LEADING_KEYS, {}).get((action, resource_arn.rpartition("/")[2]))
         if named is not None:
             context["dynamodb:LeadingKeys"] = named
+        elif service == "dynamodb" and action.endswith(OF_ITEMS):
+            # AWS always has the key for these; were it left out here, ForAllValues would hold.
+            context["dynamodb:LeadingKeys"] = [""]
         if service == "s3" and action.startswith("kms:"):
             service, context["kms:ViaService"] = "kms", f"s3.{region}.amazonaws.com"
         refused = enforce(access_key, action, service, region, resource_arn=resource_arn, service_context=context)

@@ -1,7 +1,7 @@
 """Prints what `sam deploy` is given, as one JSON document: the template as SAM translates it for CloudFormation, and samconfig.toml.
 
-Run by xtask/tests/translation.rs inside the linters' environment. SAM translates on AWS's side: what it adds (stages, roles,
-deletion policies that it drops or keeps) is in no file of ours.
+Run by xtask/tests/translation.rs and xtask/src/permissions.rs inside the linters' environment. SAM translates on AWS's side: what it
+adds (stages, roles, deletion policies that it drops or keeps) is in no file of ours.
 """
 
 import json

@@ -14,7 +14,7 @@ use crate::stack::{Item, Stack};
 
 /// One call. Buckets, tables, queues and functions go by their logical names; a table's rows by their partition.
 ///
-/// What a role may do has no effect: each write names a condition or a checksum that fails, or something that is not there.
+/// An allowed call changes nothing: each write names a condition or a checksum that fails, or something that is not there.
 #[derive(Clone, Copy, Debug)]
 pub enum Call {
     /// An object, which is not there.
@@ -62,7 +62,7 @@ pub enum Call {
         /// What for.
         purpose: &'static str,
     },
-    /// A wrapped data key, which is none.
+    /// Unwraps a data key; the ciphertext is not one.
     OpenKey {
         /// Whose.
         deployment: &'static str,
@@ -246,7 +246,9 @@ fn refused<T, E: ProvideErrorMetadata + Debug, R: Debug>(answer: Result<T, SdkEr
     match answer {
         Ok(_) => false,
         Err(SdkError::ServiceError(error)) => {
-            matches!(error.err().code(), Some("AccessDenied" | "AccessDeniedException"))
+            // A missing object is refused as well to a caller who may not list the bucket, in other words.
+            let says_why = error.err().message().is_some_and(|text| text.contains("not authorized to perform"));
+            says_why && matches!(error.err().code(), Some("AccessDenied" | "AccessDeniedException"))
         }
         Err(error) => panic!("no answer: {error:?}"),
     }

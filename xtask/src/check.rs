@@ -53,7 +53,7 @@ fn compiled() -> Vec<Checked> {
     ]
 }
 
-/// What programs of others check, which are made first.
+/// Checks by other programs, installed first.
 fn others() -> Result<Vec<Checked>, Fault> {
     let deny = tools::cargo_tool("cargo-deny", CARGO_DENY, &["--no-default-features"])?;
     let machete = tools::cargo_tool("cargo-machete", CARGO_MACHETE, &[])?;

@@ -8,5 +8,6 @@ pub mod emulator;
 pub mod fault;
 pub mod local;
 pub mod paths;
+pub mod permissions;
 pub mod suite;
 pub mod tools;

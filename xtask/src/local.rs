@@ -19,9 +19,18 @@ pub const FUNCTIONS: [&str; 7] = ["ingest", "transform", "audit-write", "dsar", 
 /// # Errors
 /// Whatever is missing, with its remedy.
 pub fn up() -> Result<PathBuf, Fault> {
+    build()?;
+    up_as_built()
+}
+
+/// The same, with the functions as `cargo test` has just built them beside the tests: `cargo build` would choose other features, and
+/// build half of the workspace once more.
+///
+/// # Errors
+/// As [`up`].
+pub fn up_as_built() -> Result<PathBuf, Fault> {
     let _one_at_a_time = lock()?;
     let venv = Venv::stack()?;
-    build()?;
     let mut emulator = match Emulator::running() {
         Some(running) if running.is_current() && running.answers() => running,
         Some(outdated) => {

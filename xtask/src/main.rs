@@ -43,6 +43,8 @@ enum Task {
     Fuzz(Passed),
     /// Run every test, those on the local stack included
     Test,
+    /// Hold what each function's tests call against its role in the template
+    Roles,
 }
 
 /// A command line that another program reads.
@@ -62,6 +64,7 @@ fn run(task: Task) -> Result<bool, Fault> {
         Task::Down => local::down().map(|()| true),
         Task::Check => check::run(),
         Task::Test => suite::run(),
+        Task::Roles => suite::roles(),
         Task::Demo(passed) => Err(tools::become_program("ledgerline-demo", &passed.arguments)),
         Task::Bench(passed) => Err(tools::become_program("ledgerline-bench", &passed.arguments)),
         Task::Fuzz(passed) => Err(tools::become_program("ledgerline-fuzz", &passed.arguments)),

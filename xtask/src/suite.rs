@@ -1,20 +1,35 @@
-//! `test`: every test of the workspace, then the end-to-end ones on the local stack, and one sum at the end.
+//! `test`: every test of the workspace, the end-to-end ones on the local stack among them, and one sum at the end. Everything is built
+//! once, with one choice of features. What the functions' tests called is held against the template's roles ([`crate::permissions`]), each
+//! difference being a failed test; `roles` runs no more than is needed for that.
 //!
 //! Invariant: the last line is `N passed, N failed, N skipped` over all runs, and a run that ends without saying how it
 //! went counts as a failure.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::Stdio;
 
 use crate::fault::Fault;
-use crate::{local, paths, tools};
+use crate::{local, paths, permissions, tools};
 
-/// The crate of the end-to-end tests: it needs the stack, and runs after all others.
-const END_TO_END: &str = "ledgerline-tests";
-/// Its tests, by the names of their binaries: with `--package` Cargo would choose other features for the SDKs than the run
-/// before, and build them all a second time.
-const END_TO_END_TESTS: [&str; 5] = ["--workspace", "--test", "rotation", "--test", "stack"];
+/// The functions' own tests. By the names of their binaries: with `--package` Cargo would choose other features, and build the SDKs once
+/// more.
+const OF_FUNCTIONS: [&str; 13] = [
+    "--workspace",
+    "--test",
+    "planning",
+    "--test",
+    "appending",
+    "--test",
+    "verifying",
+    "--test",
+    "access",
+    "--test",
+    "redrive",
+    "--test",
+    "sweeping",
+];
 /// A test that could not run here prints this word first, with its reason.
 const SKIPPED: &str = "SKIPPED";
 
@@ -48,38 +63,78 @@ impl Tally {
             self.passed = self.passed.saturating_sub(1);
         }
     }
+
+    /// Says the sum; `true` if nothing failed.
+    fn sum_up(mut self, good: bool) -> bool {
+        if !good && self.failed == 0 {
+            // It did not compile, or a test ended its process.
+            self.failed = 1;
+        }
+        out(&format!("{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped));
+        self.failed == 0
+    }
 }
 
 /// Runs everything. `true` if nothing failed.
 ///
 /// # Errors
-/// Cargo cannot be started; the stack cannot be started.
+/// Cargo cannot be started.
 pub fn run() -> Result<bool, Fault> {
     let mut tally = Tally::default();
-    let mut good = cargo_test(&["--workspace", "--exclude", END_TO_END], None, &mut tally)?;
-    match local::up() {
-        Ok(_) => good &= cargo_test(&END_TO_END_TESTS, Some(paths::stack_json()), &mut tally)?,
-        Err(fault) => {
-            out(&format!("the end-to-end tests did not run: {fault}"));
-            tally.failed += 1;
-        }
+    let built = tools::cargo().args(["test", "--quiet", "--workspace", "--no-run"]).current_dir(paths::root()).status();
+    let built = built.map_err(|error| Fault::caused_by("cannot start cargo", error, "put cargo on PATH"))?;
+    if !built.success() {
+        return Ok(tally.sum_up(false));
     }
-    if !good && tally.failed == 0 {
-        // It did not compile, or a test ended its process.
-        tally.failed = 1;
+    let stack = local::up_as_built().map(|_| (paths::STACK_VARIABLE, paths::stack_json()));
+    if let Err(fault) = &stack {
+        out(&format!("the end-to-end tests do not run: {fault}"));
+        tally.failed += 1;
     }
-    out(&format!("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped));
-    Ok(tally.failed == 0)
+    let good = held_against_roles(&["--workspace"], stack.ok(), &mut tally)?;
+    Ok(tally.sum_up(good))
 }
 
-fn cargo_test(arguments: &[&str], stack: Option<PathBuf>, tally: &mut Tally) -> Result<bool, Fault> {
+/// Runs the functions' tests and holds what they called against the roles. `true` if nothing failed and nothing differs.
+///
+/// # Errors
+/// Cargo cannot be started; the template cannot be translated.
+pub fn roles() -> Result<bool, Fault> {
+    let mut tally = Tally::default();
+    let good = held_against_roles(&OF_FUNCTIONS, None, &mut tally)?;
+    Ok(tally.sum_up(good))
+}
+
+fn held_against_roles(arguments: &[&str], stack: Option<(&str, PathBuf)>, tally: &mut Tally) -> Result<bool, Fault> {
+    let touched = paths::target().join("touched");
+    // What is left of a former run would excuse what nothing needs any more.
+    let _ = fs::remove_dir_all(&touched);
+    fs::create_dir_all(&touched).map_err(|error| {
+        Fault::caused_by(format!("cannot make {}", touched.display()), error, "make room or permission for it")
+    })?;
+    let variables = stack.into_iter().chain([(permissions::FOLDER_VARIABLE, touched.clone())]);
+    if !cargo_test(arguments, variables, tally)? {
+        out("the roles were not looked at: tests that failed may have called less than they would");
+        return Ok(false);
+    }
+    let differences = permissions::differences(&touched)?;
+    differences.iter().for_each(|difference| out(difference));
+    tally.failed += differences.len() as u64;
+    Ok(true)
+}
+
+fn cargo_test<'v>(
+    arguments: &[&str],
+    variables: impl Iterator<Item = (&'v str, PathBuf)>,
+    tally: &mut Tally,
+) -> Result<bool, Fault> {
     // Nocapture would mix the tests' lines; show-output prints them after each run, and with them the skipped ones.
     let mut child = tools::cargo()
         .args(["test", "--quiet", "--no-fail-fast"])
         .args(arguments)
         .args(["--", "--show-output"])
         .current_dir(paths::root())
-        .envs(stack.map(|path| (paths::STACK_VARIABLE, path)))
+        .envs(variables)
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| Fault::caused_by("cannot start cargo", error, "put cargo on PATH"))?;

@@ -97,7 +97,7 @@ const STATEMENTS: [(&str, &str); 5] = [
 ];
 /// Fourteen days: dead letters must outlive a holiday.
 const DEAD_LETTER_RETENTION_S: u64 = 14 * 24 * 60 * 60;
-const TEMPLATE: &str = "deploy infra/template.yaml anew: it sets this";
+const TEMPLATE: &str = "deploy infra/template.yaml again: it sets this";
 
 /// Asks everything once.
 pub(super) fn run(args: &DeploymentArgs, context: &Context) -> Answered {
@@ -237,7 +237,7 @@ fn functions(cloud: &Cloud) -> Vec<Check> {
     let mut sharing = Vec::new();
     for (logical, wanted) in FUNCTIONS {
         let Some(name) = cloud.operator.deployment.functions.get(logical) else {
-            let remedy = "deploy infra/template.yaml, then write stack.json anew";
+            let remedy = "deploy infra/template.yaml, then write stack.json again";
             checks.push(Check::of(false, &format!("the deployment has {logical}"), remedy));
             continue;
         };

@@ -35,7 +35,7 @@ fn settings(cloud: &Cloud) -> Result<Settings, Fault> {
     let told = cloud.audit_write()?.variables.remove("DEPLOYMENT_ID").unwrap_or_default();
     if told != deployment {
         let what = format!("the stack file is of the deployment {deployment:?}, and audit-write is told {told:?}");
-        return Err(Fault::new(what, "write stack.json anew, with this deployment's deploymentId"));
+        return Err(Fault::new(what, "write stack.json again, with this deployment's deploymentId"));
     }
     Ok(Settings { deployment, locks: cloud.lock_policy()? })
 }

@@ -122,12 +122,13 @@ fn lift(args: &WhichHold, context: &Context) -> Answered {
     let needed = needed(&cloud)?;
     let all = segments(&cloud, &row.log, &key)?;
     let released: Vec<Place> = all.iter().filter(|place| !needed.contains(*place)).cloned().collect();
+    let evidence = cloud.ledger()?.segments;
     for (segment, version) in &released {
-        cloud.ask(cloud.ledger()?.segments.put_legal_hold(segment, version, false))?;
+        cloud.ask(evidence.put_legal_hold(segment, version, false))?;
     }
     // A hold that was placed between the question and the release has its segments back.
     for (segment, version) in self::needed(&cloud)?.iter().filter(|place| released.contains(place)) {
-        cloud.ask(cloud.ledger()?.segments.put_legal_hold(segment, version, true))?;
+        cloud.ask(evidence.put_legal_hold(segment, version, true))?;
     }
     // 4. Erasures may go on.
     cloud.ask(records_held(&cloud)?.remove(&key, &row.hold))?;
@@ -137,14 +138,14 @@ fn lift(args: &WhichHold, context: &Context) -> Answered {
 
 fn list(args: &DeploymentArgs, context: &Context) -> Answered {
     let cloud = Cloud::open(&args.stack)?;
-    let rows = cloud.ask(holds(&cloud)?.all())?;
+    let (rows, evidence) = (cloud.ask(holds(&cloud)?.all())?, cloud.ledger()?.segments);
     let progress = context.progress("looking at holds", Some(rows.len() as u64));
     let mut holds = Vec::new();
     for row in rows {
         let (mut held, mut open) = (0, Vec::new());
         if row.lifted_at.is_none() {
             for (segment, version) in segments(&cloud, &row.log, &row.record_key)? {
-                let protection = cloud.ask(cloud.ledger()?.segments.protection(&segment, &version))?;
+                let protection = cloud.ask(evidence.protection(&segment, &version))?;
                 if protection.is_some_and(|protection| protection.legal_hold) { held += 1 } else { open.push(segment) }
             }
         }
@@ -158,9 +159,9 @@ fn list(args: &DeploymentArgs, context: &Context) -> Answered {
 
 /// Holds every segment that keeps the record's entries, and says which they are.
 fn hold_all(cloud: &Cloud, log: &LogId, record_key: &str) -> Result<BTreeSet<Place>, Fault> {
-    let places = segments(cloud, log, record_key)?;
+    let (places, evidence) = (segments(cloud, log, record_key)?, cloud.ledger()?.segments);
     for (segment, version) in &places {
-        cloud.ask(cloud.ledger()?.segments.put_legal_hold(segment, version, true))?;
+        cloud.ask(evidence.put_legal_hold(segment, version, true))?;
     }
     Ok(places)
 }

@@ -1,4 +1,4 @@
-//! `rebuild-postings`: the index of entries, derived anew from the segments and compared with what is stored.
+//! `rebuild-postings`: the index of entries, derived again from the segments and compared with what is stored.
 //!
 //! Invariant: nothing is written unless asked, and then only what is missing or differs; a row that no segment explains is
 //! named and left alone, since it may be what somebody must look at.

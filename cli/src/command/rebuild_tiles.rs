@@ -1,4 +1,4 @@
-//! `rebuild-tiles`: every log's tiles, derived anew from its segments, held against what is stored and, if asked, put where
+//! `rebuild-tiles`: every log's tiles, derived again from its segments, held against what is stored and, if asked, put where
 //! they are missing.
 //!
 //! Invariant: nothing is written unless asked, and then only to a log whose derived tree is the one that was signed

@@ -201,15 +201,18 @@ impl Answer for Status {
         let concerns = self.concerns();
         let logs = counted(self.logs.len() as u64, "log", "logs");
         if concerns.is_empty() {
-            return screen.verdict(Mark::Good, &format!("All is well: {logs}."));
+            return screen.verdict(
+                Mark::Good,
+                &format!("Nothing needs you: {logs}. `ledgerline verify` checks the evidence itself."),
+            );
         }
         screen.gap()?;
         for (what, remedy) in &concerns {
             screen.check(Mark::Bad, what, &format!("to do: {remedy}"))?;
         }
-        let things = counted(concerns.len() as u64, "thing", "things");
+        let things = counted(concerns.len() as u64, "problem", "problems");
         let wrong = self.logs.iter().filter(|log| !log.concerns(self.now_ms).is_empty()).count();
-        screen.verdict(Mark::Bad, &format!("Something needs you: {things}, {wrong} of {logs} not well."))
+        screen.verdict(Mark::Bad, &format!("Something needs you: {things}; {wrong} of {logs} affected."))
     }
 }
 
@@ -254,7 +257,7 @@ mod tests {
                 "{} {told}",
                 told.lines().count()
             );
-            assert!(told.contains("All is well: 30 logs."), "{told}");
+            assert!(told.contains("Nothing needs you: 30 logs."), "{told}");
         }
     }
 }

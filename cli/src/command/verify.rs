@@ -1,4 +1,4 @@
-//! `verify`: everything that the evidence says is derived anew and compared, and what is wrong is named.
+//! `verify`: everything that the evidence says is derived again and compared, and what is wrong is named.
 //!
 //! Invariant: "it holds" is said of evidence that was read to its end, all of it. Keys that come with the evidence are used
 //! only if the caller gives none, and then the answer says so.
@@ -232,7 +232,7 @@ impl Verified {
         Ok(())
     }
 
-    /// How many findings each log has. An object that lies in no log has none.
+    /// How many findings each log has. An object outside of every log counts for none.
     fn findings_by_log(&self) -> BTreeMap<LogId, u64> {
         let mut count = BTreeMap::new();
         for log in self.report.findings.iter().filter_map(Finding::log) {
@@ -252,6 +252,17 @@ impl Verified {
         let logs = counted(self.report.logs.len() as u64, "log", "logs");
         let entries = counted(signed, "signed entry", "signed entries");
         self.draw_what_nobody_saw(screen)?;
+        let pruned: u64 = self.report.logs.iter().map(|log| log.pruned_to).sum();
+        if pruned > 0 {
+            screen.gap()?;
+            let what =
+                format!("{} pruned when their retention had ended", counted(pruned, "entry was", "entries were"));
+            screen.check(Mark::Look, &what, "their hashes remain and are checked; --verbose says it of each log")?;
+            return screen.verdict(
+                Mark::Good,
+                &format!("It holds: {entries} in {logs}, none removed before its time, none changed."),
+            );
+        }
         screen.verdict(Mark::Good, &format!("It holds: {entries} in {logs}, none removed, none changed."))
     }
 
@@ -398,7 +409,7 @@ fn finding(finding: &Finding) -> Value {
 mod tests {
     use std::sync::Arc;
 
-    use ledgerline_ledger::verify::{EvidenceFault, Unchecked};
+    use ledgerline_ledger::verify::{EvidenceFault, Unchecked, head_row};
 
     use super::*;
 
@@ -461,7 +472,7 @@ mod tests {
         let fault = Arc::new(EvidenceFault::Missing("segment".to_owned()));
         let unchecked = vec![Unchecked { log: "d/entity/1/0".to_owned(), fault }];
         let findings = vec![
-            wrong(&format!("ledger/{c}/checkpoint")),
+            wrong(&head_row(&LogId::parse(&c).unwrap())),
             wrong("ledger/gone/entity/1/0/checkpoint"),
             wrong("ledger/x"),
         ];

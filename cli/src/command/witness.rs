@@ -256,7 +256,7 @@ struct State {
 impl State {
     fn read(path: &Path) -> Result<Self, Fault> {
         let remedy =
-            "restore the state from a backup; without it a witness starts anew and must be told apart from this one";
+            "restore the state from a backup; without it a witness starts again and must be told apart from this one";
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),

@@ -1,5 +1,5 @@
 //! Every write of an append, lost or persisted-but-errored, then retried the same, retried with other messages first, or
-//! tried by two writers at once. Afterwards every hash, count and posting is derived anew.
+//! tried by two writers at once. Afterwards every hash, count and posting is derived again.
 
 use crate::world::*;
 use ledgerline_lake::plan::Pointer;

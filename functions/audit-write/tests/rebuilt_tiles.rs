@@ -61,7 +61,7 @@ impl<'a> Derived<'a> {
     }
 
     fn deriving(&self) -> Deriving<'a> {
-        Deriving(&self.world.stores.ledger)
+        Deriving(&self.world.others)
     }
 
     async fn compare(&self) -> Result<Compared, DerivationError> {

@@ -48,7 +48,7 @@ async fn allow(world: &World, key: &FakeSigner) {
             return;
         }
         let after = [before.clone(), vec![vkey_of(key)]].concat();
-        let _ = world.stores.ledger.heads.allow_signing_keys(&log(), &before, &after).await;
+        let _ = world.others.heads.allow_signing_keys(&log(), &before, &after).await;
     }
 }
 
@@ -222,7 +222,7 @@ fn key_of(signer: &FakeSigner) -> VerifyingKey {
 }
 
 fn stores(world: &World) -> &LedgerStores {
-    &world.stores.ledger
+    &world.others
 }
 
 #[tokio::test(start_paused = true)]
@@ -282,7 +282,7 @@ async fn an_announcement_that_is_not_in_the_signed_tree_allows_nothing() {
     world.ledger.seed(&key, versions[0].bytes.clone());
     let version_id = world.ledger.current(&key).unwrap().version_id;
     let segment = Segment::read(&key, &versions[0].bytes).unwrap();
-    world.stores.ledger.postings.put(&postings(&segment, &version_id).unwrap()).await.unwrap();
+    world.others.postings.put(&postings(&segment, &version_id).unwrap()).await.unwrap();
     let refused = advance(stores(&world), &log(), &key_of(&new), &[key_of(&world.signer)]).await;
     assert!(matches!(refused, Err(RotationError::NotInTheTree { entry: 0 })), "{refused:?}");
     assert_eq!(allowed(&world), [vkey_of(&world.signer)]);

@@ -89,7 +89,7 @@ impl Rotating {
     async fn later(&self, key: usize) -> Vec<usize> {
         let vkeys: Vec<String> = (0..self.keys.len()).map(|key| self.vkey(key)).collect();
         let key = VerifyingKey::parse(&vkeys[key]).unwrap();
-        let later = later_keys(&self.world.stores.ledger.heads, &Self::log(), &key).await.unwrap();
+        let later = later_keys(&self.world.others.heads, &Self::log(), &key).await.unwrap();
         later.iter().map(|later| vkeys.iter().position(|vkey| vkey == later).unwrap()).collect()
     }
 
@@ -98,7 +98,7 @@ impl Rotating {
         let new = keys.nth(key).unwrap();
         let known: Vec<_> = (0..self.keys.len()).filter(|other| *other != key).collect();
         let known: Vec<_> = known.into_iter().map(|key| VerifyingKey::parse(&self.vkey(key)).unwrap()).collect();
-        advance(&self.world.stores.ledger, &Self::log(), &new, &known).await
+        advance(&self.world.others, &Self::log(), &new, &known).await
     }
 
     /// What an operator does: announces the key where it is not, waits for the deployed one to sign that, and deploys the
@@ -189,7 +189,7 @@ async fn a_turn_that_was_asked_for_before_the_key_was_withdrawn_is_not_had() {
     let loaded = log.world.control.stored_head(&Rotating::log()).unwrap().verify(&Rotating::log()).unwrap();
     let turn: SigningTurn = loaded.turn(&log.vkey(B), NOW_MS as u64 + 1).unwrap();
     assert_eq!(log.step(A).await.unwrap(), Step::Allowed);
-    let late = log.world.stores.ledger.heads.take_signing_turn(&Rotating::log(), &turn).await;
+    let late = log.world.others.heads.take_signing_turn(&Rotating::log(), &turn).await;
     assert!(matches!(late, Err(StoreError::Conflict(_))), "{late:?}");
     assert_eq!(log.allowed(), [A]);
 }

@@ -219,7 +219,7 @@ fn answer_with(
                 continue;
             }
         };
-        // A panic leaves nothing behind but the workspace, which is made anew. The record is quarantined whole: given back
+        // A panic leaves nothing behind but the workspace, which is made again. The record is quarantined whole: given back
         // as failed it would come round by the error prefix and panic again for ever.
         let mut bronze = catch_unwind(AssertUnwindSafe(|| to_bronze(&mut workspace, arrival_ms, data)));
         if bronze.is_err() {

@@ -39,7 +39,7 @@ struct World {
 
 impl World {
     fn new(object: Vec<u8>) -> Self {
-        let (bucket_faults, stream_faults, calls) = (Faults::none(), Faults::none(), Calls::default());
+        let (bucket_faults, stream_faults, calls) = (Faults::none(), Faults::none(), Calls::of_function("redrive"));
         let bucket = FakeBucket::versioned("BronzeBucket", bucket_faults.clone(), calls.clone(), NOW_MS);
         bucket.seed(KEY, object);
         let stream = FakeStream::new("EventStream", stream_faults.clone(), calls);

@@ -97,7 +97,7 @@ impl<'p> Stored<'p> {
     }
 
     /// The alias that a person has under any name: of two, which no run gives, the first.
-    fn living(&self, person: &Person) -> Option<&str> {
+    fn living<'s>(&'s self, person: &'s Person) -> Option<&'s str> {
         let stored = of(person).filter_map(|name| self.aliases.get(&name));
         stored.map(String::as_str).find(|alias| !self.gone.contains(*alias))
     }

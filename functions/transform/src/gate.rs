@@ -67,7 +67,7 @@ impl<'r> Gate<'r> {
     }
 
     /// What was read of an identifier's tombstones in an org.
-    pub fn tombs(&self, org: &str, identifier: usize) -> impl Iterator<Item = &Suppression> {
+    pub fn tombs<'g>(&'g self, org: &'g str, identifier: usize) -> impl Iterator<Item = &'g Suppression> {
         let pseudonyms = &self.read.identifiers[identifier].pseudonyms;
         pseudonyms.iter().filter_map(move |pseudonym| self.tombs.get(&(org, pseudonym.as_str())))
     }

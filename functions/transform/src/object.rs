@@ -288,7 +288,7 @@ async fn resolve_subjects<'r>(
     }
     // Under another rule's key a value's pseudonym may be what somebody else was normalised to.
     let of_today = |name: &&String| Pseudonym::parse(name).is_some_and(|name| settings.pseudonyms.is_of_today(&name));
-    let mut mentions: Vec<Mention> = Vec::new();
+    let mut mentions: Vec<Mention<'_>> = Vec::new();
     for ((identifier, seen), Named { kind, pseudonyms, .. }) in seen.iter().enumerate().zip(&read.identifiers) {
         let mut by_org: BTreeMap<&str, Vec<WantedLink>> = BTreeMap::new();
         for (&record, Seen { span_ms, creates }) in seen {

@@ -520,7 +520,7 @@ impl Gathering<'_> {
         }
         let claim_id = self.settings.event_key.claim_id(content_id(&event, &document).as_bytes());
         let repeated = self.seen.contains(&claim_id);
-        let taken = if repeated { None } else { Some(self.take(number, line, &event, &claim_id, &about)?) };
+        let taken = if repeated { None } else { Some(self.take(number, &event, &claim_id, &about)?) };
 
         let record = self.record(number, &event, about)?;
         self.read.records[record].days.insert(event.occurred_at_ms.div_euclid(DAY_MS));
@@ -589,7 +589,6 @@ impl Gathering<'_> {
     fn take(
         &self,
         number: u64,
-        line: &bronze::Event<'_>,
         event: &SourceEvent<'_>,
         claim_id: &str,
         about: &Record,

@@ -297,7 +297,7 @@ impl Run {
     }
 }
 
-/// As many as the function has processors at its memory size.
+/// At its memory size the function has some 1.7 processors.
 const THREADS: usize = 2;
 /// Nothing is read any more this close to the deadline. What is under way then, a segment of at most 64 MiB on each thread,
 /// takes some 5 s; a row for each of some hundred logs takes 2 s.

@@ -112,7 +112,14 @@ fn left_open(what: &str, sent: &[usize], refused: &[BatchResultErrorEntry]) -> R
         ))));
     }
     let is_open = |at: &usize| refused.iter().any(|failed| failed.id == at.to_string());
-    Ok(sent.iter().copied().filter(is_open).collect())
+    let open: Vec<usize> = sent.iter().copied().filter(is_open).collect();
+    // A refusal that names no message of ours leaves open which one it is about.
+    if open.is_empty() && !refused.is_empty() {
+        return Err(StoreError::Unknown(Failure::new(format!(
+            "{what}: the queue refused a message that was not sent"
+        ))));
+    }
+    Ok(open)
 }
 
 fn unbuilt(what: &str, error: BuildError) -> StoreError {
@@ -130,6 +137,7 @@ mod tests {
         };
         assert_eq!(left_open("x", &[0, 1, 2], &[]).unwrap(), [0; 0]);
         assert_eq!(left_open("x", &[0, 1, 2], &[refused("2", false), refused("0", false)]).unwrap(), [0, 2]);
+        assert!(left_open("x", &[0, 1], &[refused("7", false)]).is_err());
         let faulty = left_open("x", &[0, 1], &[refused("0", false), refused("1", true)]);
         assert!(matches!(faulty, Err(StoreError::Unknown(_))));
     }

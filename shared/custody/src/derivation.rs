@@ -1,4 +1,4 @@
-//! A log's tiles, derived anew from its committed segments, held against what is stored, and put where nothing lies.
+//! A log's tiles, derived again from its committed segments, held against what is stored, and put where nothing lies.
 //!
 //! Invariant: nothing is put before the derived tree was seen to have the root of the newest checkpoint that a known key signed,
 //! and the head's. A full tile is never written over, whatever lies there, nor put again where a delete marker merely hides it:

@@ -38,7 +38,7 @@ use crate::acts::{Act, ActKind};
 /// How long an interaction whose final event came must be quiet: what belongs to it arrives within the delivery
 /// stream's flush (two minutes by default) and a retry or two.
 pub const QUIET_MS: i64 = 5 * 60 * 1000;
-/// How long a sealed interaction is remembered, so that after-call work seals it anew after five minutes and not after
+/// How long a sealed interaction is remembered, so that after-call work seals it again after five minutes and not after
 /// a silence.
 pub const SEALED_KEPT_MS: i64 = 60 * 60 * 1000;
 /// Interactions remembered per log. One takes some 110 bytes as text: 55 MB. Beyond it the longest silent are due early.
@@ -233,7 +233,7 @@ impl Following {
         let new = Open { at_ms: committed_at_ms, entries: 0, first: index, ended: false, sealed: false };
         let open = self.records.entry(record).or_insert(new);
         if open.sealed {
-            // It grew after its seal: to be sealed anew, and its end is known already.
+            // It grew after its seal: to be sealed again, and its end is known already.
             *open = Open { ended: open.ended, entries: 0, first: index, at_ms: committed_at_ms, sealed: false };
         }
         open.entries += 1;

@@ -194,7 +194,7 @@ impl Gathered {
     }
 }
 
-/// Half a member: packing anew could at best save every second member.
+/// Half a member: packing again could at best save every second member.
 const MIN_KEPT_LINES: usize = member::MAX_LINES / 2;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Verification: everything that stored evidence says is derived anew and compared; every contradiction is named.
+//! Verification: everything that stored evidence says is derived again and compared; every contradiction is named.
 //!
 //! Invariant: nothing is trusted but the keys and checkpoints that the caller hands over. No AWS, no clock, plain threads;
 //! memory grows with the number of objects in a listing, never with the number of entries.
@@ -27,6 +27,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 pub use evidence::{Evidence, EvidenceFault, Given, HeadRow, ObjectVersion};
+pub use finding_log::head_row;
 pub use findings::{Finding, FindingKind};
 
 use crate::checkpoint::Checkpoint;

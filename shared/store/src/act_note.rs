@@ -130,9 +130,10 @@ mod tests {
             noted.take(&id, &row);
         }
         noted.take(&id, &Row::new());
+        noted.take(&id, &Row::from([("key".to_owned(), "act/hold/1".into_value())]));
         let mut bronze = row;
         bronze.insert("key".to_owned(), "bronze/a".into_value());
         noted.take(&ObjectId::of("", "bronze/a").to_hex(), &bronze);
-        assert_eq!((noted.acts.len(), noted.unreadable), (1, 5));
+        assert_eq!((noted.acts.len(), noted.unreadable), (1, 6));
     }
 }

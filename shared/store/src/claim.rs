@@ -38,7 +38,7 @@ pub fn owners<'a>(key: &Key, row: &'a Row) -> impl Iterator<Item = (&'a str, &'a
 }
 
 /// Events named by one claim. The table's update expression may be 4 KB and hold 300 operators: 100 events ×
-/// (`#e000=if_not_exists(#e000,:o),` = 31 bytes, 2 operators) = 3.1 KB and 200 operators, with room for the expiry.
+/// (`#100=if_not_exists(#100,:1),` = 28 bytes, 2 operators) = 2.8 KB and 200 operators, with room for the expiry.
 pub const EVENTS_PER_CLAIM: usize = 100;
 
 /// One update: these events of this record and shard belong to this object unless they have an owner already.

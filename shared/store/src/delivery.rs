@@ -1,7 +1,7 @@
 //! A plan on its way: kept once, found again, its pointers sent, its object marked planned.
 //!
 //! Invariant: once a plan is kept it is carried out as it is, whatever a later run would compute; and a crash between any
-//! two of these steps is repaired by taking them again. Whoever writes plans takes them in this order: [`find`],
+//! two of these steps is repaired by taking them again. A writer of plans takes them in this order: [`find`],
 //! [`keep`], [`carry_out`].
 
 use ledgerline_lake::ObjectId;
@@ -26,7 +26,7 @@ pub struct Kept {
 /// The object's plan, if it has one.
 ///
 /// # Errors
-/// The store's, and `Corrupt` for a plan that is none, or that lies in another's place.
+/// The store's, and `Corrupt` for what is not a plan, or lies in another's place.
 pub async fn find(plans: &Plans, of: PlanOf, object: ObjectId) -> Result<Option<Kept>, StoreError> {
     let Some(head) = plans.get_head(of, object, HEADER_READ_BYTES).await? else { return Ok(None) };
     let (header, header_bytes) = Header::read(&head)?;

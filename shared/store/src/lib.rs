@@ -129,7 +129,7 @@ pub enum Family {
 pub enum Erasure {
     /// Nothing: it holds nothing of a person, only ids, counts and times of records, objects and logs.
     HoldsNoPerson,
-    /// Nothing: it goes by itself, so many days after it was written. Where the template has a parameter, its default.
+    /// Nothing: it expires this many days after it was written. Where the template has a parameter, its default.
     ExpiresAfterDays(u32),
     /// It deletes or rewrites what is the person's, in the step of this name.
     Erased(&'static str),
@@ -181,14 +181,17 @@ impl Family {
             Self::Head | Self::LogList | Self::Marker | Self::Watch | Self::Hold | Self::ObjectRow => {
                 Erasure::HoldsNoPerson
             }
-            // The company's own identifiers name no customer, and only KMS opens a wrapped key.
+            // Only KMS opens a wrapped key. A removed own number may name a customer since: its pseudonym stays, and leads
+            // to nothing once the identifier is gone.
             Self::Own | Self::DataKey | Self::Planned => Erasure::HoldsNoPerson,
             // Names of orgs and holds; random names of whom no row knows any more.
             Self::Org | Self::Held | Self::Gone => Erasure::HoldsNoPerson,
             Self::Pin | Self::BronzeNote | Self::Posting => Erasure::HoldsNoPerson,
-            // An entry names its record. Whose record that is, links say alone.
+            // An entry names its record. Only links say whose record it is.
             Self::Segment | Self::Tile | Self::ArchivedCheckpoint | Self::LiveCheckpoint => Erasure::HoldsNoPerson,
-            Self::Plan | Self::Poison | Self::SweepState => Erasure::HoldsNoPerson,
+            Self::SweepState => Erasure::HoldsNoPerson,
+            Self::Plan => Erasure::ExpiresAfterDays(30),
+            Self::Poison => Erasure::ExpiresAfterDays(365),
             Self::ActNote => Erasure::ExpiresAfterDays(act_note::KEPT_DAYS),
             // Digests of events, under a key of the deployment's.
             Self::Claim => Erasure::ExpiresAfterDays(400),

@@ -2,7 +2,7 @@
 //! counted, and how much of its plan is committed. The ledger's own acts have such rows, too.
 //!
 //! Invariant: `startedAt` and the counts never change once they are set. `startedAt` is the processing time of everything
-//! that becomes of the object, so that whoever computes it again, after a crash or beside another run, computes the same.
+//! that becomes of the object, so that any run that computes it again, after a crash or beside another, computes the same.
 //! transform, audit-write and sweep update the row in any order; none touches another's attributes.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -303,10 +303,13 @@ struct ProgressRow {
 pub fn read_progress(row: Row) -> Result<Progress, StoreError> {
     let poisoned = row.iter().filter_map(|(name, count)| {
         let ordinal = name.strip_prefix(POISON)?.parse().ok()?;
-        let Value::N(count) = count else { return None };
-        Some((ordinal, count.parse().ok()?))
+        let count = match count {
+            Value::N(count) => count.parse().ok(),
+            _ => None,
+        };
+        Some(count.map(|count| (ordinal, count)).ok_or_else(|| corrupt("an object's row counts no entries as poison")))
     });
-    let poisoned = poisoned.collect();
+    let poisoned = poisoned.collect::<Result<_, _>>()?;
     let row: ProgressRow = read_row("read an object's row", row)?;
     let time = |name: &str, at: Option<String>| match at {
         None => Ok(None),
@@ -380,6 +383,8 @@ mod tests {
             ("planned", "5".into_value()),
             ("done", 0_u64.into_value()),
             ("sweptAt", 0_u64.into_value()),
+            ("plannedAt", Value::Null(true)),
+            ("poison#3", "2".into_value()),
         ] {
             let mut row = row.clone();
             row.insert(name.to_owned(), value);

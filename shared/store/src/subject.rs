@@ -250,6 +250,7 @@ pub type StatesAndLinks = (Vec<Option<SubjectState>>, Vec<Option<Link>>);
 pub fn date_of(time: &str) -> &str {
     time.get(..10).unwrap_or(time)
 }
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

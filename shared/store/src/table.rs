@@ -359,8 +359,12 @@ pub fn to_row(what: &str, value: &impl Serialize) -> Result<Row, StoreError> {
 /// The value in a row.
 ///
 /// # Errors
-/// `Corrupt` if an attribute is missing or of another form.
+/// `Corrupt` if an attribute is missing or of another form. Nobody writes a NULL: were one read as an attribute that is
+/// missing, what was removed could come back in force.
 pub fn read_row<T: DeserializeOwned>(what: &str, row: Row) -> Result<T, StoreError> {
+    if row.values().any(|value| matches!(value, Value::Null(_))) {
+        return Err(corrupt(format!("{what}: an attribute is NULL")));
+    }
     serde_dynamo::from_item(row).map_err(|error| StoreError::Corrupt(Failure::caused_by(what, error)))
 }
 

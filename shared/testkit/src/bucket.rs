@@ -275,7 +275,7 @@ impl FakeBucket {
     }
 
     fn touch(&self, action: &'static str, key: &str) {
-        self.calls.touch(action, self.name, rules::folder(key).to_owned());
+        self.calls.touch(action, self.name, rules::kind_of(key), key);
     }
 
     /// One write call, which a fault may strike.
@@ -301,6 +301,11 @@ impl FakeBucket {
     async fn find(&self, call: &'static str, key: &str, version_id: Option<&str>) -> Result<Version, StoreError> {
         rules::family_of(key);
         self.touch(if version_id.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" }, key);
+        // Without these rights S3 answers 403, not 404, for what is missing.
+        self.calls.touch("s3:ListBucket", self.name, String::new(), key);
+        if version_id.is_some() {
+            self.calls.touch("s3:ListBucketVersions", self.name, String::new(), key);
+        }
         let find = |state: &State| match version_id {
             Some(version_id) => state.stored(key, version_id).cloned(),
             None => state.current(key).cloned(),
@@ -308,10 +313,6 @@ impl FakeBucket {
         let found = self.read(call, find).await?;
         if self.lock().denied.as_ref().is_some_and(|folder| key.starts_with(folder)) {
             return Err(StoreError::Denied(Failure::new(format!("get {key}"))));
-        }
-        if found.is_none() && version_id.is_none() {
-            // Without this right S3 answers 403, not 404.
-            self.touch("s3:ListBucket", key);
         }
         found.ok_or_else(|| not_found(key))
     }
@@ -418,6 +419,10 @@ impl Bucket for FakeBucket {
             assert!(self.keeps_versions, "{} cannot lock {}", self.name, put.key);
             self.touch("s3:PutObjectRetention", &put.key);
         }
+        if matches!(put.only_if, Some(OnlyIf::Tag(_))) {
+            // S3 asks for it because of If-Match.
+            self.touch("s3:GetObject", &put.key);
+        }
         if put.tag.is_some() {
             self.touch("s3:PutObjectTagging", &put.key);
         }
@@ -508,7 +513,7 @@ impl Bucket for FakeBucket {
     async fn list(&self, _: &str, prefix: &str, after: &str, limit: usize) -> Result<Vec<Listed>, StoreError> {
         const CALL: &str = "s3:ListObjectsV2";
         rules::check_list(prefix);
-        self.touch("s3:ListBucket", prefix);
+        self.calls.touch("s3:ListBucket", self.name, String::new(), prefix);
         let listed = |(key, versions): (&String, &Vec<Version>)| {
             let (key, written_at_ms) = (key.clone(), current(versions)?.written_at_ms);
             (key.as_str() > after).then_some(Listed { key, written_at_ms })
@@ -527,7 +532,7 @@ impl Bucket for FakeBucket {
         limit: usize,
     ) -> Result<VersionPage, StoreError> {
         assert!(limit > 0, "a list of nothing");
-        self.touch("s3:ListBucketVersions", prefix);
+        self.calls.touch("s3:ListBucketVersions", self.name, String::new(), prefix);
         let page_size = limit.min(VERSIONS_PER_PAGE);
         let page = |state: &State| {
             let listed = below(&state.objects, prefix).flat_map(|(key, versions)| listed_versions(key, versions));

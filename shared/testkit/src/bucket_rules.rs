@@ -40,7 +40,13 @@ pub(crate) fn put_label(key: &str) -> String {
     format!("s3:PutObject {what}")
 }
 
-/// The first folder of a key or prefix: the part of a bucket that a role names.
+/// What roles tell apart in a bucket: what kind of object it is, and the first two folders of its key.
+pub(crate) fn kind_of(key: &str) -> String {
+    let end = key.match_indices('/').take(2).last().map_or(0, |(at, _)| at);
+    format!("{} {}", put_label(key), &key[..end])
+}
+
+/// The first folder of a key or prefix.
 pub(crate) fn folder(key: &str) -> &str {
     key.split_inclusive('/').next().unwrap_or_default()
 }
@@ -146,8 +152,9 @@ pub(crate) fn check_delete(key: &str, is_there: bool, is_for_good: bool) {
 /// # Panics
 /// As said.
 pub(crate) fn check_list(prefix: &str) {
+    let is_of_bucket = !prefix.is_empty() && !keys::BRONZE.starts_with(prefix);
     let is_bronze = folder(prefix) == keys::BRONZE;
-    assert!(!is_bronze || prefix.starts_with("bronze/event_type="), "{prefix} is not a family of bronze");
+    assert!(is_of_bucket && (!is_bronze || prefix.starts_with("bronze/event_type=")), "{prefix} is not one family");
 }
 
 fn check_lock_lasts(key: &str, lock: &Lock, now_s: u64) {

@@ -1,4 +1,4 @@
-//! Derives everything anew from what the stores hold, and names every contradiction: leaves, edge and root of each log
+//! Derives everything again from what the stores hold, and names every contradiction: leaves, edge and root of each log
 //! from its segments, markers against plans, postings against entries, counts against markers, tiles and checkpoints
 //! against leaves, locks, orphans.
 //!

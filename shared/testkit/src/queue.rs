@@ -47,6 +47,12 @@ impl FakeQueue {
         Arc::new(self.clone())
     }
 
+    /// The same messages, with other faults and a count of calls of its own.
+    #[must_use]
+    pub fn seen_by(&self, faults: Faults, calls: Calls) -> Self {
+        Self { faults, calls, ..self.clone() }
+    }
+
     /// What was sent to it as a FIFO queue, in order.
     pub fn messages(&self) -> Vec<FifoMessage> {
         self.lock().messages.clone()
@@ -82,7 +88,7 @@ impl FakeQueue {
     ) -> Result<T, StoreError> {
         self.faults.latency().await;
         self.calls.add(call, 1);
-        self.calls.touch(action, self.name, String::new());
+        self.calls.touch(action, self.name, String::new(), "");
         self.faults.write(call, || change(&mut self.lock()))
     }
 
@@ -127,7 +133,7 @@ impl Queue for FakeQueue {
         const CALL: &str = "sqs:GetQueueAttributes";
         self.faults.latency().await;
         self.calls.add(CALL, 1);
-        self.calls.touch(CALL, self.name, String::new());
+        self.calls.touch(CALL, self.name, String::new(), "");
         self.faults.read(CALL)?;
         Ok(self.lock().backlog)
     }

@@ -36,6 +36,12 @@ impl FakeSigner {
         Arc::new(self.clone())
     }
 
+    /// The same key, with other faults and a count of calls of its own.
+    #[must_use]
+    pub fn seen_by(&self, faults: Faults, calls: Calls) -> Self {
+        Self { faults, calls, ..self.clone() }
+    }
+
     /// Its public half.
     pub fn key(&self) -> [u8; 32] {
         self.signer.public_key_bytes()
@@ -46,7 +52,7 @@ impl FakeSigner {
 impl Sign for FakeSigner {
     async fn public_key(&self) -> Result<[u8; 32], StoreError> {
         tokio::task::yield_now().await;
-        self.calls.touch("kms:GetPublicKey", self.name, String::new());
+        self.calls.touch("kms:GetPublicKey", self.name, String::new(), "");
         Ok(self.key())
     }
 
@@ -54,7 +60,7 @@ impl Sign for FakeSigner {
         const CALL: &str = "kms:Sign";
         self.faults.latency().await;
         self.calls.add(CALL, 1);
-        self.calls.touch(CALL, self.name, String::new());
+        self.calls.touch(CALL, self.name, String::new(), "");
         // To its caller a signature that was lost on its way is one that was never made.
         if self.faults.strike(CALL).is_some() {
             return Err(Faults::error(CALL));

@@ -51,7 +51,7 @@ impl Stream for FakeStream {
         assert!(records.iter().all(|record| record.len() <= RECORD_BYTES_MAX), "a record is too long");
         self.faults.latency().await;
         self.calls.add(CALL, 1);
-        self.calls.touch(CALL, self.name, String::new());
+        self.calls.touch(CALL, self.name, String::new(), "");
         self.faults.write(CALL, || {
             self.taken.lock().unwrap_or_else(PoisonError::into_inner).push(records);
             Ok(())

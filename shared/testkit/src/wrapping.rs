@@ -30,10 +30,16 @@ impl FakeWrapping {
         Arc::new(self.clone())
     }
 
-    async fn call(&self, call: &'static str) -> Result<(), StoreError> {
+    /// The same key, with other faults and a count of calls of its own.
+    #[must_use]
+    pub fn seen_by(&self, faults: Faults, calls: Calls) -> Self {
+        Self { faults, calls, ..self.clone() }
+    }
+
+    async fn call(&self, call: &'static str, context: &Context) -> Result<(), StoreError> {
         self.faults.latency().await;
         self.calls.add(call, 1);
-        self.calls.touch(call, self.name, String::new());
+        self.calls.touch(call, self.name, context.purpose.clone(), &context.purpose);
         self.faults.read(call)
     }
 }
@@ -41,14 +47,14 @@ impl FakeWrapping {
 #[async_trait]
 impl Wrapping for FakeWrapping {
     async fn generate(&self, _: &str, context: &Context) -> Result<Vec<u8>, StoreError> {
-        self.call("kms:GenerateDataKey").await?;
+        self.call("kms:GenerateDataKey", context).await?;
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         made.push(context.clone());
         Ok(format!("wrapped {}", made.len() - 1).into_bytes())
     }
 
     async fn unwrap(&self, what: &str, context: &Context, wrapped: &[u8]) -> Result<KeyBytes, StoreError> {
-        self.call("kms:Decrypt").await?;
+        self.call("kms:Decrypt", context).await?;
         let corrupt = || StoreError::Corrupt(Failure::new(what));
         let number = std::str::from_utf8(wrapped).ok().and_then(|text| text.strip_prefix("wrapped ")?.parse().ok());
         let number: usize = number.ok_or_else(corrupt)?;

@@ -236,7 +236,7 @@ async fn forward(
     connection.abort();
     parts.headers.remove(hyper::header::TRANSFER_ENCODING);
     if !is_head {
-        // Ours is whole: its length is set anew.
+        // Ours is whole: its length is set again.
         parts.headers.remove(hyper::header::CONTENT_LENGTH);
     }
     Ok(Response::from_parts(parts, Full::new(body)))

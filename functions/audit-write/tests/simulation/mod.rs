@@ -3,7 +3,7 @@
 //! refused, half done, or done and reported as failed. A model beside it knows what was acknowledged and what was seen.
 //!
 //! Short runs are part of the test suite. A long one:
-//! `LEDGERLINE_SIMULATION_OPS=10000000 cargo test -p ledgerline-audit-write --test tests simulation -- --nocapture`.
+//! `LEDGERLINE_SIMULATION_OPS=10000000 cargo test -p ledgerline-audit-write --test appending simulation -- --nocapture`.
 //! `LEDGERLINE_SEED` chooses the first episode's seed; a failure prints its own, which repeats it exactly.
 
 mod episode;
@@ -19,7 +19,7 @@ use episode::Episode;
 use stage::{remember_panics, take_panic};
 use tally::Tally;
 
-/// Operations per episode: short enough that a log's whole history can be derived anew at each end.
+/// Operations per episode: short enough that a log's whole history can be derived again at each end.
 const OPS: u64 = 250;
 const DEFAULT_OPS: u64 = 100_000;
 const DEFAULT_SEED: u64 = 20_261_121;

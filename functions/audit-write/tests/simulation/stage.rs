@@ -176,7 +176,7 @@ impl Stage {
         dies_after: Option<u64>,
     ) -> Option<Vec<(LogId, LogError)>> {
         let Process { memory, key } = &self.processes[process];
-        let (stores, signer) = (&self.world.stores.ledger, &self.signers[*key]);
+        let (stores, signer) = (&self.world.others, &self.signers[*key]);
         let publication = Publication { stores, signer, settings: &self.settings, memory };
         let run = async {
             let mut errors = Vec::new();
@@ -224,7 +224,7 @@ impl Stage {
         let mut keys: Vec<VerifyingKey> =
             (0..self.signers.len()).filter_map(|key| VerifyingKey::parse(&self.vkey(log, key)).ok()).collect();
         match keys.pop() {
-            Some(newest) => advance(&self.world.stores.ledger, log, &newest, &keys).await,
+            Some(newest) => advance(&self.world.others, log, &newest, &keys).await,
             None => Ok(Step::NotInTheLog),
         }
     }
@@ -258,7 +258,7 @@ impl Stage {
         released.drain(before..).collect()
     }
 
-    /// Derives everything anew, by the testkit and by the product's own verification.
+    /// Derives everything again, by the testkit and by the product's own verification.
     pub(crate) fn check(&self, notes: Vec<String>) -> Result<Found, Problem> {
         let World { control, ledger, index, staged, .. } = &self.world;
         let until = self.earliest_ms as u64 / 1000 + RETENTION_DAYS * 86_400;

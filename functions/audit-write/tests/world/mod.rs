@@ -17,6 +17,7 @@ use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::retention::{Classes, LockPolicy};
 use ledgerline_ledger::verify::KEY_FIELD;
 use ledgerline_store::act_note;
+use ledgerline_store::ledger::LedgerStores;
 use ledgerline_store::signer::Sign;
 use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
@@ -59,6 +60,8 @@ pub struct World {
     pub signer: FakeSigner,
     /// Over all of them.
     pub stores: Stores,
+    /// The ledger's, as other functions and the operator see them.
+    pub others: LedgerStores,
     pub calls: Calls,
     /// Of the one process that all runs are in, unless a test says otherwise.
     pub memory: Memory,
@@ -66,7 +69,7 @@ pub struct World {
 
 impl World {
     pub fn new(faults: &Faults) -> Self {
-        let calls = Calls::default();
+        let calls = Calls::of_function("audit-write");
         let table = |name| FakeTable::new(name, faults.clone(), calls.clone());
         let (control, index) = (table("ControlTable"), table("IndexTable"));
         let ledger = FakeBucket::versioned("LedgerBucket", faults.clone(), calls.clone(), NOW_MS);
@@ -74,6 +77,11 @@ impl World {
         // It always answers, so that a message which returns and is not released is one whose log was halted.
         let queue = FakeQueue::new("LedgerQueue", Faults::none(), calls.clone());
         let signer = FakeSigner::new("SigningKey", faults.clone(), calls.clone());
+        let others = LedgerStores::new(
+            &control.seen_by(faults.clone(), Calls::default()).port(),
+            &index.seen_by(faults.clone(), Calls::default()).port(),
+            &ledger.seen_by(faults.clone(), Calls::default()).port(),
+        );
         let stores = Stores::new(Ports {
             control: control.port(),
             index: index.port(),
@@ -82,7 +90,7 @@ impl World {
             queue: queue.port(),
             signer: signer.port(),
         });
-        Self { control, index, ledger, staged, queue, signer, stores, calls, memory: Memory::default() }
+        Self { control, index, ledger, staged, queue, signer, stores, others, calls, memory: Memory::default() }
     }
 
     /// Stages the plan of one bronze object: so many entries of the log, spread over a few interactions.

@@ -245,22 +245,30 @@ impl World {
     /// The same under another configuration.
     pub(crate) fn with(config: Config) -> Self {
         captured();
-        let (calls, trips) = (Calls::default(), Trips::default());
-        let table = |name| FakeTable::new(name, Faults::none(), calls.clone());
+        let (calls, trips) = (Calls::of_function("dsar"), Trips::default());
+        let table = |name| FakeTable::new(name, Faults::none(), Calls::default());
         let (control, index, keys) = (table("ControlTable"), table("IndexTable"), table("KeysTable"));
         control.set_planned_through(Some(THROUGH_MS));
-        let bucket = FakeBucket::versioned("LedgerBucket", Faults::none(), calls.clone(), 0);
-        let wrapping = FakeWrapping::new("DataKey", Faults::none(), calls.clone());
+        let bucket = FakeBucket::versioned("LedgerBucket", Faults::none(), Calls::default(), 0);
+        let wrapping = FakeWrapping::new("DataKey", Faults::none(), Calls::default());
         let ledger = LedgerStores::new(&control.port(), &index.port(), &bucket.port());
         let tripped = |table: &FakeTable| -> Arc<dyn Table> {
-            Arc::new(Tripped { store: table.clone(), trips: trips.clone(), ledger: ledger.clone() })
+            Arc::new(Tripped {
+                store: table.seen_by(Faults::none(), calls.clone()),
+                trips: trips.clone(),
+                ledger: ledger.clone(),
+            })
         };
         let ports = Ports {
             control: tripped(&control),
             index: tripped(&index),
             keys: tripped(&keys),
-            ledger: Arc::new(Tripped { store: bucket.clone(), trips: trips.clone(), ledger: ledger.clone() }),
-            wrapping: wrapping.port(),
+            ledger: Arc::new(Tripped {
+                store: bucket.seen_by(Faults::none(), calls.clone()),
+                trips: trips.clone(),
+                ledger: ledger.clone(),
+            }),
+            wrapping: wrapping.seen_by(Faults::none(), calls.clone()).port(),
         };
         let deployment = config.deployment.clone();
         let dsar = Dsar::new(Stores::new(ports, &deployment), config);

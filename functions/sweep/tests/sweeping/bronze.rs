@@ -28,13 +28,13 @@ async fn half_sent(world: World) -> World {
     let key = day("interaction", "a");
     world.bronze.seed_at(&key, Vec::new(), START_MS - HOUR_MS);
     let object = ObjectId::of(BRONZE, &key);
-    world.stores.ledger.rows.open(object, &key, NOW).await.unwrap();
+    world.others.ledger.rows.open(object, &key, NOW).await.unwrap();
     let events: Vec<Event<'_>> = (0..300).map(|second| ("c-1", "user.start", second)).collect();
     let pointers = world.plan(&key, &events);
     assert_eq!(pointers.len(), 2);
-    world.stores.pointers.send(&pointers[1..]).await.unwrap();
+    world.others.pointers.send(&pointers[1..]).await.unwrap();
     let plan = world.staged.get(&pointers[0].plan).unwrap();
-    world.stores.ledger.rows.planned(&Header::read(&plan).unwrap().0, NOW).await.unwrap();
+    world.others.ledger.rows.planned(&Header::read(&plan).unwrap().0, NOW).await.unwrap();
     world.append_all(true).await;
     world.pass(HOUR_MS);
     world
@@ -73,7 +73,7 @@ async fn a_turn_comes_at_most_every_half_hour_and_less_often_each_time() {
 async fn what_transform_took_up_meanwhile_is_left_alone() {
     let world = forgotten(World::new()).await;
     let key = day("interaction", "a b+ü");
-    let opened = world.stores.ledger.rows.open(ObjectId::of(BRONZE, &key), &key, NOW).await.unwrap();
+    let opened = world.others.ledger.rows.open(ObjectId::of(BRONZE, &key), &key, NOW).await.unwrap();
     assert!(!opened.again);
     assert_eq!(world.run().await.notified, 0);
     let header = Header {
@@ -84,7 +84,7 @@ async fn what_transform_took_up_meanwhile_is_left_alone() {
         counts: Counts::default(),
         chunks: Vec::new(),
     };
-    world.stores.ledger.rows.planned(&header, NOW).await.unwrap();
+    world.others.ledger.rows.planned(&header, NOW).await.unwrap();
     world.pass(DAY_MS);
     assert_eq!(world.run().await.notified, 0);
     assert_eq!(world.run().await.objects, 0, "through, and never looked at again");
@@ -96,7 +96,7 @@ async fn transform_takes_up_an_object_that_had_a_turn() {
     let world = forgotten(World::new()).await;
     world.run().await;
     let key = day("interaction", "a b+ü");
-    let opened = world.stores.ledger.rows.open(ObjectId::of(BRONZE, &key), &key, NOW).await.unwrap();
+    let opened = world.others.ledger.rows.open(ObjectId::of(BRONZE, &key), &key, NOW).await.unwrap();
     assert_eq!((opened.planned, opened.started_at.as_str()), (false, NOW));
 }
 
@@ -307,7 +307,7 @@ async fn what_was_kept_as_poison_is_not_sent_again() {
     let world = half_sent(World::new()).await;
     let object = ObjectId::of(BRONZE, &day("interaction", "a"));
     let chunk = ChunkId { object: object.to_string(), ordinal: 0 };
-    world.stores.ledger.rows.mark_poison(&chunk, 256).await.unwrap();
+    world.others.ledger.rows.mark_poison(&chunk, 256).await.unwrap();
     for _ in 0..6 {
         let summary = world.run().await;
         assert_eq!((summary.resent, summary.given_up, summary.failures), (0, 0, 0));
@@ -316,8 +316,8 @@ async fn what_was_kept_as_poison_is_not_sent_again() {
         world.pass(DAY_MS);
     }
     // Repaired by hand, it counts like any other.
-    let pointers = delivery::find(&world.stores.plans, PlanOf::Bronze, object).await.unwrap().unwrap();
-    world.stores.pointers.send(&pointers.header.pointers(pointers.header_bytes)[..1]).await.unwrap();
+    let pointers = delivery::find(&world.others.plans, PlanOf::Bronze, object).await.unwrap().unwrap();
+    world.others.pointers.send(&pointers.header.pointers(pointers.header_bytes)[..1]).await.unwrap();
     world.settle().await;
     assert_eq!(world.check().unwrap().open_chunks, 0);
     let control = &world.control;

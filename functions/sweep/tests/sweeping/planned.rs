@@ -27,11 +27,11 @@ async fn plan(world: &World, key: &str) {
         counts: Counts::default(),
         chunks: Vec::new(),
     };
-    world.stores.ledger.rows.planned(&header, NOW).await.unwrap();
+    world.others.ledger.rows.planned(&header, NOW).await.unwrap();
 }
 
 async fn through_ms(world: &World) -> Option<i64> {
-    world.stores.planned.through().await.unwrap()
+    world.others.planned.through().await.unwrap()
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn the_row_says_now_until_an_object_is_not_planned_and_again_once_it_is() 
 async fn an_object_that_is_only_taken_up_holds_the_row_back() {
     let world = unplanned(World::new()).await;
     let key = day("interaction", "a");
-    world.stores.ledger.rows.open(ObjectId::of(BRONZE, &key), &key, NOW).await.unwrap();
+    world.others.ledger.rows.open(ObjectId::of(BRONZE, &key), &key, NOW).await.unwrap();
     world.run().await;
     assert_eq!(through_ms(&world).await, Some(START_MS - 7 * MINUTE_MS));
 }

@@ -103,7 +103,7 @@ async fn a_hold_a_lock_or_an_open_interaction_keeps_a_segment() {
             "lock" => {
                 let until_s = world.now_ms() as u64 / 1000 + 30 * 86_400;
                 let longer = Lock { retain_until_s: until_s, ..world.lock_of(&key) };
-                world.stores.ledger.segments.extend_lock(&key, &version_id, &longer).await.unwrap();
+                world.others.ledger.segments.extend_lock(&key, &version_id, &longer).await.unwrap();
             }
             _ => {}
         }

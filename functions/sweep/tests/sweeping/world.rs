@@ -46,6 +46,8 @@ const LONG_MS: i64 = 600_000;
 
 pub struct World {
     pub stores: Stores,
+    /// The same, as other functions and the operator see them.
+    pub others: Stores,
     pub control: FakeTable,
     pub ledger: FakeBucket,
     pub bronze: FakeBucket,
@@ -66,7 +68,7 @@ pub type Event<'a> = (&'a str, &'a str, u64);
 
 impl World {
     pub fn new() -> Self {
-        let (faults, calls) = (Faults::none(), Calls::default());
+        let (faults, calls) = (Faults::none(), Calls::of_function("sweep"));
         let table = |name| FakeTable::new(name, faults.clone(), calls.clone());
         let versioned = |name| FakeBucket::versioned(name, faults.clone(), calls.clone(), START_MS);
         let queue = |name| FakeQueue::new(name, faults.clone(), calls.clone());
@@ -75,17 +77,23 @@ impl World {
         let staged = FakeBucket::new("StagedBucket", faults.clone(), calls.clone(), START_MS);
         let (notices, pointers) = (queue("BronzeQueue"), queue("LedgerQueue"));
         let signer = FakeSigner::new("SigningKey", faults.clone(), calls.clone());
-        let ports = Ports {
-            control: control.port(),
-            index: index.port(),
-            ledger: ledger.port(),
-            bronze: bronze.port(),
-            staged: staged.port(),
-            notices: notices.port(),
-            pointers: pointers.port(),
-            signer: signer.port(),
+        let stores = |calls: &Calls| {
+            let table = |fake: &FakeTable| fake.seen_by(faults.clone(), calls.clone()).port();
+            let bucket = |fake: &FakeBucket| fake.seen_by(faults.clone(), calls.clone()).port();
+            let queue = |fake: &FakeQueue| fake.seen_by(faults.clone(), calls.clone()).port();
+            let ports = Ports {
+                control: table(&control),
+                index: table(&index),
+                ledger: bucket(&ledger),
+                bronze: bucket(&bronze),
+                staged: bucket(&staged),
+                notices: queue(&notices),
+                pointers: queue(&pointers),
+                signer: signer.seen_by(faults.clone(), calls.clone()).port(),
+            };
+            Stores::new(ports, Box::new(|bytes| bytes.fill(9)))
         };
-        let stores = Stores::new(ports, Box::new(|bytes| bytes.fill(9)));
+        let (stores, others) = (stores(&calls), stores(&Calls::default()));
         let settings = Settings {
             bronze_bucket: BRONZE.to_owned(),
             publication: publication::Settings {
@@ -98,6 +106,7 @@ impl World {
         };
         Self {
             stores,
+            others,
             control,
             ledger,
             bronze,
@@ -126,7 +135,7 @@ impl World {
     /// Plans these events of one bronze object and queues them.
     pub async fn events(&self, object: &str, events: &[Event<'_>]) -> ObjectId {
         let pointers = self.plan(object, events);
-        self.stores.pointers.send(&pointers).await.unwrap();
+        self.others.pointers.send(&pointers).await.unwrap();
         ObjectId::of(BRONZE, object)
     }
 
@@ -150,18 +159,18 @@ impl World {
             let pointer = Pointer::parse(&message.body).unwrap();
             let log = pointer.log_id().unwrap();
             let id = ChunkId { object: pointer.object.to_string(), ordinal: pointer.ordinal };
-            if !self.stores.ledger.heads.markers(&log, std::slice::from_ref(&id)).await.unwrap().is_empty() {
+            if !self.others.ledger.heads.markers(&log, std::slice::from_ref(&id)).await.unwrap().is_empty() {
                 continue;
             }
             let head = self.head(&log).await;
-            let bytes = self.stores.plans.read_chunk(&pointer).await.unwrap();
+            let bytes = self.others.plans.read_chunk(&pointer).await.unwrap();
             let chunk = Chunk::check(id, &log, pointer.count as usize, bytes.to_vec()).unwrap();
             let plan = plan_append(&log, &head, &[chunk]).unwrap();
             let key = plan.name.key();
-            let put = self.stores.ledger.segments.put(&key, &plan.bytes, &plan.sha256, &self.lock_now()).await.unwrap();
+            let put = self.others.ledger.segments.put(&key, &plan.bytes, &plan.sha256, &self.lock_now()).await.unwrap();
             let Put::Written { version_id } = put else { panic!("{key} was there") };
             let commit = plan.commit(version_id, 0);
-            self.stores.ledger.heads.commit(&commit).await.unwrap();
+            self.others.ledger.heads.commit(&commit).await.unwrap();
             if finish {
                 self.publication(&Memory::default()).finish(&log, &commit.segment, &plan.summary).await.unwrap();
             }
@@ -173,26 +182,26 @@ impl World {
         let pointers = self.plan(object, events);
         let log = LogId::parse(LOG).unwrap();
         let id = ChunkId { object: pointers[0].object.to_string(), ordinal: 0 };
-        let bytes = self.stores.plans.read_chunk(&pointers[0]).await.unwrap();
+        let bytes = self.others.plans.read_chunk(&pointers[0]).await.unwrap();
         let chunk = Chunk::check(id, &log, events.len(), bytes.to_vec()).unwrap();
         let plan = plan_append(&log, &self.head(&log).await, &[chunk]).unwrap();
-        self.stores.ledger.segments.put(&plan.name.key(), &plan.bytes, &plan.sha256, &self.lock_now()).await.unwrap();
+        self.others.ledger.segments.put(&plan.name.key(), &plan.bytes, &plan.sha256, &self.lock_now()).await.unwrap();
     }
 
     fn publication<'a>(&'a self, memory: &'a Memory) -> Publication<'a> {
-        let Stores { ledger, signer, .. } = &self.stores;
+        let Stores { ledger, signer, .. } = &self.others;
         Publication { stores: ledger, signer: &**signer, settings: &self.settings.publication, memory }
     }
 
     /// Where acts are recorded.
     pub fn act_stores(&self) -> ActStores<'_> {
-        let Stores { ledger, notes, plans, pointers, .. } = &self.stores;
-        ActStores { plans, queue: pointers, rows: &ledger.rows, notes, random: self.stores.random() }
+        let Stores { ledger, notes, plans, pointers, .. } = &self.others;
+        ActStores { plans, queue: pointers, rows: &ledger.rows, notes, random: self.others.random() }
     }
 
     /// A record's postings.
     pub async fn postings(&self, record: &str) -> Vec<Posting> {
-        self.stores.ledger.postings.of(record).await.unwrap()
+        self.others.ledger.postings.of(record).await.unwrap()
     }
 
     fn lock_now(&self) -> Lock {
@@ -201,7 +210,7 @@ impl World {
     }
 
     pub async fn head(&self, log: &LogId) -> Head {
-        let stored = self.stores.ledger.heads.head(log).await.unwrap();
+        let stored = self.others.ledger.heads.head(log).await.unwrap();
         stored.map_or_else(Head::empty, |stored| stored.verify(log).unwrap())
     }
 

@@ -13,6 +13,7 @@ mod notifications;
 mod orgs;
 mod own;
 mod shared;
+mod start;
 mod subjects;
 mod tokens;
 mod world;

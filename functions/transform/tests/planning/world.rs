@@ -61,7 +61,7 @@ impl World {
 
     pub(crate) fn with(faults: Faults) -> Self {
         captured();
-        let calls = Calls::default();
+        let calls = Calls::of_function("transform");
         let bucket = |name| FakeBucket::new(name, faults.clone(), calls.clone(), T0);
         let table = |name| FakeTable::new(name, faults.clone(), calls.clone());
         Self {

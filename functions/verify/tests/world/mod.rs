@@ -160,14 +160,16 @@ impl World {
     pub async fn run_for(&self, look: Look, for_ms: i64, last: Option<&str>) -> Result<Summary, VerifyError> {
         let (evidence, folder) = (self.evidence.clone(), last.map(|log| format!("ledger/{log}/")));
         let clock = RunClock { now_ms: self.now_ms(), for_ms, folder, evidence };
-        let memories = self.control.seen_by(self.faults.clone(), Calls::default());
+        let calls = Calls::of_function("verify");
+        let control = |faults: &Faults| self.control.seen_by(faults.clone(), calls.clone()).port();
+        let key = |signer: &FakeSigner| signer.seen_by(Faults::none(), calls.clone()).port();
         let stores = Stores {
             entries: Arc::new(self.evidence.clone().without_postings()),
             everything: Arc::new(self.evidence.clone()),
-            heads: Heads::new(self.control.port()),
-            watch: Watch::new(memories.port()),
-            signer: self.signer.port(),
-            first_signer: signer(7).port(),
+            heads: Heads::new(control(&Faults::none())),
+            watch: Watch::new(control(&self.faults)),
+            signer: key(&self.signer),
+            first_signer: key(&signer(7)),
         };
         let rules = Rules {
             deployment: "trial".to_owned(),

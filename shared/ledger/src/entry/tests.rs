@@ -175,7 +175,7 @@ fn field() -> impl Strategy<Value = Field> {
 }
 
 proptest! {
-    /// `Line::check` parses and writes anew by [`canonical`], which knows nothing of an entry's members.
+    /// `Line::check` parses and writes again by [`canonical`], which knows nothing of an entry's members.
     #[test]
     fn a_built_line_is_what_the_canonical_writer_makes_of_it(
         texts in prop::array::uniform5(any::<String>()),

@@ -67,7 +67,7 @@ impl<'a, E: Evidence + ?Sized> Comparing<'a, E> {
         self.by_entries.root()
     }
 
-    /// Starts anew at `size`, from stored tiles alone; whether they were all there.
+    /// Starts again at `size`, from stored tiles alone; whether they were all there.
     pub(crate) fn restart(&mut self, size: u64) -> Result<bool, EvidenceFault> {
         let restored = self.restored(size)?;
         self.by_tiles = None;

@@ -33,7 +33,7 @@ impl Finding {
 }
 
 /// What a log's head is called.
-pub(crate) fn head_row(log: &LogId) -> String {
+pub fn head_row(log: &LogId) -> String {
     format!("{HEADS}{log}/HEAD")
 }
 

@@ -132,7 +132,7 @@ impl Keys {
         }
         for Added { entry, key, .. } in covered {
             match self.accepted.iter_mut().find(|(_, known)| *known == key) {
-                // Handed over, or added before: its time begins anew.
+                // Handed over, or added before: its time begins again.
                 Some((turn, _)) => *turn = Turn::Added(entry),
                 None => self.accepted.push((Turn::Added(entry), key)),
             }

@@ -1,6 +1,6 @@
 //! Stored postings against derived ones, in constant memory: a keyed sum per segment first, names only where sums differ.
 //!
-//! Invariant: the sum does not depend on order, and its keys are drawn anew in each run, so that nobody can choose rows
+//! Invariant: the sum does not depend on order, and its keys are drawn again in each run, so that nobody can choose rows
 //! whose sum comes out right. Rows of one segment are held only if its sums differ.
 
 use std::collections::hash_map::RandomState;

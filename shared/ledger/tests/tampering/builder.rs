@@ -296,7 +296,7 @@ impl Ledger {
         head.segments.clear();
     }
 
-    /// Writes tiles, heads and checkpoints anew from the segments as they are now, signed by the key of this seed: all
+    /// Writes tiles, heads and checkpoints again from the segments as they are now, signed by the key of this seed: all
     /// that an attacker with every permission and that key can do. Checkpoints keep their sizes.
     pub(crate) fn rewrite_derived(&mut self, log: &LogId, sign_as: Option<u8>) {
         let leaves = self.leaves_from(log, 0);

@@ -1,7 +1,7 @@
 //! The tampering matrix: what somebody with every permission could do to a ledger, each kind detected and named.
 //!
 //! Every case changes a clean ledger of four logs as a capable attacker would (a changed segment gets the name that fits
-//! it, the index is rebuilt, where it says so tiles, heads and signatures are made anew) and expects one finding by kind,
+//! it, the index is rebuilt, where it says so tiles, heads and signatures are made again) and expects one finding by kind,
 //! object and entry, and none of a kind that it does not list. Each case runs in memory and through an exported folder.
 
 mod builder;

@@ -183,7 +183,7 @@ fn postings_that_cannot_be_listed_again_leave_those_logs_unchecked_whose_rows_ar
     let report = check(&listed_once(&ledger), &trusting(&ledger), &options(&ledger));
     assert_eq!(report.findings.iter().map(|found| found.key.as_str()).collect::<Vec<_>>(), [renamed.as_str()]);
     let good = BTreeSet::from(["acme/entity/1/0", "acme/interaction/1/0", "acme/interaction/2/0"]);
-    assert_eq!(logs(&report), (good, vec![globex().as_str()]), "the rows of calls were built anew");
+    assert_eq!(logs(&report), (good, vec![globex().as_str()]), "the rows of calls were built again");
     assert!(report.unchecked[0].fault.to_string().contains("the index is away"), "{}", report.unchecked[0].fault);
 
     // A log of which nothing but a row is there is not passed over, either.

@@ -1,4 +1,4 @@
-//! The end of an episode: all that is left is delivered, and everything is derived anew.
+//! The end of an episode: all that is left is delivered, and everything is derived again.
 
 use ledgerline_lake::plan::Pointer;
 use ledgerline_ledger::tile::Tile;
@@ -9,7 +9,7 @@ use crate::simulation::stage::{Delivery, Problem};
 use crate::world::returned;
 
 impl Episode {
-    /// Fine weather: what is left is delivered, all logs are swept, and everything is derived anew.
+    /// Fine weather: what is left is delivered, all logs are swept, and everything is derived again.
     pub(super) async fn end(&mut self) -> Result<(), Problem> {
         self.stage.faults.set_weather(Weather::default());
         while let Some(waiting) = self.queue.values().find(|waiting| !waiting.is_empty()) {

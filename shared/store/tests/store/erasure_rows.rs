@@ -1,5 +1,4 @@
 //! What erasures leave behind, and what every writer asks of it: tombstones, what is gone, who takes part, what is held.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 
