@@ -305,7 +305,7 @@ async fn resolve_subjects<'r>(
             let link = WantedLink { record: record.key.clone(), link: Link { span }, only_widen: !creates };
             by_org.entry(&record.org).or_default().push(link);
         }
-        let of_org = |(org, links): (&str, Vec<WantedLink>)| {
+        let of_org = |(org, links): (&'r str, Vec<WantedLink>)| {
             let pseudonyms = pseudonyms.iter().filter(of_today).cloned().collect();
             let tombs = gate.tombs(org, identifier).collect();
             Mention { identifier, org: org.to_owned(), kind: *kind, pseudonyms, tombs, links }
