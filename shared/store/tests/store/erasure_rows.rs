@@ -100,9 +100,9 @@ async fn an_alias_is_given_once_and_not_past_a_tombstone_and_a_gone_one_is_repla
     assert_eq!(kind(give(&three, Some(&two), &seen).await), "conflict");
     assert_eq!(aliases.read(&[WHOM]).await.unwrap(), [Some(two)]);
     // Under two names: both or none.
-    let give = |names| aliases.give(org, names, &three, tombs.unchanged([]));
-    assert_eq!(kind(give(&[("p1_cd", None), (name, None)]).await), "conflict");
-    give(&[("p1_cd", None), ("p1_ef", None)]).await.unwrap();
+    let (new, old) = ([("p1_cd", None), ("p1_ef", None)], [("p1_cd", None), (name, None)]);
+    assert_eq!(kind(aliases.give(org, &old, &three, tombs.unchanged([])).await), "conflict");
+    aliases.give(org, &new, &three, tombs.unchanged([])).await.unwrap();
     let read = aliases.read(&[(org, "p1_cd"), (org, "p1_ef")]).await.unwrap();
     assert_eq!(read, [Some(three.clone()), Some(three.clone())]);
 }
