@@ -3,8 +3,8 @@
 //! Invariant: once a plan exists it is carried out as it is, whatever the code of the day would compute. Everything that
 //! is written before it can be written again without a difference: claims answer the same, links only widen, rows and
 //! silver files are functions of the object, of the claims, of the erasures so far and of the time at which the object was first
-//! taken up. Where a silver file comes out otherwise all the same (a customer was erased in between, a number came on the
-//! list of own ones, other code), [`Silver`] decides.
+//! taken up. Where a silver file comes out otherwise all the same (a customer was erased in between, another record brought the
+//! same lineage token, a number came on the list of own ones, other code), [`Silver`] decides.
 //!
 //! [`Silver`]: ledgerline_store::silver::Silver
 

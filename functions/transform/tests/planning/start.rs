@@ -14,7 +14,7 @@ async fn the_first_start_makes_a_key_of_each_purpose_and_the_next_opens_the_same
     let data_keys = DataKeys::new(world.control.port(), wrapping.port(), "trial");
     let first = open_keys(&data_keys, &FixedClock(0)).await.unwrap();
     let made = world.control.rows();
-    assert_eq!(made.len(), 2);
+    assert_eq!(made.len(), 3);
     let second = open_keys(&data_keys, &FixedClock(1)).await.unwrap();
     assert_eq!(world.control.rows(), made);
     let versions = [first, second].map(|keys| keys.pseudonyms.newest().version());
