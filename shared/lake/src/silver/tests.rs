@@ -165,7 +165,6 @@ fn order_and_origin_of_a_row_are_read_back() {
         lineage_from: "refused",
         lineage_ref: Some("p1_00"),
         lineage_derived: Some("11111111-1111-5111-8111-111111111111"),
-        erased: true,
         ..plain
     };
     let rows = read(&write(&[told, plain])[0]);
@@ -178,9 +177,29 @@ fn order_and_origin_of_a_row_are_read_back() {
         ("lineage_from", json!("refused"), json!("derived")),
         ("lineage_ref", json!("p1_00"), Value::Null),
         ("lineage_derived", json!("11111111-1111-5111-8111-111111111111"), Value::Null),
-        ("erased", json!(true), json!(false)),
     ] {
         assert_eq!((&rows[0][column], &rows[1][column]), (&first, &second), "{column}");
+    }
+}
+
+#[test]
+fn a_row_that_an_erasure_covers_has_nothing_of_a_person_and_is_otherwise_as_it_was() {
+    let owned = owned(&[("media", json!("VOICE")), ("ani", json!("+15555550142"))]);
+    for (lineage_from, token_stays) in [("source", false), ("shared", false), ("derived", true), ("refused", true)] {
+        let whole =
+            Row { customer_ref: Some("c_00"), lineage_from, lineage_ref: Some("p1_00"), ..row(&owned, NOON_MS, 0) };
+        let rows = read(&write(&[whole, Row { erased: true, ..whole }])[0]);
+        for (column, value) in rows[0].as_object().unwrap() {
+            let expected = match column.as_str() {
+                "erased" => json!(true),
+                TOKEN if token_stays => value.clone(),
+                TOKEN => Value::Null,
+                name if ERASED.contains(&name) => Value::Null,
+                _ => value.clone(),
+            };
+            assert_eq!(rows[1][column], expected, "{lineage_from}: {column}");
+        }
+        assert!(!rows[0]["customer_ref"].is_null() && !rows[0]["masked_fields"].is_null(), "{lineage_from}");
     }
 }
 
