@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use ledgerline_event::document::{parse, split};
 use ledgerline_event::{Context, adapt};
 use ledgerline_store::{posting, record};
+use ledgerline_tests::guess::Guesses;
 use ledgerline_tests::org::{Org, assert_once_and_in_order, nameless, per_record};
 use ledgerline_tests::stack::{Stack, corpus, key_of, number, text};
 use ledgerline_tests::{quarantine, scan};
@@ -99,13 +100,27 @@ fn generated_traffic_reconciles_and_leaves_nothing_personal_behind() {
     let bronze: Vec<scan::Place> = stack
         .keys("BronzeBucket", "bronze/")
         .iter()
-        .map(|key| scan::Place {
-            name: key.clone(),
-            content: String::from_utf8_lossy(&stack.text("BronzeBucket", key)).into_owned(),
-        })
+        .map(|key| scan::Place::new(key, String::from_utf8_lossy(&stack.text("BronzeBucket", key)).into_owned()))
         .collect();
     assert!(scan::found(&needles, &bronze).len() > 50, "the needles are not even in bronze");
-    assert_eq!(scan::found(&needles, &scan::everywhere_but_bronze(&stack)), Vec::<String>::new());
+    let places = scan::everywhere_but_bronze(&stack);
+    assert_eq!(scan::found(&needles, &places), Vec::<String>::new());
+
+    let mut guesses = Guesses::on(&stack);
+    for found in &planted.identifiers {
+        found.needles.iter().chain([&found.value]).for_each(|text| guesses.value(&org.name, text));
+        let records = found.records.iter().filter_map(|record| record.split_once('/'));
+        records.filter(|(_, id)| *id == found.value).for_each(|(kind, id)| guesses.record(&org.name, kind, id));
+    }
+    generated.records.iter().for_each(|record| guesses.documents(record));
+    // Claims answer to an insider's guesses, so that an event sent again is known; an erasure names them, and they expire. That they
+    // do here shows that the guesses are right. Nothing else may.
+    let (claims, others): (Vec<_>, Vec<_>) = places.into_iter().partition(|place| place.is_claims);
+    let answered = guesses.found(&claims);
+    for form in ["the content id", "the record's name"] {
+        assert!(answered.iter().any(|hit| hit.contains(form)), "no claim answers to a guess at {form}");
+    }
+    assert_eq!(guesses.found(&others), Vec::<String>::new());
 }
 
 #[test]

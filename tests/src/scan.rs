@@ -1,8 +1,9 @@
 //! Looks for planted personal data everywhere that it must not be: silver, plans, poison, ledger, tables, queues, logs.
 
+use ledgerline_store::claim;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 
-use crate::stack::{Stack, unpacked};
+use crate::stack::{Stack, key_of, unpacked};
 
 /// One place and its whole content as text.
 pub struct Place {
@@ -10,6 +11,15 @@ pub struct Place {
     pub name: String,
     /// What lies there, decoded.
     pub content: String,
+    /// Whether it is a row of claims: digests under the event key on purpose, until they expire.
+    pub is_claims: bool,
+}
+
+impl Place {
+    /// A place that is not a row of claims.
+    pub fn new(name: impl Into<String>, content: String) -> Self {
+        Self { name: name.into(), content, is_claims: false }
+    }
 }
 
 /// Every place outside of bronze. Large, and read whole: the local stack of a test run is small.
@@ -19,7 +29,7 @@ pub fn everywhere_but_bronze(stack: &Stack) -> Vec<Place> {
         for key in stack.keys(bucket, "") {
             let bytes = stack.object(bucket, &key).0;
             let content = if key.ends_with(".parquet") { rows(bytes) } else { lossy(&unpacked(bytes)) };
-            places.push(Place { name: format!("{bucket}/{key}"), content });
+            places.push(Place::new(format!("{bucket}/{key}"), content));
         }
     }
     for table in ["ControlTable", "IndexTable", "KeysTable"] {
@@ -27,7 +37,8 @@ pub fn everywhere_but_bronze(stack: &Stack) -> Vec<Place> {
             // Debug prints every attribute name and value; binary ones are looked at as text beside it.
             let binary = item.values().filter_map(|value| value.as_b().ok()).map(|blob| lossy(blob.as_ref()));
             let content = format!("{item:?} {}", binary.collect::<String>());
-            places.push(Place { name: format!("{table} {:?}", item.get("pk")), content });
+            let is_claims = table == "IndexTable" && claim::is_key(&key_of(&item));
+            places.push(Place { is_claims, ..Place::new(format!("{table} {:?}", item.get("pk")), content) });
         }
     }
     places.extend(messages(stack));
@@ -55,7 +66,7 @@ fn messages(stack: &Stack) -> Vec<Place> {
         let receive = stack.sqs.receive_message().queue_url(url).max_number_of_messages(10);
         let answer = stack.block(receive.visibility_timeout(0).send()).unwrap();
         let bodies = answer.messages().iter().filter_map(|message| message.body()).collect::<String>();
-        places.push(Place { name: format!("queue {name}"), content: bodies });
+        places.push(Place::new(format!("queue {name}"), bodies));
     }
     places
 }
@@ -69,10 +80,7 @@ fn logs(stack: &Stack) -> Vec<Place> {
     assert!(output.status.success(), "{}", lossy(&output.stderr));
     assert!(content.contains("transform"), "transform has logged nothing: the scan would prove nothing");
     let own = std::fs::read(xtask::paths::local().join("ministack.log")).unwrap();
-    vec![
-        Place { name: "function logs".to_owned(), content },
-        Place { name: "emulator log".to_owned(), content: lossy(&own) },
-    ]
+    vec![Place::new("function logs", content), Place::new("emulator log", lossy(&own))]
 }
 
 /// Prints every message of every log group. There is no SDK for CloudWatch Logs in the workspace, and one test needs none.
