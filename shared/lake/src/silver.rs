@@ -80,7 +80,8 @@ pub struct Row<'a> {
     pub policy_version: &'a str,
     /// The lineage token.
     pub lineage_token: &'a str,
-    /// Whose the token is: `source`, `derived`, `refused` if the source's was no token and one was derived, or `shared` if other records have it, too.
+    /// Whose the token is: `source`, `derived`, `refused` if the source's was no token and one was derived, `shared` if other
+    /// records have the source's, too.
     pub lineage_from: &'static str,
     /// The pseudonym of the source's token if it was refused.
     pub lineage_ref: Option<&'a str>,
