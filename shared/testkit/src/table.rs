@@ -193,7 +193,10 @@ impl FakeTable {
     }
 
     /// A table of a transaction: its name and calls are its own, whatever double it is behind.
-    fn of(table: &dyn Table) -> &Self {
+    ///
+    /// # Panics
+    /// It is not a fake.
+    pub fn of(table: &dyn Table) -> &Self {
         table.as_any().downcast_ref().expect("a fake table beside a fake table")
     }
 }
@@ -403,7 +406,8 @@ fn action_name(action: &Action) -> &'static str {
 
 /// Whether a partition is one that roles name whole.
 fn is_data_key(pk: &str) -> bool {
-    [Purpose::Pseudonym, Purpose::Event].iter().any(|purpose| data_key::key(*purpose, 1).pk == pk)
+    let purposes = [Purpose::Pseudonym, Purpose::Event, Purpose::Suppression];
+    purposes.iter().any(|purpose| data_key::key(*purpose, 1).pk == pk)
 }
 
 /// What a role's condition on leading keys names: the partition's family, or the whole of a partition that has none.

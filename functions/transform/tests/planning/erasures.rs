@@ -14,7 +14,6 @@ use ledgerline_store::party;
 use ledgerline_store::subject::{identifier_key, parse_identifier_key, parse_link_key, parse_state_key, state_key};
 use ledgerline_store::table::Key;
 use ledgerline_store::tombstone::Tombs;
-use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::{ALL_FAULTS, Fault, Faults};
 use ledgerline_testkit::table::item;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
@@ -57,14 +56,14 @@ pub(crate) async fn plant(world: &World, raws: &[String], cutoff_ms: i64) {
 }
 
 async fn plant_until(world: &World, raws: &[String], cutoff_ms: i64, expires_at_s: i64) {
-    let tombs = Tombs::new(world.control.seen_by(Faults::none(), Calls::default()).port());
+    let tombs = Tombs::new(world.others_control());
     for (org, pseudonym) in named_in(raws).await {
         tombs.put(&settings().suppression, &org, &pseudonym, cutoff_ms, expires_at_s).await.unwrap();
     }
 }
 
 async fn set_gone(world: &World, names: &[&str]) {
-    Gone::new(world.control.seen_by(Faults::none(), Calls::default()).port()).put(names).await.unwrap();
+    Gone::new(world.others_control()).put(names).await.unwrap();
 }
 
 /// The rows of silver, by column; a column that is null is not there.
@@ -262,7 +261,7 @@ async fn tombstones_are_asked_under_every_version_of_both_keys() {
     settle(&world, "a", &raws).await;
     assert_eq!(named_and_erased(&world), (0, 1));
     let ring = SuppressionRing::new([SuppressionKey::new(1, [3; 32]), SuppressionKey::new(2, [4; 32])]).unwrap();
-    let tombs = Tombs::new(world.control.port());
+    let tombs = Tombs::new(world.others_control());
     let (org, pseudonym) = named_in(&raws).await.into_iter().next().unwrap();
     let read = tombs.read(&ring, &[(&org, &pseudonym)]).await.unwrap();
     assert_eq!(read[0].cutoff(T0), Some(Cutoff::At(RECEIVED)), "under one version is enough");
@@ -301,7 +300,7 @@ async fn who_is_gone_is_somebody_new_and_who_is_being_erased_is_waited_for() {
 /// Erases everybody whom the lines name at once, as the eraser does step by step: tombstones, then who is gone, rows, records. Says
 /// whether the record had admitted them.
 async fn erase(world: &World, whom: &BTreeSet<(String, String)>, cutoff_ms: i64) -> bool {
-    let tombs = Tombs::new(world.control.seen_by(Faults::none(), Calls::default()).port());
+    let tombs = Tombs::new(world.others_control());
     for (org, pseudonym) in whom {
         tombs.put(&settings().suppression, org, pseudonym, cutoff_ms, EXPIRES_S).await.unwrap();
     }
@@ -389,7 +388,7 @@ async fn an_identifier_that_was_never_seen_races_its_tombstone() {
             for _ in 0..later {
                 tokio::task::yield_now().await;
             }
-            let tombs = Tombs::new(world.control.seen_by(Faults::none(), Calls::default()).port());
+            let tombs = Tombs::new(world.others_control());
             let (org, pseudonym) = whom.iter().next().unwrap();
             tombs.put(&settings().suppression, org, pseudonym, RECEIVED, EXPIRES_S).await.unwrap();
             !subjects(&world).is_empty()

@@ -67,7 +67,7 @@ async fn one_phone_in_two_orgs_is_two_subjects_linked_in_their_own_orgs() {
     let all = world.everything_but_bronze();
     let refs: BTreeSet<&str> = all.match_indices("customer_ref: \"c_").map(|(at, _)| &all[at + 15..at + 49]).collect();
     assert_eq!(refs.len(), 3, "silver's rows of two orgs have no customer_ref in common: {refs:?}");
-    assert_eq!(Orgs::new(world.control.port()).all().await.unwrap(), ["acme", "beta"]);
+    assert_eq!(Orgs::new(world.others_control()).all().await.unwrap(), ["acme", "beta"]);
 
     // The one org's mark is not the other's.
     world.keys.share(of("acme", Kind::Phone), "2026-03-02T14:00:30.000Z");
@@ -81,7 +81,7 @@ async fn one_phone_in_two_orgs_is_two_subjects_linked_in_their_own_orgs() {
 
 /// Panics if an identifier has a row in an org that is not noted.
 async fn all_are_noted(world: &World, case: &str) {
-    let noted = Orgs::new(world.control.port()).all().await.unwrap();
+    let noted = Orgs::new(world.others_control()).all().await.unwrap();
     let orgs: BTreeSet<String> =
         world.keys.look(|rows| rows.keys().filter_map(parse_identifier_key).map(|(org, _)| org.to_owned()).collect());
     assert!(orgs.iter().all(|org| noted.contains(org)), "{case}: {orgs:?}, noted are {noted:?}");
@@ -115,6 +115,6 @@ async fn an_org_is_noted_where_its_own_hotline_alone_is_named_and_not_where_nobo
     let hotline = answered("acme", "c-1", "answered", json!({"customerPhone": PHONE}));
     world.bronze.seed(&key("a"), lines(&[hotline, answered("beta", "c-1", "answered", json!({}))]));
     world.settle(&[&key("a")]).await;
-    assert_eq!(Orgs::new(world.control.port()).all().await.unwrap(), ["acme"]);
+    assert_eq!(Orgs::new(world.others_control()).all().await.unwrap(), ["acme"]);
     assert!(subjects(&world).is_empty());
 }

@@ -4,8 +4,6 @@ use ledgerline_custody::own::parse_list;
 use ledgerline_privacy::{KeyRing, PseudonymKey, Region};
 use ledgerline_store::own::{self, Change, OwnName, OwnNumbers};
 use ledgerline_store::table::{Key, Row};
-use ledgerline_testkit::calls::Calls;
-use ledgerline_testkit::faults::Faults;
 use serde_json::{Value, json};
 
 use crate::subjects::{self, subjects};
@@ -27,7 +25,7 @@ pub(crate) fn answered(org: &str, interaction: &str, kind: &str, who: Value) -> 
 async fn change(world: &World, org: &str, item: &str, change: Change) {
     let ring = KeyRing::new([PseudonymKey::new(1, [1; 32])]);
     for item in parse_list(item, Region::US).unwrap() {
-        let lists = OwnNumbers::new(world.control.seen_by(Faults::none(), Calls::default()).port());
+        let lists = OwnNumbers::new(world.others_control());
         lists.change(org, &item.names(ring.as_ref())[0], change, NOW).await.unwrap();
     }
 }

@@ -91,7 +91,7 @@ async fn a_subject_that_is_being_erased_is_waited_for_and_stays_erased() {
     assert_eq!(world.deliver(&[&key("b")]).await, ["m0"]);
     assert_eq!(linked(&world).len(), 1, "a link for a subject that is being erased");
     // The eraser is done with it; whose events come later is somebody new.
-    Gone::new(world.control.port()).put(&[&subject]).await.unwrap();
+    Gone::new(world.others_control()).put(&[&subject]).await.unwrap();
     world.settle(&[&key("b")]).await;
     assert_eq!((world.check().counts.planned, linked(&world).len(), subjects(&world).len()), (3, 3, 3));
     let of_erased = |(key, _): &&(Key, _)| parse_link_key(key).is_some_and(|(of, _)| of == subject);

@@ -15,6 +15,7 @@ use ledgerline_lambda::clock::FixedClock;
 use ledgerline_privacy::{EventKey, KeyRing, PseudonymKey, SuppressionKey, SuppressionRing};
 use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::table::IntoValue as _;
+use ledgerline_store::table::Table;
 use ledgerline_store::tombstone;
 use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
@@ -89,6 +90,11 @@ impl World {
         let world = Self::new();
         world.random.store(seed, Ordering::SeqCst);
         world
+    }
+
+    /// The control table as others have it: past faults and counts.
+    pub(crate) fn others_control(&self) -> Arc<dyn Table> {
+        self.control.seen_by(Faults::none(), Calls::default()).port()
     }
 
     /// The instant of the next delivery.
