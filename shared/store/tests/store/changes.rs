@@ -47,6 +47,9 @@ async fn a_subject_is_marked_once_and_what_it_missed_stays_missed() {
             ("state".to_owned(), "active".into_value()),
             ("generation".to_owned(), 2_u64.into_value()),
             ("links".to_owned(), 3_u64.into_value()),
+            ("org".to_owned(), "acme".into_value()),
+            ("kind".to_owned(), "phone".into_value()),
+            ("pseudonym".to_owned(), "p1_ab".into_value()),
         ]);
     });
     let state = || async { subjects.states(&["s_1"]).await.unwrap().pop().unwrap().unwrap() };
