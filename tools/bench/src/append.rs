@@ -3,7 +3,6 @@
 pub(super) mod cost;
 pub(super) mod latency;
 
-mod capacity;
 mod world;
 
 use std::hint::black_box;
@@ -18,6 +17,7 @@ use ledgerline_ledger::tree::leaf_hash;
 use xtask::fault::Fault;
 use xtask::tools::say;
 
+pub(super) use self::world::in_virtual_time;
 use super::pair;
 
 /// CPU of the whole append beside its floor: hashes of the leaves, gzip of the lines.

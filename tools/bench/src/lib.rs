@@ -5,6 +5,8 @@
 //! One day of generated traffic goes down the chain: what one stage makes is the next one's input.
 
 mod append;
+mod bill;
+mod capacity;
 mod cold_start;
 mod entries;
 mod folder;
@@ -14,6 +16,7 @@ mod plain;
 mod prove;
 mod size;
 mod transform;
+mod units;
 mod verify;
 
 use std::path::Path;
@@ -33,6 +36,8 @@ pub enum Subject {
     Ingest,
     /// A bronze object to silver and plan
     Transform,
+    /// transform's calls, units by stored family, and dollars, by events per object
+    Units,
     /// Chunks to a segment and the tree; calls and dollars; entries per second by latency
     Append,
     /// A folder beside gzip and sha256sum, and the memory it takes
@@ -65,6 +70,9 @@ pub fn run(subject: Subject, entries: u64) -> Result<(), Fault> {
     }
     if wants(Subject::Transform) {
         transform_under_its_allocator()?;
+    }
+    if wants(Subject::Units) {
+        tell("units: transform's AWS calls, capacity and dollars, counted on the strict fakes", units::measure())?;
     }
     if wants(Subject::Append) {
         let day = day();

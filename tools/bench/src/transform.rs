@@ -47,6 +47,16 @@ pub(super) fn settings() -> Result<Settings, Fault> {
     })
 }
 
+/// Random bytes that cost nothing, and yet are never twice the same.
+pub(super) fn counting() -> impl Fn(&mut [u8]) + Send + Sync {
+    let drawn = AtomicU32::new(0);
+    move |bytes| {
+        bytes.fill(1);
+        let number = drawn.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        bytes.iter_mut().zip(number).for_each(|(byte, drawn)| *byte = drawn);
+    }
+}
+
 /// What an object becomes.
 pub(super) struct Transformed {
     read: Read,
@@ -76,13 +86,7 @@ impl Transformed {
 pub(super) fn transformed(settings: &Settings, object: ObjectId, bronze: &[u8]) -> Result<Transformed, Fault> {
     let broken =
         |error: &dyn std::fmt::Display| Fault::new(format!("transform refused the day: {error}"), "report this");
-    // Salts that cost nothing, and yet no two people have one alias.
-    let drawn = AtomicU32::new(0);
-    let random = |bytes: &mut [u8]| {
-        bytes.fill(1);
-        let number = drawn.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-        bytes.iter_mut().zip(number).for_each(|(byte, drawn)| *byte = drawn);
-    };
+    let random = counting();
     let read = Reading::alone(settings, object, ARRIVAL_MS, &random, bronze).map_err(|error| broken(&error))?;
     let mut owned: Vec<_> = read.events.iter().collect();
     owned.sort_unstable_by(|a, b| event_order(a, b));

@@ -20,7 +20,7 @@ use ledgerline_testkit::signer::FakeSigner;
 use ledgerline_testkit::table::FakeTable;
 use tokio::time::Instant;
 
-use super::capacity::{Capacity, Metered};
+use crate::capacity::{Capacity, Metered};
 use crate::entries::entry;
 
 /// When virtual time begins, in epoch milliseconds.
@@ -153,7 +153,7 @@ impl Clock for VirtualClock {
 }
 
 /// Runs in virtual time: waiting costs none.
-pub(super) fn in_virtual_time<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+pub(crate) fn in_virtual_time<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.map_err(|error| error.to_string())?.block_on(work)
 }

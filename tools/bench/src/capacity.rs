@@ -1,46 +1,52 @@
-//! What DynamoDB charges: units by the sizes of items, as the families store them.
+//! What DynamoDB charges: units by the sizes of items, family by family.
 //!
 //! The fake does everything; what goes through a [`Metered`] one is weighed on its way.
 
 use std::any::Any;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use ledgerline_ledger::store::StoreError;
+use ledgerline_store::Family;
 use ledgerline_store::table::{Beside, Key, Query, Returning, Row, Scan, ScanPage, Table, Write};
 use ledgerline_testkit::table::{FakeTable, item_bytes};
 
-/// Units used, shared by the tables of a run.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Capacity {
-    write: Arc<AtomicU64>,
-    read: Arc<AtomicU64>,
+/// Write and read units.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Units {
+    pub(crate) write: u64,
+    pub(crate) read: u64,
 }
 
-impl Capacity {
-    /// Write units so far.
-    pub(super) fn write_units(&self) -> u64 {
-        self.write.load(Ordering::Relaxed)
-    }
+/// Units by the family of the rows; `None`: a query for rows of several families.
+pub(crate) type ByFamily = BTreeMap<Option<Family>, Units>;
 
-    /// Read units so far.
-    pub(super) fn read_units(&self) -> u64 {
-        self.read.load(Ordering::Relaxed)
+/// Units used, shared by the tables of a run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Capacity(Arc<Mutex<ByFamily>>);
+
+impl Capacity {
+    /// Units so far.
+    pub(crate) fn by_family(&self) -> ByFamily {
+        self.lock().clone()
     }
 
     /// Starts over.
-    pub(super) fn reset(&self) {
-        self.write.store(0, Ordering::Relaxed);
-        self.read.store(0, Ordering::Relaxed);
+    pub(crate) fn reset(&self) {
+        self.lock().clear();
     }
 
-    fn wrote(&self, item_bytes: usize, times: u64) {
-        self.write.fetch_add(times * write_units(item_bytes), Ordering::Relaxed);
+    fn wrote(&self, key: &Key, item_bytes: usize, times: u64) {
+        self.lock().entry(Family::of_key(key)).or_default().write += times * write_units(item_bytes);
     }
 
-    fn read_consistently(&self, item_bytes: usize) {
-        self.read.fetch_add(read_units(item_bytes), Ordering::Relaxed);
+    fn read_consistently(&self, key: &Key, item_bytes: usize) {
+        self.lock().entry(Family::of_key(key)).or_default().read += read_units(item_bytes);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ByFamily> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -56,67 +62,76 @@ fn read_units(item_bytes: usize) -> u64 {
 
 /// A table whose reads and writes are weighed.
 #[derive(Debug, Clone)]
-pub(super) struct Metered {
+pub(crate) struct Metered {
     /// The fake behind it.
-    pub(super) fake: FakeTable,
+    pub(crate) fake: FakeTable,
     /// What its calls used.
-    pub(super) used: Capacity,
+    pub(crate) used: Capacity,
 }
 
-/// What a write costs in a transaction, beside one on its own.
+/// What a write costs in a transaction, beside one on its own. DynamoDB charges a row that is only checked as a written one.
 const IN_TRANSACTION: u64 = 2;
 
 impl Metered {
     /// As the product takes it.
-    pub(super) fn port(&self) -> Arc<dyn Table> {
+    pub(crate) fn port(&self) -> Arc<dyn Table> {
         Arc::new(self.clone())
-    }
-
-    fn bytes(&self, key: &Key) -> usize {
-        self.fake.peek(key).map_or(0, |row| item_bytes(key, &row))
     }
 
     /// A write costs the larger of what was there and what is.
     async fn weighed<T>(
         &self,
-        keys: Vec<Key>,
+        rows: Vec<(FakeTable, Key)>,
         times: u64,
         write: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        let before: Vec<usize> = keys.iter().map(|key| self.bytes(key)).collect();
+        let before: Vec<usize> = rows.iter().map(|(fake, key)| bytes(fake, key)).collect();
         let written = write.await;
-        keys.iter().zip(before).for_each(|(key, before)| self.used.wrote(before.max(self.bytes(key)), times));
+        for ((fake, key), before) in rows.iter().zip(before) {
+            self.used.wrote(key, before.max(bytes(fake, key)), times);
+        }
         written
     }
+
+    fn rows(&self, writes: &[Write]) -> Vec<(FakeTable, Key)> {
+        writes.iter().map(|write| (self.fake.clone(), write.key.clone())).collect()
+    }
+}
+
+fn bytes(fake: &FakeTable, key: &Key) -> usize {
+    fake.peek(key).map_or(0, |row| item_bytes(key, &row))
 }
 
 #[async_trait]
 impl Table for Metered {
     async fn get(&self, what: &str, key: &Key) -> Result<Option<Row>, StoreError> {
-        self.used.read_consistently(self.bytes(key));
+        self.used.read_consistently(key, bytes(&self.fake, key));
         self.fake.get(what, key).await
     }
 
     async fn batch_get(&self, what: &str, keys: &[Key]) -> Result<Vec<Option<Row>>, StoreError> {
-        keys.iter().for_each(|key| self.used.read_consistently(self.bytes(key)));
+        keys.iter().for_each(|key| self.used.read_consistently(key, bytes(&self.fake, key)));
         self.fake.batch_get(what, keys).await
     }
 
     async fn query(&self, what: &str, query: &Query) -> Result<Vec<(String, Row)>, StoreError> {
         let rows = self.fake.query(what, query).await?;
         let bytes = rows.iter().map(|(sk, row)| item_bytes(&Key::new(&query.pk, sk), row)).sum();
-        self.used.read_consistently(bytes);
+        self.used.read_consistently(&Key::new(&query.pk, query.prefix.as_deref().unwrap_or_default()), bytes);
         Ok(rows)
     }
 
     async fn write(&self, what: &str, write: Write, returning: Returning) -> Result<Row, StoreError> {
-        self.weighed(vec![write.key.clone()], 1, self.fake.write(what, write, returning)).await
+        self.weighed(self.rows(std::slice::from_ref(&write)), 1, self.fake.write(what, write, returning)).await
     }
 
     async fn transact(&self, what: &str, writes: Vec<Write>, beside: Vec<Beside>) -> Result<(), StoreError> {
-        assert!(beside.is_empty(), "an append writes one table");
-        let keys = writes.iter().map(|write| write.key.clone()).collect();
-        self.weighed(keys, IN_TRANSACTION, self.fake.transact(what, writes, beside)).await
+        let mut rows = self.rows(&writes);
+        for Beside { table, writes } in &beside {
+            let fake = FakeTable::of(&**table);
+            rows.extend(writes.iter().map(|write| (fake.clone(), write.key.clone())));
+        }
+        self.weighed(rows, IN_TRANSACTION, self.fake.transact(what, writes, beside)).await
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -124,13 +139,13 @@ impl Table for Metered {
     }
 
     async fn batch_write(&self, what: &str, writes: Vec<Write>) -> Result<(), StoreError> {
-        let keys = writes.iter().map(|write| write.key.clone()).collect();
-        self.weighed(keys, 1, self.fake.batch_write(what, writes)).await
+        self.weighed(self.rows(&writes), 1, self.fake.batch_write(what, writes)).await
     }
 
     async fn scan_page(&self, what: &str, scan: &Scan, after: Option<Key>) -> Result<ScanPage, StoreError> {
         let (rows, next) = self.fake.scan_page(what, scan, after).await?;
-        self.used.read_consistently(rows.iter().map(|(key, row)| item_bytes(key, row)).sum());
+        let bytes = rows.iter().map(|(key, row)| item_bytes(key, row)).sum();
+        self.used.read_consistently(&Key::new(String::new(), String::new()), bytes);
         Ok((rows, next))
     }
 }
@@ -144,6 +159,7 @@ mod tests {
     use ledgerline_ledger::log::LogId;
     use ledgerline_ledger::tree::{Edge, Hash};
     use ledgerline_store::head::{Heads, head_key};
+    use ledgerline_store::record::pin_key;
     use ledgerline_testkit::calls::Calls;
     use ledgerline_testkit::faults::Faults;
 
@@ -152,13 +168,15 @@ mod tests {
         let units = |bytes: [usize; 4]| bytes.map(write_units);
         assert_eq!(units([0, 1, 1_024, 1_025]), [1, 1, 1, 2]);
         assert_eq!([0, 4_096, 4_097].map(read_units), [1, 1, 2]);
-        let used = Capacity::default();
-        used.wrote(1_025, 1);
-        used.wrote(1_025, IN_TRANSACTION);
-        used.read_consistently(1);
-        assert_eq!((used.write_units(), used.read_units()), (6, 1));
+        let (used, head) = (Capacity::default(), head_key(&LogId::parse("bench/interaction/1/0").unwrap()));
+        used.wrote(&head, 1_025, 1);
+        used.wrote(&head, 1_025, IN_TRANSACTION);
+        used.read_consistently(&head, 1);
+        used.read_consistently(&pin_key("bench/c-1"), 4_097);
+        let [of_head, of_pin] = [Units { write: 6, read: 1 }, Units { write: 0, read: 2 }];
+        assert_eq!(used.by_family(), [(Some(Family::Head), of_head), (Some(Family::Pin), of_pin)].into());
         used.reset();
-        assert_eq!((used.write_units(), used.read_units()), (0, 0));
+        assert_eq!(used.by_family(), ByFamily::new());
     }
 
     /// The head's size after a first commit, and once its segment is published; with the units that all of it used.
@@ -184,11 +202,14 @@ mod tests {
             markers_expire_at_s: 0,
         };
         heads.commit(&commit).await.unwrap();
-        let committed = table.bytes(&head_key(&log));
+        let head_bytes = || bytes(&table.fake, &head_key(&log));
+        let committed = head_bytes();
         heads.mark_indexed(&log, &segment).await.unwrap();
         heads.mark_published(&log, std::slice::from_ref(&segment)).await.unwrap();
         heads.head(&log).await.unwrap();
-        (committed, table.bytes(&head_key(&log)), table.used.write_units(), table.used.read_units())
+        let used = table.used.by_family();
+        let all = |of: fn(&Units) -> u64| used.values().map(of).sum();
+        (committed, head_bytes(), all(|units| units.write), all(|units| units.read))
     }
 
     #[tokio::test]
