@@ -5,21 +5,19 @@
 //! before the act, since the opposite crash would leave a ledger that claims a hold while the evidence may be deleted; this
 //! one leaves evidence that is held and not documented yet, and the row says by whom the command must be run again.
 //! **Lifting**: (1) the act; (2) the hold's row; (3) S3 releases each segment that no other hold needs; (4) the record's row.
-//! A crash leaves more held than must be. Invariant: both may be repeated at any point and come to the same end. A segment is shared by many
-//! records: it is released only if no other active row names a record in it, which is asked again after the release.
+//! A crash leaves more held than must be. Invariant: both may be repeated at any point and come to the same end; what rows and S3 need
+//! for that, [`ledgerline_custody::holding`] does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
 use ledgerline_custody::access::split_record;
 use ledgerline_custody::acts::{Act, ActKind, Recorded};
+use ledgerline_custody::holding::{Holding, Place};
 use ledgerline_ledger::entry::Field;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::segment::Segment;
-use ledgerline_store::held::Held as RecordsHeld;
-use ledgerline_store::hold::{HoldRow, Holds as HoldRows};
-use ledgerline_store::ledger::LedgerStores;
+use ledgerline_store::hold::HoldRow;
 use ledgerline_store::record::Records;
 use serde_json::{Value, json};
 
@@ -29,15 +27,12 @@ use crate::args::{DeploymentArgs, HoldCommand, HoldPlaceArgs, WhichHold};
 use crate::cloud::{Cloud, told};
 use crate::context::Context;
 use crate::fault::Fault;
-use crate::reading::{is_about, raw_id_fault};
+use crate::reading::raw_id_fault;
 use crate::screen::{Mark, Screen, counted, grouped};
 
 /// Looks for the act's own segment, and how long between two: an act is committed within seconds.
 const LOOKS: u32 = 10;
 const BETWEEN: Duration = Duration::from_secs(2);
-
-/// A segment: its key and version id.
-type Place = (String, String);
 
 /// Places, lifts or lists.
 pub(super) fn run(what: &HoldCommand, context: &Context) -> Answered {
@@ -54,7 +49,7 @@ fn put(args: &HoldPlaceArgs, context: &Context) -> Answered {
     check_date(&args.review)?;
     let cloud = Cloud::open(&which.deployment.stack)?;
     let key = format!("{}/{}", which.org, which.record);
-    let log = log_of(&cloud, &key)?;
+    let (log, holding) = (log_of(&cloud, &key)?, holding(&cloud)?);
     let wanted = HoldRow {
         hold: which.hold.clone(),
         record_key: key.clone(),
@@ -66,7 +61,7 @@ fn put(args: &HoldPlaceArgs, context: &Context) -> Answered {
         lifted_at: None,
     };
     // 1. What is meant. A crash after it leaves a row that `hold list` shows as not held.
-    let row = cloud.ask(holds(&cloud)?.note(&wanted))?;
+    let row = cloud.ask(holding.holds.note(&wanted))?;
     if let Some(at) = &row.lifted_at {
         return Err(Fault::new(
             format!("hold {} of {key} was lifted at {at}", which.hold),
@@ -79,16 +74,14 @@ fn put(args: &HoldPlaceArgs, context: &Context) -> Answered {
             "repeat it with the same words, or place another one under a new name",
         ));
     }
-    // 2. No erasure destroys anything of the record from here on.
-    cloud.ask(records_held(&cloud)?.add(&key, &row.hold))?;
-    // 3. The evidence is safe from here on.
-    let before = hold_all(&cloud, &log, &key)?;
+    // 2, 3. The evidence is safe from here on.
+    let before = cloud.ask(holding.place(&row))?;
     // 4. The ledger says so. The row's time makes a repetition the same act.
     let recorder = Recorder::new(&cloud)?;
     let purpose = format!("hold/{}/{key}", row.hold);
     let recorded = recorder.record(&purpose, &[act(ActKind::HoldPlaced, &row, &row.placed_at)?], context)?;
     // 5. What came meanwhile, and the act's own segment.
-    let mut held = hold_all(&cloud, &log, &key)?;
+    let mut held = cloud.ask(holding.hold_all(&row))?;
     let progress = context.progress("waiting for the act's segment", None);
     for _ in 0..LOOKS {
         if held.len() > before.len() || matches!(recorded, Recorded::Before(_)) {
@@ -96,7 +89,7 @@ fn put(args: &HoldPlaceArgs, context: &Context) -> Answered {
         }
         progress.inc(1);
         std::thread::sleep(BETWEEN);
-        held = hold_all(&cloud, &log, &key)?;
+        held = cloud.ask(holding.hold_all(&row))?;
     }
     progress.finish_and_clear();
     let own_held = held.len() > before.len() || matches!(recorded, Recorded::Before(_));
@@ -106,7 +99,8 @@ fn put(args: &HoldPlaceArgs, context: &Context) -> Answered {
 fn lift(args: &WhichHold, context: &Context) -> Answered {
     let cloud = Cloud::open(&args.deployment.stack)?;
     let key = format!("{}/{}", args.org, args.record);
-    let row = cloud.ask(holds(&cloud)?.hold(&args.hold, &key))?.ok_or_else(|| {
+    let holding = holding(&cloud)?;
+    let row = cloud.ask(holding.holds.hold(&args.hold, &key))?.ok_or_else(|| {
         Fault::new(
             format!("there is no hold {} of {key}", args.hold),
             "see `ledgerline hold list` for those that there are",
@@ -116,36 +110,23 @@ fn lift(args: &WhichHold, context: &Context) -> Answered {
     let recorder = Recorder::new(&cloud)?;
     let purpose = format!("lift/{}/{key}", row.hold);
     recorder.record(&purpose, &[act(ActKind::HoldLifted, &row, &context.now_text())?], context)?;
-    // 2. No longer meant.
-    cloud.ask(holds(&cloud)?.note_lifted(&row.hold, &key, &context.now_text()))?;
-    // 3. Released, but for what another hold needs.
-    let needed = needed(&cloud)?;
-    let all = segments(&cloud, &row.log, &key)?;
-    let released: Vec<Place> = all.iter().filter(|place| !needed.contains(*place)).cloned().collect();
-    let evidence = cloud.ledger()?.segments;
-    for (segment, version) in &released {
-        cloud.ask(evidence.put_legal_hold(segment, version, false))?;
-    }
-    // A hold that was placed between the question and the release has its segments back.
-    for (segment, version) in self::needed(&cloud)?.iter().filter(|place| released.contains(place)) {
-        cloud.ask(evidence.put_legal_hold(segment, version, true))?;
-    }
-    // 4. Erasures may go on.
-    cloud.ask(records_held(&cloud)?.remove(&key, &row.hold))?;
-    let kept = (all.len() - released.len()) as u64;
-    Ok(Box::new(Placed { row, segments: released, own_held: true, lifted: true, kept }))
+    // 2, 3, 4. No longer meant; released, but for what another hold needs; erasures may go on.
+    let released = cloud.ask(holding.lift(&row, &context.now_text()))?;
+    let kept = released.kept as u64;
+    Ok(Box::new(Placed { row, segments: released.segments, own_held: true, lifted: true, kept }))
 }
 
 fn list(args: &DeploymentArgs, context: &Context) -> Answered {
     let cloud = Cloud::open(&args.stack)?;
-    let (rows, evidence) = (cloud.ask(holds(&cloud)?.all())?, cloud.ledger()?.segments);
+    let holding = holding(&cloud)?;
+    let rows = cloud.ask(holding.holds.all())?;
     let progress = context.progress("looking at holds", Some(rows.len() as u64));
     let mut holds = Vec::new();
     for row in rows {
         let (mut held, mut open) = (0, Vec::new());
         if row.lifted_at.is_none() {
-            for (segment, version) in segments(&cloud, &row.log, &row.record_key)? {
-                let protection = cloud.ask(evidence.protection(&segment, &version))?;
+            for (segment, version) in cloud.ask(holding.segments(&row.log, &row.record_key))? {
+                let protection = cloud.ask(holding.ledger.segments.protection(&segment, &version))?;
                 if protection.is_some_and(|protection| protection.legal_hold) { held += 1 } else { open.push(segment) }
             }
         }
@@ -157,51 +138,9 @@ fn list(args: &DeploymentArgs, context: &Context) -> Answered {
     Ok(Box::new(Holds { name: args.stack.display().to_string(), holds }))
 }
 
-/// Holds every segment that keeps the record's entries, and says which they are.
-fn hold_all(cloud: &Cloud, log: &LogId, record_key: &str) -> Result<BTreeSet<Place>, Fault> {
-    let (places, evidence) = (segments(cloud, log, record_key)?, cloud.ledger()?.segments);
-    for (segment, version) in &places {
-        cloud.ask(evidence.put_legal_hold(segment, version, true))?;
-    }
-    Ok(places)
-}
-
-/// The segments that keep the record's entries: those with postings, and those that are not indexed yet.
-fn segments(cloud: &Cloud, log: &LogId, record_key: &str) -> Result<BTreeSet<Place>, Fault> {
-    let LedgerStores { heads, postings, segments, .. } = cloud.ledger()?;
-    // The head first: what it does not name any more has postings.
-    let head = cloud.ask(heads.head(log))?;
-    let postings = cloud.ask(postings.of(record_key))?;
-    let mut places: BTreeSet<Place> = postings.into_iter().map(|row| (row.segment, row.version_id)).collect();
-    let record = record_key.split_once('/').map_or(record_key, |(_, record)| record);
-    for segment in head.map(|head| head.unpublished).unwrap_or_default() {
-        let bytes = cloud.ask(segments.read(&segment.key, &segment.version_id))?;
-        let read = Segment::read(&segment.key, &bytes).map_err(|error| {
-            Fault::caused_by(format!("{} is damaged", segment.key), &error, "run `ledgerline verify`")
-        })?;
-        if read.lines().any(|line| is_about(line, record)) {
-            places.insert((segment.key, segment.version_id));
-        }
-    }
-    Ok(places)
-}
-
-/// The segments that any active hold needs.
-fn needed(cloud: &Cloud) -> Result<BTreeSet<Place>, Fault> {
-    let mut needed = BTreeSet::new();
-    for row in cloud.ask(holds(cloud)?.all())?.into_iter().filter(|row| row.lifted_at.is_none()) {
-        needed.extend(segments(cloud, &row.log, &row.record_key)?);
-    }
-    Ok(needed)
-}
-
-fn holds(cloud: &Cloud) -> Result<HoldRows, Fault> {
-    told(cloud.operator.rows_of("ControlTable")).map(HoldRows::new)
-}
-
-/// Which records holds are on.
-fn records_held(cloud: &Cloud) -> Result<RecordsHeld, Fault> {
-    told(cloud.operator.rows_of("ControlTable")).map(RecordsHeld::new)
+fn holding(cloud: &Cloud) -> Result<Holding, Fault> {
+    let (control, index) = (told(cloud.operator.rows_of("ControlTable"))?, told(cloud.operator.rows_of("IndexTable"))?);
+    Ok(Holding::new(&control, &index, &told(cloud.operator.objects_of("LedgerBucket"))?))
 }
 
 fn log_of(cloud: &Cloud, record_key: &str) -> Result<LogId, Fault> {

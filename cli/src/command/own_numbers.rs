@@ -3,11 +3,11 @@
 //! Invariant: a row is never deleted; what was removed stays listed as removed, since what came before was linked to nobody.
 //! Each command may be repeated: what is as asked stays as it is. Nothing but a domain is shown again in clear.
 
-use std::collections::BTreeSet;
 use std::io;
 
-use ledgerline_custody::own::{BadItems, parse_items, plan_add, plan_remove};
+use ledgerline_custody::own::{BadItems, count_subjects, parse_items, plan_add, plan_remove};
 use ledgerline_event::adapters::is_org;
+use ledgerline_store::gone::Gone;
 use ledgerline_store::own::{Change, OwnName, OwnNumbers, OwnRow};
 use serde_json::{Value, json};
 
@@ -76,16 +76,10 @@ fn numbers(cloud: &Cloud) -> Result<OwnNumbers, Fault> {
     told(cloud.operator.rows_of("ControlTable")).map(OwnNumbers::new)
 }
 
-/// How many subjects of the org an item names already; `None` of a domain, whose addresses nobody keeps.
+/// How many subjects of the org an item names already.
 fn subjects(cloud: &Cloud, org: &str, names: &[OwnName]) -> Result<Option<u64>, Fault> {
-    let identifiers = names.iter().filter(|name| matches!(name, OwnName::Identifier(..)));
-    let in_org: Vec<(&str, &str)> = identifiers.map(|name| (org, name.name())).collect();
-    if in_org.is_empty() {
-        return Ok(None);
-    }
-    let found = cloud.ask(told(cloud.operator.subjects())?.identifiers(&in_org))?;
-    let found: BTreeSet<String> = found.into_iter().flatten().map(|subject| subject.subject_id).collect();
-    Ok(Some(found.len() as u64))
+    let gone = told(cloud.operator.rows_of("ControlTable")).map(Gone::new)?;
+    cloud.ask(count_subjects(&told(cloud.operator.subjects())?, &gone, org, names))
 }
 
 /// A domain in clear; of a pseudonym as much as tells it from the list's others.

@@ -6,14 +6,16 @@
 //! person; it covers the addresses of exactly this domain. No error repeats an item: items are told by their places.
 //! Left out: what a function does with an identifier that is the company's own.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_privacy::{Identifier, KeyRing, Kind, Region};
+use ledgerline_store::gone::Gone;
 use ledgerline_store::own::{Change, OwnName, OwnNumbers, OwnRow};
+use ledgerline_store::subject::Subjects;
 
 /// How long a list that was read counts: an item is in force everywhere a minute after it was added.
 pub const LIST_TTL_MS: i64 = 60_000;
@@ -171,6 +173,28 @@ pub fn plan_add(rows: &[OwnRow], names: &[OwnName]) -> Vec<(OwnName, Change)> {
 pub fn plan_remove(rows: &[OwnRow], names: &[OwnName]) -> Vec<(OwnName, Change)> {
     let known = rows.iter().filter(|row| names.contains(&row.name) && row.removed_at.is_none());
     known.map(|row| (row.name.clone(), Change::Remove)).collect()
+}
+
+/// How many subjects of an org an item names: who is gone was never seen. `None` of a domain, whose addresses nobody keeps.
+///
+/// # Errors
+/// The stores'.
+pub async fn count_subjects(
+    subjects: &Subjects,
+    gone: &Gone,
+    org: &str,
+    names: &[OwnName],
+) -> Result<Option<u64>, StoreError> {
+    let identifiers = names.iter().filter(|name| matches!(name, OwnName::Identifier(..)));
+    let in_org: Vec<(&str, &str)> = identifiers.map(|name| (org, name.name())).collect();
+    if in_org.is_empty() {
+        return Ok(None);
+    }
+    let found = subjects.identifiers(&in_org).await?;
+    let found: BTreeSet<String> = found.into_iter().flatten().map(|subject| subject.subject_id).collect();
+    let found: Vec<&str> = found.iter().map(String::as_str).collect();
+    let gone = gone.of(&found).await?;
+    Ok(Some(gone.iter().filter(|gone| !**gone).count() as u64))
 }
 
 /// Lists, and since when.

@@ -1,8 +1,12 @@
-//! The lists of own numbers, over the tests' table: how long what was read counts.
+//! The lists of own numbers, over the tests' tables: how long what was read counts, and whom an item names already.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use ledgerline_custody::own::{OwnLists, Standing};
+use ledgerline_custody::own::{OwnLists, Standing, count_subjects, parse_list};
+use ledgerline_privacy::{KeyRing, PseudonymKey, Region};
+use ledgerline_store::gone::Gone;
 use ledgerline_store::own::{self, Change, OwnName, OwnNumbers};
+use ledgerline_store::subject::{Link, LinkWrite, SubjectName, SubjectRef, SubjectWrite, Subjects};
+use ledgerline_store::tombstone::Tombs;
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::Faults;
 use ledgerline_testkit::table::FakeTable;
@@ -68,5 +72,39 @@ async fn lists_of_several_orgs_come_in_their_order_and_say_nothing_of_each_other
             }
         }
         assert_eq!(world.reads(), 3, "each list once");
+    }
+}
+
+#[tokio::test]
+async fn who_is_gone_is_not_counted_among_those_whom_an_item_names() {
+    let table = |name| FakeTable::new(name, Faults::none(), Calls::default());
+    let (control, keys) = (table("ControlTable"), table("KeysTable"));
+    let (subjects, gone) = (Subjects::new(keys.port()), Gone::new(control.port()));
+    let ring = KeyRing::new([(1, 7), (2, 8)].map(|(version, byte)| PseudonymKey::new(version, [byte; 32])));
+    let items = parse_list("+1 212 555 0142, example.com", Region::US).unwrap();
+    let (phone, domain) = (items[0].names(ring.as_ref()), items[1].names(ring.as_ref()));
+    let count = async |names: &[OwnName]| count_subjects(&subjects, &gone, "a", names).await.unwrap();
+    assert_eq!((count(&phone).await, count(&domain).await), (Some(0), None));
+    let mut ids = Vec::new();
+    for (n, name) in (1..).zip(&phone) {
+        let OwnName::Identifier(kind, pseudonym) = name else { panic!("no identifier") };
+        let subject = SubjectRef::from_random([n; 32]);
+        ids.push(subject.subject_id.clone());
+        let link = LinkWrite { record: "a/c-1".to_owned(), link: Link { span: None }, replaces: None };
+        let write = SubjectWrite::Create {
+            name: SubjectName { org: "a".to_owned(), kind: *kind, pseudonym: pseudonym.as_str().to_owned() },
+            replaces: None,
+            subject,
+            created_at: "2026-03-02T14:00:00.000Z".to_owned(),
+            fills: false,
+            links: vec![link],
+            tombs: Tombs::new(control.port()).unchanged([]),
+        };
+        subjects.write(write).await.unwrap();
+        assert_eq!(count(&phone).await, Some(u64::from(n)));
+    }
+    while let Some(id) = ids.pop() {
+        gone.put(&[&id]).await.unwrap();
+        assert_eq!((count(&phone).await, count(&domain).await), (Some(ids.len() as u64), None));
     }
 }
