@@ -64,12 +64,12 @@ impl Guesses {
         for kind in Kind::ALL {
             let Some(identifier) = Identifier::parse(kind, text, Region::US) else { continue };
             let normalised = identifier.value().expose_for_pseudonym();
-            self.body("the kind and the value", &[kind.label(), "\x1f", normalised].concat());
+            self.body("the kind and the value", [kind.label(), "\x1f", normalised].concat());
             spellings.insert(normalised.to_owned());
         }
         for spelling in &spellings {
             self.body("the value", spelling);
-            self.body("the organisation and the value", &[org, "\x1f", spelling].concat());
+            self.body("the organisation and the value", [org, "\x1f", spelling].concat());
         }
     }
 
