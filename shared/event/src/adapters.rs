@@ -42,7 +42,7 @@ const PARTNER: &str = "aws.partner/genesys.com";
 pub(crate) fn org_of_source(source: &str) -> Option<&str> {
     let rest = &source[source.find(PARTNER)? + PARTNER.len()..];
     let (_, rest) = rest.split_once("/cloud/")?;
-    rest.split('/').next().filter(|org| is_org(org))
+    rest.split('/').next().filter(|org| is_stated_org(org))
 }
 
 /// Whether a text may name an organisation: `[A-Za-z0-9._-]{1,64}`, and no name of a directory.
@@ -52,7 +52,7 @@ pub fn is_org(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
-/// Whether a document's own member may name its organisation: a long number there is somebody's, not an organisation's.
+/// Whether a document may name its organisation so: a long number there, in groups or not, is somebody's, not an organisation's.
 pub(crate) fn is_stated_org(text: &str) -> bool {
     is_org(text) && !is_long_number(text)
 }
@@ -82,11 +82,11 @@ pub(crate) fn entity_kind(text: &str) -> &str {
     if plain && text.starts_with(|c: char| c.is_ascii_alphabetic()) && words::is_phrase(text) { text } else { "Other" }
 }
 
-/// Whether a text is a number as long as those of telephones, accounts and cards.
+/// Whether a text is a number as long as those of telephones, accounts and cards, in groups or not, and nothing else.
 fn is_long_number(text: &str) -> bool {
-    let digits = text.strip_prefix('-').unwrap_or(text);
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
     // A JSON integer has up to 20 digits.
-    (7..=20).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+    (7..=20).contains(&digits) && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-' | b':'))
 }
 
 /// Whether a text is what sources write where they have no id: a word for it, zeros, or signs alone.

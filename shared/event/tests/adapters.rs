@@ -267,13 +267,15 @@ fn a_record_id_is_no_address_of_a_person() {
             .into_iter()
             .chain(["undefined", "NULL", "None", "unknown", "n/a", "NA", "nil", "0", "-", "15555550177", "5550177"])
             .chain(["00000000-0000-0000-0000-000000000000", "4111111111111111", "1234567890123456789"])
+            .chain(["317-555-0142", "1.317.555.0142", "4111-1111-1111-1111", "31_755:501-42", "-555-01.77"])
     {
         assert_no_record(json!(id));
     }
     for id in [json!(15_555_550_177_i64), json!(-5_550_177), json!(u64::MAX), json!(1.5), json!(1e20), json!(0)] {
         assert_no_record(id);
     }
-    for id in ["test-conversation-id", "c-1", "123456", "11111111-1111-4111-8111-111111111111", "none-7"] {
+    let numbers = ["123456", "12-34.56", "11111111-1111-4111-8111-111111111111", "123456789-123456789-123"];
+    for id in ["test-conversation-id", "c-1", "none-7", "317-555-0142a"].into_iter().chain(numbers) {
         let document = json!({"interactionId": id, "timestamp": "2026-03-02T14:00:00Z"});
         adapt_value(&document, |event| assert_eq!(event.unwrap().record.id(), id));
     }
@@ -304,6 +306,7 @@ fn assert_no_record(id: Value) {
 fn a_long_number_for_an_id_has_a_reason_of_its_own() {
     for (id, reason) in [
         (json!("15555550177"), Rejection::NumericId),
+        (json!("1-555-555-0177"), Rejection::NumericId),
         (json!(4_111_111_111_111_111_u64), Rejection::NumericId),
         (json!("n/a"), Rejection::NoRecord),
         (json!("avery.quinn@example.com"), Rejection::NoRecord),

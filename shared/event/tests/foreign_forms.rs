@@ -263,11 +263,13 @@ fn topics_about_no_conversation_are_events_of_a_user_a_queue_or_the_platform() {
 #[test]
 fn long_numbers_are_ids_where_a_deployment_says_so() {
     let flat = json!({"source": "crm", "interactionId": 15_555_550_142_i64, "timestamp": AT});
+    let groups = json!({"source": "crm", "interactionId": "1.555.555.0142", "timestamp": AT});
     let enveloped =
         json!({"source": "example.crm", "detail-type": "row", "detail": {"caseId": "4711001122", "eventTime": AT}});
     let row = json!({"event_id": "e", "contact_id": "0049-555-0142-7", "event_type": "CONTACT", "timestamp": AT});
     for (document, source, id) in [
         (&flat, "crm", "15555550142"),
+        (&groups, "crm", "1.555.555.0142"),
         (&enveloped, "example.crm", "4711001122"),
         (&row, "contact-row", "0049-555-0142-7"),
     ] {
@@ -277,8 +279,10 @@ fn long_numbers_are_ids_where_a_deployment_says_so() {
         let another = ["other".to_owned()];
         read(&document.to_string(), &another, |event, _| assert_eq!(event.err(), Some(Rejection::NumericId)));
     }
-    let entity = json!({"source": "crm", "entityType": "Contact", "entityId": "15555550142", "timestamp": AT});
-    read(&entity.to_string(), &["crm".to_owned()], |event, _| assert_eq!(event.err(), Some(Rejection::NumericId)));
+    for id in ["15555550142", "1-555-555-0142"] {
+        let entity = json!({"source": "crm", "entityType": "Contact", "entityId": id, "timestamp": AT});
+        read(&entity.to_string(), &["crm".to_owned()], |event, _| assert_eq!(event.err(), Some(Rejection::NumericId)));
+    }
     // The switch is about numbers: an address is nobody's id anywhere.
     let address = json!({"source": "crm", "interactionId": "avery@example.com", "timestamp": AT});
     read(&address.to_string(), &["crm".to_owned()], |event, _| assert_eq!(event.err(), Some(Rejection::NoRecord)));

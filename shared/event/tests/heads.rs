@@ -264,9 +264,15 @@ fn of_several_orgs_the_same_one_counts_in_every_order() {
         }
     }
     // A better name that is no organisation's gives way, wherever it stands.
-    let flat = "\"orgId\":\"15555550177\",\"tenantId\":\"fourth\",\"conversationId\":\"c\",\"time\":1772460000001";
-    assert_eq!(head_of(&format!("{{{flat}}}")).org(), Some("fourth"));
-    assert!(assert_agreement(&format!("{{{flat}}}")).unwrap());
+    for number in ["15555550177", "1-555-555-0177", "317.555.0142", "-5550177"] {
+        let source = format!("\"source\":\"aws.partner/genesys.com/cloud/{number}/ledger\"");
+        let orgs = format!("\"orgId\":\"{number}\",\"tenantId\":\"fourth\"");
+        for members in [orgs.clone(), format!("{source},{orgs}")] {
+            let flat = format!("{{{members},\"conversationId\":\"c\",\"time\":1772460000001}}");
+            assert_eq!(head_of(&flat).org(), Some("fourth"), "{flat}");
+            assert!(assert_agreement(&flat).unwrap(), "{flat}");
+        }
+    }
 }
 
 #[test]

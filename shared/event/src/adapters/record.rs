@@ -78,11 +78,7 @@ impl<'a> Reading<'a> {
                     _ => Ok(None),
                 }
             }
-            // Such a member may hold anything: what has the digits of a telephone number is not a record's id.
-            Way::Interaction(name) => match own.get(*name).and_then(text) {
-                Some(id) if is_number_in_groups(&id) && !self.may_be_numbered() => Err(Rejection::NumericId),
-                id => id.map(|id| self.interaction(id)).transpose(),
-            },
+            Way::Interaction(name) => own.get(*name).and_then(text).map(|id| self.interaction(id)).transpose(),
             Way::Fixed { kind, id, begins } => match own.get(*id).and_then(text) {
                 Some(id) if id.starts_with(begins) => self.entity(Cow::Borrowed(*kind), id).map(Some),
                 _ => Ok(None),
@@ -139,10 +135,4 @@ impl<'a> Reading<'a> {
             && (self.source.or_else(|| self.source_name()).is_some_and(listed)
                 || self.shape().is_some_and(|shape| listed(shape.source)))
     }
-}
-
-/// Whether a text is 7 to 20 digits, in groups or not, and nothing else.
-fn is_number_in_groups(text: &str) -> bool {
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    (7..=20).contains(&digits) && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-' | b':'))
 }
