@@ -14,7 +14,7 @@ use ledgerline_lambda::telemetry;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::Kind;
 use ledgerline_store::party::{Parties, Party};
-use ledgerline_store::subject::{Link, SubjectName, SubjectRef, SubjectState, SubjectWrite};
+use ledgerline_store::subject::{Link, SubjectName, SubjectRef, SubjectState, SubjectWrite, links_of_create};
 use ledgerline_store::tombstone::Suppression;
 
 use crate::stores::Stores;
@@ -201,7 +201,9 @@ async fn read(
             (Some(subject), _) => known.push((mention, subject)),
             (None, Some(newest)) => {
                 let state = SubjectState::NEW;
-                let links = plan_links(state.room(limits.cap), wanted, &vec![None; wanted.len()]);
+                let tombstones = mentions[mention].tombs.iter().map(|seen| seen.rows()).sum();
+                let links = plan_links(state.room(limits.cap), wanted, &vec![None; wanted.len()])
+                    .at_most(links_of_create(tombstones));
                 let subject = SubjectRef::from_random(random_32(stores.random()));
                 let create = Some(SubjectName { org: org.clone(), kind: *kind, pseudonym: newest.clone() });
                 let existed = vec![false; wanted.len()];
@@ -226,7 +228,7 @@ async fn read(
         let (mention, subject) = (*mention, subject.clone());
         let existing: Vec<Option<Link>> = links.by_ref().take(mentions[mention].links.len()).collect();
         let Some(state) = state.filter(|state| state.active) else {
-            return Err(StoreError::Conflict(Failure::new(format!("{} is being erased", subject.subject_id))));
+            return Err(StoreError::Conflict(Failure::new("a subject is being erased")));
         };
         let links = plan_links(state.room(limits.cap), &mentions[mention].links, &existing);
         let existed = existing.iter().map(Option::is_some).collect();

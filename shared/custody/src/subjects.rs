@@ -45,6 +45,19 @@ pub struct LinkPlan {
     pub linked: Vec<bool>,
 }
 
+impl LinkPlan {
+    /// With no more writes now than these, where a transaction has less room than usual.
+    #[must_use]
+    pub fn at_most(mut self, links: usize) -> Self {
+        if self.writes.len() > links {
+            self.writes.truncate(links);
+            self.new = self.writes.iter().filter(|write| write.replaces.is_none()).count() as u64;
+            self.complete = false;
+        }
+        self
+    }
+}
+
 /// Plans the links of one subject. `existing` are the links as read, in the order of `wanted`; `room` is how many more
 /// it may get ([`SubjectState::room`]). Without any the subject is shared: none is added and none is widened.
 pub fn plan_links(room: u64, wanted: &[WantedLink], existing: &[Option<Link>]) -> LinkPlan {
@@ -241,6 +254,14 @@ mod tests {
         read.push(None);
         let rest = plan_links(910, &want, &read);
         assert_eq!((rest.writes.len(), rest.complete), (1, true));
+        // A write that has to check more tombstones has room for fewer.
+        let few = plan_links(1000, &want, &vec![None; want.len()]).at_most(3);
+        assert_eq!((few.writes.len(), few.new, few.complete), (3, 3, false));
+        assert_eq!(few.linked, vec![true; want.len()], "the rest is linked by the next writes");
+        let most = plan_links(1000, &want[..3], &[None, None, None]).at_most(3);
+        assert_eq!((most.writes.len(), most.new, most.complete), (3, 3, true));
+        let widened = plan_links(8, &want[..2], &[Some(link("2", "2")), None]).at_most(1);
+        assert_eq!((widened.writes.len(), widened.new, widened.complete), (1, 0, false));
     }
 
     #[test]

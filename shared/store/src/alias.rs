@@ -61,13 +61,14 @@ impl Aliases {
         alias: &str,
         unchanged: Beside,
     ) -> Result<(), StoreError> {
-        let what = format!("give the alias {alias}");
-        let row = to_row(&what, &Stored { alias: alias.to_owned() })?;
+        // An alias in an error would stand in a log for a person who was erased.
+        let what = "give an alias";
+        let row = to_row(what, &Stored { alias: alias.to_owned() })?;
         let write = |(pseudonym, gone): &(&str, Option<&str>)| {
             let write = Write::put(key(org, pseudonym), row.clone());
             write.when(gone.map_or(Condition::Absent, |gone| Condition::equals(ATTRIBUTE, gone)))
         };
-        self.table.transact(&what, names.iter().map(write).collect(), vec![unchanged]).await
+        self.table.transact(what, names.iter().map(write).collect(), vec![unchanged]).await
     }
 }
 

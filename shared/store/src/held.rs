@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ledgerline_ledger::store::StoreError;
 
-use crate::table::{Key, Returning, Row, Table, Value, Write};
+use crate::table::{Condition, Key, Returning, Row, Table, Value, Write};
 
 /// The key of a record's row.
 pub fn key(record: &str) -> Key {
@@ -17,6 +17,11 @@ pub fn key(record: &str) -> Key {
 /// The record whose row a key is of.
 pub fn parse_key(key: &Key) -> Option<&str> {
     key.pk.strip_prefix(HELD).filter(|_| key.sk == SK)
+}
+
+/// That no hold is on the record whose row it is asked of: whoever destroys something of a record does it in one transaction with this.
+pub fn not_held() -> Condition {
+    Condition::lacks(HOLDS)
 }
 
 /// The holds by record.

@@ -40,6 +40,27 @@ impl Orgs {
         Ok(rows.into_iter().map(|(org, _)| org).collect())
     }
 
+    /// At most so many orgs, in the order of their names.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn first(&self, limit: usize) -> Result<Vec<String>, StoreError> {
+        let query = Query { limit: Some(limit), ..Query::partition(ORGS) };
+        let rows = self.table.query("list the orgs", &query).await?;
+        Ok(rows.into_iter().map(|(org, _)| org).collect())
+    }
+
+    /// Whether an org is noted. Its name is in no error: anybody may ask for one.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn has(&self, org: &str) -> Result<bool, StoreError> {
+        // Of all that begin like it, it is the first. Whoever lists the partition may ask this, too.
+        let query = Query { limit: Some(1), ..Query::partition(ORGS).beginning(org) };
+        let rows = self.table.query("look for an org", &query).await?;
+        Ok(rows.first().is_some_and(|(found, _)| found == org))
+    }
+
     /// Notes an org, unless it is noted.
     ///
     /// # Errors

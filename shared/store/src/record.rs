@@ -105,7 +105,8 @@ impl Records {
     /// The table's.
     pub async fn pin(&self, record: &str, log: &LogId) -> Result<LogId, StoreError> {
         let write = Write::update(pin_key(record)).set_if_absent(LOG, log.as_str());
-        read_pin(self.table.write(&format!("pin {record} to its log"), write, Returning::Changed).await?)
+        // A record's id may hold an alias: no error says it.
+        read_pin(self.table.write("pin a record to its log", write, Returning::Changed).await?)
     }
 
     /// Notes which objects hold lines about records; a row that exists is replaced by its equal.
@@ -129,7 +130,7 @@ impl Records {
     /// The table's; `Corrupt` for a row of another form.
     pub async fn bronze(&self, record: &str) -> Result<Vec<HoldingObject>, StoreError> {
         let query = Query::partition(partition(record)).beginning(BRONZE);
-        let rows = self.table.query(&format!("read the bronze objects of {record}"), &query).await?;
+        let rows = self.table.query("read a record's bronze objects", &query).await?;
         let read = |(sk, row): (String, Row)| {
             let object = sk.strip_prefix(BRONZE).unwrap_or_default();
             read_lines(object, row)

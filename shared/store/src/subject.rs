@@ -49,6 +49,12 @@ pub fn parse_link_key(key: &Key) -> Option<(&str, &str)> {
 /// of six versions of the pseudonym key under three of the suppression key.
 pub const LINKS_PER_WRITE: usize = 80;
 
+/// Links of the transaction that makes a subject: fewer, where there are more rows of tombstones to check. One at least: a subject is
+/// made with a link or not at all.
+pub fn links_of_create(tombstones: usize) -> usize {
+    LINKS_PER_WRITE.min(98_usize.saturating_sub(tombstones)).max(1)
+}
+
 /// The generation of a subject that was never erased.
 pub const FIRST_GENERATION: u64 = 1;
 
@@ -191,7 +197,7 @@ pub enum SubjectWrite<'a> {
         created_at: String,
         /// Whether the links fill the subject to the cap.
         fills: bool,
-        /// At most [`LINKS_PER_WRITE`], all new, all to records of the identifier's org.
+        /// At most [`links_of_create`] of the tombstones, all new, all to records of the identifier's org.
         links: Vec<LinkWrite>,
         /// That the identifier's tombstones are as they were read.
         tombs: Beside,
@@ -316,7 +322,7 @@ impl Subjects {
         rows.into_iter().map(link).collect()
     }
 
-    /// Carries out one write, all of it or nothing.
+    /// Carries out one write, all of it or nothing. No error says whose it was: what is logged must not outlive a subject.
     ///
     /// # Errors
     /// `Conflict` if something is not as the write names it.
@@ -324,17 +330,17 @@ impl Subjects {
         let (what, writes, beside) = match write {
             SubjectWrite::Create { name, replaces, subject, created_at, fills, links, tombs } => {
                 let writes = create(&name, replaces, &subject, &created_at, fills, &links)?;
-                (format!("create {}", subject.subject_id), writes, vec![tombs])
+                ("create a subject", writes, vec![tombs])
             }
             SubjectWrite::Link { subject_id, generation, links_at_most, growth, links } => {
                 let mut writes = vec![extend(subject_id, generation, links_at_most, growth.as_ref())];
                 for link in &links {
                     writes.push(link_write(subject_id, link)?);
                 }
-                (format!("link {subject_id}"), writes, Vec::new())
+                ("link a subject", writes, Vec::new())
             }
         };
-        self.table.transact(&what, writes, beside).await
+        self.table.transact(what, writes, beside).await
     }
 
     /// Marks a subject as shared since `now`, or as not shared any more if there is none; returns its state before. A
@@ -354,7 +360,7 @@ impl Subjects {
             None => write.remove(SHARED_AT),
         };
         let write = write.when(Condition::equals(STATE_OF, ACTIVE)).when(Condition::equals(GENERATION, generation));
-        read_state(self.table.write(&format!("mark {subject_id}"), write, Returning::Before).await?)
+        read_state(self.table.write("mark a subject", write, Returning::Before).await?)
     }
 }
 

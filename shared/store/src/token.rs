@@ -40,7 +40,7 @@ impl Tokens {
     /// The table's.
     pub async fn records(&self, token: &str) -> Result<Vec<String>, StoreError> {
         let query = Query { limit: Some(RECORDS_READ), ..Query::partition(partition(token)) };
-        let rows = self.table.query(&format!("read the records of token {token}"), &query).await?;
+        let rows = self.table.query("read the records of a token", &query).await?;
         Ok(rows.into_iter().map(|(record, _)| record).collect())
     }
 
@@ -50,7 +50,7 @@ impl Tokens {
     /// The table's.
     pub async fn put(&self, token: &str, record: &str) -> Result<(), StoreError> {
         let write = Write::put(key(token, record), Row::new());
-        self.table.write(&format!("note the token of {record}"), write, Returning::Nothing).await.map(drop)
+        self.table.write("note a record's token", write, Returning::Nothing).await.map(drop)
     }
 }
 

@@ -31,6 +31,11 @@ pub struct Suppression {
 }
 
 impl Suppression {
+    /// How many rows a transaction checks for it: one under each version of the suppression key.
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
     /// The largest cutoff that is in force at `now_ms`.
     pub fn cutoff(&self, now_ms: i64) -> Option<Cutoff> {
         let tombs = self.rows.iter().filter_map(|(_, tomb)| tomb.as_ref());

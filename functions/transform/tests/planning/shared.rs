@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use ledgerline_custody::subjects::{Limits, WantedLink, count_links, plan_links};
-use ledgerline_privacy::Kind;
+use ledgerline_privacy::{KeyRing, Kind, PseudonymKey};
 use ledgerline_store::subject::{Day, Link, SubjectWrite};
 use ledgerline_transform::resolve::{Mention, resolve};
 
@@ -200,6 +200,17 @@ async fn a_subject_that_is_busy_from_its_first_object_on_is_told_of() {
     world.limits.busy = 3;
     deliver(&world, "a", calls(0..3)).await;
     assert_eq!(captured().busy(&only_subject(&world)), [3]);
+}
+
+#[tokio::test]
+async fn under_many_keys_a_subject_is_made_with_fewer_links_and_gets_the_rest() {
+    let mut world = World::new();
+    // With 80 links and the subject's own two rows 20 tombstones are more than a transaction can check.
+    let keys = (1..=20).map(|version| PseudonymKey::new(version, [version as u8; 32]));
+    world.pseudonyms = Some(KeyRing::new(keys).unwrap());
+    deliver(&world, "a", calls(0..100)).await;
+    assert_eq!((subjects(&world).len(), links(&world).len(), named(&world)), (1, 100, 100));
+    world.check();
 }
 
 #[tokio::test]

@@ -1,16 +1,22 @@
 //! What erasures leave behind, and what every writer asks of it: tombstones, what is gone, who takes part, what is held.
 
+use std::any::Any;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use ledgerline_ledger::store::StoreError;
+use async_trait::async_trait;
+use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::{Kind, SuppressionKey, SuppressionRing};
 use ledgerline_store::alias::{self, Aliases};
 use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::gone::Gone;
-use ledgerline_store::held::Held;
+use ledgerline_store::held::{self, Held};
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::party::{Parties, Party, SUBJECTS_PER_RECORD};
-use ledgerline_store::subject::{Link, LinkWrite, SubjectName, SubjectRef, SubjectWrite, Subjects};
+use ledgerline_store::record::Records;
+use ledgerline_store::subject::{Link, LinkWrite, SubjectName, SubjectRef, SubjectWrite, Subjects, links_of_create};
+use ledgerline_store::table::{Beside, Key, Query, Returning, Row, Scan, ScanPage, Table, Write};
 use ledgerline_store::token::{RECORDS_READ, Tokens};
 use ledgerline_store::tombstone::{Suppression, Tombs};
 use ledgerline_testkit::calls::Calls;
@@ -20,6 +26,7 @@ use ledgerline_testkit::table::FakeTable;
 const RECORD: &str = "acme/c-1";
 const WHOM: (&str, &str) = ("acme", "p1_ab");
 const TTL_S: i64 = 1_000;
+const NOW: &str = "2026-03-02T14:00:00.000Z";
 
 fn table(name: &'static str) -> FakeTable {
     FakeTable::new(name, Faults::none(), Calls::default())
@@ -169,7 +176,7 @@ async fn a_subject_is_made_while_its_tombstones_are_as_read_and_in_the_place_of_
             name: SubjectName { org: WHOM.0.to_owned(), kind: Kind::Phone, pseudonym: WHOM.1.to_owned() },
             replaces,
             subject: SubjectRef { subject_id: subject.to_owned(), customer_ref: format!("c_{subject}") },
-            created_at: "2026-03-02T14:00:00.000Z".to_owned(),
+            created_at: NOW.to_owned(),
             fills: false,
             links,
             tombs: tombs.unchanged([seen]),
@@ -195,18 +202,129 @@ async fn a_subject_is_made_while_its_tombstones_are_as_read_and_in_the_place_of_
     assert_eq!((found.subject_id.as_str(), keys.subjects_and_links()), ("s_2", (2, 2)));
 }
 
+#[test]
+fn a_write_that_makes_a_subject_and_its_checks_fit_a_transaction() {
+    for (tombstones, links) in [(0, 80), (18, 80), (19, 79), (97, 1), (98, 1), (500, 1)] {
+        assert_eq!(links_of_create(tombstones), links);
+    }
+}
+
+/// A table of which no call succeeds, and whose errors say what a caller let them say.
+#[derive(Debug)]
+struct Down;
+
+impl Down {
+    fn fail<T>(what: &str) -> Result<T, StoreError> {
+        Err(StoreError::Unknown(Failure::new(what)))
+    }
+}
+
+#[async_trait]
+impl Table for Down {
+    async fn get(&self, what: &str, _: &Key) -> Result<Option<Row>, StoreError> {
+        Self::fail(what)
+    }
+
+    async fn batch_get(&self, what: &str, _: &[Key]) -> Result<Vec<Option<Row>>, StoreError> {
+        Self::fail(what)
+    }
+
+    async fn query(&self, what: &str, _: &Query) -> Result<Vec<(String, Row)>, StoreError> {
+        Self::fail(what)
+    }
+
+    async fn write(&self, what: &str, _: Write, _: Returning) -> Result<Row, StoreError> {
+        Self::fail(what)
+    }
+
+    async fn transact(&self, what: &str, _: Vec<Write>, _: Vec<Beside>) -> Result<(), StoreError> {
+        Self::fail(what)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    async fn batch_write(&self, what: &str, _: Vec<Write>) -> Result<(), StoreError> {
+        Self::fail(what)
+    }
+
+    async fn scan_page(&self, what: &str, _: &Scan, _: Option<Key>) -> Result<ScanPage, StoreError> {
+        Self::fail(what)
+    }
+}
+
+#[tokio::test]
+async fn no_error_names_a_subject_a_pseudonym_an_alias_a_record_or_a_token() {
+    const PERSON: &str = "acme/User/x_planted";
+    let down: Arc<dyn Table> = Arc::new(Down);
+    let (subjects, parties) = (Subjects::new(Arc::clone(&down)), Parties::new(Arc::clone(&down)));
+    let (aliases, tokens) = (Aliases::new(Arc::clone(&down)), Tokens::new(Arc::clone(&down)));
+    let (tombs, gone) = (Tombs::new(Arc::clone(&down)), Gone::new(Arc::clone(&down)));
+    let (orgs, records) = (Orgs::new(Arc::clone(&down)), Records::new(Arc::clone(&down)));
+    let nothing = || Beside { table: Arc::clone(&down), writes: Vec::new() };
+    let name = SubjectName { org: "planted".to_owned(), kind: Kind::Phone, pseudonym: "planted".to_owned() };
+    let create = SubjectWrite::Create {
+        name,
+        replaces: Some("planted"),
+        subject: SubjectRef { subject_id: "planted".to_owned(), customer_ref: "planted".to_owned() },
+        created_at: NOW.to_owned(),
+        fills: false,
+        links: vec![LinkWrite { record: PERSON.to_owned(), link: Link { span: None }, replaces: None }],
+        tombs: nothing(),
+    };
+    let link =
+        SubjectWrite::Link { subject_id: "planted", generation: 1, links_at_most: 1, growth: None, links: Vec::new() };
+    let ring = ring(&[1]);
+    let errors = [
+        subjects.write(create).await.err(),
+        subjects.write(link).await.err(),
+        subjects.identifiers(&[("planted", "planted")]).await.err(),
+        subjects.read(&["planted"], &[("planted", PERSON)]).await.err(),
+        subjects.links("planted").await.err(),
+        subjects.mark_shared("planted", 1, None).await.err(),
+        parties.read(&[PERSON]).await.err(),
+        parties.admit(PERSON, &Party::default(), &set(["planted"])).await.err(),
+        aliases.read(&[("planted", "planted")]).await.err(),
+        aliases.give("planted", &[("planted", Some("planted"))], "x_planted", nothing()).await.err(),
+        tokens.records("planted").await.err(),
+        tokens.put("planted", PERSON).await.err(),
+        tombs.read(&ring, &[("planted", "planted")]).await.err(),
+        tombs.put(&ring, "planted", "planted", 1, 1).await.err(),
+        gone.of(&["planted"]).await.err(),
+        gone.put(&["planted"]).await.err(),
+        orgs.has("planted").await.err(),
+        records.pin(PERSON, &LogId::parse("acme/entity/1/0").unwrap()).await.err(),
+        records.pins(&[PERSON]).await.err(),
+    ];
+    for error in errors {
+        let text = format!("{:?}", error.unwrap());
+        assert!(!text.contains("planted"), "{text}");
+    }
+}
+
+/// A destruction of something in another table, which no hold may be in the way of.
+async fn destroy(control: &FakeTable) -> Result<(), StoreError> {
+    let not_held = Write::check(held::key(RECORD), held::not_held());
+    let beside = Beside { table: control.port(), writes: vec![not_held] };
+    let destroyed = vec![Write::delete(Key::new("KEY", "of the record"))];
+    table("KeysTable").port().transact("destroy", destroyed, vec![beside]).await
+}
+
 #[tokio::test]
 async fn a_record_is_held_while_any_hold_is_on_it() {
     let control = table("ControlTable");
     let held = Held::new(control.port());
     held.remove(RECORD, "a").await.unwrap();
     assert_eq!((control.rows().len(), held.is_held(RECORD).await.unwrap()), (0, false));
+    destroy(&control).await.unwrap();
     for hold in ["a", "b", "a"] {
         held.add(RECORD, hold).await.unwrap();
     }
     for (hold, is_held) in [("a", true), ("a", true), ("c", true), ("b", false), ("b", false)] {
         held.remove(RECORD, hold).await.unwrap();
         assert_eq!(held.is_held(RECORD).await.unwrap(), is_held, "{hold}");
+        assert_eq!(destroy(&control).await.is_err(), is_held, "{hold}");
     }
     held.add(RECORD, "b").await.unwrap();
     assert!(held.is_held(RECORD).await.unwrap() && !held.is_held("acme/c-2").await.unwrap());
@@ -233,4 +351,10 @@ async fn an_org_is_noted_once() {
         orgs.note(org).await.unwrap();
     }
     assert_eq!(orgs.all().await.unwrap(), ["acme", "globex"]);
+    assert_eq!(orgs.first(1).await.unwrap(), ["acme"]);
+    assert_eq!(orgs.first(2).await.unwrap(), ["acme", "globex"]);
+    orgs.note("acme-2").await.unwrap();
+    for (org, is_noted) in [("acme", true), ("acme-2", true), ("globex", true), ("glob", false), ("acme-", false)] {
+        assert_eq!(orgs.has(org).await.unwrap(), is_noted, "{org}");
+    }
 }
