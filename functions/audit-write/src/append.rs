@@ -3,6 +3,7 @@
 //! Invariant: a message is finished only when its chunk is committed, indexed and counted, or kept as poison. Nothing that
 //! is remembered decides a write: after any error the next attempt begins with what the stores say.
 
+use bytes::Bytes;
 use futures_util::future::join_all;
 use ledgerline_custody::publication::{EvidenceError, LogError, Memory, Publication};
 use ledgerline_lake::keys::PlanOf;
@@ -14,6 +15,7 @@ use ledgerline_ledger::head::Head;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::tree::Hash;
+use ledgerline_store::delivery;
 use ledgerline_store::segment::Put;
 
 use crate::config::AppendConfig;
@@ -126,7 +128,7 @@ impl Appender<'_> {
     async fn read_chunks(&self, log: &LogId, tasks: &mut [Task]) -> Result<Vec<Chunk>, AppendError> {
         let reads = tasks.iter().map(|task| async {
             match task.open_chunk() {
-                Some((_, pointer)) => Some(self.stores.plans.read_chunk(pointer).await),
+                Some((_, pointer)) => Some(self.read_chunk(pointer).await),
                 None => None,
             }
         });
@@ -138,22 +140,23 @@ impl Appender<'_> {
             if chunks.iter().any(|chunk| *chunk.id() == id) {
                 continue;
             }
-            let reason = match read.map_err(AppendError::Chunk) {
-                Ok(bytes) => match check_chunk(id, log, pointer, bytes.into()) {
+            let (reason, marked) = match read.map_err(AppendError::Chunk) {
+                Ok(Read::Bytes(bytes)) => match check_chunk(id, log, pointer, bytes.into()) {
                     Ok(chunk) => {
                         chunks.push(chunk);
                         continue;
                     }
-                    Err(reason) => reason,
+                    Err(reason) => (reason, true),
                 },
+                Ok(Read::Forged(reason)) => (reason, false),
                 Err(error) => match (disposition(&error), &error) {
-                    (Disposition::Poison, AppendError::Chunk(StoreError::NotFound(_))) => poison::PLAN_MISSING,
-                    (Disposition::Poison, _) => poison::CHUNK_OUT_OF_RANGE,
+                    (Disposition::Poison, AppendError::Chunk(StoreError::NotFound(_))) => (poison::PLAN_MISSING, true),
+                    (Disposition::Poison, _) => (poison::CHUNK_OUT_OF_RANGE, true),
                     (Disposition::Retry | Disposition::Halt, _) if chunks.is_empty() => return Err(error),
                     (Disposition::Retry | Disposition::Halt, _) => break,
                 },
             };
-            match self.keep(&task.message_id, reason, Some(pointer)).await {
+            match self.keep(&task.message_id, reason, Some(pointer), marked).await {
                 Ok(()) => task.finished = true,
                 Err(error) if chunks.is_empty() => return Err(error),
                 Err(_) => break,
@@ -161,6 +164,24 @@ impl Appender<'_> {
         }
         chunks.truncate(fit_segment(chunks.iter().map(|chunk| chunk.text().len())));
         Ok(chunks)
+    }
+
+    /// The bytes that a pointer names. An act's pointer is first held against the act's plan: whoever may write to the queue, as
+    /// transform may, could else have an act committed again under another ordinal or in another log, or marked as poison.
+    async fn read_chunk(&self, pointer: &Pointer) -> Result<Read, StoreError> {
+        let plans = &self.stores.plans;
+        if matches!(pointer.plan_of(), Ok(PlanOf::Acts)) {
+            let kept = match delivery::find(plans, PlanOf::Acts, pointer.object).await {
+                Ok(Some(kept)) => kept,
+                Ok(None) => return Ok(Read::Forged(poison::PLAN_MISSING)),
+                Err(StoreError::Corrupt(_)) => return Ok(Read::Forged(poison::POINTER_NOT_OF_ITS_PLAN)),
+                Err(error) => return Err(error),
+            };
+            if !kept.header.pointers(kept.header_bytes).contains(pointer) {
+                return Ok(Read::Forged(poison::POINTER_NOT_OF_ITS_PLAN));
+            }
+        }
+        plans.read_chunk(pointer).await.map(Read::Bytes)
     }
 
     /// Puts the segment and returns its version. What lies there already must be the same bytes; its lock, which may be
@@ -190,24 +211,38 @@ impl Appender<'_> {
     pub(crate) async fn keep_messages_without_pointer(&self, tasks: &mut [Task]) -> Result<(), AppendError> {
         for task in tasks.iter_mut().filter(|task| !task.finished) {
             if let Err(reason) = &task.pointer {
-                self.keep(&task.message_id, reason, None).await?;
+                self.keep(&task.message_id, reason, None, false).await?;
                 task.finished = true;
             }
         }
         Ok(())
     }
 
-    async fn keep(&self, message_id: &str, reason: &str, pointer: Option<&Pointer>) -> Result<(), AppendError> {
+    async fn keep(
+        &self,
+        message_id: &str,
+        reason: &str,
+        pointer: Option<&Pointer>,
+        marked: bool,
+    ) -> Result<(), AppendError> {
         tracing::error!(message_id, reason, "kept as poison");
         self.stores.poison.keep(poison::FUNCTION, message_id, poison::note(message_id, reason, pointer)).await?;
         // A crash before this keeps it again. The row tells sweep not to send the pointer again, and operators what is in
-        // flight for good.
-        if let Some(pointer) = pointer {
+        // flight for good. What an act's plan does not give is not marked: the chunk that it does give must still be sent.
+        if let Some(pointer) = pointer.filter(|_| marked) {
             let chunk = ChunkId { object: pointer.object.to_string(), ordinal: pointer.ordinal };
             self.stores.ledger.rows.mark_poison(&chunk, pointer.count.into()).await?;
         }
         Ok(())
     }
+}
+
+/// What a pointer led to.
+enum Read {
+    /// The bytes of its range.
+    Bytes(Bytes),
+    /// An act's pointer that no plan of an act gives, and why: what it names is not marked as poison.
+    Forged(&'static str),
 }
 
 fn check_chunk(id: ChunkId, log: &LogId, pointer: &Pointer, bytes: Vec<u8>) -> Result<Chunk, &'static str> {

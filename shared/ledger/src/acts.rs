@@ -1,7 +1,8 @@
 //! The types of the ledger's own entries: what it did itself, with no source event behind it.
 //!
-//! Invariant: no adapter gives one of these types to a source event, and audit-write takes them from the plans of acts alone, so
-//! that what a source sent can be told from what the ledger says of itself by an entry's type alone.
+//! Invariant: a type that begins with a capital is the ledger's own. No adapter gives one to a source event, and audit-write takes
+//! them from the plans of acts alone, so that what a source sent can be told from what the ledger says of itself by an entry's
+//! type alone. That holds of types that are yet to come, too: a reader must not take a later version's act for an event.
 
 /// An interaction is complete.
 pub const INTERACTION_SEALED: &str = "INTERACTION_SEALED";
@@ -16,11 +17,25 @@ pub const LOG_PRUNED: &str = "LOG_PRUNED";
 /// A key whose signatures count from here on.
 pub const SIGNING_KEY_ADDED: &str = "SIGNING_KEY_ADDED";
 
-/// All of them.
+/// Those that this version writes.
 pub const TYPES: [&str; 6] =
     [INTERACTION_SEALED, HOLD_PLACED, HOLD_LIFTED, RETENTION_EXTENDED, LOG_PRUNED, SIGNING_KEY_ADDED];
 
-/// Whether an entry of this type is the ledger's own.
+/// Whether an entry of this type is the ledger's own, whichever version wrote it.
 pub fn is_act(event_type: &str) -> bool {
-    TYPES.contains(&event_type)
+    event_type.starts_with(|first: char| first.is_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_an_acts_by_its_first_letter() {
+        assert!(TYPES.into_iter().all(is_act));
+        assert!(is_act("DATA_DELETION") && is_act("Hold.Placed"));
+        for event_type in ["", "customer.end", "hOLD_PLACED", " HOLD_PLACED", "1HOLD", "_HOLD", "\u{c4}RGER"] {
+            assert!(!is_act(event_type), "{event_type}");
+        }
+    }
 }

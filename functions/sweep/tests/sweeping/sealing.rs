@@ -1,8 +1,12 @@
 //! Complete interactions get one seal, whatever fails, comes again or is lost; triggers lengthen locks.
 
-use ledgerline_custody::acts::{Act, ActKind, record_acts, record_of_log};
+use ledgerline_custody::acts::{Act, ActKind, Recorded, record_acts, record_of_log};
+use ledgerline_lake::ObjectId;
+use ledgerline_lake::keys::{PlanOf, staged};
 use ledgerline_ledger::log::LogId;
+use ledgerline_store::object_row;
 use ledgerline_sweep::follow::state_key;
+use ledgerline_testkit::table::value;
 
 use crate::world::*;
 
@@ -213,4 +217,39 @@ async fn an_act_is_in_the_log_once_whatever_write_of_it_fails() {
             world.check().unwrap();
         }
     }
+}
+
+fn key_added() -> Act {
+    let occurred_at = "2026-03-02T14:00:00.000Z".to_owned();
+    Act { log: log(), kind: ActKind::SigningKeyAdded, record: record_of_log(&log()), occurred_at, fields: [].into() }
+}
+
+/// Transform may write the rows of objects: one that it calls planned keeps no act from the log.
+#[tokio::test]
+async fn an_act_whose_row_says_planned_without_a_plan_is_recorded_all_the_same() {
+    let world = World::new();
+    let now = "2026-03-02T14:00:00.000Z";
+    let object = ObjectId::of_act("key/2");
+    world.control.change(&object_row::key(object), |row| drop(row.insert("status".to_owned(), value("planned"))));
+    let stores = world.act_stores();
+    assert_eq!(record_acts(&stores, "key/2", &[key_added()], now).await.unwrap(), Recorded::Now(object));
+    assert_eq!(record_acts(&stores, "key/2", &[key_added()], now).await.unwrap(), Recorded::Before(object));
+    world.append_all(true).await;
+    assert_eq!(world.entries().await.len(), 1);
+    world.check().unwrap();
+}
+
+/// Plans expire long before chunk markers do: the act is planned and sent again, and its marker leaves it out.
+#[tokio::test]
+async fn an_act_whose_plan_expired_is_in_the_log_once() {
+    let world = World::new();
+    let now = "2026-03-02T14:00:00.000Z";
+    let stores = world.act_stores();
+    record_acts(&stores, "key/2", &[key_added()], now).await.unwrap();
+    world.append_all(true).await;
+    let object = ObjectId::of_act("key/2");
+    world.staged.erase(&staged(PlanOf::Acts, object));
+    assert_eq!(record_acts(&stores, "key/2", &[key_added()], now).await.unwrap(), Recorded::Now(object));
+    world.append_all(true).await;
+    assert_eq!(world.entries().await.len(), 1);
 }
