@@ -4,11 +4,13 @@
 //! one or the other, or in both, where the second find changes nothing. A link that filtered lines alone made names no
 //! log; the record's pin does, and is read before the heads: a record without one had no entry then. A table that does
 //! not answer fails the request: without it one cannot say what is missing. Evidence that does not answer is named, and
-//! the rest is given. Of a record that only shared subjects are linked to nothing but the links is read: it is named by
-//! what they say, on every page alike, and marked.
+//! the rest is given. Of a record that only shared subjects are linked to nothing but the links and its cutoff is read: it is
+//! named by what they say, on every page alike, and marked. Of a record that was erased whole nothing up to the cutoff is given:
+//! not to whom else it names, and not while it still lies in index and ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::try_join;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_custody::access::{
     Entries, Fault, Found, Lasted, LinkedRecord, MemberRead, SegmentPlace, accept_segment, linked_records, plan_reads,
@@ -21,6 +23,7 @@ use ledgerline_custody::query::Query;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::store::StoreError;
+use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::subject::Link;
 
 use crate::problem::Problem;
@@ -30,7 +33,7 @@ use crate::stores::Stores;
 const PARALLEL: usize = 16;
 /// Whole segments under way at once. One may hold ten chunks' worth of text, 10 × 16 MiB at the very worst.
 const PARALLEL_SEGMENTS: usize = 2;
-/// Records whose postings are read together.
+/// Records whose postings and cutoffs are read together; no more than the 100 rows of one call.
 const WINDOW: usize = 32;
 /// Records whose pins are read in one call: the table's limit.
 const PINS_PER_READ: usize = 100;
@@ -58,17 +61,18 @@ pub(crate) struct Gathered {
     pub(crate) next: Option<Position>,
 }
 
-/// Gathers the page of these subjects' interactions that begins at `start`.
+/// Gathers the page of these orgs' subjects' interactions that begins at `start`.
 pub(crate) async fn page(
     stores: &Stores,
     query: &Query,
+    orgs: &[String],
     subjects: &[Subject],
     start: Option<Position>,
 ) -> Result<Gathered, Problem> {
     let mut records = records(stores, subjects, start.as_ref()).await?;
     let mut reader = Reader::new(stores);
     reader.read_unindexed(&records).await?;
-    let mut page = Page::new(query.page_size);
+    let mut page = Page::new(query.page_size, orgs);
     let (mut examined, mut filtered, mut missing) = (0, 0, false);
     let (mut done, mut next) = (None, None);
 
@@ -79,23 +83,27 @@ pub(crate) async fn page(
         }
         let end = records.len().min(examined + WINDOW);
         let window = &mut records[examined..end];
-        let mut postings = reader.postings(window).await?;
-        // Asked of what the links say, which trimming widens.
-        let pending: Vec<bool> = window
-            .iter()
-            .zip(&postings)
-            .map(|((key, linked), postings)| linked.is_pending(key, postings, &reader.entries))
-            .collect();
+        let (mut postings, cutoffs) = try_join(reader.postings(window), cutoffs(stores, window)).await?;
+        let mut pending = Vec::with_capacity(window.len());
+        for (((key, linked), postings), cutoff) in window.iter_mut().zip(&mut postings).zip(cutoffs) {
+            // Asked of what the links say, which cutting narrows and trimming widens.
+            let is_pending = linked.is_pending(key, postings, &reader.entries);
+            linked.cut(cutoff, postings);
+            // If all that the links say is cut, so is what is under way.
+            pending.push(is_pending && linked.lasted.is_some());
+        }
         let taken = trim(query, &reader.entries, page.room(), window, &mut postings);
         let window = &window[..taken];
         reader.read_members(&postings[..taken], start.as_ref()).await;
         for ((key, linked), pending) in window.iter().zip(pending) {
             match &linked.lasted {
+                // Erased whole, and nothing of it came behind the cutoff: as if nobody had ever been in it.
+                None if linked.cutoff.is_some() => {}
                 // A pin stands before the first entry: there is one, of events that do not name this customer, and it is under way.
                 None if linked.log.is_some() => missing = true,
                 None => filtered += 1,
                 Some(lasted) if query.range.overlaps(&lasted.first, &lasted.last) => {
-                    match reader.give(&mut page, query, (key, lasted), linked.shared, pending, start.as_ref())? {
+                    match reader.give(&mut page, query, (key, linked, lasted), pending, start.as_ref())? {
                         Took::Whole => {}
                         Took::UpTo(order) => {
                             missing |= pending;
@@ -155,6 +163,13 @@ async fn records(
         linked.log = pin;
     }
     Ok(records)
+}
+
+/// Up to when each of these records was erased whole, if it was.
+async fn cutoffs(stores: &Stores, records: &[(String, LinkedRecord)]) -> Result<Vec<Option<Cutoff>>, StoreError> {
+    let records: Vec<&str> = records.iter().map(|(key, _)| key.as_str()).collect();
+    let parties = stores.parties.read(&records).await?;
+    Ok(parties.into_iter().map(|party| party.cutoff).collect())
 }
 
 /// Widens what is known of the window's records to what postings and entries show, empties the postings of records
@@ -284,15 +299,15 @@ impl<'p> Reader<'p> {
         &mut self,
         page: &mut Page,
         query: &Query,
-        (key, lasted): (&str, &Lasted),
-        shared: bool,
+        (key, linked, lasted): (&str, &LinkedRecord, &Lasted),
         pending: bool,
         start: Option<&Position>,
     ) -> Result<Took, Problem> {
         let incomplete = self.incomplete.contains(key);
         let began_before_range = query.range.begins_after(&lasted.first);
-        let marks = Marks { began_before_range, pending, incomplete, shared, ..Marks::default() };
-        let entries = self.entries.take(key);
+        let marks = Marks { began_before_range, pending, incomplete, shared: linked.shared, ..Marks::default() };
+        let mut entries = self.entries.take(key);
+        entries.retain(|entry| !linked.is_erased(&entry.order.occurred_at));
         page.take(key, lasted, marks, &entries, after(start, key)).map_err(Problem::unwritable)
     }
 

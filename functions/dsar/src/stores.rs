@@ -9,6 +9,7 @@ use ledgerline_store::gone::Gone;
 use ledgerline_store::head::Heads;
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::OwnNumbers;
+use ledgerline_store::party::Parties;
 use ledgerline_store::planned::Planned;
 use ledgerline_store::posting::Postings;
 use ledgerline_store::record::Records;
@@ -41,6 +42,8 @@ pub struct Stores {
     pub subjects: Subjects,
     /// Subjects that are gone for good.
     pub gone: Gone,
+    /// Up to when records were erased.
+    pub parties: Parties,
     /// Which log keeps a record.
     pub records: Records,
     /// Where entries lie.
@@ -63,7 +66,8 @@ impl Stores {
         let Ports { control, index, keys, ledger, wrapping } = ports;
         Self {
             keys: DataKeys::new(Arc::clone(&control), wrapping, deployment),
-            subjects: Subjects::new(keys),
+            subjects: Subjects::new(Arc::clone(&keys)),
+            parties: Parties::new(keys),
             gone: Gone::new(Arc::clone(&control)),
             records: Records::new(Arc::clone(&index)),
             postings: Postings::new(index),

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledgerline_event::catalogue::built_in;
+use ledgerline_event::instant;
 use ledgerline_ledger::entry::{Line, Record};
 use ledgerline_ledger::head::SegmentRef;
 use ledgerline_ledger::log::LogId;
@@ -15,6 +16,7 @@ use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::segment::{Segment, SegmentName, read_member};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::tree::Hash;
+use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::subject::Link;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -30,6 +32,8 @@ pub struct LinkedRecord {
     pub lasted: Option<Lasted>,
     /// Only shared subjects are linked to it: it may be anybody's, so that it is named and nothing of it is read.
     pub shared: bool,
+    /// Up to when all of it was erased, once [`LinkedRecord::cut`] was told: nothing up to then is shown to anybody.
+    pub cutoff: Option<Cutoff>,
 }
 
 /// Earliest and latest occurrence known of a record, RFC 3339 UTC with three decimals.
@@ -43,8 +47,17 @@ pub struct Lasted {
 
 impl LinkedRecord {
     /// Widens what is known to hold `first` and `last`, too. A link spans the events that carried an identifier; the
-    /// others of its interaction show in postings and entries alone.
+    /// others of its interaction show in postings and entries alone. What an erasure covers widens nothing.
     pub fn widen(&mut self, first: &str, last: &str) {
+        if self.is_erased(last) {
+            return;
+        }
+        // Not when the first entry behind the cutoff occurred: postings do not say that, and a range must not miss it.
+        let left = match self.cutoff {
+            Some(Cutoff::At(at_ms)) if self.is_erased(first) => Some(instant::to_rfc3339(at_ms + 1)),
+            _ => None,
+        };
+        let first = left.as_deref().unwrap_or(first);
         match &mut self.lasted {
             None => self.lasted = Some(Lasted { first: first.to_owned(), last: last.to_owned() }),
             Some(lasted) => {
@@ -58,8 +71,24 @@ impl LinkedRecord {
         }
     }
 
+    /// Tells it up to when all of the record was erased: that takes away what is known of the time up to then, and the postings of
+    /// nothing but entries up to then.
+    pub fn cut(&mut self, cutoff: Option<Cutoff>, postings: &mut Vec<Posting>) {
+        self.cutoff = cutoff;
+        postings.retain(|posting| !self.is_erased(&posting.to));
+        if let Some(Lasted { first, last }) = self.lasted.take() {
+            self.widen(&first, &last);
+        }
+    }
+
+    /// Whether an erasure of the whole record covers what occurred then. An entry does not say when its event was received.
+    pub fn is_erased(&self, occurred_at: &str) -> bool {
+        let covers = |cutoff: Cutoff| instant::parse(occurred_at).is_none_or(|at_ms| cutoff.covers(at_ms, at_ms));
+        self.cutoff.is_some_and(covers)
+    }
+
     /// Whether an event that a link knows of is not committed: nothing is, or the links reach beyond all that is. To be
-    /// asked before the record is widened. An event under way that lies between committed ones does not show, nor does
+    /// asked before the record is cut and widened. An event under way that lies between committed ones does not show, nor does
     /// one of a record that only filtered lines link: no link knows of an event there. Nor is it asked of a shared one,
     /// of which nothing is read.
     pub fn is_pending(&self, key: &str, postings: &[Posting], entries: &Entries) -> bool {
@@ -77,7 +106,8 @@ pub fn linked_records(
 ) -> Result<BTreeMap<String, LinkedRecord>, StoreError> {
     let mut records: BTreeMap<String, LinkedRecord> = BTreeMap::new();
     for (record, link, shared) in links {
-        let linked = records.entry(record).or_insert(LinkedRecord { log: None, lasted: None, shared: true });
+        let linked =
+            records.entry(record).or_insert(LinkedRecord { log: None, lasted: None, shared: true, cutoff: None });
         linked.shared &= shared;
         if let Some(span) = link.span {
             let log = LogId::parse(&span.log).map_err(|error| corrupt("read a link's log", error))?;
@@ -355,7 +385,7 @@ mod tests {
             let whole = &records["acme/a"];
             assert_eq!(whole.log.as_ref().map(LogId::as_str), Some("acme/interaction/1/0"));
             assert_eq!(whole.lasted, Some(Lasted { first: "1".into(), last: "3".into() }));
-            assert_eq!(records["acme/b"], LinkedRecord { log: None, lasted: None, shared: false });
+            assert_eq!(records["acme/b"], LinkedRecord { log: None, lasted: None, shared: false, cutoff: None });
             // Nothing is committed of either.
             assert!(whole.is_pending("acme/a", &[], &Entries::default()));
             assert!(!records["acme/b"].is_pending("acme/b", &[], &Entries::default()));

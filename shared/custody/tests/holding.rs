@@ -15,7 +15,10 @@ use ledgerline_testkit::table::FakeTable;
 const NOW: &str = "2026-03-02T14:00:00.000Z";
 const LATER: &str = "2026-04-02T14:00:00.000Z";
 /// Both keep entries of the record; the first one those of another, too.
-const SEGMENTS: [&str; 2] = ["ledger/acme/interaction/1/0/segment/one", "ledger/acme/interaction/1/0/segment/two"];
+const SEGMENTS: [&str; 2] = [
+    "ledger/acme/interaction/1/0/segment/00000000000000000000-1-0000000000000000.jsonl.gz",
+    "ledger/acme/interaction/1/0/segment/00000000000000000001-1-0000000000000000.jsonl.gz",
+];
 
 struct World {
     control: FakeTable,

@@ -4,6 +4,7 @@
 
 mod answers;
 mod as_of;
+mod erased;
 mod filtered;
 mod orgs;
 mod own;

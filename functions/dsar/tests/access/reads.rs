@@ -166,7 +166,7 @@ async fn a_head_that_contradicts_itself_is_named() {
 
 #[tokio::test]
 async fn a_table_that_does_not_answer_fails_the_request() {
-    for table in ["planned", "identifiers", "subjects", "read links", "head", "postings"] {
+    for table in ["planned", "identifiers", "subjects", "read links", "head", "postings", "takes part"] {
         let world = one().await;
         world.append(&[entry("c-1", "10:00", "customer.start", 1)], 256, Stage::Indexed).await;
         for (error, status) in [

@@ -37,8 +37,10 @@ async fn switchboard() -> (World, String) {
 #[tokio::test]
 async fn an_interaction_of_a_shared_subject_alone_is_named_and_the_answer_is_not_complete() {
     let (world, _) = switchboard().await;
-    // Neither postings nor evidence of it may be asked for.
-    world.trips.on(&record::partition("acme/c-1"), StoreError::Denied);
+    // Neither its pin nor postings or evidence of it may be asked for.
+    for read in ["read log pins", "read postings"] {
+        world.trips.on(&format!("{read} {}", record::partition("acme/c-1")), StoreError::Denied);
+    }
     let (status, answer) = world.ask(by_both()).await;
     assert_eq!(status, 200, "{answer}");
     let named = json!({
