@@ -32,7 +32,7 @@ use crate::own::OwnMentions;
 use crate::reading::{Adapted, Event, Named, PIECE_BYTES, Read, Reading, RecordSeen};
 use crate::resolve::{self, Clashes, Mention, Resolved};
 use crate::stores::Stores;
-use crate::tokens::{self, SharedTokens};
+use crate::tokens::{self, ReplacedTokens};
 use crate::{CALLS_AT_ONCE, aliases};
 
 /// Seconds in a day, for the claims' expiry.
@@ -87,20 +87,19 @@ pub async fn transform(
             //    clashes with another run, or with an erasure, is all asked again. A crash leaves whole subjects and whole links;
             //    links only widen, and the next run admits whom it finds linked.
             let mut clashes = Clashes::default();
-            let (gate, shared, resolved) = loop {
+            let (gate, resolved) = loop {
                 let gate = Gate::read(stores, settings, &read, &own, started_at_ms).await?;
-                let outside = owned.iter().copied().filter(|event| !gate.suppresses(&event.adapted));
-                let shared = tokens::shared(&stores.tokens, &read, outside).await?;
                 match resolve_subjects(stores, settings, now, &gate, &read, &owned, &own, &logs).await {
-                    Ok(resolved) => break (gate, shared, resolved),
+                    Ok(resolved) => break (gate, resolved),
                     Err(StoreError::Conflict(clash)) => clashes.pause(clash, stores.random()).await?,
                     Err(error) => return Err(error.into()),
                 }
             };
+            let replaced = tokens::replaced(&stores.tokens, &read, &gate, &owned).await?;
             let suppressed = gate.suppressed();
             owned.sort_unstable_by(|a, b| output::event_order(a, b));
             let owned: Vec<Owned<'_>> =
-                owned.iter().map(|event| with_ref(event, &gate, &shared, &read, &resolved)).collect();
+                owned.iter().map(|event| with_ref(event, &gate, &replaced, &read, &resolved)).collect();
 
             // 4. Tell the eraser of what an erasure covers, write quarantine and silver, then the plan. A crash before the
             //    plan leaves a hint, and files that the next run writes again with equal bytes; after it, a plan that the
@@ -329,7 +328,7 @@ async fn resolve_subjects<'r>(
 fn with_ref<'a>(
     event: &'a Event,
     gate: &Gate<'_>,
-    shared: &'a SharedTokens<'_>,
+    replaced: &'a ReplacedTokens<'_>,
     read: &Read,
     resolved: &'a Resolved,
 ) -> Owned<'a> {
@@ -342,7 +341,7 @@ fn with_ref<'a>(
         event,
         customer_ref: customer_ref.map(String::as_str),
         suppressed,
-        shared: shared.get(event.event_id.as_str()),
+        replaced: replaced.get(event.event_id.as_str()),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::tokens::Derived;
 /// Who the provenance says processed an event.
 const PROCESSOR: &str = "ledgerline/transform";
 
-/// How an event came by its token whose source's other records have, too.
+/// How an event came by its token if its source's was replaced: other records have that, too, or an erasure covers the event.
 const SHARED: &str = "shared";
 
 /// The flaw of an event of which a text was damaged before it came.
@@ -36,14 +36,14 @@ pub struct Owned<'a> {
     pub customer_ref: Option<&'a str>,
     /// An erasure covers it: its row has nothing of a person.
     pub suppressed: bool,
-    /// What it has in the place of its source's token, if other records have that, too.
-    pub shared: Option<&'a Derived>,
+    /// What it has in the place of its source's token, if it must not carry that.
+    pub replaced: Option<&'a Derived>,
 }
 
 impl<'a> Owned<'a> {
-    /// An event of nobody that an erasure covered, whose token nobody else has.
+    /// An event of nobody that no erasure covers, whose token nobody else has.
     pub fn of(event: &'a Event) -> Self {
-        Self { event, customer_ref: None, suppressed: false, shared: None }
+        Self { event, customer_ref: None, suppressed: false, replaced: None }
     }
 }
 
@@ -66,7 +66,7 @@ pub fn silver(
     policy_hash: &str,
 ) -> Result<Vec<SilverFile>, TransformError> {
     let mut writer = SilverWriter::new(object)?;
-    for Owned { event, customer_ref, suppressed, shared } in owned {
+    for Owned { event, customer_ref, suppressed, replaced } in owned {
         let record = &read.records[event.adapted.record];
         let (interaction_id, entity_type, entity_id) = match &record.about {
             Record::Interaction(id) => (Some(id.as_str()), None, None),
@@ -98,9 +98,9 @@ pub fn silver(
             masked: &event.masked,
             policy_version: built_in().version(),
             lineage_token: &event.lineage_token,
-            lineage_from: if shared.is_some() { SHARED } else { event.lineage_from.as_str() },
+            lineage_from: if replaced.is_some() { SHARED } else { event.lineage_from.as_str() },
             lineage_ref: event.lineage_ref.as_deref(),
-            lineage_derived: shared.map(|derived| derived.token.as_str()),
+            lineage_derived: replaced.map(|derived| derived.token.as_str()),
             erased: *suppressed,
             lineage_provenance: &provenance(event, started_at_ms, policy_hash),
             bronze_line: event.bronze_line,
@@ -122,10 +122,10 @@ pub fn plan(
     counts: Counts,
 ) -> Result<Plan, TransformError> {
     let mut writer = PlanWriter::new(object, key, built_in().version());
-    for Owned { event, shared, .. } in owned {
+    for Owned { event, replaced, .. } in owned {
         // A record with an owned event was pinned; were it not, the counts would not add up, and `finish` says so.
         if let Some(log) = &logs[event.adapted.record] {
-            writer.push(log, shared.map_or(&event.line, |derived| &derived.line).as_bytes())?;
+            writer.push(log, replaced.map_or(&event.line, |derived| &derived.line).as_bytes())?;
         }
     }
     Ok(writer.finish(counts)?)

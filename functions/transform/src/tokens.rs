@@ -1,8 +1,9 @@
-//! Lineage tokens that several records have: what is planned carries the token derived from its own record instead.
+//! Lineage tokens that several records have, or that came with what an erasure covers: what is planned carries the token derived
+//! from its own record instead.
 //!
-//! Invariant: no entry of an event that no erasure covers carries a source's token unless the record has a row that says so and,
-//! when that was there, no other record had one. Of two records that take a token up at once both read the other's row; an entry
-//! that was planned before keeps the token.
+//! Invariant: no entry carries a source's token unless the record has a row that says so and, when that was there, no other
+//! record had one. Of two records that take a token up at once both read the other's row; an entry that was planned before
+//! keeps the token.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,9 +14,10 @@ use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::token::{RECORDS_READ, Tokens};
 
 use crate::CALLS_AT_ONCE;
+use crate::gate::Gate;
 use crate::reading::{Event, Read};
 
-/// What an event has in the place of a token that other records have, too.
+/// What an event has in the place of its source's token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Derived {
     /// The token that is derived from the event's record.
@@ -24,20 +26,23 @@ pub struct Derived {
     pub line: String,
 }
 
-/// What becomes of events whose source's token is shared, by their ids.
-pub type SharedTokens<'r> = HashMap<&'r str, Derived>;
+/// What becomes of events that must not carry their source's token, by their ids.
+pub type ReplacedTokens<'r> = HashMap<&'r str, Derived>;
 
-/// Notes the records of the source's tokens of these events, and tells which of the events have a shared one. A crash in here leaves
-/// rows of records whose events are not planned yet: theirs for good.
+/// Notes the records of the source's tokens of these events, and replaces those that are shared. The token of an event that
+/// an erasure covers is replaced without a question, and noted nowhere: the next line of its record might not be covered, and an
+/// entry cannot be changed. A crash in here leaves rows of records whose events are not planned yet: theirs for good.
 ///
 /// # Errors
 /// The table's.
-pub async fn shared<'r>(
+pub async fn replaced<'r>(
     tokens: &Tokens,
     read: &'r Read,
-    events: impl Iterator<Item = &'r Event>,
-) -> Result<SharedTokens<'r>, StoreError> {
-    let sent: Vec<&Event> = events.filter(|event| event.lineage_from == LineageFrom::Source).collect();
+    gate: &Gate<'_>,
+    events: &[&'r Event],
+) -> Result<ReplacedTokens<'r>, StoreError> {
+    let sent = events.iter().copied().filter(|event| event.lineage_from == LineageFrom::Source);
+    let (covered, sent): (Vec<&Event>, Vec<&Event>) = sent.partition(|event| gate.suppresses(&event.adapted));
     let record = |event: &Event| read.records[event.adapted.record].key.as_str();
     let mut by_token: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for event in &sent {
@@ -57,7 +62,7 @@ pub async fn shared<'r>(
             .map_err(|error| StoreError::Corrupt(Failure::caused_by("replace a lineage token", error)))?;
         Ok((event.event_id.as_str(), Derived { token, line }))
     };
-    sent.into_iter().filter(is_shared).map(derive).collect()
+    sent.into_iter().filter(is_shared).chain(covered).map(derive).collect()
 }
 
 /// Those of these records that are not the only one with the token. A record that is new to it gets its row, unless so many have it

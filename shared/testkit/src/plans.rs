@@ -198,15 +198,17 @@ fn silver_rows(bytes: Bytes) -> Vec<SilverRow> {
     rows.map(|row| read(row.expect("a row"))).collect()
 }
 
-/// The entry's token is the source's only if its record is noted to have it; where other records have it, too, it is the derived one.
+/// The entry's token is the source's only if its record is noted to have it and no erasure covers it; else it is the derived one.
 fn check_token(stores: Stores<'_>, entry: &Entry, silver: &SilverRow) {
     let record = entry.record().expect("a record").key(&entry.org);
     let noted = |token: &str| stores.index.peek(&token::key(token, &record)).is_some();
     match (silver.from.as_deref(), &silver.token) {
-        (Some("source"), Some(token)) if !silver.erased => {
-            assert!(entry.lineage_token == *token && noted(token), "{record} is not noted to have {token}");
+        (Some("source"), Some(token)) => {
+            let is_noted = !silver.erased && entry.lineage_token == *token && noted(token);
+            assert!(is_noted, "{record} is not noted to have {token}");
         }
-        (Some("shared"), Some(_)) => assert_eq!(Some(&entry.lineage_token), silver.derived.as_ref(), "{record}"),
+        (Some("source"), None) => panic!("{record}: what an erasure covers was planned with its source's token"),
+        (Some("shared"), _) => assert_eq!(Some(&entry.lineage_token), silver.derived.as_ref(), "{record}"),
         _ => {}
     }
 }

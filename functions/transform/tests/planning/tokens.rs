@@ -155,14 +155,18 @@ async fn a_token_that_a_hundred_others_have_gets_no_row_more() {
 }
 
 #[tokio::test]
-async fn an_event_that_an_erasure_covers_notes_no_token() {
+async fn an_event_that_an_erasure_covers_is_planned_with_the_derived_token_and_notes_none() {
     let world = World::new();
     let phone = Identifier::parse(Kind::Phone, "+15555550142", Region::US).unwrap();
     let pseudonym = PseudonymKey::new(1, [1; 32]).pseudonym(&phone);
     world.plant("acme", pseudonym.as_str(), T0 + 60_000, T0 + 86_400_000);
     deliver(&world, "a", &[event(1, json!({"customerPhone": "+15555550142"})), event(2, json!({}))]).await;
     assert_eq!(rows(&world)[TOKEN], BTreeSet::from(["acme/c-2".to_owned()]));
-    assert_eq!(planned(&world)["002"], TOKEN);
+    // The other's line has the token alone; what is covered does not make it shared.
+    assert_eq!(planned(&world), texts([("001", &derived_token("c-1")), ("002", TOKEN)]));
+    let nothing = "null".to_owned();
+    assert_eq!(silver(&world)["c-1"], (nothing, "shared".to_owned(), Some(derived_token("c-1"))));
+    assert_eq!(silver(&world)["c-2"], (TOKEN.to_owned(), "source".to_owned(), None));
 }
 
 #[tokio::test]
