@@ -98,7 +98,7 @@ async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Answe
 
     let start = cursor.map(|cursor| cursor.position);
     let Gathered { interactions, filtered, reads, missing, next } =
-        gather::page(&dsar.stores, &query, &subjects, start).await?;
+        gather::page(&dsar.stores, &query, &orgs, &subjects, start).await?;
 
     let missing = missing || missing_before || limited || shared;
     let next_page_token = match (next, keys) {

@@ -7,6 +7,7 @@ use ledgerline_lambda::disposition::Disposition;
 use ledgerline_ledger::store::StoreError;
 use serde_json::json;
 
+use crate::subjects::MAX_ORGS;
 use crate::{PATH, http};
 
 /// Why a request is not answered.
@@ -52,6 +53,11 @@ impl Problem {
 
     pub(crate) fn not_base64() -> Self {
         Self::new(400, "invalid-body", "The body cannot be read", "The body is marked as base64 and is none.")
+    }
+
+    pub(crate) fn too_many_orgs() -> Self {
+        let detail = format!("There are more than {MAX_ORGS} organisations. Name the one to ask in the member `org`.");
+        Self::new(422, "too-many-orgs", "Too many organisations to ask at once", detail)
     }
 
     /// An answer that could not be written as JSON: a stored line that passed every check is no JSON after all.

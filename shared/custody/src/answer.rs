@@ -14,8 +14,8 @@ use crate::query::{DateRange, RequestType};
 
 /// Bytes that a page's interactions may take inside the function's answer, where the body is a JSON string and each of
 /// its quotes and backslashes takes one byte more. Lambda answers with 6 MB (6,291,456 bytes) at most. What is not
-/// counted here: status and headers (< 1 KB), the envelope with its token (< 4 KB), up to [`MAX_FAULTS`] faults of
-/// < 700 bytes, and the names of the orgs, of which 10,000 are 690 KB. The largest entry, 256 KiB escaped to twice that, fits an empty page five times over.
+/// counted here: status and headers (< 1 KB), the envelope with its token (< 4 KB), and up to [`MAX_FAULTS`] faults of
+/// < 700 bytes. The largest entry, 256 KiB escaped to twice that, fits an empty page five times over.
 pub const PAGE_BYTES: usize = 5 * 1024 * 1024;
 /// Faults that an answer spells out; the rest is counted.
 pub const MAX_FAULTS: usize = 100;
@@ -225,9 +225,11 @@ pub enum Took {
 }
 
 impl Page {
-    /// An empty page for `page_size` entries.
-    pub fn new(page_size: usize) -> Self {
-        Self::within(page_size, PAGE_BYTES)
+    /// An empty page for `page_size` entries, in an answer that names these orgs.
+    pub fn new(page_size: usize, orgs: &[String]) -> Self {
+        // Two quotes, each escaped, and a comma.
+        let names: usize = orgs.iter().map(|org| org.len() + 5).sum();
+        Self::within(page_size, PAGE_BYTES.saturating_sub(names))
     }
 
     fn within(page_size: usize, bytes: usize) -> Self {
@@ -401,7 +403,7 @@ mod tests {
 
     #[test]
     fn an_answer_has_this_shape() {
-        let mut page = Page::new(10);
+        let mut page = Page::new(10, &[]);
         let marks = Marks { began_before_range: true, ..Marks::default() };
         let entries = [found("acme/c-1", 0, 2)];
         assert_eq!(page.take("acme/c-1", &lasted(), marks, &entries, None).unwrap(), Took::Whole);
@@ -421,6 +423,15 @@ mod tests {
                   "last": "2026-03-02T15:00:00.000Z", "pending": true, "entries": [] }
             ])
         );
+    }
+
+    #[test]
+    fn the_names_of_the_orgs_take_their_bytes_of_the_page() {
+        let orgs: Vec<String> = (0..1_000).map(|n| format!("{n:064}")).collect();
+        let written = to_raw_value(&orgs).unwrap();
+        // The list's brackets and the comma that its last name lacks.
+        assert_eq!(PAGE_BYTES - Page::new(1, &orgs).bytes_left, escaped_bytes(written.get()) - 2 + 1);
+        assert_eq!(Page::new(1, &[]).bytes_left, PAGE_BYTES);
     }
 
     #[test]

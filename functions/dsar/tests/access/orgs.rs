@@ -152,6 +152,28 @@ async fn names_in_many_orgs_are_looked_up_a_hundred_at_a_time() {
 }
 
 #[tokio::test]
+async fn of_more_than_a_thousand_orgs_a_question_names_one() {
+    let world = World::new().await;
+    let orgs = Orgs::new(world.control.port());
+    for n in 0..1_000 {
+        orgs.note(&format!("org-{n:04}")).await.unwrap();
+    }
+    world.link_filtered(&phone(PHONE), "org-0999/c-1").await;
+    let (status, answer) = world.ask(by_phone()).await;
+    assert_eq!((status, &answer["customer"]["subjects"], &answer["filtered"]), (200, &json!(1), &json!(1)));
+    assert_eq!(answer["request"]["orgs"].as_array().unwrap().len(), 1_000);
+
+    orgs.note("org-1000").await.unwrap();
+    let (status, problem) = world.ask(by_phone()).await;
+    assert_eq!((status, &problem["type"]), (422, &json!("urn:ledgerline:problem:too-many-orgs")));
+    assert!(problem["detail"].as_str().unwrap().contains("`org`"), "{problem}");
+    let (status, answer) = world.ask(in_org(by_phone(), "org-0999")).await;
+    assert_eq!((status, told(&answer).0, &answer["filtered"]), (200, json!(["org-0999"]), &json!(1)));
+    // The beginning of a name names none.
+    assert_eq!(told(&world.ask(in_org(by_phone(), "org-099")).await.1).0, json!([]));
+}
+
+#[tokio::test]
 async fn without_the_list_of_orgs_nothing_is_answered() {
     let (world, _) = two_orgs().await;
     let list = ledgerline_store::orgs::key("acme").pk;

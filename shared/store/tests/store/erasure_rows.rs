@@ -307,7 +307,7 @@ async fn no_error_names_a_subject_a_pseudonym_an_alias_a_record_or_a_token() {
 async fn destroy(control: &FakeTable) -> Result<(), StoreError> {
     let not_held = Write::check(held::key(RECORD), held::not_held());
     let beside = Beside { table: control.port(), writes: vec![not_held] };
-    let destroyed = vec![Write::delete(Key::new("KEY", "of the record"))];
+    let destroyed = vec![Write::delete(alias::key("acme", "p1_ab"))];
     table("KeysTable").port().transact("destroy", destroyed, vec![beside]).await
 }
 
