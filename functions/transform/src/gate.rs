@@ -6,24 +6,27 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use ledgerline_event::instant;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_store::party::Party;
 use ledgerline_store::tombstone::Suppression;
 
 use crate::config::Settings;
 use crate::own::OwnMentions;
-use crate::reading::{Adapted, Read};
+use crate::reading::{Adapted, Read, RecordSeen};
 use crate::stores::Stores;
 
 /// The erasures that an object's lines meet, as they were read.
 #[derive(Debug)]
 pub struct Gate<'r> {
     read: &'r Read,
-    started_at_ms: i64,
     /// The row of each of [`Read::records`].
     parties: Vec<Party>,
-    /// The tombstones of whom the lines name, by org and pseudonym; of the company's own there are none.
+    /// The tombstones of whom the lines name and of whom they are about, by org and pseudonym; of the company's own identifiers
+    /// there are none.
     tombs: HashMap<(&'r str, &'r str), Suppression>,
+    /// Whether an erasure covers each line, by [`Adapted::place`].
+    suppressed: Vec<bool>,
 }
 
 impl<'r> Gate<'r> {
@@ -43,27 +46,44 @@ impl<'r> Gate<'r> {
             identifiers[at].pseudonyms.iter().map(move |pseudonym| (org, pseudonym.as_str()))
         };
         // Under a key of other rules two identifiers may have one pseudonym.
-        let whom: BTreeSet<(&str, &str)> = mentions.iter().flat_map(of_mention).collect();
+        let of_record =
+            |record: &'r RecordSeen| record.names.iter().map(|pseudonym| (record.org.as_str(), pseudonym.as_str()));
+        let of_records = read.records.iter().flat_map(of_record);
+        let whom: BTreeSet<(&str, &str)> = mentions.iter().flat_map(of_mention).chain(of_records).collect();
         let whom: Vec<(&str, &str)> = whom.into_iter().collect();
         let (parties, tombs) =
             tokio::try_join!(stores.parties.read(&records), stores.tombs.read(&settings.suppression, &whom))?;
-        Ok(Self { read, started_at_ms, parties, tombs: whom.into_iter().zip(tombs).collect() })
+        let (tombs, suppressed) = (whom.into_iter().zip(tombs).collect(), Vec::new());
+        let mut gate = Self { read, parties, tombs, suppressed };
+        gate.suppressed = vec![false; read.adapted().count()];
+        for line in read.adapted() {
+            gate.suppressed[line.place] = gate.is_covered(line, started_at_ms);
+        }
+        Ok(gate)
     }
 
-    /// Whether an erasure covers the line.
-    pub fn suppresses(&self, line: &Adapted) -> bool {
-        let received_at_ms = line.received_at_ms.unwrap_or(self.started_at_ms);
+    fn is_covered(&self, line: &Adapted, started_at_ms: i64) -> bool {
+        // A line that others loaded says nowhere when it came: it may have lain anywhere for years, since it occurred by its
+        // source's clock. Rather too much is suppressed than too little.
+        let received_at_ms = line.received_at_ms.unwrap_or(line.occurred_at_ms.saturating_sub(instant::AHEAD_MS));
         let org = self.read.org(line);
-        let of_people = line.identifiers.iter().flat_map(|&identifier| self.tombs(org, identifier));
-        let of_people = of_people.filter_map(|tomb| tomb.cutoff(self.started_at_ms));
+        let of_record = self.read.records[line.record].names.iter();
+        let of_record = of_record.filter_map(|pseudonym| self.tombs.get(&(org, pseudonym.as_str())));
+        let of_people = line.identifiers.iter().flat_map(|&identifier| self.tombs(org, identifier)).chain(of_record);
+        let of_people = of_people.filter_map(|tomb| tomb.cutoff(started_at_ms));
         let mut cutoffs = self.parties[line.record].cutoff.into_iter().chain(of_people);
         // Of somebody who was erased a deletion says nothing that is to be kept, whenever it comes.
         cutoffs.any(|cutoff| line.only_widens || cutoff.covers(line.occurred_at_ms, received_at_ms))
     }
 
+    /// Whether an erasure covers the line.
+    pub fn suppresses(&self, line: &Adapted) -> bool {
+        self.suppressed[line.place]
+    }
+
     /// How many lines erasures cover.
     pub fn suppressed(&self) -> usize {
-        self.read.adapted().filter(|line| self.suppresses(line)).count()
+        self.suppressed.iter().filter(|suppressed| **suppressed).count()
     }
 
     /// What was read of an identifier's tombstones in an org.

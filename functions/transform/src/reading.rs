@@ -43,6 +43,8 @@ use crate::tokens::derived;
 /// What is asked of every line that is about somebody, whatever becomes of it.
 #[derive(Clone, Debug, Default)]
 pub struct Adapted {
+    /// Its place among those that are asked, from 0.
+    pub place: usize,
     /// Its record, in [`Read::records`].
     pub record: usize,
     /// The customer side's identifiers, in [`Read::identifiers`], in the adapter's order.
@@ -120,6 +122,8 @@ pub struct RecordSeen {
     pub org: String,
     /// The interaction or entity.
     pub about: Record,
+    /// The pseudonyms of whose id names it, in any of its lines, under all versions of the key.
+    pub names: BTreeSet<String>,
     /// The log that it is pinned to, unless it was pinned before.
     pub first_log: LogId,
     /// How many lines are about it.
@@ -256,6 +260,7 @@ impl<'a> Reading<'a> {
             strangers: BTreeMap::new(),
             waiting: Vec::new(),
             waiting_bytes: 0,
+            adapted: 0,
             seen: HashSet::new(),
             records: HashMap::new(),
             spelled: BTreeMap::new(),
@@ -400,13 +405,15 @@ struct Gathering<'a> {
     random: Random<'a>,
     line: u64,
     read: Read,
-    /// What is known of aliases, by what claims name the person's record by.
-    aliases: HashMap<String, Alias>,
+    /// Whose aliases are known, and the aliases, by what claims name the person's record by.
+    aliases: HashMap<String, (Person, Alias)>,
     /// Those for whose aliases lines wait, by the same.
     strangers: BTreeMap<String, Person>,
     /// These lines, and refused ones behind them, so that those stay in their order.
     waiting: Vec<Waiting>,
     waiting_bytes: usize,
+    /// How many lines so far are asked.
+    adapted: usize,
     /// Claim ids of events read so far.
     seen: HashSet<String>,
     /// Record key to its place in `read.records`.
@@ -425,6 +432,23 @@ struct Waiting {
     number: u64,
     line: Vec<u8>,
     cut: bool,
+}
+
+/// What an event is about.
+struct About {
+    /// As everything outward names it: an id that may be a person's stands as its alias.
+    about: Record,
+    /// As claims name it, where that is not the same.
+    claim_record: Option<String>,
+    /// The pseudonyms of whose id it is.
+    names: BTreeSet<String>,
+}
+
+impl About {
+    /// About what names nobody.
+    fn nobody(about: Record) -> Self {
+        Self { about, claim_record: None, names: BTreeSet::new() }
+    }
 }
 
 /// What became of an event's line.
@@ -490,7 +514,7 @@ impl Gathering<'_> {
     fn meet(&mut self, aliases: &BTreeMap<Person, Alias>) {
         for (name, person) in std::mem::take(&mut self.strangers) {
             if let Some(alias) = aliases.get(&person) {
-                self.aliases.insert(name, alias.clone());
+                self.aliases.insert(name, (person, alias.clone()));
             }
         }
         self.waiting_bytes = 0;
@@ -514,15 +538,15 @@ impl Gathering<'_> {
         if filter.is_none() && !instant::is_plausible(event.occurred_at_ms, received_at_ms) {
             return Err(Rejection::ImplausibleTime);
         }
-        let Some((about, claim_record)) = self.about(number, &event) else { return Ok(Fate::Waits) };
+        let Some(About { about, claim_record, names }) = self.about(number, &event) else { return Ok(Fate::Waits) };
         if let Some(filter) = filter {
-            return self.filter(number, filter, line.received_at_ms, &event, about).map(|()| Fate::Read);
+            return self.filter(number, filter, line.received_at_ms, &event, about, names).map(|()| Fate::Read);
         }
         let claim_id = self.settings.event_key.claim_id(content_id(&event, &document).as_bytes());
         let repeated = self.seen.contains(&claim_id);
         let taken = if repeated { None } else { Some(self.take(number, &event, &claim_id, &about)?) };
 
-        let record = self.record(number, &event, about)?;
+        let record = self.record(number, &event, about, names)?;
         self.read.records[record].days.insert(event.occurred_at_ms.div_euclid(DAY_MS));
         let (adapted, country_assumed) = self.adapted(record, line.received_at_ms, &event);
         match taken {
@@ -546,8 +570,9 @@ impl Gathering<'_> {
         received_at_ms: Option<i64>,
         event: &SourceEvent<'_>,
         about: Record,
+        names: BTreeSet<String>,
     ) -> Result<(), Rejection> {
-        let record = self.record(number, event, about)?;
+        let record = self.record(number, event, about, names)?;
         let (adapted, _) = self.adapted(record, received_at_ms, event);
         self.read.filtered_lines.push(adapted);
         *self.read.filtered.entry(filter).or_default() += 1;
@@ -558,7 +583,9 @@ impl Gathering<'_> {
     fn adapted(&mut self, record: usize, received_at_ms: Option<i64>, event: &SourceEvent<'_>) -> (Adapted, bool) {
         let (identifiers, country_assumed) = self.identifiers(event);
         let (occurred_at_ms, only_widens) = (event.occurred_at_ms, event.links == Links::WidenOnly);
-        (Adapted { record, identifiers, occurred_at_ms, received_at_ms, only_widens }, country_assumed)
+        let place = self.adapted;
+        self.adapted += 1;
+        (Adapted { place, record, identifiers, occurred_at_ms, received_at_ms, only_widens }, country_assumed)
     }
 
     /// The places of the event's identifiers, and whether the country of any was assumed.
@@ -688,26 +715,26 @@ impl Gathering<'_> {
         }
     }
 
-    /// What the event is about, as everything outward names it, and as claims do where that is not the same: an id that may be a
-    /// person's stands as its alias. Nothing while the alias is not known.
-    fn about(&mut self, number: u64, event: &SourceEvent<'_>) -> Option<(Record, Option<String>)> {
+    /// What the event is about. Nothing while an alias is not known.
+    fn about(&mut self, number: u64, event: &SourceEvent<'_>) -> Option<About> {
         let (kind, id, sent) = match &event.record {
-            AboutRef::Interaction(id) => return Some((Record::Interaction(id.to_string()), None)),
+            AboutRef::Interaction(id) => return Some(About::nobody(Record::Interaction(id.to_string()))),
             AboutRef::Entity { kind, id, .. } if built_in().is_impersonal(kind) => {
-                return Some((Record::Entity { kind: kind.to_string(), id: id.to_string() }, None));
+                return Some(About::nobody(Record::Entity { kind: kind.to_string(), id: id.to_string() }));
             }
             AboutRef::Entity { kind, id, sent } => (kind.to_string(), id, sent),
         };
         let name = self.settings.event_key.claim_record(&event.org, sent, id);
-        let Some(alias) = self.aliases.get(&name) else {
+        let Some((person, alias)) = self.aliases.get(&name) else {
             if !self.strangers.contains_key(&name) {
                 self.strangers.insert(name, self.person(event, &kind, sent, id));
             }
             return None;
         };
         let id = alias.clone().unwrap_or_else(|| self.object.alias_of_line(number));
+        let names = person.names.iter().flatten().cloned().collect();
         let claimed = Record::Entity { kind: kind.clone(), id: name }.key(&event.org);
-        Some((Record::Entity { kind, id }, Some(claimed)))
+        Some(About { about: Record::Entity { kind, id }, claim_record: Some(claimed), names })
     }
 
     /// Whom an id names that names a record.
@@ -723,11 +750,18 @@ impl Gathering<'_> {
     }
 
     /// The record's place, one line more about it.
-    fn record(&mut self, number: u64, event: &SourceEvent<'_>, about: Record) -> Result<usize, Rejection> {
+    fn record(
+        &mut self,
+        number: u64,
+        event: &SourceEvent<'_>,
+        about: Record,
+        names: BTreeSet<String>,
+    ) -> Result<usize, Rejection> {
         let key = about.key(&event.org);
         if let Some(&at) = self.records.get(&key) {
             let record = &mut self.read.records[at];
             record.lines += 1;
+            record.names.extend(names);
             if record.at.len() < LINES_NAMED {
                 record.at.push(number);
             }
@@ -737,7 +771,7 @@ impl Gathering<'_> {
         let at = self.read.records.len();
         self.records.insert(key.clone(), at);
         let (org, days) = (event.org.to_string(), BTreeSet::new());
-        self.read.records.push(RecordSeen { key, org, about, first_log, lines: 1, at: vec![number], days });
+        self.read.records.push(RecordSeen { key, org, about, names, first_log, lines: 1, at: vec![number], days });
         Ok(at)
     }
 

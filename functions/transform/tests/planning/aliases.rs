@@ -404,6 +404,21 @@ async fn under_a_tombstone_no_alias_is_made_and_each_line_is_a_record_of_its_own
 }
 
 #[tokio::test]
+async fn a_tombstone_covers_lines_about_its_person_whomever_they_name() {
+    let user = audit(1, "Directory", "User", USER);
+    for (others, name) in [(Vec::new(), of_record("User", USER)), (vec![2], of_record("User", CONTACT))] {
+        let world = World::new();
+        let raws = [vec![user.clone()], others.iter().map(|n| audit(*n, "Directory", "User", CONTACT)).collect()];
+        world.plant("acme", &name, T0 + 7_000, T0 + 86_400_000);
+        world.bronze.seed(&key("a"), lines(&raws.concat()));
+        world.settle(&[&key("a")]).await;
+        world.check();
+        assert_eq!(world.erase_queue.bodies().len(), 1, "it names nobody, and is about somebody who is erased");
+        assert_eq!(stored_of(&world, &of_record("User", USER)).is_some(), !others.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn an_alias_that_lives_stays_while_its_person_has_a_tombstone() {
     let world = World::new();
     let name = of_identifier(Kind::ExternalContact, CONTACT);
