@@ -166,7 +166,7 @@ impl Appender<'_> {
         Ok(chunks)
     }
 
-    /// The bytes that a pointer names. An act's pointer is first held against the act's plan: whoever may write to the queue, as
+    /// The bytes that a pointer names. An act's pointer is first held against the act's plan: anyone who may write to the queue, as
     /// transform may, could else have an act committed again under another ordinal or in another log, or marked as poison.
     async fn read_chunk(&self, pointer: &Pointer) -> Result<Read, StoreError> {
         let plans = &self.stores.plans;

@@ -11,7 +11,7 @@ pub(crate) const FUNCTION: &str = "audit-write";
 pub(crate) const NOT_A_POINTER: &str = "not_a_pointer";
 /// The pointer's log is not the message's group, so that its order would not be kept.
 pub(crate) const POINTER_OF_ANOTHER_GROUP: &str = "pointer_of_another_group";
-/// A pointer at an act that the act's plan does not have: whoever may send pointers cannot choose what of a plan is committed, where.
+/// A pointer at an act that the act's plan does not have: anyone who may send pointers could choose what of a plan is committed, and where.
 pub(crate) const POINTER_NOT_OF_ITS_PLAN: &str = "pointer_not_of_its_plan";
 /// The plan is not there.
 pub(crate) const PLAN_MISSING: &str = "plan_missing";
