@@ -35,9 +35,9 @@ pub async fn look_up(
         let (named, nameless): (BTreeSet<_>, BTreeSet<_>) =
             open.iter().partition(|person| stored.living(person).is_some());
         aliases.extend(named.into_iter().map(|person| (person.clone(), stored.living(person).map(str::to_owned))));
-        let tombs = tombs(stores, settings, names(nameless.iter().copied())).await?;
+        let tombs = tombs(stores, settings, all_names(nameless.iter().copied())).await?;
         let is_suppressed = |person: &Person| {
-            of(person).any(|name| tombs.get(&name).is_some_and(|seen| seen.cutoff(started_at_ms).is_some()))
+            all_of(person).any(|name| tombs.get(&name).is_some_and(|seen| seen.cutoff(started_at_ms).is_some()))
         };
         let (suppressed, nameless): (Vec<_>, Vec<_>) = nameless.into_iter().partition(|person| is_suppressed(person));
         aliases.extend(suppressed.into_iter().map(|person| (person.clone(), None)));
@@ -68,12 +68,22 @@ pub async fn look_up(
 /// An org and a pseudonym.
 type Name<'p> = (&'p str, &'p str);
 
-/// All names of a person.
+/// A person's names, of other rules, too.
+fn all_of(person: &Person) -> impl Iterator<Item = Name<'_>> {
+    person.all_names().map(|name| (person.org.as_str(), name.as_str()))
+}
+
+/// What [`all_of`] has of these people, each once.
+fn all_names<'p>(people: impl IntoIterator<Item = &'p Person>) -> Vec<Name<'p>> {
+    people.into_iter().flat_map(all_of).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The names by which a person's alias is looked up.
 fn of(person: &Person) -> impl Iterator<Item = Name<'_>> {
     person.names.iter().flatten().map(|name| (person.org.as_str(), name.as_str()))
 }
 
-/// All names of these people, each once.
+/// What [`of`] has of these people, each once.
 fn names<'p>(people: impl IntoIterator<Item = &'p Person>) -> Vec<Name<'p>> {
     people.into_iter().flat_map(of).collect::<BTreeSet<_>>().into_iter().collect()
 }
@@ -125,7 +135,7 @@ async fn give(
     let newest: Vec<(&str, Option<&str>)> =
         newest.map(|name| (name.as_str(), stored.aliases.get(&(org, name.as_str())).map(String::as_str))).collect();
     let alias = random_alias(stores.random());
-    let unchanged = stores.tombs.unchanged(of(person).filter_map(|name| tombs.get(&name)));
+    let unchanged = stores.tombs.unchanged(all_of(person).filter_map(|name| tombs.get(&name)));
     match stores.aliases.give(org, &newest, &alias, unchanged).await {
         Ok(()) => Ok(Some(alias)),
         Err(StoreError::Conflict(_)) => Ok(None),

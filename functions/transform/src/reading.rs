@@ -24,9 +24,7 @@ use ledgerline_lake::ObjectId;
 use ledgerline_lake::bronze::{self, BronzeLine};
 use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::Counts;
-use ledgerline_ledger::entry::{
-    DERIVED_TOKEN_BYTES, Field, MAX_LINE_BYTES as MAX_ENTRY_BYTES, PendingEntry, Record, Source,
-};
+use ledgerline_ledger::entry::{EntryError, Field, PendingEntry, Record, Source};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::{Clear, Identifier, JoinKey, Kind, Masked, Personal, Pseudonym, Region, View, words};
@@ -38,7 +36,7 @@ use crate::Random;
 use crate::config::{PROCESS_NAME, Settings};
 use crate::decode::{Decoder, MAX_LINE_BYTES, TakeLine};
 use crate::error::TransformError;
-use crate::tokens::derived;
+use crate::tokens::{self, derived};
 
 /// What is asked of every line that is about somebody, whatever becomes of it.
 #[derive(Clone, Debug, Default)]
@@ -236,8 +234,18 @@ pub struct Person {
     /// The organisation.
     pub org: String,
     /// The pseudonyms of each identifier that the id is, newest first: one of an id that is no customer's, two of one that may be an
-    /// account and a name given upstream.
+    /// account and a name given upstream. All but the newest are of today's rules: under another rule's key a value's pseudonym may
+    /// be what somebody else was normalised to.
     pub names: Vec<Vec<String>>,
+    /// The pseudonyms under other rules: tombstones may have them, and nobody's alias is looked up by them.
+    pub of_other_rules: Vec<String>,
+}
+
+impl Person {
+    /// All pseudonyms.
+    pub fn all_names(&self) -> impl Iterator<Item = &String> {
+        self.names.iter().flatten().chain(&self.of_other_rules)
+    }
 }
 
 /// A person's alias; none where nothing may be made for that person, since a tombstone is in force: each line then has its own.
@@ -613,13 +621,7 @@ impl Gathering<'_> {
     }
 
     /// The event as it may be kept. What cannot become an entry is refused here, before anything is claimed.
-    fn take(
-        &self,
-        number: u64,
-        event: &SourceEvent<'_>,
-        claim_id: &str,
-        about: &Record,
-    ) -> Result<Event, Rejection> {
+    fn take(&self, number: u64, event: &SourceEvent<'_>, claim_id: &str, about: &Record) -> Result<Event, Rejection> {
         let key = self.settings.pseudonyms.newest();
         let fields = event.fields.iter().map(|field| (field.name, &*field.value));
         let Masked { mut clear, masked } = self.settings.policy.mask(key, fields);
@@ -650,10 +652,11 @@ impl Gathering<'_> {
             salt,
         };
         // The adapter checked ids and times; what it let through and the ledger does not names no usable record.
-        let line_text = entry.to_line().map_err(|_| Rejection::NoRecord)?.into_text();
-        // A derived token may yet take the place of its source's, see `tokens`.
-        if line_text.len() + DERIVED_TOKEN_BYTES > MAX_ENTRY_BYTES {
-            return Err(Rejection::NoRecord);
+        let reason =
+            |error| if matches!(error, EntryError::TooLong) { Rejection::TooLong } else { Rejection::NoRecord };
+        let line_text = entry.to_line().map_err(reason)?.into_text();
+        if event.lineage_from == LineageFrom::Source && !tokens::is_replaceable(&line_text, &entry.lineage_token) {
+            return Err(Rejection::TooLong);
         }
         let extra = event.extra.iter().map(|(key, kind)| (words::plain_name(key).to_owned(), kind.as_str()));
         self.name_process(&mut clear, &masked);
@@ -732,7 +735,7 @@ impl Gathering<'_> {
             return None;
         };
         let id = alias.clone().unwrap_or_else(|| self.object.alias_of_line(number));
-        let names = person.names.iter().flatten().cloned().collect();
+        let names = person.all_names().cloned().collect();
         let claimed = Record::Entity { kind: kind.clone(), id: name }.key(&event.org);
         Some(About { about: Record::Entity { kind, id }, claim_record: Some(claimed), names })
     }
@@ -741,12 +744,20 @@ impl Gathering<'_> {
     fn person(&self, event: &SourceEvent<'_>, kind: &str, sent: &str, id: &str) -> Person {
         let (ring, region) = (&self.settings.pseudonyms, self.settings.regions.of(event.names_of_source()));
         let identifiers = built_in().kinds_of_entity(kind).filter_map(|kind| Identifier::parse(kind, id, region));
-        let mut names: Vec<_> = identifiers.map(|identifier| ring.pseudonyms(&identifier)).collect();
-        if names.is_empty() {
-            names.push(ring.of_record(sent, id));
+        let text = |name: Pseudonym| name.as_str().to_owned();
+        let (mut names, mut of_other_rules) = (Vec::new(), Vec::new());
+        for identifier in identifiers {
+            let newest = ring.newest().version();
+            let is_known = |name: &Pseudonym| name.version() == newest || ring.is_of_today(name);
+            let (known, others): (Vec<_>, Vec<_>) = ring.pseudonyms(&identifier).into_iter().partition(is_known);
+            names.push(known.into_iter().map(text).collect());
+            of_other_rules.extend(others.into_iter().map(text));
         }
-        let text = |names: Vec<Pseudonym>| names.iter().map(|name| name.as_str().to_owned()).collect();
-        Person { org: event.org.to_string(), names: names.into_iter().map(text).collect() }
+        // An id that is no identifier is not normalised: all versions name one and the same.
+        if names.is_empty() {
+            names.push(ring.of_record(sent, id).into_iter().map(text).collect());
+        }
+        Person { org: event.org.to_string(), names, of_other_rules }
     }
 
     /// The record's place, one line more about it.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledgerline_event::{LineageFrom, lineage};
-use ledgerline_ledger::entry::{self, Record};
+use ledgerline_ledger::entry::{self, DERIVED_TOKEN_BYTES, MAX_LINE_BYTES, Record};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::token::{RECORDS_READ, Tokens};
 
@@ -85,6 +85,11 @@ async fn sharing<'r>(
         known.extend(tokens.records(token).await?);
     }
     Ok(records.iter().copied().filter(|record| known.iter().any(|other| other != record)).collect())
+}
+
+/// Whether a line may yet have a derived token in the place of this one.
+pub fn is_replaceable(line: &str, token: &str) -> bool {
+    line.len() - token.len() + DERIVED_TOKEN_BYTES <= MAX_LINE_BYTES
 }
 
 /// The token of a record, from its id alone.

@@ -39,6 +39,8 @@ pub enum Rejection {
     NoTime,
     /// A time before 1990, or more than 48 hours ahead of the arrival.
     ImplausibleTime,
+    /// An event that is longer than an entry of the ledger may be.
+    TooLong,
     /// A list of events that would become more documents than anybody can take apart.
     TooMany,
     /// A line of bronze, or a record of an error object, that does not decode.
@@ -51,7 +53,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// All codes.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Empty,
         Self::NotUtf8,
         Self::NotJson,
@@ -65,6 +67,7 @@ impl Rejection {
         Self::NotAnEvent,
         Self::NoTime,
         Self::ImplausibleTime,
+        Self::TooLong,
         Self::TooMany,
         Self::BadEnvelope,
         Self::Defect,
@@ -87,6 +90,7 @@ impl Rejection {
             Self::NotAnEvent => "not_an_event",
             Self::NoTime => "no_time",
             Self::ImplausibleTime => "implausible_time",
+            Self::TooLong => "too_long",
             Self::TooMany => "too_many",
             Self::BadEnvelope => "bad_envelope",
             Self::Defect => "defect",

@@ -7,7 +7,7 @@ use ledgerline_event::{Context, adapt, content_id, document, lineage};
 use ledgerline_lake::ObjectId;
 use ledgerline_ledger::entry::Record;
 use ledgerline_privacy::pseudonym::is_alias;
-use ledgerline_privacy::{EventKey, Identifier, KeyRing, Kind, Pseudonym, PseudonymKey};
+use ledgerline_privacy::{EventKey, Identifier, KeyRing, Kind, Pseudonym, PseudonymKey, RULES};
 use ledgerline_store::alias;
 use ledgerline_store::gone;
 use ledgerline_store::subject::{identifier_key, link_key, parse_link_key};
@@ -400,6 +400,34 @@ async fn under_a_tombstone_no_alias_is_made_and_each_line_is_a_record_of_its_own
             planned(&world, "Contact").into_iter().collect::<Vec<_>>(),
             stored(&world).into_values().collect::<Vec<_>>()
         );
+    }
+}
+
+/// What other rules normalised may be somebody else's id; an id that nobody normalises is one person's for good.
+#[tokio::test]
+async fn no_customer_has_an_alias_from_before_other_rules_and_a_tombstone_from_then_counts() {
+    let ring_key = |rules: u32, version: u32| PseudonymKey::under_rules(rules, version, [version as u8; 32]);
+    for (rules_before, contacts, covered) in [(RULES - 1, 2, false), (RULES, 1, false), (RULES - 1, 1, true)] {
+        let mut world = World::new();
+        let people =
+            |n: u32| [audit(n, "ExternalContacts", "Contact", CONTACT), audit(n + 1, "Directory", "User", USER)];
+        // As if those rules had been in force then.
+        world.pseudonyms = Some(KeyRing::new([ring_key(RULES, 1)]).unwrap());
+        world.bronze.seed(&key("a"), lines(&people(1)));
+        world.settle(&[&key("a")]).await;
+        world.pseudonyms = Some(KeyRing::new([ring_key(rules_before, 1), ring_key(RULES, 2)]).unwrap());
+        if covered {
+            world.plant("acme", &of_identifier(Kind::ExternalContact, CONTACT), T0 + 7_000, T0 + 86_400_000);
+        }
+        world.bronze.seed(&key("b"), lines(&people(3)));
+        world.settle(&[&key("b")]).await;
+        let aliases: BTreeSet<String> = stored(&world).into_values().collect();
+        assert_eq!(
+            (planned(&world, "User").len(), aliases.len()),
+            (1, 1 + contacts),
+            "rules {rules_before}, {covered}"
+        );
+        assert_eq!(world.erase_queue.bodies().len(), usize::from(covered));
     }
 }
 

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledgerline_event::lineage::derived_token;
+use ledgerline_ledger::entry::MAX_LINE_BYTES;
 use ledgerline_privacy::{Identifier, Kind, PseudonymKey, Region};
 use ledgerline_store::token;
 use ledgerline_testkit::faults::{ALL_FAULTS, Faults};
+use ledgerline_transform::tokens::is_replaceable;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::{Value, json};
 
@@ -167,6 +169,17 @@ async fn an_event_that_an_erasure_covers_is_planned_with_the_derived_token_and_n
     let nothing = "null".to_owned();
     assert_eq!(silver(&world)["c-1"], (nothing, "shared".to_owned(), Some(derived_token("c-1"))));
     assert_eq!(silver(&world)["c-2"], (TOKEN.to_owned(), "source".to_owned(), None));
+}
+
+#[test]
+fn a_line_is_too_long_only_if_it_is_so_with_the_derived_token() {
+    let line = |bytes: usize| "a".repeat(bytes);
+    for token in
+        ["lt-98765", "bd86e063-8107-5582-8732-b94e6fbe5587", "a-token-that-is-longer-than-what-takes-its-place"]
+    {
+        let longest = MAX_LINE_BYTES + token.len() - 36;
+        assert!(is_replaceable(&line(longest), token) && !is_replaceable(&line(longest + 1), token), "{token}");
+    }
 }
 
 #[tokio::test]
