@@ -1,7 +1,7 @@
 //! The aliases of people whose ids name records: looked up while an object is read, given to those who have none.
 //!
 //! Invariant: a person has one alias in an org until it is gone, whichever object names that person first, and none is given
-//! once a tombstone is in force: the write asks that all of the person's tombstones are as they were read.
+//! for lines that a tombstone covers: the write asks that all of the person's tombstones are as they were read.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -11,12 +11,12 @@ use ledgerline_store::tombstone::Suppression;
 
 use crate::CALLS_AT_ONCE;
 use crate::config::Settings;
-use crate::reading::{Alias, Person, random_alias};
+use crate::reading::{Alias, Person, Strangers, random_alias};
 use crate::resolve::Clashes;
 use crate::stores::Stores;
 
-/// The aliases of all of them: the stored ones, new ones, and none where a tombstone was in force when the object was taken up, at
-/// `started_at_ms`, so that a later run of the object answers as the first did.
+/// The aliases of all of them: the stored ones, new ones, and none where the tombstones that were in force when the object was taken
+/// up, at `started_at_ms`, cover all lines that wait; so a later run of the object answers as the first did.
 ///
 /// A crash in here leaves whole aliases, which the next run finds.
 ///
@@ -26,34 +26,38 @@ pub async fn look_up(
     stores: &Stores,
     settings: &Settings,
     started_at_ms: i64,
-    strangers: BTreeSet<Person>,
+    strangers: Strangers,
 ) -> Result<BTreeMap<Person, Alias>, StoreError> {
     let mut aliases = BTreeMap::new();
     let (mut open, mut clashes) = (strangers, Clashes::default());
     while !open.is_empty() {
-        let stored = Stored::read(stores, names(&open)).await?;
-        let (named, nameless): (BTreeSet<_>, BTreeSet<_>) =
-            open.iter().partition(|person| stored.living(person).is_some());
-        aliases.extend(named.into_iter().map(|person| (person.clone(), stored.living(person).map(str::to_owned))));
-        let tombs = tombs(stores, settings, all_names(nameless.iter().copied())).await?;
-        let is_suppressed = |person: &Person| {
-            all_of(person).any(|name| tombs.get(&name).is_some_and(|seen| seen.cutoff(started_at_ms).is_some()))
-        };
-        let (suppressed, nameless): (Vec<_>, Vec<_>) = nameless.into_iter().partition(|person| is_suppressed(person));
-        aliases.extend(suppressed.into_iter().map(|person| (person.clone(), None)));
-        for org in nameless.iter().map(|person| person.org.as_str()).collect::<BTreeSet<_>>() {
+        let stored = Stored::read(stores, names(open.keys())).await?;
+        let tombs = tombs(stores, settings, all_names(open.keys())).await?;
+        let mut nameless = Vec::new();
+        for (person, latest_ms) in &open {
+            let in_force = all_of(person).filter_map(|name| tombs.get(&name)?.cutoff(started_at_ms));
+            let cutoff = in_force.max();
+            let name = stored.living(person).map(str::to_owned);
+            let is_covered = cutoff.is_some_and(|cutoff| cutoff.covers(*latest_ms, *latest_ms));
+            if name.is_some() || is_covered {
+                aliases.insert(person.clone(), Alias { name, cutoff });
+            } else {
+                nameless.push((person, *latest_ms, cutoff));
+            }
+        }
+        for org in nameless.iter().map(|(person, ..)| person.org.as_str()).collect::<BTreeSet<_>>() {
             stores.note_org(org).await?;
         }
         let given: Vec<Option<String>> = stream::iter(&nameless)
-            .map(|person| give(stores, person, &stored, &tombs))
+            .map(|(person, ..)| give(stores, person, &stored, &tombs))
             .buffered(CALLS_AT_ONCE)
             .try_collect()
             .await?;
-        let mut clashed = BTreeSet::new();
-        for (person, alias) in nameless.into_iter().zip(given) {
-            match alias {
-                Some(alias) => drop(aliases.insert(person.clone(), Some(alias))),
-                None => drop(clashed.insert(person.clone())),
+        let mut clashed = Strangers::new();
+        for ((person, latest_ms, cutoff), name) in nameless.into_iter().zip(given) {
+            match name {
+                Some(name) => drop(aliases.insert(person.clone(), Alias { name: Some(name), cutoff })),
+                None => drop(clashed.insert(person.clone(), latest_ms)),
             }
         }
         open = clashed;

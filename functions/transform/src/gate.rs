@@ -6,14 +6,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use ledgerline_event::instant;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_store::party::Party;
 use ledgerline_store::tombstone::Suppression;
 
 use crate::config::Settings;
 use crate::own::OwnMentions;
-use crate::reading::{Adapted, Read, RecordSeen};
+use crate::reading::{Adapted, Read, RecordSeen, cutoff_from};
 use crate::stores::Stores;
 
 /// The erasures that an object's lines meet, as they were read.
@@ -63,17 +62,14 @@ impl<'r> Gate<'r> {
     }
 
     fn is_covered(&self, line: &Adapted, started_at_ms: i64) -> bool {
-        // A line that others loaded says nowhere when it came: it may have lain anywhere for years, since it occurred by its
-        // source's clock. Rather too much is suppressed than too little.
-        let received_at_ms = line.received_at_ms.unwrap_or(line.occurred_at_ms.saturating_sub(instant::AHEAD_MS));
+        let reached_ms = cutoff_from(line.occurred_at_ms, line.received_at_ms, line.only_widens);
         let org = self.read.org(line);
         let of_record = self.read.records[line.record].names.iter();
         let of_record = of_record.filter_map(|pseudonym| self.tombs.get(&(org, pseudonym.as_str())));
         let of_people = line.identifiers.iter().flat_map(|&identifier| self.tombs(org, identifier)).chain(of_record);
         let of_people = of_people.filter_map(|tomb| tomb.cutoff(started_at_ms));
         let mut cutoffs = self.parties[line.record].cutoff.into_iter().chain(of_people);
-        // Of somebody who was erased a deletion says nothing that is to be kept, whenever it comes.
-        cutoffs.any(|cutoff| line.only_widens || cutoff.covers(line.occurred_at_ms, received_at_ms))
+        cutoffs.any(|cutoff| cutoff.covers(reached_ms, reached_ms))
     }
 
     /// Whether an erasure covers the line.

@@ -30,6 +30,7 @@ use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::{Clear, Identifier, JoinKey, Kind, Masked, Personal, Pseudonym, Region, View, words};
 use ledgerline_store::alias;
 use ledgerline_store::claim::{Claim, Unclaimed, plan_claims};
+use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::record::LINES_NAMED;
 
 use crate::Random;
@@ -248,8 +249,24 @@ impl Person {
     }
 }
 
-/// A person's alias; none where nothing may be made for that person, since a tombstone is in force: each line then has its own.
-pub type Alias = Option<String>;
+/// What a person's id stands as.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Alias {
+    /// The alias; none if tombstones covered all lines that it was looked up for.
+    pub name: Option<String>,
+    /// Up to when tombstones cover lines about the person: each of those has an alias of its own.
+    pub cutoff: Option<Cutoff>,
+}
+
+impl Alias {
+    /// The alias of somebody of whom there is no tombstone.
+    pub fn of(name: String) -> Self {
+        Self { name: Some(name), cutoff: None }
+    }
+}
+
+/// Those for whose aliases lines wait, each with the last moment, of any such line, up to which a cutoff must reach to cover it.
+pub type Strangers = BTreeMap<Person, i64>;
 
 /// Reads one object, piece by piece.
 pub struct Reading<'a>(Decoder<Gathering<'a>>);
@@ -294,9 +311,9 @@ impl<'a> Reading<'a> {
         })
     }
 
-    /// Those for whose aliases lines wait, each once.
-    pub fn strangers(&mut self) -> BTreeSet<Person> {
-        self.0.taker().map_or_else(BTreeSet::new, |gathering| gathering.strangers())
+    /// Those for whose aliases lines wait.
+    pub fn strangers(&mut self) -> Strangers {
+        self.0.taker().map_or_else(Strangers::new, |gathering| gathering.strangers())
     }
 
     /// Takes the strangers' aliases, and reads the lines that waited for them.
@@ -326,9 +343,9 @@ impl<'a> Reading<'a> {
         bronze: &[u8],
     ) -> Result<Read, TransformError> {
         let mut aliases = BTreeMap::new();
-        let mut name = |strangers: BTreeSet<Person>| -> BTreeMap<Person, Alias> {
-            let named = |person: Person| {
-                let alias = aliases.entry(person.clone()).or_insert_with(|| Some(random_alias(random)));
+        let mut name = |strangers: Strangers| -> BTreeMap<Person, Alias> {
+            let named = |(person, _): (Person, i64)| {
+                let alias = aliases.entry(person.clone()).or_insert_with(|| Alias::of(random_alias(random)));
                 (person, alias.clone())
             };
             strangers.into_iter().map(named).collect()
@@ -351,8 +368,8 @@ impl<'a> Reading<'a> {
 pub struct Ended<'a>(Gathering<'a>);
 
 impl Ended<'_> {
-    /// Those for whose aliases lines wait, each once.
-    pub fn strangers(&self) -> BTreeSet<Person> {
+    /// Those for whose aliases lines wait.
+    pub fn strangers(&self) -> Strangers {
         self.0.strangers()
     }
 
@@ -415,8 +432,8 @@ struct Gathering<'a> {
     read: Read,
     /// Whose aliases are known, and the aliases, by what claims name the person's record by.
     aliases: HashMap<String, (Person, Alias)>,
-    /// Those for whose aliases lines wait, by the same.
-    strangers: BTreeMap<String, Person>,
+    /// [`Strangers`], by the same.
+    strangers: BTreeMap<String, (Person, i64)>,
     /// These lines, and refused ones behind them, so that those stay in their order.
     waiting: Vec<Waiting>,
     waiting_bytes: usize,
@@ -515,12 +532,17 @@ impl Gathering<'_> {
         self.waiting.push(Waiting { number, line: line.to_vec(), cut });
     }
 
-    fn strangers(&self) -> BTreeSet<Person> {
-        self.strangers.values().cloned().collect()
+    fn strangers(&self) -> Strangers {
+        let mut strangers = Strangers::new();
+        for (person, latest_ms) in self.strangers.values() {
+            let latest = strangers.entry(person.clone()).or_insert(*latest_ms);
+            *latest = (*latest).max(*latest_ms);
+        }
+        strangers
     }
 
     fn meet(&mut self, aliases: &BTreeMap<Person, Alias>) {
-        for (name, person) in std::mem::take(&mut self.strangers) {
+        for (name, (person, _)) in std::mem::take(&mut self.strangers) {
             if let Some(alias) = aliases.get(&person) {
                 self.aliases.insert(name, (person, alias.clone()));
             }
@@ -546,7 +568,9 @@ impl Gathering<'_> {
         if filter.is_none() && !instant::is_plausible(event.occurred_at_ms, received_at_ms) {
             return Err(Rejection::ImplausibleTime);
         }
-        let Some(About { about, claim_record, names }) = self.about(number, &event) else { return Ok(Fate::Waits) };
+        let Some(About { about, claim_record, names }) = self.about(number, line.received_at_ms, &event) else {
+            return Ok(Fate::Waits);
+        };
         if let Some(filter) = filter {
             return self.filter(number, filter, line.received_at_ms, &event, about, names).map(|()| Fate::Read);
         }
@@ -719,7 +743,7 @@ impl Gathering<'_> {
     }
 
     /// What the event is about. Nothing while an alias is not known.
-    fn about(&mut self, number: u64, event: &SourceEvent<'_>) -> Option<About> {
+    fn about(&mut self, number: u64, received_at_ms: Option<i64>, event: &SourceEvent<'_>) -> Option<About> {
         let (kind, id, sent) = match &event.record {
             AboutRef::Interaction(id) => return Some(About::nobody(Record::Interaction(id.to_string()))),
             AboutRef::Entity { kind, id, .. } if built_in().is_impersonal(kind) => {
@@ -728,13 +752,23 @@ impl Gathering<'_> {
             AboutRef::Entity { kind, id, sent } => (kind.to_string(), id, sent),
         };
         let name = self.settings.event_key.claim_record(&event.org, sent, id);
-        let Some((person, alias)) = self.aliases.get(&name) else {
+        let is_deletion = event.links == Links::WidenOnly;
+        let reached_ms = cutoff_from(event.occurred_at_ms, received_at_ms, is_deletion);
+        let known = self.aliases.get(&name).and_then(|(person, Alias { name, cutoff })| {
+            let is_covered = cutoff.is_some_and(|cutoff| cutoff.covers(reached_ms, reached_ms));
+            let of_line = is_covered.then(|| self.settings.event_key.alias_of_line(&self.object.to_hex(), number));
+            Some((person, of_line.or_else(|| name.clone())?))
+        });
+        let Some((person, id)) = known else {
             if !self.strangers.contains_key(&name) {
-                self.strangers.insert(name, self.person(event, &kind, sent, id));
+                let person = self.person(event, &kind, sent, id);
+                self.strangers.insert(name.clone(), (person, reached_ms));
+            }
+            if let Some((_, latest_ms)) = self.strangers.get_mut(&name) {
+                *latest_ms = (*latest_ms).max(reached_ms);
             }
             return None;
         };
-        let id = alias.clone().unwrap_or_else(|| self.object.alias_of_line(number));
         let names = person.all_names().cloned().collect();
         let claimed = Record::Entity { kind: kind.clone(), id: name }.key(&event.org);
         Some(About { about: Record::Entity { kind, id }, claim_record: Some(claimed), names })
@@ -818,6 +852,14 @@ impl Gathering<'_> {
         // Compressing into memory does not fail; `finish` would say so if it ever did.
         let _ = gzip.write_all(line).and_then(|()| gzip.write_all(b"\n"));
     }
+}
+
+/// The first moment up to which a cutoff must reach to cover a line, see [`Cutoff::covers`]: when it occurred or was received,
+/// whichever is earlier. A line that others loaded says nowhere when it came: it may have lain anywhere since it occurred by its
+/// source's clock. Of somebody who was erased a deletion says nothing that is to be kept, whenever it comes.
+pub(crate) fn cutoff_from(occurred_at_ms: i64, received_at_ms: Option<i64>, is_deletion: bool) -> i64 {
+    let received_at_ms = received_at_ms.unwrap_or(occurred_at_ms.saturating_sub(instant::AHEAD_MS));
+    if is_deletion { i64::MIN } else { occurred_at_ms.min(received_at_ms) }
 }
 
 /// The event's lineage token. One that was derived from an id of a person would tell whoever guesses the id: here it is derived

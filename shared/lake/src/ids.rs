@@ -44,13 +44,6 @@ impl ObjectId {
         format!("{:032x}", u128::from_be_bytes(first_half(hash)))
     }
 
-    /// What stands for a person's id in a line of this object where no alias may be made: `x_` and the first 16 bytes, in hex, of
-    /// SHA-256(`ledgerline alias` ‖ this id's 32 hex digits ‖ the line in decimal).
-    pub fn alias_of_line(self, line: u64) -> String {
-        let hash = Sha256::new().chain_update("ledgerline alias").chain_update(self.to_hex());
-        format!("x_{:032x}", u128::from_be_bytes(first_half(hash.chain_update(line.to_string()))))
-    }
-
     /// The 32 lower-case hex digits.
     pub fn to_hex(self) -> String {
         self.to_string()
@@ -132,18 +125,6 @@ mod tests {
             let digest: String = Sha256::digest(by_hand).iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(object.event_id(PlanOf::Bronze, line), digest[..32]);
             assert_ne!(object.event_id(PlanOf::Acts, line), digest[..32]);
-        }
-    }
-
-    #[test]
-    fn an_alias_of_a_line_follows_from_the_object_and_the_line() {
-        let object = ObjectId::of("a-bucket", "bronze/a key");
-        for line in [0, 7, u64::MAX] {
-            let digest: String = Sha256::digest(format!("ledgerline alias{KNOWN}{line}"))
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
-            assert_eq!(object.alias_of_line(line), format!("x_{}", &digest[..32]));
         }
     }
 

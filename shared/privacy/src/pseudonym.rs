@@ -305,6 +305,18 @@ impl EventKey {
     }
 }
 
+impl EventKey {
+    /// What stands for a person's id in a line of an object, counted from 0, that an erasure covers: `x_` and the first 16 bytes, in
+    /// hex, of HMAC-SHA-256(event key, label, the object's 32 hex digits, the line in 8 bytes). It looks as any alias does, so that
+    /// nobody without the key can tell who was erased. It follows from no id: there is nothing to guess by it.
+    pub fn alias_of_line(&self, object: &str, line: u64) -> String {
+        let tag = self.0.tag(&[LINE_ALIAS_LABEL, object.as_bytes(), &line.to_be_bytes()]);
+        let mut text = ALIAS_PREFIX.to_owned();
+        push_hex(&mut text, &tag[..16]);
+        text
+    }
+}
+
 /// An id as it is named by: a UUID has no case.
 fn caseless(id: &str) -> Cow<'_, str> {
     if is_uuid(id) { Cow::Owned(id.to_ascii_lowercase()) } else { Cow::Borrowed(id) }
@@ -316,6 +328,7 @@ pub fn is_alias(text: &str) -> bool {
 }
 
 const ALIAS_PREFIX: &str = "x_";
+const LINE_ALIAS_LABEL: &[u8] = b"ledgerline/line-alias/v1";
 const CLAIM_RECORD_LABEL: &[u8] = b"ledgerline/claim-record/v1";
 /// What stands in a kind's place before an id that names a record.
 const RECORD_LABEL: &[u8] = b"record";
