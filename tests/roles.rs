@@ -55,7 +55,6 @@ fn transform_reads_bronze_and_writes_no_ledger() {
         Call::UpdateItem("KeysTable", "SUB#none"),
         Call::UpdateItem("KeysTable", "INT#none"),
         Call::Query("IndexTable", "TOK#none"),
-        Call::PutItem("IndexTable", "TOK#none"),
         Call::MakeKey { deployment: "local", purpose: "event" },
         Call::MakeKey { deployment: "local", purpose: "suppression" },
         Call::OpenKey { deployment: "local", purpose: "pseudonym" },

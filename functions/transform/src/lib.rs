@@ -42,6 +42,9 @@ use crate::stores::Stores;
 /// 3,200 a second), few enough that a burst of objects does not throttle a table that starts at 4,000 writes a second.
 pub const CALLS_AT_ONCE: usize = 16;
 
+/// Rows that a table takes in one call.
+const ROWS_PER_BATCH: usize = 25;
+
 /// No new object is begun this close to the invocation's deadline. The largest, 128 MB of lines, takes some 10 s on one
 /// core and as long again for its calls; what is cut off all the same is only done again.
 const RESERVE_MS: i64 = 20_000;

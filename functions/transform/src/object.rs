@@ -33,7 +33,7 @@ use crate::reading::{Adapted, Event, Named, PIECE_BYTES, Read, Reading, RecordSe
 use crate::resolve::{self, Clashes, Mention, Resolved};
 use crate::stores::Stores;
 use crate::tokens::{self, ReplacedTokens};
-use crate::{CALLS_AT_ONCE, aliases};
+use crate::{CALLS_AT_ONCE, ROWS_PER_BATCH, aliases};
 
 /// Seconds in a day, for the claims' expiry.
 const DAY_S: i64 = 86_400;
@@ -239,9 +239,6 @@ async fn note(stores: &Stores, object: ObjectId, key: &str, read: &Read) -> Resu
         .await?;
     Ok(())
 }
-
-/// Rows that the table takes in one call.
-const ROWS_PER_BATCH: usize = 25;
 
 /// What an object says of one identifier in one record.
 #[derive(Clone, Default)]

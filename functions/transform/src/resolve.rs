@@ -187,7 +187,7 @@ async fn read(
     let found: Vec<&str> = found.into_iter().collect();
     let gone = stores.gone.of(&found).await?;
     let gone: BTreeSet<String> =
-        found.into_iter().zip(gone).filter_map(|(subject, gone)| gone.then(|| subject.to_owned())).collect();
+        found.into_iter().zip(gone).filter(|(_, gone)| *gone).map(|(subject, _)| subject.to_owned()).collect();
     let mut rows = rows.into_iter();
     let mut plans = Vec::with_capacity(open.len());
     let mut known = Vec::new();

@@ -13,9 +13,9 @@ use ledgerline_ledger::entry::{self, DERIVED_TOKEN_BYTES, MAX_LINE_BYTES, Record
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::token::{RECORDS_READ, Tokens};
 
-use crate::CALLS_AT_ONCE;
 use crate::gate::Gate;
 use crate::reading::{Event, Read};
+use crate::{CALLS_AT_ONCE, ROWS_PER_BATCH};
 
 /// What an event has in the place of its source's token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,14 +48,33 @@ pub async fn replaced<'r>(
     for event in &sent {
         by_token.entry(&event.lineage_token).or_default().insert(record(event));
     }
-    let sharing: Vec<BTreeSet<&str>> = stream::iter(&by_token)
-        .map(|(token, records)| sharing(tokens, token, records))
+    let tokens_sent: Vec<&str> = by_token.keys().copied().collect();
+    let mut known: HashMap<&str, BTreeSet<String>> =
+        tokens_sent.iter().copied().zip(query(tokens, &tokens_sent).await?).collect();
+    // A record that is new to a token gets its row, unless so many have it that it is known to be shared.
+    let mut new = Vec::new();
+    for (token, records) in &by_token {
+        let known = known.entry(token).or_default();
+        for record in records {
+            if !known.contains(*record) && known.len() + 1 < RECORDS_READ {
+                new.push((*token, *record));
+                known.insert((*record).to_owned());
+            }
+        }
+    }
+    stream::iter(new.chunks(ROWS_PER_BATCH))
+        .map(|rows| tokens.put(rows))
         .buffered(CALLS_AT_ONCE)
-        .try_collect()
+        .try_collect::<()>()
         .await?;
-    let sharing: HashMap<&str, BTreeSet<&str>> = by_token.keys().copied().zip(sharing).collect();
-    let is_shared =
-        |event: &&Event| sharing.get(event.lineage_token.as_str()).is_some_and(|some| some.contains(record(event)));
+    let noted: Vec<&str> = new.iter().map(|(token, _)| *token).collect::<BTreeSet<_>>().into_iter().collect();
+    for (token, records) in noted.iter().copied().zip(query(tokens, &noted).await?) {
+        known.entry(token).or_default().extend(records);
+    }
+    let is_shared = |event: &&Event| {
+        let records = known.get(event.lineage_token.as_str());
+        records.is_some_and(|records| records.iter().any(|other| other != record(event)))
+    };
     let derive = |event: &'r Event| {
         let token = derived(&read.records[event.adapted.record].about);
         let line = entry::with_lineage_token(&event.line, &token)
@@ -65,26 +84,11 @@ pub async fn replaced<'r>(
     sent.into_iter().filter(is_shared).chain(covered).map(derive).collect()
 }
 
-/// Those of these records that are not the only one with the token. A record that is new to it gets its row, unless so many have it
-/// that it is known to be shared.
-async fn sharing<'r>(
-    tokens: &Tokens,
-    token: &str,
-    records: &BTreeSet<&'r str>,
-) -> Result<BTreeSet<&'r str>, StoreError> {
-    let mut known: BTreeSet<String> = tokens.records(token).await?.into_iter().collect();
-    let mut noted = false;
-    for record in records {
-        if !known.contains(*record) && known.len() + 1 < RECORDS_READ {
-            tokens.put(token, record).await?;
-            known.insert((*record).to_owned());
-            noted = true;
-        }
-    }
-    if noted {
-        known.extend(tokens.records(token).await?);
-    }
-    Ok(records.iter().copied().filter(|record| known.iter().any(|other| other != record)).collect())
+/// The records of each of these tokens.
+async fn query(tokens: &Tokens, asked: &[&str]) -> Result<Vec<BTreeSet<String>>, StoreError> {
+    let records =
+        stream::iter(asked).map(|token| async move { Ok(tokens.records(token).await?.into_iter().collect()) });
+    records.buffered(CALLS_AT_ONCE).try_collect().await
 }
 
 /// Whether a line may yet have a derived token in the place of this one.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ledgerline_ledger::store::StoreError;
 
-use crate::table::{Key, Query, Returning, Row, Table, Write};
+use crate::table::{Key, Query, Row, Table, Write};
 
 /// The key of a record's row, `<org>/<record>`.
 pub fn key(token: &str, record: &str) -> Key {
@@ -44,13 +44,13 @@ impl Tokens {
         Ok(rows.into_iter().map(|(record, _)| record).collect())
     }
 
-    /// Notes that a record has the token.
+    /// Notes of each of these tokens that the record has it. They are distinct.
     ///
     /// # Errors
     /// The table's.
-    pub async fn put(&self, token: &str, record: &str) -> Result<(), StoreError> {
-        let write = Write::put(key(token, record), Row::new());
-        self.table.write("note a record's token", write, Returning::Nothing).await.map(drop)
+    pub async fn put(&self, rows: &[(&str, &str)]) -> Result<(), StoreError> {
+        let writes = rows.iter().map(|(token, record)| Write::put(key(token, record), Row::new())).collect();
+        self.table.batch_write("note records' tokens", writes).await
     }
 }
 

@@ -288,7 +288,7 @@ async fn no_error_names_a_subject_a_pseudonym_an_alias_a_record_or_a_token() {
         aliases.read(&[("planted", "planted")]).await.err(),
         aliases.give("planted", &[("planted", Some("planted"))], "x_planted", nothing()).await.err(),
         tokens.records("planted").await.err(),
-        tokens.put("planted", PERSON).await.err(),
+        tokens.put(&[("planted", PERSON)]).await.err(),
         tombs.read(&ring, &[("planted", "planted")]).await.err(),
         tombs.put(&ring, "planted", "planted", 1, 1).await.err(),
         gone.of(&["planted"]).await.err(),
@@ -335,8 +335,8 @@ async fn a_tokens_records_are_read_up_to_where_it_is_surely_shared() {
     let index = table("IndexTable");
     let tokens = Tokens::new(index.port());
     for nth in 0..RECORDS_READ + 5 {
-        tokens.put("t", &format!("acme/c-{nth:03}")).await.unwrap();
-        tokens.put("t", "acme/c-000").await.unwrap();
+        tokens.put(&[("t", &format!("acme/c-{nth:03}"))]).await.unwrap();
+        tokens.put(&[("t", "acme/c-000")]).await.unwrap();
     }
     let records = tokens.records("t").await.unwrap();
     assert_eq!((records.len(), records[0].as_str(), records[100].as_str()), (101, "acme/c-000", "acme/c-100"));

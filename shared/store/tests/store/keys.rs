@@ -187,7 +187,7 @@ async fn index() -> FakeTable {
         members: vec![PostingMember { offset: 7, length: 90, first: 256, at: vec![0, 4] }],
     };
     Postings::new(index.port()).put(&[posting]).await.unwrap();
-    Tokens::new(index.port()).put("bd86e063-8107-5582-8732-b94e6fbe5587", RECORD).await.unwrap();
+    Tokens::new(index.port()).put(&[("bd86e063-8107-5582-8732-b94e6fbe5587", RECORD)]).await.unwrap();
     index
 }
 
