@@ -215,23 +215,23 @@ async fn filtered_and_repeated_lines_that_are_covered_make_nobody_and_are_told_o
     let (beat, call) = (beat.to_string(), call("c-1", PHONE));
     // A filtered line.
     let world = World::new();
-    plant(&world, &[beat.clone()], RECEIVED).await;
+    plant(&world, std::slice::from_ref(&beat), RECEIVED).await;
     settle(&world, "a", &[beat]).await;
     assert_eq!((world.check().counts.filtered, subjects(&world).len()), (1, 0));
     assert_eq!(world.erase_queue.bodies(), [note("a")]);
 
     // An event that was planned before the erasure, and comes again.
     let world = World::new();
-    settle(&world, "a", &[call.clone()]).await;
-    plant(&world, &[call.clone()], RECEIVED).await;
+    settle(&world, "a", std::slice::from_ref(&call)).await;
+    plant(&world, std::slice::from_ref(&call), RECEIVED).await;
     let before = (subjects(&world), links(&world));
-    settle(&world, "b", &[call.clone()]).await;
+    settle(&world, "b", std::slice::from_ref(&call)).await;
     assert_eq!((world.check().counts.duplicate, (subjects(&world), links(&world))), (1, before));
     assert_eq!(world.erase_queue.bodies(), [note("b")]);
 
     // An event that stands in its object twice.
     let world = World::new();
-    plant(&world, &[call.clone()], RECEIVED).await;
+    plant(&world, std::slice::from_ref(&call), RECEIVED).await;
     settle(&world, "a", &[call.clone(), call]).await;
     assert_eq!((named_and_erased(&world), world.erase_queue.bodies().len()), ((0, 1), 1));
 }
@@ -245,7 +245,7 @@ async fn a_deletion_is_covered_by_any_cutoff() {
     };
     let world = World::new();
     let (resolved, deletion) = (identity("IDENTITY_RESOLUTION", "20"), identity("DATA_DELETION", "25"));
-    plant(&world, &[resolved.clone()], T0).await;
+    plant(&world, std::slice::from_ref(&resolved), T0).await;
     settle(&world, "a", &[resolved, deletion]).await;
     assert_eq!(named_and_erased(&world), (1, 1), "what came later is not covered, the deletion is");
     let (_, link) = links(&world).remove(0);

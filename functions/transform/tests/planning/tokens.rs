@@ -153,6 +153,8 @@ async fn a_token_that_a_hundred_others_have_gets_no_row_more() {
     let raws: Vec<String> = (1..=150).map(|n| event(n, json!({}))).collect();
     deliver(&world, "a", &raws).await;
     assert_eq!(rows(&world)[TOKEN].len(), 100);
+    let batches = world.faults.log().iter().filter(|write| write.contains("BatchWriteItem")).count();
+    assert_eq!(batches, 6 + 4, "150 rows of records and 100 of the token");
     assert!(planned(&world).values().all(|token| token != TOKEN));
 }
 
