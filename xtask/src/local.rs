@@ -19,8 +19,9 @@ pub const FUNCTIONS: [&str; 7] = ["ingest", "transform", "audit-write", "dsar", 
 /// # Errors
 /// Whatever is missing, with its remedy.
 pub fn up() -> Result<PathBuf, Fault> {
+    let _one_at_a_time = lock()?;
     build()?;
-    up_as_built()
+    bring_up()
 }
 
 /// The same, with the functions as `cargo test` has just built them beside the tests: `cargo build` would choose other features, and
@@ -30,6 +31,11 @@ pub fn up() -> Result<PathBuf, Fault> {
 /// As [`up`].
 pub fn up_as_built() -> Result<PathBuf, Fault> {
     let _one_at_a_time = lock()?;
+    bring_up()
+}
+
+/// Its caller holds the lock.
+fn bring_up() -> Result<PathBuf, Fault> {
     let venv = Venv::stack()?;
     let mut emulator = match Emulator::running() {
         Some(running) if running.is_current() && running.answers() => running,

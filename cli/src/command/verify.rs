@@ -253,17 +253,15 @@ impl Verified {
         let entries = counted(signed, "signed entry", "signed entries");
         self.draw_what_nobody_saw(screen)?;
         let pruned: u64 = self.report.logs.iter().map(|log| log.pruned_to).sum();
+        let mut removed = "none removed";
         if pruned > 0 {
+            removed = "none removed before its time";
             screen.gap()?;
             let what =
                 format!("{} pruned when their retention had ended", counted(pruned, "entry was", "entries were"));
             screen.check(Mark::Look, &what, "their hashes remain and are checked; --verbose says it of each log")?;
-            return screen.verdict(
-                Mark::Good,
-                &format!("It holds: {entries} in {logs}, none removed before its time, none changed."),
-            );
         }
-        screen.verdict(Mark::Good, &format!("It holds: {entries} in {logs}, none removed, none changed."))
+        screen.verdict(Mark::Good, &format!("It holds: {entries} in {logs}, {removed}, none changed."))
     }
 
     /// What must not be read into "it holds".
@@ -511,6 +509,19 @@ mod tests {
         let two = || Report { logs: vec![one("a/interaction/1/0"), one("b/interaction/1/0")], ..Report::default() };
         assert!(!drawn(80, false, two()).contains("root of"));
         assert_eq!(drawn(80, true, two()).matches("root of").count(), 2);
+    }
+
+    #[test]
+    fn what_retention_pruned_is_not_called_there() {
+        let pruned = |to| {
+            let one = |name: &str| LogReport { pruned_to: to, ..log(name, 9, 9) };
+            let logs = vec![one("a/interaction/1/0"), one("b/interaction/1/0")];
+            drawn(100, false, Report { logs, ..Report::default() })
+        };
+        assert!(pruned(0).contains("none removed, none changed.") && !pruned(0).contains("pruned"));
+        let told = pruned(4);
+        assert!(told.contains("8 entries were pruned when their retention had ended"), "{told}");
+        assert!(told.contains("none removed before its time, none changed."), "{told}");
     }
 
     #[test]
