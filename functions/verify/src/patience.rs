@@ -2,7 +2,7 @@
 //!
 //! Invariant: whatever a deployment says is understood whole or refused; a log that nothing names has the default.
 
-use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::log::{LogId, REQUESTS};
 
 /// The hours of silence that each log is granted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,8 +40,11 @@ impl Patience {
     }
 
     /// After how long without a source's entry this log counts as fallen silent, in milliseconds. Of what names it the
-    /// longest counts: `<org>/<class>` over `<class>` over the default.
+    /// longest counts: `<org>/<class>` over `<class>` over the default. No source feeds a log of requests: none is silent.
     pub fn of_ms(&self, log: &LogId) -> i64 {
+        if log.class() == REQUESTS {
+            return i64::MAX;
+        }
         let mut parts = log.as_str().split('/');
         let (org, class) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         let named = |name: &str| self.others.iter().find(|(of, _)| of == name).map(|(_, hours)| *hours);
@@ -77,6 +80,7 @@ mod tests {
             assert_eq!(of(patience, "acme/interaction/1/0"), 72);
         }
         assert_eq!(of("8760", "acme/entity/1/0"), 8760);
+        assert_eq!(of("1,request=1", "acme/request/1/0"), i64::MAX / HOUR_MS);
     }
 
     #[test]

@@ -44,17 +44,38 @@ pub enum ActKind {
     LogPruned,
     /// A key whose signatures count from here on.
     SigningKeyAdded,
+    /// Somebody asks for a person's data, or for their erasure.
+    RequestReceived,
+    /// Who asks is who they say.
+    RequestVerified,
+    /// What a request asks for is to be done.
+    RequestApproved,
+    /// What a request asks for is not to be done.
+    RequestRefused,
+    /// A request is taken back.
+    RequestCancelled,
+    /// A request takes longer.
+    RequestExtended,
+    /// A question about a person was answered.
+    AccessAnswered,
 }
 
 impl ActKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 13] = [
         Self::InteractionSealed,
         Self::HoldPlaced,
         Self::HoldLifted,
         Self::RetentionExtended,
         Self::LogPruned,
         Self::SigningKeyAdded,
+        Self::RequestReceived,
+        Self::RequestVerified,
+        Self::RequestApproved,
+        Self::RequestRefused,
+        Self::RequestCancelled,
+        Self::RequestExtended,
+        Self::AccessAnswered,
     ];
 
     /// The entry's type, which is its activity, too.
@@ -66,6 +87,13 @@ impl ActKind {
             Self::RetentionExtended => types::RETENTION_EXTENDED,
             Self::LogPruned => types::LOG_PRUNED,
             Self::SigningKeyAdded => types::SIGNING_KEY_ADDED,
+            Self::RequestReceived => types::REQUEST_RECEIVED,
+            Self::RequestVerified => types::REQUEST_VERIFIED,
+            Self::RequestApproved => types::REQUEST_APPROVED,
+            Self::RequestRefused => types::REQUEST_REFUSED,
+            Self::RequestCancelled => types::REQUEST_CANCELLED,
+            Self::RequestExtended => types::REQUEST_EXTENDED,
+            Self::AccessAnswered => types::ACCESS_ANSWERED,
         }
     }
 

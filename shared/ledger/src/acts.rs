@@ -16,10 +16,37 @@ pub const RETENTION_EXTENDED: &str = "RETENTION_EXTENDED";
 pub const LOG_PRUNED: &str = "LOG_PRUNED";
 /// A key whose signatures count from here on.
 pub const SIGNING_KEY_ADDED: &str = "SIGNING_KEY_ADDED";
+/// Somebody asks for a person's data, or for their erasure.
+pub const REQUEST_RECEIVED: &str = "REQUEST_RECEIVED";
+/// Who asks is who they say.
+pub const REQUEST_VERIFIED: &str = "REQUEST_VERIFIED";
+/// What a request asks for is to be done.
+pub const REQUEST_APPROVED: &str = "REQUEST_APPROVED";
+/// What a request asks for is not to be done.
+pub const REQUEST_REFUSED: &str = "REQUEST_REFUSED";
+/// A request is taken back.
+pub const REQUEST_CANCELLED: &str = "REQUEST_CANCELLED";
+/// A request takes longer.
+pub const REQUEST_EXTENDED: &str = "REQUEST_EXTENDED";
+/// A question about a person was answered.
+pub const ACCESS_ANSWERED: &str = "ACCESS_ANSWERED";
 
 /// Those that this version writes.
-pub const TYPES: [&str; 6] =
-    [INTERACTION_SEALED, HOLD_PLACED, HOLD_LIFTED, RETENTION_EXTENDED, LOG_PRUNED, SIGNING_KEY_ADDED];
+pub const TYPES: [&str; 13] = [
+    INTERACTION_SEALED,
+    HOLD_PLACED,
+    HOLD_LIFTED,
+    RETENTION_EXTENDED,
+    LOG_PRUNED,
+    SIGNING_KEY_ADDED,
+    REQUEST_RECEIVED,
+    REQUEST_VERIFIED,
+    REQUEST_APPROVED,
+    REQUEST_REFUSED,
+    REQUEST_CANCELLED,
+    REQUEST_EXTENDED,
+    ACCESS_ANSWERED,
+];
 
 /// Whether an entry of this type is the ledger's own, whichever version wrote it.
 pub fn is_act(event_type: &str) -> bool {

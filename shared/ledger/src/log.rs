@@ -4,8 +4,11 @@
 
 use std::fmt;
 
-/// The retention classes that there are: an event's log is of the class of its kind of record.
-pub const CLASSES: [&str; 2] = ["interaction", "entity"];
+/// The retention classes that there are: an event's log is of the class of its kind of record, and what is done about requests of persons
+/// stands in logs of its own.
+pub const CLASSES: [&str; 3] = ["interaction", "entity", REQUESTS];
+/// The class of logs that hold what was done about requests of persons: acts alone.
+pub const REQUESTS: &str = "request";
 
 /// One append-only ledger of one org, retention class, generation and shard.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

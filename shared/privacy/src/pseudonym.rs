@@ -85,6 +85,11 @@ impl PseudonymKey {
         self.named(&tag)
     }
 
+    /// The pseudonym of who calls the API: of issuer ‖ 0x1F ‖ subject. No kind of identifier has this label.
+    pub fn of_principal(&self, principal: &str) -> Pseudonym {
+        self.named(&self.mac.tag(&[PRINCIPAL_LABEL, &[SEPARATOR], principal.as_bytes()]))
+    }
+
     fn named(&self, tag: &[u8; 32]) -> Pseudonym {
         let mut text = String::with_capacity(self.prefix.len() + 64);
         text.push_str(&self.prefix);
@@ -258,6 +263,11 @@ impl KeyRing {
         self.newest_first().map(|key| key.of_record(entity_type, id)).collect()
     }
 
+    /// The pseudonyms of who calls the API, newest first, see [`PseudonymKey::of_principal`].
+    pub fn of_principal(&self, principal: &str) -> Vec<Pseudonym> {
+        self.newest_first().map(|key| key.of_principal(principal)).collect()
+    }
+
     fn newest_first(&self) -> impl Iterator<Item = &PseudonymKey> {
         std::iter::once(&self.newest).chain(self.older.values().rev())
     }
@@ -332,6 +342,7 @@ const LINE_ALIAS_LABEL: &[u8] = b"ledgerline/line-alias/v1";
 const CLAIM_RECORD_LABEL: &[u8] = b"ledgerline/claim-record/v1";
 /// What stands in a kind's place before an id that names a record.
 const RECORD_LABEL: &[u8] = b"record";
+const PRINCIPAL_LABEL: &[u8] = b"principal";
 
 pub(crate) fn push_hex(text: &mut String, bytes: &[u8]) {
     for byte in bytes {
@@ -451,6 +462,17 @@ mod tests {
         assert!(Kind::ALL.iter().all(|kind| kind.label().as_bytes() != RECORD_LABEL));
         let ring = KeyRing::new([key(1), key(2)]).unwrap();
         assert_eq!(ring.of_record("User", id), [key(2).of_record("User", id), pseudonym]);
+    }
+
+    /// In Python: `hmac.new(bytes(range(32)), b"principal\x1fhttps://id.example\x1fofficer-1", "sha256").hexdigest()`.
+    #[test]
+    fn who_calls_has_a_pseudonym_that_is_no_identifiers() {
+        let principal = "https://id.example\u{1f}officer-1";
+        let pseudonym = key(1).of_principal(principal);
+        assert_eq!(pseudonym.as_str(), "p1_32c83cb04743e4b6add57aedcfde11c8986899663a16bc27492b3b01a8b8036b");
+        assert!(Kind::ALL.iter().all(|kind| kind.label().as_bytes() != PRINCIPAL_LABEL));
+        let ring = KeyRing::new([key(1), key(2)]).unwrap();
+        assert_eq!(ring.of_principal(principal), [key(2).of_principal(principal), pseudonym]);
     }
 
     #[test]

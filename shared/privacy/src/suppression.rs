@@ -1,4 +1,4 @@
-//! Names of tombstones: what says that an org's events about a person are suppressed, without saying who it is.
+//! Names of tombstones, which say that an org's events about a person are suppressed without saying who it is; and digests of requests.
 //!
 //! Invariant: a name is an HMAC-SHA-256 under a data key of its own, so that who can open the key of pseudonyms cannot tell
 //! from a tombstone whose it is. A tombstone has a name under each version, and a version is kept while one of its
@@ -42,6 +42,22 @@ impl SuppressionRing {
         (!keys.is_empty()).then_some(Self(keys))
     }
 
+    /// The digests of the same request under all versions, newest first: 64 hex digits of HMAC-SHA-256 over each part behind its length in
+    /// 4 bytes. No tombstone's name is one: its input has no such length.
+    pub fn of_request(&self, parts: &[&str]) -> Vec<String> {
+        let mut input = REQUEST_LABEL.to_vec();
+        for part in parts {
+            input.extend_from_slice(&(part.len() as u32).to_be_bytes());
+            input.extend_from_slice(part.as_bytes());
+        }
+        let digest = |key: &SuppressionKey| {
+            let mut text = String::with_capacity(64);
+            push_hex(&mut text, &key.mac.tag(&[&input]));
+            text
+        };
+        self.0.iter().map(digest).collect()
+    }
+
     /// How many versions there are.
     pub fn versions(&self) -> usize {
         self.0.len()
@@ -53,6 +69,8 @@ impl SuppressionRing {
     }
 }
 
+/// Before a request's parts. No org begins so, for a space.
+const REQUEST_LABEL: &[u8] = b"ledgerline request/v1";
 /// Between org and pseudonym.
 const SEPARATOR: u8 = 0x1F;
 
@@ -79,6 +97,19 @@ mod tests {
         assert_eq!(ring.tombstones("acme", "p1_ab").collect::<Vec<_>>(), names);
         assert_eq!(ring.versions(), 3);
         assert!(SuppressionRing::new([]).is_none());
+    }
+
+    /// In Python: `hmac.new(bytes([7]) * 32, b"ledgerline request/v1" + parts, "sha256")`, each part behind `struct.pack(">I", len(part))`.
+    #[test]
+    fn a_requests_digest_tells_where_each_part_ends() {
+        let ring = SuppressionRing::new([SuppressionKey::new(1, [7; 32]), SuppressionKey::new(2, [8; 32])]).unwrap();
+        let digests = ring.of_request(&["acme", "ERASURE", "p1_ab"]);
+        assert_eq!(
+            (digests.len(), digests[1].as_str()),
+            (2, "f99e1f02f015026d77ab236c269bffadf6d90d86521f90d9e6deae9fd3699ecf")
+        );
+        assert_ne!(ring.of_request(&["acme", "ERASUREp1_ab"]), digests);
+        assert_ne!(ring.of_request(&["acmeE", "RASURE", "p1_ab"]), digests);
     }
 
     #[test]

@@ -69,10 +69,7 @@ impl ActNotes {
     /// # Errors
     /// The table's.
     pub async fn note(&self, object: ObjectId, act_key: &str, now: &str) -> Result<(), StoreError> {
-        let hour = now.get(..HOUR_CHARS).unwrap_or(now);
-        let expires_s = instant::parse(now).unwrap_or_default() / 1000 + KEPT_S;
-        let write = Write::update(key(hour, object)).set(ACT_KEY, act_key).set(AT, now);
-        let write = write.set("ttl", u64::try_from(expires_s).unwrap_or_default());
+        let write = noting(object, act_key, now);
         self.table.write(&format!("note {act_key}"), write, Returning::Nothing).await.map(drop)
     }
 
@@ -97,6 +94,14 @@ impl ActNotes {
             after = rows.into_iter().next_back().map(|(id, _)| id);
         }
     }
+}
+
+/// What notes an act, for a transaction with what the act is about.
+pub(crate) fn noting(object: ObjectId, act_key: &str, now: &str) -> Write {
+    let hour = now.get(..HOUR_CHARS).unwrap_or(now);
+    let expires_s = instant::parse(now).unwrap_or_default() / 1000 + KEPT_S;
+    let write = Write::update(key(hour, object)).set(ACT_KEY, act_key).set(AT, now);
+    write.set("ttl", u64::try_from(expires_s).unwrap_or_default())
 }
 
 const NOTE: &str = "ACTS#";

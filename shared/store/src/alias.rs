@@ -18,7 +18,7 @@ pub fn key(org: &str, pseudonym: &str) -> Key {
 
 /// The org and the pseudonym whose row a key is of.
 pub fn parse_key(key: &Key) -> Option<(&str, &str)> {
-    key.pk.strip_prefix(ALIAS).filter(|_| key.sk == SK)?.split_once('/')
+    key.pk.strip_prefix(ALIAS).filter(|_| key.sk == SK)?.split_once('/').filter(|(org, _)| !org.is_empty())
 }
 
 /// An alias of random bytes: `x_` and 32 hex digits.

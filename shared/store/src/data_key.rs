@@ -198,6 +198,15 @@ impl DataKeys {
         }
     }
 
+    /// A key for one request alone, wrapped: what carries the request out opens it, whoever makes it does not.
+    ///
+    /// # Errors
+    /// The key's.
+    pub async fn new_request_key(&self) -> Result<Vec<u8>, StoreError> {
+        let context = Context { deployment: self.deployment.clone(), purpose: REQUEST.to_owned(), version: 1 };
+        self.wrapping.generate("make a request's key", &context).await
+    }
+
     fn context(&self, purpose: Purpose, version: u32) -> Context {
         Context { deployment: self.deployment.clone(), purpose: purpose.as_str().to_owned(), version }
     }
@@ -227,6 +236,8 @@ fn partition(purpose: Purpose) -> String {
 }
 
 const KEY: &str = "KEY#";
+/// The purpose of a request's own key, which lies beside whom the request is about.
+const REQUEST: &str = "request";
 
 #[cfg(test)]
 mod tests {

@@ -27,9 +27,11 @@ pub mod plan;
 pub mod planned;
 pub mod poison;
 pub mod posting;
+pub mod principal;
 pub mod quarantine;
 pub mod queue;
 pub mod record;
+pub mod request;
 pub mod segment;
 pub mod signer;
 pub mod silver;
@@ -40,6 +42,7 @@ pub mod table;
 pub mod tile;
 pub mod token;
 pub mod tombstone;
+pub mod usage;
 pub mod watch;
 pub mod wrapping;
 
@@ -80,6 +83,14 @@ pub enum Family {
     Held,
     /// Wrapped data keys.
     DataKey,
+    /// Requests of persons.
+    Request,
+    /// Orgs' lists of requests.
+    RequestList,
+    /// Which request asks for something already.
+    SameRequest,
+    /// Uses of what is counted.
+    Usage,
     /// Claims of events.
     Claim,
     /// The logs that records are pinned to.
@@ -100,6 +111,10 @@ pub enum Family {
     Party,
     /// What stands for people's ids in records' ids.
     Alias,
+    /// What stands for those who call the API.
+    Principal,
+    /// Whom requests are about.
+    RequestWho,
     /// Segments of the ledger.
     Segment,
     /// Hash tiles of the ledger.
@@ -137,7 +152,7 @@ pub enum Erasure {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 41] = [
         Self::Head,
         Self::LogList,
         Self::Marker,
@@ -152,6 +167,10 @@ impl Family {
         Self::Gone,
         Self::Held,
         Self::DataKey,
+        Self::Request,
+        Self::RequestList,
+        Self::SameRequest,
+        Self::Usage,
         Self::Claim,
         Self::Pin,
         Self::BronzeNote,
@@ -162,6 +181,8 @@ impl Family {
         Self::SubjectLink,
         Self::Party,
         Self::Alias,
+        Self::Principal,
+        Self::RequestWho,
         Self::Segment,
         Self::Tile,
         Self::ArchivedCheckpoint,
@@ -187,6 +208,9 @@ impl Family {
             // Names of orgs and holds; random names of whom no row knows any more.
             Self::Org | Self::Held | Self::Gone => Erasure::HoldsNoPerson,
             Self::Pin | Self::BronzeNote | Self::Posting => Erasure::HoldsNoPerson,
+            // What was decided, when, and by whose alias; whose alias it is. Those who decide are no customers.
+            Self::Request | Self::RequestList | Self::Principal => Erasure::HoldsNoPerson,
+            Self::Usage => Erasure::ExpiresAfterDays(usage::KEPT_DAYS),
             // An entry names its record. Only links say whose record it is.
             Self::Segment | Self::Tile | Self::ArchivedCheckpoint | Self::LiveCheckpoint => Erasure::HoldsNoPerson,
             Self::SweepState => Erasure::HoldsNoPerson,
@@ -204,7 +228,7 @@ impl Family {
             Self::Bronze => Erasure::Erased("bronze"),
             Self::Silver => Erasure::Erased("silver"),
             // The last to go: until then it says that the subject is being erased.
-            Self::SubjectState => Erasure::Erased("certificate"),
+            Self::SubjectState | Self::RequestWho | Self::SameRequest => Erasure::Erased("certificate"),
         }
     }
 
@@ -225,6 +249,10 @@ impl Family {
             (gone::parse_key(key).is_some(), Self::Gone),
             (held::parse_key(key).is_some(), Self::Held),
             (data_key::is_key(key), Self::DataKey),
+            (request::parse_key(key).is_some(), Self::Request),
+            (request::is_listed_key(key), Self::RequestList),
+            (request::is_duplicate_key(key), Self::SameRequest),
+            (usage::is_key(key), Self::Usage),
             (claim::is_key(key), Self::Claim),
             (record::parse_pin_key(key).is_some(), Self::Pin),
             (record::parse_bronze_key(key).is_some(), Self::BronzeNote),
@@ -235,6 +263,8 @@ impl Family {
             (subject::parse_link_key(key).is_some(), Self::SubjectLink),
             (party::parse_key(key).is_some(), Self::Party),
             (alias::parse_key(key).is_some(), Self::Alias),
+            (principal::parse_key(key).is_some(), Self::Principal),
+            (request::parse_who_key(key).is_some(), Self::RequestWho),
         ];
         families.into_iter().find_map(|(is, family)| is.then_some(family))
     }

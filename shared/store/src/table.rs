@@ -356,6 +356,14 @@ pub fn to_row(what: &str, value: &impl Serialize) -> Result<Row, StoreError> {
     serde_dynamo::to_item(value).map_err(|error| StoreError::Corrupt(Failure::caused_by(what, error)))
 }
 
+/// The attribute of a value.
+///
+/// # Errors
+/// `Corrupt` if the value is not one that an attribute can hold: a defect.
+pub fn to_value(what: &str, value: &impl Serialize) -> Result<Value, StoreError> {
+    serde_dynamo::to_attribute_value(value).map_err(|error| StoreError::Corrupt(Failure::caused_by(what, error)))
+}
+
 /// The value in a row.
 ///
 /// # Errors

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 
+use ledgerline_store::request::RequestRow;
 use ledgerline_store::table::{Key, Row, Value};
-use ledgerline_store::{Family, claim, party};
+use ledgerline_store::{Family, claim, party, request};
 
 /// The family that a row is of; `None` for rows of tests of tables.
 ///
@@ -114,12 +115,52 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
         | Family::LogList
         | Family::Gone
         | Family::Org
+        | Family::Principal
         | Family::Token => {
             assert_eq!(before, after, "{key} changed, and never may");
         }
         Family::Own => same("addedAt"),
+        Family::Request => check_request(key, before, after),
+        Family::RequestList => {
+            let is_same = before.keys().all(|name| name == "ttl") && after.keys().all(|name| name == "ttl");
+            assert!(
+                is_same && (after.contains_key("ttl") || !before.contains_key("ttl")),
+                "{key}: what moved came back"
+            );
+        }
+        Family::SameRequest => {
+            let is_free = before.contains_key("ttl") || before.get("id") == after.get("id");
+            assert!(is_free, "{key}: an open request lost its place to another one");
+        }
+        Family::RequestWho => {
+            ["pseudonyms", "subjects", "interactions", "reference", "deletionReason", "wrapped", "duplicate"]
+                .into_iter()
+                .for_each(same);
+            assert!(list(after, "notes").starts_with(list(before, "notes")), "{key}: a note changed");
+        }
+        Family::Usage => ["requests", "previews"].into_iter().for_each(grows),
         // Written again as it is, moved on, or lifted; the families' own tests say how.
         _ => {}
+    }
+}
+
+/// What never changes in a request: whom it asks for what since when, what was done, that it is closed.
+fn check_request(key: &Key, before: &Row, after: &Row) {
+    let (old, new) = (request::read_request(before.clone()), request::read_request(after.clone()));
+    let (old, new) = (old.expect("a request"), new.expect("a request"));
+    assert!(!old.state.is_final(), "{key}: a closed request changed");
+    assert_eq!(old.version + 1, new.version, "{key}: a step that is not counted");
+    assert!(new.history.starts_with(&old.history), "{key}: history changed");
+    let fixed = |row: &RequestRow| (row.kind, row.regime, row.orgs.clone(), row.received_at.clone());
+    assert_eq!(fixed(&old), fixed(&new), "{key}: another request");
+    assert!(new.extended || !old.extended, "{key}: an extension was taken back");
+    assert!(old.due_at <= new.due_at, "{key}: due earlier");
+}
+
+fn list<'r>(row: &'r Row, name: &str) -> &'r [Value] {
+    match row.get(name) {
+        Some(Value::L(list)) => list,
+        _ => &[],
     }
 }
 

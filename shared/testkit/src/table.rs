@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::Family;
 use ledgerline_store::data_key::{self, Purpose};
+use ledgerline_store::principal;
 use ledgerline_store::table::{
     Action, Beside, Change, Condition, IntoValue, Key, Path, Query, Returning, Row, Scan, ScanPage, Table, Value, Write,
 };
@@ -410,8 +411,13 @@ fn is_data_key(pk: &str) -> bool {
     purposes.iter().any(|purpose| data_key::key(*purpose, 1).pk == pk)
 }
 
-/// What a role's condition on leading keys names: the partition's family, or the whole of a partition that has none.
+/// What a role's condition on leading keys names: the partition's family, or the whole of a partition that has none. Principals' aliases
+/// are told from those of customers by what follows the family.
 fn leading(pk: &str) -> String {
+    let principals = principal::key("").pk;
+    if pk.starts_with(&principals) {
+        return principals + "*";
+    }
     pk.split_once('#').map_or_else(|| pk.to_owned(), |(family, _)| format!("{family}#*"))
 }
 

@@ -16,7 +16,7 @@ use ledgerline_ledger::posting::{Posting, PostingMember};
 use ledgerline_ledger::segment::SegmentName;
 use ledgerline_ledger::tile::Tile;
 use ledgerline_ledger::tree::{Edge, Hash};
-use ledgerline_privacy::{Kind, SuppressionKey, SuppressionRing};
+use ledgerline_privacy::{Kind, Pseudonym, SuppressionKey, SuppressionRing};
 use ledgerline_store::act_note::{ActNotes, object_of};
 use ledgerline_store::alias::Aliases;
 use ledgerline_store::checkpoint::Checkpoints;
@@ -35,8 +35,12 @@ use ledgerline_store::plan::Plans;
 use ledgerline_store::planned::Planned;
 use ledgerline_store::poison::Poison;
 use ledgerline_store::posting::Postings;
+use ledgerline_store::principal::Principals;
 use ledgerline_store::quarantine::Quarantine;
 use ledgerline_store::record::{BronzeRow, Records};
+use ledgerline_store::request::{
+    Approved, Done, Method, Regime, RequestKind, RequestRow, Requests, State, Step, Who, WhoChange,
+};
 use ledgerline_store::segment::Segments;
 use ledgerline_store::silver::Silver;
 use ledgerline_store::subject::{Link, LinkWrite, Span, SubjectName, SubjectRef, SubjectWrite, Subjects};
@@ -45,18 +49,22 @@ use ledgerline_store::table::Key;
 use ledgerline_store::tile::Tiles;
 use ledgerline_store::token::Tokens;
 use ledgerline_store::tombstone::Tombs;
+use ledgerline_store::usage::{Usage, Use};
 use ledgerline_store::watch::{Watch, Watched};
 use ledgerline_store::{Erasure, Family};
 use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::Faults;
 use ledgerline_testkit::table::FakeTable;
+use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-03-02T14:00:00.000Z";
 const NOW_MS: i64 = 1_772_460_000_000;
 const OBJECT: &str = "00112233445566778899aabbccddeeff";
 const RECORD: &str = "acme/c-1";
+const REQUEST: &str = "req_00112233445566778899aabbccddeeff";
+const DUE: &str = "2026-04-02T23:59:59.999Z";
 
 fn log() -> LogId {
     LogId::parse("acme/interaction/1/0").unwrap()
@@ -157,7 +165,54 @@ async fn control() -> FakeTable {
     Tombs::new(control.port()).put(&ring(), "acme", "p1_ab", NOW_MS, 1_800_000_000).await.unwrap();
     Gone::new(control.port()).put(&["s_1"]).await.unwrap();
     Held::new(control.port()).add(RECORD, "matter-7").await.unwrap();
+    Usage::new(control.port()).count("u_1", Use::Preview, "2026-03-02", 1_800_000_000).await.unwrap();
+    requested(&control, &table("KeysTable")).await;
     control
+}
+
+/// A request that was verified, and then given more time.
+async fn requested(control: &FakeTable, people: &FakeTable) {
+    let requests = Requests::new(control.port(), people.port());
+    let done = |step, method| Done { step, at: NOW.to_owned(), by: "u_1".to_owned(), method };
+    let received = RequestRow {
+        kind: RequestKind::Erasure,
+        regime: Regime::Gdpr,
+        orgs: vec!["acme".to_owned()],
+        state: State::Received,
+        received_at: NOW.to_owned(),
+        due_at: DUE.to_owned(),
+        extended: false,
+        version: 1,
+        history: vec![done(Step::Received, None)],
+        approved: None,
+        cooling_off_until: None,
+        waits_for_approval: false,
+    };
+    let who = Who {
+        pseudonyms: vec!["p1_ab".to_owned()],
+        subjects: vec!["s_1".to_owned()],
+        interactions: vec!["c-1".to_owned()],
+        reference: Some("ticket 7".to_owned()),
+        deletion_reason: Some("RTBF_REQUEST".to_owned()),
+        wrapped: Some(ByteBuf::from([0xAB, 0xCD])),
+        duplicate: "d1".to_owned(),
+        ..Who::default()
+    };
+    requests.create(REQUEST, &received, &who, None, NOW).await.unwrap();
+    let approved = Approved { digest: "d2".to_owned(), records: 2, shared: 1, lines: 9, entries: 8 };
+    let mut history = received.history.clone();
+    history.push(done(Step::Verified, Some(Method::InPerson)));
+    let verified = RequestRow {
+        state: State::Verified,
+        version: 2,
+        history,
+        approved: Some(approved),
+        cooling_off_until: Some(NOW.to_owned()),
+        ..received.clone()
+    };
+    let text = Some("passport".to_owned());
+    let change = WhoChange { text, erase_shared: Some(vec![RECORD.to_owned()]), expires_at_s: Some(1_800_000_000) };
+    requests.advance(REQUEST, (&received, &verified), change, "d1", (NOW, NOW_MS / 1_000)).await.unwrap();
 }
 
 async fn index() -> FakeTable {
@@ -209,6 +264,9 @@ async fn people() -> FakeTable {
     let parties = Parties::new(people.port());
     parties.admit(RECORD, &Party::default(), &BTreeSet::from(["s_1".to_owned()])).await.unwrap();
     people.erase_record(RECORD, Some(Cutoff::At(NOW_MS)));
+    requested(&table("ControlTable"), &people).await;
+    let principal = Pseudonym::parse(&format!("p1_{}", "ab".repeat(32))).unwrap();
+    Principals::new(people.port()).alias(&[principal], "u_1").await.unwrap();
     let unchanged = Tombs::new(table("ControlTable").port()).unchanged([]);
     Aliases::new(people.port()).give("acme", &[("p1_cd", None)], "x_1", unchanged).await.unwrap();
     people
@@ -248,7 +306,9 @@ async fn objects() -> FakeBucket {
 async fn every_row_of_the_control_table_is_stored_as_ever() {
     let ones = "01".repeat(32);
     let expected = json!([
+        ["ACTS#2026-03-02T14", "7cac7229d33a6ff938a2ceff54556e69", { "key": "act/request/req_00112233445566778899aabbccddeeff/1", "at": NOW, "ttl": 1773669600 }],
         ["ACTS#2026-03-02T14", "c56a9b138614f8a35b8a35b58704c265", { "key": "act/hold/1", "at": NOW, "ttl": 1773669600 }],
+        ["ACTS#2026-03-02T14", "f7023f4218f528c65da6130c091d25fc", { "key": "act/request/req_00112233445566778899aabbccddeeff/0", "at": NOW, "ttl": 1773669600 }],
         ["BRONZE", "PLANNED", { "through": NOW }],
         ["GONE#s_1", "GONE", { "v": 1 }],
         ["HELD#acme/c-1", "HELD", { "holds": { "texts": ["matter-7"] } }],
@@ -276,9 +336,21 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
         }],
         ["ORGS", "acme", {}],
         ["OWN#acme", "domain#acme.example", { "addedAt": NOW, "removedAt": NOW, "formerly": true }],
+        ["REQ#req_00112233445566778899aabbccddeeff", "REQ", {
+            "v": 1, "type": "ERASURE", "regime": "GDPR", "orgs": ["acme"], "state": "verified", "receivedAt": NOW, "dueAt": DUE,
+            "extended": false, "version": 2, "coolingOffUntil": NOW,
+            "history": [
+                { "step": "received", "at": NOW, "by": "u_1" },
+                { "step": "verified", "at": NOW, "by": "u_1", "method": "in-person" },
+            ],
+            "approved": { "digest": "d2", "records": 2, "shared": 1, "lines": 9, "entries": 8 },
+        }],
+        ["REQDUP#d1", "REQ", { "id": REQUEST }],
+        ["REQS#acme", "2026-04-02T23:59:59.999Z#req_00112233445566778899aabbccddeeff", {}],
         ["TOMB#9cf536a03cd301d6b81ebbffd440c9d427e50c9a24a95d25d0711a09230c3567", "TOMB", {
             "cutoff": NOW, "ttl": 1_800_000_000,
         }],
+        ["USED#u_1", "2026-03-02", { "previews": 1, "ttl": 1_800_000_000 }],
         ["WATCH#acme/interaction/1/0", "WATCH", {
             "size": 1, "checkpoint": "note", "keys": ["vkey"], "verifiedAt": 1, "grewAt": 2, "wholeAt": 3, "triedAt": 4,
         }],
@@ -306,9 +378,15 @@ async fn every_row_of_the_index_table_is_stored_as_ever() {
 #[tokio::test]
 async fn every_row_of_the_keys_table_is_stored_as_ever() {
     let expected = json!([
+        ["ALIAS#/p1_abababababababababababababababababababababababababababababababab", "ALIAS", { "alias": "u_1" }],
         ["ALIAS#acme/p1_cd", "ALIAS", { "alias": "x_1" }],
         ["ID#acme/p1_ab", "SUBJECT", { "subjectId": "s_1", "customerRef": "c_1", "kind": "phone", "createdAt": NOW }],
         ["INT#acme/c-1", "PARTY", { "subjects": { "texts": ["s_1"] }, "erasures": 1, "cutoff": NOW }],
+        ["REQ#req_00112233445566778899aabbccddeeff", "WHO", {
+            "pseudonyms": ["p1_ab"], "subjects": ["s_1"], "interactions": ["c-1"], "reference": "ticket 7",
+            "deletionReason": "RTBF_REQUEST", "wrapped": { "bytes": "abcd" }, "duplicate": "d1",
+            "notes": [{ "step": 1, "text": "passport" }], "eraseShared": [RECORD], "ttl": 1_800_000_000,
+        }],
         ["SUB#s_1", "INT#acme/c-1", { "log": "acme/interaction/1/0", "first": "a", "last": "b" }],
         ["SUB#s_1", "STATE", {
             "state": "active", "generation": 1, "links": 1, "customerRef": "c_1", "org": "acme", "kind": "phone",
@@ -349,7 +427,8 @@ async fn every_family_knows_its_keys_and_no_other() {
     let mut seen = BTreeSet::new();
     for table in [control().await, index().await, people().await] {
         for key in table.rows().keys() {
-            assert!(seen.insert(Family::of_key(key).unwrap()), "two rows of one family: {key}");
+            let family = Family::of_key(key).unwrap_or_else(|| panic!("{key} is of no family"));
+            assert!(seen.insert(family) || family == Family::ActNote, "two rows of one family: {key}");
         }
     }
     for key in objects().await.all().keys() {
@@ -377,6 +456,8 @@ fn each_family_that_does_not_stay_is_listed() {
     let expected = [
         Family::ActNote,
         Family::Tombstone,
+        Family::SameRequest,
+        Family::Usage,
         Family::Claim,
         Family::Token,
         Family::Identifier,
@@ -384,6 +465,7 @@ fn each_family_that_does_not_stay_is_listed() {
         Family::SubjectLink,
         Family::Party,
         Family::Alias,
+        Family::RequestWho,
         Family::Bronze,
         Family::Quarantine,
         Family::Error,
@@ -411,9 +493,9 @@ fn each_family_that_does_not_stay_is_listed() {
 }
 
 /// What keys begin with.
-const PREFIXES: [&str; 19] = [
+const PREFIXES: [&str; 23] = [
     "OBJ#", "LOG#", "INT#", "SUB#", "ID#", "BRZ#", "CHUNK#", "CLAIM#", "POST#", "HOLD#", "OWN#", "WATCH#", "KEY#",
-    "ACTS#", "TOMB#", "GONE#", "HELD#", "ALIAS#", "TOK#",
+    "ACTS#", "TOMB#", "GONE#", "HELD#", "ALIAS#", "TOK#", "REQ#", "REQS#", "REQDUP#", "USED#",
 ];
 /// Whole keys.
 const KEYS: [&str; 3] = ["\"LOGS\"", "\"BRONZE\"", "\"ORGS\""];
