@@ -1,7 +1,9 @@
-//! Runtime glue that every function shares: configuration, batch answers, dispositions, telemetry, the clock.
+//! Runtime glue that functions share: configuration, batch answers, requests and their callers, dispositions, telemetry, the clock.
 //!
 //! No domain knowledge lives here.
 
+pub mod api;
+pub mod caller;
 pub mod clock;
 pub mod config;
 pub mod disposition;

@@ -1,0 +1,84 @@
+//! Which scopes each method of the API asks for.
+//!
+//! Invariant: a method that is not in the table is refused to everybody. A test holds the table against the template's methods.
+
+/// What a token may be allowed, of all that an issuer may write into one. The functions behind the methods hear of no other.
+pub const SCOPES: [&str; 7] =
+    ["crm:write", "dsar:read", "gold:read", "lineage:read", REQUEST_APPROVE, REQUEST_VERIFY, REQUEST_WRITE];
+
+/// A method of the API, and the scopes of which a token must have one.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path as the template spells it, with its parameters in braces.
+    pub path: &'static str,
+    /// Any of these lets a caller in.
+    pub scopes: &'static [&'static str],
+}
+
+/// Every method that is not open.
+pub const ROUTES: &[Route] = &[
+    Route { method: "POST", path: "/api/v1/compliance/dsar/audit-trail", scopes: &["dsar:read"] },
+    Route { method: "POST", path: "/api/v1/compliance/rtbf", scopes: &[REQUEST_WRITE] },
+    Route { method: "POST", path: "/api/v1/compliance/requests", scopes: &[REQUEST_WRITE] },
+    Route { method: "GET", path: "/api/v1/compliance/requests", scopes: ANY_OF_REQUESTS },
+    Route { method: "GET", path: "/api/v1/compliance/requests/{id}", scopes: ANY_OF_REQUESTS },
+    Route { method: "GET", path: "/api/v1/compliance/requests/{id}/preview", scopes: ANY_OF_REQUESTS },
+    Route { method: "POST", path: "/api/v1/compliance/requests/{id}/verify", scopes: &[REQUEST_VERIFY] },
+    Route { method: "POST", path: "/api/v1/compliance/requests/{id}/approve", scopes: &[REQUEST_APPROVE] },
+    Route { method: "POST", path: "/api/v1/compliance/requests/{id}/cancel", scopes: &[REQUEST_WRITE] },
+    Route { method: "POST", path: "/api/v1/compliance/requests/{id}/extend", scopes: &[REQUEST_WRITE] },
+    Route {
+        method: "POST",
+        path: "/api/v1/compliance/requests/{id}/refuse",
+        scopes: &[REQUEST_VERIFY, REQUEST_APPROVE],
+    },
+];
+
+const REQUEST_APPROVE: &str = "request:approve";
+const REQUEST_VERIFY: &str = "request:verify";
+const REQUEST_WRITE: &str = "request:write";
+const ANY_OF_REQUESTS: &[&str] = &[REQUEST_WRITE, REQUEST_VERIFY, REQUEST_APPROVE];
+
+impl Route {
+    /// The route of a method and a resource, as API Gateway names them.
+    pub(crate) fn find(method: &str, resource: &str) -> Option<&'static Self> {
+        ROUTES.iter().find(|route| route.method == method && route.path == resource)
+    }
+
+    /// The methods of this route in the API and stage that a method's ARN is of, as a policy names them. Nothing of the caller's path is
+    /// in it, which could hold what a policy takes for a wildcard.
+    pub(crate) fn resource(&self, method_arn: &str) -> Option<String> {
+        let (api, rest) = method_arn.split_once('/')?;
+        let (stage, _) = rest.split_once('/')?;
+        let parts = self.path.split('/').map(|part| if part.starts_with('{') { "*" } else { part });
+        Some(format!("{api}/{stage}/{}{}", self.method, parts.collect::<Vec<_>>().join("/")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_method_stands_once_and_asks_for_a_known_scope() {
+        for (at, route) in ROUTES.iter().enumerate() {
+            assert!(!route.scopes.is_empty() && route.scopes.iter().all(|scope| SCOPES.contains(scope)), "{route:?}");
+            let same = ROUTES.iter().filter(|other| (other.method, other.path) == (route.method, route.path)).count();
+            assert_eq!(same, 1, "{at}: {route:?}");
+        }
+    }
+
+    #[test]
+    fn a_policy_names_the_route_and_nothing_that_was_typed() {
+        let route = Route::find("POST", "/api/v1/compliance/requests/{id}/verify").unwrap();
+        let arn = "arn:aws:execute-api:eu-central-1:111122223333:a1b2c3/live/POST/api/v1/compliance/requests/*/approve";
+        let expected =
+            "arn:aws:execute-api:eu-central-1:111122223333:a1b2c3/live/POST/api/v1/compliance/requests/*/verify";
+        assert_eq!(route.resource(arn).as_deref(), Some(expected));
+        for broken in ["", "arn", "arn/live"] {
+            assert_eq!(route.resource(broken), None, "{broken}");
+        }
+    }
+}
