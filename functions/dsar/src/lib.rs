@@ -1,12 +1,11 @@
 //! Answers data subject access requests from the ledger: `POST /api/v1/compliance/dsar/audit-trail`.
 //!
-//! Invariant: nothing that the caller typed is logged or sent back; an answer that misses anything, or may, says so; a
-//! customer who was never seen gets the same answer as one of whom nothing is left: empty, and as complete. The function
-//! reads and writes nothing. Left out: who may ask (the API's key and usage plan; scopes come with the authorizer).
+//! Invariant: nothing that the caller typed is logged or sent back; no organisation is asked that the caller's token does not name;
+//! an answer that misses anything, or may, says so; a customer who was never seen gets the same answer as one of whom nothing is left:
+//! empty, and as complete. The function reads and writes nothing. Left out: whether the caller may ask at all, which the authorizer said.
 
 mod config;
 mod gather;
-mod http;
 mod keys;
 mod own;
 mod problem;
@@ -17,7 +16,9 @@ use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use ledgerline_custody::answer::{Answer, Asked, Customer, Systems};
 use ledgerline_custody::page::{Cursor, TOKEN_TTL_MS, TokenKey};
 use ledgerline_custody::planned::is_behind;
-use ledgerline_custody::query::{Query, instant};
+use ledgerline_custody::query::{BODY_BYTES, Query, instant};
+use ledgerline_lambda::api::{self, NO_ID, Request};
+use ledgerline_lambda::caller::Caller;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::subject::SubjectState;
@@ -27,7 +28,6 @@ pub use keys::KEYS_TTL_MS;
 pub use stores::{Ports, Stores};
 
 use gather::{Gathered, Subject};
-use http::Request;
 use keys::{KeyCache, Keys};
 use own::Own;
 use problem::Problem;
@@ -52,40 +52,43 @@ impl Dsar {
 /// Answers one request: an API Gateway REST proxy event, as its JSON text. Every error becomes a problem document; none
 /// fails the invocation, whatever the payload is.
 pub async fn handle(dsar: &Dsar, clock: &impl Clock, payload: &str) -> ApiGatewayProxyResponse {
-    let (request_id, answered) = match Request::read(payload) {
-        Ok(request) => (request.id().to_owned(), answer(dsar, clock.now_ms(), &request).await),
-        Err(problem) => (http::NO_ID.to_owned(), Err(problem)),
+    let Some(request) = Request::read(payload) else {
+        let problem = api::Problem::no_event();
+        problem.log(NO_ID);
+        return problem.response(NO_ID);
     };
-    let body = answered.and_then(|answer| {
-        let body = serde_json::to_string(&answer).map_err(Problem::unwritable)?;
-        log_answer(&request_id, &answer, body.len());
-        Ok(body)
-    });
-    match body {
-        Ok(body) => http::ok(body),
-        Err(problem) => {
-            problem.log(&request_id);
-            problem.response(&request_id)
+    let request_id = request.id();
+    match answer(dsar, clock.now_ms(), &request).await {
+        Ok(body) => api::answer(200, body),
+        Err(Problem(problem)) => {
+            problem.log(request_id);
+            problem.response(request_id)
         }
     }
 }
 
-/// One straight line: check the envelope, read the question, open the keys, resolve, gather a page, say how it went.
-async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Answer, Problem> {
-    let body = request.body()?;
-    let query = Query::parse(&body, dsar.config.region)?;
+/// One straight line: check the envelope, read who asks what, open the keys, resolve, gather a page, say how it went.
+async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<String, Problem> {
+    if request.below(PATH) != Some("") {
+        return Err(Problem::no_such_path());
+    }
+    if request.method() != "POST" {
+        return Err(Problem::no_such_method());
+    }
+    let caller = request.caller()?;
+    let query = Query::parse(&request.body(BODY_BYTES)?, dsar.config.region)?;
     // Before anything is looked up: what was planned by then must be found, and its org noted; what is planned meanwhile may be.
     let through_ms = match query.page_token {
         None => dsar.stores.planned.through().await?,
         Some(_) => None,
     };
     let keys = dsar.keys.get(&dsar.stores.keys, &dsar.config.deployment, now_ms).await?;
-    let cursor = cursor(&query, keys.as_deref(), now_ms)?;
+    let cursor = cursor(&query, &caller, keys.as_deref(), now_ms)?;
     let (as_of_ms, missing_before) = match &cursor {
         Some(cursor) => (cursor.as_of_ms, cursor.missing),
         None => (through_ms, is_behind(through_ms, now_ms, &query.range)),
     };
-    let orgs = subjects::orgs(&dsar.stores, &query).await?;
+    let orgs = subjects::orgs(&dsar.stores, &query, &caller.orgs).await?;
     let active = subjects::active(&dsar.stores, &query, &orgs, keys.as_deref()).await?;
     let own = Own::of(&dsar.stores, &dsar.config, &query, &orgs, &active, keys.as_deref(), now_ms).await?;
     let cap = dsar.config.fan_out_cap;
@@ -105,7 +108,7 @@ async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Answe
         (Some(position), Some(keys)) => {
             let key = keys.newest_token_key();
             let expires_ms = now_ms.saturating_add(TOKEN_TTL_MS);
-            let digest = query.digest(&keys.ring, key.version());
+            let digest = query.digest(&caller.principal(), &keys.ring, key.version());
             let cursor = Cursor { query: digest, as_of_ms, expires_ms, missing, position };
             Some(key.seal(&cursor).map_err(Problem::unwritable)?)
         }
@@ -115,7 +118,7 @@ async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Answe
             return Err(StoreError::Corrupt(Failure::new("no pseudonym key beside stored subjects")).into());
         }
     };
-    Ok(Answer {
+    let answer = Answer {
         as_of: as_of_ms.and_then(instant),
         complete: !missing,
         request: Asked::of(orgs, query.request_type, &query.range),
@@ -131,21 +134,27 @@ async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Answe
         interactions,
         filtered,
         next_page_token,
-    })
+    };
+    let body = serde_json::to_string(&answer).map_err(Problem::unwritable)?;
+    log_answer(request.id(), &caller, query.page_token.is_some(), &answer, body.len());
+    Ok(body)
 }
 
-/// What the page token says, if there is one and it belongs to this question.
-fn cursor(query: &Query, keys: Option<&Keys>, now_ms: i64) -> Result<Option<Cursor>, Problem> {
+/// What the page token says, if there is one and it belongs to this question of this caller.
+fn cursor(query: &Query, caller: &Caller, keys: Option<&Keys>, now_ms: i64) -> Result<Option<Cursor>, Problem> {
     let Some(token) = &query.page_token else { return Ok(None) };
     let opened = TokenKey::open(keys.map_or(&[], |keys| &keys.tokens), token)?;
     // Only a key of ours opens a token, so there is a ring.
-    let digest = keys.map(|keys| query.digest(&keys.ring, opened.key_version)).unwrap_or_default();
+    let asker = caller.principal();
+    let digest = keys.map(|keys| query.digest(&asker, &keys.ring, opened.key_version)).unwrap_or_default();
     Ok(Some(opened.accept(&digest, now_ms)?))
 }
 
-fn log_answer(request_id: &str, answer: &Answer, body_bytes: usize) {
+fn log_answer(request_id: &str, caller: &Caller, is_next_page: bool, answer: &Answer, body_bytes: usize) {
     tracing::info!(
         request_id,
+        principal = caller.name(),
+        page = if is_next_page { "next" } else { "first" },
         status = 200,
         request_type = answer.request.request_type,
         orgs = answer.request.orgs.len(),

@@ -1,10 +1,11 @@
 //! Whom a question names: the orgs that are asked, and the subjects of theirs that its names stand for.
 //!
-//! Invariant: an org is asked if transform noted it, and no other: nothing that a caller typed is looked up as an org. A subject is
-//! of one org, and stands in no answer that did not ask that org, by whatever name it was asked for. One that is gone was never seen.
+//! Invariant: an org is asked if transform noted it and the caller may ask it, and no other. A subject is of one org, and stands in no
+//! answer that did not ask that org, by whatever name it was asked for. One that is gone was never seen.
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_custody::query::{Names, Query, Who};
+use ledgerline_lambda::caller::Orgs;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_store::subject::SubjectState;
 
@@ -20,13 +21,21 @@ const PARALLEL: usize = 16;
 /// Orgs that a question asks which names none: an event names its own org, so that anybody who may send events could add more.
 pub(crate) const MAX_ORGS: usize = 1_000;
 
-/// The orgs that the question asks, sorted.
-pub(crate) async fn orgs(stores: &Stores, query: &Query) -> Result<Vec<String>, Problem> {
-    if let Some(only) = &query.org {
-        return Ok(if stores.orgs.has(only).await? { vec![only.clone()] } else { Vec::new() });
-    }
-    let orgs = stores.orgs.first(MAX_ORGS + 1).await?;
-    if orgs.len() > MAX_ORGS { Err(Problem::too_many_orgs()) } else { Ok(orgs) }
+/// The orgs that the question asks, sorted: the one that it names, or all that the caller may ask.
+pub(crate) async fn orgs(stores: &Stores, query: &Query, allowed: &Orgs) -> Result<Vec<String>, Problem> {
+    let named: Vec<&String> = match (&query.org, allowed) {
+        // Whether there is such an org or not: it is the token's fault alone.
+        (Some(only), allowed) if !allowed.allows(only) => return Err(Problem::org_not_allowed()),
+        (Some(only), _) => vec![only],
+        (None, Orgs::Only(orgs)) => orgs.iter().collect(),
+        (None, Orgs::All) => {
+            let orgs = stores.orgs.first(MAX_ORGS + 1).await?;
+            return if orgs.len() > MAX_ORGS { Err(Problem::too_many_orgs()) } else { Ok(orgs) };
+        }
+    };
+    let known: Vec<bool> =
+        stream::iter(&named).map(|org| stores.orgs.has(org)).buffered(PARALLEL).try_collect().await?;
+    Ok(named.into_iter().zip(known).filter(|(_, known)| *known).map(|(org, _)| org.clone()).collect())
 }
 
 /// The active subjects of these orgs that the question names, each once, sorted: any other has no links to show.

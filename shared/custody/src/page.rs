@@ -135,7 +135,7 @@ pub enum TokenError {
     Foreign,
     /// Made for another question.
     #[error(
-        "belongs to another query; customer, identifiers, org, requestType and dateRange must be those of the first page"
+        "belongs to another query or caller; customer, identifiers, org, requestType and dateRange must be those of the first page"
     )]
     OtherQuery,
     /// Too old.

@@ -1,5 +1,6 @@
 //! Orgs: each has subjects of its own, a question asks all of them or the one that it names, and an answer says which.
 
+use ledgerline_lambda::caller::Orgs as Allowed;
 use ledgerline_ledger::entry::PendingEntry;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_store::orgs::Orgs;
@@ -181,4 +182,73 @@ async fn without_the_list_of_orgs_nothing_is_answered() {
     assert_eq!(world.ask(by_phone()).await.0, 503);
     world.trips.on(&list, StoreError::Denied);
     assert_eq!(world.ask(by_phone()).await.0, 500);
+}
+
+fn only(orgs: &[&str]) -> Allowed {
+    Allowed::Only(orgs.iter().map(|org| (*org).to_owned()).collect())
+}
+
+#[tokio::test]
+async fn a_caller_is_answered_by_the_orgs_of_the_token_alone() {
+    let (world, [acme, beta]) = two_orgs().await;
+    let pseudonym = world.key(1).await.pseudonym(&phone(PHONE)).as_str().to_owned();
+    let of_acme = caller("u-1", only(&["acme", "unknown"]));
+    for question in [by_phone(), json!({ "customerIdHash": pseudonym })] {
+        // As if the others were not there, and said so.
+        let (status, answer) = world.ask_as(&of_acme, NOW_MS, question.clone()).await;
+        assert_eq!((status, told(&answer)), (200, (json!(["acme"]), json!(1), vec![of("acme", &[1, 2])])));
+        assert!(!answer.to_string().contains("beta"), "{answer}");
+        let (status, answer) = world.ask_as(&of_acme, NOW_MS, in_org(question.clone(), "acme")).await;
+        assert_eq!((status, told(&answer).0), (200, json!(["acme"])));
+        // Known or not, another org is the same refusal, and nothing of it is looked up.
+        for org in ["beta", "planted-org", "acme2", "ACME"] {
+            let reads = world.trips.reads("look for an org");
+            let (status, problem) = world.ask_as(&of_acme, NOW_MS, in_org(question.clone(), org)).await;
+            assert_eq!((status, &problem["type"]), (403, &json!("urn:ledgerline:problem:org-not-allowed")), "{org}");
+            assert_eq!(world.trips.reads("look for an org"), reads);
+            assert!(!problem.to_string().contains(org), "{problem}");
+        }
+    }
+    // Somebody else's subject id is nobody's.
+    let ask = |id: &str| world.ask_as(&of_acme, NOW_MS, json!({ "customerIdHash": id }));
+    assert_eq!(told(&ask(&acme).await.1).2, [of("acme", &[1, 2])]);
+    assert_eq!(told(&ask(&beta).await.1), (json!(["acme"]), json!(0), vec![]));
+    let (_, answer) = world.ask_as(&caller("u-1", only(&["unknown"])), NOW_MS, by_phone()).await;
+    assert_eq!(told(&answer), (json!([]), json!(0), vec![]));
+    assert!(!captured().text().contains("planted-org"));
+}
+
+#[tokio::test]
+async fn a_page_token_is_its_callers_alone() {
+    let (world, _) = two_orgs().await;
+    let mut question = by_phone();
+    question["pageSize"] = json!(1);
+    let [ada, bob] = ["u-1", "u-2"].map(|subject| caller(subject, Allowed::All));
+    question["pageToken"] = world.ask_as(&ada, NOW_MS, question.clone()).await.1["nextPageToken"].clone();
+    assert!(question["pageToken"].is_string());
+    let (status, problem) = world.ask_as(&bob, NOW_MS, question.clone()).await;
+    assert_eq!((status, &problem["type"]), (400, &json!("urn:ledgerline:problem:invalid-page-token")));
+    let mut elsewhere = ada.clone();
+    elsewhere.issuer.push('2');
+    assert_eq!(world.ask_as(&elsewhere, NOW_MS, question.clone()).await.0, 400);
+    // A caller whose token says less by now sees less.
+    let fewer = caller("u-1", only(&["beta"]));
+    let (status, answer) = world.ask_as(&fewer, NOW_MS, question.clone()).await;
+    assert_eq!((status, told(&answer).2), (200, vec![of("beta", &[3])]));
+    assert_eq!(world.ask_as(&ada, NOW_MS, question).await.0, 200);
+}
+
+#[tokio::test]
+async fn the_log_names_who_asked_and_which_page() {
+    let (world, _) = two_orgs().await;
+    let mut question = by_phone();
+    question["pageSize"] = json!(1);
+    let who = caller("auth0|log-test", Allowed::All);
+    question["pageToken"] = world.ask_as(&who, NOW_MS, question.clone()).await.1["nextPageToken"].clone();
+    world.ask_as(&who, NOW_MS, question).await;
+    let text = captured().text();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let ours = lines.iter().filter(|line| line["fields"]["principal"] == "auth0|log-test");
+    let pages: Vec<&Value> = ours.map(|line| &line["fields"]["page"]).collect();
+    assert_eq!(pages, [&json!("first"), &json!("next")]);
 }

@@ -96,10 +96,31 @@ async fn the_envelope_may_vary_where_api_gateway_lets_it() {
         json!({ "path": "/base/api/v1/compliance/dsar/audit-trail" }),
         json!({ "path": format!("{}/", ledgerline_dsar::PATH), "resource": null }),
         json!({ "isBase64Encoded": null }),
-        json!({ "requestContext": null }),
+        json!({ "requestContext": { "authorizer": authorizer() } }),
     ] {
         assert_eq!(ask(&world, &with(changes.clone())).await.0, 200, "{changes}");
     }
+}
+
+/// The function stands behind the authorizer alone: what did not come by it is nobody's, whatever it asks.
+#[tokio::test]
+async fn nobody_is_answered_whom_the_authorizer_did_not_name() {
+    let world = World::new().await;
+    for context in [
+        json!(null),
+        json!({}),
+        json!({ "requestId": "req-1", "authorizer": null }),
+        json!({ "requestId": "req-1", "authorizer": {} }),
+        json!({ "requestId": "req-1", "authorizer": "u-4711" }),
+        json!({ "requestId": "req-1", "authorizer": { "principalId": "u-4711", "sub": "u-4711" } }),
+        json!({ "requestId": "req-1", "identity": { "apiKeyId": "k1example" } }),
+    ] {
+        for body in [by_phone().to_string(), "{".to_owned()] {
+            let (status, _, problem) = ask(&world, &with(json!({ "requestContext": context, "body": body }))).await;
+            assert_eq!((status, &problem["type"]), (401, &json!("urn:ledgerline:problem:unauthenticated")), "{context}");
+        }
+    }
+    assert_eq!(world.keys_opened(), 0);
 }
 
 /// What a caller writes into headers: names and values, none of which may be seen again.
@@ -143,8 +164,8 @@ async fn what_is_no_api_gateway_event_is_a_problem_document_without_a_word_of_it
     let proxy = with(json!({})).to_string();
     let twice = proxy.replacen('{', r#"{"httpMethod":"Planted-Word","#, 1);
     let lone = with(json!({ "body": "Planted-Word @@" })).to_string().replace("@@", "\\ud800");
-    let odd = with(json!({ "requestContext": { "requestId": "Planted-Wörd" }, "body": "{" })).to_string();
-    let long = with(json!({ "requestContext": { "requestId": "a".repeat(65) }, "body": "{" })).to_string();
+    let odd = with(json!({ "requestContext": { "requestId": "Planted-Wörd", "authorizer": authorizer() }, "body": "{" })).to_string();
+    let long = with(json!({ "requestContext": { "requestId": "a".repeat(65), "authorizer": authorizer() }, "body": "{" })).to_string();
     for (payload, kind) in [
         ("null", "invalid-event"),
         ("7", "invalid-event"),
@@ -177,7 +198,12 @@ async fn reported_headers_are_answered() {
     let Some(folder) = corpus("cases/25-api-console-test-and-odd-headers") else { return };
     for name in ["null-headers.json", "odd-header.json"] {
         let world = World::new().await;
-        let (status, _, answer) = invoke(&world, &std::fs::read_to_string(folder.join(name)).unwrap()).await;
+        let mut payload: Value = serde_json::from_str(&std::fs::read_to_string(folder.join(name)).unwrap()).unwrap();
+        // The console's test goes past the authorizer.
+        let (status, _, problem) = ask(&world, &payload).await;
+        assert_eq!((status, &problem["type"]), (401, &json!("urn:ledgerline:problem:unauthenticated")), "{name}");
+        payload["requestContext"]["authorizer"] = authorizer();
+        let (status, _, answer) = ask(&world, &payload).await;
         assert_eq!((status, &answer["complete"]), (200, &json!(true)), "{name}: {answer}");
         assert!(!answer.to_string().contains("rgen"), "{answer}");
     }

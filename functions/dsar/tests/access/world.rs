@@ -10,6 +10,7 @@ use aws_lambda_events::encodings::Body;
 use ledgerline_custody::own::parse_list;
 use ledgerline_custody::subjects::{Count, Limits, count_links};
 use ledgerline_dsar::{Config, Dsar, PATH, Ports, Stores, handle};
+use ledgerline_lambda::caller::{Caller, Orgs};
 use ledgerline_lambda::clock::FixedClock;
 use ledgerline_ledger::append::plan_append;
 use ledgerline_ledger::chunk::{Chunk, ChunkId};
@@ -397,7 +398,14 @@ impl World {
     }
 
     pub(crate) async fn ask_at(&self, now_ms: i64, body: Value) -> (i64, Value) {
-        let response = handle(&self.dsar, &FixedClock(now_ms), &request(&body.to_string()).to_string()).await;
+        self.ask_as(&caller(SUBJECT, Orgs::All), now_ms, body).await
+    }
+
+    /// The same by somebody else.
+    pub(crate) async fn ask_as(&self, caller: &Caller, now_ms: i64, body: Value) -> (i64, Value) {
+        let mut request = request(&body.to_string());
+        request["requestContext"]["authorizer"] = json!(caller.context());
+        let response = handle(&self.dsar, &FixedClock(now_ms), &request.to_string()).await;
         assert_eq!(response.headers["cache-control"], "no-store");
         assert!(serde_json::to_vec(&response).unwrap().len() < 6 * 1024 * 1024);
         let Some(Body::Text(text)) = &response.body else { panic!("no text body") };
@@ -471,9 +479,22 @@ pub(crate) fn request(body: &str) -> Value {
     json!({
         "resource": PATH, "path": PATH, "httpMethod": "POST",
         "headers": { "Content-Type": "application/json; charset=utf-8" },
-        "requestContext": { "requestId": "req-1", "httpMethod": "POST" },
+        "requestContext": { "requestId": "req-1", "httpMethod": "POST", "authorizer": authorizer() },
         "body": body, "isBase64Encoded": false,
     })
+}
+
+/// Who asks, unless a test says so.
+const SUBJECT: &str = "u-4711";
+
+pub(crate) fn caller(subject: &str, orgs: Orgs) -> Caller {
+    let (issuer, scopes) = ("https://id.example".to_owned(), ["dsar:read".to_owned()].into());
+    Caller { issuer, subject: subject.to_owned(), orgs, scopes, is_client: false }
+}
+
+/// What API Gateway hands on of the authorizer's answer.
+pub(crate) fn authorizer() -> Value {
+    json!(caller(SUBJECT, Orgs::All).context())
 }
 
 /// `(interaction id, event ids' numbers)` of a page.

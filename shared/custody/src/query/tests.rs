@@ -296,7 +296,7 @@ fn debug_output_of_a_query_shows_no_identifier() {
 #[test]
 fn the_digest_names_the_question_and_not_the_page() {
     let ring = ring(&[1, 2]);
-    let digest = |body: Value| parse(body).unwrap().digest(&ring, 1);
+    let digest = |body: Value| parse(body).unwrap().digest("asker", &ring, 1);
     let phone = |value: &str| json!({ "kind": "phone", "value": value });
     let base = digest(json!({ "identifiers": [phone("+15555550142"), phone("+15555550143")] }));
     assert_eq!(base.len(), 32);
@@ -323,11 +323,11 @@ fn the_digest_names_the_question_and_not_the_page() {
 #[test]
 fn a_rotation_between_two_pages_keeps_the_digest() {
     let query = parse(json!({ "identifiers": [{ "kind": "phone", "value": "+15555550142" }] })).unwrap();
-    assert_eq!(query.digest(&ring(&[1]), 1), query.digest(&ring(&[1, 2]), 1));
-    assert_ne!(query.digest(&ring(&[1, 2]), 1), query.digest(&ring(&[1, 2]), 2));
+    assert_eq!(query.digest("asker", &ring(&[1]), 1), query.digest("asker", &ring(&[1, 2]), 1));
+    assert_ne!(query.digest("asker", &ring(&[1, 2]), 1), query.digest("asker", &ring(&[1, 2]), 2));
     let direct = parse(json!({ "customerIdHash": format!("p1_{}", "0a".repeat(32)) })).unwrap();
     let other = parse(json!({ "customerIdHash": format!("p1_{}", "0b".repeat(32)) })).unwrap();
-    assert_ne!(direct.digest(&ring(&[1, 2]), 2), other.digest(&ring(&[1, 2]), 2));
+    assert_ne!(direct.digest("asker", &ring(&[1, 2]), 2), other.digest("asker", &ring(&[1, 2]), 2));
 }
 
 proptest! {
