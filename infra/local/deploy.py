@@ -19,6 +19,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import issuer
+
 STACK = "ledgerline-local"
 ARTIFACTS = "ledgerline-local-artifacts"
 # What a laptop needs; everything else is the template's default.
@@ -65,12 +67,14 @@ def deploy(arguments):
         )
 
     template = package(client("s3"), arguments)
+    key = issuer.load_key(pathlib.Path(arguments.out).parent)
+    PARAMETERS.update(TokenIssuer=issuer.ISSUER, TokenAudience=issuer.AUDIENCE, TokenJwks=issuer.jwks(key))
     resources = apply_change_set(client("cloudformation"), client("s3"), template)
     mend_object_lock(client("s3"), resources)
     mend_encryption(client("s3"), resources)
     mend_tables(client("dynamodb"), resources)
     sweep_once(client("lambda"), resources)
-    stack = describe(client, arguments, resources)
+    stack = describe(client, arguments, resources) | issued(key, arguments)
     partial = pathlib.Path(arguments.out + ".partial")
     partial.write_text(json.dumps(stack, indent=2) + "\n")
     partial.replace(arguments.out)
@@ -205,6 +209,14 @@ def mend_tables(dynamodb, resources):
             TableName=resources[logical][1],
             PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": days},
         )
+
+
+def issued(key, arguments):
+    """Ready tokens, and what makes others: tests need tokens that do not hold."""
+    now = int(time.time())
+    key_file = pathlib.Path(arguments.out).with_name(issuer.KEY_FILE)
+    named = {"name": issuer.ISSUER, "audience": issuer.AUDIENCE, "keyId": issuer.KEY_ID, "keyFile": str(key_file.resolve())}
+    return {"tokens": issuer.tokens(key, now), "tokensUntil": now + issuer.LIFE_SECONDS, "issuer": named}
 
 
 def describe(client, arguments, resources):

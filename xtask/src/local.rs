@@ -5,6 +5,9 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
 
 use crate::emulator::{self, Emulator};
 use crate::fault::Fault;
@@ -12,7 +15,8 @@ use crate::paths;
 use crate::tools::{self, Venv, say};
 
 /// The functions: each is a binary, and a directory below `functions/`.
-pub const FUNCTIONS: [&str; 7] = ["ingest", "transform", "audit-write", "dsar", "redrive", "sweep", "verify"];
+pub const FUNCTIONS: [&str; 8] =
+    ["ingest", "transform", "audit-write", "authorizer", "dsar", "redrive", "sweep", "verify"];
 
 /// Brings the local stack up to the state of the working tree. Returns where it is described.
 ///
@@ -47,7 +51,8 @@ fn bring_up() -> Result<PathBuf, Fault> {
         None => Emulator::start(&venv)?,
     };
     let (wanted, described) = (deployment()?, paths::local().join("stack.json"));
-    if emulator.deployed.as_deref() == Some(wanted.as_str()) && described.exists() {
+    let is_current = emulator.deployed.as_deref() == Some(wanted.as_str());
+    if is_current && paths::read(&described).is_some_and(|stack| tokens_hold(&stack)) {
         say(&format!("the local stack is up at {}, nothing changed", emulator.endpoint));
         return Ok(described);
     }
@@ -57,6 +62,18 @@ fn bring_up() -> Result<PathBuf, Fault> {
     say(&format!("the local stack is up at {}, described by {}", emulator.endpoint, described.display()));
     Ok(described)
 }
+
+/// Whether the tokens in `stack.json` hold for some hours more: whoever starts the stack in the morning works with them until the evening.
+fn tokens_hold(stack: &str) -> bool {
+    let stack: Value = serde_json::from_str(stack).unwrap_or_default();
+    let until = stack["tokensUntil"].as_u64().unwrap_or_default();
+    #[expect(clippy::disallowed_methods, reason = "the commands have no clock but the machine's")]
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs());
+    now.saturating_add(TOKENS_LEFT_SECONDS) < until
+}
+
+/// Half of a token's life, as infra/local/issuer.py has it.
+const TOKENS_LEFT_SECONDS: u64 = 6 * 3600;
 
 /// Ends the local stack. Everything in it is gone.
 ///
@@ -131,7 +148,7 @@ fn deploy(venv: &Venv, emulator: &Emulator) -> Result<(), Fault> {
 /// What a deployment is made of.
 fn deployment() -> Result<String, Fault> {
     let functions = FUNCTIONS.map(program);
-    let described = [paths::infra("template.yaml"), paths::infra("local/deploy.py")];
+    let described = ["template.yaml", "local/deploy.py", "local/issuer.py"].map(paths::infra);
     let files: Vec<_> = functions.iter().chain(&described).map(PathBuf::as_path).collect();
     tools::fingerprint(&files)
 }
