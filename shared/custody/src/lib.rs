@@ -1,4 +1,4 @@
-//! Subjects, claims, links, access requests, the ledger's own acts: the model and its ports.
+//! Subjects, claims, links, access requests, requests of persons, the ledger's own acts: the model and its ports.
 
 pub mod access;
 pub mod acts;
@@ -13,6 +13,7 @@ pub mod planned;
 pub mod publication;
 pub mod query;
 pub mod reconciliation;
+pub mod request;
 pub mod retention;
 pub mod rotation;
 pub mod sealing;

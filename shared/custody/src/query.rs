@@ -136,14 +136,15 @@ impl Query {
         self.who.names(ring)
     }
 
-    /// 32 hex digits that differ for different questions. Page size and token are no part of the question. Pseudonyms
-    /// of one key version stand for the identifiers, so that a rotation between two pages changes nothing.
-    pub fn digest(&self, ring: &KeyRing, key_version: u32) -> String {
+    /// 32 hex digits that differ for different questions, and for different askers. Page size and token are no part of the question.
+    /// Pseudonyms of one key version stand for the identifiers, so that a rotation between two pages changes nothing.
+    pub fn digest(&self, asker: &str, ring: &KeyRing, key_version: u32) -> String {
         let names = self.names(Some(ring));
         let by_identifier = matches!(self.who, Who::Identifiers(_));
         let pseudonyms = names.pseudonyms.iter().filter(|one| !by_identifier || one.version() == key_version);
         let end = |end: &Option<String>| end.clone().unwrap_or_default();
-        let mut parts = vec![self.request_type.label().to_owned(), end(&self.range.from), end(&self.range.to)];
+        let mut parts =
+            vec![asker.to_owned(), self.request_type.label().to_owned(), end(&self.range.from), end(&self.range.to)];
         // No org is named by an empty text.
         parts.push(self.org.clone().unwrap_or_default());
         parts.extend(names.subjects);
@@ -230,7 +231,7 @@ pub fn instant(at_ms: i64) -> Option<String> {
 }
 
 /// Why a body is not an I-JSON object, without a word of it: names of members may be values in a name's place.
-fn unreadable(body: &[u8], rejection: Rejection) -> QueryError {
+pub(crate) fn unreadable(body: &[u8], rejection: Rejection) -> QueryError {
     let detail = match rejection {
         Rejection::NotObject => return not_an_object(),
         Rejection::Empty => "The body is empty. Send a JSON object with `customerIdHash` or `identifiers`.",
@@ -261,7 +262,7 @@ fn not_json(body: &[u8]) -> QueryError {
     })
 }
 
-fn who(body: &Object<'_>, region: Region) -> Result<Who, QueryError> {
+pub(crate) fn who(body: &Object<'_>, region: Region) -> Result<Who, QueryError> {
     let hash = text(body, "customerIdHash", "`customerIdHash`")?;
     let identifiers = body.get("identifiers").filter(|value| !value.is_null());
     match (hash, identifiers) {
@@ -274,7 +275,7 @@ fn who(body: &Object<'_>, region: Region) -> Result<Who, QueryError> {
 }
 
 /// The organisation that is asked alone, if one is named.
-fn org(body: &Object<'_>) -> Result<Option<String>, QueryError> {
+pub(crate) fn org(body: &Object<'_>) -> Result<Option<String>, QueryError> {
     match body.get("org") {
         None | Some(Json::Null) => Ok(None),
         Some(Json::String(org)) if is_org(org) => Ok(Some(org.to_string())),
@@ -465,7 +466,7 @@ fn page_size(body: &Object<'_>) -> Result<usize, QueryError> {
     }
 }
 
-fn text<'a>(object: &'a Object<'a>, name: &str, place: &str) -> Result<Option<&'a str>, QueryError> {
+pub(crate) fn text<'a>(object: &'a Object<'a>, name: &str, place: &str) -> Result<Option<&'a str>, QueryError> {
     match object.get(name) {
         None | Some(Json::Null) => Ok(None),
         Some(Json::String(text)) => Ok(Some(&**text)),
@@ -474,7 +475,7 @@ fn text<'a>(object: &'a Object<'a>, name: &str, place: &str) -> Result<Option<&'
 }
 
 /// A misspelt member must not silently widen an answer. The name is not repeated: it may be a value in a name's place.
-fn only_members(object: &Object<'_>, place: &str, known: &[&str]) -> Result<(), QueryError> {
+pub(crate) fn only_members(object: &Object<'_>, place: &str, known: &[&str]) -> Result<(), QueryError> {
     if object.keys().all(|name| known.contains(&name)) {
         return Ok(());
     }
@@ -486,7 +487,7 @@ fn is_subject_id(text: &str) -> bool {
         .is_some_and(|id| id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 }
 
-fn unprocessable(detail: impl Into<String>) -> QueryError {
+pub(crate) fn unprocessable(detail: impl Into<String>) -> QueryError {
     QueryError::Unprocessable(detail.into())
 }
 

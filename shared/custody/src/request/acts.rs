@@ -1,0 +1,154 @@
+//! The acts of requests: each step is an entry in the log of requests of every org that the request asks, dated by its day.
+//!
+//! Invariant: an act is what the request's row says of the step, so that whoever reads the row can record it: the function that took the
+//! step, or sweep, which finds the step's note. It holds words of closed lists, numbers and a principal's alias: nothing of the person
+//! whom the request is about, and nothing that a caller typed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ledgerline_ledger::entry::{Field, Record};
+use ledgerline_ledger::log::{LogId, REQUESTS};
+use ledgerline_ledger::store::StoreError;
+use ledgerline_privacy::Kind;
+use ledgerline_store::request::{RequestRow, Step, purpose};
+
+use super::clock::day_of;
+use crate::access::corrupt;
+use crate::acts::{Act, ActKind, ActStores, Recorded, record_acts};
+
+/// Records the act of a request's step, by its place in the history; `None` if there is no such step. Repeated, it writes nothing more.
+///
+/// # Errors
+/// The stores'; `Corrupt` for a row that makes no entry.
+pub async fn record(
+    stores: &ActStores<'_>,
+    id: &str,
+    row: &RequestRow,
+    step: usize,
+    now: &str,
+) -> Result<Option<Recorded>, StoreError> {
+    let Some(acts) = acts(id, row, step)? else { return Ok(None) };
+    record_acts(stores, &purpose(id, step), &acts, now).await.map(Some)
+}
+
+/// The acts of a request's step, one in each of its orgs.
+fn acts(id: &str, row: &RequestRow, step: usize) -> Result<Option<Vec<Act>>, StoreError> {
+    let Some(done) = row.history.get(step) else { return Ok(None) };
+    let text = |word: &str| Field::Text(word.to_owned());
+    let mut fields = BTreeMap::from([("by".to_owned(), text(&done.by))]);
+    if done.step == Step::Received {
+        fields.insert("regime".to_owned(), text(row.regime.as_str()));
+        fields.insert("request_type".to_owned(), text(row.kind.as_str()));
+    }
+    if let Some(method) = done.method {
+        fields.insert("method".to_owned(), text(method.as_str()));
+    }
+    let record = Record::Entity { kind: RECORD.to_owned(), id: id.to_owned() };
+    let day = done.at.get(..DAY_CHARS).map(|day| format!("{day}{MIDNIGHT}")).unwrap_or_default();
+    of_each(&row.orgs, kind_of(done.step), &record, &day, &fields).map(Some)
+}
+
+fn kind_of(step: Step) -> ActKind {
+    match step {
+        Step::Received => ActKind::RequestReceived,
+        Step::Verified => ActKind::RequestVerified,
+        Step::Approved => ActKind::RequestApproved,
+        Step::Refused => ActKind::RequestRefused,
+        Step::Cancelled => ActKind::RequestCancelled,
+        Step::Extended => ActKind::RequestExtended,
+    }
+}
+
+/// That a question about a person was answered, in each org that was asked: the purpose id of the acts, and the acts. `question` is 32
+/// random hex digits, drawn once for all pages; `by` the alias of who asked; `kinds` those of the identifiers that were asked by.
+///
+/// # Errors
+/// `Corrupt` for an org that can have no log.
+pub fn access_answered(
+    question: &str,
+    orgs: &[String],
+    by: &str,
+    kinds: &BTreeSet<Kind>,
+    records: usize,
+    now_ms: i64,
+) -> Result<(String, Vec<Act>), StoreError> {
+    let kinds = kinds.iter().map(|kind| Field::Text(kind.label().to_owned())).collect();
+    let fields = BTreeMap::from([
+        ("by".to_owned(), Field::Text(by.to_owned())),
+        ("kinds".to_owned(), Field::List(kinds)),
+        ("records".to_owned(), Field::Int(i64::try_from(records).unwrap_or(i64::MAX))),
+    ]);
+    let record = Record::Entity { kind: ACCESS.to_owned(), id: question.to_owned() };
+    let acts = of_each(orgs, ActKind::AccessAnswered, &record, &day_of(now_ms), &fields)?;
+    Ok((format!("{ACCESS}/{question}"), acts))
+}
+
+fn of_each(
+    orgs: &[String],
+    kind: ActKind,
+    record: &Record,
+    day: &str,
+    fields: &BTreeMap<String, Field>,
+) -> Result<Vec<Act>, StoreError> {
+    let act = |org: &String| {
+        let log = LogId::first_of(org, REQUESTS).map_err(|error| corrupt("an org has no log of requests", error))?;
+        Ok(Act { log, kind, record: record.clone(), occurred_at: day.to_owned(), fields: fields.clone() })
+    };
+    orgs.iter().map(act).collect()
+}
+
+/// The entity type of requests.
+const RECORD: &str = "request";
+/// The entity type of questions that were answered.
+const ACCESS: &str = "access";
+const DAY_CHARS: usize = "yyyy-mm-dd".len();
+const MIDNIGHT: &str = "T00:00:00.000Z";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::machine::{Action, Actor, Rules, Separation, next, received};
+    use ledgerline_store::request::{Approved, Method, Regime, RequestKind};
+
+    const NOW_MS: i64 = 1_772_460_000_350;
+    const ID: &str = "req_00112233445566778899aabbccddeeff";
+
+    fn request() -> RequestRow {
+        let orgs = ["acme", "globex"].map(str::to_owned).to_vec();
+        let row = received(RequestKind::Erasure, Regime::Ccpa, orgs, "u_1", NOW_MS);
+        let rules = Rules { separation: Separation::Creator, cooling_off_ms: 0 };
+        let actor = Actor { alias: "u_2", is_client: false };
+        let row = next(&row, &Action::Verify(Method::Callback), actor, rules, NOW_MS).unwrap();
+        let approved = Approved { digest: "d".to_owned(), records: 3, shared: 1, lines: 9, entries: 8 };
+        next(&row, &Action::Approve(approved), actor, rules, NOW_MS).unwrap()
+    }
+
+    #[test]
+    fn a_step_is_an_entry_in_the_log_of_each_org_dated_by_its_day() {
+        let row = request();
+        let of = |step| acts(ID, &row, step).unwrap().unwrap();
+        let [one, two] = &of(0)[..] else { panic!("an act in each org") };
+        assert_eq!((one.log.as_str(), two.log.as_str()), ("acme/request/1/0", "globex/request/1/0"));
+        assert_eq!(one.record, Record::Entity { kind: "request".to_owned(), id: ID.to_owned() });
+        assert_eq!((one.kind, one.occurred_at.as_str()), (ActKind::RequestReceived, "2026-03-02T00:00:00.000Z"));
+        let fields = |step: usize| -> Vec<(String, Field)> { of(step).remove(0).fields.into_iter().collect() };
+        let said = |name: &str, word: &str| (name.to_owned(), Field::Text(word.to_owned()));
+        assert_eq!(fields(0), [said("by", "u_1"), said("regime", "CCPA"), said("request_type", "ERASURE")]);
+        assert_eq!(fields(1), [said("by", "u_2"), said("method", "callback")]);
+        // Neither counts nor the preview's digest: they could be found again in other entries.
+        assert_eq!(fields(2), [said("by", "u_2")]);
+        assert_eq!(acts(ID, &row, 3).unwrap(), None);
+    }
+
+    #[test]
+    fn an_answered_question_names_kinds_and_a_number_and_nobody() {
+        let kinds = BTreeSet::from([Kind::Phone, Kind::Email]);
+        let question = "0f".repeat(16);
+        let (purpose, acts) = access_answered(&question, &["acme".to_owned()], "u_1", &kinds, 7, NOW_MS).unwrap();
+        assert_eq!(purpose, format!("access/{question}"));
+        let [act] = &acts[..] else { panic!("one org") };
+        assert_eq!(act.record, Record::Entity { kind: "access".to_owned(), id: question });
+        assert_eq!(act.fields["records"], Field::Int(7));
+        assert_eq!(act.fields.keys().collect::<Vec<_>>(), ["by", "kinds", "records"]);
+    }
+}

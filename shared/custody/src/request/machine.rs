@@ -1,0 +1,350 @@
+//! What may be done about a request, by whom, and what comes of it.
+//!
+//! | action | from | to |
+//! |---|---|---|
+//! | verify | received | verified |
+//! | approve | verified | cooling_off (an erasure), approved (any other) |
+//! | approve | erasing, while it waits for an approval | erasing |
+//! | cancel | received, verified, approved, cooling_off | cancelled |
+//! | refuse | received, verified, approved | refused |
+//! | extend, once | all but done, cancelled, refused | the same, due later |
+//!
+//! Invariant: everything else is refused with its reason. Who approves is a human and did not make the request.
+
+use ledgerline_event::instant;
+use ledgerline_store::request::{Approved, Done, Method, Regime, RequestKind, RequestRow, State, Step, Who};
+
+use super::clock;
+
+/// Who acts.
+#[derive(Clone, Copy, Debug)]
+pub struct Actor<'a> {
+    /// The principal's alias.
+    pub alias: &'a str,
+    /// A program, with nobody behind it.
+    pub is_client: bool,
+}
+
+/// What is done about a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Who asks is who they say.
+    Verify(Method),
+    /// What the preview says is to be done.
+    Approve(Approved),
+    /// It is taken back.
+    Cancel,
+    /// It is not to be done.
+    Refuse,
+    /// It takes longer.
+    Extend,
+}
+
+impl Action {
+    /// The line that it makes in the history.
+    pub fn step(&self) -> Step {
+        match self {
+            Self::Verify(_) => Step::Verified,
+            Self::Approve(_) => Step::Approved,
+            Self::Cancel => Step::Cancelled,
+            Self::Refuse => Step::Refused,
+            Self::Extend => Step::Extended,
+        }
+    }
+}
+
+/// Who must be another than whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Separation {
+    /// Who approves did not make the request.
+    #[default]
+    Creator,
+    /// Who approves neither made nor verified it.
+    CreatorAndVerifier,
+    /// Three people: who verifies did not make it, and who approves did neither.
+    All,
+}
+
+impl Separation {
+    /// The words of the deployment's parameter.
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("creator", Self::Creator), ("creator-and-verifier", Self::CreatorAndVerifier), ("all", Self::All)];
+}
+
+/// What a deployment decides.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Who must be another than whom.
+    pub separation: Separation,
+    /// How long an approved erasure can be taken back.
+    pub cooling_off_ms: i64,
+}
+
+/// Why an action is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The request is in another state.
+    State(State),
+    /// It was given more time before.
+    ExtendedBefore,
+    /// Who approves made the request, or verified it.
+    SelfApproval,
+    /// Who verifies made the request.
+    SelfVerification,
+    /// A program approves.
+    NoHuman,
+}
+
+/// A request that came now.
+pub fn received(kind: RequestKind, regime: Regime, orgs: Vec<String>, by: &str, now_ms: i64) -> RequestRow {
+    let at = instant::to_rfc3339(now_ms);
+    RequestRow {
+        kind,
+        regime,
+        orgs,
+        state: State::Received,
+        received_at: at.clone(),
+        due_at: clock::due_at(regime, now_ms, false),
+        extended: false,
+        version: 1,
+        history: vec![Done { step: Step::Received, at, by: by.to_owned(), method: None }],
+        approved: None,
+        cooling_off_until: None,
+        waits_for_approval: false,
+    }
+}
+
+/// The state that an action leads to, if it is possible.
+fn leads_to(row: &RequestRow, step: Step) -> Option<State> {
+    use State::{Approved, Cancelled, CoolingOff, Erasing, Received, Refused, Verified};
+    match (step, row.state) {
+        (Step::Verified, Received) => Some(Verified),
+        (Step::Approved, Verified) if row.kind == RequestKind::Erasure => Some(CoolingOff),
+        (Step::Approved, Verified) => Some(Approved),
+        (Step::Approved, Erasing) if row.waits_for_approval => Some(Erasing),
+        (Step::Cancelled, Received | Verified | Approved | CoolingOff) => Some(Cancelled),
+        (Step::Refused, Received | Verified | Approved) => Some(Refused),
+        (Step::Extended, state) if !state.is_final() && !row.extended => Some(state),
+        _ => None,
+    }
+}
+
+/// What may be done about a request as it stands, whoever does it.
+pub fn possible(row: &RequestRow) -> Vec<Step> {
+    let all = [Step::Verified, Step::Approved, Step::Cancelled, Step::Refused, Step::Extended];
+    all.into_iter().filter(|step| leads_to(row, *step).is_some()).collect()
+}
+
+/// The request after an action, one step on; or why it is refused.
+pub fn next(
+    row: &RequestRow,
+    action: &Action,
+    actor: Actor<'_>,
+    rules: Rules,
+    now_ms: i64,
+) -> Result<RequestRow, Refused> {
+    let step = action.step();
+    let state = leads_to(row, step).ok_or(match step {
+        Step::Extended if !row.state.is_final() => Refused::ExtendedBefore,
+        _ => Refused::State(row.state),
+    })?;
+    check_actor(row, step, actor, rules.separation)?;
+    let at = instant::to_rfc3339(now_ms);
+    let mut next = RequestRow { state, version: row.version + 1, ..row.clone() };
+    let mut done = Done { step, at, by: actor.alias.to_owned(), method: None };
+    match action {
+        Action::Verify(method) => done.method = Some(*method),
+        Action::Approve(approved) => {
+            next.approved = Some(approved.clone());
+            next.waits_for_approval = false;
+            if state == State::CoolingOff {
+                next.cooling_off_until = Some(instant::to_rfc3339(now_ms.saturating_add(rules.cooling_off_ms)));
+            }
+        }
+        Action::Extend => {
+            next.extended = true;
+            let received_ms = instant::parse(&row.received_at).unwrap_or(now_ms);
+            next.due_at = clock::due_at(row.regime, received_ms, true);
+        }
+        Action::Cancel | Action::Refuse => {}
+    }
+    next.history.push(done);
+    Ok(next)
+}
+
+fn check_actor(row: &RequestRow, step: Step, actor: Actor<'_>, separation: Separation) -> Result<(), Refused> {
+    let did = |step: Step| row.history.iter().any(|done| done.step == step && done.by == actor.alias);
+    match step {
+        Step::Approved if actor.is_client => Err(Refused::NoHuman),
+        Step::Approved if did(Step::Received) => Err(Refused::SelfApproval),
+        Step::Approved if separation != Separation::Creator && did(Step::Verified) => Err(Refused::SelfApproval),
+        Step::Verified if separation == Separation::All && did(Step::Received) => Err(Refused::SelfVerification),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the last thing that was done about the request is this very action, by the same actor with the same words: a caller that did not
+/// hear the answer asks again, and is told how the request stands.
+pub fn is_repeated(row: &RequestRow, who: &Who, action: &Action, actor: Actor<'_>, text: Option<&str>) -> bool {
+    let Some(last) = row.history.last() else { return false };
+    let place = row.history.len() as u64 - 1;
+    let said = who.notes.iter().find(|note| note.step == place).map(|note| note.text.as_str());
+    let is_same = match action {
+        Action::Verify(method) => last.method == Some(*method),
+        Action::Approve(approved) => row.approved.as_ref().is_some_and(|before| before.digest == approved.digest),
+        Action::Cancel | Action::Refuse | Action::Extend => true,
+    };
+    last.step == action.step() && last.by == actor.alias && said == text && is_same
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledgerline_store::request::Note;
+
+    const NOW_MS: i64 = 1_772_460_000_350;
+    const RULES: Rules = Rules { separation: Separation::Creator, cooling_off_ms: 24 * 3_600_000 };
+
+    fn approved() -> Approved {
+        Approved { digest: "d".to_owned(), records: 3, shared: 1, lines: 9, entries: 8 }
+    }
+
+    fn actions() -> [Action; 5] {
+        [Action::Verify(Method::Callback), Action::Approve(approved()), Action::Cancel, Action::Refuse, Action::Extend]
+    }
+
+    /// A request in a state, that `maker` made and `verifier` verified.
+    fn request(kind: RequestKind, state: State) -> RequestRow {
+        let mut row = received(kind, Regime::Gdpr, vec!["acme".to_owned()], "maker", NOW_MS);
+        if state != State::Received {
+            let at = row.received_at.clone();
+            let method = Some(Method::Document);
+            row.history.push(Done { step: Step::Verified, at, by: "verifier".to_owned(), method });
+        }
+        RequestRow { state, ..row }
+    }
+
+    fn human(alias: &str) -> Actor<'_> {
+        Actor { alias, is_client: false }
+    }
+
+    fn outcome(row: &RequestRow, action: &Action, actor: Actor<'_>, separation: Separation) -> Result<State, Refused> {
+        next(row, action, actor, Rules { separation, ..RULES }, NOW_MS).map(|next| next.state)
+    }
+
+    /// The table of the module's comment, spelled out apart from the code.
+    #[test]
+    fn every_state_and_every_action_is_allowed_or_refused_with_its_reason() {
+        use State::{Approved, Cancelled, CoolingOff, Done, Erasing, Received, Refused as No, Verified};
+        let mut seen = 0;
+        for kind in RequestKind::ALL {
+            let after_approval = if kind == RequestKind::Erasure { CoolingOff } else { Approved };
+            for state in State::ALL {
+                for (waits, extended) in [(false, false), (false, true), (true, false), (true, true)] {
+                    let row = RequestRow { waits_for_approval: waits, extended, ..request(kind, state) };
+                    for action in actions() {
+                        let expected = match (&action, state) {
+                            (Action::Verify(_), Received) => Ok(Verified),
+                            (Action::Approve(_), Verified) => Ok(after_approval),
+                            (Action::Approve(_), Erasing) if waits => Ok(Erasing),
+                            (Action::Cancel, Received | Verified | Approved | CoolingOff) => Ok(Cancelled),
+                            (Action::Refuse, Received | Verified | Approved) => Ok(No),
+                            (Action::Extend, Done | Cancelled | No) => Err(Refused::State(state)),
+                            (Action::Extend, _) if extended => Err(Refused::ExtendedBefore),
+                            (Action::Extend, _) => Ok(state),
+                            _ => Err(Refused::State(state)),
+                        };
+                        let found = outcome(&row, &action, human("other"), Separation::All);
+                        assert_eq!(found, expected, "{action:?} in {state:?}, waits {waits}, extended {extended}");
+                        let offered = possible(&row).contains(&action.step());
+                        assert_eq!(offered, expected.is_ok(), "{action:?} in {state:?}");
+                        seen += 1;
+                    }
+                }
+            }
+        }
+        assert_eq!(seen, 3 * 8 * 4 * 5);
+    }
+
+    #[test]
+    fn who_may_do_what_depends_on_who_did_what() {
+        let policies = [Separation::Creator, Separation::CreatorAndVerifier, Separation::All];
+        for separation in policies {
+            for is_client in [false, true] {
+                for alias in ["maker", "verifier", "other"] {
+                    let actor = Actor { alias, is_client };
+                    let received = request(RequestKind::Erasure, State::Received);
+                    let verified = request(RequestKind::Erasure, State::Verified);
+                    let verify = match (separation, alias) {
+                        (Separation::All, "maker") => Err(Refused::SelfVerification),
+                        _ => Ok(State::Verified),
+                    };
+                    assert_eq!(outcome(&received, &Action::Verify(Method::Account), actor, separation), verify);
+                    let approve = match (is_client, separation, alias) {
+                        (true, ..) => Err(Refused::NoHuman),
+                        (_, _, "maker") => Err(Refused::SelfApproval),
+                        (_, Separation::CreatorAndVerifier | Separation::All, "verifier") => Err(Refused::SelfApproval),
+                        _ => Ok(State::CoolingOff),
+                    };
+                    assert_eq!(outcome(&verified, &Action::Approve(approved()), actor, separation), approve);
+                    for (action, state) in [
+                        (Action::Cancel, State::Cancelled),
+                        (Action::Refuse, State::Refused),
+                        (Action::Extend, State::Verified),
+                    ] {
+                        assert_eq!(outcome(&verified, &action, actor, separation), Ok(state));
+                    }
+                }
+            }
+        }
+        // A second approval asks the same of who gives it.
+        let waits = RequestRow { waits_for_approval: true, ..request(RequestKind::Erasure, State::Erasing) };
+        let approve = Action::Approve(approved());
+        assert_eq!(outcome(&waits, &approve, human("maker"), Separation::Creator), Err(Refused::SelfApproval));
+        assert_eq!(outcome(&waits, &approve, human("verifier"), Separation::Creator), Ok(State::Erasing));
+    }
+
+    #[test]
+    fn a_step_says_who_when_and_how_and_is_counted() {
+        let received = request(RequestKind::Erasure, State::Received);
+        let verified =
+            next(&received, &Action::Verify(Method::Callback), human("verifier"), RULES, NOW_MS + 1).unwrap();
+        assert_eq!((verified.version, verified.history.len()), (2, 2));
+        let at = "2026-03-02T14:00:00.351Z".to_owned();
+        let line = Done { step: Step::Verified, at, by: "verifier".to_owned(), method: Some(Method::Callback) };
+        assert_eq!(verified.history[1], line);
+        let cooling = next(&verified, &Action::Approve(approved()), human("approver"), RULES, NOW_MS).unwrap();
+        assert_eq!(cooling.cooling_off_until.as_deref(), Some("2026-03-03T14:00:00.350Z"));
+        assert_eq!(cooling.approved, Some(approved()));
+        let longer = next(&cooling, &Action::Extend, human("maker"), RULES, NOW_MS).unwrap();
+        assert_eq!((longer.due_at.as_str(), longer.extended), ("2026-06-02T23:59:59.999Z", true));
+        assert_eq!(longer.state, State::CoolingOff);
+        let waits = RequestRow { waits_for_approval: true, state: State::Erasing, ..longer };
+        let again = next(&waits, &Action::Approve(approved()), human("approver"), RULES, NOW_MS + 9).unwrap();
+        assert!(!again.waits_for_approval && again.cooling_off_until == waits.cooling_off_until);
+        let copy = request(RequestKind::Access, State::Verified);
+        let copy = next(&copy, &Action::Approve(approved()), human("approver"), RULES, NOW_MS).unwrap();
+        assert_eq!((copy.state, copy.cooling_off_until), (State::Approved, None));
+    }
+
+    #[test]
+    fn the_same_action_with_the_same_words_by_the_same_actor_is_a_repetition() {
+        let verified = request(RequestKind::Erasure, State::Verified);
+        let row = next(&verified, &Action::Approve(approved()), human("approver"), RULES, NOW_MS).unwrap();
+        let who = Who::default();
+        let is = |row: &RequestRow, who: &Who, action: &Action, alias: &str, text: Option<&str>| {
+            is_repeated(row, who, action, human(alias), text)
+        };
+        let approve = Action::Approve(approved());
+        assert!(is(&row, &who, &approve, "approver", None));
+        assert!(!is(&row, &who, &approve, "other", None));
+        assert!(!is(&row, &who, &Action::Cancel, "approver", None));
+        let other = Action::Approve(Approved { digest: "e".to_owned(), ..approved() });
+        assert!(!is(&row, &who, &other, "approver", None));
+        let refused = next(&verified, &Action::Refuse, human("v"), RULES, NOW_MS).unwrap();
+        let who = Who { notes: vec![Note { step: 2, text: "no proof".to_owned() }], ..Who::default() };
+        assert!(is(&refused, &who, &Action::Refuse, "v", Some("no proof")));
+        assert!(!is(&refused, &who, &Action::Refuse, "v", Some("other words")));
+        assert!(!is(&refused, &who, &Action::Refuse, "v", None));
+    }
+}
