@@ -1,0 +1,315 @@
+//! What functions behind the REST API share: an API Gateway proxy event in (payload format 1.0), a JSON answer or a problem document
+//! (RFC 9457) out.
+//!
+//! Invariant: of an event only [`Request`]'s members are read. Headers are what a caller likes to send, in any script: none but the
+//! content type is decoded, and no value of one leaves this module. A problem says what is wrong, where, and what to do, never a value of
+//! the request.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use aws_lambda_events::apigw::ApiGatewayProxyResponse;
+use aws_lambda_events::encodings::Body;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::caller::Caller;
+
+/// What stands for an id where API Gateway gave none.
+pub const NO_ID: &str = "none";
+/// API Gateway's ids are UUIDs.
+const MAX_ID_BYTES: usize = 64;
+
+/// What is read of an event.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request<'a> {
+    http_method: String,
+    path: Option<String>,
+    #[serde(borrow)]
+    headers: Option<&'a RawValue>,
+    #[serde(borrow)]
+    query_string_parameters: Option<&'a RawValue>,
+    body: Option<String>,
+    is_base64_encoded: Option<bool>,
+    #[serde(borrow)]
+    request_context: Option<RequestContext<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestContext<'a> {
+    request_id: Option<String>,
+    #[serde(borrow)]
+    authorizer: Option<&'a RawValue>,
+}
+
+impl<'a> Request<'a> {
+    /// Reads an invocation's payload; `None` of anything but such an event. `serde_json`'s own error may quote it, and goes nowhere.
+    pub fn read(payload: &'a str) -> Option<Self> {
+        serde_json::from_str(payload).ok()
+    }
+
+    /// API Gateway's id of the request, for log and answer. Anyone who invokes the function directly can write
+    /// anything here, so that text which does not look like an id is ignored.
+    pub fn id(&self) -> &str {
+        let id = self.request_context.as_ref().and_then(|context| context.request_id.as_deref()).unwrap_or(NO_ID);
+        let fits = (1..=MAX_ID_BYTES).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if fits { id } else { NO_ID }
+    }
+
+    /// The method.
+    pub fn method(&self) -> &str {
+        &self.http_method
+    }
+
+    /// What follows `base` in the path, without slashes at its ends. Behind a custom domain the path may have a base path before it.
+    pub fn below(&self, base: &str) -> Option<&str> {
+        let path = self.path.as_deref()?;
+        path.rfind(base).map(|at| path[at + base.len()..].trim_matches('/'))
+    }
+
+    /// A parameter of the query; of one that is given twice API Gateway hands on the last.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        let all: BTreeMap<String, Option<String>> = serde_json::from_str(self.query_string_parameters?.get()).ok()?;
+        all.into_iter().find(|(known, _)| known == name)?.1
+    }
+
+    /// Who calls, as the authorizer says it.
+    ///
+    /// # Errors
+    /// 401: no authorizer stands before the method.
+    pub fn caller(&self) -> Result<Caller, Problem> {
+        let context = self.request_context.as_ref().and_then(|context| context.authorizer);
+        context.and_then(|context| Caller::read(context.get())).ok_or_else(Problem::unauthenticated)
+    }
+
+    /// The body, if its type and size are right: at most `most` bytes.
+    ///
+    /// # Errors
+    /// 413, 415, or 400 if it is marked as base64 and is none.
+    pub fn body(&self, most: usize) -> Result<Cow<'_, [u8]>, Problem> {
+        if !self.may_be_json() {
+            let detail = "The content type must be application/json. Set the header `content-type: application/json`.";
+            return Err(Problem::new(415, "unsupported-media-type", "Unsupported media type", detail));
+        }
+        let too_large = || {
+            let detail = format!("The body is longer than {most} bytes.");
+            Problem::new(413, "body-too-large", "Body too large", detail)
+        };
+        let text = self.body.as_deref().unwrap_or_default();
+        if !self.is_base64_encoded.unwrap_or_default() {
+            return if text.len() > most { Err(too_large()) } else { Ok(Cow::Borrowed(text.as_bytes())) };
+        }
+        if text.len() > most.div_ceil(3) * 4 {
+            return Err(too_large());
+        }
+        STANDARD.decode(text).map(Cow::Owned).map_err(|_| {
+            Problem::new(400, "invalid-body", "The body cannot be read", "The body is marked as base64 and is none.")
+        })
+    }
+
+    /// Whether no header says that the body is anything else. The console's test sends null for headers.
+    fn may_be_json(&self) -> bool {
+        let headers: Option<BTreeMap<String, &RawValue>> =
+            self.headers.and_then(|headers| serde_json::from_str(headers.get()).ok());
+        headers.into_iter().flatten().filter(|(name, _)| name.eq_ignore_ascii_case("content-type")).all(|(_, value)| {
+            let value: Result<Option<String>, _> = serde_json::from_str(value.get());
+            value.is_ok_and(|value| value.is_none_or(|value| is_json(&value)))
+        })
+    }
+}
+
+/// Why a request is not answered.
+#[derive(Debug)]
+pub struct Problem {
+    status: u16,
+    /// The last part of its type.
+    kind: &'static str,
+    title: &'static str,
+    detail: String,
+    headers: Vec<(&'static str, String)>,
+    /// What failed beneath: its kind, and its chain of errors. For the log only.
+    cause: Option<(&'static str, String)>,
+}
+
+impl Problem {
+    /// A problem of this status and kind.
+    pub fn new(status: u16, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, kind, title, detail: detail.into(), headers: Vec::new(), cause: None }
+    }
+
+    /// The payload is no event of API Gateway's.
+    pub fn no_event() -> Self {
+        let detail = "The function was invoked with something other than an API Gateway REST proxy event (payload format 1.0). Send the request to the API.";
+        Self::new(400, "invalid-event", "Not an API Gateway event", detail)
+    }
+
+    /// Nobody says who calls.
+    pub fn unauthenticated() -> Self {
+        let detail = "No authorizer says who calls. Send the request to the API, with a bearer token.";
+        Self::new(401, "unauthenticated", "Nobody is signed in", detail).header("www-authenticate", "Bearer")
+    }
+
+    /// The answer cannot be given, and trying again does not help.
+    pub fn internal(what: &str) -> Self {
+        let detail = format!("{what} Trying again will not help; give the operator the request id in `instance`.");
+        Self::new(500, "internal", "The request cannot be answered", detail)
+    }
+
+    /// With a header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// With what failed beneath: `kind` is a constant word, the error's texts name its own attempt and nothing of the request.
+    #[must_use]
+    pub fn caused_by(mut self, kind: &'static str, error: &dyn std::error::Error) -> Self {
+        let chain = std::iter::successors(error.source(), |error| error.source());
+        let chain = chain.fold(error.to_string(), |text, error| format!("{text}: {error}"));
+        self.cause = Some((kind, chain));
+        self
+    }
+
+    /// Its status.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The last part of its type.
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// One line: ids, the status, the kind.
+    pub fn log(&self, request_id: &str) {
+        let (status, problem) = (self.status, self.kind);
+        match &self.cause {
+            None => tracing::info!(request_id, status, problem, "refused"),
+            Some((kind, cause)) => tracing::error!(request_id, status, problem, kind, cause, "failed"),
+        }
+    }
+
+    /// The document.
+    pub fn response(self, request_id: &str) -> ApiGatewayProxyResponse {
+        let body = json!({
+            "type": format!("urn:ledgerline:problem:{}", self.kind),
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "instance": format!("urn:ledgerline:request:{request_id}"),
+        });
+        response(self.status, "application/problem+json", body.to_string(), &self.headers)
+    }
+}
+
+/// An answer in JSON.
+pub fn answer(status: u16, body: String) -> ApiGatewayProxyResponse {
+    response(status, "application/json", body, &[])
+}
+
+/// Any answer. None may be kept by a cache on the way.
+fn response(
+    status: u16,
+    content_type: &str,
+    body: String,
+    headers: &[(&'static str, String)],
+) -> ApiGatewayProxyResponse {
+    let mut response = ApiGatewayProxyResponse::default();
+    response.status_code = i64::from(status);
+    response.body = Some(Body::Text(body));
+    let always = [("content-type", content_type), ("cache-control", "no-store"), ("x-content-type-options", "nosniff")];
+    let own = headers.iter().map(|(name, value)| (*name, value.as_str()));
+    for (name, value) in always.into_iter().chain(own) {
+        // All names and values are constants and numbers of ours, and plain.
+        if let Ok(value) = value.parse() {
+            response.headers.insert(name, value);
+        }
+    }
+    response
+}
+
+fn is_json(content_type: &str) -> bool {
+    content_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn text(event: Value) -> String {
+        event.to_string()
+    }
+
+    #[test]
+    fn a_path_is_read_from_its_last_base_on() {
+        let below = |path: &str| {
+            let event = text(json!({ "httpMethod": "GET", "path": path }));
+            Request::read(&event).unwrap().below("/api/v1/compliance/").map(str::to_owned)
+        };
+        assert_eq!(below("/api/v1/compliance/requests").as_deref(), Some("requests"));
+        assert_eq!(below("/privacy/api/v1/compliance/requests/x/verify/").as_deref(), Some("requests/x/verify"));
+        assert_eq!(below("/api/v1/compliance/").as_deref(), Some(""));
+        assert_eq!(below("/other"), None);
+    }
+
+    #[test]
+    fn headers_of_any_kind_make_no_error() {
+        for (headers, good) in [
+            (json!(null), true),
+            (json!("none"), true),
+            (json!({}), true),
+            (json!({ "Content-Type": "Application/JSON; charset=utf-8" }), true),
+            (json!({ "content-type": null, "x": 7, "\u{130}": ["a"] }), true),
+            (json!({ "content-type": "text/plain" }), false),
+            (json!({ "content-type": ["application/json"] }), false),
+            (json!({ "content-type": "application/json", "CONTENT-TYPE": "text/xml" }), false),
+        ] {
+            let event = text(json!({ "httpMethod": "POST", "headers": headers, "body": "{}" }));
+            let body = Request::read(&event).unwrap().body(9).map(Cow::into_owned).map_err(|problem| problem.status());
+            assert_eq!(body, if good { Ok(b"{}".to_vec()) } else { Err(415) }, "{event}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_bounded_in_both_of_its_forms() {
+        let body = |body: &str, is_base64: bool| {
+            let event = text(json!({ "httpMethod": "POST", "body": body, "isBase64Encoded": is_base64 }));
+            Request::read(&event).unwrap().body(3).map(Cow::into_owned).map_err(|problem| problem.status())
+        };
+        assert_eq!((body("abc", false), body("abcd", false)), (Ok(b"abc".to_vec()), Err(413)));
+        assert_eq!(
+            (body("YWJj", true), body("YWJjZA==", true), body("?", true)),
+            (Ok(b"abc".to_vec()), Err(413), Err(400))
+        );
+    }
+
+    #[test]
+    fn nobody_is_let_in_without_an_authorizer() {
+        for context in
+            [json!(null), json!({}), json!({ "authorizer": null }), json!({ "authorizer": { "principalId": "x" } })]
+        {
+            let event = text(json!({ "httpMethod": "GET", "requestContext": context }));
+            assert_eq!(Request::read(&event).unwrap().caller().unwrap_err().status(), 401, "{event}");
+        }
+    }
+
+    #[test]
+    fn a_problem_is_a_document_with_its_headers() {
+        let problem = Problem::new(429, "too-many", "Too many", "Wait.").header("retry-after", "60");
+        let response = problem.response("r-1");
+        assert_eq!(response.status_code, 429);
+        assert_eq!(response.headers["retry-after"], "60");
+        assert_eq!(response.headers["content-type"], "application/problem+json");
+        let Some(Body::Text(body)) = response.body else { panic!("no text") };
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["type"], "urn:ledgerline:problem:too-many");
+        assert_eq!(body["instance"], "urn:ledgerline:request:r-1");
+    }
+}
