@@ -1,5 +1,6 @@
 //! The end-to-end tests, one binary.
 
+mod callers;
 mod chain;
 mod erasure;
 mod evidence;

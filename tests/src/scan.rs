@@ -71,13 +71,18 @@ fn messages(stack: &Stack) -> Vec<Place> {
     places
 }
 
-/// The functions' logs as CloudWatch keeps them, and the emulator's own.
-fn logs(stack: &Stack) -> Vec<Place> {
+/// Every line of every log group, as CloudWatch keeps them.
+pub fn log_lines(stack: &Stack) -> String {
     let python = xtask::tools::Venv::stack().unwrap_or_else(|fault| panic!("{fault}"));
     let endpoint = &stack.description().endpoint;
     let output = python.command("python").args(["-c", READ_LOGS, endpoint]).output().unwrap();
-    let content = lossy(&output.stdout);
     assert!(output.status.success(), "{}", lossy(&output.stderr));
+    lossy(&output.stdout)
+}
+
+/// The functions' logs, and the emulator's own.
+fn logs(stack: &Stack) -> Vec<Place> {
+    let content = log_lines(stack);
     assert!(content.contains("transform"), "transform has logged nothing: the scan would prove nothing");
     let own = std::fs::read(xtask::paths::local().join("ministack.log")).unwrap();
     vec![Place::new("function logs", content), Place::new("emulator log", lossy(&own))]

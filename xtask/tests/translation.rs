@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::OnceLock;
 
+use ledgerline_authorizer::routes::ROUTES;
 use serde_json::{Map, Value, json};
 use xtask::paths;
 use xtask::tools::{self, Venv};
@@ -156,6 +157,92 @@ fn the_api_has_one_stage_and_no_old_tls() {
     }
     for api in of_type("AWS::ApiGateway::RestApi").values() {
         assert_eq!(api["Properties"]["SecurityPolicy"], "TLS_1_2");
+    }
+}
+
+/// The methods of the API as SAM writes them: (HTTP method, path, what stands before it).
+fn methods() -> Vec<(String, String, &'static Value)> {
+    let mut found = Vec::new();
+    for api in of_type("AWS::ApiGateway::RestApi").values() {
+        for (path, methods) in api["Properties"]["Body"]["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                found.push((method.to_uppercase(), path.clone(), &operation["security"]));
+            }
+        }
+    }
+    assert!(!found.is_empty());
+    found
+}
+
+/// Methods that check their clients themselves: none yet.
+const OPEN: [&str; 0] = [];
+
+#[test]
+fn before_every_method_stand_the_authorizer_with_its_scopes_and_the_key() {
+    let known: BTreeSet<(String, String)> =
+        ROUTES.iter().map(|route| (route.method.to_owned(), route.path.to_owned())).collect();
+    let mut closed = BTreeSet::new();
+    for (method, path, security) in methods() {
+        if OPEN.contains(&path.as_str()) {
+            continue;
+        }
+        assert_eq!(security, &json!([{ "Bearer": [] }, { "api_key": [] }]), "{method} {path}");
+        closed.insert((method, path));
+    }
+    assert_eq!(closed, known, "the table of functions/authorizer and the template differ");
+}
+
+#[test]
+fn no_answer_of_the_authorizer_is_kept_for_another_request() {
+    for api in of_type("AWS::ApiGateway::RestApi").values() {
+        let bearer = &api["Properties"]["Body"]["components"]["securitySchemes"]["Bearer"];
+        let authorizer = &bearer["x-amazon-apigateway-authorizer"];
+        assert_eq!((&authorizer["type"], &authorizer["authorizerResultTtlInSeconds"]), (&json!("request"), &json!(0)));
+        // A header that API Gateway itself asks for would be missing from the authorizer's log.
+        assert_eq!(authorizer.get("identitySource"), None);
+    }
+}
+
+#[test]
+fn what_api_gateway_answers_itself_is_a_problem_document() {
+    for api in of_type("AWS::ApiGateway::RestApi").values() {
+        let all = api["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"].as_object().unwrap();
+        for kind in [
+            "UNAUTHORIZED",
+            "ACCESS_DENIED",
+            "THROTTLED",
+            "QUOTA_EXCEEDED",
+            "AUTHORIZER_FAILURE",
+            "DEFAULT_4XX",
+            "DEFAULT_5XX",
+        ] {
+            assert!(all.contains_key(kind), "{kind}");
+        }
+        for (kind, response) in all {
+            let templates = response["responseTemplates"].as_object().unwrap();
+            assert_eq!(templates.len(), 1, "{kind}: which one is sent depends on what the caller accepts");
+            let problem: Value = serde_json::from_str(templates["application/json"].as_str().unwrap()).unwrap();
+            assert_eq!(problem["instance"], "urn:ledgerline:request:$context.requestId", "{kind}");
+            assert!(problem["type"].as_str().unwrap().starts_with("urn:ledgerline:problem:"), "{kind}");
+            assert!(problem["title"].is_string() && problem["detail"].is_string(), "{kind}");
+            let status = response.get("statusCode").map(|status| status.as_str().unwrap().parse::<u64>().unwrap());
+            assert_eq!(problem.get("status").map(|status| status.as_u64().unwrap()), status, "{kind}");
+            let headers = &response["responseParameters"];
+            assert_eq!(headers["gatewayresponse.header.Content-Type"], "'application/problem+json'", "{kind}");
+            let retry = headers.get("gatewayresponse.header.Retry-After");
+            assert_eq!(retry.is_some(), matches!(status, Some(429 | 503)), "{kind}");
+        }
+        assert_eq!(all["UNAUTHORIZED"]["responseParameters"]["gatewayresponse.header.WWW-Authenticate"], "'Bearer'");
+    }
+}
+
+#[test]
+fn an_issuer_is_given_whole_or_not_at_all() {
+    let (issuer, audience) = (("TokenIssuer", "https://id.example"), ("TokenAudience", "ledgerline"));
+    let (url, keys) = (("TokenJwksUrl", "https://id.example/keys"), ("TokenJwks", "{}"));
+    assert!(accepted(&[issuer, audience, url]) && accepted(&[issuer, audience, keys]));
+    for partly in [&[issuer, audience][..], &[issuer, url], &[audience, url], &[url], &[issuer, audience, url, keys]] {
+        assert!(!accepted(partly), "{partly:?}");
     }
 }
 

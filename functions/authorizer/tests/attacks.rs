@@ -190,6 +190,32 @@ fn a_token_of_each_algorithm_lets_its_holder_in() {
     }
 }
 
+/// The file in `events/`, as it is and with a token in the place that guide 003 leaves for one.
+#[test]
+fn what_api_gateway_asks_is_answered() {
+    let id = Id::new();
+    let authorizer = id.authorizer();
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/apigw-authorizer.json")).unwrap();
+    let event = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    let (decided, log) = decide(&authorizer, &event(&text), NOW * 1000);
+    assert_eq!(decided.unwrap_err(), Failure::Unauthorized);
+    assert!(log.contains("malformed") && log.contains("192.0.2.10") && log.contains("6f0d3a52"), "{log}");
+    let text = text.replace("<access_token>", &id.token(&claims(json!({}))));
+    let (decided, _) = decide(&authorizer, &event(&text), NOW * 1000);
+    let answer = serde_json::to_value(decided.unwrap()).unwrap();
+    let opened = event(&text)["methodArn"].clone();
+    assert_eq!(
+        answer,
+        json!({
+            "principalId": "u-1",
+            "policyDocument": { "Version": "2012-10-17", "Statement":
+                [{ "Action": "execute-api:Invoke", "Effect": "Allow", "Resource": opened }] },
+            "context": { "iss": ISSUER, "sub": "u-1", "orgs": "*", "scopes": "dsar:read", "client": "false" },
+        })
+    );
+}
+
 #[test]
 fn claims_that_do_not_hold_are_refused_by_their_reason() {
     let id = Id::new();

@@ -1,4 +1,4 @@
-//! An access request by phone number, asked as a customer's portal would ask: over HTTP, with an API key.
+//! An access request by phone number, asked as a customer's portal would ask: over HTTP, with a bearer token and an API key.
 //!
 //! Invariant: every page is fetched, and the answer is compared with nothing but itself here; what it should hold is
 //! the caller's business.
@@ -83,6 +83,7 @@ fn post(stack: &Stack, question: &Value) -> Result<Value, Fault> {
         ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into();
     let answer = agent
         .post(&url)
+        .header("authorization", format!("Bearer {}", stack.token("reader")?))
         .header("x-api-key", &stack.api_key)
         .header("content-type", "application/json")
         .send(question.to_string().as_bytes());

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +43,10 @@ pub struct Stack {
     pub api_url: String,
     /// Value of the `x-api-key` header.
     pub api_key: String,
+    /// Ready bearer tokens, by the part that somebody plays: `reader`, `officer` and so on, see infra/local/issuer.py.
+    pub tokens: BTreeMap<String, String>,
+    /// Who gave them.
+    pub issuer: Issuer,
     /// Delivery streams.
     pub streams: BTreeMap<String, String>,
     /// Buckets.
@@ -53,6 +57,20 @@ pub struct Stack {
     pub queues: BTreeMap<String, String>,
     /// Functions.
     pub functions: BTreeMap<String, String>,
+}
+
+/// An issuer of tokens.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Issuer {
+    /// What its tokens say in `iss`.
+    pub name: String,
+    /// What they say in `aud`.
+    pub audience: String,
+    /// The id of its key.
+    pub key_id: String,
+    /// Where its Ed25519 seed is, in hex: a test makes tokens of it that do not hold.
+    pub key_file: PathBuf,
 }
 
 /// The SDK's clients of a stack.
@@ -115,6 +133,14 @@ impl Stack {
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .load()
             .await
+    }
+
+    /// The bearer token of a part.
+    ///
+    /// # Errors
+    /// The stack has none of that name.
+    pub fn token(&self, part: &str) -> Result<&str, Fault> {
+        named(&self.tokens, part)
     }
 
     /// Name of a delivery stream.

@@ -117,7 +117,11 @@ async fn nobody_is_answered_whom_the_authorizer_did_not_name() {
     ] {
         for body in [by_phone().to_string(), "{".to_owned()] {
             let (status, _, problem) = ask(&world, &with(json!({ "requestContext": context, "body": body }))).await;
-            assert_eq!((status, &problem["type"]), (401, &json!("urn:ledgerline:problem:unauthenticated")), "{context}");
+            assert_eq!(
+                (status, &problem["type"]),
+                (401, &json!("urn:ledgerline:problem:unauthenticated")),
+                "{context}"
+            );
         }
     }
     assert_eq!(world.keys_opened(), 0);
@@ -164,8 +168,12 @@ async fn what_is_no_api_gateway_event_is_a_problem_document_without_a_word_of_it
     let proxy = with(json!({})).to_string();
     let twice = proxy.replacen('{', r#"{"httpMethod":"Planted-Word","#, 1);
     let lone = with(json!({ "body": "Planted-Word @@" })).to_string().replace("@@", "\\ud800");
-    let odd = with(json!({ "requestContext": { "requestId": "Planted-Wörd", "authorizer": authorizer() }, "body": "{" })).to_string();
-    let long = with(json!({ "requestContext": { "requestId": "a".repeat(65), "authorizer": authorizer() }, "body": "{" })).to_string();
+    let odd =
+        with(json!({ "requestContext": { "requestId": "Planted-Wörd", "authorizer": authorizer() }, "body": "{" }))
+            .to_string();
+    let long =
+        with(json!({ "requestContext": { "requestId": "a".repeat(65), "authorizer": authorizer() }, "body": "{" }))
+            .to_string();
     for (payload, kind) in [
         ("null", "invalid-event"),
         ("7", "invalid-event"),
