@@ -28,6 +28,7 @@ PARAMETERS = {
     "DeploymentId": "local",
     "Architecture": "x86_64",
     "RedriveDelaySeconds": "2",
+    "ErasureCoolingHours": "0",
 }
 SECTIONS = {
     "AWS::KinesisFirehose::DeliveryStream": "streams",

@@ -15,7 +15,7 @@ use crate::{local, paths, permissions, tools};
 
 /// The functions' own tests. By the names of their binaries: with `--package` Cargo would choose other features, and build the SDKs once
 /// more.
-const OF_FUNCTIONS: [&str; 13] = [
+const OF_FUNCTIONS: [&str; 15] = [
     "--workspace",
     "--test",
     "planning",
@@ -25,6 +25,8 @@ const OF_FUNCTIONS: [&str; 13] = [
     "verifying",
     "--test",
     "access",
+    "--test",
+    "asking",
     "--test",
     "redrive",
     "--test",

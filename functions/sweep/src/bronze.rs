@@ -7,12 +7,14 @@
 
 use futures_util::future::join_all;
 use ledgerline_custody::reconciliation::{BACKLOG_MAX, Place, Reconciling, Verdict, judge, object_id};
+use ledgerline_custody::request::acts;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::keys::PlanOf;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_store::bronze_object::BronzeObject;
 use ledgerline_store::delivery;
 use ledgerline_store::object_row::Progress;
+use ledgerline_store::request::parse_act_key;
 
 use crate::error::SweepError;
 use crate::{CALLS_AT_ONCE, Run, Summary};
@@ -201,16 +203,34 @@ impl<C: Clock> Run<'_, C> {
         Ok(Sent { notified: 1, ..Sent::default() })
     }
 
-    /// Carries out an act's plan that whoever kept it did not. An act without a plan is its caller's to record again.
+    /// Carries out an act's plan that whoever kept it did not. An act without a plan is its caller's to record again, unless it is a
+    /// request's: that follows from the request's row.
     async fn carry_out(&self, id: ObjectId, object: &BronzeObject, row: Option<&Progress>) -> Result<Sent, SweepError> {
         let Some(plan) = delivery::find(&self.stores.plans, PlanOf::Acts, id).await? else {
-            return Ok(Sent { nothing_there: true, ..Sent::default() });
+            return self.record_step(id, object, row).await;
         };
         if !self.has_turn(id, object, row).await? {
             return Ok(Sent::default());
         }
         delivery::carry_out(&self.stores.pointers, &self.stores.ledger.rows, &plan, &self.now()).await?;
         Ok(Sent { resent: plan.header.chunks.len() as u64, ..Sent::default() })
+    }
+
+    /// Records the act of a request's step, which was noted in one transaction with the step.
+    async fn record_step(
+        &self,
+        id: ObjectId,
+        object: &BronzeObject,
+        row: Option<&Progress>,
+    ) -> Result<Sent, SweepError> {
+        let nothing_there = Sent { nothing_there: true, ..Sent::default() };
+        let Some((request, step)) = parse_act_key(&object.key) else { return Ok(nothing_there) };
+        let Some(request_row) = self.stores.requests.request(request).await? else { return Ok(nothing_there) };
+        if !self.has_turn(id, object, row).await? {
+            return Ok(Sent::default());
+        }
+        let recorded = acts::record(&self.act_stores(), request, &request_row, step, &self.now()).await?;
+        Ok(if recorded.is_some() { Sent { resent: 1, ..Sent::default() } } else { nothing_there })
     }
 
     async fn resend(&self, id: ObjectId, object: &BronzeObject, row: Option<&Progress>) -> Result<Sent, SweepError> {

@@ -202,11 +202,15 @@ impl<'a, C: Clock> Run<'a, C> {
         Publication { stores: ledger, signer: &**signer, settings: &self.settings.publication, memory: self.memory }
     }
 
+    /// Where acts go.
+    pub(crate) fn act_stores(&self) -> ActStores<'_> {
+        let Stores { ledger, notes, plans, pointers, .. } = self.stores;
+        ActStores { plans, queue: pointers, rows: &ledger.rows, notes, random: self.stores.random() }
+    }
+
     /// Records an act under its purpose.
     pub(crate) async fn record(&self, purpose: &str, act: Act) -> Result<Recorded, StoreError> {
-        let Stores { ledger, notes, plans, pointers, .. } = self.stores;
-        let stores = ActStores { plans, queue: pointers, rows: &ledger.rows, notes, random: self.stores.random() };
-        record_acts(&stores, purpose, &[act], &self.now()).await
+        record_acts(&self.act_stores(), purpose, &[act], &self.now()).await
     }
 }
 

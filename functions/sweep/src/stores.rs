@@ -11,6 +11,7 @@ use ledgerline_store::ledger::LedgerStores;
 use ledgerline_store::plan::Plans;
 use ledgerline_store::planned::Planned;
 use ledgerline_store::queue::{Notices, Pointers, Queue};
+use ledgerline_store::request::RequestRows;
 use ledgerline_store::signer::Sign;
 use ledgerline_store::sweep_state::SweepStates;
 use ledgerline_store::table::Table;
@@ -45,6 +46,8 @@ pub struct Stores {
     pub ledger: LedgerStores,
     /// Notes of the ledger's own acts.
     pub notes: ActNotes,
+    /// Requests of persons, whose acts follow from their rows.
+    pub requests: RequestRows,
     /// How far bronze is planned.
     pub planned: Planned,
     /// Plans.
@@ -69,6 +72,7 @@ impl Stores {
         Self {
             ledger: LedgerStores::new(&control, &index, &ledger),
             notes: ActNotes::new(Arc::clone(&control)),
+            requests: RequestRows::new(Arc::clone(&control)),
             planned: Planned::new(control),
             plans: Plans::new(Arc::clone(&staged)),
             states: SweepStates::new(staged),

@@ -22,7 +22,7 @@ use serde_bytes::ByteBuf;
 
 use crate::act_note;
 use crate::table::{
-    Beside, Change, Condition, IntoValue as _, Key, Query, Row, Table, Value, Write, read_row, to_row, to_value,
+    Beside, Change, Condition, IntoValue as _, Key, Query, Row, Table, Write, read_row, to_row, to_value,
 };
 
 /// The key of a request's row in the control table.
@@ -395,6 +395,28 @@ pub fn parse_act_key(key: &str) -> Option<(&str, usize)> {
     is_id(id).then_some((id, number))
 }
 
+/// What is decided about requests, to read: whom they are about is not to be had from here.
+#[derive(Clone, Debug)]
+pub struct RequestRows {
+    control: Arc<dyn Table>,
+}
+
+impl RequestRows {
+    /// Rows of the control table.
+    pub fn new(control: Arc<dyn Table>) -> Self {
+        Self { control }
+    }
+
+    /// A request.
+    ///
+    /// # Errors
+    /// The table's; `Corrupt` for a row of another form.
+    pub async fn request(&self, id: &str) -> Result<Option<RequestRow>, StoreError> {
+        let row = self.control.get("read a request", &key(id)).await?;
+        row.map(read_request).transpose()
+    }
+}
+
 /// All requests.
 #[derive(Clone, Debug)]
 pub struct Requests {
@@ -413,8 +435,7 @@ impl Requests {
     /// # Errors
     /// The table's; `Corrupt` for a row of another form.
     pub async fn request(&self, id: &str) -> Result<Option<RequestRow>, StoreError> {
-        let row = self.control.get("read a request", &key(id)).await?;
-        row.map(|row| read_row("read a request", row)).transpose()
+        RequestRows::new(Arc::clone(&self.control)).request(id).await
     }
 
     /// These requests, distinct, in their order.
@@ -424,7 +445,7 @@ impl Requests {
     pub async fn requests(&self, ids: &[&str]) -> Result<Vec<Option<RequestRow>>, StoreError> {
         let keys: Vec<Key> = ids.iter().map(|id| key(id)).collect();
         let rows = self.control.batch_get("read requests", &keys).await?;
-        rows.into_iter().map(|row| row.map(|row| read_row("read a request", row)).transpose()).collect()
+        rows.into_iter().map(|row| row.map(read_request).transpose()).collect()
     }
 
     /// Whom a request is about; `None` once that is gone at `now_s`, epoch seconds.
@@ -433,7 +454,7 @@ impl Requests {
     /// The table's; `Corrupt` for a row of another form.
     pub async fn who(&self, id: &str, now_s: i64) -> Result<Option<Who>, StoreError> {
         let row = self.keys.get("read whom a request is about", &who_key(id)).await?;
-        let who: Option<Who> = row.map(|row| read_row("read whom a request is about", row)).transpose()?;
+        let who = row.map(read_who).transpose()?;
         Ok(who.filter(|who| who.ttl.is_none_or(|ttl| now_s < ttl)))
     }
 
@@ -583,7 +604,7 @@ struct SameRow {
     id: String,
 }
 
-/// A row of the keys table as it is read by tests and tools.
+/// Whom a request is about, in a row.
 ///
 /// # Errors
 /// `Corrupt` for a row of another form.
@@ -591,17 +612,12 @@ pub fn read_who(row: Row) -> Result<Who, StoreError> {
     read_row("read whom a request is about", row)
 }
 
-/// A row of the control table as it is read by tests and tools.
+/// The request in a row.
 ///
 /// # Errors
 /// `Corrupt` for a row of another form.
 pub fn read_request(row: Row) -> Result<RequestRow, StoreError> {
     read_row("read a request", row)
-}
-
-/// Whether a row counts as gone: it has a time to live.
-pub fn is_going(row: &Row) -> bool {
-    matches!(row.get(TTL), Some(Value::N(_)))
 }
 
 const REQUEST: &str = "REQ#";
@@ -620,6 +636,7 @@ const PURPOSE: &str = "request/";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::Value;
 
     #[test]
     fn an_id_has_one_form() {

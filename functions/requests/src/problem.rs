@@ -1,0 +1,192 @@
+//! What is wrong with a request, as problem documents: what, where, and what to do; never a value of the request.
+
+use ledgerline_custody::query::QueryError;
+use ledgerline_custody::request::machine::Refused;
+use ledgerline_lambda::api;
+use ledgerline_lambda::disposition::Disposition;
+use ledgerline_ledger::store::StoreError;
+
+use crate::create::MAX_ORGS;
+use crate::reach::MAX_RECORDS;
+
+/// Why a request is not answered.
+#[derive(Debug)]
+pub(crate) struct Problem(pub(crate) api::Problem);
+
+impl Problem {
+    pub(crate) fn no_such_path() -> Self {
+        Self::new(
+            404,
+            "not-found",
+            "No such path",
+            "This function answers for requests below /api/v1/compliance/ only.",
+        )
+    }
+
+    pub(crate) fn no_such_method(allow: &'static str) -> Self {
+        let detail = format!("This path takes {allow} only.");
+        Self(api::Problem::new(405, "method-not-allowed", "Method not allowed", detail).header("allow", allow))
+    }
+
+    /// An unknown id, and one of orgs that the caller may not see, are the same to the caller.
+    pub(crate) fn no_such_request() -> Self {
+        let detail = "There is no request with this id among those that your token lets you see.";
+        Self::new(404, "no-such-request", "No such request", detail)
+    }
+
+    pub(crate) fn forbidden(scopes: &[&str]) -> Self {
+        let detail = format!("Your token has none of the scopes that this asks for: {}.", scopes.join(", "));
+        Self::new(403, "forbidden", "Not allowed", detail)
+    }
+
+    /// An unknown organisation, and one that the caller may not see, are the same to the caller.
+    pub(crate) fn no_org() -> Self {
+        let detail = "There is no organisation to ask: `org` is none that your token lets you see, or none of yours has events that name people.";
+        Self::new(422, "no-such-org", "No organisation to ask", detail)
+    }
+
+    pub(crate) fn too_many_orgs() -> Self {
+        let detail = format!("There are more than {MAX_ORGS} organisations. Name the one to ask in `org`.");
+        Self::new(422, "too-many-orgs", "Too many organisations to ask at once", detail)
+    }
+
+    pub(crate) fn own_number() -> Self {
+        let detail = "An identifier is the company's own: it names everybody who called it. Ask by the customer's.";
+        Self::new(422, "own-identifier", "An identifier names no customer", detail)
+    }
+
+    pub(crate) fn no_subject() -> Self {
+        let detail = "`customerIdHash` is a subject id, and no organisation that you may ask has such a customer.";
+        Self::new(422, "no-such-subject", "Nobody has this subject id", detail)
+    }
+
+    pub(crate) fn used_up(seconds: i64) -> Self {
+        let detail = "You have done this as often as one may in a day. Ask again after the seconds in `retry-after`.";
+        let problem = api::Problem::new(429, "used-up", "Too many in one day", detail);
+        Self(problem.header("retry-after", seconds.to_string()))
+    }
+
+    pub(crate) fn too_many_records() -> Self {
+        let detail = format!(
+            "The request reaches more than {MAX_RECORDS} records, which nobody can approve at once. Cancel it, and make several requests of fewer identifiers or interactions each."
+        );
+        Self::new(422, "too-many-records", "Too many records", detail)
+    }
+
+    pub(crate) fn not_yet_verified() -> Self {
+        let detail = "A preview is shown of a request that is verified and not closed.";
+        Self::new(409, "wrong-state", "Not in this state", detail)
+    }
+
+    pub(crate) fn preview_changed() -> Self {
+        let detail = "The preview has changed since it was looked at: other records are reached, or shared by others. Look at it again, and approve what it shows now.";
+        Self::new(409, "preview-changed", "The preview has changed", detail)
+    }
+
+    pub(crate) fn not_shared() -> Self {
+        let detail = "`shared` names a record that is not among the preview's shared ones.";
+        Self::new(422, "not-shared", "The record is not shared", detail)
+    }
+
+    pub(crate) fn bad_page_token() -> Self {
+        let detail = "`pageToken` is none that this list gave. Begin again without it.";
+        Self::new(400, "invalid-page-token", "The page token is not accepted", detail)
+    }
+
+    pub(crate) fn of_query(error: QueryError) -> Self {
+        match error {
+            QueryError::Malformed(detail) => Self::new(400, "invalid-body", "The body cannot be read", detail),
+            QueryError::Unprocessable(detail) => {
+                Self::new(422, "invalid-request", "The request cannot be processed", detail)
+            }
+            QueryError::NoOrg => Self::new(422, "invalid-org", "Not an organisation's name", error.to_string()),
+        }
+    }
+
+    pub(crate) fn of_refused(refused: Refused) -> Self {
+        match refused {
+            Refused::State(state) => {
+                let detail =
+                    format!("The request is {}: this cannot be done about it any more, or not yet.", state.as_str());
+                Self::new(409, "wrong-state", "Not in this state", detail)
+            }
+            Refused::ExtendedBefore => {
+                let detail = "The request was given more time before, and the law allows it once.";
+                Self::new(409, "extended-before", "Extended before", detail)
+            }
+            Refused::SelfApproval => {
+                let detail = "Somebody else must approve: you made this request, or verified it.";
+                Self::new(403, "self-approval", "Somebody else must approve", detail)
+            }
+            Refused::SelfVerification => {
+                let detail = "Somebody else must verify: you made this request.";
+                Self::new(403, "self-verification", "Somebody else must verify", detail)
+            }
+            Refused::NoHuman => {
+                let detail = "A person must approve. This token was given to a program.";
+                Self::new(403, "no-human", "A person must approve", detail)
+            }
+        }
+    }
+
+    fn new(status: u16, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self(api::Problem::new(status, kind, title, detail))
+    }
+}
+
+/// What an error of a store means for a request. Poison is a message's fate: no error here has it.
+pub(crate) fn disposition(error: &StoreError) -> Disposition {
+    match error {
+        StoreError::Conflict(_) | StoreError::Throttled(_) | StoreError::Unknown(_) => Disposition::Retry,
+        StoreError::NotFound(_) | StoreError::Denied(_) | StoreError::Corrupt(_) => Disposition::Halt,
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let problem = match (disposition(&error), &error) {
+            (Disposition::Retry, _) => {
+                let detail = "A store did not answer in time, or others wrote the same. Send the same again after the seconds in `retry-after`: what was done already is not done twice.";
+                api::Problem::new(503, "unavailable", "Temporarily unavailable", detail).header("retry-after", "5")
+            }
+            (_, StoreError::Denied(_)) => api::Problem::internal("The function may not use a store or a key."),
+            (_, StoreError::NotFound(_)) => {
+                api::Problem::internal("A store that the function is configured to use does not exist.")
+            }
+            _ => api::Problem::internal("A store holds something that is not what was written there."),
+        };
+        Self(problem.caused_by(error.kind(), &error))
+    }
+}
+
+impl From<api::Problem> for Problem {
+    fn from(problem: api::Problem) -> Self {
+        Self(problem)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledgerline_ledger::store::Failure;
+
+    #[test]
+    fn every_store_error_has_its_disposition_and_status() {
+        type Make = fn(Failure) -> StoreError;
+        let rows: [(Make, Disposition, u16); 6] = [
+            (StoreError::NotFound, Disposition::Halt, 500),
+            (StoreError::Conflict, Disposition::Retry, 503),
+            (StoreError::Throttled, Disposition::Retry, 503),
+            (StoreError::Denied, Disposition::Halt, 500),
+            (StoreError::Corrupt, Disposition::Halt, 500),
+            (StoreError::Unknown, Disposition::Retry, 503),
+        ];
+        for (make, expected, status) in rows {
+            let error = make(Failure::caused_by("read a request", "connection refused"));
+            assert_eq!(disposition(&error), expected, "{}", error.kind());
+            let response = Problem::from(error).0.response("r-1");
+            assert_eq!(response.status_code, i64::from(status));
+            assert_eq!(response.headers.contains_key("retry-after"), status == 503);
+        }
+    }
+}

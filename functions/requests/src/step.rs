@@ -1,0 +1,155 @@
+//! Taking a request a step on.
+//!
+//! Invariant: a step is taken from what was read, and from nothing else: of two callers at once the second reads again and may be refused.
+//! An approval is of the preview as it is now, or refused.
+
+use std::collections::BTreeSet;
+
+use ledgerline_custody::query::QueryError;
+use ledgerline_custody::request::ask::{self, Approval};
+use ledgerline_custody::request::machine::{self, Action, Actor};
+use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_store::request::{Approved, RequestRow, Who, WhoChange};
+use ledgerline_store::usage::Use;
+
+use crate::problem::Problem;
+use crate::reach::{self, Preview};
+use crate::{Answered, Call, DAY_S, show};
+
+/// How often a step is begun again since others took one.
+const ROUNDS: usize = 4;
+
+/// What is to be done about a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Verify,
+    Approve,
+    Cancel,
+    Refuse,
+    Extend,
+}
+
+impl Verb {
+    /// The last parts of paths.
+    pub(crate) const WORDS: [(&'static str, Self); 5] = [
+        ("verify", Self::Verify),
+        ("approve", Self::Approve),
+        ("cancel", Self::Cancel),
+        ("refuse", Self::Refuse),
+        ("extend", Self::Extend),
+    ];
+
+    pub(crate) fn of(word: &str) -> Option<Self> {
+        Self::WORDS.into_iter().find(|(known, _)| *known == word).map(|(_, verb)| verb)
+    }
+
+    /// What the log says of it.
+    fn done(self) -> &'static str {
+        match self {
+            Self::Verify => "verified",
+            Self::Approve => "approved",
+            Self::Cancel => "cancelled",
+            Self::Refuse => "refused by",
+            Self::Extend => "extended",
+        }
+    }
+}
+
+/// What the caller says.
+struct Said {
+    /// The action; an approval's without the counts of its preview.
+    action: Action,
+    /// For people to read.
+    text: Option<String>,
+    approval: Option<Approval>,
+}
+
+impl Said {
+    fn read(verb: Verb, body: &[u8]) -> Result<Self, QueryError> {
+        Ok(match verb {
+            Verb::Verify => {
+                let ask::Verification { method, reference } = ask::verification(body)?;
+                Self { action: Action::Verify(method), text: reference, approval: None }
+            }
+            Verb::Approve => {
+                let approval = ask::approval(body)?;
+                let digest = approval.digest.clone();
+                let action = Action::Approve(Approved { digest, records: 0, shared: 0, lines: 0, entries: 0 });
+                Self { action, text: None, approval: Some(approval) }
+            }
+            Verb::Cancel => Self { action: Action::Cancel, text: Some(ask::reason(body)?), approval: None },
+            Verb::Refuse => Self { action: Action::Refuse, text: Some(ask::reason(body)?), approval: None },
+            Verb::Extend => Self { action: Action::Extend, text: Some(ask::reason(body)?), approval: None },
+        })
+    }
+}
+
+/// One straight line, begun again if another step was taken meanwhile: read, decide, write row and note in one, record the act.
+pub(crate) async fn take(call: &Call<'_>, id: &str, verb: Verb, body: &[u8]) -> Result<Answered, Problem> {
+    let said = Said::read(verb, body).map_err(Problem::of_query)?;
+    // Who may not see it hears nothing of it, and leaves no alias.
+    let mut row = call.request(id).await?;
+    let by = call.alias(&*call.keys_of_request().await?).await?;
+    let actor = Actor { alias: &by, is_client: call.caller.is_client };
+    for round in 0..ROUNDS {
+        if round > 0 {
+            row = call.request(id).await?;
+        }
+        let who = call.who(id).await?;
+        let kept = who.clone().unwrap_or_default();
+        if machine::is_repeated(&row, &kept, &said.action, actor, said.text.as_deref()) {
+            call.settle(id, &row).await;
+            return Ok(answered(call, verb, id, &row, who.as_ref(), by));
+        }
+        let rules = call.settings().rules;
+        let mut next = machine::next(&row, &said.action, actor, rules, call.now_ms).map_err(Problem::of_refused)?;
+        let who = who.ok_or_else(|| StoreError::Corrupt(Failure::new("an open request is about nobody")))?;
+        let mut change = WhoChange { text: said.text.clone(), ..WhoChange::default() };
+        if let Some(approval) = &said.approval {
+            if round == 0 {
+                call.count(&by, Use::Preview).await?;
+            }
+            let preview = reach::preview(call, id, &row, &who).await?;
+            change.erase_shared = Some(decided(&preview, approval)?);
+            let action = Action::Approve(preview.approved());
+            next = machine::next(&row, &action, actor, rules, call.now_ms).map_err(Problem::of_refused)?;
+        }
+        if next.state.is_final() {
+            change.expires_at_s = Some(call.now_s() + call.settings().closed_kept_days * DAY_S);
+        }
+        let now = (call.now.as_str(), call.now_s());
+        match call.stores().requests.advance(id, (&row, &next), change, &who.duplicate, now).await {
+            Ok(()) => {
+                call.settle(id, &next).await;
+                let who = call.who(id).await?;
+                return Ok(answered(call, verb, id, &next, who.as_ref(), by));
+            }
+            Err(StoreError::Conflict(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Conflict(Failure::new("others took steps of the same request")).into())
+}
+
+/// The shared records that go, if the approval is of this preview and names no others.
+fn decided(preview: &Preview, approval: &Approval) -> Result<Vec<String>, Problem> {
+    if preview.reach.digest != approval.digest {
+        return Err(Problem::preview_changed());
+    }
+    let shared: BTreeSet<&str> = preview.reach.shared.iter().map(|one| one.record.as_str()).collect();
+    if !approval.shared.keys().all(|record| shared.contains(record.as_str())) {
+        return Err(Problem::not_shared());
+    }
+    Ok(approval.shared.iter().filter(|(_, goes)| **goes).map(|(record, _)| record.clone()).collect())
+}
+
+fn answered(call: &Call<'_>, verb: Verb, id: &str, row: &RequestRow, who: Option<&Who>, by: String) -> Answered {
+    Answered {
+        status: 200,
+        what: verb.done(),
+        request: Some(id.to_owned()),
+        state: Some(row.state.as_str()),
+        by: Some(by),
+        body: show::whole(id, row, who, call.now_ms),
+    }
+}
