@@ -181,6 +181,61 @@ fn dsar_reads_and_writes_nothing() {
 }
 
 #[test]
+fn requests_writes_requests_and_deletes_nothing() {
+    let Some(stack) = Stack::running() else { return };
+    let allowed = [
+        Call::GetItem("ControlTable", "REQ#none"),
+        Call::PutItem("ControlTable", "REQ#none"),
+        Call::UpdateItem("ControlTable", "REQS#none"),
+        Call::UpdateItem("ControlTable", "USED#none"),
+        Call::BatchGet("ControlTable", "REQDUP#none"),
+        Call::BatchGet("ControlTable", "GONE#none"),
+        Call::Query("ControlTable", "REQS#none"),
+        Call::Query("ControlTable", "ORGS"),
+        Call::Query("ControlTable", "KEY#suppression"),
+        Call::GetItem("KeysTable", "REQ#none"),
+        Call::PutItem("KeysTable", "ALIAS#/none"),
+        Call::BatchGet("KeysTable", "ID#none"),
+        Call::Query("KeysTable", "SUB#none"),
+        Call::Query("IndexTable", "INT#none"),
+        Call::PutObject("StagedBucket", "staged/acts/none"),
+        Call::MakeKey { deployment: "local", purpose: "request" },
+        Call::OpenKey { deployment: "local", purpose: "pseudonym" },
+        Call::Send("LedgerQueue"),
+    ];
+    let refused = [
+        Call::DeleteItem("ControlTable", "REQ#none"),
+        Call::DeleteItem("ControlTable", "REQS#none"),
+        Call::DeleteItem("KeysTable", "REQ#none"),
+        Call::DeleteItem("KeysTable", "ID#none"),
+        Call::PutItem("ControlTable", "TOMB#none"),
+        Call::PutItem("ControlTable", "GONE#none"),
+        Call::PutItem("ControlTable", "ORGS"),
+        Call::PutItem("ControlTable", "KEY#pseudonym"),
+        Call::UpdateItem("ControlTable", "LOG#none"),
+        Call::UpdateItem("ControlTable", "HELD#none"),
+        Call::PutItem("KeysTable", "ALIAS#none/none"),
+        Call::BatchGet("KeysTable", "ALIAS#none/none"),
+        Call::PutItem("KeysTable", "ID#none"),
+        Call::UpdateItem("KeysTable", "SUB#none"),
+        Call::UpdateItem("KeysTable", "INT#none"),
+        Call::Scan("KeysTable"),
+        Call::Scan("ControlTable"),
+        Call::GetObject("BronzeBucket", "bronze/none"),
+        Call::GetObject("LakeBucket", "silver/none"),
+        Call::GetObject("LedgerBucket", SEGMENT),
+        Call::PutObject("StagedBucket", "staged/none"),
+        Call::OpenKey { deployment: "local", purpose: "request" },
+        Call::OpenKey { deployment: "local", purpose: "event" },
+        Call::MakeKey { deployment: "local", purpose: "pseudonym" },
+        FOREIGN_KEY,
+        Call::Send("EraseQueue"),
+        Call::Sign,
+    ];
+    Role::of(&stack, "RequestsFunction").check(&allowed, &refused);
+}
+
+#[test]
 fn redrive_takes_from_errors_and_gives_to_the_stream() {
     let Some(stack) = Stack::running() else { return };
     let allowed = [
@@ -215,6 +270,7 @@ fn sweep_deletes_segments_by_version_and_reads_no_bronze() {
         Call::DeleteVersion("LedgerBucket", SEGMENT),
         Call::PutTagged("LedgerBucket", PARTIAL_TILE),
         Call::Query("ControlTable", "ACTS#none"),
+        Call::GetItem("ControlTable", "REQ#none"),
         Call::UpdateItem("ControlTable", "BRONZE"),
         Call::BatchDelete("IndexTable", "INT#none"),
         Call::Send("LedgerQueue"),
@@ -232,6 +288,8 @@ fn sweep_deletes_segments_by_version_and_reads_no_bronze() {
         Call::Query("ControlTable", "BRONZE"),
         Call::PutItem("ControlTable", "LOGS"),
         Call::BatchGet("KeysTable", "ID#none"),
+        Call::GetItem("KeysTable", "REQ#none"),
+        Call::UpdateItem("ControlTable", "REQ#none"),
         Call::Send("ErrorsQueue"),
         Call::Receive("LedgerQueue"),
     ];

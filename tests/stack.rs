@@ -2,6 +2,7 @@
 
 mod callers;
 mod chain;
+mod compliance;
 mod erasure;
 mod evidence;
 mod guides;

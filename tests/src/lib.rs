@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod access;
+pub mod compliance;
 pub mod guess;
 pub mod org;
 pub mod quarantine;

@@ -111,19 +111,22 @@ enum Route<'p> {
 impl<'p> Route<'p> {
     fn of(method: &str, path: &'p str) -> Result<Self, Problem> {
         let parts: Vec<&str> = path.split('/').collect();
-        let (allow, routes): (_, &[(&str, Self)]) = match parts.as_slice() {
-            ["requests"] => ("GET, POST", &[("GET", Self::List), ("POST", Self::Create)]),
-            ["rtbf"] => ("POST", &[("POST", Self::ShortForm)]),
-            ["requests", id] => ("GET", &[("GET", Self::Show(id))]),
-            ["requests", id, "preview"] => ("GET", &[("GET", Self::Preview(id))]),
+        let only = |known, route| if method == known { Ok(route) } else { Err(Problem::no_such_method(known)) };
+        match parts[..] {
+            ["requests"] => match method {
+                "GET" => Ok(Self::List),
+                "POST" => Ok(Self::Create),
+                _ => Err(Problem::no_such_method("GET, POST")),
+            },
+            ["rtbf"] => only("POST", Self::ShortForm),
+            ["requests", id] => only("GET", Self::Show(id)),
+            ["requests", id, "preview"] => only("GET", Self::Preview(id)),
             ["requests", id, word] => {
                 let verb = Verb::of(word).ok_or_else(Problem::no_such_path)?;
-                ("POST", &[("POST", Self::Step(id, verb))])
+                only("POST", Self::Step(id, verb))
             }
-            _ => return Err(Problem::no_such_path()),
-        };
-        let found = routes.iter().find(|(known, _)| *known == method);
-        found.map(|(_, route)| *route).ok_or_else(|| Problem::no_such_method(allow))
+            _ => Err(Problem::no_such_path()),
+        }
     }
 
     /// Any of these scopes lets a caller in. The authorizer asks the same; a method that it was forgotten at must not be open.
@@ -250,7 +253,9 @@ mod tests {
 
     #[test]
     fn each_path_and_method_is_one_thing_or_refused() {
-        let of = |method, path| Route::of(method, path).map_err(|Problem(problem)| problem.status());
+        fn of<'p>(method: &str, path: &'p str) -> Result<Route<'p>, u16> {
+            Route::of(method, path).map_err(|Problem(problem)| problem.status())
+        }
         assert_eq!(of("GET", "requests"), Ok(Route::List));
         assert_eq!(of("POST", "requests"), Ok(Route::Create));
         assert_eq!(of("POST", "rtbf"), Ok(Route::ShortForm));
@@ -263,8 +268,8 @@ mod tests {
         for method in ["PUT", "DELETE", "get", ""] {
             assert_eq!((of(method, "requests"), of(method, "rtbf")), (Err(405), Err(405)));
         }
-        for path in ["", "request", "requests/x/y", "requests/x/verify/z", "requests//verify/", "dsar/audit-trail"] {
-            assert!(of("POST", path) == Err(404) || path == "requests//verify/", "{path}");
+        for path in ["", "request", "requests/x/y", "requests/x/verify/z", "dsar/audit-trail"] {
+            assert_eq!(of("POST", path), Err(404), "{path}");
         }
     }
 }

@@ -81,23 +81,23 @@ pub(crate) async fn active(
 
 /// The states of those of these subjects that are live. They are distinct.
 async fn live(stores: &Stores, subjects: &[&str]) -> Result<BTreeMap<String, SubjectState>, StoreError> {
-    let read = |subjects: Vec<&str>| {
-        let subjects: Vec<String> = subjects.into_iter().map(str::to_owned).collect();
-        async move {
-            let asked: Vec<&str> = subjects.iter().map(String::as_str).collect();
-            let states = stores.subjects.states(&asked).await?;
-            // Asked after the states: of a subject that is gone a row may be left.
-            let gone = stores.gone.of(&asked).await?;
-            let of = |((subject, state), gone): ((String, Option<SubjectState>), bool)| {
-                Some((subject, state.filter(|state| state.active && !gone)?))
-            };
-            let asked = subjects.clone();
-            Ok::<Vec<_>, StoreError>(asked.into_iter().zip(states).zip(gone).filter_map(of).collect())
-        }
+    let read = |subjects: Vec<String>| async move {
+        let asked: Vec<&str> = subjects.iter().map(String::as_str).collect();
+        let states = stores.subjects.states(&asked).await?;
+        // Asked after the states: of a subject that is gone a row may be left.
+        let gone = stores.gone.of(&asked).await?;
+        let of = |((subject, state), gone): ((String, Option<SubjectState>), bool)| {
+            Some((subject, state.filter(|state| state.active && !gone)?))
+        };
+        Ok::<Vec<_>, StoreError>(subjects.into_iter().zip(states).zip(gone).filter_map(of).collect())
     };
-    let chunks: Vec<Vec<&str>> = subjects.chunks(ROWS_PER_READ).map(<[&str]>::to_vec).collect();
-    let all: Vec<Vec<_>> = stream::iter(chunks).map(read).buffered(PARALLEL).try_collect().await?;
+    let all: Vec<Vec<_>> =
+        stream::iter(chunks(subjects, ROWS_PER_READ)).map(read).buffered(PARALLEL).try_collect().await?;
     Ok(all.into_iter().flatten().collect())
+}
+
+fn chunks(texts: &[&str], most: usize) -> Vec<Vec<String>> {
+    texts.chunks(most).map(|chunk| chunk.iter().map(|text| (*text).to_owned()).collect()).collect()
 }
 
 /// What a request reaches now.
@@ -122,7 +122,7 @@ pub(crate) async fn preview(call: &Call<'_>, id: &str, row: &RequestRow, who: &W
         let kind = state.name.as_ref()?.kind;
         Some((subject, Other { kind, is_shared: state.is_shared(cap) }))
     };
-    let others = others.into_iter().filter_map(other).collect();
+    let others: BTreeMap<String, Other> = others.into_iter().filter_map(other).collect();
     Ok(Preview {
         reach: Reach::of(id, seen, &own, &others),
         subjects: subjects.len(),
@@ -162,17 +162,13 @@ async fn records(
 }
 
 async fn read_parties(stores: &Stores, records: &mut BTreeMap<String, Seen>) -> Result<(), StoreError> {
-    let keys: Vec<String> = records.keys().cloned().collect();
-    let chunks: Vec<Vec<&str>> =
-        keys.chunks(PARTIES_PER_READ).map(|chunk| chunk.iter().map(String::as_str).collect()).collect();
-    let read = |chunk: Vec<&str>| {
-        let chunk: Vec<String> = chunk.into_iter().map(str::to_owned).collect();
-        async move {
-            let parties = stores.parties.read(&chunk.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-            Ok::<Vec<_>, StoreError>(chunk.into_iter().zip(parties).collect())
-        }
+    let keys: Vec<&str> = records.keys().map(String::as_str).collect();
+    let read = |records: Vec<String>| async move {
+        let parties = stores.parties.read(&records.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        Ok::<Vec<_>, StoreError>(records.into_iter().zip(parties).collect())
     };
-    let parties: Vec<Vec<_>> = stream::iter(chunks).map(read).buffered(PARALLEL).try_collect().await?;
+    let parties: Vec<Vec<_>> =
+        stream::iter(chunks(&keys, PARTIES_PER_READ)).map(read).buffered(PARALLEL).try_collect().await?;
     for (record, party) in parties.into_iter().flatten() {
         if let Some(seen) = records.get_mut(&record) {
             seen.is_full = party.is_full();

@@ -159,7 +159,7 @@ async fn any_write_of_an_approval_fails_while_the_request_is_taken_back() {
             assert_eq!(row.history.len() as u64, row.version, "{case}");
             assert_told(&world, &case);
             if faults.struck() == 0 {
-                assert!(nth >= 12, "only {nth} writes");
+                assert!(nth >= 8, "only {nth} writes");
                 break;
             }
         }

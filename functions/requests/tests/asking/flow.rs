@@ -251,3 +251,23 @@ async fn a_principals_alias_outlives_a_rotation_of_the_key() {
     let (_, answer) = world.post(&verifier(), &format!("requests/{id}/verify"), json!({ "method": "in-person" })).await;
     assert_eq!(answer["history"][1]["method"], Method::InPerson.as_str());
 }
+
+/// Each example of `events/` that begins with the function's name.
+#[tokio::test]
+async fn every_example_is_answered() {
+    let world = World::new().await;
+    let files = [
+        ("apigw-requests-create.json", 201, "requestId"),
+        ("apigw-requests-rtbf.json", 201, "reference"),
+        // Of no request that is there.
+        ("apigw-requests-approve.json", 404, "no-such-request"),
+    ];
+    for (file, status, part) in files {
+        let path = format!("{}/../../events/{file}", env!("CARGO_MANIFEST_DIR"));
+        let (answered, body) = world.handle(&std::fs::read_to_string(path).unwrap()).await;
+        assert!(answered == status && body.to_string().contains(part), "{file}: {answered} {body}");
+    }
+    let folder = std::fs::read_dir(format!("{}/../../events", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| name.starts_with("apigw-requests-")).count(), files.len());
+}

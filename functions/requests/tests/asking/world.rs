@@ -16,7 +16,7 @@ use ledgerline_requests::{Function, Ports, Settings, Stores, handle};
 use ledgerline_store::data_key::{DataKeys, Purpose, WrappedKey, WrappedKeys};
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::{Change, OwnNumbers};
-use ledgerline_store::party::{Parties, Party};
+use ledgerline_store::party::Parties;
 use ledgerline_store::posting::Postings;
 use ledgerline_store::record::{BronzeRow, Records};
 use ledgerline_store::request::{RequestRow, Who, key, read_request, read_who, who_key};
@@ -167,7 +167,7 @@ impl World {
         };
         let seen = self.keys.party(record);
         let admitted = BTreeSet::from([id.clone()]);
-        Parties::new(self.keys.port()).admit(record, &Party { ..seen }, &admitted).await.unwrap();
+        Parties::new(self.keys.port()).admit(record, &seen, &admitted).await.unwrap();
         let dates = ["2026-03-01".to_owned()];
         let row = BronzeRow { record, object: OBJECT, key: "bronze/a", lines: 2, at: &[0, 1], dates: &dates };
         Records::new(self.index.port()).note_bronze(&[row]).await.unwrap();
@@ -207,19 +207,19 @@ impl World {
             "requestContext": { "requestId": "call-1", "authorizer": caller },
             "body": body.map(Value::to_string), "isBase64Encoded": false,
         });
+        self.handle(&event.to_string()).await
+    }
+
+    /// What any payload is answered with.
+    pub(crate) async fn handle(&self, payload: &str) -> (i64, Value) {
         let now_ms = self.now_ms.load(Ordering::SeqCst);
-        let response = handle(&self.function, &FixedClock(now_ms), &event.to_string()).await;
+        let response = handle(&self.function, &FixedClock(now_ms), payload).await;
         assert_eq!(response.headers["cache-control"], "no-store");
         let Some(Body::Text(text)) = &response.body else { panic!("no text body") };
         if response.status_code >= 400 {
             assert_eq!(response.headers["content-type"], "application/problem+json");
         }
         (response.status_code, serde_json::from_str(text).unwrap())
-    }
-
-    /// The status that any payload is answered with.
-    pub(crate) async fn handle(&self, clock: &FixedClock, payload: &str) -> i64 {
-        handle(&self.function, clock, payload).await.status_code
     }
 
     pub(crate) async fn post(&self, caller: &Value, path: &str, body: Value) -> (i64, Value) {

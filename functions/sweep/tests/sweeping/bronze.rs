@@ -2,15 +2,20 @@
 
 use ledgerline_custody::acts::{Act, ActKind, record_acts, record_of_log};
 use ledgerline_custody::reconciliation::BACKLOG_MAX;
+use ledgerline_custody::request::machine::received;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::{Counts, Header};
 use ledgerline_lambda::notification::created;
 use ledgerline_ledger::chunk::ChunkId;
 use ledgerline_ledger::log::LogId;
+use ledgerline_store::act_note::ActNotes;
 use ledgerline_store::delivery;
+use ledgerline_store::request::{Regime, RequestKind, Requests, Who, id_of_random};
 use ledgerline_store::table::Key;
-use ledgerline_testkit::table::value;
+use ledgerline_testkit::calls::Calls;
+use ledgerline_testkit::faults::Faults;
+use ledgerline_testkit::table::{FakeTable, value};
 
 use crate::logs::day;
 use crate::world::*;
@@ -300,6 +305,38 @@ async fn an_act_whose_recorder_died_is_carried_out_from_its_plan_on() {
         assert_eq!(world.entries_of("HOLD_PLACED").await.len(), entries, "{nth}");
         world.check().unwrap();
     }
+}
+
+/// A step is taken and noted in one, and whoever took it died: its act follows from the request's row.
+#[tokio::test]
+async fn a_requests_step_whose_act_nobody_recorded_is_recorded_from_its_row() {
+    let world = World::new();
+    let unseen = || (Faults::none(), Calls::default());
+    let control = world.control.seen_by(unseen().0, unseen().1);
+    let people = FakeTable::new("KeysTable", unseen().0, unseen().1);
+    let requests = Requests::new(control.port(), people.port());
+    let orgs = ["acme", "globex"].map(str::to_owned).to_vec();
+    let row = received(RequestKind::Erasure, Regime::Gdpr, orgs, "u_1", START_MS);
+    let who = Who { duplicate: "d".to_owned(), ..Who::default() };
+    requests.create(&id_of_random([7; 16]), &row, &who, None, NOW).await.unwrap();
+    assert_eq!(world.run().await.resent, 0, "who took the step may be about to record it");
+    world.pass(HOUR_MS);
+    let summary = world.run().await;
+    assert_eq!((summary.resent, summary.failures), (1, 0));
+    world.settle().await;
+    for org in ["acme", "globex"] {
+        let log = LogId::first_of(org, "request").unwrap();
+        assert_eq!(world.head(&log).await.size(), 1, "{org}");
+    }
+    for _ in 0..3 {
+        world.pass(HOUR_MS);
+        assert_eq!(world.run().await.resent, 0, "it is recorded once");
+    }
+    // A note that leads to no request is nobody's.
+    world.control.tamper(|rows| rows.retain(|key, _| ledgerline_store::request::parse_key(key).is_none()));
+    ActNotes::new(control.port()).note(ObjectId::of_act("request/x"), "act/request/x", NOW).await.unwrap();
+    world.pass(HOUR_MS);
+    assert_eq!((world.run().await.resent, world.run().await.failures), (0, 0));
 }
 
 #[tokio::test]

@@ -1,0 +1,105 @@
+//! Requests of persons on the local stack: through API Gateway, the authorizer and the function, into the ledger.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use ledgerline_tests::compliance::call;
+use ledgerline_tests::org::Org;
+use ledgerline_tests::stack::{Stack, number};
+use serde_json::{Value, json};
+
+/// Of this run alone: digits of an org's name, behind a code of the plan.
+fn phone_of(org: &Org<'_>) -> String {
+    let digits: u32 = org.name.bytes().fold(11, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    format!("+1 212 {:03} {:04}", 200 + digits % 700, digits / 700 % 10_000)
+}
+
+/// Two calls of one customer, in one of which another one has part.
+fn customers_call(stack: &Stack, org: &Org<'_>) -> String {
+    let phone = phone_of(org);
+    let event = |interaction: &str, name: &str, value: &str| {
+        json!({ "interactionId": interaction, "timestamp": "2026-03-02T14:00:00Z", "eventType": "answered", "orgId": org.name,
+            name: value })
+        .to_string()
+        .into_bytes()
+    };
+    let mail = format!("{}@example.com", org.name);
+    stack.send(&[
+        event("i-1", "customerPhone", &phone),
+        event("i-2", "customerPhone", &phone),
+        event("i-2", "customerEmail", &mail),
+    ]);
+    org.committed(3);
+    phone
+}
+
+fn posted(stack: &Stack, part: &str, path: &str, body: &Value, expected: u16) -> Value {
+    let (status, answer) = call(stack, part, path, Some(body));
+    assert_eq!(status, expected, "{path}: {answer}");
+    answer
+}
+
+#[test]
+fn an_erasure_goes_from_receipt_to_cooling_off_and_each_step_is_in_the_ledger() {
+    let Some(stack) = Stack::running() else { return };
+    let org = Org::new(&stack, "asks");
+    let phone = customers_call(&stack, &org);
+    let body = json!({ "type": "ERASURE", "identifiers": [{ "kind": "phone", "value": phone }], "org": org.name,
+        "reference": "planted ticket" });
+    let made = posted(&stack, "officer", "requests", &body, 201);
+    let id = made["requestId"].as_str().unwrap();
+    assert_eq!(posted(&stack, "officer", "requests", &body, 200), made, "asked again it is the same");
+    let at = |verb: &str| format!("requests/{id}/{verb}");
+    assert_eq!(call(&stack, "approver", &at("preview"), None).0, 409);
+    posted(&stack, "verifier", &at("verify"), &json!({ "method": "callback", "reference": "planted proof" }), 200);
+    let (status, preview) = call(&stack, "approver", &at("preview"), None);
+    assert_eq!((status, preview["records"].as_u64()), (200, Some(2)), "{preview}");
+    assert_eq!(preview["kinds"], json!(["email"]));
+    assert_eq!(preview["shared"], json!([{ "record": format!("{}/i-2", org.name), "otherCustomers": 1 }]));
+    assert_eq!(preview["systems"]["ledger"]["entries"], 3);
+    // Nobody else's scope approves, and API Gateway says so.
+    let approval = json!({ "previewDigest": preview["digest"], "shared": { preview["shared"][0]["record"].as_str().unwrap(): "keep" } });
+    posted(&stack, "officer", &at("approve"), &approval, 403);
+    let approved = posted(&stack, "approver", &at("approve"), &approval, 200);
+    assert_eq!(approved["state"], "cooling_off");
+    let (status, shown) = call(&stack, "verifier", &format!("requests/{id}"), None);
+    assert_eq!((status, &shown), (200, &approved));
+    let (_, list) = call(&stack, "approver", &format!("requests?org={}", org.name), None);
+    assert_eq!(list["requests"][0]["requestId"], id);
+    let log = format!("{}/request/1/0", org.name);
+    stack.signed(&log, 3);
+    posted(&stack, "officer", &at("cancel"), &json!({ "reason": "planted reason" }), 200);
+    stack.wait_for("the act of the cancellation", || match number(&stack.head(&log).unwrap_or_default(), "size") {
+        4 => Ok(()),
+        size => Err(format!("{size} entries")),
+    });
+    // What was typed lies in the keys table alone, and the number nowhere.
+    let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
+    for (table, prefix) in
+        [("ControlTable", "REQ"), ("ControlTable", "ACTS#"), ("ControlTable", "USED#"), ("KeysTable", "REQ#")]
+    {
+        let rows = format!("{:?}", stack.items(table, prefix));
+        assert!(!rows.contains(&digits), "{table} {prefix}");
+        assert!(table == "KeysTable" || !rows.contains("planted"), "{table} {prefix}");
+    }
+}
+
+#[test]
+fn the_guides_short_form_is_taken_and_what_is_wrong_is_a_problem() {
+    let Some(stack) = Stack::running() else { return };
+    let org = Org::new(&stack, "rtbf");
+    customers_call(&stack, &org);
+    let body = json!({ "customerIdHash": format!("cust_{}", org.name), "deletionReason": "RTBF_REQUEST",
+        "requestId": "dsar-req-998877", "org": org.name });
+    let made = posted(&stack, "officer", "rtbf", &body, 201);
+    assert_eq!(made["reference"], "dsar-req-998877");
+    for (part, path, body, status) in [
+        ("officer", "rtbf", json!({}), 422),
+        ("officer", "requests", json!({ "type": "planted" }), 422),
+        ("reader", "requests", json!({ "type": "ACCESS" }), 403),
+        ("verifier", "requests/req_00000000000000000000000000000000/verify", json!({ "method": "document" }), 404),
+        ("verifier", "requests/planted/verify", json!({ "method": "document" }), 404),
+    ] {
+        let answer = posted(&stack, part, path, &body, status);
+        assert!(answer["type"].as_str().unwrap().starts_with("urn:ledgerline:problem:"), "{answer}");
+        assert!(!answer.to_string().contains("planted"), "{answer}");
+    }
+}
