@@ -6,7 +6,6 @@ use ledgerline_lambda::api;
 use ledgerline_lambda::disposition::Disposition;
 use ledgerline_ledger::store::StoreError;
 
-use crate::create::MAX_ORGS;
 use crate::reach::MAX_RECORDS;
 
 /// Why a request is not answered.
@@ -45,8 +44,8 @@ impl Problem {
         Self::new(422, "no-such-org", "No organisation to ask", detail)
     }
 
-    pub(crate) fn too_many_orgs() -> Self {
-        let detail = format!("There are more than {MAX_ORGS} organisations. Name the one to ask in `org`.");
+    pub(crate) fn too_many_orgs(most: usize) -> Self {
+        let detail = format!("There are more than {most} organisations. Name the one to ask in `org`.");
         Self::new(422, "too-many-orgs", "Too many organisations to ask at once", detail)
     }
 

@@ -68,7 +68,7 @@ async fn listed_orgs(call: &Call<'_>, only: Option<&str>) -> Result<Vec<String>,
         (None, Orgs::Only(orgs)) => Ok(orgs.iter().take(MAX_ORGS).cloned().collect()),
         (None, Orgs::All) => {
             let all = call.stores().orgs.first(MAX_ORGS + 1).await?;
-            if all.len() > MAX_ORGS { Err(Problem::too_many_orgs()) } else { Ok(all) }
+            if all.len() > MAX_ORGS { Err(Problem::too_many_orgs(MAX_ORGS)) } else { Ok(all) }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A request's way from receipt to approval, and back.
 
 use ledgerline_privacy::Kind;
+use ledgerline_store::orgs::Orgs;
 use ledgerline_store::request::{Method, RequestKind, State};
 use serde_json::json;
 
@@ -210,6 +211,24 @@ async fn a_request_by_a_subject_id_is_of_its_org_and_follows_its_identifier() {
     let (status, answer) =
         world.post(&officer(), "requests", json!({ "type": "ERASURE", "customerIdHash": unknown })).await;
     assert_eq!((status, answer["type"].as_str()), (422, Some("urn:ledgerline:problem:no-such-subject")));
+}
+
+#[tokio::test]
+async fn a_request_of_as_many_orgs_as_may_be_is_made_and_closed_in_one_go() {
+    let world = World::new().await;
+    for n in 2..40 {
+        Orgs::new(world.control.port()).note(&format!("org-{n}")).await.unwrap();
+    }
+    let id = world.made(erasure()).await;
+    assert_eq!(world.row(&id).orgs.len(), 40);
+    for (verb, caller) in [("extend", officer()), ("refuse", verifier())] {
+        let (status, answer) = world.post(&caller, &format!("requests/{id}/{verb}"), json!({ "reason": "x" })).await;
+        assert_eq!(status, 200, "{verb}: {answer}");
+    }
+    assert_eq!(world.get(&officer(), "requests").await.1["requests"].as_array().unwrap().len(), 1);
+    Orgs::new(world.control.port()).note("one-more").await.unwrap();
+    let (status, answer) = world.post(&officer(), "requests", erasure()).await;
+    assert_eq!((status, answer["type"].as_str()), (422, Some("urn:ledgerline:problem:too-many-orgs")));
 }
 
 #[tokio::test]
