@@ -140,7 +140,7 @@ fn audit_write_puts_locked_evidence_and_sees_no_personal_data() {
 }
 
 #[test]
-fn dsar_reads_and_writes_nothing() {
+fn dsar_reads_and_writes_that_it_answered() {
     let Some(stack) = Stack::running() else { return };
     let allowed = [
         Call::GetItem("ControlTable", "LOG#none"),
@@ -154,6 +154,11 @@ fn dsar_reads_and_writes_nothing() {
         Call::BatchGet("KeysTable", "INT#none"),
         Call::Query("KeysTable", "SUB#none"),
         Call::GetVersion("LedgerBucket", SEGMENT),
+        Call::UpdateItem("ControlTable", "OBJ#none"),
+        Call::UpdateItem("ControlTable", "ACTS#none"),
+        Call::PutItem("KeysTable", "ALIAS#/none"),
+        Call::PutObject("StagedBucket", "staged/acts/none"),
+        Call::Send("LedgerQueue"),
         Call::OpenKey { deployment: "local", purpose: "pseudonym" },
     ];
     let refused = [
@@ -168,6 +173,9 @@ fn dsar_reads_and_writes_nothing() {
         Call::PutItem("KeysTable", "ID#none"),
         Call::Query("KeysTable", "INT#none"),
         Call::BatchGet("KeysTable", "ALIAS#none"),
+        Call::PutItem("KeysTable", "ALIAS#none/none"),
+        Call::GetItem("KeysTable", "REQ#none"),
+        Call::PutObject("StagedBucket", "staged/none"),
         Call::Scan("KeysTable"),
         Call::GetObject("BronzeBucket", "bronze/none"),
         Call::GetObject("LakeBucket", "silver/none"),

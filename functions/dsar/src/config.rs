@@ -17,6 +17,10 @@ pub struct Config {
     pub keys_table: String,
     /// The evidence.
     pub ledger_bucket: String,
+    /// Where plans of acts go.
+    pub staged_bucket: String,
+    /// audit-write's queue.
+    pub ledger_queue_url: String,
     /// The KMS key that wraps the data keys.
     pub data_key_id: String,
     /// Where phone numbers in requests belong to that say no country; transform must have the same.
@@ -47,6 +51,8 @@ impl Config {
             index_table: env.text("INDEX_TABLE"),
             keys_table: env.text("KEYS_TABLE"),
             ledger_bucket: env.text("LEDGER_BUCKET"),
+            staged_bucket: env.text("STAGED_BUCKET"),
+            ledger_queue_url: env.text("LEDGER_QUEUE_URL"),
             data_key_id: env.text("DATA_KEY_ID"),
             region,
             own_numbers,
@@ -56,12 +62,29 @@ impl Config {
     }
 }
 
+/// The system's randomness.
+pub fn os_random(buffer: &mut [u8]) {
+    if let Err(error) = getrandom::fill(buffer) {
+        tracing::error!(%error, "the system gives no randomness; ending");
+        // A predictable salt would be written for good: nothing may go on without randomness.
+        std::process::abort();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 6] =
-        ["DEPLOYMENT_ID", "CONTROL_TABLE", "INDEX_TABLE", "KEYS_TABLE", "LEDGER_BUCKET", "DATA_KEY_ID"];
+    const NAMES: [&str; 8] = [
+        "DEPLOYMENT_ID",
+        "CONTROL_TABLE",
+        "INDEX_TABLE",
+        "KEYS_TABLE",
+        "LEDGER_BUCKET",
+        "STAGED_BUCKET",
+        "LEDGER_QUEUE_URL",
+        "DATA_KEY_ID",
+    ];
 
     #[test]
     fn every_variable_that_is_missing_is_named() {

@@ -51,6 +51,8 @@ pub(crate) struct Subject {
 /// A page's worth.
 pub(crate) struct Gathered {
     pub(crate) interactions: Vec<Interaction>,
+    /// How many records the customer has from where the page begins, whatever the range.
+    pub(crate) records: usize,
     /// How many records that the page passed name the customer in filtered lines alone, and have no entry; one that only
     /// shared subjects are linked to is not asked for entries.
     pub(crate) filtered: usize,
@@ -125,7 +127,7 @@ pub(crate) async fn page(
     }
     let missing = missing || reader.reads.failed > 0;
     let reads = reader.finish()?;
-    Ok(Gathered { interactions: page.finish(), filtered, reads, missing, next })
+    Ok(Gathered { interactions: page.finish(), records: records.len(), filtered, reads, missing, next })
 }
 
 /// The linked records from `start` on, by key, each with its log if it has one.

@@ -2,8 +2,9 @@
 //!
 //! Invariant: nothing that the caller typed is logged or sent back; no organisation is asked that the caller's token does not name;
 //! an answer that misses anything, or may, says so; a customer who was never seen gets the same answer as one of whom nothing is left:
-//! empty, and as complete. The function reads and writes nothing. Left out: whether the caller may ask at all, which the authorizer said.
+//! empty, and as complete. The function writes that it answered, and nothing else. Left out: whether the caller may ask at all, which the authorizer said.
 
+mod answered;
 mod config;
 mod gather;
 mod keys;
@@ -23,9 +24,9 @@ use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::subject::SubjectState;
 
-pub use config::Config;
+pub use config::{Config, os_random};
 pub use keys::KEYS_TTL_MS;
-pub use stores::{Ports, Stores};
+pub use stores::{OwnedRandom, Ports, Stores};
 
 use gather::{Gathered, Subject};
 use keys::{KeyCache, Keys};
@@ -100,8 +101,13 @@ async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Strin
     let shared = !own.in_force.is_empty() || subjects.iter().any(|subject| subject.shared);
 
     let start = cursor.map(|cursor| cursor.position);
-    let Gathered { interactions, filtered, reads, missing, next } =
+    let is_first = start.is_none();
+    let Gathered { interactions, records, filtered, reads, missing, next } =
         gather::page(&dsar.stores, &query, &orgs, &subjects, start).await?;
+    // Without a key nobody was ever seen, and nothing is answered about anybody.
+    if let Some(keys) = keys.as_deref().filter(|_| is_first) {
+        answered::record(&dsar.stores, keys, &caller, (&query, &orgs, records), now_ms).await?;
+    }
 
     let missing = missing || missing_before || limited || shared;
     let next_page_token = match (next, keys) {

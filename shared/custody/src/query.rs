@@ -5,6 +5,7 @@
 //! pseudonyms and subject ids. Left out: who may ask (the API's authorizer), and looking anything up.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use ledgerline_event::adapters::is_org;
 use ledgerline_event::{Rejection, document};
@@ -122,6 +123,11 @@ impl Query {
     pub fn other_spellings(&self) -> usize {
         let asked = self.identifiers();
         asked.iter().filter_map(Identifier::other_spelling).filter(|other| !asked.contains(other)).count()
+    }
+
+    /// The kinds of identifiers that are asked by; none of one of our own names.
+    pub fn kinds(&self) -> BTreeSet<Kind> {
+        self.identifiers().iter().map(Identifier::kind).collect()
     }
 
     fn identifiers(&self) -> &[Identifier] {

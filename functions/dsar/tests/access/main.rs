@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod answered;
 mod answers;
 mod as_of;
 mod erased;

@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use async_trait::async_trait;
@@ -23,6 +24,7 @@ use ledgerline_ledger::posting::{Posting, postings};
 use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::{Identifier, KeyRing, Kind, PseudonymKey, RULES, Region};
+use ledgerline_store::Family;
 use ledgerline_store::bucket::{self, Bucket, Get, Listed, Object, Opened, PutOutcome, VersionMarker, VersionPage};
 use ledgerline_store::data_key::{DataKeys, Purpose, WrappedKey, WrappedKeys};
 use ledgerline_store::head::parse_head_key;
@@ -39,6 +41,7 @@ use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::entries::pending;
 use ledgerline_testkit::faults::Faults;
+use ledgerline_testkit::queue::FakeQueue;
 use ledgerline_testkit::table::FakeTable;
 use ledgerline_testkit::wrapping::FakeWrapping;
 use serde_json::{Value, json};
@@ -107,7 +110,7 @@ impl Trips {
     }
 }
 
-/// A store of which the function reads only, and whose reads may fail.
+/// A store that may fail, and of which the function writes no more than that it answered.
 #[derive(Clone, Debug)]
 struct Tripped<T> {
     store: T,
@@ -141,8 +144,12 @@ impl Table for Tripped<FakeTable> {
         self.store.query(what, query).await
     }
 
-    async fn write(&self, what: &str, _: Write, _: Returning) -> Result<Row, StoreError> {
-        never(what)
+    async fn write(&self, what: &str, write: Write, returning: Returning) -> Result<Row, StoreError> {
+        let family = Family::of_key(&write.key);
+        let is_act = matches!(family, Some(Family::ObjectRow | Family::ActNote | Family::Principal));
+        assert!(is_act, "an access request does not {what}");
+        self.trips.check(what, format!("{what} {}", write.key.pk))?;
+        self.store.write(what, write, returning).await
     }
 
     async fn transact(&self, what: &str, _: Vec<Write>, _: Vec<Beside>) -> Result<(), StoreError> {
@@ -222,6 +229,9 @@ pub(crate) struct World {
     pub(crate) control: FakeTable,
     pub(crate) keys: FakeTable,
     pub(crate) bucket: FakeBucket,
+    pub(crate) staged: FakeBucket,
+    /// How many random numbers were drawn: each is the next.
+    pub(crate) drawn: Arc<AtomicU64>,
     pub(crate) trips: Trips,
     pub(crate) calls: Calls,
     index: FakeTable,
@@ -251,6 +261,8 @@ impl World {
         let (control, index, keys) = (table("ControlTable"), table("IndexTable"), table("KeysTable"));
         control.set_planned_through(Some(THROUGH_MS));
         let bucket = FakeBucket::versioned("LedgerBucket", Faults::none(), Calls::default(), 0);
+        let staged = FakeBucket::new("StagedBucket", Faults::none(), Calls::default(), 0);
+        let pointers = FakeQueue::new("LedgerQueue", Faults::none(), Calls::default());
         let wrapping = FakeWrapping::new("DataKey", Faults::none(), Calls::default());
         let ledger = LedgerStores::new(&control.port(), &index.port(), &bucket.port());
         let tripped = |table: &FakeTable| -> Arc<dyn Table> {
@@ -269,11 +281,19 @@ impl World {
                 trips: trips.clone(),
                 ledger: ledger.clone(),
             }),
+            staged: staged.seen_by(Faults::none(), calls.clone()).port(),
+            pointers: pointers.seen_by(Faults::none(), calls.clone()).port(),
             wrapping: wrapping.seen_by(Faults::none(), calls.clone()).port(),
         };
         let deployment = config.deployment.clone();
-        let dsar = Dsar::new(Stores::new(ports, &deployment), config);
-        Self { dsar, control, keys, bucket, trips, calls, index, wrapping, deployment, ledger }
+        let drawn = Arc::new(AtomicU64::new(1));
+        let next = Arc::clone(&drawn);
+        let random = move |bytes: &mut [u8]| {
+            let number = next.fetch_add(1, Ordering::SeqCst).to_be_bytes();
+            bytes.iter_mut().rev().zip(number.iter().rev()).for_each(|(byte, drawn)| *byte = *drawn);
+        };
+        let dsar = Dsar::new(Stores::new(ports, &deployment, Box::new(random)), config);
+        Self { dsar, control, keys, bucket, staged, drawn, trips, calls, index, wrapping, deployment, ledger }
     }
 
     /// Adds a version of the pseudonym key, as the first transform, or a rotation, would.
@@ -436,6 +456,8 @@ pub(crate) fn config(deployment: &str) -> Config {
         index_table: name(),
         keys_table: name(),
         ledger_bucket: name(),
+        staged_bucket: name(),
+        ledger_queue_url: name(),
         data_key_id: name(),
         region: Region::US,
         own_numbers: Vec::new(),
