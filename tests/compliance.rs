@@ -1,6 +1,9 @@
 //! Requests of persons on the local stack: through API Gateway, the authorizer and the function, into the ledger.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
 use ledgerline_store::{request, usage};
 use ledgerline_tests::compliance::call;
 use ledgerline_tests::org::Org;
@@ -103,4 +106,39 @@ fn the_guides_short_form_is_taken_and_what_is_wrong_is_a_problem() {
         assert!(answer["type"].as_str().unwrap().starts_with("urn:ledgerline:problem:"), "{answer}");
         assert!(!answer.to_string().contains("planted"), "{answer}");
     }
+}
+
+/// `ledgerline request`, as somebody at the phone uses it.
+#[test]
+fn the_command_line_asks_the_api_and_writes_nothing_itself() {
+    let Some(stack) = Stack::running() else { return };
+    let org = Org::new(&stack, "phone");
+    let phone = customers_call(&stack, &org);
+    let run = |part: &str, arguments: &[&str], input: &str| -> (Option<i32>, Value) {
+        let binary = xtask::paths::target().join("debug/ledgerline");
+        let description = stack.description();
+        let mut command = Command::new(binary);
+        command.env_clear().env("LEDGERLINE_TOKEN", description.token(part).unwrap());
+        command.env("LEDGERLINE_API_KEY", &description.api_key);
+        command.args(["--json", "request"]).args(arguments).args(["--api", description.api_url.as_str()]);
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), serde_json::from_slice(&output.stdout).unwrap())
+    };
+    let create = ["create", "--type", "erasure", "--stdin", "--org", org.name.as_str()];
+    let (code, made) = run("officer", &create, &format!("phone:{phone}\n"));
+    assert_eq!(code, Some(0), "{made}");
+    let id = made["requestId"].as_str().unwrap();
+    let (code, listed) = run("approver", &["list", "--org", &org.name], "");
+    assert_eq!((code, listed["requests"][0]["requestId"].as_str()), (Some(0), Some(id)));
+    let (code, _) = run("verifier", &["verify", id, "--method", "in-person"], "");
+    assert_eq!(code, Some(0));
+    let (_, shown) = run("approver", &["show", id, "--preview"], "");
+    let digest = shown["preview"]["digest"].as_str().unwrap();
+    let (code, refused) = run("officer", &["approve", id, "--digest", digest], "");
+    assert_eq!(code, Some(2), "{refused}");
+    let (code, approved) = run("approver", &["approve", id, "--digest", digest], "");
+    assert_eq!((code, approved["request"]["state"].as_str()), (Some(0), Some("cooling_off")));
 }

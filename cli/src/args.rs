@@ -52,6 +52,10 @@ pub(crate) enum Command {
     #[cfg(feature = "aws")]
     #[command(subcommand)]
     Subject(SubjectCommand),
+    /// Requests of persons that come by phone or by post: make, list, verify, approve, refuse
+    #[cfg(feature = "aws")]
+    #[command(subcommand)]
+    Request(RequestCommand),
     /// What is kept, until when, and what lacks a lock
     Retention(RetentionArgs),
     /// Build the index of entries again from the segments, and compare it with what is stored
@@ -431,6 +435,171 @@ pub(crate) struct WhichSubject {
     pub(crate) org: Option<String>,
     #[command(flatten)]
     pub(crate) deployment: DeploymentArgs,
+}
+
+/// `request`
+#[cfg(feature = "aws")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum RequestCommand {
+    /// Make a request; the same one again is the first one, while that is open
+    Create(RequestCreateArgs),
+    /// Open requests, what is due first
+    List(RequestListArgs),
+    /// One request, its history, and what may be done next
+    Show(RequestShowArgs),
+    /// Who asks is who they say
+    Verify(RequestVerifyArgs),
+    /// What the preview shows is to be done; never by who made the request
+    Approve(RequestApproveArgs),
+    /// The request is taken back
+    Cancel(RequestReasonArgs),
+    /// What is asked is not to be done
+    Refuse(RequestReasonArgs),
+    /// The request takes longer; once
+    Extend(RequestReasonArgs),
+}
+
+/// Which API. Who asks is said by the environment: LEDGERLINE_TOKEN, and LEDGERLINE_API_KEY for the usage plan.
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct ApiArgs {
+    /// The API's URL, the stack's output ApiUrl; the token comes from LEDGERLINE_TOKEN, the key from LEDGERLINE_API_KEY
+    #[arg(long, value_name = "URL")]
+    pub(crate) api: String,
+}
+
+/// Which request.
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct WhichRequest {
+    /// The request's id (req_…)
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
+}
+
+/// `request create`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("about").required(true).multiple(true))]
+pub(crate) struct RequestCreateArgs {
+    /// What is asked for
+    #[arg(long = "type", value_enum)]
+    pub(crate) kind: RequestKindArg,
+    /// Whose clock runs
+    #[arg(long, value_enum, default_value_t = RegimeArg::Gdpr)]
+    pub(crate) regime: RegimeArg,
+    /// Read identifiers from standard input, one kind:value a line, such as phone:+1 555 555 0142
+    #[arg(long, group = "about", conflicts_with = "customer")]
+    pub(crate) stdin: bool,
+    /// The customer's id or hash as the source sends it, a pseudonym (p1_…) or a subject id (s_…)
+    #[arg(long, value_name = "HASH", group = "about")]
+    pub(crate) customer: Option<String>,
+    /// An interaction that the request names; may be repeated
+    #[arg(long = "interaction", value_name = "ID", group = "about")]
+    pub(crate) interactions: Vec<String>,
+    /// The only org that is asked; all of the token's unless told
+    #[arg(long)]
+    pub(crate) org: Option<String>,
+    /// Your own name for it, such as a ticket's number
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reference: Option<String>,
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
+}
+
+/// `request list`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct RequestListArgs {
+    /// Only this org's
+    #[arg(long)]
+    pub(crate) org: Option<String>,
+    /// Closed ones, too
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
+}
+
+/// `request show`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct RequestShowArgs {
+    #[command(flatten)]
+    pub(crate) which: WhichRequest,
+    /// What it would reach, too, with the digest that an approval names
+    #[arg(long)]
+    pub(crate) preview: bool,
+}
+
+/// `request verify`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct RequestVerifyArgs {
+    #[command(flatten)]
+    pub(crate) which: WhichRequest,
+    /// How
+    #[arg(long, value_enum)]
+    pub(crate) method: MethodArg,
+    /// What proves it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reference: Option<String>,
+}
+
+/// `request approve`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct RequestApproveArgs {
+    #[command(flatten)]
+    pub(crate) which: WhichRequest,
+    /// The digest of the preview that you looked at: `request show --preview`
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) digest: String,
+    /// A shared record whose joint content goes; may be repeated. One that is not named is kept
+    #[arg(long, value_name = "RECORD")]
+    pub(crate) erase: Vec<String>,
+}
+
+/// `request cancel`, `request refuse`, `request extend`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct RequestReasonArgs {
+    #[command(flatten)]
+    pub(crate) which: WhichRequest,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+/// What is asked for.
+#[cfg(feature = "aws")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum RequestKindArg {
+    Erasure,
+    Access,
+    Portability,
+}
+
+/// Whose clock runs.
+#[cfg(feature = "aws")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum RegimeArg {
+    Gdpr,
+    Ccpa,
+}
+
+/// How a request is verified.
+#[cfg(feature = "aws")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum MethodArg {
+    Document,
+    Account,
+    Callback,
+    Knowledge,
+    InPerson,
+    Representative,
 }
 
 /// `retention`

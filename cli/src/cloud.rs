@@ -212,7 +212,8 @@ impl Lone {
     }
 }
 
-fn runtime() -> Result<Runtime, Fault> {
+/// What waits for the network.
+pub(crate) fn runtime() -> Result<Runtime, Fault> {
     Builder::new_multi_thread()
         .worker_threads(NETWORK_THREADS)
         .enable_all()

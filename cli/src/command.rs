@@ -19,6 +19,8 @@ mod prove;
 mod rebuild_postings;
 #[cfg(feature = "aws")]
 mod rebuild_tiles;
+#[cfg(feature = "aws")]
+mod request;
 mod retention;
 #[cfg(feature = "aws")]
 mod rotate_key;
@@ -50,6 +52,8 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Hold(_) => "hold",
         #[cfg(feature = "aws")]
         Command::Subject(_) => "subject",
+        #[cfg(feature = "aws")]
+        Command::Request(_) => "request",
         Command::Retention(_) => "retention",
         Command::RebuildPostings(_) => "rebuild-postings",
         #[cfg(feature = "aws")]
@@ -82,6 +86,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Answered {
         Command::Hold(what) => hold::run(&what, context),
         #[cfg(feature = "aws")]
         Command::Subject(what) => subject::run(&what, context),
+        #[cfg(feature = "aws")]
+        Command::Request(what) => request::run(&what, context),
         Command::Retention(args) => retention::run(&args, context),
         Command::RebuildPostings(args) => rebuild_postings::run(&args, context),
         #[cfg(feature = "aws")]

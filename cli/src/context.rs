@@ -17,6 +17,37 @@ pub(crate) struct Context {
     pub(crate) threads: usize,
     /// Whether progress may be shown.
     pub(crate) progress: bool,
+    /// The bearer token for the API.
+    #[cfg(feature = "aws")]
+    pub(crate) token: Option<Secret>,
+    /// The API's key.
+    #[cfg(feature = "aws")]
+    pub(crate) api_key: Option<Secret>,
+}
+
+/// What nothing may print.
+#[cfg(feature = "aws")]
+#[derive(Clone)]
+pub(crate) struct Secret(String);
+
+#[cfg(feature = "aws")]
+impl Secret {
+    /// Takes it.
+    pub(crate) fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, for the one header that it goes into.
+    pub(crate) fn expose_for_header(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(feature = "aws")]
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
 }
 
 impl Context {

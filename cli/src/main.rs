@@ -1,9 +1,11 @@
 //! `ledgerline`: checks, proves, shows and keeps the evidence of a deployment, from a folder or from the account itself.
 //!
-//! Exit codes: 0 it holds, 1 the evidence is broken, 2 it could not be checked. `main` alone reads the clock and the
+//! Exit codes: 0 it holds, 1 the evidence is broken, 2 it could not be checked. `main` alone reads the clock, the environment and the
 //! terminal; everything below takes them as arguments.
 
 mod answer;
+#[cfg(feature = "aws")]
+mod api;
 mod args;
 #[cfg(feature = "aws")]
 mod cloud;
@@ -25,6 +27,8 @@ use clap::Parser as _;
 use crate::answer::{Answered, Outcome};
 use crate::args::Arguments;
 use crate::context::Context;
+#[cfg(feature = "aws")]
+use crate::context::Secret;
 use crate::fault::Fault;
 use crate::screen::Screen;
 
@@ -42,6 +46,10 @@ fn main() -> ExitCode {
         now_ms: now_ms(),
         threads: std::thread::available_parallelism().map_or(2, usize::from),
         progress: !arguments.json && io::stderr().is_terminal() && !is_dumb(),
+        #[cfg(feature = "aws")]
+        token: secret(api::TOKEN),
+        #[cfg(feature = "aws")]
+        api_key: secret(api::API_KEY),
     };
     let name = command::name(&arguments.command);
     let answered = command::run(arguments.command, &context);
@@ -80,6 +88,13 @@ fn refused(error: &clap::Error) -> ExitCode {
 #[expect(clippy::disallowed_methods, reason = "main asks what the terminal can do, once")]
 fn is_dumb() -> bool {
     std::env::var("TERM").is_ok_and(|term| term == "dumb")
+}
+
+/// What only the environment may say: an argument would stand in `ps` and in a shell's history.
+#[cfg(feature = "aws")]
+#[expect(clippy::disallowed_methods, reason = "main reads the environment, once")]
+fn secret(name: &str) -> Option<Secret> {
+    std::env::var(name).ok().filter(|value| !value.is_empty()).map(Secret::new)
 }
 
 fn write_json(name: &str, answered: &Answered) -> io::Result<()> {
