@@ -197,7 +197,7 @@ pub(crate) fn log_of(text: &str) -> Result<LogId, Fault> {
         Fault::caused_by(
             format!("{text:?} names no log"),
             &error,
-            "name it as in the bucket: <org>/<interaction|entity>/<generation>/<shard>, such as acme/interaction/1/0",
+            "name it as in the bucket: <org>/<interaction|entity|request>/<generation>/<shard>, such as acme/interaction/1/0",
         )
     })
 }

@@ -97,7 +97,8 @@ pub(crate) async fn take(call: &Call<'_>, id: &str, verb: Verb, body: &[u8]) -> 
         }
         let who = call.who(id).await?;
         let kept = who.clone().unwrap_or_default();
-        if machine::is_repeated(&row, &kept, &said.action, actor, said.text.as_deref()) {
+        let decided_so = said.approval.as_ref().is_none_or(|approval| going(approval) == kept.erase_shared);
+        if decided_so && machine::is_repeated(&row, &kept, &said.action, actor, said.text.as_deref()) {
             call.settle(id, &row).await;
             return Ok(answered(call, verb, id, &row, who.as_ref(), by));
         }
@@ -140,7 +141,12 @@ fn decided(preview: &Preview, approval: &Approval) -> Result<Vec<String>, Proble
     if !approval.shared.keys().all(|record| shared.contains(record.as_str())) {
         return Err(Problem::not_shared());
     }
-    Ok(approval.shared.iter().filter(|(_, goes)| **goes).map(|(record, _)| record.clone()).collect())
+    Ok(going(approval))
+}
+
+/// The shared records whose joint content goes.
+fn going(approval: &Approval) -> Vec<String> {
+    approval.shared.iter().filter(|(_, goes)| **goes).map(|(record, _)| record.clone()).collect()
 }
 
 fn answered(call: &Call<'_>, verb: Verb, id: &str, row: &RequestRow, who: Option<&Who>, by: String) -> Answered {

@@ -41,6 +41,13 @@ async fn a_preview_names_shared_records_and_other_kinds_and_counts_the_rest() {
         assert_eq!(world.post(&approver(), &approve, body).await.0, status, "{shared}");
     }
     assert_eq!(world.who(&id).erase_shared, ["acme/c-2"]);
+    // The same decision again is heard again; another one is not taken for it.
+    for (shared, status) in
+        [(json!({ "acme/c-2": "erase" }), 200), (json!({ "acme/c-2": "keep" }), 409), (json!({}), 409)]
+    {
+        let body = json!({ "previewDigest": digest, "shared": shared });
+        assert_eq!(world.post(&approver(), &approve, body).await.0, status, "{shared}");
+    }
     let approved = world.row(&id).approved.unwrap();
     assert_eq!((approved.records, approved.shared, approved.lines, approved.entries), (3, 1, 6, 9));
 }
