@@ -114,7 +114,6 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, 
 
 impl Claims {
     fn caller(self, now_ms: i64) -> Result<Caller, Refusal> {
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit a double for longer than dates do")]
         let now = now_ms as f64 / 1000.0;
         if self.exp + LEEWAY_SECONDS <= now {
             return Err(Refusal::Expired);
