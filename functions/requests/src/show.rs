@@ -1,6 +1,6 @@
 //! What is told of requests: the list, what is due first; one, whole; what it would reach.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_custody::request::{clock, machine};
@@ -43,8 +43,7 @@ pub(crate) async fn list(call: &Call<'_>, request: &Request<'_>) -> Result<Answe
     // One that was closed between two reads may stand at two places.
     let ids: BTreeSet<&str> = page.iter().map(|one| one.id.as_str()).collect();
     let rows = requests.requests(&ids.iter().copied().collect::<Vec<_>>()).await?;
-    let rows: std::collections::BTreeMap<&str, RequestRow> =
-        ids.into_iter().zip(rows).filter_map(|(id, row)| Some((id, row?))).collect();
+    let rows: BTreeMap<&str, RequestRow> = ids.into_iter().zip(rows).filter_map(|(id, row)| Some((id, row?))).collect();
     let mut shown = BTreeSet::new();
     let seen = page.iter().filter(|one| shown.insert(one.id.as_str()));
     let seen = seen.filter_map(|one| Some((one.id.as_str(), rows.get(one.id.as_str())?)));
