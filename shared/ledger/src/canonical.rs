@@ -67,7 +67,7 @@ fn write_object(text: &mut String, members: &Map<String, Value>) -> Result<(), C
 }
 
 /// Short escapes where JSON has them, `\u00xx` in lower case for other control characters, everything else as it is.
-pub(crate) fn write_string(text: &mut String, string: &str) {
+pub fn write_string(text: &mut String, string: &str) {
     text.push('"');
     // Nearly every string. Without an early end the test runs over whole vectors of bytes, the loop below over single ones.
     let needs_escape = |byte: u8| (byte < 0x20) | (byte == b'"') | (byte == b'\\');

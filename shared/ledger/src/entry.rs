@@ -16,6 +16,9 @@ use crate::log::{MAX_ORG_CHARS, is_name};
 use crate::tree::{Hash, leaf_hash};
 
 pub(crate) mod scan;
+mod sealed;
+
+pub use sealed::{Block, Party, Sealed, SealedError};
 
 /// The version this crate writes, and the only one so far.
 pub const VERSION: u64 = 1;

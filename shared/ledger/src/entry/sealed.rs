@@ -1,0 +1,146 @@
+//! What an entry holds of its event's personal content: blocks that only the holder of a key opens, and the keys' ids.
+//!
+//! Invariant: a checked [`Sealed`] has each key id once, sorted, each used by one block, and at most one block of each party, in
+//! the parties' order. `docs/sealed-fields.md` has the format; this crate neither seals nor opens.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+/// A side of an interaction, in the order in which blocks stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Party {
+    /// Who called, wrote or was called.
+    Customer,
+    /// Nobody's alone.
+    Joint,
+    /// Who served.
+    Agent,
+}
+
+impl Party {
+    /// All of them, in order.
+    pub const ALL: [Self; 3] = [Self::Customer, Self::Joint, Self::Agent];
+
+    /// The stored word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Joint => "joint",
+            Self::Agent => "agent",
+        }
+    }
+}
+
+/// A sealed block, as an entry has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// Nonce, ciphertext and tag, in base64url without padding.
+    pub b: String,
+    /// The key's place in the entry's `keyIds`.
+    pub k: usize,
+    /// Whose content it is.
+    pub p: Party,
+}
+
+/// The two members of an entry that are about what is sealed. Reads from a whole entry.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sealed {
+    /// The ids of the blocks' keys, sorted.
+    pub key_ids: Vec<String>,
+    /// The blocks.
+    #[serde(rename = "sealed")]
+    pub blocks: Vec<Block>,
+}
+
+impl Sealed {
+    /// Checks the form; of a block that is its base64url alone.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn check(&self) -> Result<(), SealedError> {
+        if !self.key_ids.is_sorted_by(|a, b| a < b) || !self.key_ids.iter().all(|id| is_key_id(id)) {
+            return Err(SealedError::KeyIds);
+        }
+        if !self.blocks.is_sorted_by(|a, b| a.p < b.p) {
+            return Err(SealedError::Parties);
+        }
+        let mut used: Vec<usize> = self.blocks.iter().map(|block| block.k).collect();
+        used.sort_unstable();
+        if !used.into_iter().eq(0..self.key_ids.len()) {
+            return Err(SealedError::Keys);
+        }
+        let is_block = |block: &Block| URL_SAFE_NO_PAD.decode(&block.b).is_ok();
+        self.blocks.iter().all(is_block).then_some(()).ok_or(SealedError::Block)
+    }
+}
+
+/// Why an entry's sealed part is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SealedError {
+    /// Not sorted, not distinct, or not each 43 characters of base64url.
+    #[error("the entry's key ids are not in order, or not key ids")]
+    KeyIds,
+    /// Not in the parties' order, or two of one.
+    #[error("the entry's blocks are not in order")]
+    Parties,
+    /// A block without a key id, a key id without a block, or one with two.
+    #[error("the entry's blocks do not use each key id once")]
+    Keys,
+    /// Not base64url.
+    #[error("an entry's block is not base64url")]
+    Block,
+}
+
+/// Whether a text has a key id's form: 32 bytes in base64url without padding.
+fn is_key_id(text: &str) -> bool {
+    URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(byte: u8) -> String {
+        URL_SAFE_NO_PAD.encode([byte; 32])
+    }
+
+    fn block(p: Party, k: usize) -> Block {
+        Block { b: "AAAA".to_owned(), k, p }
+    }
+
+    #[test]
+    fn the_members_of_an_entry_are_read_and_written() {
+        let text = format!(r#"{{"keyIds":["{}"],"sealed":[{{"b":"AAAA","k":0,"p":"customer"}}]}}"#, id(1));
+        let sealed: Sealed = serde_json::from_str(&text).unwrap();
+        assert_eq!(sealed, Sealed { key_ids: vec![id(1)], blocks: vec![block(Party::Customer, 0)] });
+        assert_eq!(serde_json::to_string(&sealed).unwrap(), text);
+        assert_eq!(sealed.check(), Ok(()));
+        assert_eq!(Sealed::default().check(), Ok(()));
+        for party in Party::ALL {
+            assert_eq!(serde_json::to_value(party).unwrap(), party.as_str());
+        }
+    }
+
+    #[test]
+    fn each_rule_is_held() {
+        use Party::{Agent, Customer, Joint};
+        let sealed = |ids: &[String], blocks: &[Block]| Sealed { key_ids: ids.to_vec(), blocks: blocks.to_vec() };
+        let two = [block(Customer, 1), block(Agent, 0)];
+        assert_eq!(sealed(&[id(1), id(2)], &two).check(), Ok(()));
+        assert_eq!(sealed(&[id(2), id(1)], &two).check(), Err(SealedError::KeyIds));
+        assert_eq!(sealed(&[id(1), id(1)], &two).check(), Err(SealedError::KeyIds));
+        assert_eq!(sealed(&["AA".to_owned(), id(1)], &two).check(), Err(SealedError::KeyIds));
+        for (first, second) in [(Agent, Customer), (Joint, Joint), (Agent, Joint)] {
+            let blocks = [block(first, 0), block(second, 1)];
+            assert_eq!(sealed(&[id(1), id(2)], &blocks).check(), Err(SealedError::Parties));
+        }
+        assert_eq!(sealed(&[id(1)], &two).check(), Err(SealedError::Keys));
+        assert_eq!(sealed(&[id(1), id(2)], &two[..1]).check(), Err(SealedError::Keys));
+        assert_eq!(sealed(&[id(1)], &[block(Customer, 0), block(Agent, 0)]).check(), Err(SealedError::Keys));
+        let padded = Block { b: "AAA=".to_owned(), ..block(Customer, 0) };
+        assert_eq!(sealed(&[id(1)], &[padded]).check(), Err(SealedError::Block));
+    }
+}

@@ -1,0 +1,337 @@
+//! What is sealed of one event: gathered value by value while it is read, then laid out, one object a party.
+//!
+//! Invariant: an object has each name once, every value as it was sent, and fits its block; what does not is left out, largest
+//! value first, and named to the caller. The digest of the event is never left out. Values are written once, into one buffer that
+//! is zeroed for the next event, and no tree of them outlives the line that they are from.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use ledgerline_json::Json;
+use ledgerline_ledger::canonical;
+use ledgerline_ledger::entry::{Block, Party, Sealed};
+use serde_json::{Number, Value};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::Random;
+use crate::block::{CONTENT_BYTES, Padded, Place};
+use crate::key::PartyKey;
+
+/// The values of one event that are to be sealed. It is used again for the next one.
+pub struct Content {
+    /// Names and values, one after the other.
+    text: Zeroizing<String>,
+    held: Vec<Held>,
+}
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Member {
+    /// A listed field, by its canonical name.
+    Field(&'static str),
+    /// An identifier, by its kind's label.
+    Identifier(&'static str),
+    /// A value that no description lists. Its JSON Pointer may be personal itself.
+    Unlisted,
+    /// The digest of the event's bytes.
+    Raw,
+}
+
+/// An event's sealed content.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seals {
+    /// As its entry has it.
+    pub sealed: Sealed,
+    /// What did not fit its party's block, in the order in which it was left out.
+    pub masked: Vec<Member>,
+}
+
+/// A value in the buffer.
+struct Held {
+    party: Party,
+    member: Member,
+    /// The name, and the same as JSON.
+    name: Range<usize>,
+    quoted: Range<usize>,
+    value: Range<usize>,
+}
+
+impl Content {
+    /// No values yet.
+    pub fn new() -> Self {
+        Self { text: Zeroizing::new(String::with_capacity(USUAL_BYTES)), held: Vec::new() }
+    }
+
+    /// Forgets all values.
+    pub fn clear(&mut self) {
+        self.text.zeroize();
+        self.held.clear();
+    }
+
+    /// Adds a listed field. Of two of one name the later stays. `null` says nothing, here and below.
+    pub fn add_field(&mut self, party: Party, name: &'static str, value: &Json<'_>) {
+        self.add(party, Member::Field(name), name, value);
+    }
+
+    /// Adds an identifier: a member of the event that names somebody. Several of one kind become an array, equal ones once.
+    pub fn add_identifier(&mut self, party: Party, kind: &'static str, value: &Json<'_>) {
+        self.add(party, Member::Identifier(kind), kind, value);
+    }
+
+    /// Adds a value that no description lists, under its JSON Pointer. The caller has asked [`crate::unlisted::may_be_sealed`].
+    pub fn add_unlisted(&mut self, party: Party, pointer: &str, value: &Json<'_>) {
+        self.add(party, Member::Unlisted, pointer, value);
+    }
+
+    /// Adds the SHA-256 of the event's bytes: the customer's, or joint if the event names no customer.
+    pub fn add_raw(&mut self, party: Party, digest: &[u8; 32]) {
+        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.add(party, Member::Raw, RAW, &Json::from(hex));
+    }
+
+    /// Seals what was added, for each party that has any, under the key that `key_of` gives for it: one for each.
+    pub fn seal(
+        &self,
+        place: &Place<'_>,
+        random: Random<'_>,
+        mut key_of: impl FnMut(Party) -> Arc<PartyKey>,
+    ) -> Seals {
+        let mut seals = Seals::default();
+        let mut blocks: Vec<(Arc<PartyKey>, Party, String)> = Vec::with_capacity(Party::ALL.len());
+        for party in Party::ALL {
+            let slots = fitting(self.slots(party), &mut seals.masked);
+            if !slots.is_empty() {
+                let key = key_of(party);
+                let sealed = self.write(&slots).seal(place, party, &key, random);
+                blocks.push((key, party, sealed));
+            }
+        }
+        seals.sealed.key_ids = blocks.iter().map(|(key, ..)| key.id().to_string()).collect();
+        seals.sealed.key_ids.sort_unstable();
+        let ids = &seals.sealed.key_ids;
+        let place_of = |key: &PartyKey| ids.partition_point(|id| id.as_str() < key.id().as_str());
+        seals.sealed.blocks = blocks.into_iter().map(|(key, p, b)| Block { b, k: place_of(&key), p }).collect();
+        seals
+    }
+
+    fn add(&mut self, party: Party, member: Member, name: &str, value: &Json<'_>) {
+        if value.is_null() {
+            return;
+        }
+        let text = &mut *self.text;
+        let start = text.len();
+        text.push_str(name);
+        let named = text.len();
+        canonical::write_string(text, name);
+        let quoted = text.len();
+        write(text, value);
+        self.held.push(Held { party, member, name: start..named, quoted: named..quoted, value: quoted..text.len() });
+    }
+
+    /// A party's members in the order of their names, each name once.
+    fn slots(&self, party: Party) -> Vec<Slot<'_>> {
+        let mut held: Vec<&Held> = self.held.iter().filter(|held| held.party == party).collect();
+        let name = |held: &Held| &self.text[held.name.clone()];
+        // Stable, so that values of one name stay in their order.
+        held.sort_by(|a, b| by_code_units(name(a), name(b)));
+        let same_name = held.chunk_by(|a, b| name(a) == name(b));
+        same_name.map(|held| self.slot(held)).collect()
+    }
+
+    fn slot(&self, held: &[&Held]) -> Slot<'_> {
+        let value = |held: &&Held| &self.text[held.value.clone()];
+        let mut values: Vec<&str> = held.iter().map(value).collect();
+        match held.iter().any(|held| matches!(held.member, Member::Identifier(_))) {
+            true => {
+                let mut seen: Vec<&str> = Vec::with_capacity(values.len());
+                values.retain(|value| !seen.contains(value) && { seen.push(value); true });
+            }
+            false => drop(values.drain(..values.len() - 1)),
+        }
+        Slot { member: held[0].member, name: &self.text[held[0].quoted.clone()], values }
+    }
+
+    /// One object in RFC 8785's form.
+    fn write(&self, slots: &[Slot<'_>]) -> Padded {
+        let mut content = Padded::for_bytes(object_bytes(slots));
+        content.push("{");
+        for (index, Slot { name, values, .. }) in slots.iter().enumerate() {
+            content.push(if index > 0 { "," } else { "" });
+            content.push(name);
+            content.push(":");
+            let is_list = values.len() > 1;
+            content.push(if is_list { "[" } else { "" });
+            for (index, value) in values.iter().enumerate() {
+                content.push(if index > 0 { "," } else { "" });
+                content.push(value);
+            }
+            content.push(if is_list { "]" } else { "" });
+        }
+        content.push("}");
+        content
+    }
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Content({} values)", self.held.len())
+    }
+}
+
+/// A member of an object.
+struct Slot<'c> {
+    member: Member,
+    /// As JSON.
+    name: &'c str,
+    /// As JSON; several are an array.
+    values: Vec<&'c str>,
+}
+
+impl Slot<'_> {
+    /// The bytes of its value.
+    fn value_bytes(&self) -> usize {
+        let values: usize = self.values.iter().map(|value| value.len()).sum();
+        let marks = if self.values.len() > 1 { self.values.len() + 1 } else { 0 };
+        values + marks
+    }
+
+    /// The bytes of name, colon and value.
+    fn bytes(&self) -> usize {
+        self.name.len() + 1 + self.value_bytes()
+    }
+}
+
+/// The bytes of an object, its braces and commas with it.
+fn object_bytes(slots: &[Slot<'_>]) -> usize {
+    let commas = slots.len().saturating_sub(1);
+    2 + commas + slots.iter().map(Slot::bytes).sum::<usize>()
+}
+
+/// What fits a block: the largest value is left out until it does, of equal ones the one whose name comes last.
+fn fitting<'c>(mut slots: Vec<Slot<'c>>, masked: &mut Vec<Member>) -> Vec<Slot<'c>> {
+    while object_bytes(&slots) > CONTENT_BYTES {
+        let may_go = slots.iter().enumerate().filter(|(_, slot)| slot.member != Member::Raw);
+        // The digest alone fits: there is another one.
+        let Some((largest, _)) = may_go.max_by_key(|(_, slot)| slot.value_bytes()) else { break };
+        masked.push(slots.remove(largest).member);
+    }
+    slots
+}
+
+/// Writes a value in RFC 8785's form. A number that would be written otherwise than it was sent stands as its text.
+fn write(text: &mut String, value: &Json<'_>) {
+    match value {
+        Json::Null => text.push_str("null"),
+        Json::Bool(flag) => text.push_str(if *flag { "true" } else { "false" }),
+        Json::Number(number) if is_canonical(number.lexeme()) => text.push_str(number.lexeme()),
+        Json::Number(number) => canonical::write_string(text, number.lexeme()),
+        Json::String(string) => canonical::write_string(text, string),
+        Json::Array(items) => {
+            text.push('[');
+            for (index, item) in items.iter().enumerate() {
+                text.push_str(if index > 0 { "," } else { "" });
+                write(text, item);
+            }
+            text.push(']');
+        }
+        Json::Object(object) => {
+            let mut members: Vec<(&str, &Json<'_>)> = object.iter().collect();
+            members.sort_unstable_by(|(a, _), (b, _)| by_code_units(a, b));
+            text.push('{');
+            for (index, (name, value)) in members.into_iter().enumerate() {
+                text.push_str(if index > 0 { "," } else { "" });
+                canonical::write_string(text, name);
+                text.push(':');
+                write(text, value);
+            }
+            text.push('}');
+        }
+    }
+}
+
+/// Whether RFC 8785 writes the number as it is written here.
+fn is_canonical(lexeme: &str) -> bool {
+    let digits = lexeme.strip_prefix('-').unwrap_or(lexeme);
+    if digits.len() <= SAFE_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return lexeme != "-0";
+    }
+    let written = lexeme.parse::<Number>().map(|number| canonical::to_string(&Value::Number(number)));
+    matches!(written, Ok(Ok(written)) if written == lexeme)
+}
+
+/// RFC 8785, 3.2.3: names are in the order of their UTF-16 code units. Among ASCII that is the order of bytes.
+fn by_code_units(a: &str, b: &str) -> Ordering {
+    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
+}
+
+const RAW: &str = "raw";
+
+/// Every integer of so many digits is below 2⁵³.
+const SAFE_DIGITS: usize = 15;
+
+/// Names and values of nearly every event: the buffer then stays where it is.
+const USUAL_BYTES: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(text: &str) -> Json<'_> {
+        ledgerline_json::parse(text.as_bytes()).unwrap()
+    }
+
+    fn written(text: &str) -> String {
+        let mut out = String::new();
+        write(&mut out, &json(text));
+        out
+    }
+
+    fn laid_out(content: &Content, party: Party) -> String {
+        let slots = content.slots(party);
+        let members = slots.iter().map(|slot| format!("{}:{}", slot.name, slot.values.join("&")));
+        members.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn numbers_stand_as_they_were_sent() {
+        for same in ["0", "-1", "12", "999999999999999", "9007199254740992", "0.5", "-1.25", "1e+21", "1e-7"] {
+            assert_eq!(written(same), same);
+        }
+        for text in ["-0", "1.0", "1e3", "1E21", "0.10", "9007199254740993", "1e-06", "100000000000000000000000"] {
+            assert_eq!(written(text), format!("\"{text}\""));
+        }
+    }
+
+    #[test]
+    fn values_are_written_in_canonical_form() {
+        let value = r#" {"b":[ 1 ,1.0,null,{}], "a":"\u00e9\u0007/", "\ufb33":true,"😀":false} "#;
+        assert_eq!(written(value), "{\"a\":\"é\\u0007/\",\"b\":[1,\"1.0\",null,{}],\"😀\":false,\"\u{fb33}\":true}");
+    }
+
+    #[test]
+    fn members_are_sorted_and_each_name_stands_once() {
+        let mut content = Content::new();
+        content.add_unlisted(Party::Customer, "/x", &json("1"));
+        content.add_identifier(Party::Customer, "phone", &json(r#""+1""#));
+        content.add_field(Party::Customer, "city", &json(r#""A""#));
+        content.add_identifier(Party::Customer, "phone", &json(r#""+2""#));
+        content.add_identifier(Party::Customer, "phone", &json(r#""+1""#));
+        content.add_field(Party::Customer, "city", &json(r#""B""#));
+        content.add_field(Party::Customer, "none", &json("null"));
+        content.add_identifier(Party::Agent, "agent", &json(r#""u-1""#));
+        assert_eq!(laid_out(&content, Party::Customer), r#""/x":1 "city":"B" "phone":"+1"&"+2""#);
+        assert_eq!(laid_out(&content, Party::Agent), r#""agent":"u-1""#);
+        assert_eq!(laid_out(&content, Party::Joint), "");
+        assert_eq!(format!("{content:?}"), "Content(7 values)");
+        content.clear();
+        assert_eq!(laid_out(&content, Party::Customer), "");
+    }
+}
