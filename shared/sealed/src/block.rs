@@ -100,9 +100,7 @@ pub fn open(block: &Block, key_id: &str, place: &Place<'_>, key: &PartyKey) -> R
     }
     let value: Value = serde_json::from_str(text).map_err(|_| OpenError::Content)?;
     let is_canonical = canonical::to_string(&value).is_ok_and(|canonical| canonical == text);
-    (value.is_object() && is_canonical)
-        .then(|| Opened(Zeroizing::new(text.to_owned())))
-        .ok_or(OpenError::Content)
+    (value.is_object() && is_canonical).then(|| Opened(Zeroizing::new(text.to_owned()))).ok_or(OpenError::Content)
 }
 
 /// What a block holds: personal data, which nothing prints.
@@ -162,7 +160,10 @@ mod tests {
     fn a_block_is_bound_to_each_part_behind_its_length() {
         let key = PartyKey::of(&[7; 32]);
         let bound = PLACE.bound(Party::Joint, key.id());
-        let expected = format!("\0\0\0\x14ledgerline/sealed/v1\0\0\0\x01d\0\0\0\x03o/r\0\0\0\x0200\0\0\0\x05joint\0\0\0\x2b{}", key.id());
+        let expected = format!(
+            "\0\0\0\x14ledgerline/sealed/v1\0\0\0\x01d\0\0\0\x03o/r\0\0\0\x0200\0\0\0\x05joint\0\0\0\x2b{}",
+            key.id()
+        );
         assert_eq!(String::from_utf8(bound).unwrap(), expected);
     }
 

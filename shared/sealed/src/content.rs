@@ -92,12 +92,7 @@ impl Content {
     }
 
     /// Seals what was added, for each party that has any, under the key that `key_of` gives for it: one for each.
-    pub fn seal(
-        &self,
-        place: &Place<'_>,
-        random: Random<'_>,
-        mut key_of: impl FnMut(Party) -> Arc<PartyKey>,
-    ) -> Seals {
+    pub fn seal(&self, place: &Place<'_>, random: Random<'_>, mut key_of: impl FnMut(Party) -> Arc<PartyKey>) -> Seals {
         let mut seals = Seals::default();
         let mut blocks: Vec<(Arc<PartyKey>, Party, String)> = Vec::with_capacity(Party::ALL.len());
         for party in Party::ALL {
@@ -146,7 +141,12 @@ impl Content {
         match held.iter().any(|held| matches!(held.member, Member::Identifier(_))) {
             true => {
                 let mut seen: Vec<&str> = Vec::with_capacity(values.len());
-                values.retain(|value| !seen.contains(value) && { seen.push(value); true });
+                values.retain(|value| {
+                    !seen.contains(value) && {
+                        seen.push(value);
+                        true
+                    }
+                });
             }
             false => drop(values.drain(..values.len() - 1)),
         }

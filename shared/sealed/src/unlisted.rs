@@ -16,7 +16,8 @@ pub fn may_be_sealed(value: &Json<'_>) -> bool {
         Json::Number(number) => number.lexeme().len() <= VALUE_BYTES && !holds_card_number(number.lexeme()),
         Json::String(text) => {
             // Digits of other scripts may be a card's number, too.
-            let is_out = |character: char| character.is_whitespace() || (character.is_numeric() && !character.is_ascii());
+            let is_out =
+                |character: char| character.is_whitespace() || (character.is_numeric() && !character.is_ascii());
             (1..=VALUE_BYTES).contains(&text.len()) && !text.contains(is_out) && !holds_card_number(text)
         }
     }
@@ -111,7 +112,8 @@ mod tests {
             assert!(may(json), "{json}");
         }
         assert!(may(&format!("\"{}\"", "a".repeat(64))));
-        for json in ["null", "[]", "{}", "[1]", r#""""#, r#""two words""#, r#""a\tb""#, "\"a\u{a0}b\"", "\"\u{0664}\""] {
+        for json in ["null", "[]", "{}", "[1]", r#""""#, r#""two words""#, r#""a\tb""#, "\"a\u{a0}b\"", "\"\u{0664}\""]
+        {
             assert!(!may(json), "{json}");
         }
         assert!(!may(&format!("\"{}\"", "a".repeat(65))) && !may(&format!("\"{}\"", "é".repeat(33))));
