@@ -66,7 +66,9 @@ impl Content {
 
     /// Forgets all values.
     pub fn clear(&mut self) {
-        self.text.zeroize();
+        // Of the buffer what was used: all of it would take longer than to seal.
+        self.text.as_mut_str().zeroize();
+        self.text.clear();
         self.held.clear();
     }
 
@@ -87,7 +89,11 @@ impl Content {
 
     /// Adds the SHA-256 of the event's bytes: the customer's, or joint if the event names no customer.
     pub fn add_raw(&mut self, party: Party, digest: &[u8; 32]) {
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut hex = String::with_capacity(2 * digest.len());
+        for byte in digest {
+            hex.push(char::from(HEX_DIGITS[usize::from(byte >> 4)]));
+            hex.push(char::from(HEX_DIGITS[usize::from(byte & 0x0F)]));
+        }
         self.add(party, Member::Raw, RAW, &Json::from(hex));
     }
 
@@ -137,37 +143,38 @@ impl Content {
 
     fn slot(&self, held: &[&Held]) -> Slot<'_> {
         let value = |held: &&Held| &self.text[held.value.clone()];
-        let mut values: Vec<&str> = held.iter().map(value).collect();
-        match held.iter().any(|held| matches!(held.member, Member::Identifier(_))) {
-            true => {
-                let mut seen: Vec<&str> = Vec::with_capacity(values.len());
-                values.retain(|value| {
-                    !seen.contains(value) && {
-                        seen.push(value);
-                        true
-                    }
-                });
+        let (first, last) = (held[0], held[held.len() - 1]);
+        let mut slot = Slot {
+            member: first.member,
+            name: &self.text[first.quoted.clone()],
+            value: value(&last),
+            more: Vec::new(),
+        };
+        if held.iter().any(|held| matches!(held.member, Member::Identifier(_))) {
+            slot.value = value(&first);
+            for value in held.iter().map(value) {
+                if value != slot.value && !slot.more.contains(&value) {
+                    slot.more.push(value);
+                }
             }
-            false => drop(values.drain(..values.len() - 1)),
         }
-        Slot { member: held[0].member, name: &self.text[held[0].quoted.clone()], values }
+        slot
     }
 
     /// One object in RFC 8785's form.
     fn write(&self, slots: &[Slot<'_>]) -> Padded {
         let mut content = Padded::for_bytes(object_bytes(slots));
         content.push("{");
-        for (index, Slot { name, values, .. }) in slots.iter().enumerate() {
+        for (index, Slot { name, value, more, .. }) in slots.iter().enumerate() {
             content.push(if index > 0 { "," } else { "" });
             content.push(name);
-            content.push(":");
-            let is_list = values.len() > 1;
-            content.push(if is_list { "[" } else { "" });
-            for (index, value) in values.iter().enumerate() {
-                content.push(if index > 0 { "," } else { "" });
+            content.push(if more.is_empty() { ":" } else { ":[" });
+            content.push(value);
+            for value in more {
+                content.push(",");
                 content.push(value);
             }
-            content.push(if is_list { "]" } else { "" });
+            content.push(if more.is_empty() { "" } else { "]" });
         }
         content.push("}");
         content
@@ -191,16 +198,17 @@ struct Slot<'c> {
     member: Member,
     /// As JSON.
     name: &'c str,
-    /// As JSON; several are an array.
-    values: Vec<&'c str>,
+    /// As JSON.
+    value: &'c str,
+    /// Further values: with the first, they are an array.
+    more: Vec<&'c str>,
 }
 
 impl Slot<'_> {
     /// The bytes of its value.
     fn value_bytes(&self) -> usize {
-        let values: usize = self.values.iter().map(|value| value.len()).sum();
-        let marks = if self.values.len() > 1 { self.values.len() + 1 } else { 0 };
-        values + marks
+        let brackets = if self.more.is_empty() { 0 } else { 2 };
+        brackets + self.value.len() + self.more.iter().map(|value| 1 + value.len()).sum::<usize>()
     }
 
     /// The bytes of name, colon and value.
@@ -273,6 +281,7 @@ fn by_code_units(a: &str, b: &str) -> Ordering {
 }
 
 const RAW: &str = "raw";
+const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Every integer of so many digits is below 2⁵³.
 const SAFE_DIGITS: usize = 15;
@@ -296,7 +305,7 @@ mod tests {
 
     fn laid_out(content: &Content, party: Party) -> String {
         let slots = content.slots(party);
-        let members = slots.iter().map(|slot| format!("{}:{}", slot.name, slot.values.join("&")));
+        let members = slots.iter().map(|Slot { name, value, more, .. }| format!("{name}:{value}{}", more.join("")));
         members.collect::<Vec<_>>().join(" ")
     }
 
@@ -327,7 +336,7 @@ mod tests {
         content.add_field(Party::Customer, "city", &json(r#""B""#));
         content.add_field(Party::Customer, "none", &json("null"));
         content.add_identifier(Party::Agent, "agent", &json(r#""u-1""#));
-        assert_eq!(laid_out(&content, Party::Customer), r#""/x":1 "city":"B" "phone":"+1"&"+2""#);
+        assert_eq!(laid_out(&content, Party::Customer), r#""/x":1 "city":"B" "phone":"+1""+2""#);
         assert_eq!(laid_out(&content, Party::Agent), r#""agent":"u-1""#);
         assert_eq!(laid_out(&content, Party::Joint), "");
         assert_eq!(format!("{content:?}"), "Content(7 values)");
