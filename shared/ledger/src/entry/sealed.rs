@@ -1,7 +1,7 @@
 //! What an entry holds of its event's personal content: blocks that only the holder of a key opens, and the keys' ids.
 //!
-//! Invariant: a checked [`Sealed`] has each key id once, sorted, each used by one block, and at most one block of each party, in
-//! the parties' order. `docs/sealed-fields.md` has the format; this crate neither seals nor opens.
+//! Invariant: a checked [`Sealed`] has each key id once, sorted, and at most one block of each party, in the parties' order; where it
+//! has blocks, each key id is one block's. `docs/sealed-fields.md` has the format; this crate neither seals nor opens.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -48,7 +48,7 @@ pub struct Block {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sealed {
-    /// The ids of the blocks' keys, sorted.
+    /// The ids of the blocks' keys, sorted; without blocks, of keys that an erasure destroyed, which is what its act says.
     pub key_ids: Vec<String>,
     /// The blocks.
     #[serde(rename = "sealed")]
@@ -69,7 +69,7 @@ impl Sealed {
         }
         let mut used: Vec<usize> = self.blocks.iter().map(|block| block.k).collect();
         used.sort_unstable();
-        if !used.into_iter().eq(0..self.key_ids.len()) {
+        if !used.is_empty() && !used.into_iter().eq(0..self.key_ids.len()) {
             return Err(SealedError::Keys);
         }
         let is_block = |block: &Block| URL_SAFE_NO_PAD.decode(&block.b).is_ok();
@@ -130,6 +130,7 @@ mod tests {
         let sealed = |ids: &[String], blocks: &[Block]| Sealed { key_ids: ids.to_vec(), blocks: blocks.to_vec() };
         let two = [block(Customer, 1), block(Agent, 0)];
         assert_eq!(sealed(&[id(1), id(2)], &two).check(), Ok(()));
+        assert_eq!(sealed(&[id(1), id(2)], &[]).check(), Ok(()));
         assert_eq!(sealed(&[id(2), id(1)], &two).check(), Err(SealedError::KeyIds));
         assert_eq!(sealed(&[id(1), id(1)], &two).check(), Err(SealedError::KeyIds));
         assert_eq!(sealed(&["AA".to_owned(), id(1)], &two).check(), Err(SealedError::KeyIds));
