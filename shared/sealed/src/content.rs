@@ -1,8 +1,8 @@
 //! What is sealed of one event: gathered value by value while it is read, then laid out, one object a party.
 //!
 //! Invariant: an object has each name once, every value as it was sent, and fits its block; what does not is left out, largest
-//! value first, and named to the caller. The digest of the event is never left out. Values are written once, into one buffer that
-//! is zeroed for the next event, and no tree of them outlives the line that they are from.
+//! value first, and named to the caller. Every event has the digest of its bytes, and that is never left out. Values are written once,
+//! into one buffer that is zeroed after each event: none outlives the line that it is from.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -19,12 +19,15 @@ use crate::Random;
 use crate::block::{CONTENT_BYTES, Padded, Place};
 use crate::key::PartyKey;
 
-/// The values of one event that are to be sealed. It is used again for the next one.
-pub struct Content {
+/// Where the values of one event after the other are gathered.
+pub struct Buffer {
     /// Names and values, one after the other.
     text: Zeroizing<String>,
     held: Vec<Held>,
 }
+
+/// The values of one event that are to be sealed. Dropped or sealed, it forgets them.
+pub struct Content<'b>(&'b mut Buffer);
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,20 +61,39 @@ struct Held {
     value: Range<usize>,
 }
 
-impl Content {
-    /// No values yet.
+impl Buffer {
+    /// With room for nearly every event.
     pub fn new() -> Self {
         Self { text: Zeroizing::new(String::with_capacity(USUAL_BYTES)), held: Vec::new() }
     }
 
-    /// Forgets all values.
-    pub fn clear(&mut self) {
-        // Of the buffer what was used: all of it would take longer than to seal.
-        self.text.as_mut_str().zeroize();
-        self.text.clear();
-        self.held.clear();
+    /// An event's content, of whose bytes `raw` is the SHA-256: it is the customer's where the event names a customer, else joint.
+    pub fn event(&mut self, names_customer: bool, raw: &[u8; 32]) -> Content<'_> {
+        let mut hex = String::with_capacity(2 * raw.len());
+        for byte in raw {
+            hex.push(char::from(HEX_DIGITS[usize::from(byte >> 4)]));
+            hex.push(char::from(HEX_DIGITS[usize::from(byte & 0x0F)]));
+        }
+        let party = if names_customer { Party::Customer } else { Party::Joint };
+        let mut content = Content(self);
+        content.add(party, Member::Raw, RAW, &Json::from(hex));
+        content
     }
+}
 
+impl Default for Buffer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Buffer(***)")
+    }
+}
+
+impl Content<'_> {
     /// Adds a listed field. Of two of one name the later stays. `null` says nothing, here and below.
     pub fn add_field(&mut self, party: Party, name: &'static str, value: &Json<'_>) {
         self.add(party, Member::Field(name), name, value);
@@ -85,16 +107,6 @@ impl Content {
     /// Adds a value that no description lists, under its JSON Pointer. The caller has asked [`crate::unlisted::may_be_sealed`].
     pub fn add_unlisted(&mut self, party: Party, pointer: &str, value: &Json<'_>) {
         self.add(party, Member::Unlisted, pointer, value);
-    }
-
-    /// Adds the SHA-256 of the event's bytes: the customer's, or joint if the event names no customer.
-    pub fn add_raw(&mut self, party: Party, digest: &[u8; 32]) {
-        let mut hex = String::with_capacity(2 * digest.len());
-        for byte in digest {
-            hex.push(char::from(HEX_DIGITS[usize::from(byte >> 4)]));
-            hex.push(char::from(HEX_DIGITS[usize::from(byte & 0x0F)]));
-        }
-        self.add(party, Member::Raw, RAW, &Json::from(hex));
     }
 
     /// Seals what was added, for each party that has any, under the key that `key_of` gives for it: one for each.
@@ -121,20 +133,20 @@ impl Content {
         if value.is_null() {
             return;
         }
-        let text = &mut *self.text;
+        let Buffer { text, held } = &mut *self.0;
         let start = text.len();
         text.push_str(name);
         let named = text.len();
         canonical::write_string(text, name);
         let quoted = text.len();
         write(text, value);
-        self.held.push(Held { party, member, name: start..named, quoted: named..quoted, value: quoted..text.len() });
+        held.push(Held { party, member, name: start..named, quoted: named..quoted, value: quoted..text.len() });
     }
 
     /// A party's members in the order of their names, each name once.
     fn slots(&self, party: Party) -> Vec<Slot<'_>> {
-        let mut held: Vec<&Held> = self.held.iter().filter(|held| held.party == party).collect();
-        let name = |held: &Held| &self.text[held.name.clone()];
+        let mut held: Vec<&Held> = self.0.held.iter().filter(|held| held.party == party).collect();
+        let name = |held: &Held| &self.0.text[held.name.clone()];
         // Stable, so that values of one name stay in their order.
         held.sort_by(|a, b| by_code_units(name(a), name(b)));
         let same_name = held.chunk_by(|a, b| name(a) == name(b));
@@ -142,11 +154,11 @@ impl Content {
     }
 
     fn slot(&self, held: &[&Held]) -> Slot<'_> {
-        let value = |held: &&Held| &self.text[held.value.clone()];
+        let value = |held: &&Held| &self.0.text[held.value.clone()];
         let (first, last) = (held[0], held[held.len() - 1]);
         let mut slot = Slot {
             member: first.member,
-            name: &self.text[first.quoted.clone()],
+            name: &self.0.text[first.quoted.clone()],
             value: value(&last),
             more: Vec::new(),
         };
@@ -181,15 +193,18 @@ impl Content {
     }
 }
 
-impl Default for Content {
-    fn default() -> Self {
-        Self::new()
+impl Drop for Content<'_> {
+    fn drop(&mut self) {
+        // Of the buffer what was used: all of it would take longer than to seal.
+        self.0.text.as_mut_str().zeroize();
+        self.0.text.clear();
+        self.0.held.clear();
     }
 }
 
-impl fmt::Debug for Content {
+impl fmt::Debug for Content<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Content({} values)", self.held.len())
+        write!(f, "Content({} values)", self.0.held.len())
     }
 }
 
@@ -303,7 +318,7 @@ mod tests {
         out
     }
 
-    fn laid_out(content: &Content, party: Party) -> String {
+    fn laid_out(content: &Content<'_>, party: Party) -> String {
         let slots = content.slots(party);
         let members = slots.iter().map(|Slot { name, value, more, .. }| format!("{name}:{value}{}", more.join("")));
         members.collect::<Vec<_>>().join(" ")
@@ -327,7 +342,8 @@ mod tests {
 
     #[test]
     fn members_are_sorted_and_each_name_stands_once() {
-        let mut content = Content::new();
+        let mut buffer = Buffer::new();
+        let mut content = buffer.event(false, &[0xA5; 32]);
         content.add_unlisted(Party::Customer, "/x", &json("1"));
         content.add_identifier(Party::Customer, "phone", &json(r#""+1""#));
         content.add_field(Party::Customer, "city", &json(r#""A""#));
@@ -338,9 +354,12 @@ mod tests {
         content.add_identifier(Party::Agent, "agent", &json(r#""u-1""#));
         assert_eq!(laid_out(&content, Party::Customer), r#""/x":1 "city":"B" "phone":"+1""+2""#);
         assert_eq!(laid_out(&content, Party::Agent), r#""agent":"u-1""#);
-        assert_eq!(laid_out(&content, Party::Joint), "");
-        assert_eq!(format!("{content:?}"), "Content(7 values)");
-        content.clear();
-        assert_eq!(laid_out(&content, Party::Customer), "");
+        assert_eq!(laid_out(&content, Party::Joint), format!(r#""raw":"{}""#, "a5".repeat(32)));
+        assert_eq!(format!("{content:?}"), "Content(8 values)");
+        drop(content);
+        assert!(buffer.text.is_empty());
+        assert_eq!(format!("{buffer:?}"), "Buffer(***)");
+        let content = buffer.event(true, &[0; 32]);
+        assert_eq!(laid_out(&content, Party::Customer), format!(r#""raw":"{}""#, "00".repeat(32)));
     }
 }

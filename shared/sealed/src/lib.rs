@@ -17,7 +17,7 @@ pub mod unlisted;
 mod wrapping;
 
 pub use block::{OpenError, Opened, PADDED_BYTES, Place, open};
-pub use content::{Content, Member, Seals};
+pub use content::{Buffer, Content, Member, Seals};
 pub use key::{KeyId, PartyKey};
 pub use key_row::{KeyRow, WrappedKey};
 pub use wrapping::{MonthKey, Sender, UnusableKey, UnwrapError, WRAPPED_BYTES, export_context, info, unwrap};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ledgerline_ledger::entry::{Block, Party};
-use ledgerline_sealed::{Content, Member, OpenError, Opened, PADDED_BYTES, PartyKey, Place, Seals, open};
+use ledgerline_sealed::{Buffer, Content, Member, OpenError, Opened, PADDED_BYTES, PartyKey, Place, Seals, open};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -20,7 +20,7 @@ fn key(party: Party) -> Arc<PartyKey> {
     Arc::new(PartyKey::of(&[party as u8 + 1; 32]))
 }
 
-fn sealed(content: &Content) -> Seals {
+fn sealed(content: Content<'_>) -> Seals {
     content.seal(&PLACE, &|bytes| bytes.fill(5), key)
 }
 
@@ -64,12 +64,16 @@ fn party() -> impl Strategy<Value = Party> {
 proptest! {
     #[test]
     fn whatever_is_sealed_opens_to_the_same(
+        names_customer in any::<bool>(),
         fields in prop::collection::vec((party(), 0..NAMES.len(), value()), 0..8),
         people in prop::collection::vec((party(), "[+0-9a-z]{1,12}"), 0..5),
         unlisted in prop::collection::btree_map("(/[a-zA-Z\"é😀\u{fb33}~01]{0,5}){1,3}", (party(), value()), 0..6),
     ) {
-        let mut content = Content::new();
-        let mut expected: BTreeMap<Party, Map<String, Value>> = BTreeMap::new();
+        let mut buffer = Buffer::new();
+        let mut content = buffer.event(names_customer, &[0; 32]);
+        let of_raw = if names_customer { Party::Customer } else { Party::Joint };
+        let raw = Map::from_iter([("raw".to_owned(), json!("0".repeat(64)))]);
+        let mut expected: BTreeMap<Party, Map<String, Value>> = BTreeMap::from([(of_raw, raw)]);
         let mut identifiers: BTreeMap<Party, Vec<&String>> = BTreeMap::new();
         for (party, name, (sent, held)) in &fields {
             content.add_field(*party, NAMES[*name], &ledgerline_json::parse(sent.as_bytes()).unwrap());
@@ -90,7 +94,7 @@ proptest! {
             content.add_unlisted(*party, pointer, &ledgerline_json::parse(sent.as_bytes()).unwrap());
             expected.entry(*party).or_default().insert(pointer.clone(), held.clone());
         }
-        let seals = sealed(&content);
+        let seals = sealed(content);
         prop_assert_eq!(seals.sealed.check(), Ok(()));
         prop_assert!(seals.masked.is_empty());
         let blocks = &seals.sealed.blocks;
@@ -103,9 +107,10 @@ proptest! {
 
     #[test]
     fn a_changed_block_does_not_open(byte in 0_usize..220, bit in 0_u8..8, text in "[a-z]{0,40}") {
-        let mut content = Content::new();
+        let mut buffer = Buffer::new();
+        let mut content = buffer.event(true, &[1; 32]);
         content.add_field(Party::Customer, "name", &text.into());
-        let seals = sealed(&content);
+        let seals = sealed(content);
         let block = &seals.sealed.blocks[0];
         let mut bytes = URL_SAFE_NO_PAD.decode(&block.b).unwrap();
         prop_assert_eq!(bytes.len(), 12 + 192 + 16);
@@ -120,9 +125,10 @@ proptest! {
 
     #[test]
     fn a_block_is_bound_to_entry_record_party_and_deployment(text in "[a-z]{1,9}") {
-        let mut content = Content::new();
+        let mut buffer = Buffer::new();
+        let mut content = buffer.event(true, &[1; 32]);
         content.add_field(Party::Customer, "name", &text.as_str().into());
-        let seals = sealed(&content);
+        let seals = sealed(content);
         let (block, id) = (&seals.sealed.blocks[0], &seals.sealed.key_ids[0]);
         let moved = |text: &str| format!("{text}{}", &text[..1]);
         let (deployment, record, event_id) = (moved(PLACE.deployment), moved(PLACE.record), moved(PLACE.event_id));
@@ -147,22 +153,24 @@ proptest! {
 
     #[test]
     fn a_blocks_length_tells_its_size_alone(length in 0_usize..24_565) {
-        let mut content = Content::new();
+        let mut buffer = Buffer::new();
+        let mut content = buffer.event(true, &[1; 32]);
         content.add_field(Party::Agent, "a", &"x".repeat(length).into());
-        let seals = sealed(&content);
-        let bytes = URL_SAFE_NO_PAD.decode(&seals.sealed.blocks[0].b).unwrap().len() - 28;
+        let seals = sealed(content);
+        let agents = seals.sealed.blocks.last().unwrap();
+        let bytes = URL_SAFE_NO_PAD.decode(&agents.b).unwrap().len() - 28;
         let content_bytes = r#"{"a":""}"#.len() + length;
         prop_assert_eq!(Some(&bytes), PADDED_BYTES.iter().find(|size| **size >= content_bytes));
     }
 
     #[test]
     fn what_does_not_fit_is_masked_largest_first(sizes in prop::collection::vec(0_usize..9_000, 1..8)) {
-        let mut content = Content::new();
+        let mut buffer = Buffer::new();
+        let mut content = buffer.event(true, &[1; 32]);
         for (name, size) in NAMES.iter().zip(&sizes) {
             content.add_field(Party::Customer, name, &"x".repeat(*size).into());
         }
-        content.add_raw(Party::Customer, &[1; 32]);
-        let seals = sealed(&content);
+        let seals = sealed(content);
         let object = opened(&seals, &seals.sealed.blocks[0]).unwrap();
         let kept = parsed(object.expose_for_owner());
         prop_assert!(kept.get("raw").is_some());
@@ -184,11 +192,11 @@ proptest! {
 
 #[test]
 fn of_an_event_whose_every_value_is_too_long_the_digest_is_left() {
-    let mut content = Content::new();
+    let mut buffer = Buffer::new();
+    let mut content = buffer.event(true, &[1; 32]);
     content.add_identifier(Party::Customer, "phone", &"1".repeat(30_000).into());
     content.add_unlisted(Party::Joint, "/x", &"2".repeat(30_000).into());
-    content.add_raw(Party::Customer, &[1; 32]);
-    let seals = sealed(&content);
+    let seals = sealed(content);
     assert_eq!(seals.masked, [Member::Identifier("phone"), Member::Unlisted]);
     assert_eq!(seals.sealed.blocks.len(), 1);
     assert_eq!(

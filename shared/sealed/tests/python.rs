@@ -9,7 +9,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ledgerline_ledger::entry::Party;
-use ledgerline_sealed::{Content, PartyKey, Place, Sender};
+use ledgerline_sealed::{Buffer, PartyKey, Place, Sender};
 use serde_json::{Value, json};
 
 use crate::golden::{ENTRIES, KEYS, month_key, parsed};
@@ -57,10 +57,10 @@ fn python_opens_what_is_sealed_and_wrapped_now_and_says_what_does_not() {
     let Some(python) = python() else { return };
     let sender = Sender::to(&month_key("2026-04"), "golden").unwrap();
     let place = Place { deployment: "golden", record: "acme/c-7", event_id: "00112233445566778899aabbccddeeff" };
-    let mut content = Content::new();
+    let mut buffer = Buffer::new();
+    let mut content = buffer.event(true, &[0xAB; 32]);
     let value = ledgerline_json::parse(br#""tel:+15555550142""#).unwrap();
     content.add_identifier(Party::Customer, "phone", &value);
-    content.add_raw(Party::Customer, &[0xAB; 32]);
     content.add_unlisted(Party::Joint, "/n", &ledgerline_json::parse(b"1.0").unwrap());
     let keys: BTreeMap<Party, Arc<PartyKey>> =
         Party::ALL.into_iter().zip(1..).map(|(party, byte)| (party, Arc::new(PartyKey::of(&[byte; 32])))).collect();
