@@ -110,7 +110,7 @@ impl Content<'_> {
     }
 
     /// Seals what was added, for each party that has any, under the key that `key_of` gives for it: one for each.
-    pub fn seal(&self, place: &Place<'_>, random: Random<'_>, mut key_of: impl FnMut(Party) -> Arc<PartyKey>) -> Seals {
+    pub fn seal(self, place: &Place<'_>, random: Random<'_>, mut key_of: impl FnMut(Party) -> Arc<PartyKey>) -> Seals {
         let mut seals = Seals::default();
         let mut blocks: Vec<(Arc<PartyKey>, Party, String)> = Vec::with_capacity(Party::ALL.len());
         for party in Party::ALL {
