@@ -149,8 +149,9 @@ impl Content<'_> {
         let name = |held: &Held| &self.0.text[held.name.clone()];
         // Stable, so that values of one name stay in their order.
         held.sort_by(|a, b| by_code_units(name(a), name(b)));
-        let same_name = held.chunk_by(|a, b| name(a) == name(b));
-        same_name.map(|held| self.slot(held)).collect()
+        let mut slots = Vec::with_capacity(held.len());
+        slots.extend(held.chunk_by(|a, b| name(a) == name(b)).map(|held| self.slot(held)));
+        slots
     }
 
     fn slot(&self, held: &[&Held]) -> Slot<'_> {
@@ -290,9 +291,11 @@ fn is_canonical(lexeme: &str) -> bool {
     matches!(written, Ok(Ok(written)) if written == lexeme)
 }
 
-/// RFC 8785, 3.2.3: names are in the order of their UTF-16 code units. Among ASCII that is the order of bytes.
+/// RFC 8785, 3.2.3: names are in the order of their UTF-16 code units. That is the order of UTF-8's bytes, but that what lies beyond
+/// U+FFFF, and begins with F0 or more, comes before U+E000 to U+FFFF, which begin with EE and EF.
 fn by_code_units(a: &str, b: &str) -> Ordering {
-    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
+    let place = |byte: u8| if matches!(byte, 0xEE | 0xEF) { byte | 0x10 } else { byte };
+    a.bytes().map(place).cmp(b.bytes().map(place))
 }
 
 const RAW: &str = "raw";
@@ -306,6 +309,8 @@ const USUAL_BYTES: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn json(text: &str) -> Json<'_> {
@@ -338,6 +343,16 @@ mod tests {
     fn values_are_written_in_canonical_form() {
         let value = r#" {"b":[ 1 ,1.0,null,{}], "a":"\u00e9\u0007/", "\ufb33":true,"😀":false} "#;
         assert_eq!(written(value), "{\"a\":\"é\\u0007/\",\"b\":[1,\"1.0\",null,{}],\"😀\":false,\"\u{fb33}\":true}");
+    }
+
+    proptest! {
+        #[test]
+        fn names_are_in_the_order_of_their_code_units(a in "[a\u{7f}\u{7ff}\u{d7ff}\u{e000}\u{efff}\u{f000}\u{ffff}\u{10000}\u{10ffff}]{0,3}", b in ".{0,3}") {
+            let shorter = &a[..a.char_indices().last().map_or(0, |(at, _)| at)];
+            for (a, b) in [(&*a, &*b), (&*b, &*a), (&*a, shorter), (&*a, "\u{ffff}"), (&*a, "\u{10000}")] {
+                prop_assert_eq!(by_code_units(a, b), a.encode_utf16().cmp(b.encode_utf16()));
+            }
+        }
     }
 
     #[test]
