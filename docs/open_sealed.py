@@ -93,7 +93,7 @@ def open_block(deployment: str, entry: dict, block: dict, key: bytes) -> dict:
     data = unpadded(block["b"])
     bound = bound_to(deployment, record_of(entry), entry["eventId"], block["p"], name)
     if len(data) - 28 not in PADDED_BYTES:
-        raise NotOpened("the block has no block's form")
+        raise NotOpened("the block is not of a block's form")
     try:
         padded = AESGCM(seal_key(key)).decrypt(data[:12], data[12:], bound)
     except InvalidTag:

@@ -126,13 +126,13 @@ pub enum OpenError {
     #[error("the key is not the one that the entry names")]
     WrongKey,
     /// Not base64url of a nonce, content and a tag.
-    #[error("the block has no block's form")]
+    #[error("the block is not of a block's form")]
     Malformed,
     /// The block was changed, or taken from another entry, record, party or deployment.
     #[error("the block does not belong to this entry")]
     Changed,
     /// Sealed by the key's holder, and not as the format says.
-    #[error("the block's content is no canonical object, or padded otherwise")]
+    #[error("the block's content is not a canonical object, or is padded otherwise")]
     Content,
 }
 

@@ -1,7 +1,7 @@
 //! Party keys: 32 random bytes, from which the key that seals follows, and an id that commits to both.
 //!
-//! Invariant: a key's id is a digest of the key under a label of its own. Whoever has an entry and a key knows before opening
-//! whether the one is the other's, and no second key has the same id: AES-GCM alone does not promise that.
+//! Invariant: a key's id is a digest of the key under a label of its own. Who has an entry and a key knows before opening
+//! whether they belong together, and no second key has the same id: AES-GCM alone does not promise that.
 
 use std::fmt;
 

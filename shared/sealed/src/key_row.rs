@@ -59,7 +59,7 @@ impl KeyRow {
         own + self.keys.iter().map(|(id, key)| key.bytes(id)).sum::<usize>()
     }
 
-    /// The most that a row has, of the 400 KB that DynamoDB takes: some 1,400 keys of one subject each.
+    /// The most that a row has, of the 400 KB that DynamoDB takes: some 1,500 keys of one subject each.
     pub const BYTES_MAX: usize = 300_000;
 }
 

@@ -1,8 +1,8 @@
 //! Party keys wrapped to a month's public key: RFC 9180 (HPKE), base mode, DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM.
 //! One encapsulation a run; each party key is sealed under a key that HPKE exports for it alone.
 //!
-//! Invariant: what is here can wrap and cannot unwrap. The ephemeral private key is `ring`'s, which gives it to nobody and uses it
-//! once; the month's is with KMS. An exported key seals one party key, so that its nonce may be constant.
+//! Invariant: a [`Sender`] wraps and cannot unwrap: `ring` keeps its private key to itself and uses it once, and KMS has the month's.
+//! [`unwrap`] is for who had KMS open that. An exported key seals one party key, so that its nonce may be constant.
 
 use std::fmt;
 

@@ -145,7 +145,7 @@ proptest! {
             let other = Block { p, ..block.clone() };
             prop_assert_eq!(open(&other, id, &PLACE, &key(Party::Customer)).unwrap_err(), OpenError::Changed);
         }
-        // The wrong key is told before anything is opened: even of a block that is none.
+        // The wrong key is told before anything is opened: even if the block is not base64url.
         let none = Block { b: "*".to_owned(), ..block.clone() };
         prop_assert_eq!(open(&none, id, &PLACE, &key(Party::Joint)).unwrap_err(), OpenError::WrongKey);
         prop_assert_eq!(open(&none, id, &PLACE, &key(Party::Customer)).unwrap_err(), OpenError::Malformed);

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub enum Party {
     /// Who called, wrote or was called.
     Customer,
-    /// Nobody's alone.
+    /// Both, or neither of them alone.
     Joint,
     /// Who served.
     Agent,
@@ -77,7 +77,7 @@ impl Sealed {
     }
 }
 
-/// Why an entry's sealed part is none.
+/// Why an entry's sealed part is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SealedError {
     /// Not sorted, not distinct, or not each 43 characters of base64url.
