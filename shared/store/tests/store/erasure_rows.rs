@@ -105,13 +105,20 @@ async fn an_alias_is_given_once_and_not_past_a_tombstone_and_a_gone_one_is_repla
     assert_eq!(kind(give(&three, Some(&one), &seen).await), "conflict");
     put(&tombs, &ring, 6, TTL_S).await.unwrap();
     assert_eq!(kind(give(&three, Some(&two), &seen).await), "conflict");
-    assert_eq!(aliases.read(&[WHOM]).await.unwrap(), [Some(two)]);
+    assert_eq!(aliases.read(&[WHOM]).await.unwrap(), [Some(two.clone())]);
+    // The way back, from each alias that was given and from no other.
+    let names = |keys: &FakeTable, alias: &str| {
+        keys.peek(&alias::names_key(org, alias)).map(|row| alias::read_names(row).unwrap())
+    };
+    let [back_of_one, back_of_two, none] = [&one, &two, &three].map(|alias| names(&keys, alias));
+    assert_eq!((back_of_one, back_of_two, none), (Some(set([name])), Some(set([name])), None));
     // Under two names: both or none.
     let (new, old) = ([("p1_cd", None), ("p1_ef", None)], [("p1_cd", None), (name, None)]);
     assert_eq!(kind(aliases.give(org, &old, &three, tombs.unchanged([])).await), "conflict");
     aliases.give(org, &new, &three, tombs.unchanged([])).await.unwrap();
     let read = aliases.read(&[(org, "p1_cd"), (org, "p1_ef")]).await.unwrap();
     assert_eq!(read, [Some(three.clone()), Some(three.clone())]);
+    assert_eq!(names(&keys, &three), Some(set(["p1_cd", "p1_ef"])));
 }
 
 #[tokio::test]

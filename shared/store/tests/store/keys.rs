@@ -307,6 +307,7 @@ async fn every_row_of_the_index_table_is_stored_as_ever() {
 async fn every_row_of_the_keys_table_is_stored_as_ever() {
     let expected = json!([
         ["ALIAS#acme/p1_cd", "ALIAS", { "alias": "x_1" }],
+        ["ALIAS#acme/x_1", "NAMES", { "names": { "texts": ["p1_cd"] } }],
         ["ID#acme/p1_ab", "SUBJECT", { "subjectId": "s_1", "customerRef": "c_1", "kind": "phone", "createdAt": NOW }],
         ["INT#acme/c-1", "PARTY", { "subjects": { "texts": ["s_1"] }, "erasures": 1, "cutoff": NOW }],
         ["SUB#s_1", "INT#acme/c-1", { "log": "acme/interaction/1/0", "first": "a", "last": "b" }],
@@ -384,6 +385,7 @@ fn each_family_that_does_not_stay_is_listed() {
         Family::SubjectLink,
         Family::Party,
         Family::Alias,
+        Family::AliasNames,
         Family::Bronze,
         Family::Quarantine,
         Family::Error,
