@@ -329,7 +329,8 @@ impl World {
 
     async fn write_link(&self, identifier: &Identifier, record: &str, link: Link) -> String {
         let (pseudonym, subjects) = (self.key(1).await.pseudonym(identifier), Subjects::new(self.keys.port()));
-        let links = vec![LinkWrite { record: record.to_owned(), link, replaces: None }];
+        let party = self.keys.party(record).seen();
+        let links = vec![LinkWrite { record: record.to_owned(), link, replaces: None, party }];
         let org = record.split_once('/').unwrap().0.to_owned();
         Orgs::new(self.control.port()).note(&org).await.unwrap();
         let known = subjects.identifiers(&[(&org, pseudonym.as_str())]).await.unwrap().remove(0);

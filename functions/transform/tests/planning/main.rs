@@ -9,6 +9,7 @@ mod event_ids;
 mod faults;
 mod filters;
 mod identity;
+mod membership;
 mod notifications;
 mod orgs;
 mod own;

@@ -30,7 +30,7 @@ use ledgerline_store::hold::{HoldRow, Holds};
 use ledgerline_store::object_row::ObjectRows;
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::{Change, OwnName, OwnNumbers};
-use ledgerline_store::party::{Parties, Party};
+use ledgerline_store::party::PartySeen;
 use ledgerline_store::plan::Plans;
 use ledgerline_store::planned::Planned;
 use ledgerline_store::poison::Poison;
@@ -201,16 +201,15 @@ async fn people() -> FakeTable {
         subject: SubjectRef { subject_id: "s_1".to_owned(), customer_ref: "c_1".to_owned() },
         created_at: NOW.to_owned(),
         fills: false,
-        links: vec![LinkWrite { record: RECORD.to_owned(), link: Link { span: Some(span) }, replaces: None }],
+        links: vec![LinkWrite { record: RECORD.to_owned(), link: Link { span: Some(span) }, replaces: None, party }],
         tombs: Tombs::new(table("ControlTable").port()).unchanged([]),
     };
     subjects.write(create).await.unwrap();
     subjects.mark_shared("s_1", 1, Some(NOW)).await.unwrap();
-    let parties = Parties::new(people.port());
-    parties.admit(RECORD, &Party::default(), &BTreeSet::from(["s_1".to_owned()])).await.unwrap();
     people.erase_record(RECORD, Some(Cutoff::At(NOW_MS)));
     let unchanged = Tombs::new(table("ControlTable").port()).unchanged([]);
     Aliases::new(people.port()).give("acme", &[("p1_cd", None)], "x_1", unchanged).await.unwrap();
+    let party = PartySeen::default();
     people
 }
 
