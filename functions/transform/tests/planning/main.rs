@@ -14,6 +14,7 @@ mod notifications;
 mod orgs;
 mod own;
 mod shared;
+mod simulation;
 mod start;
 mod subjects;
 mod tokens;
