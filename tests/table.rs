@@ -104,7 +104,7 @@ async fn assert_same_rows(Pair { fake, real }: &Pair, run: &str) {
         }
         let (mut scanned, mut after) = (Vec::new(), None);
         loop {
-            let (page, next) = table.scan_page("t", &Scan::Partitions(run.to_owned()), after).await.unwrap();
+            let (page, next) = table.scan_page("t", &Scan::Partitions(vec![run.to_owned()]), after).await.unwrap();
             scanned.extend(page.into_iter().map(|(key, row)| (key.sk, row)));
             after = next;
             if after.is_none() {

@@ -10,6 +10,7 @@ use aws_sdk_firehose::types::Record;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::primitives::Blob as Event;
 use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::origin::PlanOf;
 use ledgerline_store::object_row::Totals;
 use ledgerline_store::table::Key;
 use ledgerline_store::{head, object_row};
@@ -197,7 +198,7 @@ impl Stack {
 
     /// The row of a bronze object.
     pub fn object_row(&self, object: &str) -> Option<Item> {
-        self.item("ControlTable", &object_row::key(object))
+        self.item("ControlTable", &object_row::key(PlanOf::Bronze, object))
     }
 
     /// The item under a key, read consistently.

@@ -124,7 +124,7 @@ fn claim_id(stores: Stores<'_>, line: &[u8]) -> String {
 }
 
 fn check_row(stores: Stores<'_>, header: &Header) {
-    let row = stores.rows.progress(&header.object.to_hex());
+    let row = stores.rows.progress(PlanOf::Bronze, &header.object.to_hex());
     assert_eq!((row.counts, row.chunks), (header.counts, header.chunks.len() as u64), "the row of {}", header.key);
     assert!(row.planned_at_ms.is_some(), "{} is not planned", header.key);
 }
