@@ -89,12 +89,13 @@ async fn a_subject_that_is_being_erased_is_waited_for_and_stays_erased() {
     world.keys.set_state(&subject, "erasing");
     world.bronze.seed(&key("b"), lines(&[event(51, 0), event(2, 0)]));
     assert_eq!(world.deliver(&[&key("b")]).await, ["m0"]);
-    assert_eq!(linked(&world).len(), 1, "a link for a subject that is being erased");
+    let of_erased = |(key, _): &&(Key, _)| parse_link_key(key).is_some_and(|(of, _)| of == subject);
+    assert_eq!(links(&world).iter().filter(of_erased).count(), 1, "a link for a subject that is being erased");
+    assert_eq!(linked(&world).len(), 2, "nobody else waits for it");
     // The eraser is done with it; whose events come later is somebody new.
     Gone::new(world.others_control()).put(&[&subject]).await.unwrap();
     world.settle(&[&key("b")]).await;
     assert_eq!((world.check().counts.planned, linked(&world).len(), subjects(&world).len()), (3, 3, 3));
-    let of_erased = |(key, _): &&(Key, _)| parse_link_key(key).is_some_and(|(of, _)| of == subject);
     assert_eq!(links(&world).iter().filter(of_erased).count(), 1, "a link for an erased subject");
 }
 
