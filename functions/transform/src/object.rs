@@ -160,13 +160,13 @@ async fn read(
         for piece in piece.chunks(PIECE_BYTES) {
             reading.push(piece)?;
             if reading.is_full() {
-                let strangers = reading.strangers();
-                reading.meet(&aliases::look_up(stores, settings, started_at_ms, strangers).await?);
+                let unnamed = reading.unnamed();
+                reading.name(&aliases::look_up(stores, settings, started_at_ms, unnamed).await?);
             }
         }
     }
     let ended = reading.end()?;
-    let aliases = aliases::look_up(stores, settings, started_at_ms, ended.strangers()).await?;
+    let aliases = aliases::look_up(stores, settings, started_at_ms, ended.unnamed()).await?;
     ended.finish(&aliases)
 }
 

@@ -190,12 +190,12 @@ fn lines_that_wait_are_read_in_their_order_whatever_the_pieces() {
             reading.push(piece).unwrap();
             if at_once || reading.is_full() {
                 asked += 1;
-                let aliases = reading.strangers().into_iter().map(alias).collect();
-                reading.meet(&aliases);
+                let aliases = reading.unnamed().into_iter().map(alias).collect();
+                reading.name(&aliases);
             }
         }
         let ended = reading.end().unwrap();
-        let aliases = ended.strangers().into_iter().map(alias).collect();
+        let aliases = ended.unnamed().into_iter().map(alias).collect();
         (ended.finish(&aliases).unwrap(), asked)
     };
     let told = |read: &Read| {
@@ -226,7 +226,7 @@ fn lines_whose_alias_nobody_looked_up_are_not_forgotten() {
     let mut reading = Reading::new(&settings, ObjectId::of("bronze", "bronze/a"), T0 + 60_000, &random);
     reading.push(&line(&audit(1, "Directory", "User", USER))).unwrap();
     let ended = reading.end().unwrap();
-    assert_eq!(ended.strangers().len(), 1);
+    assert_eq!(ended.unnamed().len(), 1);
     assert!(ended.finish(&BTreeMap::new()).unwrap_err().to_string().contains("nobody looked up"));
 }
 
