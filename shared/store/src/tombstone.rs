@@ -135,7 +135,8 @@ impl Tombs {
     }
 }
 
-/// The condition that a row is as it was seen.
+/// The condition that a row is as it was seen: there is none, or it has the same cutoff. The ttl is not compared: it is the cutoff and the
+/// longest life of a copy, so that every erasure moves both on, and a row that DynamoDB deleted is seen to be missing.
 fn as_seen(tomb: Option<Tomb>) -> Condition {
     match tomb {
         None => Condition::Absent,
