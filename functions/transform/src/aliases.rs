@@ -15,8 +15,8 @@ use crate::reading::{Alias, Person, Unnamed, random_alias};
 use crate::resolve::Clashes;
 use crate::stores::Stores;
 
-/// The aliases of all who are unnamed: the stored ones, new ones, and none where the tombstones that were in force when the object was taken
-/// up, at `started_at_ms`, cover all lines that wait; so a later run of the object answers as the first did.
+/// The aliases of all who are unnamed: the stored ones, new ones, and none where the tombstones that were in force when the object
+/// was taken up, at `started_at_ms`, cover all lines that wait; so a later run of the object answers as the first did.
 ///
 /// A crash in here leaves whole aliases, which the next run finds.
 ///

@@ -3,8 +3,9 @@
 //! Invariant: an alias is random, so that nothing leads from it to the person but its rows, and none is made for somebody
 //! whose tombstone was planted meanwhile. The way back from an alias to the pseudonyms that it lies under is written with it.
 //!
-//! An erasure says that the alias is gone before it deletes anything: a row whose alias is gone counts as none and is replaced.
-//! Then it deletes the rows of the alias's names that have it still, since one that was replaced is another alias's, and the names last.
+//! An erasure says that the alias is gone before it deletes anything: a row whose alias is gone counts as none and is replaced, and a
+//! run that looked the alias up before finds it gone at its gate. Then it deletes the rows of the alias's names that have it still,
+//! since one that was replaced is another alias's, and the names last.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
