@@ -262,7 +262,7 @@ async fn an_act_is_in_the_log_once_when_its_plan_and_its_marker_are_gone() {
     assert_eq!(record_acts(&stores, "key/2", &[key_added()], now).await.unwrap(), Recorded::Before(object));
     assert_eq!(world.staged.get(&staged(PlanOf::Acts, object)), None, "no second plan");
     assert!(world.pointers.messages().is_empty(), "no second pointer");
-    assert_eq!(world.entries().await.len(), 1);
+    assert_eq!(world.control.stored_head(&log()).unwrap().size, 1);
 }
 
 /// Nothing is on its way any more: what the call says now is recorded.
