@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::{join, join3};
 use ledgerline_custody::own::parse_list;
 use ledgerline_event::instant;
 use ledgerline_lake::ObjectId;
@@ -383,7 +384,7 @@ async fn an_erasure_between_any_two_calls_of_a_run_leaves_nobody() {
             let planned = !world.staged.under("staged/").is_empty();
             (erase(&world, &whom, RECEIVED).await, planned)
         };
-        let ((), (reached, planned)) = tokio::join!(world.settle(&a), erasure);
+        let ((), (reached, planned)) = join(world.settle(&a), erasure).await;
         let case = format!("after {later} turns, reached: {reached:?}, planned: {planned}");
         check_nobody_is_left(&world, &case);
         // Whom the erasure found in a record, silver may name there: the eraser waits for such an object's plan.
@@ -418,7 +419,7 @@ async fn an_identifier_that_was_never_seen_races_its_tombstone() {
             tombs.put(&settings().suppression, org, pseudonym, RECEIVED, EXPIRES_S).await.unwrap();
             !subjects(&world).is_empty()
         };
-        let ((), existed) = tokio::join!(world.settle(&a), planting);
+        let ((), existed) = join(world.settle(&a), planting).await;
         assert_eq!(subjects(&world).len(), usize::from(existed), "after {later} turns: a subject beside its tombstone");
         before += usize::from(!existed);
         after += usize::from(existed);
@@ -443,7 +444,7 @@ async fn an_erasure_in_the_midst_of_two_writers_leaves_nobody() {
             }
             erase(&world, &whom, RECEIVED).await
         };
-        tokio::join!(world.settle(&a), world.settle(&b), erasure);
+        join3(world.settle(&a), world.settle(&b), erasure).await;
         check_nobody_is_left(&world, &format!("after {later} turns"));
     }
 }

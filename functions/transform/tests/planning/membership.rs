@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use ledgerline_custody::subjects::WantedLink;
 use ledgerline_privacy::Kind;
 use ledgerline_store::cutoff::Cutoff;
@@ -70,7 +70,8 @@ async fn run_beside<T>(world: &World, name: &str, later: usize, other: impl Asyn
         }
         other(world).await
     };
-    let ((), done) = tokio::join!(world.settle(&object), other);
+    // Tokio's own takes turns in being first, and so leaves out every other place between two calls.
+    let ((), done) = join(world.settle(&object), other).await;
     world.check();
     done
 }
@@ -92,6 +93,10 @@ async fn of_two_identifiers_of_a_line_one_has_its_tombstone_at_any_turn() {
             assert_eq!(named_and_erased(&world), if existed { (1, 0) } else { (0, 1) }, "after {later} turns");
             let linked = linked_to(&world, "acme/c-1");
             assert_eq!(linked.len(), subjects(&world).len());
+            assert!(
+                world.keys.refused() <= 1,
+                "after {later} turns: a write is tried again as if the gate's answer held"
+            );
             met.insert((existed, linked.len()));
         }
     }
@@ -171,13 +176,37 @@ async fn a_record_that_is_erased_up_to_a_time_before_its_lines_gets_them_as_ever
     }
 }
 
+/// How many batches of rows the runs read so far.
+fn looks(world: &World) -> u64 {
+    world.calls.by_name().get("dynamodb:BatchGetItem").copied().unwrap_or(0)
+}
+
+#[tokio::test]
+async fn a_record_whose_events_name_nobody_is_looked_at_again_once_everybody_is_resolved() {
+    let raws = [answered("acme", "c-1", "answered", json!({})), call("c-2", PHONE)];
+    let mut met = BTreeSet::new();
+    for later in 0..60 {
+        let world = World::new();
+        world.bronze.seed(&key("a"), lines(&raws));
+        let seen = run_beside(&world, "a", later, async |world| {
+            erase_whole(world, "acme/c-1", Cutoff::Closed);
+            looks(world)
+        })
+        .await;
+        let (named, erased) = named_and_erased(&world);
+        assert_eq!(named, 1);
+        assert!(erased == 1 || looks(&world) == seen, "after {later} turns: the run looked after the erasure");
+        met.insert(erased);
+    }
+    assert_eq!(met, BTreeSet::from([0, 1]));
+}
+
 #[tokio::test]
 async fn an_erasure_that_meets_subjects_and_links_of_before_is_seen_up_to_the_last_look() {
     let before = [call("c-1", PHONE), call("c-2", OTHER)];
     // The same customers at the same time: no link is new, and none widens.
     let raws = [told("c-1", "ended", PHONE), told("c-2", "ended", OTHER)];
     let whom = named_in(&raws).await;
-    let looks = |world: &World| world.calls.by_name()["dynamodb:BatchGetItem"];
     for whole in [false, true] {
         let mut met = BTreeSet::new();
         for later in 0..80 {
@@ -359,6 +388,6 @@ async fn two_runs_over_the_same_records_at_once_come_through_with_few_calls() {
         let met = world.keys.refused();
         let calls = world.calls.total();
         assert!(met > 0, "{callers} callers: the two never met");
-        assert!(calls <= 4_000, "{callers} callers: {calls} calls, {met} of them refused");
+        assert!(calls <= 3_000, "{callers} callers: {calls} calls, {met} of them refused");
     }
 }
