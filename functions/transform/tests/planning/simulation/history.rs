@@ -53,15 +53,17 @@ impl History {
         let weather = WEATHERS[self.dice.below(WEATHERS.len() as u64) as usize];
         self.stage.world.faults.set_weather(weather);
         let (one, other) = (self.draw_delivery(), self.draw_delivery());
-        if self.erasures.last().is_none_or(Erasure::is_done) && self.dice.below(3) == 0 && self.erasures.len() < 3 {
+        if self.erasures.last().is_none_or(Erasure::is_done) && self.dice.below(2) == 0 {
             // Time goes on from one to the next.
-            let earliest_ms = T0 + 15_000 * self.erasures.len() as i64;
+            let earliest_ms = T0 + 10_000 * self.erasures.len() as i64;
             let now_ms = earliest_ms + self.dice.below(30) as i64 * 1_000;
-            self.erasures.push(Erasure::draw(&mut self.dice, now_ms));
+            self.erasures.push(Erasure::draw(&mut self.dice, &self.stage.traffic.people(), now_ms));
         }
         // Mostly all at once; or the rest comes another time.
         let steps = if self.dice.below(3) == 0 { 1 + self.dice.below(STEPS as u64) as usize } else { STEPS };
-        let begins_after = self.dice.below(40);
+        // So that it falls between any two calls of a slow run, too.
+        let longest = 8 << self.dice.below(7);
+        let begins_after = self.dice.below(longest);
         let Self { stage, erasures, .. } = self;
         let erasure = async {
             for _ in 0..begins_after {
@@ -86,9 +88,15 @@ impl History {
 
     /// Some objects in one batch, an object perhaps twice; and when the process dies, if it does.
     fn draw_delivery(&mut self) -> (Vec<usize>, Option<u64>) {
-        let objects = self.stage.traffic.objects.len() as u64;
+        let all = self.stage.traffic.objects.len();
+        let open: Vec<usize> = (0..all).filter(|&object| !self.stage.is_planned(object)).collect();
         let some = self.dice.below(4);
-        let objects = (0..some).map(|_| self.dice.below(objects) as usize).collect();
+        let draw = |_| match open.len() as u64 {
+            // Mostly what is not planned yet.
+            many if many > 0 && self.dice.below(4) > 0 => open[self.dice.below(many) as usize],
+            _ => self.dice.below(all as u64) as usize,
+        };
+        let objects = (0..some).map(draw).collect();
         (objects, (self.dice.below(4) == 0).then(|| self.dice.below(60)))
     }
 

@@ -11,7 +11,7 @@ use ledgerline_lake::keys::{PlanOf, staged};
 use ledgerline_store::cutoff::Cutoff;
 use ledgerline_testkit::faults::Dice;
 
-use super::traffic::{Line, Traffic, Who};
+use super::traffic::{About, Line, Traffic, Who};
 use super::{Tally, count};
 use crate::world::{BUCKET, World};
 
@@ -22,6 +22,8 @@ pub(crate) enum By {
     Tomb(&'static str, Who),
     /// The cutoff of a record.
     Record(String),
+    /// A contact's alias that went: what a run that has looked it up says of its record, whenever that occurred.
+    Alias(&'static str, u64),
 }
 
 /// Where an object stood.
@@ -121,12 +123,13 @@ impl Stage {
     /// between any two, and a death, too.
     pub(crate) async fn paced<F: Future>(&self, dies_after: Option<u64>, run: F) -> Option<F::Output> {
         let (mut run, mut left) = (pin!(run), dies_after);
-        let pace = 1 + self.dice.borrow_mut().below(6);
+        // From one that stands still while others come and go, to one that never waits.
+        let pace = [1, 6, 12, 24][self.dice.borrow_mut().below(4) as usize];
         std::future::poll_fn(|context| {
             if left == Some(0) {
                 return Poll::Ready(None);
             }
-            if self.dice.borrow_mut().below(6) >= pace {
+            if self.dice.borrow_mut().below(24) >= pace {
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -168,7 +171,11 @@ impl Stage {
             (false, 0) => Stood::Ahead,
             (false, _) => Stood::InFlight,
         };
-        let stood = (0..self.traffic.objects.len()).map(stood).collect();
+        let stood = (0..self.traffic.objects.len()).map(stood);
+        // Every later run looks up another alias.
+        let is_alias = matches!(by, By::Alias(..));
+        let stood =
+            stood.map(|stood| if is_alias && stood != Stood::InFlight { Stood::Planned } else { stood }).collect();
         self.coverings.borrow_mut().push(Covering { by, cutoff, stood });
     }
 
@@ -213,6 +220,7 @@ impl Stage {
         let concerns = match &covering.by {
             By::Tomb(org, who) => event.org == *org && event.concerns(*who),
             By::Record(record) => event.interaction().as_ref() == Some(record),
+            By::Alias(org, person) => event.org == *org && event.about == About::Contact(*person),
         };
         concerns
             && match covering.cutoff {

@@ -198,6 +198,13 @@ impl Traffic {
         event.form == Form::Deletion || event.occurred_ms <= cutoff_ms || received_ms <= cutoff_ms
     }
 
+    /// Those who may be erased, once for every event that names them; somebody, if none does.
+    pub(crate) fn people(&self) -> Vec<(&'static str, u64)> {
+        let named = self.events.iter().flat_map(|event| event.who.iter().map(|who| (event.org, who.person)));
+        let people: Vec<_> = named.filter(|(_, person)| *person < PEOPLE).collect();
+        if people.is_empty() { vec![(ORGS[0], 0)] } else { people }
+    }
+
     /// All interactions that any line is about.
     pub(crate) fn interactions(&self) -> BTreeSet<String> {
         self.events.iter().filter_map(Event::interaction).collect()
@@ -221,12 +228,12 @@ fn draw_event(dice: &mut Dice, n: u64) -> Event {
                 "resolvedCustomerId": who[0].value(), "deletionReason": "RTBF_REQUEST", "status": "SUCCESS"}});
             (About::Interaction(interaction), form, who, None, said.to_string())
         }
-        2 | 3 => {
+        2..=4 => {
             let contact = Who { person, sort: Sort::Contact };
             (About::Contact(person), Form::Said, vec![contact], None, audit(org, n, &at, &contact.value()))
         }
         kind => {
-            let (form, word) = if kind < 6 { (Form::Filtered, "heartbeat") } else { (Form::Said, "answered") };
+            let (form, word) = if kind < 7 { (Form::Filtered, "heartbeat") } else { (Form::Said, "answered") };
             let who = draw_names(dice, person);
             let token = (dice.below(3) == 0).then(|| format!("lt-{:05}", 10_001 + dice.below(3)));
             let mut said = json!({"eventId": format!("e-{n}"), "interactionId": format!("c-{interaction}"), "eventType": word,
