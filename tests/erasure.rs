@@ -45,7 +45,6 @@ impl Eraser {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a cutoff is compared with when events are received")]
 fn now_ms() -> i64 {
     i64::try_from(std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap()
 }
