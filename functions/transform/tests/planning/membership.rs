@@ -94,7 +94,7 @@ async fn of_two_identifiers_of_a_line_one_has_its_tombstone_at_any_turn() {
             let linked = linked_to(&world, "acme/c-1");
             assert_eq!(linked.len(), subjects(&world).len());
             assert!(
-                world.keys.refused() <= 1,
+                world.control.refused() <= 1,
                 "after {later} turns: a write is tried again as if the gate's answer held"
             );
             met.insert((existed, linked.len()));
