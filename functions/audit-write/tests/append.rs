@@ -290,8 +290,8 @@ async fn a_pointer_that_an_acts_plan_does_not_give_is_kept_and_marks_nothing() {
     assert!(returned(&world.run(LONG, &batch).await).is_empty());
     let kept = world.poison();
     let reason = |id: &str| kept[id]["reason"].as_str().unwrap().to_owned();
-    for at in 0..forged.len() {
-        assert_eq!(reason(&format!("forged-{at}")), "pointer_not_of_its_plan", "{:?}", forged[at]);
+    for (at, pointer) in forged.iter().enumerate() {
+        assert_eq!(reason(&format!("forged-{at}")), "pointer_not_of_its_plan", "{pointer:?}");
     }
     for (pointer, expected) in
         [(&garbage, "pointer_not_of_its_plan"), (&stray, "pointer_not_of_its_plan"), (&to_come, "plan_missing")]
