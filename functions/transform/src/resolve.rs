@@ -261,6 +261,12 @@ async fn read(stores: &Stores, mentions: &[Mention<'_>], open: &[usize], limits:
         })
         .collect();
     let (states, links) = stores.subjects.read(&ids, &pairs).await?;
+    // Somebody who came back after an erasure has a new subject, made beside a tombstone: what that covers is not theirs. The gate may
+    // have asked before there was one.
+    let tombs = known.iter().flat_map(|(mention, _)| mentions[*mention].tombs.iter().copied());
+    if !stores.tombs.are_as_seen(tombs).await? {
+        return Err(StoreError::Conflict(Failure::new("an erasure reached whom it resolves")));
+    }
     // A state goes after its subject is gone: one that went since the first look is seen to be by the second.
     let stateless = ids.iter().zip(&states).filter(|(_, state)| state.is_none()).map(|(subject, _)| *subject);
     let dead = gone(stores, stateless.collect()).await?;

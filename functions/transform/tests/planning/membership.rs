@@ -1,9 +1,12 @@
 //! Who takes part in a record from the link on: erasures that look for people by their records, at every turn of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{FusedFuture as _, FutureExt as _, join, join_all};
+use futures_util::poll;
 use ledgerline_custody::subjects::WantedLink;
 use ledgerline_privacy::Kind;
 use ledgerline_store::cutoff::Cutoff;
@@ -101,6 +104,61 @@ async fn of_two_identifiers_of_a_line_one_has_its_tombstone_at_any_turn() {
         }
     }
     assert_eq!(met, BTreeSet::from([(false, 0), (false, 1), (true, 2)]));
+}
+
+/// Runs the object `name` while somebody else does something after so many turns, a hundred times as fast.
+async fn run_slowly_beside<T>(world: &World, name: &str, later: usize, other: impl AsyncFnOnce(&World) -> T) -> T {
+    let object = key(name);
+    let object = [object.as_str()];
+    let mut run = pin!(world.settle(&object).fuse());
+    let mut other = pin!(other(world));
+    let mut turns = 0;
+    let done = loop {
+        if turns >= later
+            && turns % 100 != 0
+            && let Poll::Ready(done) = poll!(&mut other)
+        {
+            break done;
+        }
+        if turns < later || turns % 100 == 0 {
+            let _ = poll!(&mut run);
+        }
+        turns += 1;
+        tokio::task::yield_now().await;
+    };
+    if !run.is_terminated() {
+        run.await;
+    }
+    world.check();
+    done
+}
+
+#[tokio::test]
+async fn what_a_tombstone_covers_is_not_that_of_the_next_subject_whose_first_line_overtakes_it() {
+    let (covered, later_line) = (call("c-1", PHONE), call("c-2", PHONE).replace("14:00:05", "14:00:20"));
+    let cutoff = T0 + 10_000;
+    let whom = named_in(&[call("c-1", PHONE)]).await;
+    let mut met = BTreeSet::new();
+    for later in 0..80 {
+        let world = World::new();
+        world.bronze.seed(&key("a"), lines(&[covered.clone()]));
+        world.bronze.seed(&key("b"), lines(&[later_line.clone()]));
+        let found = run_slowly_beside(&world, "a", later, async |world| {
+            // At once: the run may be in the middle of a transaction that checks them, for long.
+            whom.iter().for_each(|(org, pseudonym)| world.plant(org, pseudonym, cutoff, EXPIRES_S * 1_000));
+            let found = erase(world, &whom, cutoff).await;
+            world.settle(&[&key("b")]).await;
+            found
+        })
+        .await;
+        // What the erasure finds linked it waits for; whatever else it covers is nobody's.
+        let named = named_in_silver(&world);
+        assert_eq!(named.get("c-2"), Some(&1), "after {later} turns");
+        assert_eq!(named.contains_key("c-1"), found.contains("acme/c-1"), "after {later} turns");
+        assert!(linked_to(&world, "acme/c-1").is_empty(), "after {later} turns");
+        met.insert(named.contains_key("c-1"));
+    }
+    assert_eq!(met, BTreeSet::from([false, true]));
 }
 
 #[tokio::test]
