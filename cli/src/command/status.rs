@@ -20,7 +20,7 @@ mod logs;
 
 use logs::LogState;
 
-/// The stages, upstream first: their queues and where their dead letters go. What waits for the eraser waits until there is one.
+/// The stages, upstream first: their queues and where their dead letters go. Nothing reads the eraser's queue yet: its messages stay.
 const STAGES: [(&str, &str, &str); 4] = [
     ("transform", "BronzeQueue", "BronzeDeadLetterQueue"),
     ("audit-write", "LedgerQueue", "LedgerDeadLetterQueue"),

@@ -744,7 +744,7 @@ impl Gathering<'_> {
     }
 }
 
-/// The first moment up to which a cutoff must reach to cover a line, see [`Cutoff::covers`]: when it occurred or was received,
+/// The first moment up to which a cutoff must reach to cover a line, see `Cutoff::covers`: when it occurred or was received,
 /// whichever is earlier. A line that others loaded says nowhere when it came: it may have lain anywhere since it occurred by its
 /// source's clock. Of somebody who was erased a deletion says nothing that is to be kept, whenever it comes.
 pub(crate) fn cutoff_from(occurred_at_ms: i64, received_at_ms: Option<i64>, is_deletion: bool) -> i64 {

@@ -56,7 +56,7 @@ pub struct Resolved {
 /// transaction. The next run finds them and writes only what is missing.
 ///
 /// # Errors
-/// `Conflict` if an erasure changed what the gate read of something that clashed, or clashes outlast the pauses; `Corrupt`, once all
+/// `Conflict` if an erasure changed what the gate read of something that clashed, or of who has a subject already, or clashes outlast the pauses; `Corrupt`, once all
 /// else is written, for a subject without a state; whatever else the stores report.
 pub async fn resolve(
     stores: &Stores,
@@ -191,7 +191,7 @@ impl Plan {
 }
 
 /// The plans in batches whose writes may be under way at once: no two of one batch touch the row of one record, for they would
-/// clash.
+/// clash. So n identifiers of one record are n calls in a row.
 fn batches(plans: Vec<Plan>) -> Vec<Vec<Plan>> {
     let mut batches: Vec<(HashSet<String>, Vec<Plan>)> = Vec::new();
     for plan in plans {

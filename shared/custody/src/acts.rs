@@ -4,8 +4,8 @@
 //! bronze object; its purpose stands in for one. The **purpose id** says what is done and for what, so that doing it
 //! again, after a crash or by somebody else, is the same plan and writes nothing more.
 //!
-//! Invariant: one purpose id is in the log at most once, with the entries of whoever planned it first: by its plan, and once it is
-//! committed by its row, which is kept for good. An act names no person. Its type is one of [`ActKind`], which no adapter gives to
+//! Invariant: one purpose id is in the log at most once, with the entries of the call that planned it first: by its plan, and once it is
+//! committed by its row, which is never deleted. An act names no person. Its type is one of [`ActKind`], which no adapter gives to
 //! a source event; its plan, its row and its chunks' markers have keys apart from those of bronze objects ([`PlanOf`]), where
 //! transform may not write, and audit-write takes an act from nowhere else.
 
@@ -147,7 +147,7 @@ pub async fn record_acts(
     let key = format!("{ACT}{purpose}");
     // 1. Take the purpose up. A crash after it leaves a row without a plan.
     let opened = stores.rows.open(object, &key, now).await?;
-    // For good: the plan expires, and so do the markers that leave its chunks out a second time.
+    // The row stays, while the plan and the markers that leave its chunks out a second time expire.
     if opened.committed {
         return Ok(Recorded::Before(object));
     }

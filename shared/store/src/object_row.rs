@@ -1,6 +1,6 @@
 //! The row of a bronze object in the control table: whether it was begun, whether it is planned, how its events were
-//! counted, and how much of its plan is committed. The ledger's own acts have such rows, too, under keys of their own: a role
-//! that writes the rows of bronze objects writes none of these.
+//! counted, and how much of its plan is committed. The ledger's own acts have such rows, too, under keys of their own:
+//! transform's role, which writes those of bronze objects, writes none of these.
 //!
 //! Invariant: `startedAt` and the counts never change once they are set. `startedAt` is the processing time of everything
 //! that becomes of the object, so that any run that computes it again, after a crash or beside another, computes the same.

@@ -69,7 +69,7 @@ impl PartySeen {
         self.subjects >= SUBJECTS_PER_RECORD
     }
 
-    /// Whether no erasure reached the record since, whoever came to take part.
+    /// Whether no erasure reached the record since; others may have come to take part.
     fn is_of(self, now: &Party) -> bool {
         (self.erasures, self.cutoff) == (now.erasures, now.cutoff)
     }

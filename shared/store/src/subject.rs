@@ -2,8 +2,8 @@
 //!
 //! Invariant: an identifier has at most one subject in each org, a subject at most one link per record of its org, and no
 //! link is written unless the subject is active in the generation that was read and not marked as shared: a warm function
-//! cannot bring an erased subject back. With a new link the subject takes part in the record ([`party`]). Links only widen. Two orgs never have one subject: what names a customer to the
-//! one may name another customer, or nobody, to the other.
+//! cannot bring an erased subject back. With a new link the subject takes part in the record ([`party`]). Links only widen.
+//! Two orgs never have one subject: what names a customer to the one may name another customer, or nobody, to the other.
 
 use std::sync::Arc;
 

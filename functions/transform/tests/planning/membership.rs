@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
+use std::slice;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -141,8 +142,8 @@ async fn what_a_tombstone_covers_is_not_that_of_the_next_subject_whose_first_lin
     let mut met = BTreeSet::new();
     for later in 0..80 {
         let world = World::new();
-        world.bronze.seed(&key("a"), lines(&[covered.clone()]));
-        world.bronze.seed(&key("b"), lines(&[later_line.clone()]));
+        world.bronze.seed(&key("a"), lines(slice::from_ref(&covered)));
+        world.bronze.seed(&key("b"), lines(slice::from_ref(&later_line)));
         let found = run_slowly_beside(&world, "a", later, async |world| {
             // At once: the run may be in the middle of a transaction that checks them, for long.
             whom.iter().for_each(|(org, pseudonym)| world.plant(org, pseudonym, cutoff, EXPIRES_S * 1_000));

@@ -61,17 +61,6 @@ fn whatever_fails_and_whoever_is_erased_each_event_is_planned_once_and_names_who
     tell(&format!("simulation: {histories} histories from seed {seed}: {tally:#?}"));
 }
 
-/// Seeds that told of a product broken by hand, where the suite's others did not: a subject made beside its tombstone, and a link to it.
-#[test]
-fn what_told_of_a_broken_product_holds() {
-    remember_panics();
-    for seed in [20_262_057, 20_262_406] {
-        if let Err(problem) = thread::spawn(move || run(seed, ROUNDS)).join().unwrap() {
-            fail(seed, &problem);
-        }
-    }
-}
-
 #[test]
 fn a_seed_repeats_itself() {
     remember_panics();
