@@ -8,7 +8,7 @@
 //!
 //! [`Silver`]: ledgerline_store::silver::Silver
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledgerline_custody::subjects::WantedLink;
@@ -83,13 +83,14 @@ pub async fn transform(
             let logs = pin(&stores.records, &read, &owned).await?;
             note(stores, object, key, &read).await?;
 
-            // 3. Ask what earlier erasures cover, resolve the subjects of the rest and admit them to their records, order. Whatever
-            //    clashes with another run, or with an erasure, is all asked again. A crash leaves whole subjects and whole links;
-            //    links only widen, and the next run admits whom it finds linked.
+            // 3. Ask what earlier erasures cover, resolve the subjects of the rest, order. If an erasure meanwhile reached what is
+            //    resolved, it is all asked again. A crash leaves whole subjects and whole links, each with its subject in the
+            //    record's row; links only widen.
             let mut clashes = Clashes::default();
+            let resolving = Resolving { stores, settings, now, read: &read, owned: &owned, own: &own, logs: &logs };
             let (gate, resolved) = loop {
                 let gate = Gate::read(stores, settings, &read, &own, started_at_ms).await?;
-                match resolve_subjects(stores, settings, now, &gate, &read, &owned, &own, &logs).await {
+                match resolving.subjects(&gate, &mut clashes).await {
                     Ok(resolved) => break (gate, resolved),
                     Err(StoreError::Conflict(clash)) => clashes.pause(clash, stores.random()).await?,
                     Err(error) => return Err(error.into()),
@@ -159,13 +160,13 @@ async fn read(
         for piece in piece.chunks(PIECE_BYTES) {
             reading.push(piece)?;
             if reading.is_full() {
-                let strangers = reading.strangers();
-                reading.meet(&aliases::look_up(stores, settings, started_at_ms, strangers).await?);
+                let unnamed = reading.unnamed();
+                reading.name(&aliases::look_up(stores, settings, started_at_ms, unnamed).await?);
             }
         }
     }
     let ended = reading.end()?;
-    let aliases = aliases::look_up(stores, settings, started_at_ms, ended.strangers()).await?;
+    let aliases = aliases::look_up(stores, settings, started_at_ms, ended.unnamed()).await?;
     ended.finish(&aliases)
 }
 
@@ -249,76 +250,94 @@ struct Seen {
     creates: bool,
 }
 
-/// Resolves the customer side's identifiers of the owned events, and of the filtered lines, in each org apart, and admits the
-/// subjects to their records. The company's own name nobody, and so do lines that an erasure covers.
-#[expect(clippy::too_many_arguments, reason = "all that was found out about the object")]
-async fn resolve_subjects<'r>(
-    stores: &Stores,
-    settings: &Settings,
-    now: &str,
-    gate: &Gate<'_>,
+/// What was found out about an object before its subjects are resolved.
+struct Resolving<'a, 'r> {
+    stores: &'a Stores,
+    settings: &'a Settings,
+    now: &'a str,
     read: &'r Read,
-    owned: &[&'r Event],
-    own: &OwnMentions,
-    logs: &[Option<LogId>],
-) -> Result<Resolved, StoreError> {
-    let mut seen: Vec<BTreeMap<usize, Seen>> = vec![BTreeMap::new(); read.identifiers.len()];
-    let somebody = |line: &'r Adapted| {
-        let (record, org) = (line.record, read.org(line));
-        let identifiers = line.identifiers.iter().copied();
-        identifiers.filter(move |&identifier| !own.names(identifier, org)).map(move |identifier| (identifier, record))
-    };
-    let kept = owned.iter().copied().map(|event| &event.adapted).filter(|line| !gate.suppresses(line));
-    for line in kept.clone() {
-        for (identifier, record) in somebody(line) {
-            let at = line.occurred_at_ms;
-            let seen = seen[identifier].entry(record).or_default();
-            let (first, last) = seen.span_ms.unwrap_or((at, at));
-            seen.span_ms = Some((first.min(at), last.max(at)));
-            seen.creates |= !line.only_widens;
-        }
-    }
-    let filtered = read.filtered_lines.iter().filter(|line| !line.only_widens && !gate.suppresses(line));
-    for (identifier, record) in filtered.flat_map(somebody) {
-        seen[identifier].entry(record).or_default().creates = true;
-    }
-    // Under another rule's key a value's pseudonym may be what somebody else was normalised to.
-    let of_today = |name: &&String| Pseudonym::parse(name).is_some_and(|name| settings.pseudonyms.is_of_today(&name));
-    let mut mentions: Vec<Mention<'_>> = Vec::new();
-    for ((identifier, seen), Named { kind, pseudonyms, .. }) in seen.iter().enumerate().zip(&read.identifiers) {
-        let mut by_org: BTreeMap<&str, Vec<WantedLink>> = BTreeMap::new();
-        for (&record, Seen { span_ms, creates }) in seen {
-            let span = match (*span_ms, &logs[record]) {
-                (None, _) => None,
-                (Some(_), None) => continue,
-                (Some((first, last)), Some(log)) => Some(Span {
-                    log: log.to_string(),
-                    first: instant::to_rfc3339(first),
-                    last: instant::to_rfc3339(last),
-                }),
-            };
-            let record = &read.records[record];
-            let link = WantedLink { record: record.key.clone(), link: Link { span }, only_widen: !creates };
-            by_org.entry(&record.org).or_default().push(link);
-        }
-        let of_org = |(org, links): (&'r str, Vec<WantedLink>)| {
-            let pseudonyms = pseudonyms.iter().filter(of_today).cloned().collect();
-            let tombs = gate.tombs(org, identifier).collect();
-            Mention { identifier, org: org.to_owned(), kind: *kind, pseudonyms, tombs, links }
-        };
-        mentions.extend(by_org.into_iter().map(of_org));
-    }
-    let resolved = resolve::resolve(stores, &mentions, settings.limits, now).await?;
+    owned: &'a [&'r Event],
+    own: &'a OwnMentions,
+    logs: &'a [Option<LogId>],
+}
 
-    let (claimed, nobody): (HashSet<usize>, _) = (kept.map(|line| line.record).collect(), BTreeSet::new());
-    let admissions = read.records.iter().enumerate().filter_map(|(at, record)| {
-        let (party, linked) = (gate.party(at), resolved.linked.get(&record.key).unwrap_or(&nobody));
-        // One that a run which died had linked is admitted now.
-        let is_missing = !party.is_full() && !linked.is_subset(&party.subjects);
-        (is_missing || claimed.contains(&at)).then_some((record.key.as_str(), party, linked))
-    });
-    resolve::admit(&stores.parties, admissions).await?;
-    Ok(resolved)
+impl<'r> Resolving<'_, 'r> {
+    /// Resolves the customer side's identifiers of the owned events, and of the filtered lines, in each org apart; and sees that by
+    /// then no erasure reached the owned events' records since the gate read their rows.
+    ///
+    /// # Errors
+    /// `Conflict` if one did, or whatever else sends all of it back to the gate; what the stores report.
+    async fn subjects(&self, gate: &Gate<'_>, clashes: &mut Clashes) -> Result<Resolved, StoreError> {
+        let Self { stores, settings, now, read, .. } = self;
+        let resolved = resolve::resolve(stores, &self.mentions(gate), settings.limits, now, clashes).await?;
+        // A record that got a new link was as seen then.
+        let records = self.kept(gate).map(|line| line.record);
+        let records = records.map(|record| (read.records[record].key.as_str(), gate.party(record).seen()));
+        let seen = records.filter(|(record, _)| !resolved.joined.contains_key(*record)).collect();
+        match stores.parties.are_as_seen(&seen).await? {
+            true => Ok(resolved),
+            false => Err(StoreError::Conflict(Failure::new("an erasure reached a record that is being resolved"))),
+        }
+    }
+
+    /// The owned events' lines that no erasure covers.
+    fn kept(&self, gate: &Gate<'_>) -> impl Iterator<Item = &'r Adapted> {
+        self.owned.iter().map(|event| &event.adapted).filter(|line| !gate.suppresses(line))
+    }
+
+    /// Whom these lines and the filtered ones name, the company's own excepted: they are nobody.
+    fn mentions<'g>(&'g self, gate: &'g Gate<'_>) -> Vec<Mention<'g>> {
+        let Self { settings, read, own, logs, .. } = self;
+        let mut seen: Vec<BTreeMap<usize, Seen>> = vec![BTreeMap::new(); read.identifiers.len()];
+        let somebody = |line: &'r Adapted| {
+            let (record, org) = (line.record, read.org(line));
+            let identifiers = line.identifiers.iter().copied();
+            identifiers
+                .filter(move |&identifier| !own.names(identifier, org))
+                .map(move |identifier| (identifier, record))
+        };
+        for line in self.kept(gate) {
+            for (identifier, record) in somebody(line) {
+                let at = line.occurred_at_ms;
+                let seen = seen[identifier].entry(record).or_default();
+                let (first, last) = seen.span_ms.unwrap_or((at, at));
+                seen.span_ms = Some((first.min(at), last.max(at)));
+                seen.creates |= !line.only_widens;
+            }
+        }
+        let filtered = read.filtered_lines.iter().filter(|line| !line.only_widens && !gate.suppresses(line));
+        for (identifier, record) in filtered.flat_map(somebody) {
+            seen[identifier].entry(record).or_default().creates = true;
+        }
+        // Under another rule's key a value's pseudonym may be what somebody else was normalised to.
+        let of_today =
+            |name: &&String| Pseudonym::parse(name).is_some_and(|name| settings.pseudonyms.is_of_today(&name));
+        let mut mentions: Vec<Mention<'_>> = Vec::new();
+        for ((identifier, seen), Named { kind, pseudonyms, .. }) in seen.iter().enumerate().zip(&read.identifiers) {
+            let mut by_org: BTreeMap<&str, Vec<WantedLink>> = BTreeMap::new();
+            for (&at, Seen { span_ms, creates }) in seen {
+                let span = match (*span_ms, &logs[at]) {
+                    (None, _) => None,
+                    (Some(_), None) => continue,
+                    (Some((first, last)), Some(log)) => Some(Span {
+                        log: log.to_string(),
+                        first: instant::to_rfc3339(first),
+                        last: instant::to_rfc3339(last),
+                    }),
+                };
+                let (record, party) = (&read.records[at], gate.party(at).seen());
+                let link = WantedLink { record: record.key.clone(), link: Link { span }, only_widen: !creates, party };
+                by_org.entry(&record.org).or_default().push(link);
+            }
+            let of_org = |(org, links): (&'r str, Vec<WantedLink>)| {
+                let pseudonyms = pseudonyms.iter().filter(of_today).cloned().collect();
+                let tombs = gate.tombs(org, identifier).collect();
+                Mention { identifier, org: org.to_owned(), kind: *kind, pseudonyms, tombs, links }
+            };
+            mentions.extend(by_org.into_iter().map(of_org));
+        }
+        mentions
+    }
 }
 
 /// The event with the name of the first of its identifiers that resolved, unless an erasure covers it.

@@ -5,7 +5,9 @@
 //! short spellings of phone numbers; quarantined lines stay as they were, compressed.
 //!
 //! A line about a record whose id may be a person's waits as it came until the id's alias is known, for nothing outward has
-//! the id: [`Reading::strangers`] are asked for, [`Reading::meet`] goes on. What is read does not depend on when.
+//! the id: the [`Reading::unnamed`] are looked up, [`Reading::name`] goes on. What is read does not depend on when.
+
+mod waiting;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -27,17 +29,18 @@ use ledgerline_lake::plan::Counts;
 use ledgerline_ledger::entry::{EntryError, Field, PendingEntry, Record, Source};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_privacy::{Clear, Identifier, JoinKey, Kind, Masked, Personal, Pseudonym, Region, View, words};
-use ledgerline_store::alias;
+use ledgerline_privacy::{Clear, Identifier, JoinKey, Kind, Masked, Personal, Region, View, words};
 use ledgerline_store::claim::{Claim, Unclaimed, plan_claims};
-use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::record::LINES_NAMED;
 
 use crate::Random;
 use crate::config::{PROCESS_NAME, Settings};
-use crate::decode::{Decoder, MAX_LINE_BYTES, TakeLine};
+use crate::decode::{Decoder, TakeLine};
 use crate::error::TransformError;
 use crate::tokens::{self, derived};
+pub(crate) use waiting::random_alias;
+pub use waiting::{Alias, Person, Unnamed};
+use waiting::{Waiting, WaitingLine};
 
 /// What is asked of every line that is about somebody, whatever becomes of it.
 #[derive(Clone, Debug, Default)]
@@ -185,18 +188,18 @@ impl Read {
         plan_claims(object, expires_at_s, unclaimed)
     }
 
-    /// Takes the refs of identifiers that name nobody out of their events: rows are not to be joined by what many have.
-    pub fn forget_refs(&mut self, names_nobody: impl Fn(usize, &str) -> bool) {
+    /// Takes the refs of the company's own identifiers out of their events: rows are not to be joined by what many have.
+    pub fn forget_refs(&mut self, is_own: impl Fn(usize, &str) -> bool) {
         for event in &mut self.events {
             let org = self.records[event.adapted.record].org.as_str();
-            let (nobody, somebody): (Vec<usize>, Vec<usize>) =
-                event.adapted.identifiers.iter().partition(|&&identifier| names_nobody(identifier, org));
-            if nobody.is_empty() {
+            let (own, others): (Vec<usize>, Vec<usize>) =
+                event.adapted.identifiers.iter().partition(|&&identifier| is_own(identifier, org));
+            if own.is_empty() {
                 continue;
             }
-            let forgotten: Vec<&str> = nobody.iter().filter_map(|&at| Some(self.refs[at].as_ref()?.0)).collect();
+            let forgotten: Vec<&str> = own.iter().filter_map(|&at| Some(self.refs[at].as_ref()?.0)).collect();
             event.fields.retain(|(name, _)| !forgotten.contains(name));
-            add_fields(&mut event.fields, somebody.iter().filter_map(|&at| self.refs[at].clone()));
+            add_fields(&mut event.fields, others.iter().filter_map(|&at| self.refs[at].clone()));
         }
     }
 
@@ -229,45 +232,6 @@ fn add_fields(fields: &mut Vec<(&'static str, Clear)>, more: impl Iterator<Item 
     }
 }
 
-/// Somebody whose id names a record, and whose alias is looked up by pseudonyms.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Person {
-    /// The organisation.
-    pub org: String,
-    /// The pseudonyms of each identifier that the id is, newest first: one of an id that is no customer's, two of one that may be an
-    /// account and a name given upstream. All but the newest are of today's rules: under another rule's key a value's pseudonym may
-    /// be what somebody else was normalised to.
-    pub names: Vec<Vec<String>>,
-    /// The pseudonyms under other rules: tombstones may have them, and nobody's alias is looked up by them.
-    pub of_other_rules: Vec<String>,
-}
-
-impl Person {
-    /// All pseudonyms.
-    pub fn all_names(&self) -> impl Iterator<Item = &String> {
-        self.names.iter().flatten().chain(&self.of_other_rules)
-    }
-}
-
-/// What a person's id stands as.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Alias {
-    /// The alias; none if tombstones covered all lines that it was looked up for.
-    pub name: Option<String>,
-    /// Up to when tombstones cover lines about the person: each of those has an alias of its own.
-    pub cutoff: Option<Cutoff>,
-}
-
-impl Alias {
-    /// The alias of somebody of whom there is no tombstone.
-    pub fn of(name: String) -> Self {
-        Self { name: Some(name), cutoff: None }
-    }
-}
-
-/// Those for whose aliases lines wait, each with the last moment, of any such line, up to which a cutoff must reach to cover it.
-pub type Strangers = BTreeMap<Person, i64>;
-
 /// Reads one object, piece by piece.
 pub struct Reading<'a>(Decoder<Gathering<'a>>);
 
@@ -281,10 +245,7 @@ impl<'a> Reading<'a> {
             random,
             line: 0,
             read: Read::default(),
-            aliases: HashMap::new(),
-            strangers: BTreeMap::new(),
-            waiting: Vec::new(),
-            waiting_bytes: 0,
+            waiting: Waiting::default(),
             adapted: 0,
             seen: HashSet::new(),
             records: HashMap::new(),
@@ -304,22 +265,20 @@ impl<'a> Reading<'a> {
         self.0.push(piece).map_err(|_| TransformError::Damaged)
     }
 
-    /// Whether as many lines wait as may: the strangers must be met before the next bytes come.
+    /// Whether as many lines wait as may: aliases must come before the next bytes.
     pub fn is_full(&mut self) -> bool {
-        self.0.taker().is_some_and(|gathering| {
-            gathering.waiting.len() >= WAITING_LINES || gathering.waiting_bytes >= WAITING_BYTES
-        })
+        self.0.taker().is_some_and(|gathering| gathering.waiting.is_full())
     }
 
     /// Those for whose aliases lines wait.
-    pub fn strangers(&mut self) -> Strangers {
-        self.0.taker().map_or_else(Strangers::new, |gathering| gathering.strangers())
+    pub fn unnamed(&mut self) -> Unnamed {
+        self.0.taker().map_or_else(Unnamed::new, |gathering| gathering.waiting.unnamed())
     }
 
-    /// Takes the strangers' aliases, and reads the lines that waited for them.
-    pub fn meet(&mut self, aliases: &BTreeMap<Person, Alias>) {
+    /// Takes their aliases, and reads the lines that waited for them.
+    pub fn name(&mut self, aliases: &BTreeMap<Person, Alias>) {
         if let Some(gathering) = self.0.taker() {
-            gathering.meet(aliases);
+            gathering.name(aliases);
         }
     }
 
@@ -343,23 +302,23 @@ impl<'a> Reading<'a> {
         bronze: &[u8],
     ) -> Result<Read, TransformError> {
         let mut aliases = BTreeMap::new();
-        let mut name = |strangers: Strangers| -> BTreeMap<Person, Alias> {
+        let mut look_up = |unnamed: Unnamed| -> BTreeMap<Person, Alias> {
             let named = |(person, _): (Person, i64)| {
                 let alias = aliases.entry(person.clone()).or_insert_with(|| Alias::of(random_alias(random)));
                 (person, alias.clone())
             };
-            strangers.into_iter().map(named).collect()
+            unnamed.into_iter().map(named).collect()
         };
         let mut reading = Self::new(settings, object, started_at_ms, random);
         for piece in bronze.chunks(PIECE_BYTES) {
             reading.push(piece)?;
             if reading.is_full() {
-                let aliases = name(reading.strangers());
-                reading.meet(&aliases);
+                let aliases = look_up(reading.unnamed());
+                reading.name(&aliases);
             }
         }
         let ended = reading.end()?;
-        let aliases = name(ended.strangers());
+        let aliases = look_up(ended.unnamed());
         ended.finish(&aliases)
     }
 }
@@ -369,17 +328,17 @@ pub struct Ended<'a>(Gathering<'a>);
 
 impl Ended<'_> {
     /// Those for whose aliases lines wait.
-    pub fn strangers(&self) -> Strangers {
-        self.0.strangers()
+    pub fn unnamed(&self) -> Unnamed {
+        self.0.waiting.unnamed()
     }
 
-    /// Takes the last strangers' aliases; what the object holds.
+    /// Takes the last aliases; what the object holds.
     ///
     /// # Errors
     /// `Corrupt` if somebody's alias is not among them.
     pub fn finish(self, aliases: &BTreeMap<Person, Alias>) -> Result<Read, TransformError> {
         let mut gathering = self.0;
-        gathering.meet(aliases);
+        gathering.name(aliases);
         if !gathering.waiting.is_empty() {
             return Err(StoreError::Corrupt(Failure::new("lines wait for an alias that nobody looked up")).into());
         }
@@ -395,21 +354,8 @@ impl Ended<'_> {
     }
 }
 
-/// An alias of random bytes.
-pub(crate) fn random_alias(random: Random<'_>) -> String {
-    let mut bytes = [0; 16];
-    random(&mut bytes);
-    alias::of_random(bytes)
-}
-
 /// Bytes of an object that are unpacked before it is asked how many lines wait: at deflate's best, 1,032 to 1, 16 MiB.
 pub const PIECE_BYTES: usize = 16 * 1024;
-
-/// Lines that wait at a time, beyond those of the piece that is being read.
-const WAITING_LINES: usize = 1_000;
-
-/// Their bytes: twice the longest line that is read, some 4 KiB a line.
-const WAITING_BYTES: usize = 2 * MAX_LINE_BYTES;
 
 /// What filters a line that an erasure took out.
 const ERASED: &str = "erased";
@@ -430,13 +376,8 @@ struct Gathering<'a> {
     random: Random<'a>,
     line: u64,
     read: Read,
-    /// Whose aliases are known, and the aliases, by what claims name the person's record by.
-    aliases: HashMap<String, (Person, Alias)>,
-    /// [`Strangers`], by the same.
-    strangers: BTreeMap<String, (Person, i64)>,
-    /// These lines, and refused ones behind them, so that those stay in their order.
-    waiting: Vec<Waiting>,
-    waiting_bytes: usize,
+    /// The aliases so far, and the lines that wait for others.
+    waiting: Waiting,
     /// How many lines so far are asked.
     adapted: usize,
     /// Claim ids of events read so far.
@@ -452,13 +393,6 @@ struct Gathering<'a> {
     scratch: Vec<u8>,
 }
 
-/// A line that is read again.
-struct Waiting {
-    number: u64,
-    line: Vec<u8>,
-    cut: bool,
-}
-
 /// What an event is about.
 struct About {
     /// As everything outward names it: an id that may be a person's stands as its alias.
@@ -470,8 +404,8 @@ struct About {
 }
 
 impl About {
-    /// About what names nobody.
-    fn nobody(about: Record) -> Self {
+    /// About what is named by its source's id.
+    fn impersonal(about: Record) -> Self {
         Self { about, claim_record: None, names: BTreeSet::new() }
     }
 }
@@ -516,39 +450,20 @@ impl Gathering<'_> {
             BronzeLine::Erased => return *self.read.filtered.entry(ERASED).or_default() += 1,
             BronzeLine::Event(event) => match self.event(number, &event) {
                 Ok(Fate::Read) => return,
-                Ok(Fate::Waits) => return self.wait(number, line, cut),
+                Ok(Fate::Waits) => return self.waiting.push(number, line, cut),
                 Err(reason) => Refused::Now(event.received_at_ms, reason, event.raw),
             },
         };
         match refused {
-            _ if !self.waiting.is_empty() => self.wait(number, line, cut),
+            // Behind those that wait, so that refused lines stay in their order.
+            _ if !self.waiting.is_empty() => self.waiting.push(number, line, cut),
             Refused::Before(reason) => self.quarantine_line(reason, line),
             Refused::Now(received_at_ms, reason, bytes) => self.quarantine(received_at_ms, reason, &bytes),
         }
     }
 
-    fn wait(&mut self, number: u64, line: &[u8], cut: bool) {
-        self.waiting_bytes += line.len();
-        self.waiting.push(Waiting { number, line: line.to_vec(), cut });
-    }
-
-    fn strangers(&self) -> Strangers {
-        let mut strangers = Strangers::new();
-        for (person, latest_ms) in self.strangers.values() {
-            let latest = strangers.entry(person.clone()).or_insert(*latest_ms);
-            *latest = (*latest).max(*latest_ms);
-        }
-        strangers
-    }
-
-    fn meet(&mut self, aliases: &BTreeMap<Person, Alias>) {
-        for (name, (person, _)) in std::mem::take(&mut self.strangers) {
-            if let Some(alias) = aliases.get(&person) {
-                self.aliases.insert(name, (person, alias.clone()));
-            }
-        }
-        self.waiting_bytes = 0;
-        for Waiting { number, line, cut } in std::mem::take(&mut self.waiting) {
+    fn name(&mut self, aliases: &BTreeMap<Person, Alias>) {
+        for WaitingLine { number, line, cut } in self.waiting.name(aliases) {
             self.read_line(number, &line, cut);
         }
     }
@@ -745,53 +660,28 @@ impl Gathering<'_> {
     /// What the event is about. Nothing while an alias is not known.
     fn about(&mut self, number: u64, received_at_ms: Option<i64>, event: &SourceEvent<'_>) -> Option<About> {
         let (kind, id, sent) = match &event.record {
-            AboutRef::Interaction(id) => return Some(About::nobody(Record::Interaction(id.to_string()))),
+            AboutRef::Interaction(id) => return Some(About::impersonal(Record::Interaction(id.to_string()))),
             AboutRef::Entity { kind, id, .. } if built_in().is_impersonal(kind) => {
-                return Some(About::nobody(Record::Entity { kind: kind.to_string(), id: id.to_string() }));
+                return Some(About::impersonal(Record::Entity { kind: kind.to_string(), id: id.to_string() }));
             }
             AboutRef::Entity { kind, id, sent } => (kind.to_string(), id, sent),
         };
         let name = self.settings.event_key.claim_record(&event.org, sent, id);
         let is_deletion = event.links == Links::WidenOnly;
         let reached_ms = cutoff_from(event.occurred_at_ms, received_at_ms, is_deletion);
-        let known = self.aliases.get(&name).and_then(|(person, Alias { name, cutoff })| {
+        let known = self.waiting.known(&name).and_then(|(person, Alias { name, cutoff })| {
             let is_covered = cutoff.is_some_and(|cutoff| cutoff.covers(reached_ms, reached_ms));
             let of_line = is_covered.then(|| self.settings.event_key.alias_of_line(&self.object.to_hex(), number));
             Some((person, of_line.or_else(|| name.clone())?))
         });
         let Some((person, id)) = known else {
-            if !self.strangers.contains_key(&name) {
-                let person = self.person(event, &kind, sent, id);
-                self.strangers.insert(name.clone(), (person, reached_ms));
-            }
-            if let Some((_, latest_ms)) = self.strangers.get_mut(&name) {
-                *latest_ms = (*latest_ms).max(reached_ms);
-            }
+            let settings = self.settings;
+            self.waiting.ask(name, reached_ms, || Person::of(settings, event, &kind, sent, id));
             return None;
         };
         let names = person.all_names().cloned().collect();
         let claimed = Record::Entity { kind: kind.clone(), id: name }.key(&event.org);
         Some(About { about: Record::Entity { kind, id }, claim_record: Some(claimed), names })
-    }
-
-    /// Whom an id names that names a record.
-    fn person(&self, event: &SourceEvent<'_>, kind: &str, sent: &str, id: &str) -> Person {
-        let (ring, region) = (&self.settings.pseudonyms, self.settings.regions.of(event.names_of_source()));
-        let identifiers = built_in().kinds_of_entity(kind).filter_map(|kind| Identifier::parse(kind, id, region));
-        let text = |name: Pseudonym| name.as_str().to_owned();
-        let (mut names, mut of_other_rules) = (Vec::new(), Vec::new());
-        for identifier in identifiers {
-            let newest = ring.newest().version();
-            let is_known = |name: &Pseudonym| name.version() == newest || ring.is_of_today(name);
-            let (known, others): (Vec<_>, Vec<_>) = ring.pseudonyms(&identifier).into_iter().partition(is_known);
-            names.push(known.into_iter().map(text).collect());
-            of_other_rules.extend(others.into_iter().map(text));
-        }
-        // An id that is no identifier is not normalised: all versions name one and the same.
-        if names.is_empty() {
-            names.push(ring.of_record(sent, id).into_iter().map(text).collect());
-        }
-        Person { org: event.org.to_string(), names, of_other_rules }
     }
 
     /// The record's place, one line more about it.
@@ -854,7 +744,7 @@ impl Gathering<'_> {
     }
 }
 
-/// The first moment up to which a cutoff must reach to cover a line, see [`Cutoff::covers`]: when it occurred or was received,
+/// The first moment up to which a cutoff must reach to cover a line, see `Cutoff::covers`: when it occurred or was received,
 /// whichever is earlier. A line that others loaded says nowhere when it came: it may have lain anywhere since it occurred by its
 /// source's clock. Of somebody who was erased a deletion says nothing that is to be kept, whenever it comes.
 pub(crate) fn cutoff_from(occurred_at_ms: i64, received_at_ms: Option<i64>, is_deletion: bool) -> i64 {

@@ -275,9 +275,12 @@ fn a_record_id_is_no_address_of_a_person() {
         assert_no_record(id);
     }
     let numbers = ["123456", "12-34.56", "11111111-1111-4111-8111-111111111111", "123456789-123456789-123"];
-    for id in ["test-conversation-id", "c-1", "none-7", "317-555-0142a"].into_iter().chain(numbers) {
+    let machines = ["2026-03-02", "20260302-000123", "1614612345.67890"];
+    for id in ["test-conversation-id", "c-1", "none-7", "317-555-0142a"].into_iter().chain(numbers).chain(machines) {
         let document = json!({"interactionId": id, "timestamp": "2026-03-02T14:00:00Z"});
         adapt_value(&document, |event| assert_eq!(event.unwrap().record.id(), id));
+        let document = json!({"entityType": "Queue", "entityId": id, "timestamp": "2026-03-02T14:00:00Z"});
+        adapt_value(&document, |event| assert_eq!(event.unwrap().record.id(), format!("Queue/{id}")));
     }
     let document = json!({"interactionId": 77, "timestamp": 1_772_460_000_000_i64});
     adapt_value(&document, |event| assert_eq!(event.unwrap().record.id(), "77"));

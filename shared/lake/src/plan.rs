@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use flate2::{Compression, GzBuilder};
+use ledgerline_ledger::chunk::ChunkId;
 use ledgerline_ledger::entry::MAX_LINE_BYTES;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member::{self, MAX_LINES, MAX_TEXT_BYTES, MemberError};
@@ -208,7 +209,7 @@ impl Header {
 
     /// What the plan is of, as its object's key says.
     pub fn of(&self) -> PlanOf {
-        PlanOf::key(&self.key)
+        keys::plan_of(&self.key)
     }
 
     /// One pointer per chunk, in order.
@@ -305,6 +306,14 @@ impl Pointer {
             Some((of, object)) if object == self.object => Ok(of),
             _ => Err(PlanError::Malformed("the pointer's plan is not its object's")),
         }
+    }
+
+    /// The chunk that it names.
+    ///
+    /// # Errors
+    /// As [`Pointer::plan_of`].
+    pub fn chunk_id(&self) -> Result<ChunkId, PlanError> {
+        Ok(ChunkId { of: self.plan_of()?, object: self.object.to_string(), ordinal: self.ordinal })
     }
 
     /// The log, parsed.

@@ -100,6 +100,8 @@ pub enum Family {
     Party,
     /// What stands for people's ids in records' ids.
     Alias,
+    /// The pseudonyms that aliases lie under.
+    AliasNames,
     /// Segments of the ledger.
     Segment,
     /// Hash tiles of the ledger.
@@ -137,7 +139,7 @@ pub enum Erasure {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::Head,
         Self::LogList,
         Self::Marker,
@@ -162,6 +164,7 @@ impl Family {
         Self::SubjectLink,
         Self::Party,
         Self::Alias,
+        Self::AliasNames,
         Self::Segment,
         Self::Tile,
         Self::ArchivedCheckpoint,
@@ -200,7 +203,7 @@ impl Family {
             Self::Quarantine | Self::Error => Erasure::ExpiresAfterDays(30),
             Self::Identifier => Erasure::Erased("subjects"),
             Self::Party => Erasure::Erased("records"),
-            Self::SubjectLink | Self::Alias | Self::Token => Erasure::Erased("links"),
+            Self::SubjectLink | Self::Alias | Self::AliasNames | Self::Token => Erasure::Erased("links"),
             Self::Bronze => Erasure::Erased("bronze"),
             Self::Silver => Erasure::Erased("silver"),
             // The last to go: until then it says that the subject is being erased.
@@ -235,6 +238,7 @@ impl Family {
             (subject::parse_link_key(key).is_some(), Self::SubjectLink),
             (party::parse_key(key).is_some(), Self::Party),
             (alias::parse_key(key).is_some(), Self::Alias),
+            (alias::parse_names_key(key).is_some(), Self::AliasNames),
         ];
         families.into_iter().find_map(|(is, family)| is.then_some(family))
     }

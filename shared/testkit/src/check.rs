@@ -13,6 +13,7 @@ use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::Header;
 use ledgerline_ledger::acts::is_act;
 use ledgerline_ledger::append::Marker;
+use ledgerline_ledger::chunk::ChunkId;
 use ledgerline_ledger::entry::{Entry, Line, Record};
 use ledgerline_ledger::head::Head;
 use ledgerline_ledger::lock::Lock;
@@ -204,9 +205,9 @@ impl Check<'_> {
     /// Each committed chunk's lines are its plan's lines: acts from where acts' plans lie, and from nowhere else.
     fn plans(&mut self, markers: &BTreeMap<LogId, Vec<Marker>>) {
         let mut seen = BTreeSet::new();
-        let mut by_chunk: BTreeMap<(&str, u32), Vec<(&LogId, &Marker)>> = BTreeMap::new();
+        let mut by_chunk: BTreeMap<&ChunkId, Vec<(&LogId, &Marker)>> = BTreeMap::new();
         for (log, marker) in markers.iter().flat_map(|(log, rows)| rows.iter().map(move |row| (log, row))) {
-            by_chunk.entry((&marker.chunk.object, marker.chunk.ordinal)).or_default().push((log, marker));
+            by_chunk.entry(&marker.chunk).or_default().push((log, marker));
         }
         for (key, bytes) in self.stores.staged.under(keys::STAGED) {
             let Ok((header, header_bytes)) = Header::read(&bytes) else {
@@ -217,8 +218,8 @@ impl Check<'_> {
             self.expect(of == Some(header.of()), || format!("{key}: a plan in the place of another"));
             for pointer in header.pointers(header_bytes) {
                 let log = LogId::parse(&pointer.log).ok();
-                let object = pointer.object.to_string();
-                let found = by_chunk.get(&(object.as_str(), pointer.ordinal)).map_or(&[][..], Vec::as_slice);
+                let chunk = pointer.chunk_id().expect("a header's pointer");
+                let found = by_chunk.get(&chunk).map_or(&[][..], Vec::as_slice);
                 let [(found_log, marker)] = found else {
                     self.expect(found.is_empty(), || format!("{key}: chunk {} is committed twice", pointer.ordinal));
                     self.found.open_chunks += 1;
@@ -234,7 +235,7 @@ impl Check<'_> {
                 let in_place = committed.iter().all(|line| is_act(line) == (of == Some(PlanOf::Acts)));
                 self.expect(same, || format!("{key}: chunk {} was not committed as planned", pointer.ordinal));
                 self.expect(in_place, || format!("{key}: chunk {} has acts among source events", pointer.ordinal));
-                seen.insert((object, pointer.ordinal));
+                seen.insert(chunk);
             }
         }
         let all: usize = markers.values().map(Vec::len).sum();
@@ -243,20 +244,20 @@ impl Check<'_> {
 
     /// The counts of each bronze object's row are those of its markers.
     fn counts(&mut self, markers: &BTreeMap<LogId, Vec<Marker>>) {
-        let mut expected: BTreeMap<String, (u64, BTreeSet<u32>)> = BTreeMap::new();
+        let mut expected: BTreeMap<(PlanOf, String), (u64, BTreeSet<u32>)> = BTreeMap::new();
         for marker in markers.values().flatten() {
-            let row = expected.entry(marker.chunk.object.clone()).or_default();
+            let row = expected.entry((marker.chunk.of, marker.chunk.object.clone())).or_default();
             row.0 += marker.count;
             row.1.insert(marker.chunk.ordinal);
         }
         let rows = self.stores.control.objects();
-        let objects: BTreeSet<&String> = expected.keys().chain(&rows).collect();
-        for object in objects {
-            let (committed, done) = self.stores.control.counted(object);
-            let counted = (committed, done.iter().copied().collect::<BTreeSet<u32>>());
-            let wanted = expected.get(object).cloned().unwrap_or_default();
-            let once = done.len() == counted.1.len();
-            self.expect(once && counted == wanted, || format!("object {object}: its counts are not its markers'"));
+        let objects: BTreeSet<&(PlanOf, String)> = expected.keys().chain(&rows).collect();
+        for named in objects {
+            let (of, object) = named;
+            let row = self.stores.control.progress(*of, object);
+            let wanted = expected.get(named).cloned().unwrap_or_default();
+            let counted = (row.committed, row.done) == wanted;
+            self.expect(counted, || format!("{of:?} {object}: its counts are not its markers'"));
         }
     }
 

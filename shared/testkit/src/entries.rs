@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 
 use ledgerline_ledger::entry::{PendingEntry, Record, Source};
+use ledgerline_ledger::origin::PlanOf;
 
 /// An agent's event in an interaction; its id follows from object and line, its time from the line: up to an hour's seconds, then
 /// again from the start.
-///
-/// # Panics
-/// If the object's id has less than 16 characters.
 pub fn pending(org: &str, interaction: &str, object: &str, line: u64) -> PendingEntry {
     PendingEntry {
-        event_id: format!("{}{line:016x}", &object[..16]),
+        event_id: PlanOf::Bronze.event_id(object, line),
         org: org.to_owned(),
         event_type: "user.start".to_owned(),
         activity: "Agent connected".to_owned(),

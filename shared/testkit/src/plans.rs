@@ -15,14 +15,13 @@ use ledgerline_ledger::entry::{Entry, Line};
 use ledgerline_ledger::tree::Hash;
 use ledgerline_privacy::EventKey;
 use ledgerline_privacy::pseudonym::is_alias;
-use ledgerline_store::subject;
-use ledgerline_store::token;
+use ledgerline_store::{alias, gone, subject, token};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::{Row, RowAccessor as _};
 
 use crate::bucket::FakeBucket;
 use crate::queue::FakeQueue;
-use crate::table::FakeTable;
+use crate::table::{FakeTable, item};
 
 /// The stores that a transform run writes.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +103,7 @@ pub fn check_plans(stores: Stores<'_>, bucket: &str) -> Planned {
     let owners = stores.index.owners();
     assert_eq!(owners, all.events, "claims and plans disagree about who owns what");
     check_parties(stores.keys);
+    check_aliases(stores);
     let planned: BTreeSet<String> =
         stores.bronze.under(keys::BRONZE).keys().map(|key| ObjectId::of(bucket, key).to_hex()).collect();
     for message in stores.queue.messages() {
@@ -124,7 +124,7 @@ fn claim_id(stores: Stores<'_>, line: &[u8]) -> String {
 }
 
 fn check_row(stores: Stores<'_>, header: &Header) {
-    let row = stores.rows.progress(&header.object.to_hex());
+    let row = stores.rows.progress(PlanOf::Bronze, &header.object.to_hex());
     assert_eq!((row.counts, row.chunks), (header.counts, header.chunks.len() as u64), "the row of {}", header.key);
     assert!(row.planned_at_ms.is_some(), "{} is not planned", header.key);
 }
@@ -234,8 +234,26 @@ fn check_index(stores: Stores<'_>, header: &Header, entries: &[Entry]) {
     }
 }
 
-/// Every subject that is linked to a record takes part in it: the way back. A record that an erasure reached may have a link of a run
-/// that the erasure overtook.
+/// Every alias leads back to the names that it lies under, and each of them to it, unless it is gone.
+fn check_aliases(stores: Stores<'_>) {
+    let rows = stores.keys.rows();
+    for (key, row) in &rows {
+        if let Some((org, name)) = alias::parse_key(key) {
+            let back = alias::names_key(org, item(row)["alias"].as_str().expect("an alias"));
+            let names = rows.get(&back).map(|row| alias::read_names(row.clone()).expect("names"));
+            assert!(names.is_some_and(|names| names.contains(name)), "nothing leads back to {key}");
+        }
+        if let Some((org, alias)) = alias::parse_names_key(key) {
+            let is_under =
+                |name: &String| rows.get(&alias::key(org, name)).is_some_and(|row| item(row)["alias"] == alias);
+            let names = alias::read_names(row.clone()).expect("names");
+            let is_gone = stores.rows.peek(&gone::key(alias)).is_some();
+            assert!(is_gone || names.iter().all(is_under), "{key} names what has another alias");
+        }
+    }
+}
+
+/// Every subject that is linked to a record takes part in it: the way back.
 fn check_parties(keys: &FakeTable) {
     let links: Vec<(String, String)> = keys.look(|rows| {
         let links = rows.keys().filter_map(subject::parse_link_key);
@@ -243,7 +261,7 @@ fn check_parties(keys: &FakeTable) {
     });
     for (subject, record) in links {
         let party = keys.party(&record);
-        let is_told = party.subjects.contains(&subject) || party.is_full() || party.erasures > 0;
+        let is_told = party.subjects.contains(&subject) || party.is_full();
         assert!(is_told, "{subject} is linked to {record} and does not take part in it");
     }
 }

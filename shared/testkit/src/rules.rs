@@ -114,7 +114,8 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
         | Family::LogList
         | Family::Gone
         | Family::Org
-        | Family::Token => {
+        | Family::Token
+        | Family::AliasNames => {
             assert_eq!(before, after, "{key} changed, and never may");
         }
         Family::Own => same("addedAt"),

@@ -157,6 +157,7 @@ mod tests {
     use ledgerline_ledger::chunk::ChunkId;
     use ledgerline_ledger::head::SegmentRef;
     use ledgerline_ledger::log::LogId;
+    use ledgerline_ledger::origin::PlanOf;
     use ledgerline_ledger::tree::{Edge, Hash};
     use ledgerline_store::head::{Heads, head_key};
     use ledgerline_store::record::pin_key;
@@ -191,7 +192,9 @@ mod tests {
             key: "k".repeat(100),
             version_id: "v".repeat(32),
             bytes: 20_000,
-            chunks: (0..chunks).map(|ordinal| (ChunkId { object: "0".repeat(32), ordinal }, 256)).collect(),
+            chunks: (0..chunks)
+                .map(|ordinal| (ChunkId { of: PlanOf::Bronze, object: "0".repeat(32), ordinal }, 256))
+                .collect(),
         };
         let commit = Commit {
             log: log.clone(),

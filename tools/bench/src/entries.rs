@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use ledgerline_lake::ObjectId;
+use ledgerline_lake::keys::PlanOf;
 use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::tree::{Hash, leaf_hash};
@@ -49,7 +50,7 @@ pub(super) fn entry(log: &LogId, object: ObjectId, line: u64, nth: u64) -> Pendi
     salt.copy_from_slice(&own.0[16..]);
     let call_id = uuid(&shared.hex());
     PendingEntry {
-        event_id: own.hex()[..32].to_owned(),
+        event_id: object.event_id(PlanOf::Bronze, line),
         org: log.org().to_owned(),
         event_type: event_type.to_owned(),
         activity: activity.to_owned(),

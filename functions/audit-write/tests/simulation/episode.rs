@@ -11,6 +11,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use ledgerline_custody::acts::{ActKind, record_of_log};
 use ledgerline_custody::rotation::Step;
 use ledgerline_lake::ObjectId;
+use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::{Counts, PlanWriter, Pointer};
 use ledgerline_lambda::clock::Clock as _;
 use ledgerline_ledger::entry::{Field, PendingEntry};
@@ -159,6 +160,7 @@ impl Episode {
         let announcement = |log: &LogId, line| PendingEntry {
             event_type: ActKind::SigningKeyAdded.name().to_owned(),
             record: record_of_log(log),
+            event_id: object.event_id(PlanOf::Acts, line),
             fields: BTreeMap::from([(KEY_FIELD.to_owned(), Field::Text(self.stage.vkey(log, key)))]),
             ..entry(log, object, line)
         };

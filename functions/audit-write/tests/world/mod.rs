@@ -9,6 +9,7 @@ use ledgerline_audit_write::{AppendConfig, Ports, Stores, handle};
 use ledgerline_custody::acts::{ActKind, record_of_log};
 use ledgerline_custody::publication::{Memory, Settings};
 use ledgerline_lake::ObjectId;
+use ledgerline_lake::keys::{PlanOf, plan_of};
 use ledgerline_lake::plan::{Counts, PlanWriter, Pointer};
 use ledgerline_lambda::clock::FixedClock;
 use ledgerline_ledger::entry::{Field, PendingEntry};
@@ -114,6 +115,7 @@ impl World {
         let act = PendingEntry {
             event_type: ActKind::SigningKeyAdded.name().to_owned(),
             record: record_of_log(&log),
+            event_id: id.event_id(PlanOf::Acts, 0),
             fields: [(KEY_FIELD.to_owned(), Field::Text(vkey.to_owned()))].into(),
             ..entry(&log, id, 0)
         };
@@ -127,11 +129,16 @@ impl World {
 
     /// Stages the plan of the object at this key, of entries of these types.
     pub fn plan_of_types(&self, key: &str, types: &[&str]) -> Vec<Pointer> {
-        let id = act_note::object_of(key).unwrap_or_else(|| ObjectId::of("bronze", key));
+        self.plan_under(act_note::object_of(key).unwrap_or_else(|| ObjectId::of("bronze", key)), key, types)
+    }
+
+    /// The same, under an id that need not be the key's.
+    pub fn plan_under(&self, id: ObjectId, key: &str, types: &[&str]) -> Vec<Pointer> {
         let log = LogId::parse(LOG).unwrap();
         let mut writer = PlanWriter::new(id, key, "1");
         for (line, event_type) in (0..).zip(types) {
-            let entry = PendingEntry { event_type: (*event_type).to_owned(), ..entry(&log, id, line) };
+            let event_id = id.event_id(plan_of(key), line);
+            let entry = PendingEntry { event_id, event_type: (*event_type).to_owned(), ..entry(&log, id, line) };
             writer.push(&log, entry.to_line().unwrap().as_str().as_bytes()).unwrap();
         }
         let plan = writer.finish(Counts { input: types.len() as u64, ..Counts::default() }).unwrap();
@@ -206,8 +213,6 @@ impl World {
 fn entry(log: &LogId, object: ObjectId, line: u64) -> PendingEntry {
     let object = object.to_string();
     PendingEntry {
-        // Distinct by object, log and line.
-        event_id: format!("{}{:08x}{line:08x}", &object[..16], log.as_str().len()),
         fields: [("media".to_owned(), Field::Text("VOICE".to_owned()))].into(),
         ..pending(log.org(), &format!("c-{}", line % RECORDS), &object, line)
     }

@@ -18,6 +18,7 @@ use ledgerline_ledger::head::{Head, SegmentRef};
 use ledgerline_ledger::lock::{Lock, LockMode};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
+use ledgerline_ledger::origin::PlanOf;
 use ledgerline_ledger::posting::{Posting, postings};
 use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::store::{Failure, StoreError};
@@ -329,7 +330,8 @@ impl World {
 
     async fn write_link(&self, identifier: &Identifier, record: &str, link: Link) -> String {
         let (pseudonym, subjects) = (self.key(1).await.pseudonym(identifier), Subjects::new(self.keys.port()));
-        let links = vec![LinkWrite { record: record.to_owned(), link, replaces: None }];
+        let party = self.keys.party(record).seen();
+        let links = vec![LinkWrite { record: record.to_owned(), link, replaces: None, party }];
         let org = record.split_once('/').unwrap().0.to_owned();
         Orgs::new(self.control.port()).note(&org).await.unwrap();
         let known = subjects.identifiers(&[(&org, pseudonym.as_str())]).await.unwrap().remove(0);
@@ -370,7 +372,7 @@ impl World {
                 let text: String =
                     entries.iter().map(|entry| entry.to_line().unwrap().as_str().to_owned() + "\n").collect();
                 let ordinal = ordinal + 1_000 * u32::try_from(head.size()).unwrap();
-                let id = ChunkId { object: OBJECT.to_owned(), ordinal };
+                let id = ChunkId { of: PlanOf::Bronze, object: OBJECT.to_owned(), ordinal };
                 Chunk::check(id, &log, entries.len(), member::pack(text.as_bytes())).unwrap()
             })
             .collect();
@@ -458,7 +460,6 @@ pub(crate) fn time(clock: &str) -> String {
 
 pub(crate) fn entry(interaction: &str, clock: &str, event_type: &str, n: u64) -> PendingEntry {
     PendingEntry {
-        event_id: format!("{n:032x}"),
         event_type: event_type.to_owned(),
         activity: "Activity".to_owned(),
         occurred_at: time(clock),
@@ -476,9 +477,9 @@ pub(crate) fn request(body: &str) -> Value {
     })
 }
 
-/// `(interaction id, event ids' numbers)` of a page.
+/// `(interaction id, entries' lines in their object)` of a page.
 pub(crate) fn given(page: &Value) -> Vec<(String, Vec<u64>)> {
-    let number = |entry: &Value| u64::from_str_radix(entry["entry"]["eventId"].as_str().unwrap(), 16).unwrap();
+    let number = |entry: &Value| entry["entry"]["source"]["line"].as_u64().unwrap();
     let interactions = page["interactions"].as_array().unwrap().iter();
     interactions
         .map(|one| {

@@ -306,7 +306,7 @@ async fn an_act_whose_recorder_died_is_carried_out_from_its_plan_on() {
 async fn what_was_kept_as_poison_is_not_sent_again() {
     let world = half_sent(World::new()).await;
     let object = ObjectId::of(BRONZE, &day("interaction", "a"));
-    let chunk = ChunkId { object: object.to_string(), ordinal: 0 };
+    let chunk = ChunkId { of: PlanOf::Bronze, object: object.to_string(), ordinal: 0 };
     world.others.ledger.rows.mark_poison(&chunk, 256).await.unwrap();
     for _ in 0..6 {
         let summary = world.run().await;

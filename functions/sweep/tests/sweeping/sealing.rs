@@ -4,7 +4,8 @@ use ledgerline_custody::acts::{Act, ActKind, Recorded, record_acts, record_of_lo
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::keys::{PlanOf, staged};
 use ledgerline_ledger::log::LogId;
-use ledgerline_store::object_row;
+use ledgerline_store::table::Value;
+use ledgerline_store::{head, object_row};
 use ledgerline_sweep::follow::state_key;
 use ledgerline_testkit::table::value;
 
@@ -224,24 +225,31 @@ fn key_added() -> Act {
     Act { log: log(), kind: ActKind::SigningKeyAdded, record: record_of_log(&log()), occurred_at, fields: [].into() }
 }
 
-/// Transform may write the rows of objects: one that it calls planned keeps no act from the log.
+/// Transform may write the rows of bronze objects, under an act's id, too: what it says there is not the act's.
 #[tokio::test]
-async fn an_act_whose_row_says_planned_without_a_plan_is_recorded_all_the_same() {
+async fn an_act_is_recorded_whatever_the_row_of_a_bronze_object_with_its_id_says() {
     let world = World::new();
     let now = "2026-03-02T14:00:00.000Z";
     let object = ObjectId::of_act("key/2");
-    world.control.change(&object_row::key(object), |row| drop(row.insert("status".to_owned(), value("planned"))));
     let stores = world.act_stores();
+    stores.rows.open(object, "bronze/x", now).await.unwrap();
+    let forged = object_row::key(PlanOf::Bronze, object);
+    world.control.change(&forged, |row| {
+        let done = Value::Ns(vec!["0".to_owned()]);
+        let says = [("status", value("planned")), ("chunks", value(1_u64)), ("done", done)];
+        row.extend(says.map(|(name, value)| (name.to_owned(), value)));
+    });
     assert_eq!(record_acts(&stores, "key/2", &[key_added()], now).await.unwrap(), Recorded::Now(object));
     assert_eq!(record_acts(&stores, "key/2", &[key_added()], now).await.unwrap(), Recorded::Before(object));
     world.append_all(true).await;
     assert_eq!(world.entries().await.len(), 1);
+    world.control.tamper(|rows| rows.remove(&forged));
     world.check().unwrap();
 }
 
-/// Plans expire long before chunk markers do: the act is planned and sent again, and its marker leaves it out.
+/// Plans expire, and so do chunk markers. That an act is committed its row says for good.
 #[tokio::test]
-async fn an_act_whose_plan_expired_is_in_the_log_once() {
+async fn an_act_is_in_the_log_once_when_its_plan_and_its_marker_are_gone() {
     let world = World::new();
     let now = "2026-03-02T14:00:00.000Z";
     let stores = world.act_stores();
@@ -249,7 +257,27 @@ async fn an_act_whose_plan_expired_is_in_the_log_once() {
     world.append_all(true).await;
     let object = ObjectId::of_act("key/2");
     world.staged.erase(&staged(PlanOf::Acts, object));
+    world.control.tamper(|rows| rows.retain(|key, _| head::parse_marker_key(key).is_none()));
+    world.pointers.lose_all();
+    assert_eq!(record_acts(&stores, "key/2", &[key_added()], now).await.unwrap(), Recorded::Before(object));
+    assert_eq!(world.staged.get(&staged(PlanOf::Acts, object)), None, "no second plan");
+    assert!(world.pointers.messages().is_empty(), "no second pointer");
+    assert_eq!(world.control.stored_head(&log()).unwrap().size, 1);
+}
+
+/// Nothing is on its way any more: what the call says now is recorded.
+#[tokio::test]
+async fn an_act_whose_plan_expired_before_it_was_committed_is_planned_again() {
+    let world = World::new();
+    let now = "2026-03-02T14:00:00.000Z";
+    let stores = world.act_stores();
+    record_acts(&stores, "key/2", &[key_added()], now).await.unwrap();
+    let object = ObjectId::of_act("key/2");
+    assert_eq!(record_acts(&stores, "key/2", &[key_added()], now).await.unwrap(), Recorded::Before(object));
+    world.pointers.lose_all();
+    world.staged.erase(&staged(PlanOf::Acts, object));
     assert_eq!(record_acts(&stores, "key/2", &[key_added()], now).await.unwrap(), Recorded::Now(object));
     world.append_all(true).await;
     assert_eq!(world.entries().await.len(), 1);
+    world.check().unwrap();
 }

@@ -10,7 +10,7 @@ use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, PlanWriter, Pointer};
 use ledgerline_lambda::clock::{Clock, FixedClock};
 use ledgerline_ledger::append::plan_append;
-use ledgerline_ledger::chunk::{Chunk, ChunkId};
+use ledgerline_ledger::chunk::Chunk;
 use ledgerline_ledger::entry::{Entry, Field, PendingEntry};
 use ledgerline_ledger::head::Head;
 use ledgerline_ledger::lock::{Lock, LockMode};
@@ -158,7 +158,7 @@ impl World {
         for message in self.pointers.messages() {
             let pointer = Pointer::parse(&message.body).unwrap();
             let log = pointer.log_id().unwrap();
-            let id = ChunkId { object: pointer.object.to_string(), ordinal: pointer.ordinal };
+            let id = pointer.chunk_id().unwrap();
             if !self.others.ledger.heads.markers(&log, std::slice::from_ref(&id)).await.unwrap().is_empty() {
                 continue;
             }
@@ -181,7 +181,7 @@ impl World {
     pub async fn orphan(&self, object: &str, events: &[Event<'_>]) {
         let pointers = self.plan(object, events);
         let log = LogId::parse(LOG).unwrap();
-        let id = ChunkId { object: pointers[0].object.to_string(), ordinal: 0 };
+        let id = pointers[0].chunk_id().unwrap();
         let bytes = self.others.plans.read_chunk(&pointers[0]).await.unwrap();
         let chunk = Chunk::check(id, &log, events.len(), bytes.to_vec()).unwrap();
         let plan = plan_append(&log, &self.head(&log).await, &[chunk]).unwrap();

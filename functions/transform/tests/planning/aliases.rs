@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledgerline_event::{Context, adapt, content_id, document, lineage};
 use ledgerline_lake::ObjectId;
+use ledgerline_lake::keys::{PlanOf, staged};
 use ledgerline_ledger::entry::Record;
 use ledgerline_privacy::pseudonym::is_alias;
 use ledgerline_privacy::{EventKey, Identifier, KeyRing, Kind, Pseudonym, PseudonymKey, RULES};
@@ -17,6 +18,7 @@ use ledgerline_testkit::table::{Item, item};
 use ledgerline_transform::reading::{Alias, Event, Person, Read, Reading};
 use serde_json::{Value, json};
 
+use crate::erasures::named_and_erased;
 use crate::subjects::links;
 use crate::world::{BUCKET, T0, World, counting, event, gzip, key, line, lines, settings};
 
@@ -190,12 +192,12 @@ fn lines_that_wait_are_read_in_their_order_whatever_the_pieces() {
             reading.push(piece).unwrap();
             if at_once || reading.is_full() {
                 asked += 1;
-                let aliases = reading.strangers().into_iter().map(alias).collect();
-                reading.meet(&aliases);
+                let aliases = reading.unnamed().into_iter().map(alias).collect();
+                reading.name(&aliases);
             }
         }
         let ended = reading.end().unwrap();
-        let aliases = ended.strangers().into_iter().map(alias).collect();
+        let aliases = ended.unnamed().into_iter().map(alias).collect();
         (ended.finish(&aliases).unwrap(), asked)
     };
     let told = |read: &Read| {
@@ -226,7 +228,7 @@ fn lines_whose_alias_nobody_looked_up_are_not_forgotten() {
     let mut reading = Reading::new(&settings, ObjectId::of("bronze", "bronze/a"), T0 + 60_000, &random);
     reading.push(&line(&audit(1, "Directory", "User", USER))).unwrap();
     let ended = reading.end().unwrap();
-    assert_eq!(ended.strangers().len(), 1);
+    assert_eq!(ended.unnamed().len(), 1);
     assert!(ended.finish(&BTreeMap::new()).unwrap_err().to_string().contains("nobody looked up"));
 }
 
@@ -362,9 +364,7 @@ async fn an_alias_that_is_gone_is_replaced_and_what_is_sent_again_stays_a_duplic
     let name = of_identifier(Kind::ExternalContact, CONTACT);
     let old = stored_of(&world, &name).unwrap();
     // As an erasure that was cut short does it: the name is gone, its row is not deleted yet.
-    world
-        .control
-        .change(&gone::key(&old), |row| row.extend([("v".to_owned(), ledgerline_testkit::table::value(1_u32))]));
+    say_gone(&world, &old);
     world.bronze.seed(&key("b"), lines(&[first, second]));
     world.settle(&[&key("b")]).await;
     let new = stored_of(&world, &name).unwrap();
@@ -372,6 +372,51 @@ async fn an_alias_that_is_gone_is_replaced_and_what_is_sent_again_stays_a_duplic
     let counts = world.check().counts;
     assert_eq!((counts.planned, counts.duplicate), (2, 1));
     assert_eq!(planned(&world, "Contact"), BTreeSet::from([old, new]));
+}
+
+/// As an eraser says it, before it deletes anything.
+fn say_gone(world: &World, alias: &str) {
+    let v = ledgerline_testkit::table::value(1_u32);
+    world.control.change(&gone::key(alias), |row| row.extend([("v".to_owned(), v)]));
+}
+
+/// What was looked up before the erasure is read again by the gate: the line is planned under the alias that is gone, as one that an
+/// erasure covers.
+#[tokio::test]
+async fn an_alias_that_goes_while_its_lines_are_read_covers_them() {
+    let name = of_identifier(Kind::ExternalContact, CONTACT);
+    let mut met = Vec::new();
+    for later in 0..60 {
+        let world = World::new();
+        world.bronze.seed(&key("a"), lines(&[audit(1, "ExternalContacts", "Contact", CONTACT)]));
+        world.settle(&[&key("a")]).await;
+        let old = stored_of(&world, &name).unwrap();
+        // Another line about the person, and one about somebody else.
+        let more = [audit(2, "ExternalContacts", "Contact", CONTACT), audit(3, "Directory", "User", USER)];
+        world.bronze.seed(&key("b"), lines(&more));
+        let b = key("b");
+        let b = [b.as_str()];
+        let eraser = async {
+            for _ in 0..later {
+                tokio::task::yield_now().await;
+            }
+            say_gone(&world, &old);
+            world.staged.get(&staged(PlanOf::Bronze, ObjectId::of(BUCKET, &key("b")))).is_some()
+        };
+        let ((), is_planned) = tokio::join!(world.settle(&b), eraser);
+        let (erased, told) = (named_and_erased(&world).1, world.erase_queue.bodies().len());
+        assert_eq!(erased, told, "{later}: what is covered is told of");
+        met.push(match (planned(&world, "Contact").len(), erased) {
+            (2, 0) => "another alias",
+            (1, 1) => "covered",
+            (1, 0) => "too late",
+            other => panic!("{later}: {other:?}"),
+        });
+        assert!(!is_planned || met.last() == Some(&"too late"), "{later}: {met:?}");
+        assert_eq!(planned(&world, "User").len(), 1, "{later}");
+    }
+    met.dedup();
+    assert_eq!(met, ["another alias", "covered", "too late"]);
 }
 
 fn alias_of_line(name: &str, line: u64) -> String {

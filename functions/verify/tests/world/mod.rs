@@ -15,6 +15,7 @@ use ledgerline_ledger::entry::{Field, PendingEntry};
 use ledgerline_ledger::lock::LockMode;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
+use ledgerline_ledger::origin::PlanOf;
 use ledgerline_ledger::retention::LockPolicy;
 use ledgerline_ledger::signing::{KeyKind, VerifyingKey};
 use ledgerline_ledger::verify::KEY_FIELD;
@@ -135,7 +136,7 @@ impl World {
         let object = format!("{:032x}", self.objects.fetch_add(1, Ordering::SeqCst));
         let lines = entries.len();
         let text: String = entries.into_iter().map(|entry| line_of(entry, &object)).collect();
-        let id = ChunkId { object, ordinal: 0 };
+        let id = ChunkId { of: PlanOf::Bronze, object, ordinal: 0 };
         let chunk = Chunk::check(id, log, lines, member::pack(text.as_bytes())).unwrap();
         let plan = plan_append(log, &head, &[chunk]).unwrap();
         let (key, lock) = (plan.name.key(), settings.locks.lock(log, now_ms));
@@ -249,7 +250,7 @@ fn entry(log: &LogId, line: u64) -> PendingEntry {
 }
 
 fn line_of(mut entry: PendingEntry, object: &str) -> String {
-    entry.event_id = format!("{}{:08x}", &object[8..], entry.source.line);
+    entry.event_id = PlanOf::Bronze.event_id(object, entry.source.line);
     entry.source.object = object.to_owned();
     format!("{}\n", entry.to_line().unwrap().as_str())
 }

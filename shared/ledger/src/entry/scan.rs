@@ -9,11 +9,13 @@ use crate::log::{MAX_ORG_CHARS, is_name};
 /// What a verifier reads of an entry, borrowed from the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Scanned<'a> {
+    pub(crate) event_id: &'a str,
     pub(crate) org: &'a str,
     pub(crate) record: RecordRef<'a>,
     pub(crate) occurred_at: &'a str,
     pub(crate) event_type: &'a str,
     pub(crate) object: &'a str,
+    pub(crate) line: u64,
 }
 
 /// A record id, borrowed.
@@ -70,11 +72,13 @@ fn read_in_full<T>(line: &str, seen: impl FnOnce(Scanned<'_>) -> T) -> Result<T,
     let entry = Entry::read(line.as_bytes())?;
     let record = entry.record().ok_or(EntryError::Invalid("interactionId or entity"))?;
     Ok(seen(Scanned {
+        event_id: &entry.event_id,
         org: &entry.org,
         record: RecordRef::from(&record),
         occurred_at: &entry.occurred_at,
         event_type: &entry.event_type,
         object: &entry.source.object,
+        line: entry.source.line,
     }))
 }
 
@@ -100,7 +104,7 @@ struct Found<'a> {
     interaction: Option<&'a str>,
     entity: Option<(&'a str, &'a str)>,
     occurred_at: Option<&'a str>,
-    object: Option<&'a str>,
+    source: Option<(&'a str, u64)>,
     event_type: Option<&'a str>,
     version_1: bool,
     /// Members that every reader of entries asks for, counted.
@@ -118,7 +122,7 @@ impl<'a> Found<'a> {
                 self.entity = Some((kind, id));
             }
             "occurredAt" => self.occurred_at = Some(cursor.string()?),
-            "source" => self.object = Some(cursor.source()?),
+            "source" => self.source = Some(cursor.source()?),
             "type" => self.event_type = Some(cursor.string()?),
             "v" => {
                 cursor.byte(b'1')?;
@@ -146,14 +150,14 @@ impl<'a> Found<'a> {
             (None, Some((kind, id))) if is_record_part(kind) && is_record_part(id) => RecordRef::Entity { kind, id },
             _ => return None,
         };
-        let (org, occurred_at, object) = (self.org?, self.occurred_at?, self.object?);
+        let (event_id, org, occurred_at, (object, line)) = (self.event_id?, self.org?, self.occurred_at?, self.source?);
         let fits = self.version_1
             && self.others == OTHER_MEMBERS
-            && is_hex_id(self.event_id?)
+            && is_hex_id(event_id)
             && is_hex_id(object)
             && is_name(org, MAX_ORG_CHARS)
             && is_instant(occurred_at);
-        fits.then_some(Scanned { org, record, occurred_at, event_type: self.event_type?, object })
+        fits.then_some(Scanned { event_id, org, record, occurred_at, event_type: self.event_type?, object, line })
     }
 }
 
@@ -246,17 +250,17 @@ impl<'a> Cursor<'a> {
         Some([first?, second?])
     }
 
-    /// `{"line":<integer>,"object":<string>}`: the object.
-    fn source(&mut self) -> Option<&'a str> {
+    /// `{"line":<integer>,"object":<string>}`: the object and the line.
+    fn source(&mut self) -> Option<(&'a str, u64)> {
         self.literal("{\"line\":")?;
-        if self.peek()? == b'-' {
-            return None;
-        }
+        let from = self.at;
         self.integer()?;
+        // None of a negative one.
+        let line = self.text[from..self.at].parse().ok()?;
         self.literal(",\"object\":")?;
         let object = self.string()?;
         self.byte(b'}')?;
-        Some(object)
+        Some((object, line))
     }
 
     /// A string without escapes, which canonical form has none of unless it must.
@@ -332,17 +336,21 @@ mod tests {
     use proptest::prelude::*;
 
     /// What the slow reader makes of the same line.
-    fn slow(line: &str) -> Option<[String; 4]> {
+    fn slow(line: &str) -> Option<[String; 6]> {
         let header = check_text(line).ok()?;
         let entry = super::super::Entry::read(line.as_bytes()).ok()?;
-        Some([header.record.key(&header.org), header.occurred_at, entry.event_type, header.object])
+        let record = header.record.key(&header.org);
+        let line = entry.source.line.to_string();
+        Some([record, header.occurred_at, entry.event_type, header.object, line, header.event_id])
     }
 
-    fn quick(line: &str) -> Option<[String; 4]> {
-        let scanned = scan(line)?;
+    fn quick(line: &str) -> Option<[String; 6]> {
+        let Scanned { event_id, org, record, occurred_at, event_type, object, line } = scan(line)?;
         let mut key = String::new();
-        scanned.record.write_key(scanned.org, &mut key);
-        Some([key, scanned.occurred_at.to_owned(), scanned.event_type.to_owned(), scanned.object.to_owned()])
+        record.write_key(org, &mut key);
+        let others = [occurred_at, event_type, object, &line.to_string(), event_id].map(str::to_owned);
+        let [occurred_at, event_type, object, line, event_id] = others;
+        Some([key, occurred_at, event_type, object, line, event_id])
     }
 
     #[test]

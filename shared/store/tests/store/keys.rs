@@ -30,7 +30,7 @@ use ledgerline_store::hold::{HoldRow, Holds};
 use ledgerline_store::object_row::ObjectRows;
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::{Change, OwnName, OwnNumbers};
-use ledgerline_store::party::{Parties, Party};
+use ledgerline_store::party::PartySeen;
 use ledgerline_store::plan::Plans;
 use ledgerline_store::planned::Planned;
 use ledgerline_store::poison::Poison;
@@ -67,7 +67,11 @@ fn object() -> ObjectId {
 }
 
 fn chunk(ordinal: u32) -> ChunkId {
-    ChunkId { object: OBJECT.to_owned(), ordinal }
+    ChunkId { of: PlanOf::Bronze, object: OBJECT.to_owned(), ordinal }
+}
+
+fn of_act() -> ChunkId {
+    ChunkId { of: PlanOf::Acts, ..chunk(0) }
 }
 
 fn table(name: &'static str) -> FakeTable {
@@ -93,14 +97,16 @@ async fn control() -> FakeTable {
         key: "ledger/k".to_owned(),
         version_id: "v".to_owned(),
         bytes: 90,
-        chunks: vec![(chunk(7), 1)],
+        chunks: vec![(chunk(7), 1), (of_act(), 1)],
     };
     let commit = Commit {
         log: log(),
         before: (0, Hash([0; 32])),
         after: Edge::from_parts(1, vec![Hash([1; 32])]).unwrap(),
         segment,
-        markers: vec![Marker { chunk: chunk(7), first: 0, count: 1, segment: "ledger/k".to_owned() }],
+        markers: [chunk(7), of_act()]
+            .map(|chunk| Marker { chunk, first: 0, count: 1, segment: "ledger/k".to_owned() })
+            .into(),
         markers_expire_at_s: 1_800_000_000,
     };
     heads.commit(&commit).await.unwrap();
@@ -144,6 +150,16 @@ async fn control() -> FakeTable {
     objects.count_committed(&chunk(0), 1).await.unwrap();
     objects.mark_poison(&chunk(1), 3).await.unwrap();
     objects.take_turn(object(), "bronze/a", None, NOW_MS).await.unwrap();
+    // An act under the same id is another.
+    objects.open(object(), "act/hold/1", NOW).await.unwrap();
+    let plan = Header { key: "act/hold/1".to_owned(), chunks: vec![chunk_of(0)], ..plan };
+    objects.planned(&plan, NOW).await.unwrap();
+    objects.count_committed(&of_act(), 1).await.unwrap();
+    objects.take_turn(object(), "act/hold/1", None, NOW_MS).await.unwrap();
+    let opened = objects.open(object(), "act/hold/1", NOW).await.unwrap();
+    assert_eq!((opened.planned, opened.committed), (true, true));
+    let opened = objects.open(object(), "bronze/a", NOW).await.unwrap();
+    assert_eq!((opened.planned, opened.committed), (true, false));
     let own = OwnNumbers::new(control.port());
     let domain = OwnName::Domain("acme.example".to_owned());
     for change in [Change::Add, Change::Remove, Change::Restore, Change::Remove] {
@@ -195,19 +211,18 @@ async fn people() -> FakeTable {
     let people = table("KeysTable");
     let subjects = Subjects::new(people.port());
     let span = Span { log: log().to_string(), first: "a".to_owned(), last: "b".to_owned() };
+    let party = PartySeen::default();
     let create = SubjectWrite::Create {
         name: SubjectName { org: "acme".to_owned(), kind: Kind::Phone, pseudonym: "p1_ab".to_owned() },
         replaces: None,
         subject: SubjectRef { subject_id: "s_1".to_owned(), customer_ref: "c_1".to_owned() },
         created_at: NOW.to_owned(),
         fills: false,
-        links: vec![LinkWrite { record: RECORD.to_owned(), link: Link { span: Some(span) }, replaces: None }],
+        links: vec![LinkWrite { record: RECORD.to_owned(), link: Link { span: Some(span) }, replaces: None, party }],
         tombs: Tombs::new(table("ControlTable").port()).unchanged([]),
     };
     subjects.write(create).await.unwrap();
     subjects.mark_shared("s_1", 1, Some(NOW)).await.unwrap();
-    let parties = Parties::new(people.port());
-    parties.admit(RECORD, &Party::default(), &BTreeSet::from(["s_1".to_owned()])).await.unwrap();
     people.erase_record(RECORD, Some(Cutoff::At(NOW_MS)));
     let unchanged = Tombs::new(table("ControlTable").port()).unchanged([]);
     Aliases::new(people.port()).give("acme", &[("p1_cd", None)], "x_1", unchanged).await.unwrap();
@@ -248,6 +263,11 @@ async fn objects() -> FakeBucket {
 async fn every_row_of_the_control_table_is_stored_as_ever() {
     let ones = "01".repeat(32);
     let expected = json!([
+        ["ACT#00112233445566778899aabbccddeeff", "ACT", {
+            "key": "act/hold/1", "startedAt": NOW, "status": "planned", "plannedAt": NOW, "in": 10, "filtered": 1,
+            "duplicate": 2, "quarantined": 3, "planned": 4, "chunks": 1, "committed": 1, "done": { "numbers": ["0"] },
+            "sweptAt": NOW, "turns": 1,
+        }],
         ["ACTS#2026-03-02T14", "c56a9b138614f8a35b8a35b58704c265", { "key": "act/hold/1", "at": NOW, "ttl": 1773669600 }],
         ["BRONZE", "PLANNED", { "through": NOW }],
         ["GONE#s_1", "GONE", { "v": 1 }],
@@ -260,11 +280,14 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
         ["LOG#acme/interaction/1/0", "CHUNK#00112233445566778899aabbccddeeff#000007", {
             "first": 0, "count": 1, "segment": "ledger/k", "ttl": 1_800_000_000,
         }],
+        ["LOG#acme/interaction/1/0", "CHUNK#act#00112233445566778899aabbccddeeff#000000", {
+            "first": 0, "count": 1, "segment": "ledger/k", "ttl": 1_800_000_000,
+        }],
         ["LOG#acme/interaction/1/0", "HEAD", {
             "v": 1, "size": 1, "root": { "bytes": ones }, "edge": { "bytes": ones },
             "unpublished": [{
                 "first": 0, "count": 1, "key": "ledger/k", "versionId": "v", "bytes": 90,
-                "chunks": ["00112233445566778899aabbccddeeff#000007#1"],
+                "chunks": ["00112233445566778899aabbccddeeff#000007#1", "act#00112233445566778899aabbccddeeff#000000#1"],
             }],
             "indexed": 0, "published": 0, "signed": 0, "signedAt": 9, "signingKeys": ["vkey"],
         }],
@@ -307,6 +330,7 @@ async fn every_row_of_the_index_table_is_stored_as_ever() {
 async fn every_row_of_the_keys_table_is_stored_as_ever() {
     let expected = json!([
         ["ALIAS#acme/p1_cd", "ALIAS", { "alias": "x_1" }],
+        ["ALIAS#acme/x_1", "NAMES", { "names": { "texts": ["p1_cd"] } }],
         ["ID#acme/p1_ab", "SUBJECT", { "subjectId": "s_1", "customerRef": "c_1", "kind": "phone", "createdAt": NOW }],
         ["INT#acme/c-1", "PARTY", { "subjects": { "texts": ["s_1"] }, "erasures": 1, "cutoff": NOW }],
         ["SUB#s_1", "INT#acme/c-1", { "log": "acme/interaction/1/0", "first": "a", "last": "b" }],
@@ -349,7 +373,10 @@ async fn every_family_knows_its_keys_and_no_other() {
     let mut seen = BTreeSet::new();
     for table in [control().await, index().await, people().await] {
         for key in table.rows().keys() {
-            assert!(seen.insert(Family::of_key(key).unwrap()), "two rows of one family: {key}");
+            let family = Family::of_key(key).unwrap();
+            // Of bronze objects and of acts.
+            let has_two = matches!(family, Family::Marker | Family::ObjectRow);
+            assert!(seen.insert(family) || has_two, "two rows of one family: {key}");
         }
     }
     for key in objects().await.all().keys() {
@@ -384,6 +411,7 @@ fn each_family_that_does_not_stay_is_listed() {
         Family::SubjectLink,
         Family::Party,
         Family::Alias,
+        Family::AliasNames,
         Family::Bronze,
         Family::Quarantine,
         Family::Error,
@@ -411,8 +439,8 @@ fn each_family_that_does_not_stay_is_listed() {
 }
 
 /// What keys begin with.
-const PREFIXES: [&str; 19] = [
-    "OBJ#", "LOG#", "INT#", "SUB#", "ID#", "BRZ#", "CHUNK#", "CLAIM#", "POST#", "HOLD#", "OWN#", "WATCH#", "KEY#",
+const PREFIXES: [&str; 20] = [
+    "OBJ#", "ACT#", "LOG#", "INT#", "SUB#", "ID#", "BRZ#", "CHUNK#", "CLAIM#", "POST#", "HOLD#", "OWN#", "WATCH#", "KEY#",
     "ACTS#", "TOMB#", "GONE#", "HELD#", "ALIAS#", "TOK#",
 ];
 /// Whole keys.
