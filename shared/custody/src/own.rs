@@ -214,6 +214,13 @@ impl OwnLists {
         Self { numbers, kept: Mutex::default() }
     }
 
+    /// The lists that count yet.
+    pub fn kept(&self, now_ms: i64) -> BTreeMap<String, Arc<OwnList>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = kept.iter().filter(|(_, (since_ms, _))| now_ms.saturating_sub(*since_ms) < LIST_TTL_MS);
+        counts.map(|(org, (_, list))| (org.clone(), Arc::clone(list))).collect()
+    }
+
     /// An org's list.
     ///
     /// # Errors

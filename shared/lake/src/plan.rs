@@ -145,7 +145,7 @@ impl PlanWriter {
         let mut chunks = Vec::new();
         let mut body = Vec::new();
         for (log, mut log_chunks) in self.logs {
-            log_chunks.seal();
+            log_chunks.close();
             for (member, count) in log_chunks.members {
                 chunks.push(ChunkRange {
                     log: log.to_string(),
@@ -171,17 +171,17 @@ impl PlanWriter {
 impl LogChunks {
     fn push(&mut self, line: &[u8]) {
         if self.pending.len() + line.len() + 1 > MAX_TEXT_BYTES {
-            self.seal();
+            self.close();
         }
         self.pending.extend_from_slice(line);
         self.pending.push(b'\n');
         self.pending_count += 1;
         if self.pending_count as usize == MAX_CHUNK_ENTRIES {
-            self.seal();
+            self.close();
         }
     }
 
-    fn seal(&mut self) {
+    fn close(&mut self) {
         if self.pending_count > 0 {
             self.members.push((gzip_member(&self.pending), self.pending_count));
             self.pending.clear();

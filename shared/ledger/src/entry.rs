@@ -116,7 +116,7 @@ pub struct PendingEntry {
     pub time_from_envelope: bool,
     /// Whether the source wrote that time without an offset, so that it was taken as UTC.
     pub zone_assumed: bool,
-    /// Whether it came after its interaction had been sealed.
+    /// Whether it came after its interaction had been completed.
     pub late: bool,
     /// Clear fields by canonical name.
     pub fields: BTreeMap<String, Field>,
@@ -395,7 +395,7 @@ pub struct Entry {
     /// Whether the source wrote that time without an offset, so that it was taken as UTC.
     #[serde(default)]
     pub zone_assumed: bool,
-    /// Whether it came after its interaction had been sealed.
+    /// Whether it came after its interaction had been completed.
     #[serde(default)]
     pub late: bool,
     /// Clear fields by canonical name.
