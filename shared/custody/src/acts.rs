@@ -17,7 +17,7 @@ use ledgerline_lake::ObjectId;
 use ledgerline_lake::keys::{ACT, PlanOf};
 use ledgerline_lake::plan::{Counts, Plan, PlanWriter};
 use ledgerline_ledger::acts as types;
-use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
+use ledgerline_ledger::entry::{Field, PendingEntry, Record, Sealed, Source};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_store::act_note::ActNotes;
@@ -199,6 +199,7 @@ fn pending(act: &Act, object: ObjectId, line: u64, random: Random<'_>) -> Pendin
         late: false,
         fields: act.fields.clone(),
         masked: Vec::new(),
+        sealed: Sealed::default(),
         lineage_token: derived_token(&record),
         schema_version: SCHEMA_VERSION.to_owned(),
         policy_version: built_in().version().to_owned(),

@@ -180,6 +180,7 @@ impl ChunkError {
             Self::Entry(EntryError::NotCanonical | EntryError::Canonical(_)) => "line_not_canonical",
             Self::Entry(EntryError::NotJson | EntryError::Invalid(_)) => "line_not_an_entry",
             Self::Entry(EntryError::UnknownVersion) => "line_unknown_version",
+            Self::Entry(EntryError::Sealed(_)) => "line_sealed_malformed",
             Self::Entry(EntryError::TooLong) => "line_too_long",
             Self::WrongLog => "chunk_of_another_log",
             Self::WrongObject => "chunk_of_another_object",
@@ -193,7 +194,7 @@ impl ChunkError {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::entry::tests::pending;
+    use crate::entry::tests::{pending, sealed};
     use crate::entry::{Entry, Field, PendingEntry, Record, check_text};
     use proptest::prelude::*;
 
@@ -365,9 +366,12 @@ pub(crate) mod tests {
             ),
             text in any::<String>(),
             number in prop_oneof![any::<f64>().prop_map(Field::Float), any::<i64>().prop_map(Field::Int)],
-            entity in any::<bool>(),
+            (entity, has_blocks) in any::<(bool, bool)>(),
         ) {
             let mut entry = pending("acme", "c-1", 3);
+            if has_blocks {
+                entry.sealed = sealed();
+            }
             entry.fields.insert("text".to_owned(), Field::Text(text));
             entry.fields.insert("number".to_owned(), number);
             if entity {

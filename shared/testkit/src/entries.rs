@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ledgerline_ledger::entry::{PendingEntry, Record, Source};
+use ledgerline_ledger::entry::{PendingEntry, Record, Sealed, Source};
 use ledgerline_ledger::origin::PlanOf;
 
 /// An agent's event in an interaction; its id follows from object and line, its time from the line: up to an hour's seconds, then
@@ -20,6 +20,7 @@ pub fn pending(org: &str, interaction: &str, object: &str, line: u64) -> Pending
         late: false,
         fields: BTreeMap::new(),
         masked: Vec::new(),
+        sealed: Sealed::default(),
         lineage_token: "6f1c1e0e-7a3f-5a53-9a38-7e3f5f8f0b11".to_owned(),
         schema_version: "genesys/1".to_owned(),
         policy_version: "1".to_owned(),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::keys::PlanOf;
-use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
+use ledgerline_ledger::entry::{Field, PendingEntry, Record, Sealed, Source};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::tree::{Hash, leaf_hash};
 
@@ -68,6 +68,7 @@ pub(super) fn entry(log: &LogId, object: ObjectId, line: u64, nth: u64) -> Pendi
             ("sessionId".to_owned(), Field::Text(uuid(&shared.hex()[32..]))),
         ]),
         masked: vec!["ani".to_owned(), "externalContactId".to_owned()],
+        sealed: Sealed::default(),
         lineage_token: uuid(&digest(log, "lineage", nth).hex()),
         schema_version: "genesys/1".to_owned(),
         policy_version: "2026-11-01/1".to_owned(),

@@ -1,6 +1,6 @@
 //! Tests of completion: when an interaction is due, and that a completion follows from the entries alone.
 
-use ledgerline_ledger::entry::{Line, PendingEntry, Source};
+use ledgerline_ledger::entry::{Line, PendingEntry, Sealed, Source};
 use ledgerline_ledger::segment::SegmentName;
 use proptest::prelude::*;
 
@@ -29,6 +29,7 @@ fn line(record: Record, event_type: &str, id: u64, fields: BTreeMap<String, Fiel
         late: false,
         fields,
         masked: Vec::new(),
+        sealed: Sealed::default(),
         lineage_token: "6f1c1e0e-7a3f-5a53-9a38-7e3f5f8f0b11".to_owned(),
         schema_version: "1".to_owned(),
         policy_version: "1".to_owned(),

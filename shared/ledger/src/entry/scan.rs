@@ -3,6 +3,7 @@
 //! Invariant: it says yes only to what [`check_text`] accepts, with the same header; whatever it is not certain of (an
 //! escape, a fraction, a name beyond ASCII) is `None` and goes to [`check_text`], which alone says no.
 
+use super::sealed::Form;
 use super::{Entry, EntryError, MAX_LINE_BYTES, Record, check_text, is_hex_id, is_instant, is_record_part};
 use crate::log::{MAX_ORG_CHARS, is_name};
 
@@ -106,6 +107,9 @@ struct Found<'a> {
     occurred_at: Option<&'a str>,
     source: Option<(&'a str, u64)>,
     event_type: Option<&'a str>,
+    /// What is sealed, once both of its members passed.
+    key_ids: Option<Form<'a>>,
+    sealed: bool,
     version_1: bool,
     /// Members that every reader of entries asks for, counted.
     others: u32,
@@ -138,6 +142,17 @@ impl<'a> Found<'a> {
                 cursor.string()?;
             }
             "masked" => cursor.strings()?,
+            "keyIds" => {
+                let mut form = Form::default();
+                cursor.array(|cursor| form.key_id(cursor.string()?).ok(), 1)?;
+                self.key_ids = Some(form);
+            }
+            "sealed" => {
+                let form = self.key_ids.as_mut()?;
+                cursor.array(|cursor| cursor.block(form), 1)?;
+                form.finish().ok()?;
+                self.sealed = true;
+            }
             "fields" => cursor.object(1, &mut |cursor, _| cursor.value(2))?,
             _ => cursor.value(1)?,
         }
@@ -152,6 +167,7 @@ impl<'a> Found<'a> {
         };
         let (event_id, org, occurred_at, (object, line)) = (self.event_id?, self.org?, self.occurred_at?, self.source?);
         let fits = self.version_1
+            && self.sealed
             && self.others == OTHER_MEMBERS
             && is_hex_id(event_id)
             && is_hex_id(object)
@@ -263,6 +279,19 @@ impl<'a> Cursor<'a> {
         Some((object, line))
     }
 
+    /// `{"b":<string>,"k":<integer>,"p":<string>}`: a block, and it fits what came before it.
+    fn block(&mut self, form: &mut Form<'_>) -> Option<()> {
+        self.literal("{\"b\":")?;
+        let b = self.string()?;
+        self.literal(",\"k\":")?;
+        let from = self.at;
+        self.integer()?;
+        let k = self.text[from..self.at].parse().ok()?;
+        self.literal(",\"p\":")?;
+        form.block(b, k, self.string()?).ok()?;
+        self.byte(b'}')
+    }
+
     /// A string without escapes, which canonical form has none of unless it must.
     fn string(&mut self) -> Option<&'a str> {
         self.byte(b'"')?;
@@ -331,7 +360,7 @@ const OTHER_MEMBERS: u32 = 4;
 #[cfg(test)]
 mod tests {
     use super::super::PendingEntry;
-    use super::super::tests::pending;
+    use super::super::tests::{pending, sealed};
     use super::*;
     use proptest::prelude::*;
 
@@ -363,6 +392,7 @@ mod tests {
         entry.late = true;
         entry.time_from_envelope = true;
         entry.zone_assumed = true;
+        entry.sealed = sealed();
         let line = entry.to_line().unwrap().into_text();
         assert_eq!(quick(&line).unwrap()[0], "acme/User/u-9");
         assert_eq!(quick(&line), slow(&line));
@@ -424,9 +454,12 @@ mod tests {
             insert in prop_oneof![
                 Just(String::new()), "[0-9\"\\\\{}\\[\\],:. a-zA-Z-]{1,3}", any::<char>().prop_map(String::from),
             ],
-            (entity, late, time_from_envelope, zone_assumed) in any::<(bool, bool, bool, bool)>(),
+            (entity, late, time_from_envelope, zone_assumed, has_blocks) in any::<(bool, bool, bool, bool, bool)>(),
         ) {
             let mut entry = PendingEntry { late, time_from_envelope, zone_assumed, ..pending("acme", "c-1", 3) };
+            if has_blocks {
+                entry.sealed = sealed();
+            }
             if entity {
                 entry.record = Record::Entity { kind: "User".to_owned(), id: "u-9".to_owned() };
             }

@@ -3,8 +3,6 @@
 //! Invariant: a checked [`Sealed`] has each key id once, sorted, and at most one block of each party, in the parties' order; where it
 //! has blocks, each key id is one block's. `docs/sealed-fields.md` has the format; this crate neither seals nor opens.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 /// A side of an interaction, in the order in which blocks stand.
@@ -61,19 +59,48 @@ impl Sealed {
     /// # Errors
     /// The first rule that it breaks.
     pub fn check(&self) -> Result<(), SealedError> {
-        if !self.key_ids.is_sorted_by(|a, b| a < b) || !self.key_ids.iter().all(|id| is_key_id(id)) {
+        let mut form = Form::default();
+        self.key_ids.iter().try_for_each(|id| form.key_id(id))?;
+        self.blocks.iter().try_for_each(|Block { b, k, p }| form.block(b, *k, p.as_str()))?;
+        form.finish()
+    }
+}
+
+/// The rules of the form, held against one part after the other, without an allocation: key ids first, then blocks.
+#[derive(Default)]
+pub(super) struct Form<'a> {
+    key_ids: usize,
+    last_id: Option<&'a str>,
+    blocks: usize,
+    /// How many parties have passed, with or without a block.
+    parties: usize,
+    /// A bit for each key id that a block uses; a block of each party is all that there can be.
+    used: u8,
+}
+
+impl<'a> Form<'a> {
+    pub(super) fn key_id(&mut self, id: &'a str) -> Result<(), SealedError> {
+        if !is_key_id(id) || self.last_id.is_some_and(|last| last >= id) {
             return Err(SealedError::KeyIds);
         }
-        if !self.blocks.is_sorted_by(|a, b| a.p < b.p) {
-            return Err(SealedError::Parties);
-        }
-        let mut used: Vec<usize> = self.blocks.iter().map(|block| block.k).collect();
-        used.sort_unstable();
-        if !used.is_empty() && !used.into_iter().eq(0..self.key_ids.len()) {
+        self.last_id = Some(id);
+        self.key_ids += 1;
+        Ok(())
+    }
+
+    pub(super) fn block(&mut self, b: &str, k: usize, party: &str) -> Result<(), SealedError> {
+        let place = Party::ALL.iter().position(|known| known.as_str() == party).filter(|place| *place >= self.parties);
+        self.parties = place.ok_or(SealedError::Parties)? + 1;
+        if k >= self.key_ids.min(Party::ALL.len()) || self.used & (1 << k) != 0 {
             return Err(SealedError::Keys);
         }
-        let is_block = |block: &Block| URL_SAFE_NO_PAD.decode(&block.b).is_ok();
-        self.blocks.iter().all(is_block).then_some(()).ok_or(SealedError::Block)
+        self.used |= 1 << k;
+        self.blocks += 1;
+        is_base64url(b).then_some(()).ok_or(SealedError::Block)
+    }
+
+    pub(super) fn finish(&self) -> Result<(), SealedError> {
+        (self.blocks == 0 || self.blocks == self.key_ids).then_some(()).ok_or(SealedError::Keys)
     }
 }
 
@@ -96,11 +123,42 @@ pub enum SealedError {
 
 /// Whether a text has a key id's form: 32 bytes in base64url without padding.
 fn is_key_id(text: &str) -> bool {
-    URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32)
+    text.len() == KEY_ID_CHARS && is_base64url(text)
 }
+
+/// Whether a text is base64url without padding in its one spelling: unused bits are zero.
+fn is_base64url(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let all = bytes.iter().fold(0, |all, byte| all | SEXTETS[usize::from(*byte)]);
+    let unused = match bytes.len() % 4 {
+        0 => 0,
+        1 => return false,
+        2 => 0b1111,
+        _ => 0b11,
+    };
+    all < NO_SEXTET && bytes.last().is_none_or(|last| SEXTETS[usize::from(*last)] & unused == 0)
+}
+
+/// What each byte stands for in base64url.
+const SEXTETS: [u8; 256] = {
+    let mut table = [NO_SEXTET; 256];
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut at = 0;
+    while at < alphabet.len() {
+        table[alphabet[at] as usize] = at as u8;
+        at += 1;
+    }
+    table
+};
+const NO_SEXTET: u8 = 64;
+const KEY_ID_CHARS: usize = 43;
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn id(byte: u8) -> String {
@@ -143,5 +201,20 @@ mod tests {
         assert_eq!(sealed(&[id(1)], &[block(Customer, 0), block(Agent, 0)]).check(), Err(SealedError::Keys));
         let padded = Block { b: "AAA=".to_owned(), ..block(Customer, 0) };
         assert_eq!(sealed(&[id(1)], &[padded]).check(), Err(SealedError::Block));
+        let four: Vec<String> = (1..=4).map(id).collect();
+        assert_eq!(sealed(&four, &[block(Customer, 3)]).check(), Err(SealedError::Keys));
+        assert_eq!(sealed(&four, &[block(Customer, 9)]).check(), Err(SealedError::Keys));
+        assert_eq!(sealed(&four, &[]).check(), Ok(()));
+    }
+
+    proptest! {
+        #[test]
+        fn base64url_is_what_the_decoder_takes(
+            text in prop_oneof!["[A-Za-z0-9_-]{0,9}", "[A-Za-z0-9_=+/-]{0,9}", any::<String>()],
+            bytes in prop::collection::vec(any::<u8>(), 0..40),
+        ) {
+            prop_assert_eq!(is_base64url(&text), URL_SAFE_NO_PAD.decode(&text).is_ok());
+            prop_assert!(is_base64url(&URL_SAFE_NO_PAD.encode(&bytes)));
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use ledgerline_ledger::checkpoint::{self, CheckpointBody};
-use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
+use ledgerline_ledger::entry::{Field, PendingEntry, Record, Sealed, Source};
 use ledgerline_ledger::lock::{Lock, LockMode};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
@@ -95,6 +95,7 @@ pub(crate) fn entry(log: &LogId, seq: u64) -> PendingEntry {
             ("queueId".to_owned(), Field::Text(format!("queue-{}", seq % 40))),
         ]),
         masked: vec!["ani".to_owned(), "externalContactId".to_owned()],
+        sealed: Sealed::default(),
         lineage_token: format!("{}-7a3f-5a53-9a38-{}", &id[..8], &id[8..20]),
         schema_version: "genesys/1".to_owned(),
         policy_version: "2026-11-01/1".to_owned(),
