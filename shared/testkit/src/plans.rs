@@ -20,6 +20,7 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::{Row, RowAccessor as _};
 
 use crate::bucket::FakeBucket;
+use crate::opener::{Contents, Opener, Unnamed, raw};
 use crate::queue::FakeQueue;
 use crate::table::{FakeTable, item};
 
@@ -36,7 +37,7 @@ pub struct Stores<'a> {
     pub rows: &'a FakeTable,
     /// Claims, pins, bronze rows.
     pub index: &'a FakeTable,
-    /// Subjects, links, who takes part.
+    /// Subjects, links, who takes part, wrapped keys.
     pub keys: &'a FakeTable,
     /// Pointers.
     pub queue: &'a FakeQueue,
@@ -44,6 +45,8 @@ pub struct Stores<'a> {
     pub event_key: &'a EventKey,
     /// The organisation of events that name none.
     pub default_org: &'a str,
+    /// The deployment's id, to which what is sealed is bound.
+    pub deployment: &'a str,
 }
 
 /// What all plans hold together.
@@ -55,6 +58,10 @@ pub struct Planned {
     pub events: BTreeMap<String, String>,
     /// Entries in the order of their plans and chunks.
     pub entries: Vec<Entry>,
+    /// What each of them holds sealed, opened.
+    pub contents: Vec<Contents>,
+    /// Keys that no entry names.
+    pub unnamed: Unnamed,
 }
 
 /// Checks everything that can be checked of the objects under `bronze/`, all of which must be planned.
@@ -64,6 +71,7 @@ pub struct Planned {
 pub fn check_plans(stores: Stores<'_>, bucket: &str) -> Planned {
     let mut all = Planned::default();
     let mut ids = BTreeSet::new();
+    let mut opener = Opener::of(stores.deployment, stores.keys, stores.rows).expect("keys that open");
     for (key, bytes) in stores.bronze.under(keys::BRONZE) {
         let object = ObjectId::of(bucket, &key);
         let plan =
@@ -93,12 +101,19 @@ pub fn check_plans(stores: Stores<'_>, bucket: &str) -> Planned {
             let names_nobody =
                 entry.entity.as_ref().is_none_or(|of| built_in().is_impersonal(&of.kind) || is_alias(&of.id));
             assert!(names_nobody, "event {} is about somebody by name", entry.event_id);
-            let claim_id = claim_id(stores, &bronze[entry.source.line as usize]);
+            let line = &bronze[entry.source.line as usize];
+            let contents = opener.open(&entry).unwrap_or_else(|problem| panic!("{problem}"));
+            if let Some(raw) = raw(&contents) {
+                assert_eq!(raw, digest_of(line), "event {}: the digest of its bytes", entry.event_id);
+            }
+            all.contents.push(contents);
+            let claim_id = claim_id(stores, line);
             let before = all.events.insert(claim_id, object.to_hex());
             assert_eq!(before, None, "what event {} says is planned twice", entry.event_id);
             all.entries.push(entry);
         }
     }
+    all.unnamed = opener.unnamed();
     assert!(all.counts.balanced());
     let owners = stores.index.owners();
     assert_eq!(owners, all.events, "claims and plans disagree about who owns what");
@@ -121,6 +136,12 @@ fn claim_id(stores: Stores<'_>, line: &[u8]) -> String {
     let context = Context { default_org: event.org.as_deref().unwrap_or(stores.default_org), numeric_id_sources: &[] };
     let event = adapt(&tree, &context).expect("an event");
     stores.event_key.claim_id(content_id(&event, &tree).as_bytes())
+}
+
+/// The digest of the event's bytes as the line has them.
+fn digest_of(line: &[u8]) -> String {
+    let BronzeLine::Event(event) = bronze::read(line) else { panic!("an entry of no event") };
+    Hash::of_object(&event.raw).hex()
 }
 
 fn check_row(stores: Stores<'_>, header: &Header) {
@@ -162,6 +183,9 @@ fn check_silver(stores: Stores<'_>, object: ObjectId, entries: &[Entry]) {
                 for row in silver_rows(bytes) {
                     if let Some(entry) = by_id.get(row.id.as_str()) {
                         check_token(stores, entry, &row);
+                        // What an erasure covered before it was planned has no block; each other event has one.
+                        assert_eq!(entry.sealed.is_empty(), row.erased, "event {}", entry.event_id);
+                        assert_eq!(entry.key_ids.is_empty(), row.erased, "event {}", entry.event_id);
                     }
                     found.push((keys::iso_date(date), row.id));
                 }
