@@ -19,10 +19,12 @@ pub mod head;
 pub mod held;
 pub mod hold;
 pub mod ledger;
+pub mod month_key;
 pub mod object_row;
 pub mod orgs;
 pub mod own;
 pub mod party;
+pub mod party_key;
 pub mod plan;
 pub mod planned;
 pub mod poison;
@@ -80,6 +82,8 @@ pub enum Family {
     Held,
     /// Wrapped data keys.
     DataKey,
+    /// Months' keys, to which party keys are wrapped.
+    MonthKey,
     /// Claims of events.
     Claim,
     /// The logs that records are pinned to.
@@ -98,6 +102,8 @@ pub enum Family {
     SubjectLink,
     /// Who takes part in records.
     Party,
+    /// Wrapped party keys.
+    PartyKey,
     /// What stands for people's ids in records' ids.
     Alias,
     /// The pseudonyms that aliases lie under.
@@ -139,7 +145,7 @@ pub enum Erasure {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 38] = [
         Self::Head,
         Self::LogList,
         Self::Marker,
@@ -154,6 +160,7 @@ impl Family {
         Self::Gone,
         Self::Held,
         Self::DataKey,
+        Self::MonthKey,
         Self::Claim,
         Self::Pin,
         Self::BronzeNote,
@@ -163,6 +170,7 @@ impl Family {
         Self::SubjectState,
         Self::SubjectLink,
         Self::Party,
+        Self::PartyKey,
         Self::Alias,
         Self::AliasNames,
         Self::Segment,
@@ -186,7 +194,7 @@ impl Family {
             }
             // Only KMS opens a wrapped key. A removed own number may name a customer since: its pseudonym stays, and leads
             // to nothing once the identifier is gone.
-            Self::Own | Self::DataKey | Self::Planned => Erasure::HoldsNoPerson,
+            Self::Own | Self::DataKey | Self::MonthKey | Self::Planned => Erasure::HoldsNoPerson,
             // Names of orgs and holds; random names of whom no row knows any more.
             Self::Org | Self::Held | Self::Gone => Erasure::HoldsNoPerson,
             Self::Pin | Self::BronzeNote | Self::Posting => Erasure::HoldsNoPerson,
@@ -203,6 +211,7 @@ impl Family {
             Self::Quarantine | Self::Error => Erasure::ExpiresAfterDays(30),
             Self::Identifier => Erasure::Erased("subjects"),
             Self::Party => Erasure::Erased("records"),
+            Self::PartyKey => Erasure::Erased("keys"),
             Self::SubjectLink | Self::Alias | Self::AliasNames | Self::Token => Erasure::Erased("links"),
             Self::Bronze => Erasure::Erased("bronze"),
             Self::Silver => Erasure::Erased("silver"),
@@ -228,6 +237,7 @@ impl Family {
             (gone::parse_key(key).is_some(), Self::Gone),
             (held::parse_key(key).is_some(), Self::Held),
             (data_key::is_key(key), Self::DataKey),
+            (month_key::parse_key(key).is_some(), Self::MonthKey),
             (claim::is_key(key), Self::Claim),
             (record::parse_pin_key(key).is_some(), Self::Pin),
             (record::parse_bronze_key(key).is_some(), Self::BronzeNote),
@@ -237,6 +247,7 @@ impl Family {
             (subject::parse_state_key(key).is_some(), Self::SubjectState),
             (subject::parse_link_key(key).is_some(), Self::SubjectLink),
             (party::parse_key(key).is_some(), Self::Party),
+            (party_key::parse_key(key).is_some(), Self::PartyKey),
             (alias::parse_key(key).is_some(), Self::Alias),
             (alias::parse_names_key(key).is_some(), Self::AliasNames),
         ];

@@ -69,6 +69,15 @@ impl PartySeen {
         self.subjects >= SUBJECTS_PER_RECORD
     }
 
+    /// That no erasure reached the record since.
+    fn holds(self) -> Condition {
+        let erasures = Some(self.erasures).filter(|erasures| *erasures > 0);
+        Condition::All(vec![
+            Condition::equals_or_lacks(ERASURES, erasures),
+            Condition::equals_or_lacks(CUTOFF, self.cutoff.map(Cutoff::to_text)),
+        ])
+    }
+
     /// Whether no erasure reached the record since; others may have come to take part.
     fn is_of(self, now: &Party) -> bool {
         (self.erasures, self.cutoff) == (now.erasures, now.cutoff)
@@ -78,15 +87,16 @@ impl PartySeen {
 /// The write that a new link to the record makes beside itself: it adds the subject, and fails if an erasure reached the record
 /// since. To a full one it adds none.
 pub(crate) fn joined(record: &str, seen: PartySeen, subject_id: &str) -> Write {
-    let erasures = Some(seen.erasures).filter(|erasures| *erasures > 0);
-    let unchanged = Condition::All(vec![
-        Condition::equals_or_lacks(ERASURES, erasures),
-        Condition::equals_or_lacks(CUTOFF, seen.cutoff.map(Cutoff::to_text)),
-    ]);
-    match seen.is_full() {
-        true => Write::check(key(record), unchanged),
-        false => Write::update(key(record)).add(SUBJECTS, &BTreeSet::from([subject_id.to_owned()])).when(unchanged),
-    }
+    let write = match seen.is_full() {
+        true => return unchanged(record, seen),
+        false => Write::update(key(record)).add(SUBJECTS, &BTreeSet::from([subject_id.to_owned()])),
+    };
+    write.when(seen.holds())
+}
+
+/// That no erasure reached the record since, in a transaction that does not write its row.
+pub(crate) fn unchanged(record: &str, seen: PartySeen) -> Write {
+    Write::check(key(record), seen.holds())
 }
 
 /// The rows of all records.

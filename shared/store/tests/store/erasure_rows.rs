@@ -5,15 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use ledgerline_ledger::entry;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::{Kind, SuppressionKey, SuppressionRing};
+use ledgerline_sealed::{KeyRow, WrappedKey};
 use ledgerline_store::alias::{self, Aliases};
 use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::gone::Gone;
 use ledgerline_store::held::{self, Held};
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::party::{self, Parties, Party, PartySeen, SUBJECTS_PER_RECORD};
+use ledgerline_store::party_key::{self, PartyKeys, RowName};
 use ledgerline_store::record::Records;
 use ledgerline_store::subject::{
     DayCount, Growth, Link, LinkWrite, Span, SubjectName, SubjectRef, SubjectWrite, Subjects, links_of_create,
@@ -370,6 +373,7 @@ async fn no_error_names_a_subject_a_pseudonym_an_alias_a_record_or_a_token() {
         subjects.mark_shared("planted", 1, None).await.err(),
         parties.read(&[PERSON]).await.err(),
         parties.are_as_seen(&BTreeMap::from([(PERSON, PartySeen::default())])).await.map(drop).err(),
+        PartyKeys::new(Arc::clone(&down)).keep(run_of(PERSON), PartySeen::default(), &keys(&[1])).await.err(),
         tombs.are_as_seen([&planted]).await.map(drop).err(),
         aliases.read(&[("planted", "planted")]).await.err(),
         aliases.give("planted", &[("planted", Some("planted"))], "x_planted", nothing()).await.err(),
@@ -387,6 +391,57 @@ async fn no_error_names_a_subject_a_pseudonym_an_alias_a_record_or_a_token() {
         let text = format!("{:?}", error.unwrap());
         assert!(!text.contains("planted"), "{text}");
     }
+}
+
+fn run_of(record: &str) -> RowName<'_> {
+    RowName { record, object: "00112233445566778899aabbccddeeff", run: "89abcdef" }
+}
+
+/// A row with keys of these numbers.
+fn keys(numbers: &[u8]) -> KeyRow {
+    let key = |number: &u8| {
+        let (party, subjects, first) = (entry::Party::Customer, set(["s_1"]), NOW.to_owned());
+        (format!("{number:043}"), WrappedKey { party, subjects, first, wrapped: vec![*number; 48].into() })
+    };
+    KeyRow { month: "2026-03".to_owned(), enc: vec![4; 65].into(), keys: numbers.iter().map(key).collect() }
+}
+
+#[tokio::test]
+async fn keys_are_kept_once_and_not_past_an_erasure() {
+    let people = table("KeysTable");
+    let (party_keys, parties) = (PartyKeys::new(people.port()), Parties::new(people.port()));
+    let (one, other) = (run_of(RECORD), RowName { run: "01234567", ..run_of(RECORD) });
+    let stored = |name| people.peek(&party_key::key(name)).map(|row| party_key::read(row).unwrap());
+    // Of a record in which nobody takes part, too.
+    let nobody = PartySeen::default();
+    party_keys.keep(one, nobody, &keys(&[1, 2])).await.unwrap();
+    assert_eq!(stored(one), Some(keys(&[1, 2])));
+    assert_eq!(kind(party_keys.keep(one, nobody, &keys(&[3])).await), "conflict");
+    assert_eq!((stored(one), people.rows().len()), (Some(keys(&[1, 2])), 1));
+    // Another run of the object has its own row, as long as no erasure came.
+    let seen = parties.read(&[RECORD]).await.unwrap()[0].seen();
+    assert_eq!(create(&people, "s_1", vec![new_link(RECORD, seen)]).await, "ok");
+    party_keys.keep(other, seen, &keys(&[4])).await.unwrap();
+    for cutoff in [None, Some(Cutoff::At(5)), Some(Cutoff::Closed)] {
+        let seen = parties.read(&[RECORD]).await.unwrap()[0].seen();
+        people.erase_record(RECORD, cutoff);
+        let late = RowName { run: "0000beef", ..one };
+        assert_eq!((kind(party_keys.keep(late, seen, &keys(&[5])).await), stored(late)), ("conflict", None));
+    }
+    // What was seen after the erasure counts: an event behind its cutoff has keys.
+    let seen = parties.read(&[RECORD]).await.unwrap()[0].seen();
+    let after = RowName { run: "0000cafe", ..one };
+    party_keys.keep(after, seen, &keys(&[6])).await.unwrap();
+    assert_eq!((stored(after), stored(other)), (Some(keys(&[6])), Some(keys(&[4]))));
+}
+
+#[tokio::test]
+async fn a_row_of_keys_that_is_held_by_another_transaction_is_a_conflict() {
+    let people = table("KeysTable");
+    people.clash(1);
+    let party_keys = PartyKeys::new(people.port());
+    assert_eq!(kind(party_keys.keep(run_of(RECORD), PartySeen::default(), &keys(&[1])).await), "conflict");
+    party_keys.keep(run_of(RECORD), PartySeen::default(), &keys(&[1])).await.unwrap();
 }
 
 /// A destruction of something in another table, which no hold may be in the way of.

@@ -1,7 +1,7 @@
 //! Every family's keys and rows as they are stored: what a released version wrote, the next one must read. Here alone they
 //! are spelled out; a test holds the rest of the source to that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use ledgerline_lake::keys::PlanOf;
@@ -9,6 +9,7 @@ use ledgerline_lake::plan::{ChunkRange, Counts, Header};
 use ledgerline_lake::{ObjectId, keys};
 use ledgerline_ledger::append::{Commit, Marker};
 use ledgerline_ledger::chunk::ChunkId;
+use ledgerline_ledger::entry;
 use ledgerline_ledger::head::{SegmentRef, SigningTurn};
 use ledgerline_ledger::lock::{Lock, LockMode};
 use ledgerline_ledger::log::LogId;
@@ -17,6 +18,7 @@ use ledgerline_ledger::segment::SegmentName;
 use ledgerline_ledger::tile::Tile;
 use ledgerline_ledger::tree::{Edge, Hash};
 use ledgerline_privacy::{Kind, SuppressionKey, SuppressionRing};
+use ledgerline_sealed::{self as sealed, KeyRow, MonthKey};
 use ledgerline_store::act_note::{ActNotes, object_of};
 use ledgerline_store::alias::Aliases;
 use ledgerline_store::checkpoint::Checkpoints;
@@ -27,10 +29,12 @@ use ledgerline_store::gone::Gone;
 use ledgerline_store::head::Heads;
 use ledgerline_store::held::Held;
 use ledgerline_store::hold::{HoldRow, Holds};
+use ledgerline_store::month_key::MonthKeys;
 use ledgerline_store::object_row::ObjectRows;
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::{Change, OwnName, OwnNumbers};
 use ledgerline_store::party::PartySeen;
+use ledgerline_store::party_key::{PartyKeys, RowName};
 use ledgerline_store::plan::Plans;
 use ledgerline_store::planned::Planned;
 use ledgerline_store::poison::Poison;
@@ -51,6 +55,7 @@ use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::Faults;
 use ledgerline_testkit::table::FakeTable;
+use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-03-02T14:00:00.000Z";
@@ -80,6 +85,21 @@ fn table(name: &'static str) -> FakeTable {
 
 fn ring() -> SuppressionRing {
     SuppressionRing::new([SuppressionKey::new(1, [7; 32])]).unwrap()
+}
+
+fn month_key() -> MonthKey {
+    MonthKey::from_point(&[4; 65]).unwrap()
+}
+
+fn wrapped_key() -> KeyRow {
+    let key = sealed::WrappedKey {
+        party: entry::Party::Customer,
+        subjects: BTreeSet::from(["s_1".to_owned()]),
+        first: NOW.to_owned(),
+        wrapped: ByteBuf::from([7; 48]),
+    };
+    let keys = BTreeMap::from([("jJ1-ckOty_TxA2QVA8Od24Rf-rPc29EuTp4wyvtcj9Y".to_owned(), key)]);
+    KeyRow { month: "2026-03".to_owned(), enc: ByteBuf::from([4; 65]), keys }
 }
 
 /// The rows of a table, as `pk`, `sk` and attributes.
@@ -169,6 +189,7 @@ async fn control() -> FakeTable {
     Planned::new(control.port()).keep_through(NOW_MS, None).await.unwrap();
     let wrapped = WrappedKey { version: 1, rules: 2, wrapped: vec![0xAB, 0xCD] };
     WrappedKeys::new(control.port()).create(Purpose::Pseudonym, &wrapped, NOW).await.unwrap();
+    MonthKeys::new(control.port()).create("2026-03", &month_key(), &[0xAB, 0xCD], NOW).await.unwrap();
     Orgs::new(control.port()).note("acme").await.unwrap();
     Tombs::new(control.port()).put(&ring(), "acme", "p1_ab", NOW_MS, 1_800_000_000).await.unwrap();
     Gone::new(control.port()).put(&["s_1"]).await.unwrap();
@@ -223,6 +244,8 @@ async fn people() -> FakeTable {
     };
     subjects.write(create).await.unwrap();
     subjects.mark_shared("s_1", 1, Some(NOW)).await.unwrap();
+    let name = RowName { record: RECORD, object: OBJECT, run: "89abcdef" };
+    PartyKeys::new(people.port()).keep(name, party, &wrapped_key()).await.unwrap();
     people.erase_record(RECORD, Some(Cutoff::At(NOW_MS)));
     let unchanged = Tombs::new(table("ControlTable").port()).unchanged([]);
     Aliases::new(people.port()).give("acme", &[("p1_cd", None)], "x_1", unchanged).await.unwrap();
@@ -275,6 +298,9 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
         ["HOLD#matter-7", "acme/c-1", {
             "v": 1, "log": "acme/interaction/1/0", "purpose": "litigation", "basis": "legal-claims", "review": "2027-01-01",
             "placedAt": NOW, "liftedAt": NOW,
+        }],
+        ["KEY#party", "2026-03", {
+            "public": { "bytes": "04".repeat(65) }, "wrapped": { "bytes": "abcd" }, "createdAt": NOW,
         }],
         ["KEY#pseudonym", "1", { "wrapped": { "bytes": "abcd" }, "createdAt": NOW, "rules": 2 }],
         ["LOG#acme/interaction/1/0", "CHUNK#00112233445566778899aabbccddeeff#000007", {
@@ -333,6 +359,14 @@ async fn every_row_of_the_keys_table_is_stored_as_ever() {
         ["ALIAS#acme/x_1", "NAMES", { "names": { "texts": ["p1_cd"] } }],
         ["ID#acme/p1_ab", "SUBJECT", { "subjectId": "s_1", "customerRef": "c_1", "kind": "phone", "createdAt": NOW }],
         ["INT#acme/c-1", "PARTY", { "subjects": { "texts": ["s_1"] }, "erasures": 1, "cutoff": NOW }],
+        ["INT#acme/c-1", "PARTY#00112233445566778899aabbccddeeff#89abcdef", {
+            "month": "2026-03", "enc": { "bytes": "04".repeat(65) },
+            "keys": {
+                "jJ1-ckOty_TxA2QVA8Od24Rf-rPc29EuTp4wyvtcj9Y": {
+                    "party": "customer", "subjects": ["s_1"], "first": NOW, "wrapped": { "bytes": "07".repeat(48) },
+                },
+            },
+        }],
         ["SUB#s_1", "INT#acme/c-1", { "log": "acme/interaction/1/0", "first": "a", "last": "b" }],
         ["SUB#s_1", "STATE", {
             "state": "active", "generation": 1, "links": 1, "customerRef": "c_1", "org": "acme", "kind": "phone",
@@ -410,6 +444,7 @@ fn each_family_that_does_not_stay_is_listed() {
         Family::SubjectState,
         Family::SubjectLink,
         Family::Party,
+        Family::PartyKey,
         Family::Alias,
         Family::AliasNames,
         Family::Bronze,
@@ -439,9 +474,9 @@ fn each_family_that_does_not_stay_is_listed() {
 }
 
 /// What keys begin with.
-const PREFIXES: [&str; 20] = [
-    "OBJ#", "ACT#", "LOG#", "INT#", "SUB#", "ID#", "BRZ#", "CHUNK#", "CLAIM#", "POST#", "HOLD#", "OWN#", "WATCH#", "KEY#",
-    "ACTS#", "TOMB#", "GONE#", "HELD#", "ALIAS#", "TOK#",
+const PREFIXES: [&str; 21] = [
+    "OBJ#", "ACT#", "LOG#", "INT#", "SUB#", "ID#", "BRZ#", "CHUNK#", "CLAIM#", "POST#", "HOLD#", "OWN#", "WATCH#",
+    "KEY#", "ACTS#", "TOMB#", "GONE#", "HELD#", "ALIAS#", "TOK#", "PARTY#",
 ];
 /// Whole keys.
 const KEYS: [&str; 3] = ["\"LOGS\"", "\"BRONZE\"", "\"ORGS\""];
