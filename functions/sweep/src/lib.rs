@@ -1,8 +1,9 @@
 //! Finishes what was left open, brings back what was forgotten, says what is complete, prunes what has expired.
 //!
-//! Five parts, each independent of the others: one that fails does not stop the rest, and the next run, a minute later,
+//! Six parts, each independent of the others: one that fails does not stop the rest, and the next run, a minute later,
 //! takes it up again.
 //!
+//! 0. [`month_keys`]: the keys of this month and the next two, without which transform plans nothing.
 //! 1. [`planned`]: how far bronze is planned, which access answers say.
 //! 2. [`logs`]: heads that are not indexed, not published or not signed, by the same code as audit-write's.
 //! 3. [`bronze`]: objects that nobody planned, chunks that nobody committed.
@@ -23,6 +24,7 @@ use ledgerline_event::instant;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::StoreError;
+use ledgerline_store::month_key;
 use serde::Serialize;
 
 pub mod bronze;
@@ -30,6 +32,7 @@ pub mod config;
 pub mod error;
 pub mod follow;
 pub mod logs;
+pub mod month_keys;
 pub mod planned;
 pub mod prune;
 pub mod records;
@@ -122,6 +125,9 @@ pub async fn handle<C: Clock>(
     let until_ms = (clock.now_ms() + RUN_MS).min(deadline_ms - RESERVE_MS);
     let run = Run { stores, settings, memory, clock, until_ms };
     let mut summary = Summary::default();
+    for month in month_key::due(clock.now_ms()) {
+        guarded("month keys", &month, &mut summary, run.make_month_key(&month)).await;
+    }
     let names = guarded("list", "", &mut summary, async { Ok(stores.ledger.heads.logs().await?) }).await;
     let names = turned(names.unwrap_or_default(), clock.now_ms());
     let (logs, bronze) = (run.part(LOGS_END_AT), run.part(BRONZE_ENDS_AT));

@@ -4,6 +4,7 @@
 mod bronze;
 mod completion;
 mod logs;
+mod month_keys;
 mod planned;
 mod pruning;
 mod world;

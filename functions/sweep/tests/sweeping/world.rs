@@ -30,6 +30,7 @@ use ledgerline_testkit::faults::{ALL_FAULTS, Fault, Faults};
 use ledgerline_testkit::queue::FakeQueue;
 use ledgerline_testkit::signer::FakeSigner;
 use ledgerline_testkit::table::FakeTable;
+use ledgerline_testkit::wrapping::FakeWrapping;
 
 /// 2026-03-02T14:00:00Z.
 pub const START_MS: i64 = 1_772_460_000_000;
@@ -38,7 +39,7 @@ pub const HOUR_MS: i64 = 60 * MINUTE_MS;
 pub const DAY_MS: i64 = 24 * HOUR_MS;
 pub const LOG: &str = "acme/interaction/1/0";
 pub const BRONZE: &str = "bronze-bucket";
-const DEPLOYMENT: &str = "test";
+pub const DEPLOYMENT: &str = "test";
 /// What segments were locked for before the policy was raised.
 const LOCK_DAYS: u64 = 30;
 const KEPT_DAYS: u64 = 60;
@@ -77,6 +78,7 @@ impl World {
         let staged = FakeBucket::new("StagedBucket", faults.clone(), calls.clone(), START_MS);
         let (notices, pointers) = (queue("BronzeQueue"), queue("LedgerQueue"));
         let signer = FakeSigner::new("SigningKey", faults.clone(), calls.clone());
+        let wrapping = FakeWrapping::new("DataKey", faults.clone(), calls.clone());
         let stores = |calls: &Calls| {
             let table = |fake: &FakeTable| fake.seen_by(faults.clone(), calls.clone()).port();
             let bucket = |fake: &FakeBucket| fake.seen_by(faults.clone(), calls.clone()).port();
@@ -90,6 +92,7 @@ impl World {
                 notices: queue(&notices),
                 pointers: queue(&pointers),
                 signer: signer.seen_by(faults.clone(), calls.clone()).port(),
+                wrapping: wrapping.seen_by(faults.clone(), calls.clone()).port(),
             };
             Stores::new(ports, Box::new(|bytes| bytes.fill(9)))
         };
