@@ -1,6 +1,6 @@
 //! Derives everything again from what the stores hold, and names every contradiction: leaves, edge and root of each log
 //! from its segments, markers against plans, postings against entries, counts against markers, tiles and checkpoints
-//! against leaves, locks, orphans.
+//! against leaves, locks, orphans; what is sealed is opened, by keys that the product cannot open.
 //!
 //! It trusts nothing that the product computed; only the format readers of `ledgerline_ledger` and `ledgerline_lake` are
 //! shared with it.
@@ -26,6 +26,7 @@ use ledgerline_privacy::pseudonym::is_alias;
 mod derived;
 
 use crate::bucket::{FakeBucket, Version};
+use crate::opener::{Opener, Unnamed};
 use crate::table::FakeTable;
 
 /// The type of the entity that an act about a log itself is about.
@@ -42,6 +43,8 @@ pub struct Stores<'a> {
     pub index: &'a FakeTable,
     /// Plans.
     pub staged: &'a FakeBucket,
+    /// Wrapped keys; `None`: entries are sealed by nobody, and their blocks are noise.
+    pub keys: Option<&'a FakeTable>,
     /// What every lock must cover.
     pub lock: Lock,
     /// The deployment's id, with which every log's origin begins.
@@ -69,6 +72,10 @@ pub struct Found {
     pub signed: u64,
     /// Archived checkpoints.
     pub checkpoints: usize,
+    /// Blocks that were opened.
+    pub opened: usize,
+    /// Keys that no committed entry names.
+    pub unnamed: Unnamed,
 }
 
 /// Checks all stores against each other.
@@ -90,6 +97,7 @@ pub fn check_everything(stores: &Stores<'_>) -> Result<Found, Vec<String>> {
     check.counts(&markers);
     check.orphans(&committed);
     check.strangers();
+    check.sealed();
     if check.problems.is_empty() { Ok(check.found) } else { Err(check.problems) }
 }
 
@@ -286,6 +294,23 @@ impl Check<'_> {
             let known = SegmentName::parse(&key).is_some() || folders.iter().any(|folder| key.starts_with(folder));
             self.expect(known, || format!("{key}: of no log"));
         }
+    }
+
+    /// Every block of every committed entry opens.
+    fn sealed(&mut self) {
+        let Some(keys) = self.stores.keys else { return };
+        let mut opener = match Opener::of(self.stores.deployment, keys, self.stores.control) {
+            Ok(opener) => opener,
+            Err(problems) => return self.problems.extend(problems),
+        };
+        for line in self.lines.values().flatten() {
+            let opened = Entry::read(line.as_bytes()).map_err(|error| error.to_string());
+            match opened.and_then(|entry| opener.open(&entry)) {
+                Ok(contents) => self.found.opened += contents.values().flatten().count(),
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+        self.found.unnamed = opener.unnamed();
     }
 
     fn expect(&mut self, holds: bool, problem: impl FnOnce() -> String) {

@@ -1,9 +1,17 @@
-//! An entry as transform hands it over, for tests that say of it only what matters to them.
+//! An entry as transform hands it over, for tests that say of it only what matters to them, and one that is sealed as transform seals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use ledgerline_ledger::entry::{PendingEntry, Record, Sealed, Source};
+use ledgerline_ledger::entry::{Party, PendingEntry, Record, Sealed, Source};
 use ledgerline_ledger::origin::PlanOf;
+use ledgerline_ledger::tree::leaf_hash;
+use ledgerline_sealed::{Buffer, KeyRow, PartyKey, Place, Sender, WrappedKey};
+use ledgerline_store::party_key::{RowName, key};
+use ledgerline_store::table::to_row;
+
+use crate::table::FakeTable;
+use crate::wrapping::month_pair;
 
 /// An agent's event in an interaction; its id follows from object and line, its time from the line: up to an hour's seconds, then
 /// again from the start.
@@ -27,4 +35,47 @@ pub fn pending(org: &str, interaction: &str, object: &str, line: u64) -> Pending
         source: Source { object: object.to_owned(), line },
         salt: [line as u8; 16],
     }
+}
+
+/// Seals something of the customer's and of the agent's of an entry, and puts their keys where an opener finds them. Of one record and
+/// object all entries have the same two keys.
+///
+/// # Panics
+/// The entry names no record.
+pub fn sealed(keys: &FakeTable, deployment: &str, entry: PendingEntry) -> PendingEntry {
+    let (record, object) = (entry.record.key(&entry.org), entry.source.object.clone());
+    let digest = |what: &str| leaf_hash(format!("{what} {record} {object}").as_bytes()).0;
+    let key_of = |party: Party| Arc::new(PartyKey::of(&digest(party.as_str())));
+    let mut buffer = Buffer::new();
+    let mut content = buffer.event(true, &leaf_hash(entry.event_id.as_bytes()).0);
+    let value = format!("\"{}\"", entry.event_id);
+    let value = ledgerline_json::parse(value.as_bytes()).expect("a value");
+    content.add_field(Party::Customer, "customer_name", &value);
+    content.add_field(Party::Agent, "agent_name", &value);
+    let place = Place { deployment, record: &record, event_id: &entry.event_id };
+    let nonce = leaf_hash(entry.event_id.as_bytes()).0;
+    let random = move |bytes: &mut [u8]| bytes.copy_from_slice(&nonce[..bytes.len()]);
+    let seals = content.seal(&place, &random, key_of);
+
+    let name = key(RowName { record: &record, object: &object, run: "00000000" });
+    let entry = PendingEntry { sealed: seals.sealed, ..entry };
+    if keys.look(|rows| rows.contains_key(&name)) {
+        return entry;
+    }
+    let month = &entry.occurred_at[..7];
+    let sender = Sender::to(&month_pair(deployment, month).1, deployment).expect("a sender");
+    let wrapped = |party: Party| {
+        let key = key_of(party);
+        let first = entry.occurred_at[..10].to_owned() + "T00:00:00.000Z";
+        let wrapped = sender.wrap(&record, &key).to_vec().into();
+        (key.id().to_string(), WrappedKey { party, subjects: BTreeSet::new(), first, wrapped })
+    };
+    let row = KeyRow {
+        month: month.to_owned(),
+        enc: sender.enc().to_vec().into(),
+        keys: [Party::Customer, Party::Agent].map(wrapped).into(),
+    };
+    let row = to_row("a test's keys", &row).expect("a row");
+    keys.tamper(|rows| rows.insert(name, row));
+    entry
 }

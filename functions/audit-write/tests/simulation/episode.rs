@@ -17,7 +17,7 @@ use ledgerline_lambda::clock::Clock as _;
 use ledgerline_ledger::entry::{Field, PendingEntry};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::verify::KEY_FIELD;
-use ledgerline_testkit::entries::pending;
+use ledgerline_testkit::entries::{pending, sealed};
 use ledgerline_testkit::faults::{Dice, Weather};
 use ledgerline_testkit::table::Rows;
 
@@ -25,7 +25,7 @@ use crate::simulation::model::Model;
 use crate::simulation::op::Op;
 use crate::simulation::stage::{Delivery, Problem, Stage, take_panic};
 use crate::simulation::tally::Tally;
-use crate::world::{raw_message, returned};
+use crate::world::{DEPLOYMENT, raw_message, returned};
 
 pub(crate) struct Episode {
     seed: u64,
@@ -145,7 +145,9 @@ impl Episode {
         let key = format!("{}-{}", self.seed, self.objects);
         let object = ObjectId::of("bronze", &key);
         let logs = chunks.iter().flat_map(|(log, entries)| (0..*entries).map(|_| LogId::parse(LOGS[*log]).unwrap()));
-        let entries = logs.zip(0..).map(|(log, line)| (log.clone(), entry(&log, object, line))).collect();
+        let keys = &self.stage.world.keys;
+        let entry = |log: &LogId, line| sealed(keys, DEPLOYMENT, entry(log, object, line));
+        let entries = logs.zip(0..).map(|(log, line)| (log.clone(), entry(&log, line))).collect();
         self.stage_plan(&key, object, entries);
     }
 

@@ -293,6 +293,7 @@ impl World {
             ledger: &self.ledger,
             index: &self.index,
             staged: &self.staged,
+            keys: None,
             lock: Lock { mode: LockMode::Governance, retain_until_s: until_s },
             deployment: DEPLOYMENT,
             public_keys: &[self.signer.key()],
