@@ -13,7 +13,6 @@ use ledgerline_store::party::Party;
 use ledgerline_store::tombstone::Suppression;
 
 use crate::config::Settings;
-use crate::own::OwnMentions;
 use crate::reading::{Adapted, Read, RecordSeen, cutoff_from};
 use crate::stores::Stores;
 
@@ -38,12 +37,11 @@ impl<'r> Gate<'r> {
         stores: &Stores,
         settings: &Settings,
         read: &'r Read,
-        own: &OwnMentions,
         started_at_ms: i64,
     ) -> Result<Self, StoreError> {
         let records: Vec<&str> = read.records.iter().map(|record| record.key.as_str()).collect();
         let mentions = read.adapted().flat_map(|line| line.identifiers.iter().map(|&at| (read.org(line), at)));
-        let mentions: BTreeSet<(&str, usize)> = mentions.filter(|&(org, at)| !own.names(at, org)).collect();
+        let mentions: BTreeSet<(&str, usize)> = mentions.collect();
         let of_mention = |&(org, at): &(&'r str, usize)| {
             let Read { identifiers, .. } = read;
             identifiers[at].pseudonyms.iter().map(move |pseudonym| (org, pseudonym.as_str()))

@@ -5,13 +5,20 @@
 //! short spellings of phone numbers; quarantined lines stay as they were, compressed.
 //!
 //! A line about a record whose id may be a person's waits as it came until the id's alias is known, for nothing outward has
-//! the id: the [`Reading::unnamed`] are looked up, [`Reading::name`] goes on. What is read does not depend on when.
+//! the id; a line that names somebody waits for its org's list of own numbers, which name nobody. What is [`Reading::wanted`] is
+//! looked up, [`Reading::go_on`] goes on. What is read does not depend on when.
+//!
+//! What an event says of people is sealed for its owner while its line is read, under keys that are drawn here; they live until
+//! the plan is made, wrapped.
 
+mod content;
+mod keys;
 mod waiting;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use flate2::write::GzEncoder;
@@ -26,10 +33,12 @@ use ledgerline_lake::ObjectId;
 use ledgerline_lake::bronze::{self, BronzeLine};
 use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::Counts;
-use ledgerline_ledger::entry::{EntryError, Field, PendingEntry, Record, Source};
+use ledgerline_ledger::entry::{EntryError, Field, Party, PendingEntry, Record, Sealed, Source};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_ledger::tree::Hash;
 use ledgerline_privacy::{Clear, Identifier, JoinKey, Kind, Masked, Personal, Region, View, words};
+use ledgerline_sealed::{Buffer, Member, Place};
 use ledgerline_store::claim::{Claim, Unclaimed, plan_claims};
 use ledgerline_store::record::LINES_NAMED;
 
@@ -37,9 +46,13 @@ use crate::Random;
 use crate::config::{PROCESS_NAME, Settings};
 use crate::decode::{Decoder, TakeLine};
 use crate::error::TransformError;
+use crate::own::{Lists, Own};
 use crate::tokens::{self, derived};
+use content::Unclear;
+use keys::Keys;
+pub use keys::{Drawn, Owner};
 pub(crate) use waiting::random_alias;
-pub use waiting::{Alias, Person, Unnamed};
+pub use waiting::{Alias, Found, Person, Unnamed, Wanted};
 use waiting::{Waiting, WaitingLine};
 
 /// What is asked of every line that is about somebody, whatever becomes of it.
@@ -49,7 +62,7 @@ pub struct Adapted {
     pub place: usize,
     /// Its record, in [`Read::records`].
     pub record: usize,
-    /// The customer side's identifiers, in [`Read::identifiers`], in the adapter's order.
+    /// The customer side's identifiers, in [`Read::identifiers`], in the adapter's order. The company's own are not among them.
     pub identifiers: Vec<usize>,
     /// When it occurred, epoch milliseconds.
     pub occurred_at_ms: i64,
@@ -87,6 +100,8 @@ pub struct Event {
     pub damaged: bool,
     /// The ledger's line.
     pub line: String,
+    /// The keys of its blocks, in [`Read::keys`].
+    pub keys: Vec<usize>,
     /// The source, as its adapter names it.
     pub source: &'static str,
     /// The topic's template.
@@ -156,6 +171,10 @@ pub struct Read {
     pub records: Vec<RecordSeen>,
     /// The identifiers.
     pub identifiers: Vec<Named>,
+    /// The orgs whose events name somebody, were it the company itself.
+    pub naming_orgs: BTreeSet<String>,
+    /// The keys that seal the events' content. Events that are not kept may have drawn some.
+    pub keys: Vec<Drawn>,
     /// What silver keeps of each identifier to join rows by: the column and the ref.
     pub refs: Vec<Option<(&'static str, Clear)>>,
     /// Lines that are not blank.
@@ -186,21 +205,6 @@ impl Read {
             event: &event.claim_id,
         });
         plan_claims(object, expires_at_s, unclaimed)
-    }
-
-    /// Takes the refs of the company's own identifiers out of their events: rows are not to be joined by what many have.
-    pub fn forget_refs(&mut self, is_own: impl Fn(usize, &str) -> bool) {
-        for event in &mut self.events {
-            let org = self.records[event.adapted.record].org.as_str();
-            let (own, others): (Vec<usize>, Vec<usize>) =
-                event.adapted.identifiers.iter().partition(|&&identifier| is_own(identifier, org));
-            if own.is_empty() {
-                continue;
-            }
-            let forgotten: Vec<&str> = own.iter().filter_map(|&at| Some(self.refs[at].as_ref()?.0)).collect();
-            event.fields.retain(|(name, _)| !forgotten.contains(name));
-            add_fields(&mut event.fields, others.iter().filter_map(|&at| self.refs[at].clone()));
-        }
     }
 
     /// The org that a line is of.
@@ -236,8 +240,8 @@ fn add_fields(fields: &mut Vec<(&'static str, Clear)>, more: impl Iterator<Item 
 pub struct Reading<'a>(Decoder<Gathering<'a>>);
 
 impl<'a> Reading<'a> {
-    /// A reading of the object, first taken up at `started_at_ms`.
-    pub fn new(settings: &'a Settings, object: ObjectId, started_at_ms: i64, random: Random<'a>) -> Self {
+    /// A reading of the object, first taken up at `started_at_ms`. `lists` are those of own numbers that are at hand.
+    pub fn new(settings: &'a Settings, object: ObjectId, started_at_ms: i64, lists: Lists, random: Random<'a>) -> Self {
         Self(Decoder::new(Gathering {
             settings,
             object,
@@ -246,6 +250,9 @@ impl<'a> Reading<'a> {
             line: 0,
             read: Read::default(),
             waiting: Waiting::default(),
+            own: Own::new(&settings.own_numbers, lists),
+            keys: Keys::default(),
+            buffer: Buffer::new(),
             adapted: 0,
             seen: HashSet::new(),
             records: HashMap::new(),
@@ -265,20 +272,20 @@ impl<'a> Reading<'a> {
         self.0.push(piece).map_err(|_| TransformError::Damaged)
     }
 
-    /// Whether as many lines wait as may: aliases must come before the next bytes.
+    /// Whether as many lines wait as may: what is wanted must come before the next bytes.
     pub fn is_full(&mut self) -> bool {
         self.0.taker().is_some_and(|gathering| gathering.waiting.is_full())
     }
 
-    /// Those for whose aliases lines wait.
-    pub fn unnamed(&mut self) -> Unnamed {
-        self.0.taker().map_or_else(Unnamed::new, |gathering| gathering.waiting.unnamed())
+    /// What lines wait for.
+    pub fn wanted(&mut self) -> Wanted {
+        self.0.taker().map_or_else(Wanted::default, |gathering| gathering.waiting.wanted())
     }
 
-    /// Takes their aliases, and reads the lines that waited for them.
-    pub fn name(&mut self, aliases: &BTreeMap<Person, Alias>) {
+    /// Takes what was looked up, and reads the lines that waited for it.
+    pub fn go_on(&mut self, found: Found) {
         if let Some(gathering) = self.0.taker() {
-            gathering.name(aliases);
+            gathering.go_on(found);
         }
     }
 
@@ -290,7 +297,8 @@ impl<'a> Reading<'a> {
         self.0.finish().map(Ended).map_err(|_| TransformError::Damaged)
     }
 
-    /// Reads an object that is in memory without asking anybody: aliases are random, one a person, and kept by nobody.
+    /// Reads an object that is in memory without asking anybody: aliases are random, one a person, and kept by nobody; no org has
+    /// numbers of its own.
     ///
     /// # Errors
     /// [`TransformError::Damaged`] if its bytes are no gzip any more, or end too early.
@@ -302,24 +310,25 @@ impl<'a> Reading<'a> {
         bronze: &[u8],
     ) -> Result<Read, TransformError> {
         let mut aliases = BTreeMap::new();
-        let mut look_up = |unnamed: Unnamed| -> BTreeMap<Person, Alias> {
+        let mut look_up = |Wanted { unnamed, orgs }: Wanted| {
             let named = |(person, _): (Person, i64)| {
                 let alias = aliases.entry(person.clone()).or_insert_with(|| Alias::of(random_alias(random)));
                 (person, alias.clone())
             };
-            unnamed.into_iter().map(named).collect()
+            let lists = orgs.into_iter().map(|org| (org, Arc::default())).collect();
+            Found { aliases: unnamed.into_iter().map(named).collect(), lists }
         };
-        let mut reading = Self::new(settings, object, started_at_ms, random);
+        let mut reading = Self::new(settings, object, started_at_ms, Lists::new(), random);
         for piece in bronze.chunks(PIECE_BYTES) {
             reading.push(piece)?;
             if reading.is_full() {
-                let aliases = look_up(reading.unnamed());
-                reading.name(&aliases);
+                let found = look_up(reading.wanted());
+                reading.go_on(found);
             }
         }
         let ended = reading.end()?;
-        let aliases = look_up(ended.unnamed());
-        ended.finish(&aliases)
+        let found = look_up(ended.wanted());
+        ended.finish(found)
     }
 }
 
@@ -327,22 +336,23 @@ impl<'a> Reading<'a> {
 pub struct Ended<'a>(Gathering<'a>);
 
 impl Ended<'_> {
-    /// Those for whose aliases lines wait.
-    pub fn unnamed(&self) -> Unnamed {
-        self.0.waiting.unnamed()
+    /// What lines wait for.
+    pub fn wanted(&self) -> Wanted {
+        self.0.waiting.wanted()
     }
 
-    /// Takes the last aliases; what the object holds.
+    /// Takes the last of what was looked up; what the object holds.
     ///
     /// # Errors
-    /// `Corrupt` if somebody's alias is not among them.
-    pub fn finish(self, aliases: &BTreeMap<Person, Alias>) -> Result<Read, TransformError> {
+    /// `Corrupt` if anything that is wanted is not among it.
+    pub fn finish(self, found: Found) -> Result<Read, TransformError> {
         let mut gathering = self.0;
-        gathering.name(aliases);
+        gathering.go_on(found);
         if !gathering.waiting.is_empty() {
-            return Err(StoreError::Corrupt(Failure::new("lines wait for an alias that nobody looked up")).into());
+            return Err(StoreError::Corrupt(Failure::new("lines wait for what nobody looked up")).into());
         }
         let mut read = gathering.read;
+        read.keys = gathering.keys.into_drawn();
         read.events.sort_by_key(|event| event.bronze_line);
         read.quarantine_gz = match gathering.quarantine.map(GzEncoder::finish) {
             None => None,
@@ -376,8 +386,14 @@ struct Gathering<'a> {
     random: Random<'a>,
     line: u64,
     read: Read,
-    /// The aliases so far, and the lines that wait for others.
+    /// The aliases so far, and the lines that wait.
     waiting: Waiting,
+    /// The lists of own numbers so far.
+    own: Own<'a>,
+    /// The keys drawn so far.
+    keys: Keys,
+    /// What the event that is being read says of people.
+    buffer: Buffer,
     /// How many lines so far are asked.
     adapted: usize,
     /// Claim ids of events read so far.
@@ -415,8 +431,27 @@ impl About {
 enum Fate {
     /// It is kept, repeated or filtered.
     Read,
-    /// Nothing yet: an alias must be known first.
+    /// Nothing yet: an alias or a list must be known first.
     Waits,
+}
+
+/// Whom an event names.
+struct Identified {
+    /// The customer side's identifiers without the company's own, in [`Read::identifiers`].
+    identifiers: Vec<usize>,
+    /// Which of the event's identifiers name somebody, were it the company itself.
+    is_read: Vec<bool>,
+    /// The country of one of those was assumed.
+    country_assumed: bool,
+}
+
+/// What an entry has of its event's content beside what is in clear.
+struct Sealing {
+    sealed: Sealed,
+    /// The names of the fields that are neither in clear nor sealed, sorted.
+    masked: Vec<String>,
+    /// The blocks' keys, in [`Read::keys`].
+    keys: Vec<usize>,
 }
 
 /// A line that is not an event.
@@ -462,8 +497,9 @@ impl Gathering<'_> {
         }
     }
 
-    fn name(&mut self, aliases: &BTreeMap<Person, Alias>) {
-        for WaitingLine { number, line, cut } in self.waiting.name(aliases) {
+    fn go_on(&mut self, Found { aliases, lists }: Found) {
+        self.own.learn(lists);
+        for WaitingLine { number, line, cut } in self.waiting.name(&aliases) {
             self.read_line(number, &line, cut);
         }
     }
@@ -483,25 +519,33 @@ impl Gathering<'_> {
         if filter.is_none() && !instant::is_plausible(event.occurred_at_ms, received_at_ms) {
             return Err(Rejection::ImplausibleTime);
         }
-        let Some(About { about, claim_record, names }) = self.about(number, line.received_at_ms, &event) else {
+        // Who owns what it says depends on which numbers are the company's own.
+        let lacks_list =
+            !self.own.knows(&event.org) && self.waiting.wants_list(&event.org, !event.identifiers.is_empty());
+        let about = self.about(number, line.received_at_ms, &event);
+        let (Some(About { about, claim_record, names }), false) = (about, lacks_list) else {
             return Ok(Fate::Waits);
         };
         if let Some(filter) = filter {
             return self.filter(number, filter, line.received_at_ms, &event, about, names).map(|()| Fate::Read);
         }
         let claim_id = self.settings.event_key.claim_id(content_id(&event, &document).as_bytes());
-        let repeated = self.seen.contains(&claim_id);
-        let taken = if repeated { None } else { Some(self.take(number, &event, &claim_id, &about)?) };
+        let whom = self.identifiers(&event);
+        let taken = match self.seen.contains(&claim_id) {
+            true => None,
+            false => Some(self.take(number, &line.raw, &event, &about, &whom)?),
+        };
 
         let record = self.record(number, &event, about, names)?;
         self.read.records[record].days.insert(event.occurred_at_ms.div_euclid(DAY_MS));
-        let (adapted, country_assumed) = self.adapted(record, line.received_at_ms, &event);
+        let country_assumed = whom.country_assumed;
+        let adapted = self.adapted(record, line.received_at_ms, &event, whom);
         match taken {
             Some(mut taken) => {
                 self.add_refs(&mut taken.fields, &event, &adapted.identifiers);
                 self.read.unknown_outcomes += u64::from(event.unknown_outcome);
-                self.read.events.push(Event { adapted, claim_record, country_assumed, ..taken });
-                self.seen.insert(claim_id);
+                self.seen.insert(claim_id.clone());
+                self.read.events.push(Event { adapted, claim_id, claim_record, country_assumed, ..taken });
             }
             None => self.read.repeated_lines.push(adapted),
         }
@@ -520,25 +564,35 @@ impl Gathering<'_> {
         names: BTreeSet<String>,
     ) -> Result<(), Rejection> {
         let record = self.record(number, event, about, names)?;
-        let (adapted, _) = self.adapted(record, received_at_ms, event);
+        let whom = self.identifiers(event);
+        let adapted = self.adapted(record, received_at_ms, event, whom);
         self.read.filtered_lines.push(adapted);
         *self.read.filtered.entry(filter).or_default() += 1;
         Ok(())
     }
 
-    /// What is asked of an event's line, and whether the country of any of its identifiers was assumed.
-    fn adapted(&mut self, record: usize, received_at_ms: Option<i64>, event: &SourceEvent<'_>) -> (Adapted, bool) {
-        let (identifiers, country_assumed) = self.identifiers(event);
+    /// What is asked of an event's line.
+    fn adapted(
+        &mut self,
+        record: usize,
+        received_at_ms: Option<i64>,
+        event: &SourceEvent<'_>,
+        Identified { identifiers, is_read, .. }: Identified,
+    ) -> Adapted {
+        if is_read.contains(&true) && !self.read.naming_orgs.contains(&*event.org) {
+            self.read.naming_orgs.insert(event.org.to_string());
+        }
         let (occurred_at_ms, only_widens) = (event.occurred_at_ms, event.links == Links::WidenOnly);
         let place = self.adapted;
         self.adapted += 1;
-        (Adapted { place, record, identifiers, occurred_at_ms, received_at_ms, only_widens }, country_assumed)
+        Adapted { place, record, identifiers, occurred_at_ms, received_at_ms, only_widens }
     }
 
-    /// The places of the event's identifiers, and whether the country of any was assumed.
-    fn identifiers(&mut self, event: &SourceEvent<'_>) -> (Vec<usize>, bool) {
+    /// Whom the event names.
+    fn identifiers(&mut self, event: &SourceEvent<'_>) -> Identified {
         let region = self.settings.regions.of(event.names_of_source());
         let (mut places, mut country_assumed) = (Vec::with_capacity(event.identifiers.len()), false);
+        let mut is_read = Vec::with_capacity(event.identifiers.len());
         for (kind, raw) in &event.identifiers {
             let known = match self.spelled.get(&region).and_then(|spelled| spelled.get(raw)) {
                 Some(known) if *kind == Kind::Phone => *known,
@@ -551,29 +605,38 @@ impl Gathering<'_> {
                     known
                 }
             };
+            is_read.push(known.is_some());
             if let Some((place, assumed)) = known {
                 country_assumed |= assumed;
                 places.push(place);
             }
         }
-        (places, country_assumed)
+        places.retain(|&place| !self.own.names(&event.org, place, &self.read.identifiers[place]));
+        Identified { identifiers: places, is_read, country_assumed }
     }
 
     /// The event as it may be kept. What cannot become an entry is refused here, before anything is claimed.
-    fn take(&self, number: u64, event: &SourceEvent<'_>, claim_id: &str, about: &Record) -> Result<Event, Rejection> {
+    fn take(
+        &mut self,
+        number: u64,
+        raw: &[u8],
+        event: &SourceEvent<'_>,
+        about: &Record,
+        whom: &Identified,
+    ) -> Result<Event, Rejection> {
         let key = self.settings.pseudonyms.newest();
         let fields = event.fields.iter().map(|field| (field.name, &*field.value));
-        let Masked { mut clear, masked } = self.settings.policy.mask(key, fields);
+        let Masked { mut clear, masked, rest } = self.settings.policy.mask(key, fields);
+        let event_id = self.object.event_id(PlanOf::Bronze, number);
+        let names_customer = !whom.identifiers.is_empty();
+        let unclear = Unclear { event, about, rest: &rest, is_read: &whom.is_read, names_customer };
+        let Sealing { sealed, masked: masked_in_entry, keys } = self.seal(&event_id, raw, &unclear, &whom.identifiers);
         // What joins rows in silver must not join entries: an entry names no person, not even by a pseudonym.
-        let (named, plain): (Vec<_>, Vec<_>) =
-            clear.iter().partition(|(name, _)| self.settings.policy.is_silver_only(name));
-        let mut masked_in_entry: Vec<String> =
-            masked.iter().copied().chain(named.iter().map(|(name, _)| *name)).map(str::to_owned).collect();
-        masked_in_entry.sort_unstable();
+        let plain = clear.iter().filter(|(name, _)| !self.settings.policy.is_silver_only(name));
         let mut salt = [0; 16];
         (self.random)(&mut salt);
         let entry = PendingEntry {
-            event_id: self.object.event_id(PlanOf::Bronze, number),
+            event_id,
             org: event.org.to_string(),
             event_type: event.event_type.to_owned(),
             activity: event.activity.to_owned(),
@@ -582,8 +645,9 @@ impl Gathering<'_> {
             late: false,
             time_from_envelope: event.time_from_envelope,
             zone_assumed: event.zone_assumed,
-            fields: plain.iter().map(|(name, value)| ((*name).to_owned(), entry_field(value))).collect(),
+            fields: plain.map(|(name, value)| ((*name).to_owned(), entry_field(value))).collect(),
             masked: masked_in_entry,
+            sealed,
             lineage_token: lineage_token(event, about),
             schema_version: event.schema_version.to_string(),
             policy_version: self.settings.policy.version().to_owned(),
@@ -597,7 +661,7 @@ impl Gathering<'_> {
         if event.lineage_from == LineageFrom::Source && !tokens::is_replaceable(&line_text, &entry.lineage_token) {
             return Err(Rejection::TooLong);
         }
-        let extra = event.extra.iter().map(|(key, kind)| (words::plain_name(key).to_owned(), kind.as_str()));
+        let extra = event.extra.iter().map(|one| (words::plain_name(one.name).to_owned(), one.kind().as_str()));
         self.name_process(&mut clear, &masked);
         // A token that was refused is found again by its pseudonym, and by nothing else.
         let refused = event.refused_token.as_ref().map(|raw| raw.expose_for_pseudonym());
@@ -606,7 +670,7 @@ impl Gathering<'_> {
         Ok(Event {
             adapted: Adapted::default(),
             event_id: entry.event_id,
-            claim_id: claim_id.to_owned(),
+            claim_id: String::new(),
             claim_record: None,
             named_by_source: event.native_id.is_some(),
             sequence: event.sequence,
@@ -616,6 +680,7 @@ impl Gathering<'_> {
             country_assumed: false,
             damaged: event.damaged,
             line: line_text,
+            keys,
             source: event.source,
             topic: event.topic.to_string(),
             schema_version: entry.schema_version,
@@ -630,6 +695,35 @@ impl Gathering<'_> {
             lineage_ref: refused.map(|refused| key.pseudonym(&refused).as_str().to_owned()),
             bronze_line: number,
         })
+    }
+
+    /// Seals what the event with these identifiers says of people, for each owner under the key of its record, and forgets it.
+    fn seal(&mut self, event_id: &str, raw: &[u8], unclear: &Unclear<'_, '_>, identifiers: &[usize]) -> Sealing {
+        let Self { settings, random, buffer, keys, records, read, .. } = self;
+        let record_key = unclear.about.key(&unclear.event.org);
+        // The next record's place, if it is new. Should the event be refused, another record gets the place and what was drawn for it,
+        // under which nothing is sealed that is kept.
+        let record = records.get(&record_key).copied().unwrap_or(read.records.len());
+        let place = Place { deployment: &settings.deployment, record: &record_key, event_id };
+        let mut content = buffer.event(unclear.names_customer, &Hash::of_object(raw).0);
+        unclear.add_to(&mut content);
+        let mut used = Vec::with_capacity(Party::ALL.len());
+        let seals = content.seal(&place, *random, |party| {
+            let owner = match party {
+                Party::Customer => Owner::of_customers(identifiers),
+                Party::Joint => Owner::Joint,
+                Party::Agent => Owner::Agent,
+            };
+            let (place, key) = keys.of(record, owner, *random);
+            used.push(place);
+            key
+        });
+        let too_large = seals.masked.into_iter().filter_map(|member| match member {
+            Member::Field(name) => Some(name),
+            Member::Identifier(_) | Member::Unlisted | Member::Raw => None,
+        });
+        let masked: BTreeSet<&str> = unclear.dropped().chain(too_large).collect();
+        Sealing { sealed: seals.sealed, masked: masked.into_iter().map(str::to_owned).collect(), keys: used }
     }
 
     /// Silver can be joined by whom a row names, though not by a value: the first of the customer's identifiers of each kind that has

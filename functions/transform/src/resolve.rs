@@ -43,8 +43,8 @@ pub struct Mention<'g> {
 /// Who took part in what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resolved {
-    /// (The identifier's place, record) to `customer_ref`. Absent: nobody.
-    pub names: BTreeMap<(usize, String), String>,
+    /// (The identifier's place, record) to its subject. Absent: nobody.
+    pub names: BTreeMap<(usize, String), SubjectRef>,
     /// How many new links each record got: no erasure had reached it by then since the gate read its row.
     pub joined: BTreeMap<String, usize>,
 }
@@ -184,7 +184,7 @@ impl Plan {
         let Mention { identifier, links, .. } = &mentions[self.mention];
         for (want, linked) in links.iter().zip(self.links.linked) {
             if linked {
-                resolved.names.insert((*identifier, want.record.clone()), self.subject.customer_ref.clone());
+                resolved.names.insert((*identifier, want.record.clone()), self.subject.clone());
             }
         }
     }

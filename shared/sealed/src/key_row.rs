@@ -27,7 +27,8 @@ pub struct WrappedKey {
     pub party: Party,
     /// The subjects whom its owner's identifiers resolved; none: it is treated as joint, or is the agent's.
     pub subjects: BTreeSet<String>,
-    /// When the first event occurred that is sealed under it: RFC 3339, UTC, three decimals.
+    /// Up to where an erasure must reach to cover anything that is sealed under it: when the first such event occurred, or was received if
+    /// that was earlier. RFC 3339, UTC, three decimals.
     pub first: String,
     /// The key and a tag.
     pub wrapped: ByteBuf,

@@ -1,9 +1,9 @@
-//! Lines about people whose aliases are not known yet, and the aliases that are.
+//! Lines that cannot be read yet: about people whose aliases are not known, or of orgs whose lists of own numbers are not.
 //!
-//! Invariant: a line that waits is read again, in its order, once aliases came; so many wait at a time that they fit into memory.
-//! Who looks the aliases up, and what the lines become, is not said here.
+//! Invariant: a line that waits is read again, in its order, once what it waits for came; so many wait at a time that they fit into
+//! memory. Who looks it up, and what the lines become, is not said here.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ledgerline_event::SourceEvent;
 use ledgerline_event::catalogue::built_in;
@@ -14,6 +14,7 @@ use ledgerline_store::cutoff::Cutoff;
 use crate::Random;
 use crate::config::Settings;
 use crate::decode::MAX_LINE_BYTES;
+use crate::own::Lists;
 
 /// Somebody whose id names a record, and whose alias is looked up by pseudonyms.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,13 +82,33 @@ pub(crate) fn random_alias(random: Random<'_>) -> String {
 /// Those for whose aliases lines wait, each with the last moment, of any such line, up to which a cutoff must reach to cover it.
 pub type Unnamed = BTreeMap<Person, i64>;
 
-/// The aliases that an object's reading knows, and the lines that wait for others.
+/// What lines wait for.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Those whose aliases are.
+    pub unnamed: Unnamed,
+    /// The orgs whose lists of own numbers are.
+    pub orgs: BTreeSet<String>,
+}
+
+/// What was looked up for them.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// The aliases.
+    pub aliases: BTreeMap<Person, Alias>,
+    /// The lists, by org.
+    pub lists: Lists,
+}
+
+/// The aliases that an object's reading knows, and the lines that wait for others, or for lists of own numbers.
 #[derive(Default)]
 pub(super) struct Waiting {
     /// Whose aliases are known, and the aliases, by what claims name the person's record by.
     known: HashMap<String, (Person, Alias)>,
     /// Whose are waited for, by the same.
     unnamed: BTreeMap<String, (Person, i64)>,
+    /// Whose lists are waited for.
+    orgs: BTreeSet<String>,
     lines: Vec<WaitingLine>,
     bytes: usize,
 }
@@ -104,9 +125,9 @@ impl Waiting {
         self.lines.is_empty()
     }
 
-    /// Whether as many lines wait as may.
+    /// Whether as many lines wait as may; or for a list, for which nearly all lines of an object would wait.
     pub(super) fn is_full(&self) -> bool {
-        self.lines.len() >= WAITING_LINES || self.bytes >= WAITING_BYTES
+        !self.orgs.is_empty() || self.lines.len() >= WAITING_LINES || self.bytes >= WAITING_BYTES
     }
 
     pub(super) fn push(&mut self, number: u64, line: &[u8], cut: bool) {
@@ -125,7 +146,21 @@ impl Waiting {
         *latest_ms = (*latest_ms).max(reached_ms);
     }
 
-    pub(super) fn unnamed(&self) -> Unnamed {
+    /// Whether a line of an org whose list is not here waits for it: if it names somebody, and if one before it does. Of two lines of
+    /// one event the first is the event.
+    pub(super) fn wants_list(&mut self, org: &str, names_somebody: bool) -> bool {
+        let is_asked = self.orgs.contains(org);
+        if names_somebody && !is_asked {
+            self.orgs.insert(org.to_owned());
+        }
+        is_asked || names_somebody
+    }
+
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted { unnamed: self.unnamed(), orgs: self.orgs.clone() }
+    }
+
+    fn unnamed(&self) -> Unnamed {
         let mut unnamed = Unnamed::new();
         for (person, latest_ms) in self.unnamed.values() {
             let latest = unnamed.entry(person.clone()).or_insert(*latest_ms);
@@ -141,6 +176,7 @@ impl Waiting {
                 self.known.insert(name, (person, alias.clone()));
             }
         }
+        self.orgs.clear();
         self.bytes = 0;
         std::mem::take(&mut self.lines)
     }

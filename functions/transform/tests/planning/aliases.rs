@@ -2,6 +2,7 @@
 //! keeps of masked values joins rows and tells nobody.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ledgerline_event::{Context, adapt, content_id, document, lineage};
 use ledgerline_lake::ObjectId;
@@ -15,7 +16,7 @@ use ledgerline_store::subject::{identifier_key, link_key, parse_link_key};
 use ledgerline_store::table::Key;
 use ledgerline_testkit::faults::{ALL_FAULTS, Faults};
 use ledgerline_testkit::table::{Item, item};
-use ledgerline_transform::reading::{Alias, Event, Person, Read, Reading};
+use ledgerline_transform::reading::{Alias, Event, Found, Person, Read, Reading, Wanted};
 use serde_json::{Value, json};
 
 use crate::erasures::named_and_erased;
@@ -185,20 +186,24 @@ fn lines_that_wait_are_read_in_their_order_whatever_the_pieces() {
         let alias = format!("x_{}", &person.names[0][0][3..35]);
         (person, Alias::of(alias))
     };
-    let read_by = |bytes: usize, at_once: bool| {
-        let mut reading = Reading::new(&settings, ObjectId::of("bronze", "bronze/a"), T0 + 60_000, &random);
+    let lists = |orgs: BTreeSet<String>| orgs.into_iter().map(|org| (org, Arc::default())).collect();
+    let found =
+        |wanted: Wanted| Found { aliases: wanted.unnamed.into_iter().map(alias).collect(), lists: lists(wanted.orgs) };
+    let read_by = |bytes: usize, at_once: bool, known: &[&str]| {
+        let (object, known) = (ObjectId::of("bronze", "bronze/a"), known.iter().map(|org| (*org).to_owned()).collect());
+        let mut reading = Reading::new(&settings, object, T0 + 60_000, lists(known), &random);
         let mut asked = 0;
         for piece in bronze.chunks(bytes) {
             reading.push(piece).unwrap();
             if at_once || reading.is_full() {
                 asked += 1;
-                let aliases = reading.unnamed().into_iter().map(alias).collect();
-                reading.name(&aliases);
+                let found = found(reading.wanted());
+                reading.go_on(found);
             }
         }
         let ended = reading.end().unwrap();
-        let aliases = ended.unnamed().into_iter().map(alias).collect();
-        (ended.finish(&aliases).unwrap(), asked)
+        let found = found(ended.wanted());
+        (ended.finish(found).unwrap(), asked)
     };
     let told = |read: &Read| {
         let events: Vec<(u64, String, String)> = read
@@ -213,23 +218,29 @@ fn lines_that_wait_are_read_in_their_order_whatever_the_pieces() {
             read.records.iter().map(|seen| (seen.key.clone(), (seen.lines, seen.at.clone()))).collect();
         (events, records, read.counts(read.events.len()), read.quarantine_gz.clone())
     };
-    let (whole, never) = read_by(bronze.len(), false);
-    let (in_pieces, some) = read_by(4_096, false);
-    let (line_by_line, often) = read_by(700, true);
-    assert!(never == 1 && some > 0 && often > some, "{never} {some} {often}");
+    let (whole, once) = read_by(bronze.len(), false, &["acme"]);
+    let (in_pieces, some) = read_by(4_096, false, &["acme"]);
+    let (without_list, more) = read_by(4_096, false, &[]);
+    let (line_by_line, often) = read_by(700, true, &[]);
+    assert!(once == 1 && some > 0 && more >= some && often > more, "{once} {some} {more} {often}");
     assert_eq!(told(&whole), told(&in_pieces));
+    assert_eq!(told(&whole), told(&without_list));
     assert_eq!(told(&whole), told(&line_by_line));
     assert_eq!(whole.quarantined.values().sum::<u64>(), 500);
 }
 
 #[test]
-fn lines_whose_alias_nobody_looked_up_are_not_forgotten() {
+fn lines_that_wait_for_what_nobody_looked_up_are_not_forgotten() {
     let (settings, random) = (settings(), counting());
-    let mut reading = Reading::new(&settings, ObjectId::of("bronze", "bronze/a"), T0 + 60_000, &random);
-    reading.push(&line(&audit(1, "Directory", "User", USER))).unwrap();
-    let ended = reading.end().unwrap();
-    assert_eq!(ended.unnamed().len(), 1);
-    assert!(ended.finish(&BTreeMap::new()).unwrap_err().to_string().contains("nobody looked up"));
+    for (raw, people, orgs) in [(audit(1, "Directory", "User", USER), 1, 0), (event(1, 0), 0, 1)] {
+        let object = ObjectId::of("bronze", "bronze/a");
+        let mut reading = Reading::new(&settings, object, T0 + 60_000, BTreeMap::new(), &random);
+        reading.push(&line(&raw)).unwrap();
+        let ended = reading.end().unwrap();
+        let Wanted { unnamed, orgs: lists } = ended.wanted();
+        assert_eq!((unnamed.len(), lists.len()), (people, orgs));
+        assert!(ended.finish(Found::default()).unwrap_err().to_string().contains("nobody looked up"));
+    }
 }
 
 #[test]

@@ -9,12 +9,14 @@ use ledgerline_event::instant;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::silver::is_erased;
 use ledgerline_privacy::{KeyRing, PseudonymKey, Region, SuppressionKey, SuppressionRing};
+use ledgerline_sealed::{KeyRow, WrappedKey};
 use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::gone::Gone;
-use ledgerline_store::party;
+use ledgerline_store::party_key::RowName;
 use ledgerline_store::subject::{identifier_key, parse_identifier_key, parse_link_key, parse_state_key, state_key};
-use ledgerline_store::table::{IntoValue as _, Key};
+use ledgerline_store::table::{IntoValue as _, Key, Row, to_row};
 use ledgerline_store::tombstone::Tombs;
+use ledgerline_store::{gone, party, party_key};
 use ledgerline_testkit::faults::{ALL_FAULTS, Faults};
 use ledgerline_testkit::table::item;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
@@ -322,6 +324,7 @@ pub(crate) async fn erase(world: &World, whom: &BTreeSet<(String, String)>, cuto
         for record in &links {
             assert!(world.keys.party(record).subjects.contains(&subject), "{record} does not name who is linked to it");
             world.keys.erase_record(record, None);
+            destroy(world, record, Cutoff::At(cutoff_ms), |key| key.subjects.contains(&subject));
             take_out(world, record, &BTreeSet::from([subject.clone()]));
         }
         reached.extend(links);
@@ -348,8 +351,40 @@ fn take_out(world: &World, record: &str, subjects: &BTreeSet<String>) {
 pub(crate) fn erase_whole(world: &World, record: &str, cutoff: Cutoff) -> BTreeSet<String> {
     let subjects = world.keys.party(record).subjects;
     world.keys.erase_record(record, Some(cutoff));
+    destroy(world, record, cutoff, |_| true);
     take_out(world, record, &subjects);
     subjects
+}
+
+/// Destroys those of a record's keys that sealed something up to the cutoff: says that they are gone, and takes them out of their rows.
+pub(crate) fn destroy(world: &World, record: &str, cutoff: Cutoff, goes: impl Fn(&WrappedKey) -> bool) {
+    let is_covered = |key: &WrappedKey| {
+        let first = instant::parse(&key.first).unwrap();
+        cutoff.covers(first, first)
+    };
+    for (name, row) in key_rows(world) {
+        let gone = row.keys.iter().filter(|(_, key)| is_covered(key) && goes(key)).map(|(id, _)| id.clone());
+        let gone: BTreeSet<String> = gone.collect();
+        let name = RowName { record: &name.0, object: &name.1, run: &name.2 };
+        if name.record != record || gone.is_empty() {
+            continue;
+        }
+        world.control.tamper(|rows| rows.extend(gone.iter().map(|id| (gone::key(id), Row::new()))));
+        let left = KeyRow { keys: row.keys.into_iter().filter(|(id, _)| !gone.contains(id)).collect(), ..row };
+        world.keys.tamper(|rows| match left.keys.is_empty() {
+            true => rows.remove(&party_key::key(name)),
+            false => rows.insert(party_key::key(name), to_row("", &left).unwrap()),
+        });
+    }
+}
+
+/// The rows of wrapped keys, by record, object and run.
+pub(crate) fn key_rows(world: &World) -> BTreeMap<(String, String, String), KeyRow> {
+    let read = |(key, row): (&Key, &Row)| {
+        let RowName { record, object, run } = party_key::parse_key(key)?;
+        Some(((record.to_owned(), object.to_owned(), run.to_owned()), party_key::read(row.clone()).unwrap()))
+    };
+    world.keys.look(|rows| rows.iter().filter_map(read).collect())
 }
 
 /// What holds after an erasure of everybody in the middle of runs.

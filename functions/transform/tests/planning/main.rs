@@ -13,6 +13,7 @@ mod membership;
 mod notifications;
 mod orgs;
 mod own;
+mod sealed;
 mod shared;
 mod simulation;
 mod start;

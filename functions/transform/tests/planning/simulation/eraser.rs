@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use super::stage::{By, Stage};
 use super::traffic::{Sort, Who};
+use crate::erasures::destroy;
 use crate::world::{T0, settings};
 
 /// Until when tombstones live here: long after every history's clock.
@@ -147,7 +148,7 @@ impl Erasure {
         Ok(())
     }
 
-    /// 4. Each record counts the erasure, loses the subject, and has a cutoff if nobody shares it.
+    /// 4. Each record counts the erasure, loses the subject and the subject's keys, and has a cutoff and no key if nobody shares it.
     async fn take_from_records(&self, stage: &Stage) -> Result<(), StoreError> {
         let parties = Parties::new(keys(stage));
         for (record, subject) in &self.records {
@@ -169,6 +170,13 @@ impl Erasure {
                     .when(Condition::equals_or_lacks("subjects", subjects));
                 match keys(stage).transact("reach a record", vec![write], Vec::new()).await {
                     Ok(()) => {
+                        match cutoff.filter(|_| is_alone && self.of_record.is_some()) {
+                            Some(cutoff) => destroy(&stage.world, record, cutoff, |_| true),
+                            None => {
+                                let cutoff = Cutoff::At(self.cutoff_ms).max(cutoff.unwrap_or(Cutoff::At(i64::MIN)));
+                                destroy(&stage.world, record, cutoff, |key| key.subjects.contains(subject));
+                            }
+                        }
                         if seen.subjects.contains(subject) {
                             stage.seen.borrow_mut().taken.insert((subject.clone(), record.clone()));
                         }

@@ -1,5 +1,7 @@
 //! One history: traffic and rounds drawn from a seed, and its end in fine weather.
 
+use ledgerline_store::party_key;
+use ledgerline_store::table::to_row;
 use ledgerline_testkit::faults::{Dice, Faults, Weather};
 use ledgerline_testkit::table::Rows;
 
@@ -34,11 +36,18 @@ impl History {
         Ok(tally)
     }
 
-    /// All rows in the end, to compare two runs.
+    /// All rows in the end, to compare two runs. What is wrapped differs between them: the system draws the key that it is wrapped by.
     pub(crate) async fn stored(mut self, rounds: u64) -> Result<[Rows; 3], String> {
         self.play(rounds).await?;
         let World { control, index, keys, .. } = &self.stage.world;
-        Ok([control.rows(), index.rows(), keys.rows()])
+        let mut keys = keys.rows();
+        for row in keys.iter_mut().filter_map(|(key, row)| party_key::parse_key(key).map(|_| row)) {
+            let mut of_run = party_key::read(row.clone()).expect("a row of keys");
+            of_run.enc.clear();
+            of_run.keys.values_mut().for_each(|key| key.wrapped.clear());
+            *row = to_row("", &of_run).expect("a row");
+        }
+        Ok([control.rows(), index.rows(), keys])
     }
 
     async fn play(&mut self, rounds: u64) -> Result<(), String> {

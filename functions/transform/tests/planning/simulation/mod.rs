@@ -70,7 +70,7 @@ fn a_seed_repeats_itself() {
 }
 
 /// What must occur in a run of full length, since a simulation proves nothing of what never happened in it.
-const MUST_OCCUR: [&str; 21] = [
+const MUST_OCCUR: [&str; 23] = [
     "Conflict dynamodb:TransactWriteItems",
     "Lost dynamodb:TransactWriteItems",
     "PersistedButErrored dynamodb:TransactWriteItems",
@@ -82,9 +82,11 @@ const MUST_OCCUR: [&str; 21] = [
     "covered, and erased",
     "cutoff of a record",
     "deletion that was covered",
+    "destroyed key",
     "filtered or repeated, and covered",
     "in flight, and erased",
     "in flight, and named",
+    "keys of no plan",
     "later than the cutoff, and named",
     "message returned",
     "run that died",

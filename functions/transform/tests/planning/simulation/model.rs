@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledgerline_lake::plan::Counts;
-use ledgerline_ledger::entry::Entry;
+use ledgerline_ledger::entry::{Entry, Party};
 use ledgerline_privacy::pseudonym::is_alias;
 use ledgerline_store::subject::{parse_identifier_key, parse_link_key, parse_state_key};
 use ledgerline_store::{alias, party};
@@ -13,6 +13,7 @@ use parquet::record::Field;
 
 use super::stage::{Fate, Stage};
 use super::traffic::{About, Event, Form, Line, ORGS, PEOPLE, SHARED, Sort, Who};
+use crate::erasures::key_rows;
 use crate::world::event_key;
 
 /// An identifier's subject and its name in silver, by org and pseudonym.
@@ -48,6 +49,7 @@ pub(crate) fn check(stage: &Stage) -> Result<(), String> {
     }
     check_messages(stage, &rows, &planned.entries)?;
     check_tokens(stage, &owners)?;
+    check_sealed(stage, &owners, &rows)?;
     let world = Justified::of(stage, &owners);
     world.check_subjects()?;
     world.check_links()?;
@@ -257,6 +259,46 @@ fn check_tokens(stage: &Stage, owners: &Owners<'_>) -> Result<(), String> {
         Some((token, records)) => Err(format!("{token} is in the entries of {records:?}")),
         None => Ok(()),
     }
+}
+
+/// What an erasure covered at its planning has no block. Every other entry's keys are kept, but for those that sealed something that an
+/// erasure covers; and whoever was erased owns none that is.
+fn check_sealed(stage: &Stage, owners: &Owners<'_>, rows: &BTreeMap<String, Row>) -> Result<(), String> {
+    let of_runs = key_rows(&stage.world);
+    let kept: BTreeSet<&String> = of_runs.values().flat_map(|row| row.keys.keys()).collect();
+    let line = |object: usize, entry: &Entry| &stage.traffic.objects[object].lines[entry.source.line as usize];
+    let covered = owners.values().filter(|(object, entry)| stage.is_covered(line(*object, entry)));
+    let covered: BTreeSet<&String> = covered.flat_map(|(_, entry)| &entry.key_ids).collect();
+    for (at, (object, entry)) in owners {
+        let (event, line) = (&stage.traffic.events[*at], line(*object, entry));
+        let is_erased = rows[&entry.event_id]["erased"] == "true";
+        if is_erased != entry.key_ids.is_empty() {
+            return Err(format!("event {at} has {} keys; erased: {is_erased}", entry.key_ids.len()));
+        }
+        for id in &entry.key_ids {
+            match (kept.contains(id), covered.contains(id)) {
+                (false, false) => {
+                    return Err(format!("a key of event {at} is gone, and sealed nothing that is covered"));
+                }
+                (false, true) => stage.met("destroyed key"),
+                (true, _) => {}
+            }
+        }
+        let owns = |who: &&Who| !who.is_own() && who.person != SHARED && matches!(who.sort, Sort::Phone | Sort::Email);
+        let mut erased = event.who.iter().filter(owns).filter(|who| stage.is_erased_of(line, event.org, **who));
+        let customers =
+            entry.sealed.iter().find(|block| block.p == Party::Customer).map(|block| &entry.key_ids[block.k]);
+        if let Some(id) = customers.filter(|id| event.form == Form::Said && kept.contains(*id))
+            && let Some(who) = erased.next()
+        {
+            return Err(format!("event {at} is under {id}, which is kept, though {who:?} was erased"));
+        }
+    }
+    let named: BTreeSet<&String> = owners.values().flat_map(|(_, entry)| &entry.key_ids).collect();
+    if kept.iter().any(|id| !named.contains(id)) {
+        stage.met("keys of no plan");
+    }
+    Ok(())
 }
 
 /// What lines justify: those that were planned where they stand, and filtered ones.
