@@ -9,5 +9,6 @@ mod operator;
 mod requests;
 mod roles;
 mod schedules;
+mod sealed;
 mod sources;
 mod table;

@@ -14,7 +14,7 @@ use crate::tree::{Edge, Hash};
 /// Most chunks in one segment: a transaction has 100 items, two of which are the head and, with a log's first append, the
 /// log's name in the list of logs.
 pub const MAX_CHUNKS: usize = 98;
-/// Most text in one segment. A usual one (10 chunks × 256 lines × 700 bytes) is 1.8 MB; text, packed chunks, bytes and
+/// Most text in one segment. A usual one (10 chunks × 256 lines × 1,700 bytes) is 4.4 MB; text, packed chunks, bytes and
 /// summaries together stay below 4 × 64 MiB, inside 512 MB of memory.
 pub const MAX_SEGMENT_TEXT_BYTES: usize = 64 * 1024 * 1024;
 

@@ -22,8 +22,8 @@ pub use sealed::{Block, Party, Sealed, SealedError};
 
 /// The version this crate writes, and the only one so far.
 pub const VERSION: u64 = 1;
-/// Longest canonical line. An entry carries codes, ids and durations, never free text: typically 700 bytes, and beside them up to three
-/// sealed blocks, which are 98.4 KB at their largest. A whole 1,000 KiB source event could not be reduced to more than this without
+/// Longest canonical line. An entry carries codes, ids and durations, never free text: typically 700 bytes. Beside
+/// them it has up to three sealed blocks: typically 1,000 bytes, and 98.4 KB at their largest. A whole 1,000 KiB source event could not be reduced to more than this without
 /// free text.
 pub const MAX_LINE_BYTES: usize = 256 * 1024;
 /// The word in `timeFrom`: the time is that of the envelope which carried the event.
