@@ -44,8 +44,7 @@ pub fn pending(org: &str, interaction: &str, object: &str, line: u64) -> Pending
 /// The entry names no record.
 pub fn sealed(keys: &FakeTable, deployment: &str, entry: PendingEntry) -> PendingEntry {
     let (record, object) = (entry.record.key(&entry.org), entry.source.object.clone());
-    let digest = |what: &str| leaf_hash(format!("{what} {record} {object}").as_bytes()).0;
-    let key_of = |party: Party| Arc::new(PartyKey::of(&digest(party.as_str())));
+    let key_of = |party: Party| Arc::new(key_of(party, &record, &object));
     let mut buffer = Buffer::new();
     let mut content = buffer.event(true, &leaf_hash(entry.event_id.as_bytes()).0);
     let value = format!("\"{}\"", entry.event_id);
@@ -78,4 +77,9 @@ pub fn sealed(keys: &FakeTable, deployment: &str, entry: PendingEntry) -> Pendin
     let row = to_row("a test's keys", &row).expect("a row");
     keys.tamper(|rows| rows.insert(name, row));
     entry
+}
+
+/// The key of a record's party in an object.
+pub(crate) fn key_of(party: Party, record: &str, object: &str) -> PartyKey {
+    PartyKey::of(&leaf_hash(format!("{} {record} {object}", party.as_str()).as_bytes()).0)
 }

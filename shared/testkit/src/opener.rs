@@ -187,3 +187,155 @@ fn exported(private: &[u8; 32], enc: &[u8], deployment: &str, record: &str, id: 
 }
 
 const RAW: &str = "raw";
+
+#[cfg(test)]
+mod tests {
+    use ledgerline_ledger::entry::PendingEntry;
+    use ledgerline_sealed::{Sender, WrappedKey};
+    use ledgerline_store::table::{IntoValue as _, Row, to_row};
+
+    use super::*;
+    use crate::calls::Calls;
+    use crate::entries::{self, pending, sealed};
+    use crate::faults::Faults;
+
+    const OBJECT: &str = "0123456789abcdef0123456789abcdef";
+
+    struct World {
+        keys: FakeTable,
+        control: FakeTable,
+        entries: Vec<PendingEntry>,
+    }
+
+    /// Three entries, the last of another record.
+    fn world() -> World {
+        let table = |name| FakeTable::new(name, Faults::none(), Calls::default());
+        let (keys, control) = (table("KeysTable"), table("ControlTable"));
+        let of = |(record, line)| sealed(&keys, "d", pending("acme", record, OBJECT, line));
+        let entries = [("c-1", 0), ("c-1", 1), ("c-2", 2)].map(of).to_vec();
+        World { keys, control, entries }
+    }
+
+    impl World {
+        fn opener(&self) -> Result<Opener, Vec<String>> {
+            Opener::of("d", &self.keys, &self.control)
+        }
+
+        fn open(&self, opener: &mut Opener, entry: usize) -> Result<Contents, String> {
+            opener.open(&Entry::read(self.entries[entry].to_line().unwrap().as_str().as_bytes()).unwrap())
+        }
+
+        /// Changes the row of the first two entries.
+        fn change(&self, change: impl FnOnce(&mut KeyRow)) {
+            self.keys.tamper(|rows| {
+                let (key, stored) = rows.iter_mut().find(|(key, _)| key.pk.ends_with("c-1")).unwrap();
+                assert!(party_key::parse_key(key).is_some());
+                let mut row = party_key::read(stored.clone()).unwrap();
+                change(&mut row);
+                *stored = to_row("a row", &row).unwrap();
+            });
+        }
+
+        fn say_gone(&self, id: &str) {
+            let row = Row::from([("v".to_owned(), 1_u32.into_value())]);
+            self.control.tamper(|rows| rows.insert(gone::key(id), row));
+        }
+
+        fn problem(&self) -> String {
+            match self.opener() {
+                Err(problems) => problems.join("; "),
+                Ok(mut opener) => self.open(&mut opener, 0).unwrap_err(),
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_sealed_is_opened_and_keys_that_nobody_names_are_counted() {
+        let world = world();
+        let mut opener = world.opener().unwrap();
+        assert_eq!(opener.unnamed(), Unnamed { rows: 2, keys: 0 });
+        let contents = world.open(&mut opener, 0).unwrap();
+        let id = Value::from(world.entries[0].event_id.clone());
+        assert_eq!(contents[&Party::Customer].as_ref().unwrap()["customer_name"], id);
+        assert_eq!(contents[&Party::Agent].as_ref().unwrap()["agent_name"], id);
+        assert_eq!(raw(&contents).map(str::len), Some(64));
+        assert_eq!(opener.unnamed(), Unnamed { rows: 1, keys: 0 });
+        world.open(&mut opener, 1).unwrap();
+        world.open(&mut opener, 2).unwrap();
+        assert_eq!(opener.unnamed(), Unnamed::default());
+        // A key beside those that are named: its line was found to be suppressed after the row was there.
+        world.change(|row| {
+            let sender = Sender::to(&month_pair("d", &row.month).1, "d").unwrap();
+            row.enc = sender.enc().to_vec().into();
+            for party in [Party::Customer, Party::Agent] {
+                let key = entries::key_of(party, "acme/c-1", OBJECT);
+                row.keys.get_mut(key.id().as_str()).unwrap().wrapped = sender.wrap("acme/c-1", &key).to_vec().into();
+            }
+            let other = PartyKey::of(&[1; 32]);
+            let like = row.keys.values().next().unwrap().clone();
+            let wrapped = sender.wrap("acme/c-1", &other).to_vec().into();
+            row.keys.insert(other.id().to_string(), WrappedKey { wrapped, ..like });
+        });
+        let mut opener = world.opener().unwrap();
+        (0..3).for_each(|entry| drop(world.open(&mut opener, entry).unwrap()));
+        assert_eq!(opener.unnamed(), Unnamed { rows: 0, keys: 1 });
+    }
+
+    #[test]
+    fn a_destroyed_key_is_told_from_a_lost_one() {
+        let world = world();
+        let id = |party: usize| {
+            let sealed = &world.entries[0].sealed;
+            sealed.key_ids[sealed.blocks[party].k].clone()
+        };
+        let customer = id(0);
+        world.change(|row| drop(row.keys.remove(&customer)));
+        assert!(world.problem().contains("its key is in no row"), "{}", world.problem());
+        world.say_gone(&customer);
+        let mut opener = world.opener().unwrap();
+        let contents = world.open(&mut opener, 0).unwrap();
+        assert_eq!((contents[&Party::Customer].is_none(), contents[&Party::Agent].is_some()), (true, true));
+        assert_eq!(raw(&contents), None);
+        world.say_gone(&id(1));
+        assert!(world.problem().contains("is destroyed and there"), "{}", world.problem());
+    }
+
+    #[test]
+    fn keys_and_blocks_that_do_not_belong_together_are_told() {
+        type Change = fn(&mut World);
+        let cases: [(&str, Change); 7] = [
+            ("another record's, object's or party's", |world| {
+                world.change(|row| row.keys.values_mut().for_each(|key| key.party = Party::Joint));
+            }),
+            ("before its key says", |world| {
+                world.change(|row| row.keys.values_mut().for_each(|key| key.first = "2026-03-03T".to_owned()));
+            }),
+            ("does not open", |world| world.change(|row| row.month = "2026-04".to_owned())),
+            ("does not open", |world| {
+                world.change(|row| row.keys.values_mut().for_each(|key| key.wrapped[0] ^= 1));
+            }),
+            ("in another row, too", |world| {
+                world.keys.tamper(|rows| {
+                    let (key, row) = rows.iter().next().map(|(key, row)| (key.clone(), row.clone())).unwrap();
+                    let name = party_key::parse_key(&key).unwrap();
+                    let second = party_key::key(party_key::RowName { run: "11111111", ..name });
+                    rows.insert(second, row);
+                });
+            }),
+            ("the customer block", |world| world.entries[0].sealed = world.entries[1].sealed.clone()),
+            ("no block is there", |world| {
+                // The agent's alone: nowhere for the digest.
+                let sealed = &mut world.entries[0].sealed;
+                let agent = sealed.key_ids[sealed.blocks[1].k].clone();
+                sealed.key_ids = vec![agent];
+                sealed.blocks.remove(0);
+                sealed.blocks[0].k = 0;
+            }),
+        ];
+        for (said, change) in cases {
+            let mut world = world();
+            change(&mut world);
+            assert!(world.problem().contains(said), "{said}: {}", world.problem());
+        }
+    }
+}
