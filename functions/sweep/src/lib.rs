@@ -125,7 +125,7 @@ pub async fn handle<C: Clock>(
     let until_ms = (clock.now_ms() + RUN_MS).min(deadline_ms - RESERVE_MS);
     let run = Run { stores, settings, memory, clock, until_ms };
     let mut summary = Summary::default();
-    for month in month_key::due(clock.now_ms()) {
+    for month in month_key::due(clock.now_ms()).into_iter().filter(|_| run.has_time()) {
         guarded("month keys", &month, &mut summary, run.make_month_key(&month)).await;
     }
     let names = guarded("list", "", &mut summary, async { Ok(stores.ledger.heads.logs().await?) }).await;
