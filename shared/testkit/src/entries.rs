@@ -1,7 +1,7 @@
 //! An entry as transform hands it over, for tests that say of it only what matters to them, and one that is sealed as transform seals.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ledgerline_ledger::entry::{Party, PendingEntry, Record, Sealed, Source};
 use ledgerline_ledger::origin::PlanOf;
@@ -62,7 +62,7 @@ pub fn sealed(keys: &FakeTable, deployment: &str, entry: PendingEntry) -> Pendin
         return entry;
     }
     let month = &entry.occurred_at[..7];
-    let sender = Sender::to(&month_pair(deployment, month).1, deployment).expect("a sender");
+    let sender = sender(deployment, month);
     let wrapped = |party: Party| {
         let key = key_of(party);
         let first = entry.occurred_at[..10].to_owned() + "T00:00:00.000Z";
@@ -77,6 +77,14 @@ pub fn sealed(keys: &FakeTable, deployment: &str, entry: PendingEntry) -> Pendin
     let row = to_row("a test's keys", &row).expect("a row");
     keys.tamper(|rows| rows.insert(name, row));
     entry
+}
+
+/// One encapsulation for all rows of a month, as if one run had sealed them all: it costs more than all else here.
+fn sender(deployment: &str, month: &str) -> Arc<Sender> {
+    static KNOWN: Mutex<BTreeMap<(String, String), Arc<Sender>>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let new = || Arc::new(Sender::to(&month_pair(deployment, month).1, deployment).expect("a sender"));
+    Arc::clone(known.entry((deployment.to_owned(), month.to_owned())).or_insert_with(new))
 }
 
 /// The key of a record's party in an object.

@@ -2,6 +2,7 @@
 //! wrapped keys.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hpke::aead::AesGcm256;
 use hpke::kdf::HkdfSha256;
@@ -69,9 +70,9 @@ impl Opener {
     }
 
     fn take(&mut self, at: usize, name: party_key::RowName<'_>, row: &KeyRow, problems: &mut Vec<String>) {
-        let private = month_pair(&self.deployment, &row.month).0;
+        let receiver = receiver(&self.deployment, &row.month, &row.enc);
         for (id, wrapped) in &row.keys {
-            let secret = exported(&private, &row.enc, &self.deployment, name.record, id);
+            let secret = receiver.as_deref().and_then(|receiver| exported(receiver, name.record, id));
             let Some(Ok(key)) = secret.map(|secret| unwrap(&secret, id, &wrapped.wrapped)) else {
                 problems.push(format!("a key of {name:?} does not open"));
                 continue;
@@ -170,17 +171,25 @@ pub fn raw(contents: &Contents) -> Option<&str> {
     contents.values().flatten().find_map(|content| content.get(RAW)?.as_str())
 }
 
-/// What opens a wrapped key: the month's private half, by RFC 9180.
-fn exported(private: &[u8; 32], enc: &[u8], deployment: &str, record: &str, id: &str) -> Option<[u8; 32]> {
-    let private = <DhP256HkdfSha256 as Kem>::PrivateKey::from_bytes(private).ok()?;
+type Receiver = hpke::aead::AeadCtxR<AesGcm256, HkdfSha256, DhP256HkdfSha256>;
+
+/// What exports the keys that open a row's, by RFC 9180. Kept by process: it costs more than all else that a check does.
+fn receiver(deployment: &str, month: &str, enc: &[u8]) -> Option<Arc<Receiver>> {
+    static KNOWN: Mutex<BTreeMap<(String, String, Vec<u8>), Arc<Receiver>>> = Mutex::new(BTreeMap::new());
+    let name = (deployment.to_owned(), month.to_owned(), enc.to_vec());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(receiver) = known.get(&name) {
+        return Some(Arc::clone(receiver));
+    }
+    let private = <DhP256HkdfSha256 as Kem>::PrivateKey::from_bytes(&month_pair(deployment, month).0).ok()?;
     let enc = <DhP256HkdfSha256 as Kem>::EncappedKey::from_bytes(enc).ok()?;
-    let receiver = hpke::setup_receiver::<AesGcm256, HkdfSha256, DhP256HkdfSha256>(
-        &OpModeR::Base,
-        &private,
-        &enc,
-        &info(deployment),
-    )
-    .ok()?;
+    let receiver = Arc::new(hpke::setup_receiver(&OpModeR::Base, &private, &enc, &info(deployment)).ok()?);
+    known.insert(name, Arc::clone(&receiver));
+    Some(receiver)
+}
+
+/// What opens a wrapped key.
+fn exported(receiver: &Receiver, record: &str, id: &str) -> Option<[u8; 32]> {
     let mut secret = [0; 32];
     receiver.export(&export_context(record, id), &mut secret).ok()?;
     Some(secret)
