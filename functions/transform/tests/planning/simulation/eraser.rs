@@ -170,15 +170,14 @@ impl Erasure {
                     .when(Condition::equals_or_lacks("subjects", subjects));
                 match keys(stage).transact("reach a record", vec![write], Vec::new()).await {
                     Ok(()) => {
-                        match cutoff.filter(|_| is_alone && self.of_record.is_some()) {
-                            Some(cutoff) => destroy(&stage.world, record, cutoff, |_| true),
-                            None => {
-                                let cutoff = Cutoff::At(self.cutoff_ms).max(cutoff.unwrap_or(Cutoff::At(i64::MIN)));
-                                destroy(&stage.world, record, cutoff, |key| key.subjects.contains(subject));
-                            }
+                        let goes_whole = is_alone && self.of_record.is_some();
+                        let reach = Some(Cutoff::At(self.cutoff_ms)).max(cutoff).expect("a cutoff");
+                        destroy(&stage.world, record, reach, |key| key.subjects.contains(subject));
+                        if let Some(cutoff) = cutoff.filter(|_| goes_whole) {
+                            destroy(&stage.world, record, cutoff, |_| true);
                         }
                         if seen.subjects.contains(subject) {
-                            stage.seen.borrow_mut().taken.insert((subject.clone(), record.clone()));
+                            stage.seen.borrow_mut().taken.insert((subject.clone(), record.clone()), reach);
                         }
                         if let Some(cutoff) = cutoff.filter(|cutoff| Some(*cutoff) != seen.cutoff) {
                             stage.met("cutoff of a record");

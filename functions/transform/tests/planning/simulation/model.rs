@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ledgerline_event::instant;
 use ledgerline_lake::plan::Counts;
 use ledgerline_ledger::entry::{Entry, Party};
 use ledgerline_privacy::pseudonym::is_alias;
+use ledgerline_sealed::WrappedKey;
 use ledgerline_store::subject::{parse_identifier_key, parse_link_key, parse_state_key};
 use ledgerline_store::{alias, party};
 use ledgerline_testkit::table::item;
@@ -192,7 +194,7 @@ fn check_name(stage: &Stage, line: &Line, event: &Event, entry: &Entry, row: &Ro
     // Whoever was erased with this line in flight may be named only as the subject that the eraser took from its record: a subject
     // that came after it knows nothing of the line.
     let record = entry.record().ok_or("an entry of no record")?.key(&entry.org);
-    let was_taken = seen.taken.contains(&(subject.clone(), record));
+    let was_taken = seen.taken.contains_key(&(subject.clone(), record));
     if fate == Fate::Either && stage.is_erased_of(line, event.org, who) && !was_taken {
         return Err(format!(
             "in flight when its {:?} was erased, it names whom the eraser has not found there",
@@ -265,7 +267,7 @@ fn check_tokens(stage: &Stage, owners: &Owners<'_>) -> Result<(), String> {
 /// erasure covers; and whoever was erased owns none that is.
 fn check_sealed(stage: &Stage, owners: &Owners<'_>, rows: &BTreeMap<String, Row>) -> Result<(), String> {
     let of_runs = key_rows(&stage.world);
-    let kept: BTreeSet<&String> = of_runs.values().flat_map(|row| row.keys.keys()).collect();
+    let kept: BTreeMap<&String, &WrappedKey> = of_runs.values().flat_map(|row| &row.keys).collect();
     let line = |object: usize, entry: &Entry| &stage.traffic.objects[object].lines[entry.source.line as usize];
     let covered = owners.values().filter(|(object, entry)| stage.is_covered(line(*object, entry)));
     let covered: BTreeSet<&String> = covered.flat_map(|(_, entry)| &entry.key_ids).collect();
@@ -276,7 +278,7 @@ fn check_sealed(stage: &Stage, owners: &Owners<'_>, rows: &BTreeMap<String, Row>
             return Err(format!("event {at} has {} keys; erased: {is_erased}", entry.key_ids.len()));
         }
         for id in &entry.key_ids {
-            match (kept.contains(id), covered.contains(id)) {
+            match (kept.contains_key(id), covered.contains(id)) {
                 (false, false) => {
                     return Err(format!("a key of event {at} is gone, and sealed nothing that is covered"));
                 }
@@ -284,18 +286,32 @@ fn check_sealed(stage: &Stage, owners: &Owners<'_>, rows: &BTreeMap<String, Row>
                 (true, _) => {}
             }
         }
+        // Whom an erasure took from a record has no key there that the erasure reaches, nor gets one later.
+        for (id, key) in entry.key_ids.iter().filter_map(|id| Some((id, *kept.get(id)?))) {
+            let record = entry.record().ok_or("an entry of no record")?.key(&entry.org);
+            let first_ms = instant::parse(&key.first).ok_or("a key's first is no time")?;
+            let seen = stage.seen.borrow();
+            let reach = |subject: &String| seen.taken.get(&(subject.clone(), record.clone())).copied();
+            if key.subjects.iter().filter_map(reach).any(|reach| reach.covers(first_ms, first_ms)) {
+                return Err(format!("the key {id} of event {at} is there, and an erasure took whom it is of"));
+            }
+        }
+        // Who was erased once: an earlier erasure that does not reach the line leaves it with a subject that nothing finds any more.
         let owns = |who: &&Who| !who.is_own() && who.person != SHARED && matches!(who.sort, Sort::Phone | Sort::Email);
-        let mut erased = event.who.iter().filter(owns).filter(|who| stage.is_erased_of(line, event.org, **who));
-        let customers =
-            entry.sealed.iter().find(|block| block.p == Party::Customer).map(|block| &entry.key_ids[block.k]);
-        if let Some(id) = customers.filter(|id| event.form == Form::Said && kept.contains(*id))
-            && let Some(who) = erased.next()
+        let once = |who: &&Who| stage.erasures(event.org, **who) == 1 && stage.is_erased_of(line, event.org, **who);
+        let customers = entry.sealed.iter().find(|block| block.p == Party::Customer);
+        let customers = customers.and_then(|block| kept.get(&entry.key_ids[block.k]));
+        if let Some(key) = customers.filter(|_| event.form == Form::Said)
+            && let Some(who) = event.who.iter().filter(owns).find(once)
         {
-            return Err(format!("event {at} is under {id}, which is kept, though {who:?} was erased"));
+            let fate = stage.fate(*object, line);
+            return Err(format!(
+                "event {at} is under {key:?}, which is kept, though {who:?} was erased: {fate:?}, {event:?}"
+            ));
         }
     }
     let named: BTreeSet<&String> = owners.values().flat_map(|(_, entry)| &entry.key_ids).collect();
-    if kept.iter().any(|id| !named.contains(id)) {
+    if kept.keys().any(|id| !named.contains(*id)) {
         stage.met("keys of no plan");
     }
     Ok(())

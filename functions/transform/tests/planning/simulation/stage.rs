@@ -65,8 +65,8 @@ pub(crate) struct Seen {
     pub(crate) aliases: BTreeMap<(&'static str, u64), BTreeSet<String>>,
     /// Subjects and aliases that are gone.
     pub(crate) gone: BTreeSet<String>,
-    /// Of which records an erasure took which subjects.
-    pub(crate) taken: BTreeSet<(String, String)>,
+    /// Of which records an erasure took which subjects, and up to where it reached.
+    pub(crate) taken: BTreeMap<(String, String), Cutoff>,
 }
 
 pub(crate) struct Stage {
@@ -212,7 +212,12 @@ impl Stage {
 
     /// Whether somebody was ever erased in an org.
     pub(crate) fn is_erased(&self, org: &'static str, who: Who) -> bool {
-        self.coverings.borrow().iter().any(|covering| covering.by == By::Tomb(org, who))
+        self.erasures(org, who) > 0
+    }
+
+    /// How often somebody was erased in an org.
+    pub(crate) fn erasures(&self, org: &'static str, who: Who) -> usize {
+        self.coverings.borrow().iter().filter(|covering| covering.by == By::Tomb(org, who)).count()
     }
 
     fn is_covered_by(&self, line: &Line, covering: &Covering) -> bool {
