@@ -1,9 +1,11 @@
 //! What events say of people, sealed for its owner: whose it is, what is in it, and the rows that its keys are kept in.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures_util::future::join;
 use ledgerline_custody::own::{OwnList, parse_list};
+use ledgerline_lake::ObjectId;
 use ledgerline_ledger::entry::Entry;
 use ledgerline_ledger::tree::Hash;
 use ledgerline_privacy::Region;
@@ -11,14 +13,14 @@ use ledgerline_sealed::{KeyRow, Place, WrappedKey};
 use ledgerline_store::month_key;
 use ledgerline_testkit::faults::{ALL_FAULTS, Fault, Faults};
 use ledgerline_transform::config::Settings;
-use ledgerline_transform::reading::{Event, Owner, Read};
+use ledgerline_transform::reading::{Event, Found, Owner, Read, Reading};
 use serde_json::{Value, json};
 
 use crate::cases::read_with;
 use crate::erasures::{PHONE, RECEIVED, call, destroy, erase, key_rows, named_in, plant, settle, told};
 use crate::own::answered;
 use crate::subjects::subjects;
-use crate::world::{DEPLOYMENT, MONTH, T0, World, event, key, lines, settings};
+use crate::world::{BUCKET, DEPLOYMENT, MONTH, T0, World, counting, event, key, lines, settings};
 
 const OTHER: &str = "+15555550143";
 const MAIL: &str = "ada@example.com";
@@ -131,6 +133,31 @@ fn what_is_repeated_filtered_or_refused_seals_nothing() {
     let read = read_with(&settings(), &raws);
     assert_eq!((read.events.len(), read.repeated_lines.len(), read.filtered_lines.len()), (1, 1, 1));
     assert_eq!(read.keys.len(), 1);
+}
+
+#[test]
+fn of_two_lines_of_one_event_the_first_is_the_event_whether_the_list_is_at_hand_or_not() {
+    let said = |who: Value| {
+        let mut said = json!({"eventId": "e-1", "interactionId": "c-1", "eventType": "answered", "mediaType": "VOICE",
+            "timestamp": "2026-03-02T14:00:05Z"});
+        said.as_object_mut().unwrap().extend(who.as_object().unwrap().clone());
+        said.to_string()
+    };
+    let raws = [said(json!({"customerPhone": PHONE})), said(json!({"note": 1}))];
+    let (settings, random) = (settings(), counting());
+    let list = |org: &str| (org.to_owned(), Arc::default());
+    for at_hand in [true, false] {
+        let lists = at_hand.then(|| list("acme")).into_iter().collect();
+        let mut reading = Reading::new(&settings, ObjectId::of(BUCKET, "bronze/a"), T0 + 60_000, lists, &random);
+        reading.push(&lines(&raws)).unwrap();
+        assert_eq!(reading.is_full(), !at_hand);
+        let found = reading.wanted().orgs.iter().map(|org| list(org)).collect();
+        reading.go_on(Found { lists: found, ..Found::default() });
+        let read = reading.end().unwrap().finish(Found::default()).unwrap();
+        assert_eq!((read.events.len(), read.repeated_lines.len()), (1, 1));
+        assert_eq!((read.events[0].bronze_line, read.keys.len()), (0, 1));
+        assert!(matches!(read.keys[0].owner, Owner::Customer(_)));
+    }
 }
 
 /// Each wrapped key with its record, by id.
