@@ -287,7 +287,8 @@ fn an_entry_is_found_by_its_event_id_and_its_place() {
     let key_ids = told["entry"]["keyIds"].as_array().unwrap();
     assert_eq!(told["sealed"], serde_json::json!([{ "party": "customer", "keyId": key_ids[0], "destroyed": null }]));
     let two = json(&run(&["show", "entry", "--index", "4", "--log", LOG, "--folder", path(&root), "--json"]));
-    let parties: Vec<&Value> = two["entries"][0]["sealed"].as_array().unwrap().iter().map(|one| &one["party"]).collect();
+    let parties: Vec<&Value> =
+        two["entries"][0]["sealed"].as_array().unwrap().iter().map(|one| &one["party"]).collect();
     assert_eq!(parties, ["customer", "agent"]);
     let output = run(&["show", "entry", event, "--folder", path(&root)]);
     let said = text(&output);
