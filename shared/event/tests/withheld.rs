@@ -175,8 +175,9 @@ fn an_identifier_is_told_as_it_was_sent_whatever_it_is_read_as() {
     );
     let sent = (Kind::Phone, "whatsapp:15555550142".to_owned(), json!("15555550142"), None);
     assert_eq!(named(&whatsapp), [sent]);
-    // A caller who is not shown is named by nothing.
-    assert!(named(&flat(json!({"direction": "INBOUND", "ani": "sip:anonymous@anonymous.invalid"}))).len() <= 1);
+    // A group names nobody: its address stays a field.
+    let group = flat(json!({"channel": "message", "direction": "INBOUND", "addressFrom": "15555550142-1@g.us"}));
+    assert!(named(&group).is_empty() && group.fields.iter().any(|field| field.name == "address_from"));
     let journey = flat(json!({"journeyCustomer": {"id": "avery@example.com", "idType": "email", "novel": 1}}));
     let id = (Kind::Email, "avery@example.com".to_owned(), json!("avery@example.com"), None);
     assert_eq!(named(&journey), [id]);
