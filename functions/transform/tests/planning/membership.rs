@@ -452,6 +452,7 @@ async fn two_runs_over_the_same_records_at_once_come_through_with_few_calls() {
         let met = world.keys.refused();
         let calls = world.calls.total();
         assert!(met > 0, "{callers} callers: the two never met");
-        assert!(calls <= 3_000, "{callers} callers: {calls} calls, {met} of them refused");
+        // Among them the keys of 300 records of each, which clash as links do.
+        assert!(calls <= 3_600, "{callers} callers: {calls} calls, {met} of them refused");
     }
 }
