@@ -262,7 +262,7 @@ struct Resolving<'a, 'r> {
 }
 
 impl<'r> Resolving<'_, 'r> {
-    /// Resolves the customer side's identifiers of the owned events, and of the filtered lines, in each org apart; and sees that by
+    /// Resolves the customer side's identifiers of all lines, in each org apart; and sees that by
     /// then no erasure reached the owned events' records since the gate read their rows.
     ///
     /// # Errors
@@ -285,7 +285,7 @@ impl<'r> Resolving<'_, 'r> {
         self.owned.iter().map(|event| &event.adapted).filter(|line| !gate.suppresses(line))
     }
 
-    /// Whom these lines and the filtered ones name, the company's own excepted: they are nobody.
+    /// Whom the lines name that no erasure covers, the company's own excepted: they are nobody. Only kept ones have entries.
     fn mentions<'g>(&'g self, gate: &'g Gate<'_>) -> Vec<Mention<'g>> {
         let Self { settings, read, own, logs, .. } = self;
         let mut seen: Vec<BTreeMap<usize, Seen>> = vec![BTreeMap::new(); read.identifiers.len()];
@@ -305,8 +305,9 @@ impl<'r> Resolving<'_, 'r> {
                 seen.creates |= !line.only_widens;
             }
         }
-        let filtered = read.filtered_lines.iter().filter(|line| !line.only_widens && !gate.suppresses(line));
-        for (identifier, record) in filtered.flat_map(somebody) {
+        // Filtered lines, and what says again what another object has: it may name somebody else this time.
+        let others = read.adapted().filter(|line| !line.only_widens && !gate.suppresses(line));
+        for (identifier, record) in others.flat_map(somebody) {
             seen[identifier].entry(record).or_default().creates = true;
         }
         // Under another rule's key a value's pseudonym may be what somebody else was normalised to.
