@@ -199,7 +199,7 @@ fn batches(plans: Vec<Plan>) -> Vec<Vec<Plan>> {
     let mut free: HashMap<String, usize> = HashMap::new();
     for plan in plans {
         let at = plan.joins().filter_map(|record| free.get(record)).max().copied().unwrap_or(0);
-        plan.joins().for_each(|record| drop(free.insert(record.to_owned(), at + 1)));
+        free.extend(plan.joins().map(|record| (record.to_owned(), at + 1)));
         if at == batches.len() {
             batches.push(Vec::new());
         }

@@ -440,8 +440,8 @@ fn each_family_that_does_not_stay_is_listed() {
 
 /// What keys begin with.
 const PREFIXES: [&str; 20] = [
-    "OBJ#", "ACT#", "LOG#", "INT#", "SUB#", "ID#", "BRZ#", "CHUNK#", "CLAIM#", "POST#", "HOLD#", "OWN#", "WATCH#", "KEY#",
-    "ACTS#", "TOMB#", "GONE#", "HELD#", "ALIAS#", "TOK#",
+    "OBJ#", "ACT#", "LOG#", "INT#", "SUB#", "ID#", "BRZ#", "CHUNK#", "CLAIM#", "POST#", "HOLD#", "OWN#", "WATCH#",
+    "KEY#", "ACTS#", "TOMB#", "GONE#", "HELD#", "ALIAS#", "TOK#",
 ];
 /// Whole keys.
 const KEYS: [&str; 3] = ["\"LOGS\"", "\"BRONZE\"", "\"ORGS\""];
