@@ -259,7 +259,7 @@ fn check_tokens(stage: &Stage, owners: &Owners<'_>) -> Result<(), String> {
     }
 }
 
-/// What lines justify: those that were planned where they stand, and filtered ones.
+/// What lines justify, filtered and repeated ones, too.
 struct Justified<'s> {
     stage: &'s Stage,
     subjects: Subjects,
@@ -271,13 +271,12 @@ impl<'s> Justified<'s> {
     fn of(stage: &'s Stage, owners: &Owners<'_>) -> Self {
         let mut mentions = Vec::new();
         for (at, object) in stage.traffic.objects.iter().enumerate() {
-            for (number, line) in object.lines.iter().enumerate() {
+            for line in &object.lines {
                 let Some(event) = line.event.map(|at| &stage.traffic.events[at]) else { continue };
-                let owner = owners.get(&line.event.unwrap_or_default());
-                let entry = owner.filter(|(of, entry)| *of == at && entry.source.line == number as u64);
-                let record = match (event.form, entry) {
-                    (Form::Filtered, _) => event.interaction(),
-                    (Form::Said, Some((_, entry))) => Some(entry.record().unwrap().key(&entry.org)),
+                let entry = owners.get(&line.event.unwrap_or_default()).map(|(_, entry)| entry);
+                let record = match event.form {
+                    Form::Filtered => event.interaction(),
+                    Form::Said => entry.map(|entry| entry.record().unwrap().key(&entry.org)),
                     _ => None,
                 };
                 let Some(record) = record else { continue };
