@@ -259,6 +259,9 @@ fn check_tokens(stage: &Stage, owners: &Owners<'_>) -> Result<(), String> {
     }
 }
 
+/// The record of a contact, whatever the alias.
+const ANY_CONTACT: &str = "Contact/x_";
+
 /// What lines justify, filtered and repeated ones, too.
 struct Justified<'s> {
     stage: &'s Stage,
@@ -271,12 +274,15 @@ impl<'s> Justified<'s> {
     fn of(stage: &'s Stage, owners: &Owners<'_>) -> Self {
         let mut mentions = Vec::new();
         for (at, object) in stage.traffic.objects.iter().enumerate() {
-            for line in &object.lines {
+            for (number, line) in object.lines.iter().enumerate() {
                 let Some(event) = line.event.map(|at| &stage.traffic.events[at]) else { continue };
-                let entry = owners.get(&line.event.unwrap_or_default()).map(|(_, entry)| entry);
-                let record = match event.form {
-                    Form::Filtered => event.interaction(),
-                    Form::Said => entry.map(|entry| entry.record().unwrap().key(&entry.org)),
+                let owner = owners.get(&line.event.unwrap_or_default());
+                let entry = owner.filter(|(of, entry)| *of == at && entry.source.line == number as u64);
+                let record = match (event.form, entry) {
+                    (Form::Filtered, _) => event.interaction(),
+                    (Form::Said, Some((_, entry))) => Some(entry.record().unwrap().key(&entry.org)),
+                    // One about a contact may have met another alias.
+                    (Form::Said, None) => event.interaction().or_else(|| Some(format!("{}/{ANY_CONTACT}", event.org))),
                     _ => None,
                 };
                 let Some(record) = record else { continue };
@@ -335,14 +341,19 @@ impl<'s> Justified<'s> {
             let Some((subject, _)) = self.subjects.get(&(org.to_owned(), who.pseudonym())) else { continue };
             for (.., record, object, line) in self.of_identifier(org, who) {
                 let link = (subject.clone(), record.clone());
-                let is_certain = who.person != SHARED && !self.stage.is_erased(org, who);
+                let is_certain =
+                    who.person != SHARED && !self.stage.is_erased(org, who) && !record.ends_with(ANY_CONTACT);
                 if is_certain && self.stage.fate(*object, line) == Fate::Open && !links.contains(&link) {
                     return Err(format!("{who:?} of {org} is not linked to {record}"));
                 }
                 may_be.insert(link);
             }
         }
-        if let Some((subject, record)) = links.iter().find(|link| !may_be.contains(*link)) {
+        let is_some_lines = |link: &&(String, String)| {
+            let of_contact = link.1.find(ANY_CONTACT).map(|at| link.1[..at + ANY_CONTACT.len()].to_owned());
+            may_be.contains(*link) || of_contact.is_some_and(|record| may_be.contains(&(link.0.clone(), record)))
+        };
+        if let Some((subject, record)) = links.iter().find(|link| !is_some_lines(link)) {
             return Err(format!("{subject} is linked to {record}, and no line makes that link"));
         }
         let records: BTreeSet<String> =
