@@ -281,13 +281,16 @@ impl<'s> Justified<'s> {
                 let record = match (event.form, entry) {
                     (Form::Filtered, _) => event.interaction(),
                     (Form::Said, Some((_, entry))) => Some(entry.record().unwrap().key(&entry.org)),
-                    // One about a contact may have met another alias.
-                    (Form::Said, None) => event.interaction().or_else(|| Some(format!("{}/{ANY_CONTACT}", event.org))),
+                    (Form::Said, None) => event.interaction(),
                     _ => None,
                 };
-                let Some(record) = record else { continue };
-                let somebody = event.who.iter().filter(|who| !who.is_own());
-                mentions.extend(somebody.map(|who| (event.org, *who, record.clone(), at, line)));
+                // A repeated line about a contact, or a run that died, may have met another alias than the entry has.
+                let is_about_contact = matches!(event.form, Form::Said) && event.interaction().is_none();
+                let any = is_about_contact.then(|| format!("{}/{ANY_CONTACT}", event.org));
+                for record in record.into_iter().chain(any) {
+                    let somebody = event.who.iter().filter(|who| !who.is_own());
+                    mentions.extend(somebody.map(|who| (event.org, *who, record.clone(), at, line)));
+                }
             }
         }
         Self { stage, subjects: subjects(stage), mentions }
