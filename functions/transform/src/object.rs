@@ -278,8 +278,8 @@ struct Resolving<'a, 'r> {
 }
 
 impl<'r> Resolving<'_, 'r> {
-    /// Resolves the customer side's identifiers of the owned events, and of the filtered lines, in each org apart; then keeps the keys
-    /// of the owned events that no erasure covers, unless one reached their records since the gate read their rows.
+    /// Resolves the customer side's identifiers of all lines, in each org apart; then keeps the keys of the owned events that no erasure
+    /// covers, unless one reached their records since the gate read their rows.
     ///
     /// # Errors
     /// `Conflict` if one did, or whatever else sends all of it back to the gate; what the stores report.
@@ -300,7 +300,7 @@ impl<'r> Resolving<'_, 'r> {
         self.owned.iter().copied().filter(|event| !gate.suppresses(&event.adapted))
     }
 
-    /// Whom these events' lines and the filtered ones name.
+    /// Whom the lines name that no erasure covers. Only kept ones have entries.
     fn mentions<'g>(&'g self, gate: &'g Gate<'_>) -> Vec<Mention<'g>> {
         let Self { settings, read, logs, .. } = self;
         let mut seen: Vec<BTreeMap<usize, Seen>> = vec![BTreeMap::new(); read.identifiers.len()];
@@ -314,8 +314,9 @@ impl<'r> Resolving<'_, 'r> {
                 seen.creates |= !line.only_widens;
             }
         }
-        let filtered = read.filtered_lines.iter().filter(|line| !line.only_widens && !gate.suppresses(line));
-        for (identifier, record) in filtered.flat_map(somebody) {
+        // Filtered lines, and what says again what another object has: it may name somebody else this time.
+        let others = read.adapted().filter(|line| !line.only_widens && !gate.suppresses(line));
+        for (identifier, record) in others.flat_map(somebody) {
             seen[identifier].entry(record).or_default().creates = true;
         }
         // Under another rule's key a value's pseudonym may be what somebody else was normalised to.

@@ -5,7 +5,7 @@
 //! writer, an erasure that is under way among them, is tried again by itself as long as what the gate read of it still holds. If it does not,
 //! it is for the caller to ask the gate again.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -168,9 +168,10 @@ struct Plan {
 }
 
 impl Plan {
-    /// The records that it makes new links to.
+    /// The records whose rows its new links add the subject to.
     fn joins(&self) -> impl Iterator<Item = &str> {
-        self.links.writes.iter().filter(|write| write.replaces.is_none()).map(|write| write.record.as_str())
+        let new = self.links.writes.iter().filter(|write| write.replaces.is_none() && !write.party.is_full());
+        new.map(|write| write.record.as_str())
     }
 
     fn note_joined(&self, resolved: &mut Resolved) {
@@ -193,17 +194,18 @@ impl Plan {
 /// The plans in batches whose writes may be under way at once: no two of one batch touch the row of one record, for they would
 /// clash. So n identifiers of one record are n calls in a row.
 fn batches(plans: Vec<Plan>) -> Vec<Vec<Plan>> {
-    let mut batches: Vec<(HashSet<String>, Vec<Plan>)> = Vec::new();
+    let mut batches: Vec<Vec<Plan>> = Vec::new();
+    // The first batch that each record is not in yet.
+    let mut free: HashMap<String, usize> = HashMap::new();
     for plan in plans {
-        let fits = |(taken, _): &(HashSet<String>, _)| !plan.joins().any(|record| taken.contains(record));
-        let at = batches.iter().position(fits).unwrap_or_else(|| {
-            batches.push(Default::default());
-            batches.len() - 1
-        });
-        batches[at].0.extend(plan.joins().map(str::to_owned));
-        batches[at].1.push(plan);
+        let at = plan.joins().filter_map(|record| free.get(record)).max().copied().unwrap_or(0);
+        free.extend(plan.joins().map(|record| (record.to_owned(), at + 1)));
+        if at == batches.len() {
+            batches.push(Vec::new());
+        }
+        batches[at].push(plan);
     }
-    batches.into_iter().map(|(_, plans)| plans).collect()
+    batches
 }
 
 /// What was read of the open mentions.

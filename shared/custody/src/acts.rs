@@ -19,7 +19,7 @@ use ledgerline_lake::plan::{Counts, Plan, PlanWriter};
 use ledgerline_ledger::acts as types;
 use ledgerline_ledger::entry::{Field, PendingEntry, Record, Sealed, Source};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::store::StoreError;
+use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::act_note::ActNotes;
 use ledgerline_store::delivery;
 use ledgerline_store::object_row::ObjectRows;
@@ -155,6 +155,12 @@ pub async fn record_acts(
     // Planned, its plan expired, and not committed: nothing is on its way any more, so that it is planned again.
     if opened.planned && found.is_some() {
         return Ok(Recorded::Before(object));
+    }
+    // What is committed of it must not be in the log twice, nor with other words.
+    if opened.begun && found.is_none() {
+        return Err(StoreError::Corrupt(Failure::new(format!(
+            "the plan of act {object} is gone, and only a part of it is committed"
+        ))));
     }
     // 2. Note it. A crash after it leaves a note of an act without a plan, which is passed over.
     stores.notes.note(object, &key, now).await?;

@@ -50,7 +50,9 @@ pub struct Opened {
     pub again: bool,
     /// Whether the object is planned and all its pointers are sent: nothing is left to do.
     pub planned: bool,
-    /// Whether all chunks of its plan are committed and counted.
+    /// Whether any chunk of its plan is committed and counted.
+    pub begun: bool,
+    /// Whether all of them are.
     pub committed: bool,
 }
 
@@ -169,7 +171,7 @@ impl ObjectRows {
             _ => 0,
         };
         let committed = planned && old.get(CHUNKS) == Some(&Value::N(done.to_string()));
-        Ok(Opened { started_at, again: !old.is_empty(), planned, committed })
+        Ok(Opened { started_at, again: !old.is_empty(), planned, begun: done > 0, committed })
     }
 
     /// Notes that the object is planned, with its plan's counts. What audit-write has added stays.

@@ -24,9 +24,9 @@ pub fn parse_key(key: &Key) -> Option<&str> {
     record::parse_partition(&key.pk).filter(|_| key.sk == PARTY)
 }
 
-/// Subjects that a record's row names at most: at some 40 bytes each 200 KB of the 400 KB that a row may have. Beyond it
-/// none is added; runs at once may add some more before they see it.
-pub const SUBJECTS_PER_RECORD: usize = 5_000;
+/// Subjects that a record's row names at most: at some 40 bytes each 40 KB, so that the rows of one transaction, which each new subject
+/// rewrites, stay far below its 4 MB. Beyond it none is added; runs at once may add some more before they see it.
+pub const SUBJECTS_PER_RECORD: usize = 1_000;
 
 /// A record's row; [`Party::default`] where there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,7 +65,8 @@ pub struct PartySeen {
 }
 
 impl PartySeen {
-    fn is_full(self) -> bool {
+    /// Whether a new link adds nobody to the row.
+    pub fn is_full(self) -> bool {
         self.subjects >= SUBJECTS_PER_RECORD
     }
 
@@ -85,13 +86,10 @@ impl PartySeen {
 }
 
 /// The write that a new link to the record makes beside itself: it adds the subject, and fails if an erasure reached the record
-/// since. To a full one it adds none.
-pub(crate) fn joined(record: &str, seen: PartySeen, subject_id: &str) -> Write {
-    let write = match seen.is_full() {
-        true => return unchanged(record, seen),
-        false => Write::update(key(record)).add(SUBJECTS, &BTreeSet::from([subject_id.to_owned()])),
-    };
-    write.when(seen.holds())
+/// since. To a full one it adds none, and asks nothing: such a record is shared, and never erased whole.
+pub(crate) fn joined(record: &str, seen: PartySeen, subject_id: &str) -> Option<Write> {
+    let subject = BTreeSet::from([subject_id.to_owned()]);
+    (!seen.is_full()).then(|| Write::update(key(record)).add(SUBJECTS, &subject).when(seen.holds()))
 }
 
 /// That no erasure reached the record since, in a transaction that does not write its row.

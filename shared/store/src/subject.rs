@@ -434,7 +434,7 @@ fn extend(subject_id: &str, generation: u64, links_at_most: u64, growth: Option<
 
 /// The link, and with a new one that the subject takes part in the record.
 fn link_writes(subject_id: &str, write: &LinkWrite) -> Result<Vec<Write>, StoreError> {
-    let joined = write.replaces.is_none().then(|| party::joined(&write.record, write.party, subject_id));
+    let joined = write.replaces.is_none().then(|| party::joined(&write.record, write.party, subject_id)).flatten();
     Ok(std::iter::once(link_write(subject_id, write)?).chain(joined).collect())
 }
 

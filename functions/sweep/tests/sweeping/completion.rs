@@ -265,6 +265,25 @@ async fn an_act_is_in_the_log_once_when_its_plan_and_its_marker_are_gone() {
     assert_eq!(world.control.stored_head(&log()).unwrap().size, 1);
 }
 
+#[tokio::test]
+async fn an_act_whose_plan_expired_when_a_part_of_it_was_committed_is_an_operators() {
+    let world = World::new();
+    let now = "2026-03-02T14:00:00.000Z";
+    let stores = world.act_stores();
+    let elsewhere = LogId::parse("acme/interaction/1/1").unwrap();
+    let acts = [key_added(), Act { log: elsewhere, ..key_added() }];
+    record_acts(&stores, "key/2", &acts, now).await.unwrap();
+    world.append_all(true).await;
+    let object = ObjectId::of_act("key/2");
+    world.staged.erase(&staged(PlanOf::Acts, object));
+    // One of its chunks is not.
+    let done = Value::Ns(vec!["0".to_owned()]);
+    world.control.change(&object_row::key(PlanOf::Acts, object), |row| drop(row.insert("done".to_owned(), done)));
+    let refused = record_acts(&stores, "key/2", &acts, now).await.unwrap_err();
+    assert!(refused.to_string().contains("only a part of it is committed"), "{refused}");
+    assert_eq!(world.staged.get(&staged(PlanOf::Acts, object)), None);
+}
+
 /// Nothing is on its way any more: what the call says now is recorded.
 #[tokio::test]
 async fn an_act_whose_plan_expired_before_it_was_committed_is_planned_again() {

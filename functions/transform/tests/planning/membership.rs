@@ -357,6 +357,29 @@ async fn a_record_that_one_object_fills_has_room_for_no_more() {
 }
 
 #[tokio::test]
+async fn who_is_named_when_an_event_is_told_again_takes_part_too() {
+    let told_by =
+        |phone: &str| call("c-1", phone).replace('{', r#"{"eventId":"6f65ecc3-c2f9-51d6-97d6-dd48974e8c97","#);
+    for apart in [false, true] {
+        let world = World::new();
+        match apart {
+            true => {
+                settle(&world, "a", &[told_by(PHONE)]).await;
+                settle(&world, "b", &[told_by(OTHER)]).await;
+            }
+            false => settle(&world, "a", &[told_by(PHONE), told_by(OTHER)]).await,
+        }
+        let counts = world.check().counts;
+        assert_eq!((counts.planned, counts.duplicate), (1, 1));
+        assert_eq!(linked_to(&world, "acme/c-1").len(), 2, "an erasure must find what bronze says of both");
+        // As it is told the third time, nothing is new.
+        let before = world.keys.rows();
+        settle(&world, "c", &[told_by(OTHER)]).await;
+        assert_eq!(world.keys.rows(), before);
+    }
+}
+
+#[tokio::test]
 async fn a_subject_without_a_state_is_told_of_once_all_others_are_linked() {
     let world = World::new();
     settle(&world, "a", &[call("c-1", PHONE)]).await;

@@ -317,7 +317,10 @@ fn check_sealed(stage: &Stage, owners: &Owners<'_>, rows: &BTreeMap<String, Row>
     Ok(())
 }
 
-/// What lines justify: those that were planned where they stand, and filtered ones.
+/// The record of a contact, whatever the alias.
+const ANY_CONTACT: &str = "Contact/x_";
+
+/// What lines justify, filtered and repeated ones, too.
 struct Justified<'s> {
     stage: &'s Stage,
     subjects: Subjects,
@@ -336,11 +339,16 @@ impl<'s> Justified<'s> {
                 let record = match (event.form, entry) {
                     (Form::Filtered, _) => event.interaction(),
                     (Form::Said, Some((_, entry))) => Some(entry.record().unwrap().key(&entry.org)),
+                    (Form::Said, None) => event.interaction(),
                     _ => None,
                 };
-                let Some(record) = record else { continue };
-                let somebody = event.who.iter().filter(|who| !who.is_own());
-                mentions.extend(somebody.map(|who| (event.org, *who, record.clone(), at, line)));
+                // A repeated line about a contact, or a run that died, may have met another alias than the entry has.
+                let is_about_contact = matches!(event.form, Form::Said) && event.interaction().is_none();
+                let any = is_about_contact.then(|| format!("{}/{ANY_CONTACT}", event.org));
+                for record in record.into_iter().chain(any) {
+                    let somebody = event.who.iter().filter(|who| !who.is_own());
+                    mentions.extend(somebody.map(|who| (event.org, *who, record.clone(), at, line)));
+                }
             }
         }
         Self { stage, subjects: subjects(stage), mentions }
@@ -394,14 +402,19 @@ impl<'s> Justified<'s> {
             let Some((subject, _)) = self.subjects.get(&(org.to_owned(), who.pseudonym())) else { continue };
             for (.., record, object, line) in self.of_identifier(org, who) {
                 let link = (subject.clone(), record.clone());
-                let is_certain = who.person != SHARED && !self.stage.is_erased(org, who);
+                let is_certain =
+                    who.person != SHARED && !self.stage.is_erased(org, who) && !record.ends_with(ANY_CONTACT);
                 if is_certain && self.stage.fate(*object, line) == Fate::Open && !links.contains(&link) {
                     return Err(format!("{who:?} of {org} is not linked to {record}"));
                 }
                 may_be.insert(link);
             }
         }
-        if let Some((subject, record)) = links.iter().find(|link| !may_be.contains(*link)) {
+        let is_some_lines = |link: &&(String, String)| {
+            let of_contact = link.1.find(ANY_CONTACT).map(|at| link.1[..at + ANY_CONTACT.len()].to_owned());
+            may_be.contains(*link) || of_contact.is_some_and(|record| may_be.contains(&(link.0.clone(), record)))
+        };
+        if let Some((subject, record)) = links.iter().find(|link| !is_some_lines(link)) {
             return Err(format!("{subject} is linked to {record}, and no line makes that link"));
         }
         let records: BTreeSet<String> =
