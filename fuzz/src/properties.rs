@@ -124,7 +124,8 @@ fn named(document: &[u8]) -> Result<ContentId, String> {
     let value = parse(document).map_err(|reason| reason.to_string())?;
     let event = adapt(&value, &CONTEXT).map_err(|reason| reason.to_string())?;
     assert!(!event.record.id().is_empty(), "a record without an id");
-    for member in event.extra.iter().chain(&event.bags) {
+    // Of a hundred thousand members each would be looked for among all.
+    for member in event.extra.iter().chain(&event.bags).take(64) {
         let found = event.path_to(member).try_fold(&value, |at, key| match at {
             Json::Array(items) => items.get(key.parse::<usize>().ok()?),
             other => other.as_object()?.get(key),
