@@ -4,7 +4,7 @@
 use ledgerline_testkit::faults::{ALL_FAULTS, Fault, Faults};
 
 use crate::erasures;
-use crate::world::{T0, World, event, gzip, key, lines};
+use crate::world::{T0, World, event, gzip, key, lines, turns};
 
 /// What comes after the fault.
 #[derive(Clone, Copy, Debug)]
@@ -118,9 +118,7 @@ async fn of_two_runs_with_different_rows_silver_keeps_those_of_the_one_that_plan
         let mut nameless = world.clone();
         nameless.limits.cap = 0;
         let second = async {
-            for _ in 0..later {
-                tokio::task::yield_now().await;
-            }
+            turns(later).await;
             nameless.deliver(&one).await
         };
         let (first, second) = tokio::join!(world.deliver(&one), second);
