@@ -77,15 +77,15 @@ impl PartySeen {
 }
 
 /// The write that a new link to the record makes beside itself: it adds the subject, and fails if an erasure reached the record
-/// since. To a full one it adds none, and asks nothing: such a record is shared, and never erased whole.
-pub(crate) fn joined(record: &str, seen: PartySeen, subject_id: &str) -> Option<Write> {
+/// since. A link to a full one has none, and asks nothing: such a record is shared, and never erased whole.
+pub(crate) fn joined(record: &str, seen: PartySeen, subject_id: &str) -> Write {
     let erasures = Some(seen.erasures).filter(|erasures| *erasures > 0);
     let unchanged = Condition::All(vec![
         Condition::equals_or_lacks(ERASURES, erasures),
         Condition::equals_or_lacks(CUTOFF, seen.cutoff.map(Cutoff::to_text)),
     ]);
     let subject = BTreeSet::from([subject_id.to_owned()]);
-    (!seen.is_full()).then(|| Write::update(key(record)).add(SUBJECTS, &subject).when(unchanged))
+    Write::update(key(record)).add(SUBJECTS, &subject).when(unchanged)
 }
 
 /// The rows of all records.
