@@ -165,11 +165,9 @@ impl Source {
     #[cfg(feature = "aws")]
     pub(crate) fn destroyed(&self, key_ids: &BTreeSet<String>) -> Result<Option<BTreeSet<String>>, Fault> {
         let Some(cloud) = self.cloud() else { return Ok(None) };
-        let asked: Vec<&str> = key_ids.iter().map(String::as_str).collect();
         let gone = Gone::new(told(cloud.operator.rows_of("ControlTable"))?);
-        let gone = cloud.ask(gone.of(&asked))?;
-        let destroyed = key_ids.iter().zip(gone).filter(|(_, gone)| *gone);
-        Ok(Some(destroyed.map(|(id, _)| id.clone()).collect()))
+        let destroyed = cloud.ask(gone.among(key_ids.iter().map(String::as_str)))?;
+        Ok(Some(destroyed.into_iter().map(str::to_owned).collect()))
     }
 
     /// A folder does not say whose keys were destroyed.

@@ -179,12 +179,11 @@ async fn cutoffs(stores: &Stores, records: &[(String, LinkedRecord)]) -> Result<
 async fn destroyed(stores: &Stores, page: &Page) -> Result<BTreeSet<String>, StoreError> {
     let key_ids: Vec<&str> = page.key_ids().into_iter().collect();
     let gone: Vec<_> = stream::iter(key_ids.chunks(KEY_IDS_PER_READ))
-        .map(|ids| stores.gone.of(ids))
+        .map(|ids| stores.gone.among(ids.iter().copied()))
         .buffered(PARALLEL)
         .try_collect()
         .await?;
-    let asked = key_ids.into_iter().zip(gone.into_iter().flatten());
-    Ok(asked.filter(|(_, gone)| *gone).map(|(id, _)| id.to_owned()).collect())
+    Ok(gone.into_iter().flatten().map(str::to_owned).collect())
 }
 
 /// Widens what is known of the window's records to what postings and entries show, empties the postings of records

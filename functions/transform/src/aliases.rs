@@ -103,10 +103,8 @@ impl<'p> Stored<'p> {
     async fn read(stores: &Stores, names: Vec<Name<'p>>) -> Result<Self, StoreError> {
         let rows = stores.aliases.read(&names).await?;
         let aliases: HashMap<_, _> = names.into_iter().zip(rows).filter_map(|(name, row)| Some((name, row?))).collect();
-        let asked: BTreeSet<&str> = aliases.values().map(String::as_str).collect();
-        let asked: Vec<&str> = asked.into_iter().collect();
-        let gone = stores.gone.of(&asked).await?;
-        let gone = asked.iter().zip(gone).filter(|(_, gone)| *gone).map(|(alias, _)| (*alias).to_owned()).collect();
+        let gone = stores.gone.among(aliases.values().map(String::as_str)).await?;
+        let gone = gone.into_iter().map(str::to_owned).collect();
         Ok(Self { aliases, gone })
     }
 

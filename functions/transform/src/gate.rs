@@ -52,14 +52,11 @@ impl<'r> Gate<'r> {
         let of_records = read.records.iter().flat_map(of_record);
         let whom: BTreeSet<(&str, &str)> = mentions.iter().flat_map(of_mention).chain(of_records).collect();
         let whom: Vec<(&str, &str)> = whom.into_iter().collect();
-        let aliases: BTreeSet<&str> = read.records.iter().filter_map(alias_of).collect();
-        let aliases: Vec<&str> = aliases.into_iter().collect();
         let (parties, tombs, gone) = tokio::try_join!(
             stores.parties.read(&records),
             stores.tombs.read(&settings.suppression, &whom),
-            stores.gone.of(&aliases),
+            stores.gone.among(read.records.iter().filter_map(alias_of)),
         )?;
-        let gone = aliases.into_iter().zip(gone).filter_map(|(alias, is_gone)| is_gone.then_some(alias)).collect();
         let tombs = whom.into_iter().zip(tombs).collect();
         let mut gate = Self { read, parties, tombs, gone, suppressed: Vec::new() };
         gate.suppressed = vec![false; read.adapted().count()];

@@ -311,12 +311,11 @@ impl<'r> Resolving<'_, 'r> {
                 let seen = seen[identifier].entry(record).or_default();
                 let (first, last) = seen.span_ms.unwrap_or((at, at));
                 seen.span_ms = Some((first.min(at), last.max(at)));
-                seen.creates |= !line.only_widens;
             }
         }
-        // Filtered lines, and what says again what another object has: it may name somebody else this time.
-        let others = read.adapted().filter(|line| !line.only_widens && !gate.suppresses(line));
-        for (identifier, record) in others.flat_map(somebody) {
+        // Filtered lines, too, and what says again what another object has: it may name somebody else this time.
+        let creating = read.adapted().filter(|line| !line.only_widens && !gate.suppresses(line));
+        for (identifier, record) in creating.flat_map(somebody) {
             seen[identifier].entry(record).or_default().creates = true;
         }
         // Under another rule's key a value's pseudonym may be what somebody else was normalised to.

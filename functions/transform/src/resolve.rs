@@ -56,8 +56,8 @@ pub struct Resolved {
 /// transaction. The next run finds them and writes only what is missing.
 ///
 /// # Errors
-/// `Conflict` if an erasure changed what the gate read of something that clashed, or of who has a subject already, or clashes outlast the pauses; `Corrupt`, once all
-/// else is written, for a subject without a state; whatever else the stores report.
+/// `Conflict` if an erasure changed what the gate read of something that clashed or of who has a subject already, or clashes outlast
+/// the pauses; `Corrupt`, once all else is written, for a subject without a state; whatever else the stores report.
 pub async fn resolve(
     stores: &Stores,
     mentions: &[Mention<'_>],
@@ -170,8 +170,7 @@ struct Plan {
 impl Plan {
     /// The records whose rows its new links add the subject to.
     fn joins(&self) -> impl Iterator<Item = &str> {
-        let new = self.links.writes.iter().filter(|write| write.replaces.is_none() && !write.party.is_full());
-        new.map(|write| write.record.as_str())
+        self.links.writes.iter().filter(|write| write.joins()).map(|write| write.record.as_str())
     }
 
     fn note_joined(&self, resolved: &mut Resolved) {
@@ -227,8 +226,8 @@ async fn read(stores: &Stores, mentions: &[Mention<'_>], open: &[usize], limits:
     };
     let names: Vec<(&str, &str)> = open.iter().flat_map(of_mention).collect();
     let rows = stores.subjects.identifiers(&names).await?;
-    let found: BTreeSet<&str> = rows.iter().flatten().map(|subject| subject.subject_id.as_str()).collect();
-    let dead = gone(stores, found).await?;
+    let found = rows.iter().flatten().map(|subject| subject.subject_id.as_str());
+    let dead: BTreeSet<String> = stores.gone.among(found).await?.into_iter().map(str::to_owned).collect();
     let mut rows = rows.into_iter();
     let mut round = Round::default();
     let mut known = Vec::new();
@@ -271,7 +270,7 @@ async fn read(stores: &Stores, mentions: &[Mention<'_>], open: &[usize], limits:
     }
     // A state goes after its subject is gone: one that went since the first look is seen to be by the second.
     let stateless = ids.iter().zip(&states).filter(|(_, state)| state.is_none()).map(|(subject, _)| *subject);
-    let dead = gone(stores, stateless.collect()).await?;
+    let dead = stores.gone.among(stateless).await?;
     let mut links = links.into_iter();
     for ((mention, subject), state) in known.iter().zip(states) {
         let (mention, subject) = (*mention, subject.clone());
@@ -281,18 +280,11 @@ async fn read(stores: &Stores, mentions: &[Mention<'_>], open: &[usize], limits:
                 let links = plan_links(state.room(limits.cap), &mentions[mention].links, &existing);
                 round.plans.push(Plan { mention, create: None, replaces: None, subject, state, links });
             }
-            None if !dead.contains(&subject.subject_id) => round.stateless += 1,
+            None if !dead.contains(subject.subject_id.as_str()) => round.stateless += 1,
             Some(_) | None => round.clashed.push(mention),
         }
     }
     Ok(round)
-}
-
-/// Which of these subjects are gone.
-async fn gone(stores: &Stores, subjects: BTreeSet<&str>) -> Result<BTreeSet<String>, StoreError> {
-    let subjects: Vec<&str> = subjects.into_iter().collect();
-    let gone = stores.gone.of(&subjects).await?;
-    Ok(subjects.into_iter().zip(gone).filter(|(_, gone)| *gone).map(|(subject, _)| subject.to_owned()).collect())
 }
 
 /// Writes what the plan has to write.

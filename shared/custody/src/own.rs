@@ -191,10 +191,9 @@ pub async fn count_subjects(
         return Ok(None);
     }
     let found = subjects.identifiers(&in_org).await?;
-    let found: BTreeSet<String> = found.into_iter().flatten().map(|subject| subject.subject_id).collect();
-    let found: Vec<&str> = found.iter().map(String::as_str).collect();
-    let gone = gone.of(&found).await?;
-    Ok(Some(gone.iter().filter(|gone| !**gone).count() as u64))
+    let found: BTreeSet<&str> = found.iter().flatten().map(|subject| subject.subject_id.as_str()).collect();
+    let gone = gone.among(found.iter().copied()).await?;
+    Ok(Some((found.len() - gone.len()) as u64))
 }
 
 /// Lists, and since when.

@@ -35,9 +35,7 @@ impl ChunkId {
         let (object, ordinal) = place.split_once('#')?;
         Some(Self { of, object: object.to_owned(), ordinal: ordinal.parse().ok()? })
     }
-}
 
-impl ChunkId {
     /// Whether an entry may stand in this chunk, for this log.
     fn check(&self, log: &LogId, entry: &Scanned<'_>) -> Result<(), ChunkError> {
         if entry.org != log.org() {

@@ -303,9 +303,7 @@ impl EventKey {
         push_hex(&mut text, &tag[..16]);
         text
     }
-}
 
-impl EventKey {
     /// What stands for a person's id in a line of an object, counted from 0, that an erasure covers: `x_` and the first 16 bytes, in
     /// hex, of HMAC-SHA-256(event key, label, the object's 32 hex digits, the line in 8 bytes). It looks as any alias does, so that
     /// nobody without the key can tell who was erased. It follows from no id: there is nothing to guess by it.

@@ -86,10 +86,10 @@ impl PartySeen {
 }
 
 /// The write that a new link to the record makes beside itself: it adds the subject, and fails if an erasure reached the record
-/// since. To a full one it adds none, and asks nothing: such a record is shared, and never erased whole.
-pub(crate) fn joined(record: &str, seen: PartySeen, subject_id: &str) -> Option<Write> {
+/// since. A link to a full one has none, and asks nothing: such a record is shared, and never erased whole.
+pub(crate) fn joined(record: &str, seen: PartySeen, subject_id: &str) -> Write {
     let subject = BTreeSet::from([subject_id.to_owned()]);
-    (!seen.is_full()).then(|| Write::update(key(record)).add(SUBJECTS, &subject).when(seen.holds()))
+    Write::update(key(record)).add(SUBJECTS, &subject).when(seen.holds())
 }
 
 /// That no erasure reached the record since, in a transaction that does not write its row.

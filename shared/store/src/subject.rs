@@ -185,6 +185,13 @@ pub struct LinkWrite {
     pub party: PartySeen,
 }
 
+impl LinkWrite {
+    /// Whether it adds the subject to the record's row: it is new, and there is room.
+    pub fn joins(&self) -> bool {
+        self.replaces.is_none() && !self.party.is_full()
+    }
+}
+
 /// One conditional transaction on the keys table.
 #[derive(Clone, Debug)]
 pub enum SubjectWrite<'a> {
@@ -434,7 +441,7 @@ fn extend(subject_id: &str, generation: u64, links_at_most: u64, growth: Option<
 
 /// The link, and with a new one that the subject takes part in the record.
 fn link_writes(subject_id: &str, write: &LinkWrite) -> Result<Vec<Write>, StoreError> {
-    let joined = write.replaces.is_none().then(|| party::joined(&write.record, write.party, subject_id)).flatten();
+    let joined = write.joins().then(|| party::joined(&write.record, write.party, subject_id));
     Ok(std::iter::once(link_write(subject_id, write)?).chain(joined).collect())
 }
 

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::erasures::named_and_erased;
 use crate::subjects::links;
-use crate::world::{BUCKET, T0, World, counting, event, gzip, key, line, lines, settings};
+use crate::world::{BUCKET, T0, World, counting, event, gzip, key, line, lines, settings, turns};
 
 const USER: &str = "53160ee1-1a1b-5836-889e-f11a79e65ec7";
 const CONTACT: &str = "cd68e249-e098-5dc9-9073-5e6b8a2b8180";
@@ -408,9 +408,7 @@ async fn an_alias_that_goes_while_its_lines_are_read_covers_them() {
         let b = key("b");
         let b = [b.as_str()];
         let eraser = async {
-            for _ in 0..later {
-                tokio::task::yield_now().await;
-            }
+            turns(later).await;
             say_gone(&world, &old);
             world.staged.get(&staged(PlanOf::Bronze, ObjectId::of(BUCKET, &key("b")))).is_some()
         };
@@ -548,9 +546,7 @@ async fn a_tombstone_between_any_two_calls_leaves_an_alias_from_before_or_none()
         let world = World::new();
         world.bronze.seed(&key("a"), lines(&[audit(1, "ExternalContacts", "Contact", CONTACT)]));
         let planter = async {
-            for _ in 0..later {
-                tokio::task::yield_now().await;
-            }
+            turns(later).await;
             world.plant("acme", &name, T0 + 7_000, T0 + 86_400_000);
             stored_of(&world, &name)
         };
@@ -576,9 +572,7 @@ async fn two_objects_that_name_a_person_first_at_once_have_one_alias() {
         world.bronze.seed(&b, lines(&[audit(2, "Directory", "User", USER), aggregate("IdentityResolved", json!({}))]));
         let (first, second) = ([a.as_str()], [b.as_str()]);
         let other = async {
-            for _ in 0..later {
-                tokio::task::yield_now().await;
-            }
+            turns(later).await;
             world.deliver(&second).await
         };
         let (one, two) = tokio::join!(world.deliver(&first), other);

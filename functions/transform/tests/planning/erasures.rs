@@ -25,7 +25,7 @@ use serde_json::json;
 
 use crate::own::answered;
 use crate::subjects::{links, subjects};
-use crate::world::{BUCKET, T0, World, conversation_id, event, key, lines, settings};
+use crate::world::{BUCKET, T0, World, conversation_id, event, key, lines, settings, turns};
 
 pub(crate) const PHONE: &str = "+15555550142";
 /// When every line of these tests was received.
@@ -42,6 +42,13 @@ pub(crate) fn told(interaction: &str, kind: &str, phone: &str) -> String {
 
 pub(crate) fn call(interaction: &str, phone: &str) -> String {
     told(interaction, "answered", phone)
+}
+
+/// An audit of a customer's identity, of a kind, at a second of 14:00.
+pub(crate) fn identity(kind: &str, at: &str) -> String {
+    let said = json!({"auditEvent": {"eventType": kind, "timestamp": format!("2026-03-02T14:00:{at}.000Z"),
+        "interactionId": "i-1", "resolvedCustomerId": "cust_hash_0a1b2c3", "deletionReason": "RTBF_REQUEST", "status": "SUCCESS"}});
+    said.to_string()
 }
 
 /// The pseudonyms of everybody whom these lines name, by org, as a world without erasures knows them.
@@ -241,11 +248,6 @@ async fn filtered_and_repeated_lines_that_are_covered_make_nobody_and_are_told_o
 
 #[tokio::test]
 async fn a_deletion_is_covered_by_any_cutoff() {
-    let identity = |kind: &str, at: &str| {
-        let said = json!({"auditEvent": {"eventType": kind, "timestamp": format!("2026-03-02T14:00:{at}.000Z"),
-            "interactionId": "i-1", "resolvedCustomerId": "cust_hash_0a1b2c3", "deletionReason": "RTBF_REQUEST", "status": "SUCCESS"}});
-        said.to_string()
-    };
     let world = World::new();
     let (resolved, deletion) = (identity("IDENTITY_RESOLUTION", "20"), identity("DATA_DELETION", "25"));
     plant(&world, std::slice::from_ref(&resolved), T0).await;
@@ -413,9 +415,7 @@ async fn an_erasure_between_any_two_calls_of_a_run_leaves_nobody() {
         let a = key("a");
         let a = [a.as_str()];
         let erasure = async {
-            for _ in 0..later {
-                tokio::task::yield_now().await;
-            }
+            turns(later).await;
             let planned = !world.staged.under("staged/").is_empty();
             (erase(&world, &whom, RECEIVED).await, planned)
         };
@@ -446,9 +446,7 @@ async fn an_identifier_that_was_never_seen_races_its_tombstone() {
         let a = key("a");
         let a = [a.as_str()];
         let planting = async {
-            for _ in 0..later {
-                tokio::task::yield_now().await;
-            }
+            turns(later).await;
             let tombs = Tombs::new(world.others_control());
             let (org, pseudonym) = whom.iter().next().unwrap();
             tombs.put(&settings().suppression, org, pseudonym, RECEIVED, EXPIRES_S).await.unwrap();
@@ -474,9 +472,7 @@ async fn an_erasure_in_the_midst_of_two_writers_leaves_nobody() {
         let (a, b) = (key("a"), key("b"));
         let (a, b) = ([a.as_str()], [b.as_str()]);
         let erasure = async {
-            for _ in 0..later {
-                tokio::task::yield_now().await;
-            }
+            turns(later).await;
             erase(&world, &whom, RECEIVED).await
         };
         join3(world.settle(&a), world.settle(&b), erasure).await;

@@ -4,7 +4,7 @@
 use ledgerline_testkit::faults::{ALL_FAULTS, Fault, Faults};
 
 use crate::erasures;
-use crate::world::{T0, World, event, gzip, key, lines};
+use crate::world::{T0, World, event, gzip, key, lines, turns};
 
 /// What comes after the fault.
 #[derive(Clone, Copy, Debug)]
@@ -117,10 +117,8 @@ async fn of_two_runs_with_different_rows_silver_keeps_those_of_the_one_that_plan
         world.bronze.erase(&key("b"));
         let mut nameless = world.clone();
         nameless.limits.cap = 0;
-        let after = async |world: &World, turns: u32| {
-            for _ in 0..turns {
-                tokio::task::yield_now().await;
-            }
+        let after = async |world: &World, later: usize| {
+            turns(later).await;
             world.deliver(&one).await
         };
         let (one_later, other_later) = if later % 2 == 0 { (0, later / 2) } else { (later / 2, 0) };

@@ -20,12 +20,12 @@ use ledgerline_transform::resolve::{Clashes, Mention, resolve};
 use serde_json::json;
 
 use crate::erasures::{
-    EXPIRES_S, PHONE, RECEIVED, call, erase, erase_whole, is_erased_row, key_rows, named_and_erased, named_in, note,
+    EXPIRES_S, PHONE, RECEIVED, call, erase, erase_whole, identity, is_erased_row, key_rows, named_and_erased, named_in, note,
     settle, silver, told,
 };
 use crate::own::answered;
 use crate::subjects::{linked, links, subjects};
-use crate::world::{T0, World, captured, event, key, lines};
+use crate::world::{T0, World, captured, event, key, lines, turns};
 
 const OTHER: &str = "+15555550143";
 
@@ -69,9 +69,7 @@ async fn run_beside<T>(world: &World, name: &str, later: usize, other: impl Asyn
     let object = key(name);
     let object = [object.as_str()];
     let other = async {
-        for _ in 0..later {
-            tokio::task::yield_now().await;
-        }
+        turns(later).await;
         other(world).await
     };
     // Tokio's own takes turns in being first, and so leaves out every other place between two calls.
@@ -323,11 +321,6 @@ async fn what_a_run_that_died_had_linked_takes_part_already() {
 
 #[tokio::test]
 async fn a_deletion_in_a_closed_record_and_one_that_comes_again_link_nobody() {
-    let identity = |kind: &str, at: &str| {
-        let said = json!({"auditEvent": {"eventType": kind, "timestamp": format!("2026-03-02T14:00:{at}.000Z"),
-            "interactionId": "i-1", "resolvedCustomerId": "cust_hash_0a1b2c3", "deletionReason": "RTBF_REQUEST", "status": "SUCCESS"}});
-        said.to_string()
-    };
     let raws = [identity("IDENTITY_RESOLUTION", "20"), identity("DATA_DELETION", "25")];
     let world = World::new();
     world.keys.erase_record("acme/i-1", Some(Cutoff::Closed));

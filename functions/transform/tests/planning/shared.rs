@@ -10,7 +10,7 @@ use ledgerline_store::subject::{Day, Link, SubjectWrite};
 use ledgerline_transform::resolve::{Clashes, Mention, resolve};
 
 use crate::subjects::{linked, links, subjects, writes};
-use crate::world::{T0, World, captured, conversation_id, event, key, lines};
+use crate::world::{T0, World, captured, conversation_id, event, key, lines, turns};
 
 const SHARED_AT: &str = "2026-03-02T14:00:30.000Z";
 /// A day in milliseconds.
@@ -108,9 +108,7 @@ async fn who_becomes_shared_after_the_read_is_read_again() {
         let b = key("b");
         let b = [b.as_str()];
         let share = async {
-            for _ in 0..later {
-                tokio::task::yield_now().await;
-            }
+            turns(later).await;
             world.keys.share(&subject, SHARED_AT);
             links(&world)
         };

@@ -214,6 +214,13 @@ impl World {
 }
 
 /// Random bytes that are never twice the same.
+/// Lets others go on so many times.
+pub(crate) async fn turns(later: usize) {
+    for _ in 0..later {
+        tokio::task::yield_now().await;
+    }
+}
+
 pub(crate) fn counting() -> impl Fn(&mut [u8]) + Send + Sync {
     let drawn = AtomicU64::new(0);
     move |buffer| {

@@ -81,7 +81,7 @@ fn a_state_row_reads_back_as_it_was_created_and_without_a_day_as_older_ones_are(
     for fills in [false, true] {
         let writes = create(&phone_in("acme"), None, &subject, "2026-03-02T14:00:00.000Z", fills, &links).unwrap();
         assert!(writes[..3].iter().all(|write| write.condition == Some(Condition::Absent)));
-        assert_eq!(writes[3..], [party::joined("acme/c-1", PartySeen::default(), "s_1").unwrap()]);
+        assert_eq!(writes[3..], [party::joined("acme/c-1", PartySeen::default(), "s_1")]);
         let Action::Put(mut row) = writes[1].action.clone() else { panic!("a state is put") };
         let day = Some(Day { date: "2026-03-02".into(), links: 1 });
         let name = Some(phone_in("acme"));
