@@ -16,7 +16,7 @@ use ledgerline_traffic::r#gen::{GenArgs, generate};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-const DAY: time::Duration = time::Duration::DAY;
+pub(crate) const DAY: time::Duration = time::Duration::DAY;
 
 /// A day of generated traffic that lies neither in the future nor too far back.
 fn traffic(org: &Org<'_>, interactions: u32, seed: u64) -> GenArgs {
@@ -26,12 +26,12 @@ fn traffic(org: &Org<'_>, interactions: u32, seed: u64) -> GenArgs {
 }
 
 #[expect(clippy::disallowed_methods, reason = "events must be recent to be on time")]
-fn now() -> OffsetDateTime {
+pub(crate) fn now() -> OffsetDateTime {
     std::time::SystemTime::now().into()
 }
 
 /// One Genesys event in its envelope.
-fn event(org: &Org<'_>, conversation: &str, at: OffsetDateTime, n: u64) -> Vec<u8> {
+pub(crate) fn event(org: &Org<'_>, conversation: &str, at: OffsetDateTime, n: u64) -> Vec<u8> {
     let event_time = at.unix_timestamp() * 1000 + i64::try_from(n).unwrap();
     let body = json!({
         "version": "0", "id": uuid::Uuid::new_v4().to_string(), "account": "123456789012", "region": "us-east-1", "resources": [],

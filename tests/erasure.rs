@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ledgerline_aws::wrapping::KmsWrapping;
 use ledgerline_event::instant;
 use ledgerline_privacy::{Identifier, KeyRing, Kind, Region};
 use ledgerline_store::data_key::DataKeys;
@@ -30,11 +29,7 @@ impl Eraser {
         let description = stack.description();
         let clients = stack.block(description.clients());
         let control = description.rows_of(&clients, "ControlTable").unwrap();
-        let variables = stack.deployed("TransformFunction").environment.unwrap().variables.unwrap();
-        let kms = aws_sdk_kms::Client::new(&stack.block(description.sdk_config()));
-        let wrapping = Arc::new(KmsWrapping::new(kms, &variables["DATA_KEY_ID"]));
-        let keys = DataKeys::new(Arc::clone(&control), wrapping, &variables["DEPLOYMENT_ID"]);
-        Self { tombs: Tombs::new(Arc::clone(&control)), gone: Gone::new(control), keys }
+        Self { tombs: Tombs::new(Arc::clone(&control)), gone: Gone::new(control), keys: stack.data_keys() }
     }
 
     /// Plants a phone's tombstones in an org, up to `cutoff_ms`, and gives its newest pseudonym.
@@ -50,7 +45,6 @@ impl Eraser {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a cutoff is compared with when events are received")]
 fn now_ms() -> i64 {
     i64::try_from(std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap()
 }

@@ -21,7 +21,7 @@ const SENDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recompute_root.py");
 const ENTRIES: u64 = 300;
 
 /// `ledgerline`, as the tests of the workspace built it, without anything of this process's environment.
-fn ledgerline(stack: Option<&Stack>, arguments: &[&str]) -> Output {
+pub(crate) fn ledgerline(stack: Option<&Stack>, arguments: &[&str]) -> Output {
     command(stack, arguments).output().unwrap()
 }
 
@@ -47,7 +47,7 @@ fn command(stack: Option<&Stack>, arguments: &[&str]) -> Command {
 }
 
 /// The JSON answer of a command that ended with `code`.
-fn answer(output: &Output, code: i32) -> Value {
+pub(crate) fn answer(output: &Output, code: i32) -> Value {
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(code), "{said}{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_str(&said).unwrap()

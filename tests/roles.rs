@@ -11,6 +11,9 @@ use ledgerline_tests::stack::Stack;
 
 const SEGMENT: &str = "ledger/nobody/interaction/1/0/segment/0";
 const PARTIAL_TILE: &str = "ledger/nobody/interaction/1/0/tile/0/000.p/1";
+const MAKE_PAIR: Call = Call::MakePair { deployment: "local", purpose: "party", in_clear: false };
+/// What opens what is sealed: no function's.
+const PRIVATE_KEY: Call = Call::OpenKey { deployment: "local", purpose: "party" };
 const FOREIGN_KEY: Call = Call::OpenKey { deployment: "another", purpose: "pseudonym" };
 
 #[test]
@@ -21,6 +24,7 @@ fn ingest_calls_nothing() {
         Call::PutObject("BronzeBucket", "bronze/none"),
         Call::GetItem("ControlTable", "OBJ#none"),
         Call::OpenKey { deployment: "local", purpose: "pseudonym" },
+        PRIVATE_KEY,
         Call::PutRecords,
     ];
     Role::of(&stack, "IngestFunction").check(&[], &refused);
@@ -39,6 +43,7 @@ fn transform_reads_bronze_and_writes_no_ledger() {
         Call::PutItem("ControlTable", "ORGS"),
         Call::PutItem("ControlTable", "KEY#event"),
         Call::PutItem("ControlTable", "KEY#suppression"),
+        Call::GetItem("ControlTable", "KEY#party"),
         Call::Query("ControlTable", "KEY#pseudonym"),
         Call::Query("ControlTable", "KEY#event"),
         Call::Query("ControlTable", "KEY#suppression"),
@@ -52,6 +57,8 @@ fn transform_reads_bronze_and_writes_no_ledger() {
         Call::PutItem("KeysTable", "ID#none"),
         Call::PutItem("KeysTable", "SUB#none"),
         Call::PutItem("KeysTable", "ALIAS#none"),
+        Call::PutItem("KeysTable", "INT#none"),
+        Call::UpdateItem("KeysTable", "ID#none"),
         Call::UpdateItem("KeysTable", "SUB#none"),
         Call::UpdateItem("KeysTable", "INT#none"),
         Call::Query("IndexTable", "TOK#none"),
@@ -71,9 +78,13 @@ fn transform_reads_bronze_and_writes_no_ledger() {
         Call::PutLocked("LedgerBucket", SEGMENT, 1),
         Call::GetObject("LedgerBucket", SEGMENT),
         Call::UpdateItem("ControlTable", "LOG#none"),
+        Call::UpdateItem("ControlTable", "ACT#none"),
         Call::UpdateItem("ControlTable", "OWN#none"),
         Call::PutItem("ControlTable", "OBJ#none"),
         Call::PutItem("ControlTable", "KEY#none"),
+        Call::PutItem("ControlTable", "KEY#party"),
+        Call::UpdateItem("ControlTable", "KEY#party"),
+        Call::GetItem("ControlTable", "KEY#event"),
         Call::PutItem("ControlTable", "TOMB#none"),
         Call::PutItem("ControlTable", "GONE#none"),
         Call::UpdateItem("ControlTable", "HELD#none"),
@@ -83,11 +94,11 @@ fn transform_reads_bronze_and_writes_no_ledger() {
         Call::Query("ControlTable", "KEY#none"),
         Call::BatchGet("KeysTable", "none"),
         Call::PutItem("KeysTable", "none"),
-        Call::PutItem("KeysTable", "INT#none"),
         Call::UpdateItem("KeysTable", "none"),
-        Call::UpdateItem("KeysTable", "ID#none"),
         Call::UpdateItem("KeysTable", "ALIAS#none"),
         Call::Query("KeysTable", "SUB#none"),
+        Call::Query("KeysTable", "INT#none"),
+        Call::DeleteItem("KeysTable", "INT#none"),
         Call::DeleteItem("KeysTable", "ID#none"),
         Call::DeleteItem("KeysTable", "ALIAS#none"),
         Call::DeleteItem("IndexTable", "TOK#none"),
@@ -95,6 +106,9 @@ fn transform_reads_bronze_and_writes_no_ledger() {
         Call::PutItem("IndexTable", "INT#none"),
         Call::Scan("KeysTable"),
         Call::MakeKey { deployment: "local", purpose: "none" },
+        Call::MakeKey { deployment: "local", purpose: "party" },
+        MAKE_PAIR,
+        PRIVATE_KEY,
         FOREIGN_KEY,
         Call::Sign,
         Call::Send("BronzeQueue"),
@@ -115,6 +129,7 @@ fn audit_write_puts_locked_evidence_and_sees_no_personal_data() {
         Call::PutTagged("LedgerBucket", PARTIAL_TILE),
         Call::UpdateItem("ControlTable", "LOG#none"),
         Call::UpdateItem("ControlTable", "OBJ#none"),
+        Call::UpdateItem("ControlTable", "ACT#none"),
         Call::BatchDelete("IndexTable", "INT#none"),
         Call::Sign,
         Call::Receive("LedgerQueue"),
@@ -132,8 +147,10 @@ fn audit_write_puts_locked_evidence_and_sees_no_personal_data() {
         Call::UpdateItem("ControlTable", "WATCH#none"),
         Call::PutItem("ControlTable", "KEY#event"),
         Call::Query("ControlTable", "KEY#pseudonym"),
+        Call::GetItem("ControlTable", "KEY#party"),
         Call::BatchGet("KeysTable", "ID#none"),
         Call::OpenKey { deployment: "local", purpose: "pseudonym" },
+        PRIVATE_KEY,
         Call::Send("LedgerQueue"),
     ];
     Role::of(&stack, "AuditWriteFunction").check(&allowed, &refused);
@@ -168,6 +185,7 @@ fn dsar_reads_and_writes_that_it_answered() {
         Call::PutItem("ControlTable", "ORGS"),
         Call::Query("ControlTable", "LOGS"),
         Call::Query("ControlTable", "KEY#event"),
+        Call::GetItem("ControlTable", "KEY#party"),
         Call::Query("ControlTable", "LOG#none"),
         Call::UpdateItem("ControlTable", "LOG#none"),
         Call::PutItem("KeysTable", "ID#none"),
@@ -181,6 +199,7 @@ fn dsar_reads_and_writes_that_it_answered() {
         Call::GetObject("LakeBucket", "silver/none"),
         Call::PutLocked("LedgerBucket", SEGMENT, 1),
         Call::OpenKey { deployment: "local", purpose: "event" },
+        PRIVATE_KEY,
         FOREIGN_KEY,
         Call::MakeKey { deployment: "local", purpose: "pseudonym" },
         Call::Sign,
@@ -267,7 +286,7 @@ fn redrive_takes_from_errors_and_gives_to_the_stream() {
 }
 
 #[test]
-fn sweep_deletes_segments_by_version_and_reads_no_bronze() {
+fn sweep_deletes_segments_by_version_makes_keys_that_it_cannot_open_and_reads_no_bronze() {
     let Some(stack) = Stack::running() else { return };
     let allowed = [
         Call::ListObjects("BronzeBucket"),
@@ -279,7 +298,13 @@ fn sweep_deletes_segments_by_version_and_reads_no_bronze() {
         Call::PutTagged("LedgerBucket", PARTIAL_TILE),
         Call::Query("ControlTable", "ACTS#none"),
         Call::GetItem("ControlTable", "REQ#none"),
+        Call::BatchGet("ControlTable", "OBJ#none"),
+        Call::BatchGet("ControlTable", "ACT#none"),
+        Call::UpdateItem("ControlTable", "ACT#none"),
         Call::UpdateItem("ControlTable", "BRONZE"),
+        Call::GetItem("ControlTable", "KEY#party"),
+        Call::PutItem("ControlTable", "KEY#party"),
+        MAKE_PAIR,
         Call::BatchDelete("IndexTable", "INT#none"),
         Call::Send("LedgerQueue"),
         Call::Sign,
@@ -295,6 +320,14 @@ fn sweep_deletes_segments_by_version_and_reads_no_bronze() {
         Call::Query("ControlTable", "KEY#pseudonym"),
         Call::Query("ControlTable", "BRONZE"),
         Call::PutItem("ControlTable", "LOGS"),
+        Call::PutItem("ControlTable", "KEY#pseudonym"),
+        Call::UpdateItem("ControlTable", "KEY#party"),
+        Call::DeleteItem("ControlTable", "KEY#party"),
+        Call::MakePair { deployment: "local", purpose: "party", in_clear: true },
+        Call::MakePair { deployment: "local", purpose: "event", in_clear: false },
+        Call::MakePair { deployment: "another", purpose: "party", in_clear: false },
+        Call::MakeKey { deployment: "local", purpose: "party" },
+        PRIVATE_KEY,
         Call::BatchGet("KeysTable", "ID#none"),
         Call::GetItem("KeysTable", "REQ#none"),
         Call::UpdateItem("ControlTable", "REQ#none"),
@@ -327,6 +360,7 @@ fn verify_neither_signs_nor_changes_what_it_looks_at() {
         Call::Scan("ControlTable"),
         Call::Scan("KeysTable"),
         Call::BatchDelete("IndexTable", "INT#none"),
+        PRIVATE_KEY,
     ];
     Role::of(&stack, "VerifyFunction").check(&allowed, &refused);
 }

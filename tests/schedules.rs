@@ -1,7 +1,8 @@
 //! The template's schedules on the local stack. Every other test calls the functions itself.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use ledgerline_store::planned;
+use aws_sdk_dynamodb::primitives::Blob;
+use ledgerline_store::{month_key, planned};
 use ledgerline_tests::stack::{Stack, text};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -28,6 +29,30 @@ fn the_sweep_runs_by_itself_within_the_minute() {
             _ => Err(format!("planned through {through}")),
         }
     });
+}
+
+/// The sweep makes them before anything is planned. Here somebody opens them who may do all: the account's own user.
+#[test]
+fn there_are_keys_to_seal_to_and_their_private_halves_open_under_their_context_alone() {
+    let Some(stack) = Stack::running() else { return };
+    let kms = aws_sdk_kms::Client::new(&stack.block(stack.description().sdk_config()));
+    let variables = stack.deployed("SweepFunction").environment.unwrap().variables.unwrap();
+    let open = |wrapped: &Blob, month: &str| {
+        let open = kms.decrypt().key_id(&variables["DATA_KEY_ID"]).ciphertext_blob(wrapped.clone());
+        let open = open.encryption_context("deployment", &variables["DEPLOYMENT_ID"]);
+        let open = open.encryption_context("purpose", "party").encryption_context("version", month);
+        stack.block(open.send()).map(|opened| opened.plaintext.unwrap().into_inner())
+    };
+    let months = month_key::due(OffsetDateTime::from(now()).unix_timestamp() * 1_000);
+    assert_eq!(months.len(), 3);
+    for month in &months {
+        let row = stack.item("ControlTable", &month_key::key(month)).unwrap_or_else(|| panic!("{month} has no key"));
+        let [public, wrapped] = ["public", "wrapped"].map(|name| row[name].as_b().unwrap().clone());
+        // PKCS#8 of an EC key has the public half, too (RFC 5915).
+        let private = open(&wrapped, month).unwrap();
+        assert!(private.windows(65).any(|bytes| bytes == public.as_ref()), "{month}: two halves of one pair");
+        assert!(open(&wrapped, "2026-02").is_err());
+    }
 }
 
 #[test]

@@ -11,5 +11,6 @@ mod operator;
 mod requests;
 mod roles;
 mod schedules;
+mod sealed;
 mod sources;
 mod table;

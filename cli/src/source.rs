@@ -14,10 +14,12 @@ use ledgerline_ledger::retention::LockPolicy;
 use ledgerline_ledger::signing::{KeyKind, VerifyingKey, VerifyingKeys};
 use ledgerline_ledger::verify::folder::Folder;
 use ledgerline_ledger::verify::{Evidence, EvidenceFault};
+#[cfg(feature = "aws")]
+use ledgerline_store::gone::Gone;
 
 use crate::args::Place;
 #[cfg(feature = "aws")]
-use crate::cloud::{Cloud, Lone};
+use crate::cloud::{Cloud, Lone, told};
 use crate::fault::Fault;
 use crate::reading::{Found, Inventory};
 
@@ -156,6 +158,22 @@ impl Source {
             segments.extend(heads.into_iter().flat_map(|head| head.segments).map(|(key, _)| key));
             return Ok(Some(segments));
         }
+        Ok(None)
+    }
+
+    /// Which of these keys were destroyed; `None` where there is no deployment that says so.
+    #[cfg(feature = "aws")]
+    pub(crate) fn destroyed(&self, key_ids: &BTreeSet<String>) -> Result<Option<BTreeSet<String>>, Fault> {
+        let Some(cloud) = self.cloud() else { return Ok(None) };
+        let gone = Gone::new(told(cloud.operator.rows_of("ControlTable"))?);
+        let destroyed = cloud.ask(gone.among(key_ids.iter().map(String::as_str)))?;
+        Ok(Some(destroyed.into_iter().map(str::to_owned).collect()))
+    }
+
+    /// A folder does not say whose keys were destroyed.
+    #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "a deployment may say so")]
+    pub(crate) fn destroyed(&self, _: &BTreeSet<String>) -> Result<Option<BTreeSet<String>>, Fault> {
         Ok(None)
     }
 

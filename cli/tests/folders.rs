@@ -282,6 +282,17 @@ fn an_entry_is_found_by_its_event_id_and_its_place() {
     let by_event = json(&run(&["show", "entry", event, "--folder", path(&root), "--json"]));
     assert_eq!(by_event["entries"], by_place["entries"]);
     assert_eq!(by_event["entries"][0]["place"]["signedSize"], 700);
+    // A folder does not tell whose key was destroyed; nothing is opened.
+    let told = &by_event["entries"][0];
+    let key_ids = told["entry"]["keyIds"].as_array().unwrap();
+    assert_eq!(told["sealed"], serde_json::json!([{ "party": "customer", "keyId": key_ids[0], "destroyed": null }]));
+    let two = json(&run(&["show", "entry", "--index", "4", "--log", LOG, "--folder", path(&root), "--json"]));
+    let parties: Vec<&Value> =
+        two["entries"][0]["sealed"].as_array().unwrap().iter().map(|one| &one["party"]).collect();
+    assert_eq!(parties, ["customer", "agent"]);
+    let output = run(&["show", "entry", event, "--folder", path(&root)]);
+    let said = text(&output);
+    assert!(said.contains(&format!("customer under {}", key_ids[0].as_str().unwrap())), "{said}");
 
     let interaction = by_place["entries"][0]["entry"]["interactionId"].as_str().unwrap();
     let all = json(&run(&["show", "interaction", interaction, "--folder", path(&root), "--json"]));

@@ -110,6 +110,7 @@ pub fn byte_pass(record: &[u8]) {
 }
 
 /// Every document is adapted or refused; white space between its parts and the order of its members change neither that nor its name.
+/// What no description lists is where the event says.
 pub fn adapters(record: &[u8]) {
     each_document(record, |bytes, _| {
         let name = named(bytes);
@@ -123,6 +124,14 @@ fn named(document: &[u8]) -> Result<ContentId, String> {
     let value = parse(document).map_err(|reason| reason.to_string())?;
     let event = adapt(&value, &CONTEXT).map_err(|reason| reason.to_string())?;
     assert!(!event.record.id().is_empty(), "a record without an id");
+    // Of a hundred thousand members each would be looked for among all.
+    for member in event.extra.iter().chain(&event.bags).take(64) {
+        let found = event.path_to(member).try_fold(&value, |at, key| match at {
+            Json::Array(items) => items.get(key.parse::<usize>().ok()?),
+            other => other.as_object()?.get(key),
+        });
+        assert!(found.is_some_and(|found| std::ptr::eq(found, member.value)), "a member is elsewhere");
+    }
     Ok(content_id(&event, &value))
 }
 

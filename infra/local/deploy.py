@@ -145,7 +145,8 @@ def apply_change_set(cloudformation, s3, template):
 
 
 def sweep_once(functions, resources):
-    """Runs the sweep once: until its schedule's first minute is over, access answers could not say as of when they are."""
+    """Runs the sweep once: until its schedule's first minute is over, transform would have no month's key to seal to, and access
+    answers could not say as of when they are."""
     answer = functions.invoke(FunctionName=resources["SweepFunction"][1], Payload=b"{}")
     if answer.get("FunctionError"):
         raise Failure("the first sweep failed: " + answer["Payload"].read().decode())

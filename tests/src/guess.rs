@@ -6,18 +6,16 @@
 //! Left out: digests as raw bytes. What is stored of digests is text, but for Merkle tiles and wrapped keys.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use ledgerline_aws::wrapping::KmsWrapping;
 use ledgerline_event::content_id::{canonical_body, content_id};
 use ledgerline_event::document::{parse, split};
 use ledgerline_event::lineage::derived_token;
 use ledgerline_event::{Context, adapt, text_layer};
 use ledgerline_privacy::pseudonym::{KeyBytes, MacKey};
 use ledgerline_privacy::{Identifier, Kind, Region};
-use ledgerline_store::data_key::{DataKeys, Purpose};
+use ledgerline_store::data_key::Purpose;
 use sha2::Digest;
 
 use crate::scan::Place;
@@ -37,19 +35,12 @@ impl Guesses {
         Self { key: MacKey::new(key.lend()), known: HashMap::new(), values: 0 }
     }
 
-    /// None yet, under the event key of the stack, opened through KMS as anyone with transform's rights opens it.
+    /// None yet, under the event key of the stack.
     ///
     /// # Panics
     /// If there is not one event key: it never rotates.
     pub fn on(stack: &Stack) -> Self {
-        let description = stack.description();
-        let clients = stack.block(description.clients());
-        let control = description.rows_of(&clients, "ControlTable").unwrap();
-        let variables = stack.deployed("TransformFunction").environment.unwrap().variables.unwrap();
-        let kms = aws_sdk_kms::Client::new(&stack.block(description.sdk_config()));
-        let wrapping = Arc::new(KmsWrapping::new(kms, &variables["DATA_KEY_ID"]));
-        let keys = DataKeys::new(control, wrapping, &variables["DEPLOYMENT_ID"]);
-        let keys = stack.block(keys.all(Purpose::Event)).unwrap();
+        let keys = stack.block(stack.data_keys().all(Purpose::Event)).unwrap();
         assert_eq!(keys.len(), 1, "versions of the event key");
         Self::under(&keys[0].bytes)
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest};
 use aws_sdk_firehose::types::Record;
-use aws_sdk_kms::types::{DataKeySpec, SigningAlgorithmSpec};
+use aws_sdk_kms::types::{DataKeyPairSpec, DataKeySpec, SigningAlgorithmSpec};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_s3::types::ObjectLockMode;
 
@@ -68,6 +68,15 @@ pub enum Call {
         deployment: &'static str,
         /// What for.
         purpose: &'static str,
+    },
+    /// A new pair of keys, its private half wrapped under the data keys' key.
+    MakePair {
+        /// Whose.
+        deployment: &'static str,
+        /// What for.
+        purpose: &'static str,
+        /// The private half in clear, too.
+        in_clear: bool,
     },
     /// A signature of the signing key.
     Sign,
@@ -205,6 +214,18 @@ impl<'a> Role<'a> {
                 let open =
                     open.ciphertext_blob(b"nothing".as_slice().into()).encryption_context("deployment", deployment);
                 refused(open.encryption_context("purpose", purpose).send().await)
+            }
+            Call::MakePair { deployment, purpose, in_clear: false } => {
+                let make = self.kms.generate_data_key_pair_without_plaintext().key_id(&self.data_key);
+                let make = make.key_pair_spec(DataKeyPairSpec::EccNistP256);
+                let make = make.encryption_context("deployment", deployment);
+                refused(make.encryption_context("purpose", purpose).send().await)
+            }
+            Call::MakePair { deployment, purpose, in_clear: true } => {
+                let make = self.kms.generate_data_key_pair().key_id(&self.data_key);
+                let make = make.key_pair_spec(DataKeyPairSpec::EccNistP256);
+                let make = make.encryption_context("deployment", deployment);
+                refused(make.encryption_context("purpose", purpose).send().await)
             }
             Call::Sign => {
                 let sign = self.kms.sign().key_id(&self.signing_key);

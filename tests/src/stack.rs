@@ -1,7 +1,7 @@
 //! The running stack and its clients.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -9,7 +9,10 @@ use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::primitives::Blob as Event;
+use ledgerline_aws::wrapping::KmsWrapping;
 use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::origin::PlanOf;
+use ledgerline_store::data_key::DataKeys;
 use ledgerline_store::object_row::Totals;
 use ledgerline_store::table::Key;
 use ledgerline_store::{head, object_row};
@@ -190,6 +193,16 @@ impl Stack {
         }
     }
 
+    /// The deployment's data keys, opened through KMS as anyone with transform's rights opens them.
+    pub fn data_keys(&self) -> DataKeys {
+        let clients = self.block(self.local.clients());
+        let control = self.local.rows_of(&clients, "ControlTable").unwrap();
+        let variables = self.deployed("TransformFunction").environment.unwrap().variables.unwrap();
+        let kms = aws_sdk_kms::Client::new(&self.block(self.local.sdk_config()));
+        let wrapping = Arc::new(KmsWrapping::new(kms, &variables["DATA_KEY_ID"]));
+        DataKeys::new(control, wrapping, &variables["DEPLOYMENT_ID"])
+    }
+
     /// A log's head.
     pub fn head(&self, log: &str) -> Option<Item> {
         self.item("ControlTable", &head::head_key(&LogId::parse(log).unwrap()))
@@ -197,7 +210,7 @@ impl Stack {
 
     /// The row of a bronze object.
     pub fn object_row(&self, object: &str) -> Option<Item> {
-        self.item("ControlTable", &object_row::key(object))
+        self.item("ControlTable", &object_row::key(PlanOf::Bronze, object))
     }
 
     /// The item under a key, read consistently.

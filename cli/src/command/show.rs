@@ -1,12 +1,14 @@
 //! `show`: an entry, an interaction's entries, the heads of logs.
 //!
 //! Invariant: an entry is shown with its place and with what was checked about it; its line is shown byte for byte in JSON
-//! and spread over lines for a person.
+//! and spread over lines for a person. Of what it holds sealed party and key are said, and that the key was destroyed where the
+//! deployment says so; nothing is opened.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use ledgerline_event::catalogue::built_in;
+use ledgerline_ledger::entry::Block;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::tree::Hash;
 use serde_json::{Value, json};
@@ -46,7 +48,7 @@ fn entry(which: &WhichEntry, source: &FolderOption, log: Option<&str>, context: 
     if shown.is_empty() {
         return Err(not_found(which));
     }
-    Ok(Box::new(Entries { title: "ENTRY", of: source.name.clone(), entries: shown }))
+    Ok(Box::new(Entries::of("ENTRY", source.name.clone(), shown, &source)?))
 }
 
 fn interaction(record: &str, source: &FolderOption, context: &Context) -> Answered {
@@ -65,7 +67,7 @@ fn interaction(record: &str, source: &FolderOption, context: &Context) -> Answer
             )
         }));
     }
-    Ok(Box::new(Entries { title: "INTERACTION", of: record.to_owned(), entries }))
+    Ok(Box::new(Entries::of("INTERACTION", record.to_owned(), entries, &source)?))
 }
 
 /// Entries as they occurred: by time, by the kind's rank, by place.
@@ -192,6 +194,24 @@ struct Entries {
     title: &'static str,
     of: String,
     entries: Vec<(Found, Standing)>,
+    /// The keys of their blocks that were destroyed; `None` where the evidence does not tell.
+    destroyed: Option<BTreeSet<String>>,
+}
+
+impl Entries {
+    fn of(title: &'static str, of: String, entries: Vec<(Found, Standing)>, source: &Source) -> Result<Self, Fault> {
+        let mut key_ids = BTreeSet::new();
+        for (found, _) in &entries {
+            key_ids.extend(found.entry()?.blocks().map(|(_, id)| id.to_owned()));
+        }
+        let destroyed = source.destroyed(&key_ids)?;
+        Ok(Self { title, of, entries, destroyed })
+    }
+
+    /// Whether a key was destroyed, if that can be told.
+    fn is_destroyed(&self, key_id: &str) -> Option<bool> {
+        self.destroyed.as_ref().map(|destroyed| destroyed.contains(key_id))
+    }
 }
 
 /// An entry's place, for programs.
@@ -221,7 +241,12 @@ impl Answer for Entries {
     fn json(&self) -> Value {
         let entries = self.entries.iter().map(|(found, standing)| {
             let line: Value = serde_json::from_str(&found.line).unwrap_or_default();
-            json!({ "place": place(found, *standing), "line": found.line, "entry": line })
+            let block = |(block, id): (&Block, &str)| {
+                json!({ "party": block.p, "keyId": id, "destroyed": self.is_destroyed(id) })
+            };
+            let sealed: Vec<Value> =
+                found.entry().map(|entry| entry.blocks().map(block).collect()).unwrap_or_default();
+            json!({ "place": place(found, *standing), "sealed": sealed, "line": found.line, "entry": line })
         });
         json!({ "entries": entries.collect::<Vec<_>>() })
     }
@@ -253,6 +278,10 @@ impl Answer for Entries {
             }
             if !entry.masked.is_empty() {
                 screen.fact("  masked", &entry.masked.join(", "))?;
+            }
+            for (block, id) in entry.blocks() {
+                let destroyed = if self.is_destroyed(id) == Some(true) { ", destroyed" } else { "" };
+                screen.fact("  sealed", &format!("{} under {id}{destroyed}", block.p.as_str()))?;
             }
         }
         Ok(())

@@ -20,11 +20,12 @@ mod logs;
 
 use logs::LogState;
 
-/// The stages, upstream first: their queues and where their dead letters go.
-const STAGES: [(&str, &str, &str); 3] = [
+/// The stages, upstream first: their queues and where their dead letters go. Nothing reads the eraser's queue yet: its messages stay.
+const STAGES: [(&str, &str, &str); 4] = [
     ("transform", "BronzeQueue", "BronzeDeadLetterQueue"),
     ("audit-write", "LedgerQueue", "LedgerDeadLetterQueue"),
     ("redrive", "ErrorsQueue", "ErrorsDeadLetterQueue"),
+    ("eraser", "EraseQueue", "EraseDeadLetterQueue"),
 ];
 /// The one dead-letter queue without a stage of ours; a deployment without a partner source has none.
 const RULE_DEAD_LETTERS: &str = "RuleDeadLetterQueue";
@@ -253,7 +254,7 @@ mod tests {
             status.draw(&mut Screen::new(&mut out, width, false)).unwrap();
             let told = String::from_utf8(out).unwrap();
             assert!(
-                told.lines().count() <= if width == 80 { 46 } else { 45 } && !told.contains('\u{1b}'),
+                told.lines().count() <= if width == 80 { 47 } else { 46 } && !told.contains('\u{1b}'),
                 "{} {told}",
                 told.lines().count()
             );

@@ -30,16 +30,15 @@ pub(crate) struct Task {
     pub(crate) place: usize,
     /// The message's id.
     pub(crate) message_id: String,
-    /// Its pointer, or why it has none.
-    pub(crate) pointer: Result<Pointer, &'static str>,
+    /// The chunk that it names and its pointer, or why it has none.
+    pub(crate) pointer: Result<(ChunkId, Pointer), &'static str>,
     /// Whether nothing is left to do for it.
     pub(crate) finished: bool,
 }
 
 impl Task {
-    fn open_chunk(&self) -> Option<(ChunkId, &Pointer)> {
-        let pointer = self.pointer.as_ref().ok().filter(|_| !self.finished)?;
-        Some((ChunkId { object: pointer.object.to_string(), ordinal: pointer.ordinal }, pointer))
+    fn open_chunk(&self) -> Option<&(ChunkId, Pointer)> {
+        self.pointer.as_ref().ok().filter(|_| !self.finished)
     }
 }
 
@@ -98,7 +97,7 @@ impl Appender<'_> {
             publication.finish(log, &commit.segment, &plan.summary).await?;
             for task in tasks.iter_mut() {
                 task.finished |=
-                    task.open_chunk().is_some_and(|(id, _)| plan.chunks.iter().any(|(done, _)| *done == id));
+                    task.open_chunk().is_some_and(|(id, _)| plan.chunks.iter().any(|(done, _)| done == id));
             }
             tracing::info!(%log, first = plan.name.first, count = plan.name.count, "appended");
             self.memory.keep_leaves(&commit.segment, plan.leaves);
@@ -106,7 +105,7 @@ impl Appender<'_> {
     }
 
     async fn leave_out_committed(&self, log: &LogId, head: &Head, tasks: &mut [Task]) -> Result<(), AppendError> {
-        let mut open: Vec<ChunkId> = tasks.iter().filter_map(|task| Some(task.open_chunk()?.0)).collect();
+        let mut open: Vec<ChunkId> = tasks.iter().filter_map(|task| Some(task.open_chunk()?.0.clone())).collect();
         open.sort_unstable();
         open.dedup();
         if open.is_empty() {
@@ -118,7 +117,7 @@ impl Appender<'_> {
             return Err(StoreError::Conflict(Failure::new(format!("head of {log} moved"))).into());
         }
         for task in tasks {
-            task.finished |= task.open_chunk().is_some_and(|(id, _)| markers.iter().any(|marker| marker.chunk == id));
+            task.finished |= task.open_chunk().is_some_and(|(id, _)| markers.iter().any(|marker| marker.chunk == *id));
         }
         Ok(())
     }
@@ -137,21 +136,23 @@ impl Appender<'_> {
         for (task, read) in tasks.iter_mut().zip(reads) {
             let (Some((id, pointer)), Some(read)) = (task.open_chunk(), read) else { continue };
             // The same pointer twice in a batch: the second is settled by the first one's marker.
-            if chunks.iter().any(|chunk| *chunk.id() == id) {
+            if chunks.iter().any(|chunk| chunk.id() == id) {
                 continue;
             }
             let (reason, marked) = match read.map_err(AppendError::Chunk) {
-                Ok(Read::Bytes(bytes)) => match check_chunk(id, log, pointer, bytes.into()) {
+                Ok(Read::Bytes(bytes)) => match check_chunk(id.clone(), log, pointer, bytes.into()) {
                     Ok(chunk) => {
                         chunks.push(chunk);
                         continue;
                     }
-                    Err(reason) => (reason, true),
+                    Err(reason) => (reason, Some(id)),
                 },
-                Ok(Read::Forged(reason)) => (reason, false),
+                Ok(Read::Forged(reason)) => (reason, None),
                 Err(error) => match (disposition(&error), &error) {
-                    (Disposition::Poison, AppendError::Chunk(StoreError::NotFound(_))) => (poison::PLAN_MISSING, true),
-                    (Disposition::Poison, _) => (poison::CHUNK_OUT_OF_RANGE, true),
+                    (Disposition::Poison, AppendError::Chunk(StoreError::NotFound(_))) => {
+                        (poison::PLAN_MISSING, Some(id))
+                    }
+                    (Disposition::Poison, _) => (poison::CHUNK_OUT_OF_RANGE, Some(id)),
                     (Disposition::Retry | Disposition::Halt, _) if chunks.is_empty() => return Err(error),
                     (Disposition::Retry | Disposition::Halt, _) => break,
                 },
@@ -211,7 +212,7 @@ impl Appender<'_> {
     pub(crate) async fn keep_messages_without_pointer(&self, tasks: &mut [Task]) -> Result<(), AppendError> {
         for task in tasks.iter_mut().filter(|task| !task.finished) {
             if let Err(reason) = &task.pointer {
-                self.keep(&task.message_id, reason, None, false).await?;
+                self.keep(&task.message_id, reason, None, None).await?;
                 task.finished = true;
             }
         }
@@ -223,15 +224,14 @@ impl Appender<'_> {
         message_id: &str,
         reason: &str,
         pointer: Option<&Pointer>,
-        marked: bool,
+        marked: Option<&ChunkId>,
     ) -> Result<(), AppendError> {
         tracing::error!(message_id, reason, "kept as poison");
         self.stores.poison.keep(poison::FUNCTION, message_id, poison::note(message_id, reason, pointer)).await?;
         // A crash before this keeps it again. The row tells sweep not to send the pointer again, and operators what is in
         // flight for good. What an act's plan does not give is not marked: the chunk that it does give must still be sent.
-        if let Some(pointer) = pointer.filter(|_| marked) {
-            let chunk = ChunkId { object: pointer.object.to_string(), ordinal: pointer.ordinal };
-            self.stores.ledger.rows.mark_poison(&chunk, pointer.count.into()).await?;
+        if let (Some(pointer), Some(chunk)) = (pointer, marked) {
+            self.stores.ledger.rows.mark_poison(chunk, pointer.count.into()).await?;
         }
         Ok(())
     }
@@ -249,13 +249,7 @@ fn check_chunk(id: ChunkId, log: &LogId, pointer: &Pointer, bytes: Vec<u8>) -> R
     if bytes.len() as u64 != pointer.length {
         return Err(poison::CHUNK_OUT_OF_RANGE);
     }
-    let chunk = Chunk::check(id, log, pointer.count as usize, bytes).map_err(|error| error.code())?;
-    // Who may write a plan is told by where it lies: transform, which reads what sources send, cannot say what the ledger did.
-    match pointer.plan_of().map_err(|_| poison::NOT_A_POINTER)? {
-        PlanOf::Bronze if chunk.acts() > 0 => Err(poison::ACT_FROM_A_SOURCE),
-        PlanOf::Acts if chunk.acts() < chunk.count() => Err(poison::SOURCE_EVENT_FROM_AN_ACT),
-        PlanOf::Bronze | PlanOf::Acts => Ok(chunk),
-    }
+    Chunk::check(id, log, pointer.count as usize, bytes).map_err(|error| error.code())
 }
 
 /// What a store does not do now is done later. What contradicts itself stops the log.
@@ -270,6 +264,6 @@ fn put_off_unless_final<T>(log: &LogId, published: Result<T, LogError>) -> Resul
     }
 }
 
-/// Segments in a head. An entry of 98 chunks is some 98 × 45 + 300 bytes, 64 of them 300 KB, of an item's 400 KB.
+/// Segments in a head. An entry of 98 chunks is some 98 × 49 + 300 bytes, 64 of them 330 KB, of an item's 400 KB.
 const MAX_UNPUBLISHED: usize = 64;
 const DAY_S: u64 = 24 * 60 * 60;

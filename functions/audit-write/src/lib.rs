@@ -112,7 +112,9 @@ fn by_group(messages: &[SqsMessage]) -> Vec<Group> {
         }
         let pointer = match Pointer::parse(message.body.as_deref().unwrap_or_default()) {
             // The queue keeps order by group alone.
-            Ok(pointer) if pointer.group() == name => Ok(pointer),
+            Ok(pointer) if pointer.group() == name => {
+                pointer.chunk_id().map(|id| (id, pointer)).map_err(|_| poison::NOT_A_POINTER)
+            }
             Ok(_) => Err(poison::POINTER_OF_ANOTHER_GROUP),
             Err(PlanError::Version(version)) => {
                 tracing::warn!(log = name, version, "a pointer of another version comes back");

@@ -17,10 +17,6 @@ pub(crate) const POINTER_NOT_OF_ITS_PLAN: &str = "pointer_not_of_its_plan";
 pub(crate) const PLAN_MISSING: &str = "plan_missing";
 /// The plan ends before the chunk does.
 pub(crate) const CHUNK_OUT_OF_RANGE: &str = "chunk_out_of_range";
-/// A plan of source events holds an entry whose type is an act's: only sweep and the operator say what the ledger did.
-pub(crate) const ACT_FROM_A_SOURCE: &str = "act_from_a_source";
-/// A plan of acts holds an entry of any other type.
-pub(crate) const SOURCE_EVENT_FROM_AN_ACT: &str = "source_event_from_an_act";
 
 /// The note. It depends on the message alone, so that keeping it again changes nothing.
 pub(crate) fn note(message_id: &str, reason: &str, pointer: Option<&Pointer>) -> Bytes {

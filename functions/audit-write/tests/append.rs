@@ -8,6 +8,7 @@ use crate::world::*;
 use aws_lambda_events::sqs::SqsEvent;
 use ledgerline_audit_write::{Stores, handle};
 use ledgerline_custody::acts::ActKind;
+use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::Pointer;
 use ledgerline_lambda::clock::{Clock, FixedClock};
 use ledgerline_ledger::log::LogId;
@@ -16,7 +17,7 @@ use ledgerline_ledger::segment::SegmentName;
 use ledgerline_store::ledger::LedgerStores;
 use ledgerline_store::plan::Plans;
 use ledgerline_store::table::Table;
-use ledgerline_store::{head, object_row};
+use ledgerline_store::{act_note, head, object_row};
 use ledgerline_testkit::faults::{Fault, Faults};
 use ledgerline_testkit::table::value;
 use serde_json::json;
@@ -165,6 +166,8 @@ async fn poison_is_kept_with_its_reason_and_the_group_goes_on() {
         (bad("other", member::pack(text.as_bytes()), 4), "chunk_of_another_object"),
         (bad("count", member::pack(own("count").as_bytes()), 5), "chunk_wrong_count"),
         (bad("cut", member::pack(own("cut").trim_end().as_bytes()), 4), "chunk_not_lines"),
+        // As sound as any, but for the ids: they are those of the lines of another object.
+        (bad("moved", member::pack(own("moved").as_bytes()), 4), "event_id_of_another_place"),
         (beyond, "chunk_out_of_range"),
         (missing, "plan_missing"),
     ];
@@ -226,8 +229,31 @@ async fn an_act_from_a_source_and_a_source_event_from_an_act_are_kept_as_poison_
     for (pointer, reason) in refused {
         let note = &kept[&pointer.deduplication_id()];
         assert_eq!((&note["reason"], &note["pointer"]["plan"]), (&json!(reason), &json!(pointer.plan)));
-        assert_eq!(world.control.poisoned(&pointer.object.to_string()), u64::from(pointer.count), "{reason}");
-        assert_eq!(world.control.counted(&pointer.object.to_string()).0, 0);
+        let row = world.control.progress(pointer.plan_of().unwrap(), &pointer.object.to_string());
+        assert_eq!((row.poisoned, row.committed), ([(0, u64::from(pointer.count))].into(), 0), "{reason}");
+    }
+}
+
+/// Transform may put a plan under any id, an act's too. Whatever becomes of it, and whichever comes first, the act is committed.
+#[tokio::test(start_paused = true)]
+async fn nothing_under_an_acts_id_but_the_act_takes_its_place() {
+    let act = act_note::object_of("act/hold/1").unwrap();
+    for types in [&["acw", "acw"][..], &["HOLD_PLACED"]] {
+        for act_is_first in [false, true] {
+            let world = World::new(&Faults::none());
+            let forged = messages(&world.plan_under(act, "bronze/x", types));
+            let genuine = messages(&world.plan_under(act, "act/hold/1", &["HOLD_PLACED"]));
+            let (first, second) = if act_is_first { (&genuine, &forged) } else { (&forged, &genuine) };
+            for batch in [first, second, first, second] {
+                assert!(returned(&world.run(LONG, batch).await).is_empty());
+            }
+            let found = world.check().unwrap();
+            let events = types.len() as u64 * u64::from(types[0] == "acw");
+            assert_eq!((found.entries, found.open_chunks), (1 + events, usize::from(events == 0)), "{types:?}");
+            let row = world.control.progress(PlanOf::Acts, &act.to_string());
+            assert_eq!((row.committed, row.done, row.poisoned), (1, [0].into(), [].into()));
+            assert_eq!(world.control.counted(&act.to_string()).0, events);
+        }
     }
 }
 
@@ -264,8 +290,8 @@ async fn a_pointer_that_an_acts_plan_does_not_give_is_kept_and_marks_nothing() {
     assert!(returned(&world.run(LONG, &batch).await).is_empty());
     let kept = world.poison();
     let reason = |id: &str| kept[id]["reason"].as_str().unwrap().to_owned();
-    for at in 0..forged.len() {
-        assert_eq!(reason(&format!("forged-{at}")), "pointer_not_of_its_plan", "{:?}", forged[at]);
+    for (at, pointer) in forged.iter().enumerate() {
+        assert_eq!(reason(&format!("forged-{at}")), "pointer_not_of_its_plan", "{pointer:?}");
     }
     for (pointer, expected) in
         [(&garbage, "pointer_not_of_its_plan"), (&stray, "pointer_not_of_its_plan"), (&to_come, "plan_missing")]
@@ -274,7 +300,7 @@ async fn a_pointer_that_an_acts_plan_does_not_give_is_kept_and_marks_nothing() {
     }
     assert_eq!(kept.len(), batch.len());
     assert_eq!((world.lines(LOG).len(), world.lines(ELSEWHERE).len()), (0, 0));
-    assert_eq!(world.control.objects(), Vec::<String>::new(), "no row says that a chunk is poison");
+    assert_eq!(world.control.objects(), [], "no row says that a chunk is poison");
 
     // What the plan gives is committed once, whatever was said of it before, and said again afterwards.
     world.staged.seed(&to_come.plan, to_come_plan);
@@ -309,7 +335,7 @@ async fn an_acts_chunk_that_is_damaged_is_marked_as_poison() {
     world.staged.tamper(&act.plan, act.offset as usize);
     assert!(returned(&world.run(LONG, &[message(&act)]).await).is_empty());
     assert_eq!(world.poison()[&act.deduplication_id()]["reason"], "chunk_not_gzip");
-    assert_eq!(world.control.poisoned(&act.object.to_string()), 1);
+    assert_eq!(world.control.progress(PlanOf::Acts, &act.object.to_string()).poisoned, [(0, 1)].into());
 }
 
 #[tokio::test(start_paused = true)]

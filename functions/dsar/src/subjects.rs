@@ -65,8 +65,8 @@ pub(crate) async fn active(
     let asked: Vec<&str> = subjects.iter().map(String::as_str).collect();
     let states = stores.subjects.states(&asked).await?;
     // Asked after the states: of a subject that is gone a row may be left.
-    let gone = stores.gone.of(&asked).await?;
+    let gone = stores.gone.among(asked.iter().copied()).await?;
     let shown = |state: &SubjectState| state.active && orgs.iter().any(|org| state.is_of(org));
-    let all = subjects.into_iter().zip(states).zip(gone).filter(|(_, gone)| !gone);
-    Ok(all.filter_map(|((subject, state), _)| Some((subject, state.filter(shown)?))).collect())
+    let living = asked.iter().zip(states).filter(|(subject, _)| !gone.contains(**subject));
+    Ok(living.filter_map(|(subject, state)| Some(((*subject).to_owned(), state.filter(shown)?))).collect())
 }

@@ -19,10 +19,8 @@ use crate::stores::Stores;
 /// Records of one preview: two queries each, 16 at once, 5 ms each, are 6 of the function's 29 seconds; an answer that names all of
 /// them as shared has some 4 of 6 MB.
 pub(crate) const MAX_RECORDS: usize = 10_000;
-/// Rows of one read: the table's limit.
+/// Rows of one read: the table's limit. Those of records have at most 40 KB each, and a call gives 16 MB.
 const ROWS_PER_READ: usize = 100;
-/// Records whose rows are read in one call: each may have 200 KB, and a call gives 16 MB.
-const PARTIES_PER_READ: usize = 50;
 /// Calls under way at once.
 const PARALLEL: usize = 16;
 
@@ -85,11 +83,10 @@ async fn live(stores: &Stores, subjects: &[&str]) -> Result<BTreeMap<String, Sub
         let asked: Vec<&str> = subjects.iter().map(String::as_str).collect();
         let states = stores.subjects.states(&asked).await?;
         // Asked after the states: of a subject that is gone a row may be left.
-        let gone = stores.gone.of(&asked).await?;
-        let of = |((subject, state), gone): ((String, Option<SubjectState>), bool)| {
-            Some((subject, state.filter(|state| state.active && !gone)?))
-        };
-        Ok::<Vec<_>, StoreError>(subjects.into_iter().zip(states).zip(gone).filter_map(of).collect())
+        let gone = stores.gone.among(asked.iter().copied()).await?;
+        let is_live = |(subject, state): &(&str, SubjectState)| state.active && !gone.contains(subject);
+        let found = asked.iter().copied().zip(states).filter_map(|(subject, state)| Some((subject, state?)));
+        Ok::<Vec<_>, StoreError>(found.filter(is_live).map(|(subject, state)| (subject.to_owned(), state)).collect())
     };
     let all: Vec<Vec<_>> =
         stream::iter(chunks(subjects, ROWS_PER_READ)).map(read).buffered(PARALLEL).try_collect().await?;
@@ -168,7 +165,7 @@ async fn read_parties(stores: &Stores, records: &mut BTreeMap<String, Seen>) -> 
         Ok::<Vec<_>, StoreError>(records.into_iter().zip(parties).collect())
     };
     let parties: Vec<Vec<_>> =
-        stream::iter(chunks(&keys, PARTIES_PER_READ)).map(read).buffered(PARALLEL).try_collect().await?;
+        stream::iter(chunks(&keys, ROWS_PER_READ)).map(read).buffered(PARALLEL).try_collect().await?;
     for (record, party) in parties.into_iter().flatten() {
         if let Some(seen) = records.get_mut(&record) {
             seen.is_full = party.is_full();

@@ -98,7 +98,8 @@ pub(crate) async fn preview(call: &Call<'_>, id: &str) -> Result<Answered, Probl
     let row = call.request(id).await?;
     let is_shown = matches!(row.state, State::Verified | State::Approved | State::CoolingOff | State::Erasing);
     let Some(who) = call.who(id).await?.filter(|_| is_shown) else { return Err(Problem::not_yet_verified()) };
-    let by = call.alias(&call.keys_of_request().await?).await?;
+    let keys = call.keys_of_request().await?;
+    let by = call.alias(&keys).await?;
     call.count(&by, Use::Preview).await?;
     let Preview { reach, subjects, subjects_shared, bronze_objects, bronze_lines, silver_files, entries } =
         reach::preview(call, id, &row, &who).await?;

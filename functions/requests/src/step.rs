@@ -89,7 +89,8 @@ pub(crate) async fn take(call: &Call<'_>, id: &str, verb: Verb, body: &[u8]) -> 
     let said = Said::read(verb, body).map_err(Problem::of_query)?;
     // Who may not see it hears nothing of it, and leaves no alias.
     let mut row = call.request(id).await?;
-    let by = call.alias(&call.keys_of_request().await?).await?;
+    let keys = call.keys_of_request().await?;
+    let by = call.alias(&keys).await?;
     let actor = Actor { alias: &by, is_client: call.caller.is_client };
     for round in 0..ROUNDS {
         if round > 0 {

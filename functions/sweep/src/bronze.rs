@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use ledgerline_custody::reconciliation::{BACKLOG_MAX, Place, Reconciling, Verdict, judge, object_id};
 use ledgerline_custody::request::acts;
 use ledgerline_lake::ObjectId;
-use ledgerline_lake::keys::PlanOf;
+use ledgerline_lake::keys::{PlanOf, plan_of};
 use ledgerline_lambda::clock::Clock;
 use ledgerline_store::bronze_object::BronzeObject;
 use ledgerline_store::delivery;
@@ -143,7 +143,8 @@ impl<C: Clock> Run<'_, C> {
         counts: &mut Counts,
     ) -> Result<usize, SweepError> {
         let id = |object: &BronzeObject| object_id(&self.settings.bronze_bucket, &object.key);
-        let rows = self.stores.ledger.rows.progress(&objects.iter().map(id).collect::<Vec<_>>()).await?;
+        let named: Vec<_> = objects.iter().map(|object| (plan_of(&object.key), id(object))).collect();
+        let rows = self.stores.ledger.rows.progress(&named).await?;
         let mut looked_at = 0;
         for (objects, rows) in objects.chunks(CALLS_AT_ONCE).zip(rows.chunks(CALLS_AT_ONCE)) {
             if !self.has_time() {
@@ -183,7 +184,7 @@ impl<C: Clock> Run<'_, C> {
         room: Room,
     ) -> Result<Sent, SweepError> {
         match verdict {
-            Verdict::Notify if PlanOf::key(&object.key) == PlanOf::Acts => match room.pointers {
+            Verdict::Notify if plan_of(&object.key) == PlanOf::Acts => match room.pointers {
                 true => self.carry_out(id, object, row).await,
                 false => Ok(Sent::default()),
             },
@@ -238,7 +239,7 @@ impl<C: Clock> Run<'_, C> {
         if !self.has_turn(id, object, Some(row)).await? {
             return Ok(Sent::default());
         }
-        let Some(plan) = delivery::find(&self.stores.plans, PlanOf::key(&object.key), id).await? else {
+        let Some(plan) = delivery::find(&self.stores.plans, plan_of(&object.key), id).await? else {
             tracing::error!(object = %id, "its plan is gone, and not all of it is committed");
             return Ok(Sent::default());
         };

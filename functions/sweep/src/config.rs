@@ -10,7 +10,7 @@ use ledgerline_ledger::retention::{DAYS_MAX, LockPolicy};
 /// The function's configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The table of heads, logs and objects' rows.
+    /// The table of heads, logs, objects' rows and months' keys.
     pub control_table: String,
     /// The table of postings.
     pub index_table: String,
@@ -24,6 +24,8 @@ pub struct Config {
     pub ledger_queue_url: String,
     /// The KMS key that signs checkpoints.
     pub signing_key_id: String,
+    /// The KMS key that wraps the private halves of months' keys.
+    pub data_key_id: String,
     /// What decides how a run goes.
     pub settings: Settings,
 }
@@ -63,6 +65,7 @@ impl Config {
             bronze_queue_url: env.text("BRONZE_QUEUE_URL"),
             ledger_queue_url: env.text("LEDGER_QUEUE_URL"),
             signing_key_id: env.text("SIGNING_KEY_ID"),
+            data_key_id: env.text("DATA_KEY_ID"),
             settings: Settings {
                 bronze_bucket: env.text("BRONZE_BUCKET"),
                 publication: publication::Settings { deployment: env.text("DEPLOYMENT_ID"), locks },
@@ -146,7 +149,7 @@ mod tests {
 
     #[test]
     fn each_bad_value_is_named_with_its_remedy() {
-        let cases: [(Changes, &str, &str); 8] = [
+        let cases: [(Changes, &str, &str); 9] = [
             (&[("LATE_AFTER_HOURS", "201")], "LATE_AFTER_HOURS", "from 1 to 200"),
             (&[("RETENTION_DAYS", "0")], "RETENTION_DAYS", "1 for a trial"),
             (&[("RETENTION_CLASSES", "interaction=29")], "RETENTION_CLASSES", "of 30 to 36500 days"),
@@ -155,6 +158,7 @@ mod tests {
             (&[("SILENCE_HOURS", "0")], "SILENCE_HOURS", "from 1 to 8784"),
             (&[("LOCK_MODE", "none")], "LOCK_MODE", "GOVERNANCE"),
             (&[("SIGNING_KEY_ID", "")], "SIGNING_KEY_ID", "set it"),
+            (&[("DATA_KEY_ID", "")], "DATA_KEY_ID", "set it"),
         ];
         for (changes, name, remedy) in cases {
             let message = Config::from_env(env(changes)).unwrap_err().to_string();

@@ -1,28 +1,28 @@
-//! Follows a log's segments: audit triggers lengthen locks, complete interactions are sealed.
+//! Follows a log's segments: audit triggers lengthen locks, complete interactions get their entry.
 //!
-//! Invariant: the cursor moves past a segment only after what its triggers ask for was done; a seal is read from the
+//! Invariant: the cursor moves past a segment only after what its triggers ask for was done; a completion is read from the
 //! record's postings, never from what the follower remembers. State is kept with a condition: of two runs at once the
 //! second learns that it lost, and all that it wrote was the same.
 
 use futures_util::stream::{self, StreamExt as _};
 use ledgerline_custody::acts::Recorded;
 use ledgerline_custody::committed::CommittedSegments;
+use ledgerline_custody::completion::{Completion, Following, Mark, Trigger, completed, triggers};
 use ledgerline_custody::retention::{Pruned, extension_act, pruned};
-use ledgerline_custody::sealing::{Completion, Following, Mark, Trigger, seal, triggers};
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::entry::EntryError;
 use ledgerline_ledger::head::Head;
 use ledgerline_ledger::log::LogId;
 
 use crate::error::SweepError;
-use crate::{ADVANCING_ENDS_AT, CALLS_AT_ONCE, Run, SEALING_ENDS_AT, Summary};
+use crate::{ADVANCING_ENDS_AT, CALLS_AT_ONCE, COMPLETING_ENDS_AT, Run, Summary};
 
 /// What came of following a log.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Counts {
     pub(crate) followed: u64,
     pub(crate) open: u64,
-    pub(crate) sealed: u64,
+    pub(crate) completed: u64,
     pub(crate) extended: u64,
     pub(crate) pruned: u64,
     pub(crate) deleted: u64,
@@ -33,7 +33,7 @@ impl Counts {
     pub(crate) fn add_to(self, summary: &mut Summary) {
         summary.followed += self.followed;
         summary.open += self.open;
-        summary.sealed += self.sealed;
+        summary.completed += self.completed;
         summary.extended += self.extended;
         summary.pruned += self.pruned;
         summary.deleted += self.deleted;
@@ -47,18 +47,18 @@ pub fn state_key(log: &LogId) -> String {
 }
 
 impl<C: Clock> Run<'_, C> {
-    /// Follows the log as far as it is indexed, seals what is due, and looks for what has expired.
+    /// Follows the log as far as it is indexed, completes what is due, and looks for what has expired.
     pub(crate) async fn follow(&self, log: &LogId, counts: &mut Counts) -> Result<(), SweepError> {
         let head = self.publication().load_head(log).await?;
         let key = state_key(log);
         let loaded = self.stores.states.load(&key).await?;
         let read = loaded.as_ref().and_then(|loaded| Following::read(log, &loaded.bytes));
         let mut state = read.unwrap_or_else(|| Following::from_nothing(log, head.indexed()));
-        // What stops the follower does not stop what it has reached from being sealed and kept.
-        let (advancing, sealing) = (self.part(ADVANCING_ENDS_AT), self.part(SEALING_ENDS_AT));
+        // What stops the follower does not stop what it has reached from being completed and kept.
+        let (advancing, completing) = (self.part(ADVANCING_ENDS_AT), self.part(COMPLETING_ENDS_AT));
         let advanced = advancing.advance(log, &head, &mut state, counts).await;
-        sealing.seal_due(log, &mut state, counts).await;
-        state.forget_sealed(self.now_ms());
+        completing.complete_due(log, &mut state, counts).await;
+        state.forget_completed(self.now_ms());
         let pruned = if advanced.is_ok() && state.cursor() == head.indexed() {
             self.prune(log, &head, &mut state, counts).await
         } else {
@@ -122,18 +122,18 @@ impl<C: Clock> Run<'_, C> {
         Ok(matches!(self.record(&purpose, act).await?, Recorded::Now(_)))
     }
 
-    async fn seal_due(&self, log: &LogId, state: &mut Following, counts: &mut Counts) {
+    async fn complete_due(&self, log: &LogId, state: &mut Following, counts: &mut Counts) {
         let due = state.due(self.now_ms(), self.settings.silence_ms);
-        let seals = stream::iter(&due).map(|(record, completion)| async move {
-            let outcome = if self.has_time() { Some(self.seal(log, record, *completion).await) } else { None };
+        let completions = stream::iter(&due).map(|(record, completion)| async move {
+            let outcome = if self.has_time() { Some(self.complete(log, record, *completion).await) } else { None };
             (record, outcome)
         });
-        let outcomes: Vec<_> = seals.buffered(CALLS_AT_ONCE).collect().await;
+        let outcomes: Vec<_> = completions.buffered(CALLS_AT_ONCE).collect().await;
         for (record, outcome) in outcomes {
             match outcome {
                 Some(Ok(new)) => {
-                    counts.sealed += u64::from(new);
-                    state.sealed(record, self.now_ms());
+                    counts.completed += u64::from(new);
+                    state.completed(record, self.now_ms());
                 }
                 // This interaction's alone; it stays due.
                 Some(Err(error)) => {
@@ -145,15 +145,15 @@ impl<C: Clock> Run<'_, C> {
         }
     }
 
-    /// Seals the record unless its newest seal says the same. `true` if there is a new seal.
-    async fn seal(&self, log: &LogId, record: &str, completion: Completion) -> Result<bool, SweepError> {
+    /// Completes the record unless its newest completion says the same. `true` if there is a new one.
+    async fn complete(&self, log: &LogId, record: &str, completion: Completion) -> Result<bool, SweepError> {
         let postings = self.postings(log, record).await?;
         let found = self.entries(&postings).await?;
         let marks: Result<Vec<Mark>, EntryError> = found.iter().map(Mark::of).collect();
         let marks = marks.map_err(|error| SweepError::Entry { key: log.to_string(), error })?;
         self.keep_for_triggers(&postings, &marks).await?;
-        let Some(seal) = seal(&marks) else { return Ok(false) };
-        let Some((purpose, act)) = seal.act(log, record, completion, &self.now()) else { return Ok(false) };
+        let Some(completed) = completed(&marks) else { return Ok(false) };
+        let Some((purpose, act)) = completed.act(log, record, completion, &self.now()) else { return Ok(false) };
         Ok(matches!(self.record(&purpose, act).await?, Recorded::Now(_)))
     }
 

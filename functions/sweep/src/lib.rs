@@ -1,12 +1,13 @@
-//! Finishes what was left open, brings back what was forgotten, seals what is complete, prunes what has expired.
+//! Finishes what was left open, brings back what was forgotten, says what is complete, prunes what has expired.
 //!
-//! Five parts, each independent of the others: one that fails does not stop the rest, and the next run, a minute later,
+//! Six parts, each independent of the others: one that fails does not stop the rest, and the next run, a minute later,
 //! takes it up again.
 //!
+//! 0. [`month_keys`]: the keys of this month and the next two, without which transform plans nothing.
 //! 1. [`planned`]: how far bronze is planned, which access answers say.
 //! 2. [`logs`]: heads that are not indexed, not published or not signed, by the same code as audit-write's.
 //! 3. [`bronze`]: objects that nobody planned, chunks that nobody committed.
-//! 4. [`follow`]: complete interactions get their seal; audit triggers lengthen locks.
+//! 4. [`follow`]: complete interactions get their entry; audit triggers lengthen locks.
 //! 5. [`prune`]: expired segments go, after an entry that a signed checkpoint covers.
 //!
 //! Invariant: everything that is written can be written again, by this run, the next one or another at the same time,
@@ -23,6 +24,7 @@ use ledgerline_event::instant;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::StoreError;
+use ledgerline_store::month_key;
 use serde::Serialize;
 
 pub mod bronze;
@@ -30,6 +32,7 @@ pub mod config;
 pub mod error;
 pub mod follow;
 pub mod logs;
+pub mod month_keys;
 pub mod planned;
 pub mod prune;
 pub mod records;
@@ -42,17 +45,17 @@ use stores::Stores;
 /// A run ends by itself after this long, so that the schedule's next one does not meet it.
 const RUN_MS: i64 = 50_000;
 /// What share of a run, in percent from its start, the parts before it may have used up when each must end: how far bronze is
-/// planned is told first, which takes a second unless bronze grew in a leap; then comes signing, and neither it nor a long list of open objects may keep interactions from being sealed. What a part does not
+/// planned is told first, which takes a second unless bronze grew in a leap; then comes signing, and neither it nor a long list of open objects may keep interactions from being completed. What a part does not
 /// reach is the next run's.
 const PLANNED_ENDS_AT: i64 = 15;
 const LOGS_END_AT: i64 = 40;
 const BRONZE_ENDS_AT: i64 = 65;
-/// The same within a log that is followed: catching up may not keep what is due from being sealed, nor seals the expired
+/// The same within a log that is followed: catching up may not keep what is due from being completed, nor completing the expired
 /// from being pruned.
 pub(crate) const ADVANCING_ENDS_AT: i64 = 60;
-pub(crate) const SEALING_ENDS_AT: i64 = 85;
+pub(crate) const COMPLETING_ENDS_AT: i64 = 85;
 /// No step begins this close to the invocation's deadline: the longest, a segment of 64 MiB read, followed and kept
-/// with a state of [`ledgerline_custody::sealing::OPEN_MAX`] interactions, takes some 5 s.
+/// with a state of [`ledgerline_custody::completion::OPEN_MAX`] interactions, takes some 5 s.
 const RESERVE_MS: i64 = 10_000;
 /// Calls under way at once: enough to hide a round trip of some 5 ms behind the others, few beside the live traffic.
 pub const CALLS_AT_ONCE: usize = 8;
@@ -81,10 +84,10 @@ pub struct Summary {
     pub unreadable: u64,
     /// Segments followed.
     pub followed: u64,
-    /// Interactions that are not sealed yet.
+    /// Interactions that are not completed yet.
     pub open: u64,
-    /// Seals written.
-    pub sealed: u64,
+    /// Completions written.
+    pub completed: u64,
     /// Retentions extended.
     pub extended: u64,
     /// Prunings announced.
@@ -122,6 +125,9 @@ pub async fn handle<C: Clock>(
     let until_ms = (clock.now_ms() + RUN_MS).min(deadline_ms - RESERVE_MS);
     let run = Run { stores, settings, memory, clock, until_ms };
     let mut summary = Summary::default();
+    for month in month_key::due(clock.now_ms()).into_iter().filter(|_| run.has_time()) {
+        guarded("month keys", &month, &mut summary, run.make_month_key(&month)).await;
+    }
     let names = guarded("list", "", &mut summary, async { Ok(stores.ledger.heads.logs().await?) }).await;
     let names = turned(names.unwrap_or_default(), clock.now_ms());
     let (logs, bronze) = (run.part(LOGS_END_AT), run.part(BRONZE_ENDS_AT));

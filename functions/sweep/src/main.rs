@@ -8,6 +8,7 @@ use ledgerline_aws::config;
 use ledgerline_aws::signer::KmsSigner;
 use ledgerline_aws::sqs::SqsQueue;
 use ledgerline_aws::table::DynamoTable;
+use ledgerline_aws::wrapping::KmsWrapping;
 use ledgerline_custody::publication::Memory;
 use ledgerline_lambda::clock::SystemClock;
 use ledgerline_lambda::config::Env;
@@ -37,6 +38,7 @@ async fn main() -> Result<(), Error> {
         notices: queue(&config.bronze_queue_url),
         pointers: queue(&config.ledger_queue_url),
         signer: Arc::new(KmsSigner::new(&sdk, &config.signing_key_id)),
+        wrapping: Arc::new(KmsWrapping::new(aws_sdk_kms::Client::new(&sdk), &config.data_key_id)),
     };
     let stores = Stores::new(ports, Box::new(os_random));
     let (stores, settings, memory) = (&stores, &config.settings, &Memory::default());

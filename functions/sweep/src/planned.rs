@@ -8,6 +8,7 @@ use futures_util::future::try_join_all;
 use ledgerline_custody::planned::{BEHIND_MS, Planning};
 use ledgerline_custody::reconciliation::object_id;
 use ledgerline_event::instant;
+use ledgerline_lake::keys::PlanOf;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_lambda::telemetry;
 use ledgerline_store::bronze_object::BronzeObject;
@@ -82,8 +83,9 @@ impl<C: Clock> Run<'_, C> {
     }
 
     async fn judge_planned(&self, state: &mut Planning, objects: &[BronzeObject]) -> Result<(), SweepError> {
-        let ids: Vec<_> = objects.iter().map(|object| object_id(&self.settings.bronze_bucket, &object.key)).collect();
-        for (object, row) in objects.iter().zip(self.stores.ledger.rows.progress(&ids).await?) {
+        let id = |object: &BronzeObject| object_id(&self.settings.bronze_bucket, &object.key);
+        let named: Vec<_> = objects.iter().map(|object| (PlanOf::Bronze, id(object))).collect();
+        for (object, row) in objects.iter().zip(self.stores.ledger.rows.progress(&named).await?) {
             state.judged(object, row.is_some_and(|row| row.planned_at_ms.is_some()));
         }
         Ok(())

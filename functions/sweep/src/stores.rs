@@ -8,6 +8,7 @@ use ledgerline_store::act_note::ActNotes;
 use ledgerline_store::bronze_object::BronzeObjects;
 use ledgerline_store::bucket::Bucket;
 use ledgerline_store::ledger::LedgerStores;
+use ledgerline_store::month_key::MonthKeys;
 use ledgerline_store::plan::Plans;
 use ledgerline_store::planned::Planned;
 use ledgerline_store::queue::{Notices, Pointers, Queue};
@@ -15,8 +16,9 @@ use ledgerline_store::request::RequestRows;
 use ledgerline_store::signer::Sign;
 use ledgerline_store::sweep_state::SweepStates;
 use ledgerline_store::table::Table;
+use ledgerline_store::wrapping::Wrapping;
 
-/// The tables, buckets, queues and the key, as `main` or a test has them.
+/// The tables, buckets, queues and keys, as `main` or a test has them.
 #[derive(Clone, Debug)]
 pub struct Ports {
     /// The control table.
@@ -35,6 +37,8 @@ pub struct Ports {
     pub pointers: Arc<dyn Queue>,
     /// The key that signs checkpoints.
     pub signer: Arc<dyn Sign>,
+    /// The key that wraps the private halves of months' keys.
+    pub wrapping: Arc<dyn Wrapping>,
 }
 
 /// A source of random bytes that its holder owns.
@@ -62,24 +66,30 @@ pub struct Stores {
     pub pointers: Pointers,
     /// The signing key.
     pub signer: Arc<dyn Sign>,
+    /// The keys that party keys are wrapped to.
+    pub month_keys: MonthKeys,
+    /// What makes them.
+    pub wrapping: Arc<dyn Wrapping>,
     random: OwnedRandom,
 }
 
 impl Stores {
     /// Over these ports; `random` fills salts.
     pub fn new(ports: Ports, random: OwnedRandom) -> Self {
-        let Ports { control, index, ledger, bronze, staged, notices, pointers, signer } = ports;
+        let Ports { control, index, ledger, bronze, staged, notices, pointers, signer, wrapping } = ports;
         Self {
             ledger: LedgerStores::new(&control, &index, &ledger),
             notes: ActNotes::new(Arc::clone(&control)),
             requests: RequestRows::new(Arc::clone(&control)),
-            planned: Planned::new(control),
+            planned: Planned::new(Arc::clone(&control)),
+            month_keys: MonthKeys::new(control),
             plans: Plans::new(Arc::clone(&staged)),
             states: SweepStates::new(staged),
             bronze: BronzeObjects::new(bronze),
             notices: Notices::new(notices),
             pointers: Pointers::new(pointers),
             signer,
+            wrapping,
             random,
         }
     }

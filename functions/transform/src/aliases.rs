@@ -11,12 +11,12 @@ use ledgerline_store::tombstone::Suppression;
 
 use crate::CALLS_AT_ONCE;
 use crate::config::Settings;
-use crate::reading::{Alias, Person, Strangers, random_alias};
+use crate::reading::{Alias, Person, Unnamed, random_alias};
 use crate::resolve::Clashes;
 use crate::stores::Stores;
 
-/// The aliases of all of them: the stored ones, new ones, and none where the tombstones that were in force when the object was taken
-/// up, at `started_at_ms`, cover all lines that wait; so a later run of the object answers as the first did.
+/// The aliases of all who are unnamed: the stored ones, new ones, and none where the tombstones that were in force when the object
+/// was taken up, at `started_at_ms`, cover all lines that wait; so a later run of the object answers as the first did.
 ///
 /// A crash in here leaves whole aliases, which the next run finds.
 ///
@@ -26,10 +26,10 @@ pub async fn look_up(
     stores: &Stores,
     settings: &Settings,
     started_at_ms: i64,
-    strangers: Strangers,
+    unnamed: Unnamed,
 ) -> Result<BTreeMap<Person, Alias>, StoreError> {
     let mut aliases = BTreeMap::new();
-    let (mut open, mut clashes) = (strangers, Clashes::default());
+    let (mut open, mut clashes) = (unnamed, Clashes::default());
     while !open.is_empty() {
         let stored = Stored::read(stores, names(open.keys())).await?;
         let tombs = tombs(stores, settings, all_names(open.keys())).await?;
@@ -53,7 +53,7 @@ pub async fn look_up(
             .buffered(CALLS_AT_ONCE)
             .try_collect()
             .await?;
-        let mut clashed = Strangers::new();
+        let mut clashed = Unnamed::new();
         for ((person, latest_ms, cutoff), name) in nameless.into_iter().zip(given) {
             match name {
                 Some(name) => drop(aliases.insert(person.clone(), Alias { name: Some(name), cutoff })),
@@ -103,10 +103,8 @@ impl<'p> Stored<'p> {
     async fn read(stores: &Stores, names: Vec<Name<'p>>) -> Result<Self, StoreError> {
         let rows = stores.aliases.read(&names).await?;
         let aliases: HashMap<_, _> = names.into_iter().zip(rows).filter_map(|(name, row)| Some((name, row?))).collect();
-        let asked: BTreeSet<&str> = aliases.values().map(String::as_str).collect();
-        let asked: Vec<&str> = asked.into_iter().collect();
-        let gone = stores.gone.of(&asked).await?;
-        let gone = asked.iter().zip(gone).filter(|(_, gone)| *gone).map(|(alias, _)| (*alias).to_owned()).collect();
+        let gone = stores.gone.among(aliases.values().map(String::as_str)).await?;
+        let gone = gone.into_iter().map(str::to_owned).collect();
         Ok(Self { aliases, gone })
     }
 

@@ -113,6 +113,7 @@ impl Config {
     pub fn settings(&self, Keys { pseudonyms, event_key, suppression }: Keys) -> Settings {
         let policy = built_in().policy();
         Settings {
+            deployment: self.deployment_id.clone(),
             bronze_bucket: self.bronze_bucket.clone(),
             default_org: self.default_org.clone(),
             regions: self.regions.clone(),
@@ -183,6 +184,8 @@ pub fn os_random(buffer: &mut [u8]) {
 /// What decides how an object is transformed.
 #[derive(Debug)]
 pub struct Settings {
+    /// The deployment's id, which sealed blocks and wrapped keys are bound to.
+    pub deployment: String,
     /// The bucket whose notifications count.
     pub bronze_bucket: String,
     /// The organisation of events that name none.
@@ -222,7 +225,8 @@ pub const PROCESS_NAME: &str = "process_name";
 /// The names that the description gives to processes whose source gives none. They pass the policy as a source's own would.
 pub fn process_names(policy: &Policy, key: &PseudonymKey) -> ProcessNames {
     let masked = |(direction, name): (&'static str, &'static str)| {
-        let masked = policy.mask(key, [(PROCESS_NAME, &Json::from(name))]);
+        let name = Json::from(name);
+        let masked = policy.mask(key, [(PROCESS_NAME, &name)]);
         masked.clear.into_iter().next().map(|(_, name)| (direction, name))
     };
     built_in().process_names().filter_map(masked).collect()

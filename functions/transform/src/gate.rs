@@ -1,17 +1,18 @@
 //! What earlier erasures say of an object's lines. Pure, but for the one read.
 //!
-//! Invariant: every line is asked, whatever becomes of it: kept, repeated or filtered; by the record that it is about and by everybody
-//! whom it names. What expires is asked as of the time at which the object was taken up, so that a later run of the object
-//! answers as the first did, unless there was another erasure.
+//! Invariant: every line is asked, whatever becomes of it: kept, repeated or filtered; by the record that it is about, by the alias that
+//! names the record, and by everybody whom the line names. What expires is asked as of the time at which the object was taken up, so
+//! that a later run of the object answers as the first did, unless there was another erasure.
 
 use std::collections::{BTreeSet, HashMap};
 
+use ledgerline_ledger::entry::Record;
 use ledgerline_ledger::store::StoreError;
+use ledgerline_privacy::pseudonym::is_alias;
 use ledgerline_store::party::Party;
 use ledgerline_store::tombstone::Suppression;
 
 use crate::config::Settings;
-use crate::own::OwnMentions;
 use crate::reading::{Adapted, Read, RecordSeen, cutoff_from};
 use crate::stores::Stores;
 
@@ -24,6 +25,8 @@ pub struct Gate<'r> {
     /// The tombstones of whom the lines name and of whom they are about, by org and pseudonym; of the company's own identifiers
     /// there are none.
     tombs: HashMap<(&'r str, &'r str), Suppression>,
+    /// The aliases, of those that name records, that are gone.
+    gone: BTreeSet<&'r str>,
     /// Whether an erasure covers each line, by [`Adapted::place`].
     suppressed: Vec<bool>,
 }
@@ -34,12 +37,11 @@ impl<'r> Gate<'r> {
         stores: &Stores,
         settings: &Settings,
         read: &'r Read,
-        own: &OwnMentions,
         started_at_ms: i64,
     ) -> Result<Self, StoreError> {
         let records: Vec<&str> = read.records.iter().map(|record| record.key.as_str()).collect();
         let mentions = read.adapted().flat_map(|line| line.identifiers.iter().map(|&at| (read.org(line), at)));
-        let mentions: BTreeSet<(&str, usize)> = mentions.filter(|&(org, at)| !own.names(at, org)).collect();
+        let mentions: BTreeSet<(&str, usize)> = mentions.collect();
         let of_mention = |&(org, at): &(&'r str, usize)| {
             let Read { identifiers, .. } = read;
             identifiers[at].pseudonyms.iter().map(move |pseudonym| (org, pseudonym.as_str()))
@@ -50,10 +52,13 @@ impl<'r> Gate<'r> {
         let of_records = read.records.iter().flat_map(of_record);
         let whom: BTreeSet<(&str, &str)> = mentions.iter().flat_map(of_mention).chain(of_records).collect();
         let whom: Vec<(&str, &str)> = whom.into_iter().collect();
-        let (parties, tombs) =
-            tokio::try_join!(stores.parties.read(&records), stores.tombs.read(&settings.suppression, &whom))?;
-        let (tombs, suppressed) = (whom.into_iter().zip(tombs).collect(), Vec::new());
-        let mut gate = Self { read, parties, tombs, suppressed };
+        let (parties, tombs, gone) = tokio::try_join!(
+            stores.parties.read(&records),
+            stores.tombs.read(&settings.suppression, &whom),
+            stores.gone.among(read.records.iter().filter_map(alias_of)),
+        )?;
+        let tombs = whom.into_iter().zip(tombs).collect();
+        let mut gate = Self { read, parties, tombs, gone, suppressed: Vec::new() };
         gate.suppressed = vec![false; read.adapted().count()];
         for line in read.adapted() {
             gate.suppressed[line.place] = gate.is_covered(line, started_at_ms);
@@ -62,6 +67,11 @@ impl<'r> Gate<'r> {
     }
 
     fn is_covered(&self, line: &Adapted, started_at_ms: i64) -> bool {
+        // The eraser says that an alias is gone before it deletes the alias's rows: a run that looked the alias up earlier learns of it
+        // here, whatever became of the rows.
+        if alias_of(&self.read.records[line.record]).is_some_and(|alias| self.gone.contains(alias)) {
+            return true;
+        }
         let reached_ms = cutoff_from(line.occurred_at_ms, line.received_at_ms, line.only_widens);
         let org = self.read.org(line);
         let of_record = self.read.records[line.record].names.iter();
@@ -91,5 +101,13 @@ impl<'r> Gate<'r> {
     /// What was read of who takes part in one of [`Read::records`].
     pub fn party(&self, record: usize) -> &Party {
         &self.parties[record]
+    }
+}
+
+/// The alias that names the record, if one does.
+fn alias_of(record: &RecordSeen) -> Option<&str> {
+    match &record.about {
+        Record::Entity { id, .. } => Some(id.as_str()).filter(|id| is_alias(id)),
+        Record::Interaction(_) => None,
     }
 }

@@ -16,6 +16,7 @@ pub mod output;
 mod own;
 pub mod reading;
 pub mod resolve;
+mod run_keys;
 pub mod stores;
 pub mod tokens;
 

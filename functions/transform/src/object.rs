@@ -8,7 +8,7 @@
 //!
 //! [`Silver`]: ledgerline_store::silver::Silver
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledgerline_custody::subjects::WantedLink;
@@ -28,11 +28,11 @@ use crate::config::Settings;
 use crate::error::TransformError;
 use crate::gate::Gate;
 use crate::output::{self, Owned};
-use crate::own::OwnMentions;
-use crate::reading::{Adapted, Event, Named, PIECE_BYTES, Read, Reading, RecordSeen};
+use crate::reading::{Adapted, Event, Found, Named, PIECE_BYTES, Read, Reading, RecordSeen, Wanted};
 use crate::resolve::{self, Clashes, Mention, Resolved};
+use crate::run_keys::RunKeys;
 use crate::stores::Stores;
-use crate::tokens::{self, ReplacedTokens};
+use crate::tokens::{self, RewrittenLines};
 use crate::{CALLS_AT_ONCE, ROWS_PER_BATCH, aliases};
 
 /// Seconds in a day, for the claims' expiry.
@@ -72,9 +72,12 @@ pub async fn transform(
         None => {
             let started_at_ms =
                 instant::parse(&opened.started_at).ok_or_else(|| corrupt("a row's start is no time"))?;
-            let mut read = read(stores, settings, object, key, started_at_ms).await?;
-            let own = OwnMentions::read(stores, settings, now_ms, &read).await?;
-            read.forget_refs(|identifier, org| own.names(identifier, org));
+            let read = read(stores, settings, now_ms, object, key, started_at_ms).await?;
+            // Who asks for the company's hotline must be told that it is one. A crash after it leaves an org without subjects, of whom an
+            // access request finds nobody.
+            for org in &read.naming_orgs {
+                stores.note_org(org).await?;
+            }
 
             // 2. Claim each event, pin each record's log, note which records the object holds lines of. A crash leaves
             //    claims of an object that is not planned: nobody else can plan these events, and this object's message
@@ -83,23 +86,29 @@ pub async fn transform(
             let logs = pin(&stores.records, &read, &owned).await?;
             note(stores, object, key, &read).await?;
 
-            // 3. Ask what earlier erasures cover, resolve the subjects of the rest and admit them to their records, order. Whatever
-            //    clashes with another run, or with an erasure, is all asked again. A crash leaves whole subjects and whole links;
-            //    links only widen, and the next run admits whom it finds linked.
+            // 3. Ask what earlier erasures cover, resolve the subjects of the rest, keep the keys that seal it, order. If an erasure
+            //    meanwhile reached what is resolved, it is all asked again. A crash leaves whole subjects and whole links, each with
+            //    its subject in the record's row; links only widen. It leaves rows of keys, too, which no plan names: the next run
+            //    draws others.
             let mut clashes = Clashes::default();
+            let mut keys = RunKeys::begin(stores, settings, object, &read, &opened.started_at).await?;
+            let resolving = Resolving { stores, settings, now, read: &read, owned: &owned, logs: &logs };
             let (gate, resolved) = loop {
-                let gate = Gate::read(stores, settings, &read, &own, started_at_ms).await?;
-                match resolve_subjects(stores, settings, now, &gate, &read, &owned, &own, &logs).await {
+                let gate = Gate::read(stores, settings, &read, started_at_ms).await?;
+                match resolving.subjects(&gate, &mut keys, &mut clashes).await {
                     Ok(resolved) => break (gate, resolved),
-                    Err(StoreError::Conflict(clash)) => clashes.pause(clash, stores.random()).await?,
+                    // What is kept already may have been found by the erasure, and destroyed: it must not be kept again.
+                    Err(StoreError::Conflict(clash)) if !keys.any_is_kept() => {
+                        clashes.pause(clash, stores.random()).await?;
+                    }
                     Err(error) => return Err(error.into()),
                 }
             };
-            let replaced = tokens::replaced(&stores.tokens, &read, &gate, &owned).await?;
+            let rewritten = tokens::rewritten(&stores.tokens, &read, &gate, &owned).await?;
             let suppressed = gate.suppressed();
             owned.sort_unstable_by(|a, b| output::event_order(a, b));
             let owned: Vec<Owned<'_>> =
-                owned.iter().map(|event| with_ref(event, &gate, &replaced, &read, &resolved)).collect();
+                owned.iter().map(|event| with_ref(event, &gate, &rewritten, &read, &resolved)).collect();
 
             // 4. Tell the eraser of what an erasure covers, write quarantine and silver, then the plan. A crash before the
             //    plan leaves a hint, and files that the next run writes again with equal bytes; after it, a plan that the
@@ -140,11 +149,12 @@ fn tell(object: ObjectId, read: &Read) {
     }
 }
 
-/// Reads the object piece by piece; only what the policy lets through, and pseudonyms, stay in memory. Lines about people wait until
-/// their aliases are looked up. A crash leaves aliases of records that are not planned; the next run finds them.
+/// Reads the object piece by piece; only what the policy lets through, and pseudonyms, stay in memory. Lines wait for the aliases of
+/// whom they are about, and for lists of own numbers. A crash leaves aliases of records that are not planned; the next run finds them.
 async fn read(
     stores: &Stores,
     settings: &Settings,
+    now_ms: i64,
     object: ObjectId,
     key: &str,
     started_at_ms: i64,
@@ -154,19 +164,27 @@ async fn read(
         Err(StoreError::NotFound(_)) => return Err(TransformError::Gone),
         Err(error) => return Err(error.into()),
     };
-    let mut reading = Reading::new(settings, object, started_at_ms, stores.random());
+    let look_up = async |Wanted { unnamed, orgs }: Wanted| {
+        let orgs: Vec<String> = orgs.into_iter().collect();
+        let (aliases, lists) = tokio::try_join!(
+            aliases::look_up(stores, settings, started_at_ms, unnamed),
+            stores.own.of_each(&orgs, now_ms),
+        )?;
+        Ok::<_, StoreError>(Found { aliases, lists: orgs.into_iter().zip(lists).collect() })
+    };
+    let mut reading = Reading::new(settings, object, started_at_ms, stores.own.kept(now_ms), stores.random());
     while let Some(piece) = body.next().await? {
         for piece in piece.chunks(PIECE_BYTES) {
             reading.push(piece)?;
             if reading.is_full() {
-                let strangers = reading.strangers();
-                reading.meet(&aliases::look_up(stores, settings, started_at_ms, strangers).await?);
+                let found = look_up(reading.wanted()).await?;
+                reading.go_on(found);
             }
         }
     }
     let ended = reading.end()?;
-    let aliases = aliases::look_up(stores, settings, started_at_ms, ended.strangers()).await?;
-    ended.finish(&aliases)
+    let found = look_up(ended.wanted()).await?;
+    ended.finish(found)
 }
 
 /// Claims all events; those that this object owns, in the order of their lines.
@@ -249,83 +267,93 @@ struct Seen {
     creates: bool,
 }
 
-/// Resolves the customer side's identifiers of the owned events, and of the filtered lines, in each org apart, and admits the
-/// subjects to their records. The company's own name nobody, and so do lines that an erasure covers.
-#[expect(clippy::too_many_arguments, reason = "all that was found out about the object")]
-async fn resolve_subjects<'r>(
-    stores: &Stores,
-    settings: &Settings,
-    now: &str,
-    gate: &Gate<'_>,
+/// What was found out about an object before its subjects are resolved.
+struct Resolving<'a, 'r> {
+    stores: &'a Stores,
+    settings: &'a Settings,
+    now: &'a str,
     read: &'r Read,
-    owned: &[&'r Event],
-    own: &OwnMentions,
-    logs: &[Option<LogId>],
-) -> Result<Resolved, StoreError> {
-    let mut seen: Vec<BTreeMap<usize, Seen>> = vec![BTreeMap::new(); read.identifiers.len()];
-    let somebody = |line: &'r Adapted| {
-        let (record, org) = (line.record, read.org(line));
-        let identifiers = line.identifiers.iter().copied();
-        identifiers.filter(move |&identifier| !own.names(identifier, org)).map(move |identifier| (identifier, record))
-    };
-    let kept = owned.iter().copied().map(|event| &event.adapted).filter(|line| !gate.suppresses(line));
-    for line in kept.clone() {
-        for (identifier, record) in somebody(line) {
-            let at = line.occurred_at_ms;
-            let seen = seen[identifier].entry(record).or_default();
-            let (first, last) = seen.span_ms.unwrap_or((at, at));
-            seen.span_ms = Some((first.min(at), last.max(at)));
-            seen.creates |= !line.only_widens;
-        }
-    }
-    let filtered = read.filtered_lines.iter().filter(|line| !line.only_widens && !gate.suppresses(line));
-    for (identifier, record) in filtered.flat_map(somebody) {
-        seen[identifier].entry(record).or_default().creates = true;
-    }
-    // Under another rule's key a value's pseudonym may be what somebody else was normalised to.
-    let of_today = |name: &&String| Pseudonym::parse(name).is_some_and(|name| settings.pseudonyms.is_of_today(&name));
-    let mut mentions: Vec<Mention<'_>> = Vec::new();
-    for ((identifier, seen), Named { kind, pseudonyms, .. }) in seen.iter().enumerate().zip(&read.identifiers) {
-        let mut by_org: BTreeMap<&str, Vec<WantedLink>> = BTreeMap::new();
-        for (&record, Seen { span_ms, creates }) in seen {
-            let span = match (*span_ms, &logs[record]) {
-                (None, _) => None,
-                (Some(_), None) => continue,
-                (Some((first, last)), Some(log)) => Some(Span {
-                    log: log.to_string(),
-                    first: instant::to_rfc3339(first),
-                    last: instant::to_rfc3339(last),
-                }),
-            };
-            let record = &read.records[record];
-            let link = WantedLink { record: record.key.clone(), link: Link { span }, only_widen: !creates };
-            by_org.entry(&record.org).or_default().push(link);
-        }
-        let of_org = |(org, links): (&'r str, Vec<WantedLink>)| {
-            let pseudonyms = pseudonyms.iter().filter(of_today).cloned().collect();
-            let tombs = gate.tombs(org, identifier).collect();
-            Mention { identifier, org: org.to_owned(), kind: *kind, pseudonyms, tombs, links }
-        };
-        mentions.extend(by_org.into_iter().map(of_org));
-    }
-    let resolved = resolve::resolve(stores, &mentions, settings.limits, now).await?;
+    owned: &'a [&'r Event],
+    logs: &'a [Option<LogId>],
+}
 
-    let (claimed, nobody): (HashSet<usize>, _) = (kept.map(|line| line.record).collect(), BTreeSet::new());
-    let admissions = read.records.iter().enumerate().filter_map(|(at, record)| {
-        let (party, linked) = (gate.party(at), resolved.linked.get(&record.key).unwrap_or(&nobody));
-        // One that a run which died had linked is admitted now.
-        let is_missing = !party.is_full() && !linked.is_subset(&party.subjects);
-        (is_missing || claimed.contains(&at)).then_some((record.key.as_str(), party, linked))
-    });
-    resolve::admit(&stores.parties, admissions).await?;
-    Ok(resolved)
+impl<'r> Resolving<'_, 'r> {
+    /// Resolves the customer side's identifiers of all lines, in each org apart; then keeps the keys of the owned events that no erasure
+    /// covers, unless one reached their records since the gate read their rows.
+    ///
+    /// # Errors
+    /// `Conflict` if one did, or whatever else sends all of it back to the gate; what the stores report.
+    async fn subjects(
+        &self,
+        gate: &Gate<'_>,
+        keys: &mut RunKeys<'_>,
+        clashes: &mut Clashes,
+    ) -> Result<Resolved, StoreError> {
+        let Self { stores, settings, now, .. } = self;
+        let resolved = resolve::resolve(stores, &self.mentions(gate), settings.limits, now, clashes).await?;
+        keys.keep(gate, self.kept(gate), &resolved, clashes).await?;
+        Ok(resolved)
+    }
+
+    /// The owned events that no erasure covers.
+    fn kept(&self, gate: &Gate<'_>) -> impl Iterator<Item = &'r Event> {
+        self.owned.iter().copied().filter(|event| !gate.suppresses(&event.adapted))
+    }
+
+    /// Whom the lines name that no erasure covers. Only kept ones have entries.
+    fn mentions<'g>(&'g self, gate: &'g Gate<'_>) -> Vec<Mention<'g>> {
+        let Self { settings, read, logs, .. } = self;
+        let mut seen: Vec<BTreeMap<usize, Seen>> = vec![BTreeMap::new(); read.identifiers.len()];
+        let somebody = |line: &'r Adapted| line.identifiers.iter().map(|&identifier| (identifier, line.record));
+        for line in self.kept(gate).map(|event| &event.adapted) {
+            for (identifier, record) in somebody(line) {
+                let at = line.occurred_at_ms;
+                let seen = seen[identifier].entry(record).or_default();
+                let (first, last) = seen.span_ms.unwrap_or((at, at));
+                seen.span_ms = Some((first.min(at), last.max(at)));
+            }
+        }
+        // Filtered lines, too, and what says again what another object has: it may name somebody else this time.
+        let creating = read.adapted().filter(|line| !line.only_widens && !gate.suppresses(line));
+        for (identifier, record) in creating.flat_map(somebody) {
+            seen[identifier].entry(record).or_default().creates = true;
+        }
+        // Under another rule's key a value's pseudonym may be what somebody else was normalised to.
+        let of_today =
+            |name: &&String| Pseudonym::parse(name).is_some_and(|name| settings.pseudonyms.is_of_today(&name));
+        let mut mentions: Vec<Mention<'_>> = Vec::new();
+        for ((identifier, seen), Named { kind, pseudonyms, .. }) in seen.iter().enumerate().zip(&read.identifiers) {
+            let mut by_org: BTreeMap<&str, Vec<WantedLink>> = BTreeMap::new();
+            for (&at, Seen { span_ms, creates }) in seen {
+                let span = match (*span_ms, &logs[at]) {
+                    (None, _) => None,
+                    (Some(_), None) => continue,
+                    (Some((first, last)), Some(log)) => Some(Span {
+                        log: log.to_string(),
+                        first: instant::to_rfc3339(first),
+                        last: instant::to_rfc3339(last),
+                    }),
+                };
+                let (record, party) = (&read.records[at], gate.party(at).seen());
+                let link = WantedLink { record: record.key.clone(), link: Link { span }, only_widen: !creates, party };
+                by_org.entry(&record.org).or_default().push(link);
+            }
+            let of_org = |(org, links): (&'r str, Vec<WantedLink>)| {
+                let pseudonyms = pseudonyms.iter().filter(of_today).cloned().collect();
+                let tombs = gate.tombs(org, identifier).collect();
+                Mention { identifier, org: org.to_owned(), kind: *kind, pseudonyms, tombs, links }
+            };
+            mentions.extend(by_org.into_iter().map(of_org));
+        }
+        mentions
+    }
 }
 
 /// The event with the name of the first of its identifiers that resolved, unless an erasure covers it.
 fn with_ref<'a>(
     event: &'a Event,
     gate: &Gate<'_>,
-    replaced: &'a ReplacedTokens<'_>,
+    rewritten: &'a RewrittenLines<'_>,
     read: &Read,
     resolved: &'a Resolved,
 ) -> Owned<'a> {
@@ -336,9 +364,9 @@ fn with_ref<'a>(
     let customer_ref = identifiers.iter().find_map(name).filter(|_| !suppressed);
     Owned {
         event,
-        customer_ref: customer_ref.map(String::as_str),
+        customer_ref: customer_ref.map(|subject| subject.customer_ref.as_str()),
         suppressed,
-        replaced: replaced.get(event.event_id.as_str()),
+        rewritten: rewritten.get(event.event_id.as_str()),
     }
 }
 

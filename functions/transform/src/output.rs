@@ -16,7 +16,7 @@ use crate::Random;
 use crate::config::Settings;
 use crate::error::TransformError;
 use crate::reading::{Event, Read, Reading};
-use crate::tokens::Derived;
+use crate::tokens::Rewritten;
 
 /// Who the provenance says processed an event.
 const PROCESSOR: &str = "ledgerline/transform";
@@ -36,14 +36,14 @@ pub struct Owned<'a> {
     pub customer_ref: Option<&'a str>,
     /// An erasure covers it: its row has nothing of a person.
     pub suppressed: bool,
-    /// What it has in the place of its source's token, if it must not carry that.
-    pub replaced: Option<&'a Derived>,
+    /// What it is planned as, if not as it was read.
+    pub rewritten: Option<&'a Rewritten>,
 }
 
 impl<'a> Owned<'a> {
     /// An event of nobody that no erasure covers, whose token nobody else has.
     pub fn of(event: &'a Event) -> Self {
-        Self { event, customer_ref: None, suppressed: false, replaced: None }
+        Self { event, customer_ref: None, suppressed: false, rewritten: None }
     }
 }
 
@@ -66,7 +66,8 @@ pub fn silver(
     policy_hash: &str,
 ) -> Result<Vec<SilverFile>, TransformError> {
     let mut writer = SilverWriter::new(object)?;
-    for Owned { event, customer_ref, suppressed, replaced } in owned {
+    for Owned { event, customer_ref, suppressed, rewritten } in owned {
+        let derived = rewritten.and_then(|rewritten| rewritten.token.as_deref());
         let record = &read.records[event.adapted.record];
         let (interaction_id, entity_type, entity_id) = match &record.about {
             Record::Interaction(id) => (Some(id.as_str()), None, None),
@@ -98,9 +99,9 @@ pub fn silver(
             masked: &event.masked,
             policy_version: built_in().version(),
             lineage_token: &event.lineage_token,
-            lineage_from: if replaced.is_some() { SHARED } else { event.lineage_from.as_str() },
+            lineage_from: if derived.is_some() { SHARED } else { event.lineage_from.as_str() },
             lineage_ref: event.lineage_ref.as_deref(),
-            lineage_derived: replaced.map(|derived| derived.token.as_str()),
+            lineage_derived: derived,
             erased: *suppressed,
             lineage_provenance: &provenance(event, started_at_ms, policy_hash),
             bronze_line: event.bronze_line,
@@ -122,10 +123,10 @@ pub fn plan(
     counts: Counts,
 ) -> Result<Plan, TransformError> {
     let mut writer = PlanWriter::new(object, key, built_in().version());
-    for Owned { event, replaced, .. } in owned {
+    for Owned { event, rewritten, .. } in owned {
         // A record with an owned event was pinned; were it not, the counts would not add up, and `finish` says so.
         if let Some(log) = &logs[event.adapted.record] {
-            writer.push(log, replaced.map_or(&event.line, |derived| &derived.line).as_bytes())?;
+            writer.push(log, rewritten.map_or(&event.line, |rewritten| &rewritten.line).as_bytes())?;
         }
     }
     Ok(writer.finish(counts)?)

@@ -1,51 +1,50 @@
 //! The company's own among an object's identifiers: they name nobody.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use ledgerline_custody::own::{OwnList, Standing};
-use ledgerline_ledger::store::StoreError;
 
-use crate::config::Settings;
-use crate::reading::{Named, Read};
-use crate::stores::Stores;
+use crate::reading::Named;
 
-/// Identifiers that are the company's own, by the org whose list has them.
-#[derive(Debug, Default)]
-pub(crate) struct OwnMentions(BTreeMap<String, HashSet<usize>>);
+/// Lists of own numbers, addresses and domains, by their orgs.
+pub(crate) type Lists = BTreeMap<String, Arc<OwnList>>;
 
-impl OwnMentions {
-    /// Looks the mentioned identifiers up in their orgs' lists. An object that mentions none reads no list.
-    ///
-    /// Notes those orgs first, own identifiers counted: who asks for the company's hotline must be told that it is one. A crash after
-    /// it leaves an org without subjects, of whom an access request finds nobody.
-    pub(crate) async fn read(
-        stores: &Stores,
-        settings: &Settings,
-        now_ms: i64,
-        read: &Read,
-    ) -> Result<Self, StoreError> {
-        let mut by_org: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
-        for line in read.adapted().filter(|line| !line.identifiers.is_empty()) {
-            by_org.entry(read.org(line)).or_default().extend(&line.identifiers);
-        }
-        let mut own = Self::default();
-        for (org, mentioned) in by_org {
-            stores.note_org(org).await?;
-            let list = stores.own.of(org, now_ms).await?;
-            let is_own = |identifier: &usize| {
-                let Named { pseudonyms, domain, .. } = &read.identifiers[*identifier];
-                let domain = domain.as_ref().map(|domain| domain.expose_for_pseudonym());
-                let lists = [&settings.own_numbers, &*list];
-                let standing = |list: &&OwnList| list.standing(pseudonyms.iter().map(String::as_str), domain);
-                lists.iter().any(|list| standing(list) == Standing::InForce)
-            };
-            own.0.insert(org.to_owned(), mentioned.into_iter().filter(is_own).collect());
-        }
-        Ok(own)
+/// The lists that an object's reading knows, and what they say of its identifiers.
+#[derive(Debug)]
+pub(crate) struct Own<'a> {
+    /// The one that counts in every org.
+    everywhere: &'a OwnList,
+    lists: Lists,
+    /// Which identifiers are whose own: each is looked up once per object and org.
+    asked: HashMap<String, HashMap<usize, bool>>,
+}
+
+impl<'a> Own<'a> {
+    pub(crate) fn new(everywhere: &'a OwnList, lists: Lists) -> Self {
+        Self { everywhere, lists, asked: HashMap::new() }
     }
 
-    /// Whether the identifier is this org's own.
-    pub(crate) fn names(&self, identifier: usize, org: &str) -> bool {
-        self.0.get(org).is_some_and(|own| own.contains(&identifier))
+    /// Takes more lists.
+    pub(crate) fn learn(&mut self, lists: Lists) {
+        self.lists.extend(lists);
+    }
+
+    /// Whether the org's list is here.
+    pub(crate) fn knows(&self, org: &str) -> bool {
+        self.lists.contains_key(org)
+    }
+
+    /// Whether the identifier at this place is the org's own.
+    pub(crate) fn names(&mut self, org: &str, place: usize, Named { pseudonyms, domain, .. }: &Named) -> bool {
+        if let Some(is_own) = self.asked.get(org).and_then(|asked| asked.get(&place)) {
+            return *is_own;
+        }
+        let domain = domain.as_ref().map(|domain| domain.expose_for_pseudonym());
+        let lists = [Some(self.everywhere), self.lists.get(org).map(|list| &**list)];
+        let standing = |list: &OwnList| list.standing(pseudonyms.iter().map(String::as_str), domain);
+        let is_own = lists.into_iter().flatten().any(|list| standing(list) == Standing::InForce);
+        self.asked.entry(org.to_owned()).or_default().insert(place, is_own);
+        is_own
     }
 }

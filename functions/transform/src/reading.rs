@@ -5,11 +5,20 @@
 //! short spellings of phone numbers; quarantined lines stay as they were, compressed.
 //!
 //! A line about a record whose id may be a person's waits as it came until the id's alias is known, for nothing outward has
-//! the id: [`Reading::strangers`] are asked for, [`Reading::meet`] goes on. What is read does not depend on when.
+//! the id; a line that names somebody waits for its org's list of own numbers, which name nobody. What is [`Reading::wanted`] is
+//! looked up, [`Reading::go_on`] goes on. What is read does not depend on when.
+//!
+//! What an event says of people is sealed for its owner while its line is read, under keys that are drawn here; they live until
+//! the plan is made, wrapped.
+
+mod content;
+mod keys;
+mod waiting;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use flate2::write::GzEncoder;
@@ -24,20 +33,27 @@ use ledgerline_lake::ObjectId;
 use ledgerline_lake::bronze::{self, BronzeLine};
 use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::Counts;
-use ledgerline_ledger::entry::{EntryError, Field, PendingEntry, Record, Source};
+use ledgerline_ledger::entry::{EntryError, Field, Party, PendingEntry, Record, Sealed, Source};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_privacy::{Clear, Identifier, JoinKey, Kind, Masked, Personal, Pseudonym, Region, View, words};
-use ledgerline_store::alias;
+use ledgerline_ledger::tree::Hash;
+use ledgerline_privacy::{Clear, Identifier, JoinKey, Kind, Masked, Personal, Region, View, words};
+use ledgerline_sealed::{Buffer, Member, Place};
 use ledgerline_store::claim::{Claim, Unclaimed, plan_claims};
-use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::record::LINES_NAMED;
 
 use crate::Random;
 use crate::config::{PROCESS_NAME, Settings};
-use crate::decode::{Decoder, MAX_LINE_BYTES, TakeLine};
+use crate::decode::{Decoder, TakeLine};
 use crate::error::TransformError;
+use crate::own::{Lists, Own};
 use crate::tokens::{self, derived};
+use content::Unclear;
+use keys::Keys;
+pub use keys::{Drawn, Owner};
+pub(crate) use waiting::random_alias;
+pub use waiting::{Alias, Found, Person, Unnamed, Wanted};
+use waiting::{Waiting, WaitingLine};
 
 /// What is asked of every line that is about somebody, whatever becomes of it.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +62,7 @@ pub struct Adapted {
     pub place: usize,
     /// Its record, in [`Read::records`].
     pub record: usize,
-    /// The customer side's identifiers, in [`Read::identifiers`], in the adapter's order.
+    /// The customer side's identifiers, in [`Read::identifiers`], in the adapter's order. The company's own are not among them.
     pub identifiers: Vec<usize>,
     /// When it occurred, epoch milliseconds.
     pub occurred_at_ms: i64,
@@ -84,6 +100,8 @@ pub struct Event {
     pub damaged: bool,
     /// The ledger's line.
     pub line: String,
+    /// The keys of its blocks, in [`Read::keys`].
+    pub keys: Vec<usize>,
     /// The source, as its adapter names it.
     pub source: &'static str,
     /// The topic's template.
@@ -153,6 +171,10 @@ pub struct Read {
     pub records: Vec<RecordSeen>,
     /// The identifiers.
     pub identifiers: Vec<Named>,
+    /// The orgs whose events name somebody, were it the company itself.
+    pub naming_orgs: BTreeSet<String>,
+    /// The keys that seal the events' content. Events that are not kept may have drawn some.
+    pub keys: Vec<Drawn>,
     /// What silver keeps of each identifier to join rows by: the column and the ref.
     pub refs: Vec<Option<(&'static str, Clear)>>,
     /// Lines that are not blank.
@@ -185,21 +207,6 @@ impl Read {
         plan_claims(object, expires_at_s, unclaimed)
     }
 
-    /// Takes the refs of identifiers that name nobody out of their events: rows are not to be joined by what many have.
-    pub fn forget_refs(&mut self, names_nobody: impl Fn(usize, &str) -> bool) {
-        for event in &mut self.events {
-            let org = self.records[event.adapted.record].org.as_str();
-            let (nobody, somebody): (Vec<usize>, Vec<usize>) =
-                event.adapted.identifiers.iter().partition(|&&identifier| names_nobody(identifier, org));
-            if nobody.is_empty() {
-                continue;
-            }
-            let forgotten: Vec<&str> = nobody.iter().filter_map(|&at| Some(self.refs[at].as_ref()?.0)).collect();
-            event.fields.retain(|(name, _)| !forgotten.contains(name));
-            add_fields(&mut event.fields, somebody.iter().filter_map(|&at| self.refs[at].clone()));
-        }
-    }
-
     /// The org that a line is of.
     pub fn org(&self, line: &Adapted) -> &str {
         &self.records[line.record].org
@@ -229,51 +236,12 @@ fn add_fields(fields: &mut Vec<(&'static str, Clear)>, more: impl Iterator<Item 
     }
 }
 
-/// Somebody whose id names a record, and whose alias is looked up by pseudonyms.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Person {
-    /// The organisation.
-    pub org: String,
-    /// The pseudonyms of each identifier that the id is, newest first: one of an id that is no customer's, two of one that may be an
-    /// account and a name given upstream. All but the newest are of today's rules: under another rule's key a value's pseudonym may
-    /// be what somebody else was normalised to.
-    pub names: Vec<Vec<String>>,
-    /// The pseudonyms under other rules: tombstones may have them, and nobody's alias is looked up by them.
-    pub of_other_rules: Vec<String>,
-}
-
-impl Person {
-    /// All pseudonyms.
-    pub fn all_names(&self) -> impl Iterator<Item = &String> {
-        self.names.iter().flatten().chain(&self.of_other_rules)
-    }
-}
-
-/// What a person's id stands as.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Alias {
-    /// The alias; none if tombstones covered all lines that it was looked up for.
-    pub name: Option<String>,
-    /// Up to when tombstones cover lines about the person: each of those has an alias of its own.
-    pub cutoff: Option<Cutoff>,
-}
-
-impl Alias {
-    /// The alias of somebody of whom there is no tombstone.
-    pub fn of(name: String) -> Self {
-        Self { name: Some(name), cutoff: None }
-    }
-}
-
-/// Those for whose aliases lines wait, each with the last moment, of any such line, up to which a cutoff must reach to cover it.
-pub type Strangers = BTreeMap<Person, i64>;
-
 /// Reads one object, piece by piece.
 pub struct Reading<'a>(Decoder<Gathering<'a>>);
 
 impl<'a> Reading<'a> {
-    /// A reading of the object, first taken up at `started_at_ms`.
-    pub fn new(settings: &'a Settings, object: ObjectId, started_at_ms: i64, random: Random<'a>) -> Self {
+    /// A reading of the object, first taken up at `started_at_ms`. `lists` are those of own numbers that are at hand.
+    pub fn new(settings: &'a Settings, object: ObjectId, started_at_ms: i64, lists: Lists, random: Random<'a>) -> Self {
         Self(Decoder::new(Gathering {
             settings,
             object,
@@ -281,10 +249,10 @@ impl<'a> Reading<'a> {
             random,
             line: 0,
             read: Read::default(),
-            aliases: HashMap::new(),
-            strangers: BTreeMap::new(),
-            waiting: Vec::new(),
-            waiting_bytes: 0,
+            waiting: Waiting::default(),
+            own: Own::new(&settings.own_numbers, lists),
+            keys: Keys::default(),
+            buffer: Buffer::new(),
             adapted: 0,
             seen: HashSet::new(),
             records: HashMap::new(),
@@ -304,22 +272,20 @@ impl<'a> Reading<'a> {
         self.0.push(piece).map_err(|_| TransformError::Damaged)
     }
 
-    /// Whether as many lines wait as may: the strangers must be met before the next bytes come.
+    /// Whether as many lines wait as may: what is wanted must come before the next bytes.
     pub fn is_full(&mut self) -> bool {
-        self.0.taker().is_some_and(|gathering| {
-            gathering.waiting.len() >= WAITING_LINES || gathering.waiting_bytes >= WAITING_BYTES
-        })
+        self.0.taker().is_some_and(|gathering| gathering.waiting.is_full())
     }
 
-    /// Those for whose aliases lines wait.
-    pub fn strangers(&mut self) -> Strangers {
-        self.0.taker().map_or_else(Strangers::new, |gathering| gathering.strangers())
+    /// What lines wait for.
+    pub fn wanted(&mut self) -> Wanted {
+        self.0.taker().map_or_else(Wanted::default, |gathering| gathering.waiting.wanted())
     }
 
-    /// Takes the strangers' aliases, and reads the lines that waited for them.
-    pub fn meet(&mut self, aliases: &BTreeMap<Person, Alias>) {
+    /// Takes what was looked up, and reads the lines that waited for it.
+    pub fn go_on(&mut self, found: Found) {
         if let Some(gathering) = self.0.taker() {
-            gathering.meet(aliases);
+            gathering.go_on(found);
         }
     }
 
@@ -331,7 +297,8 @@ impl<'a> Reading<'a> {
         self.0.finish().map(Ended).map_err(|_| TransformError::Damaged)
     }
 
-    /// Reads an object that is in memory without asking anybody: aliases are random, one a person, and kept by nobody.
+    /// Reads an object that is in memory without asking anybody: aliases are random, one a person, and kept by nobody; no org has
+    /// numbers of its own.
     ///
     /// # Errors
     /// [`TransformError::Damaged`] if its bytes are no gzip any more, or end too early.
@@ -343,24 +310,25 @@ impl<'a> Reading<'a> {
         bronze: &[u8],
     ) -> Result<Read, TransformError> {
         let mut aliases = BTreeMap::new();
-        let mut name = |strangers: Strangers| -> BTreeMap<Person, Alias> {
+        let mut look_up = |Wanted { unnamed, orgs }: Wanted| {
             let named = |(person, _): (Person, i64)| {
                 let alias = aliases.entry(person.clone()).or_insert_with(|| Alias::of(random_alias(random)));
                 (person, alias.clone())
             };
-            strangers.into_iter().map(named).collect()
+            let lists = orgs.into_iter().map(|org| (org, Arc::default())).collect();
+            Found { aliases: unnamed.into_iter().map(named).collect(), lists }
         };
-        let mut reading = Self::new(settings, object, started_at_ms, random);
+        let mut reading = Self::new(settings, object, started_at_ms, Lists::new(), random);
         for piece in bronze.chunks(PIECE_BYTES) {
             reading.push(piece)?;
             if reading.is_full() {
-                let aliases = name(reading.strangers());
-                reading.meet(&aliases);
+                let found = look_up(reading.wanted());
+                reading.go_on(found);
             }
         }
         let ended = reading.end()?;
-        let aliases = name(ended.strangers());
-        ended.finish(&aliases)
+        let found = look_up(ended.wanted());
+        ended.finish(found)
     }
 }
 
@@ -368,22 +336,23 @@ impl<'a> Reading<'a> {
 pub struct Ended<'a>(Gathering<'a>);
 
 impl Ended<'_> {
-    /// Those for whose aliases lines wait.
-    pub fn strangers(&self) -> Strangers {
-        self.0.strangers()
+    /// What lines wait for.
+    pub fn wanted(&self) -> Wanted {
+        self.0.waiting.wanted()
     }
 
-    /// Takes the last strangers' aliases; what the object holds.
+    /// Takes the last of what was looked up; what the object holds.
     ///
     /// # Errors
-    /// `Corrupt` if somebody's alias is not among them.
-    pub fn finish(self, aliases: &BTreeMap<Person, Alias>) -> Result<Read, TransformError> {
+    /// `Corrupt` if anything that is wanted is not among it.
+    pub fn finish(self, found: Found) -> Result<Read, TransformError> {
         let mut gathering = self.0;
-        gathering.meet(aliases);
+        gathering.go_on(found);
         if !gathering.waiting.is_empty() {
-            return Err(StoreError::Corrupt(Failure::new("lines wait for an alias that nobody looked up")).into());
+            return Err(StoreError::Corrupt(Failure::new("lines wait for what nobody looked up")).into());
         }
         let mut read = gathering.read;
+        read.keys = gathering.keys.into_drawn();
         read.events.sort_by_key(|event| event.bronze_line);
         read.quarantine_gz = match gathering.quarantine.map(GzEncoder::finish) {
             None => None,
@@ -395,21 +364,8 @@ impl Ended<'_> {
     }
 }
 
-/// An alias of random bytes.
-pub(crate) fn random_alias(random: Random<'_>) -> String {
-    let mut bytes = [0; 16];
-    random(&mut bytes);
-    alias::of_random(bytes)
-}
-
 /// Bytes of an object that are unpacked before it is asked how many lines wait: at deflate's best, 1,032 to 1, 16 MiB.
 pub const PIECE_BYTES: usize = 16 * 1024;
-
-/// Lines that wait at a time, beyond those of the piece that is being read.
-const WAITING_LINES: usize = 1_000;
-
-/// Their bytes: twice the longest line that is read, some 4 KiB a line.
-const WAITING_BYTES: usize = 2 * MAX_LINE_BYTES;
 
 /// What filters a line that an erasure took out.
 const ERASED: &str = "erased";
@@ -430,13 +386,14 @@ struct Gathering<'a> {
     random: Random<'a>,
     line: u64,
     read: Read,
-    /// Whose aliases are known, and the aliases, by what claims name the person's record by.
-    aliases: HashMap<String, (Person, Alias)>,
-    /// [`Strangers`], by the same.
-    strangers: BTreeMap<String, (Person, i64)>,
-    /// These lines, and refused ones behind them, so that those stay in their order.
-    waiting: Vec<Waiting>,
-    waiting_bytes: usize,
+    /// The aliases so far, and the lines that wait.
+    waiting: Waiting,
+    /// The lists of own numbers so far.
+    own: Own<'a>,
+    /// The keys drawn so far.
+    keys: Keys,
+    /// What the event that is being read says of people.
+    buffer: Buffer,
     /// How many lines so far are asked.
     adapted: usize,
     /// Claim ids of events read so far.
@@ -452,13 +409,6 @@ struct Gathering<'a> {
     scratch: Vec<u8>,
 }
 
-/// A line that is read again.
-struct Waiting {
-    number: u64,
-    line: Vec<u8>,
-    cut: bool,
-}
-
 /// What an event is about.
 struct About {
     /// As everything outward names it: an id that may be a person's stands as its alias.
@@ -470,8 +420,8 @@ struct About {
 }
 
 impl About {
-    /// About what names nobody.
-    fn nobody(about: Record) -> Self {
+    /// About what is named by its source's id.
+    fn impersonal(about: Record) -> Self {
         Self { about, claim_record: None, names: BTreeSet::new() }
     }
 }
@@ -481,8 +431,27 @@ impl About {
 enum Fate {
     /// It is kept, repeated or filtered.
     Read,
-    /// Nothing yet: an alias must be known first.
+    /// Nothing yet: an alias or a list must be known first.
     Waits,
+}
+
+/// Whom an event names.
+struct Identified {
+    /// The customer side's identifiers without the company's own, in [`Read::identifiers`].
+    identifiers: Vec<usize>,
+    /// Which of the event's identifiers name somebody, were it the company itself.
+    is_read: Vec<bool>,
+    /// The country of one of those was assumed.
+    country_assumed: bool,
+}
+
+/// What an entry has of its event's content beside what is in clear.
+struct Sealing {
+    sealed: Sealed,
+    /// The names of the fields that are neither in clear nor sealed, sorted.
+    masked: Vec<String>,
+    /// The blocks' keys, in [`Read::keys`].
+    keys: Vec<usize>,
 }
 
 /// A line that is not an event.
@@ -516,39 +485,21 @@ impl Gathering<'_> {
             BronzeLine::Erased => return *self.read.filtered.entry(ERASED).or_default() += 1,
             BronzeLine::Event(event) => match self.event(number, &event) {
                 Ok(Fate::Read) => return,
-                Ok(Fate::Waits) => return self.wait(number, line, cut),
+                Ok(Fate::Waits) => return self.waiting.push(number, line, cut),
                 Err(reason) => Refused::Now(event.received_at_ms, reason, event.raw),
             },
         };
         match refused {
-            _ if !self.waiting.is_empty() => self.wait(number, line, cut),
+            // Behind those that wait, so that refused lines stay in their order.
+            _ if !self.waiting.is_empty() => self.waiting.push(number, line, cut),
             Refused::Before(reason) => self.quarantine_line(reason, line),
             Refused::Now(received_at_ms, reason, bytes) => self.quarantine(received_at_ms, reason, &bytes),
         }
     }
 
-    fn wait(&mut self, number: u64, line: &[u8], cut: bool) {
-        self.waiting_bytes += line.len();
-        self.waiting.push(Waiting { number, line: line.to_vec(), cut });
-    }
-
-    fn strangers(&self) -> Strangers {
-        let mut strangers = Strangers::new();
-        for (person, latest_ms) in self.strangers.values() {
-            let latest = strangers.entry(person.clone()).or_insert(*latest_ms);
-            *latest = (*latest).max(*latest_ms);
-        }
-        strangers
-    }
-
-    fn meet(&mut self, aliases: &BTreeMap<Person, Alias>) {
-        for (name, (person, _)) in std::mem::take(&mut self.strangers) {
-            if let Some(alias) = aliases.get(&person) {
-                self.aliases.insert(name, (person, alias.clone()));
-            }
-        }
-        self.waiting_bytes = 0;
-        for Waiting { number, line, cut } in std::mem::take(&mut self.waiting) {
+    fn go_on(&mut self, Found { aliases, lists }: Found) {
+        self.own.learn(lists);
+        for WaitingLine { number, line, cut } in self.waiting.name(&aliases) {
             self.read_line(number, &line, cut);
         }
     }
@@ -568,25 +519,33 @@ impl Gathering<'_> {
         if filter.is_none() && !instant::is_plausible(event.occurred_at_ms, received_at_ms) {
             return Err(Rejection::ImplausibleTime);
         }
-        let Some(About { about, claim_record, names }) = self.about(number, line.received_at_ms, &event) else {
+        // Who owns what it says depends on which numbers are the company's own.
+        let lacks_list =
+            !self.own.knows(&event.org) && self.waiting.wants_list(&event.org, !event.identifiers.is_empty());
+        let about = self.about(number, line.received_at_ms, &event);
+        let (Some(About { about, claim_record, names }), false) = (about, lacks_list) else {
             return Ok(Fate::Waits);
         };
         if let Some(filter) = filter {
             return self.filter(number, filter, line.received_at_ms, &event, about, names).map(|()| Fate::Read);
         }
         let claim_id = self.settings.event_key.claim_id(content_id(&event, &document).as_bytes());
-        let repeated = self.seen.contains(&claim_id);
-        let taken = if repeated { None } else { Some(self.take(number, &event, &claim_id, &about)?) };
+        let whom = self.identifiers(&event);
+        let taken = match self.seen.contains(&claim_id) {
+            true => None,
+            false => Some(self.take(number, &line.raw, &event, &about, &whom)?),
+        };
 
         let record = self.record(number, &event, about, names)?;
         self.read.records[record].days.insert(event.occurred_at_ms.div_euclid(DAY_MS));
-        let (adapted, country_assumed) = self.adapted(record, line.received_at_ms, &event);
+        let country_assumed = whom.country_assumed;
+        let adapted = self.adapted(record, line.received_at_ms, &event, whom);
         match taken {
             Some(mut taken) => {
                 self.add_refs(&mut taken.fields, &event, &adapted.identifiers);
                 self.read.unknown_outcomes += u64::from(event.unknown_outcome);
-                self.read.events.push(Event { adapted, claim_record, country_assumed, ..taken });
-                self.seen.insert(claim_id);
+                self.seen.insert(claim_id.clone());
+                self.read.events.push(Event { adapted, claim_id, claim_record, country_assumed, ..taken });
             }
             None => self.read.repeated_lines.push(adapted),
         }
@@ -605,25 +564,35 @@ impl Gathering<'_> {
         names: BTreeSet<String>,
     ) -> Result<(), Rejection> {
         let record = self.record(number, event, about, names)?;
-        let (adapted, _) = self.adapted(record, received_at_ms, event);
+        let whom = self.identifiers(event);
+        let adapted = self.adapted(record, received_at_ms, event, whom);
         self.read.filtered_lines.push(adapted);
         *self.read.filtered.entry(filter).or_default() += 1;
         Ok(())
     }
 
-    /// What is asked of an event's line, and whether the country of any of its identifiers was assumed.
-    fn adapted(&mut self, record: usize, received_at_ms: Option<i64>, event: &SourceEvent<'_>) -> (Adapted, bool) {
-        let (identifiers, country_assumed) = self.identifiers(event);
+    /// What is asked of an event's line.
+    fn adapted(
+        &mut self,
+        record: usize,
+        received_at_ms: Option<i64>,
+        event: &SourceEvent<'_>,
+        Identified { identifiers, is_read, .. }: Identified,
+    ) -> Adapted {
+        if is_read.contains(&true) && !self.read.naming_orgs.contains(&*event.org) {
+            self.read.naming_orgs.insert(event.org.to_string());
+        }
         let (occurred_at_ms, only_widens) = (event.occurred_at_ms, event.links == Links::WidenOnly);
         let place = self.adapted;
         self.adapted += 1;
-        (Adapted { place, record, identifiers, occurred_at_ms, received_at_ms, only_widens }, country_assumed)
+        Adapted { place, record, identifiers, occurred_at_ms, received_at_ms, only_widens }
     }
 
-    /// The places of the event's identifiers, and whether the country of any was assumed.
-    fn identifiers(&mut self, event: &SourceEvent<'_>) -> (Vec<usize>, bool) {
+    /// Whom the event names.
+    fn identifiers(&mut self, event: &SourceEvent<'_>) -> Identified {
         let region = self.settings.regions.of(event.names_of_source());
         let (mut places, mut country_assumed) = (Vec::with_capacity(event.identifiers.len()), false);
+        let mut is_read = Vec::with_capacity(event.identifiers.len());
         for (kind, raw) in &event.identifiers {
             let known = match self.spelled.get(&region).and_then(|spelled| spelled.get(raw)) {
                 Some(known) if *kind == Kind::Phone => *known,
@@ -636,29 +605,38 @@ impl Gathering<'_> {
                     known
                 }
             };
+            is_read.push(known.is_some());
             if let Some((place, assumed)) = known {
                 country_assumed |= assumed;
                 places.push(place);
             }
         }
-        (places, country_assumed)
+        places.retain(|&place| !self.own.names(&event.org, place, &self.read.identifiers[place]));
+        Identified { identifiers: places, is_read, country_assumed }
     }
 
     /// The event as it may be kept. What cannot become an entry is refused here, before anything is claimed.
-    fn take(&self, number: u64, event: &SourceEvent<'_>, claim_id: &str, about: &Record) -> Result<Event, Rejection> {
+    fn take(
+        &mut self,
+        number: u64,
+        raw: &[u8],
+        event: &SourceEvent<'_>,
+        about: &Record,
+        whom: &Identified,
+    ) -> Result<Event, Rejection> {
         let key = self.settings.pseudonyms.newest();
         let fields = event.fields.iter().map(|field| (field.name, &*field.value));
-        let Masked { mut clear, masked } = self.settings.policy.mask(key, fields);
+        let Masked { mut clear, masked, rest } = self.settings.policy.mask(key, fields);
+        let event_id = self.object.event_id(PlanOf::Bronze, number);
+        let names_customer = !whom.identifiers.is_empty();
+        let unclear = Unclear { event, about, rest: &rest, is_read: &whom.is_read, names_customer };
+        let Sealing { sealed, masked: masked_in_entry, keys } = self.seal(&event_id, raw, &unclear, &whom.identifiers);
         // What joins rows in silver must not join entries: an entry names no person, not even by a pseudonym.
-        let (named, plain): (Vec<_>, Vec<_>) =
-            clear.iter().partition(|(name, _)| self.settings.policy.is_silver_only(name));
-        let mut masked_in_entry: Vec<String> =
-            masked.iter().copied().chain(named.iter().map(|(name, _)| *name)).map(str::to_owned).collect();
-        masked_in_entry.sort_unstable();
+        let plain = clear.iter().filter(|(name, _)| !self.settings.policy.is_silver_only(name));
         let mut salt = [0; 16];
         (self.random)(&mut salt);
         let entry = PendingEntry {
-            event_id: self.object.event_id(PlanOf::Bronze, number),
+            event_id,
             org: event.org.to_string(),
             event_type: event.event_type.to_owned(),
             activity: event.activity.to_owned(),
@@ -667,8 +645,9 @@ impl Gathering<'_> {
             late: false,
             time_from_envelope: event.time_from_envelope,
             zone_assumed: event.zone_assumed,
-            fields: plain.iter().map(|(name, value)| ((*name).to_owned(), entry_field(value))).collect(),
+            fields: plain.map(|(name, value)| ((*name).to_owned(), entry_field(value))).collect(),
             masked: masked_in_entry,
+            sealed,
             lineage_token: lineage_token(event, about),
             schema_version: event.schema_version.to_string(),
             policy_version: self.settings.policy.version().to_owned(),
@@ -682,7 +661,7 @@ impl Gathering<'_> {
         if event.lineage_from == LineageFrom::Source && !tokens::is_replaceable(&line_text, &entry.lineage_token) {
             return Err(Rejection::TooLong);
         }
-        let extra = event.extra.iter().map(|(key, kind)| (words::plain_name(key).to_owned(), kind.as_str()));
+        let extra = event.extra.iter().map(|one| (words::plain_name(one.name).to_owned(), one.kind().as_str()));
         self.name_process(&mut clear, &masked);
         // A token that was refused is found again by its pseudonym, and by nothing else.
         let refused = event.refused_token.as_ref().map(|raw| raw.expose_for_pseudonym());
@@ -691,7 +670,7 @@ impl Gathering<'_> {
         Ok(Event {
             adapted: Adapted::default(),
             event_id: entry.event_id,
-            claim_id: claim_id.to_owned(),
+            claim_id: String::new(),
             claim_record: None,
             named_by_source: event.native_id.is_some(),
             sequence: event.sequence,
@@ -701,6 +680,7 @@ impl Gathering<'_> {
             country_assumed: false,
             damaged: event.damaged,
             line: line_text,
+            keys,
             source: event.source,
             topic: event.topic.to_string(),
             schema_version: entry.schema_version,
@@ -715,6 +695,35 @@ impl Gathering<'_> {
             lineage_ref: refused.map(|refused| key.pseudonym(&refused).as_str().to_owned()),
             bronze_line: number,
         })
+    }
+
+    /// Seals what the event with these identifiers says of people, for each owner under the key of its record, and forgets it.
+    fn seal(&mut self, event_id: &str, raw: &[u8], unclear: &Unclear<'_, '_>, identifiers: &[usize]) -> Sealing {
+        let Self { settings, random, buffer, keys, records, read, .. } = self;
+        let record_key = unclear.about.key(&unclear.event.org);
+        // The next record's place, if it is new. Should the event be refused, another record gets the place and what was drawn for it,
+        // under which nothing is sealed that is kept.
+        let record = records.get(&record_key).copied().unwrap_or(read.records.len());
+        let place = Place { deployment: &settings.deployment, record: &record_key, event_id };
+        let mut content = buffer.event(unclear.names_customer, &Hash::of_object(raw).0);
+        unclear.add_to(&mut content);
+        let mut used = Vec::with_capacity(Party::ALL.len());
+        let seals = content.seal(&place, *random, |party| {
+            let owner = match party {
+                Party::Customer => Owner::of_customers(identifiers),
+                Party::Joint => Owner::Joint,
+                Party::Agent => Owner::Agent,
+            };
+            let (place, key) = keys.of(record, owner, *random);
+            used.push(place);
+            key
+        });
+        let too_large = seals.masked.into_iter().filter_map(|member| match member {
+            Member::Field(name) => Some(name),
+            Member::Identifier(_) | Member::Unlisted | Member::Raw => None,
+        });
+        let masked: BTreeSet<&str> = unclear.dropped().chain(too_large).collect();
+        Sealing { sealed: seals.sealed, masked: masked.into_iter().map(str::to_owned).collect(), keys: used }
     }
 
     /// Silver can be joined by whom a row names, though not by a value: the first of the customer's identifiers of each kind that has
@@ -745,53 +754,28 @@ impl Gathering<'_> {
     /// What the event is about. Nothing while an alias is not known.
     fn about(&mut self, number: u64, received_at_ms: Option<i64>, event: &SourceEvent<'_>) -> Option<About> {
         let (kind, id, sent) = match &event.record {
-            AboutRef::Interaction(id) => return Some(About::nobody(Record::Interaction(id.to_string()))),
+            AboutRef::Interaction(id) => return Some(About::impersonal(Record::Interaction(id.to_string()))),
             AboutRef::Entity { kind, id, .. } if built_in().is_impersonal(kind) => {
-                return Some(About::nobody(Record::Entity { kind: kind.to_string(), id: id.to_string() }));
+                return Some(About::impersonal(Record::Entity { kind: kind.to_string(), id: id.to_string() }));
             }
             AboutRef::Entity { kind, id, sent } => (kind.to_string(), id, sent),
         };
         let name = self.settings.event_key.claim_record(&event.org, sent, id);
         let is_deletion = event.links == Links::WidenOnly;
         let reached_ms = cutoff_from(event.occurred_at_ms, received_at_ms, is_deletion);
-        let known = self.aliases.get(&name).and_then(|(person, Alias { name, cutoff })| {
+        let known = self.waiting.known(&name).and_then(|(person, Alias { name, cutoff })| {
             let is_covered = cutoff.is_some_and(|cutoff| cutoff.covers(reached_ms, reached_ms));
             let of_line = is_covered.then(|| self.settings.event_key.alias_of_line(&self.object.to_hex(), number));
             Some((person, of_line.or_else(|| name.clone())?))
         });
         let Some((person, id)) = known else {
-            if !self.strangers.contains_key(&name) {
-                let person = self.person(event, &kind, sent, id);
-                self.strangers.insert(name.clone(), (person, reached_ms));
-            }
-            if let Some((_, latest_ms)) = self.strangers.get_mut(&name) {
-                *latest_ms = (*latest_ms).max(reached_ms);
-            }
+            let settings = self.settings;
+            self.waiting.ask(name, reached_ms, || Person::of(settings, event, &kind, sent, id));
             return None;
         };
         let names = person.all_names().cloned().collect();
         let claimed = Record::Entity { kind: kind.clone(), id: name }.key(&event.org);
         Some(About { about: Record::Entity { kind, id }, claim_record: Some(claimed), names })
-    }
-
-    /// Whom an id names that names a record.
-    fn person(&self, event: &SourceEvent<'_>, kind: &str, sent: &str, id: &str) -> Person {
-        let (ring, region) = (&self.settings.pseudonyms, self.settings.regions.of(event.names_of_source()));
-        let identifiers = built_in().kinds_of_entity(kind).filter_map(|kind| Identifier::parse(kind, id, region));
-        let text = |name: Pseudonym| name.as_str().to_owned();
-        let (mut names, mut of_other_rules) = (Vec::new(), Vec::new());
-        for identifier in identifiers {
-            let newest = ring.newest().version();
-            let is_known = |name: &Pseudonym| name.version() == newest || ring.is_of_today(name);
-            let (known, others): (Vec<_>, Vec<_>) = ring.pseudonyms(&identifier).into_iter().partition(is_known);
-            names.push(known.into_iter().map(text).collect());
-            of_other_rules.extend(others.into_iter().map(text));
-        }
-        // An id that is no identifier is not normalised: all versions name one and the same.
-        if names.is_empty() {
-            names.push(ring.of_record(sent, id).into_iter().map(text).collect());
-        }
-        Person { org: event.org.to_string(), names, of_other_rules }
     }
 
     /// The record's place, one line more about it.
@@ -854,7 +838,7 @@ impl Gathering<'_> {
     }
 }
 
-/// The first moment up to which a cutoff must reach to cover a line, see [`Cutoff::covers`]: when it occurred or was received,
+/// The first moment up to which a cutoff must reach to cover a line, see `Cutoff::covers`: when it occurred or was received,
 /// whichever is earlier. A line that others loaded says nowhere when it came: it may have lain anywhere since it occurred by its
 /// source's clock. Of somebody who was erased a deletion says nothing that is to be kept, whenever it comes.
 pub(crate) fn cutoff_from(occurred_at_ms: i64, received_at_ms: Option<i64>, is_deletion: bool) -> i64 {

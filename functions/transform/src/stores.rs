@@ -1,20 +1,23 @@
 //! What transform reads and writes; the test of its permissions holds the calls against its role in the template.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ledgerline_custody::own::OwnLists;
-use ledgerline_ledger::store::StoreError;
+use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_sealed::MonthKey;
 use ledgerline_store::alias::Aliases;
 use ledgerline_store::bronze_object::BronzeObjects;
 use ledgerline_store::bucket::Bucket;
 use ledgerline_store::claim::Claims;
 use ledgerline_store::gone::Gone;
+use ledgerline_store::month_key::MonthKeys;
 use ledgerline_store::object_row::ObjectRows;
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::OwnNumbers;
 use ledgerline_store::party::Parties;
+use ledgerline_store::party_key::PartyKeys;
 use ledgerline_store::plan::Plans;
 use ledgerline_store::poison::Poison;
 use ledgerline_store::quarantine::Quarantine;
@@ -76,6 +79,8 @@ pub struct Stores {
     pub subjects: Subjects,
     /// Who takes part in records.
     pub parties: Parties,
+    /// The wrapped keys of what is sealed.
+    pub party_keys: PartyKeys,
     /// Up to when people's events are suppressed.
     pub tombs: Tombs,
     /// Names that are gone for good.
@@ -91,6 +96,9 @@ pub struct Stores {
     orgs: Orgs,
     /// The orgs that this process has noted.
     noted: Mutex<BTreeSet<String>>,
+    month_keys: MonthKeys,
+    /// The months' keys that this process has read. None ever changes.
+    months: Mutex<BTreeMap<String, MonthKey>>,
     random: OwnedRandom,
 }
 
@@ -108,13 +116,16 @@ impl Stores {
             own: OwnLists::new(OwnNumbers::new(Arc::clone(&control))),
             tombs: Tombs::new(Arc::clone(&control)),
             gone: Gone::new(Arc::clone(&control)),
-            orgs: Orgs::new(control),
+            orgs: Orgs::new(Arc::clone(&control)),
             noted: Mutex::default(),
+            month_keys: MonthKeys::new(control),
+            months: Mutex::default(),
             claims: Claims::new(Arc::clone(&index)),
             records: Records::new(Arc::clone(&index)),
             tokens: Tokens::new(index),
             aliases: Aliases::new(Arc::clone(&keys)),
             parties: Parties::new(Arc::clone(&keys)),
+            party_keys: PartyKeys::new(Arc::clone(&keys)),
             subjects: Subjects::new(keys),
             pointers: Pointers::new(queue),
             erase_notes: EraseNotes::new(erase_queue),
@@ -132,6 +143,22 @@ impl Stores {
             self.noted.lock().unwrap_or_else(PoisonError::into_inner).insert(org.to_owned());
         }
         Ok(())
+    }
+
+    /// The public key of a month, `yyyy-mm`.
+    ///
+    /// # Errors
+    /// The table's; `NotFound` if nobody made it yet.
+    pub async fn month_key(&self, month: &str) -> Result<MonthKey, StoreError> {
+        if let Some(key) = self.months.lock().unwrap_or_else(PoisonError::into_inner).get(month) {
+            return Ok(*key);
+        }
+        let Some(key) = self.month_keys.of(month).await? else {
+            let what = format!("{month} has no public key yet: sweep makes it at its next run");
+            return Err(StoreError::NotFound(Failure::new(what)));
+        };
+        self.months.lock().unwrap_or_else(PoisonError::into_inner).insert(month.to_owned(), key);
+        Ok(key)
     }
 
     /// Fills a buffer with random bytes.

@@ -1,5 +1,5 @@
-//! Lineage tokens that several records have, or that came with what an erasure covers: what is planned carries the token derived
-//! from its own record instead.
+//! Lines that are not planned as they were read: of lineage tokens that several records have, and what an erasure covers.
+//! The first carry the token derived from their own record instead; so do the others, and nothing that is sealed.
 //!
 //! Invariant: no entry carries a source's token unless the record has a row that says so and, when that was there, no other
 //! record had one. Of two records that take a token up at once both read the other's row; an entry that was planned before
@@ -17,32 +17,35 @@ use crate::gate::Gate;
 use crate::reading::{Event, Read};
 use crate::{CALLS_AT_ONCE, ROWS_PER_BATCH};
 
-/// What an event has in the place of its source's token.
+/// What an event is planned as.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Derived {
-    /// The token that is derived from the event's record.
-    pub token: String,
-    /// The ledger's line with it.
+pub struct Rewritten {
+    /// The token that is derived from the event's record, if it has that in the place of its source's.
+    pub token: Option<String>,
+    /// The ledger's line.
     pub line: String,
 }
 
-/// What becomes of events that must not carry their source's token, by their ids.
-pub type ReplacedTokens<'r> = HashMap<&'r str, Derived>;
+/// What becomes of events that are not planned as they were read, by their ids.
+pub type RewrittenLines<'r> = HashMap<&'r str, Rewritten>;
 
 /// Notes the records of the source's tokens of these events, and replaces those that are shared. The token of an event that
 /// an erasure covers is replaced without a question, and noted nowhere: the next line of its record might not be covered, and an
-/// entry cannot be changed. A crash in here leaves rows of records whose events are not planned yet: theirs for good.
+/// entry cannot be changed; what is sealed of it goes, whose key nobody keeps. A crash in here leaves rows of records whose events are
+/// not planned yet: theirs for good.
 ///
 /// # Errors
 /// The table's.
-pub async fn replaced<'r>(
+pub async fn rewritten<'r>(
     tokens: &Tokens,
     read: &'r Read,
     gate: &Gate<'_>,
     events: &[&'r Event],
-) -> Result<ReplacedTokens<'r>, StoreError> {
-    let sent = events.iter().copied().filter(|event| event.lineage_from == LineageFrom::Source);
-    let (covered, sent): (Vec<&Event>, Vec<&Event>) = sent.partition(|event| gate.suppresses(&event.adapted));
+) -> Result<RewrittenLines<'r>, StoreError> {
+    let is_sent = |event: &Event| event.lineage_from == LineageFrom::Source;
+    let (covered, others): (Vec<&Event>, Vec<&Event>) =
+        events.iter().partition(|event| gate.suppresses(&event.adapted));
+    let sent: Vec<&Event> = others.into_iter().filter(|event| is_sent(event)).collect();
     let record = |event: &Event| read.records[event.adapted.record].key.as_str();
     let mut by_token: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for event in &sent {
@@ -75,13 +78,23 @@ pub async fn replaced<'r>(
         let records = known.get(event.lineage_token.as_str());
         records.is_some_and(|records| records.iter().any(|other| other != record(event)))
     };
-    let derive = |event: &'r Event| {
-        let token = derived(&read.records[event.adapted.record].about);
-        let line = entry::with_lineage_token(&event.line, &token)
-            .map_err(|error| StoreError::Corrupt(Failure::caused_by("replace a lineage token", error)))?;
-        Ok((event.event_id.as_str(), Derived { token, line }))
+    let derived_of = |event: &Event| derived(&read.records[event.adapted.record].about);
+    let with_another_token = |event: &'r Event| {
+        let token = derived_of(event);
+        let line = entry::with_lineage_token(&event.line, &token);
+        (event, Some(token), line)
     };
-    sent.into_iter().filter(is_shared).chain(covered).map(derive).collect()
+    let without_sealed = |event: &'r Event| {
+        let token = is_sent(event).then(|| derived_of(event));
+        let line = entry::without_sealed(&event.line, token.as_deref());
+        (event, token, line)
+    };
+    let shared = sent.into_iter().filter(is_shared).map(with_another_token);
+    let rewritten = shared.chain(covered.into_iter().map(without_sealed)).map(|(event, token, line)| {
+        let line = line.map_err(|error| StoreError::Corrupt(Failure::caused_by("rewrite a line", error)))?;
+        Ok((event.event_id.as_str(), Rewritten { token, line }))
+    });
+    rewritten.collect()
 }
 
 /// The records of each of these tokens.

@@ -221,13 +221,16 @@ impl Table for DynamoTable {
     }
 
     async fn scan_page(&self, what: &str, scan: &Scan, after: Option<Key>) -> Result<ScanPage, StoreError> {
-        let (name, prefix) = match scan {
-            Scan::Partitions(prefix) => ("pk", prefix),
-            Scan::Rows(prefix) => ("sk", prefix),
+        let (name, prefixes) = match scan {
+            Scan::Partitions(prefixes) => ("pk", &prefixes[..]),
+            Scan::Rows(prefix) => ("sk", std::slice::from_ref(prefix)),
         };
-        let asked = self.client.scan().table_name(&self.name).consistent_read(true);
-        let asked = asked.filter_expression(format!("begins_with({name}, :prefix)"));
-        let asked = asked.expression_attribute_values(":prefix", AttributeValue::S(prefix.clone()));
+        let filter: Vec<String> = (0..prefixes.len()).map(|at| format!("begins_with({name}, :prefix{at})")).collect();
+        let mut asked = self.client.scan().table_name(&self.name).consistent_read(true);
+        for (at, prefix) in prefixes.iter().enumerate() {
+            asked = asked.expression_attribute_values(format!(":prefix{at}"), AttributeValue::S(prefix.clone()));
+        }
+        let asked = asked.filter_expression(filter.join(" OR "));
         let sent = asked.set_exclusive_start_key(after.as_ref().map(key_item)).send().await;
         let page = sent.map_err(|error| store_error(format!("{what} in {}", self.name), error))?;
         let row = |item| {

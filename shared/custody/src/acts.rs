@@ -4,9 +4,10 @@
 //! bronze object; its purpose stands in for one. The **purpose id** says what is done and for what, so that doing it
 //! again, after a crash or by somebody else, is the same plan and writes nothing more.
 //!
-//! Invariant: one purpose id is in the log at most once, with the entries of whoever planned it first: while its plan lies there by
-//! the plan, and then, for as long as chunk markers are kept, by the marker. An act names no person. Its type is one of [`ActKind`], which no adapter gives to a source event; its plan lies apart from those of source
-//! events ([`PlanOf`]), where transform may not write, and audit-write takes an act from nowhere else.
+//! Invariant: one purpose id is in the log at most once, with the entries of the call that planned it first: by its plan, and once it is
+//! committed by its row, which is never deleted. An act names no person. Its type is one of [`ActKind`], which no adapter gives to
+//! a source event; its plan, its row and its chunks' markers have keys apart from those of bronze objects ([`PlanOf`]), where
+//! transform may not write, and audit-write takes an act from nowhere else.
 
 use std::collections::BTreeMap;
 
@@ -16,9 +17,9 @@ use ledgerline_lake::ObjectId;
 use ledgerline_lake::keys::{ACT, PlanOf};
 use ledgerline_lake::plan::{Counts, Plan, PlanWriter};
 use ledgerline_ledger::acts as types;
-use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
+use ledgerline_ledger::entry::{Field, PendingEntry, Record, Sealed, Source};
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::store::StoreError;
+use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::act_note::ActNotes;
 use ledgerline_store::delivery;
 use ledgerline_store::object_row::ObjectRows;
@@ -145,7 +146,8 @@ pub struct ActStores<'a> {
 pub enum Recorded {
     /// They are on their way now.
     Now(ObjectId),
-    /// This purpose was carried out before, and its plan still lies there. Should its pointer have died since, sweep sends it again.
+    /// This purpose was carried out before: it is committed, or its plan lies there, and should its pointer have died since, sweep
+    /// sends it again.
     Before(ObjectId),
 }
 
@@ -173,11 +175,20 @@ pub async fn record_acts(
     let key = format!("{ACT}{purpose}");
     // 1. Take the purpose up. A crash after it leaves a row without a plan.
     let opened = stores.rows.open(object, &key, now).await?;
+    // The row stays, while the plan and the markers that leave its chunks out a second time expire.
+    if opened.committed {
+        return Ok(Recorded::Before(object));
+    }
     let found = if opened.again { delivery::find(stores.plans, PlanOf::Acts, object).await? } else { None };
-    // The row alone proves nothing: transform, which may write rows, could keep an act from the log by calling it planned. Where
-    // the plan is gone because it expired, the chunk's marker leaves the act out a second time.
+    // Planned, its plan expired, and not committed: nothing is on its way any more, so that it is planned again.
     if opened.planned && found.is_some() {
         return Ok(Recorded::Before(object));
+    }
+    // What is committed of it must not be in the log twice, nor with other words.
+    if opened.begun && found.is_none() {
+        return Err(StoreError::Corrupt(Failure::new(format!(
+            "the plan of act {object} is gone, and only a part of it is committed"
+        ))));
     }
     // 2. Note it. A crash after it leaves a note of an act without a plan, which is passed over.
     stores.notes.note(object, &key, now).await?;
@@ -222,6 +233,7 @@ fn pending(act: &Act, object: ObjectId, line: u64, random: Random<'_>) -> Pendin
         late: false,
         fields: act.fields.clone(),
         masked: Vec::new(),
+        sealed: Sealed::default(),
         lineage_token: derived_token(&record),
         schema_version: SCHEMA_VERSION.to_owned(),
         policy_version: built_in().version().to_owned(),
@@ -255,9 +267,9 @@ mod tests {
         let [pointer] = pointers.as_slice() else { panic!("one chunk") };
         let range = pointer.offset as usize..(pointer.offset + pointer.length) as usize;
         assert_eq!(pointer.plan, format!("staged/acts/{object}.jsonl.gz"));
-        let id = ChunkId { object: object.to_hex(), ordinal: 0 };
+        let id = ChunkId { of: PlanOf::Acts, object: object.to_hex(), ordinal: 0 };
         let chunk = Chunk::check(id, &log, 2, plan.bytes[range].to_vec()).unwrap();
-        assert_eq!((chunk.acts(), chunk.count()), (2, 2));
+        assert_eq!(chunk.count(), 2);
         assert!(chunk.text().contains(r#""type":"HOLD_PLACED""#));
         assert!(chunk.text().contains(r#""entity":{"id":"acme:interaction:1:0","type":"log"}"#));
         assert_eq!(plan.header.counts, Counts { input: 2, planned: 2, ..Counts::default() });

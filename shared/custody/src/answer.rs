@@ -4,9 +4,11 @@
 //! and entries by [`EventOrder`]. A page always makes progress, and its body fits Lambda's answer by construction.
 //! What is missing is said: `complete` is false as soon as anything was missing on this page or one before it.
 
-use ledgerline_ledger::entry::Record;
+use std::collections::BTreeSet;
+
+use ledgerline_ledger::entry::{Record, Sealed};
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use crate::access::{Fault, Found, Lasted, split_record};
 use crate::order::EventOrder;
@@ -153,7 +155,7 @@ pub struct Interaction {
     last: String,
     #[serde(flatten)]
     marks: Marks,
-    entries: Vec<Box<RawValue>>,
+    entries: Vec<Placed>,
 }
 
 #[derive(Debug, Serialize)]
@@ -187,22 +189,38 @@ pub struct Marks {
     pub continues: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Placed<'a> {
-    place: Place<'a>,
+struct Placed {
+    place: Place,
+    sealed: SealedState,
     /// The ledger's line, byte for byte: its RFC 8785 form gives the leaf hash.
-    entry: &'a RawValue,
+    entry: Box<RawValue>,
+    /// The ids of the keys that seal its blocks.
+    #[serde(skip)]
+    key_ids: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Place<'a> {
-    log: &'a str,
+struct Place {
+    log: String,
     index: u64,
-    segment: &'a str,
-    version_id: &'a str,
+    segment: String,
+    version_id: String,
     leaf_hash: String,
+}
+
+/// What there is to what an entry holds sealed. Nobody who answers opens it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum SealedState {
+    /// It holds nothing sealed.
+    None,
+    /// A block is there whose key was not destroyed.
+    Closed,
+    /// The keys of all its blocks were destroyed: nobody can open them any more.
+    Destroyed,
 }
 
 /// A page in the making.
@@ -259,8 +277,8 @@ impl Page {
         let mut interaction = Interaction::new(record_key, lasted, Marks { continued: after.is_some(), ..marks });
         let mut bytes = head_bytes;
         for entry in rest.iter().take(self.entries_left) {
-            let placed = placed(entry)?;
-            let more = escaped_bytes(placed.get()) + 1;
+            let placed = Placed::of(entry)?;
+            let more = escaped_bytes(&serde_json::to_string(&placed)?) + 1;
             // An empty page takes its first entry whatever its size, or the answer would never move on.
             let must = self.interactions.is_empty() && interaction.entries.is_empty();
             if bytes + more > self.bytes_left && !must {
@@ -289,8 +307,21 @@ impl Page {
         }
     }
 
-    /// The page's interactions.
-    pub fn finish(self) -> Vec<Interaction> {
+    /// The ids of the keys that seal blocks on the page, each once.
+    pub fn key_ids(&self) -> BTreeSet<&str> {
+        let placed = self.interactions.iter().flat_map(|interaction| &interaction.entries);
+        placed.flat_map(|placed| &placed.key_ids).map(String::as_str).collect()
+    }
+
+    /// The page's interactions, where these keys were destroyed.
+    pub fn finish(mut self, destroyed: &BTreeSet<String>) -> Vec<Interaction> {
+        for placed in self.interactions.iter_mut().flat_map(|interaction| &mut interaction.entries) {
+            placed.sealed = match placed.key_ids.as_slice() {
+                [] => SealedState::None,
+                ids if ids.iter().all(|id| destroyed.contains(id)) => SealedState::Destroyed,
+                _ => SealedState::Closed,
+            };
+        }
         self.interactions
     }
 }
@@ -318,17 +349,24 @@ impl Interaction {
     }
 }
 
-fn placed(found: &Found) -> Result<Box<RawValue>, serde_json::Error> {
-    to_raw_value(&Placed {
-        place: Place {
-            log: found.place.log.as_str(),
-            index: found.order.index,
-            segment: &found.place.segment,
-            version_id: &found.place.version_id,
-            leaf_hash: found.leaf.hex(),
-        },
-        entry: serde_json::from_str(&found.text)?,
-    })
+impl Placed {
+    fn of(found: &Found) -> Result<Self, serde_json::Error> {
+        let Sealed { key_ids, blocks } = serde_json::from_str(&found.text)?;
+        Ok(Self {
+            place: Place {
+                log: found.place.log.to_string(),
+                index: found.order.index,
+                segment: found.place.segment.clone(),
+                version_id: found.place.version_id.clone(),
+                leaf_hash: found.leaf.hex(),
+            },
+            // The longest word, until it is known: it has a place on the page.
+            sealed: SealedState::Destroyed,
+            entry: RawValue::from_string(found.text.clone())?,
+            // The act of an erasure names keys, too, and has no block.
+            key_ids: if blocks.is_empty() { Vec::new() } else { key_ids },
+        })
+    }
 }
 
 /// The bytes that a JSON text takes as a JSON string. It holds no control characters: they are escaped already.
@@ -367,7 +405,12 @@ mod tests {
     }
 
     fn found(record: &str, index: u64, size: usize) -> Found {
-        let text = format!("{{\"n\":{index},\"x\":\"{}\"}}", "\\\"".repeat(size / 2));
+        sealed_found(record, index, size, "[]", "[]")
+    }
+
+    fn sealed_found(record: &str, index: u64, size: usize, key_ids: &str, blocks: &str) -> Found {
+        let x = "\\\"".repeat(size / 2);
+        let text = format!(r#"{{"keyIds":{key_ids},"n":{index},"sealed":{blocks},"x":"{x}"}}"#);
         Found {
             record: record.to_owned(),
             order: EventOrder {
@@ -395,7 +438,7 @@ mod tests {
                     Took::Nothing => break,
                 }
             }
-            pages.push(page.finish());
+            pages.push(page.finish(&BTreeSet::new()));
             assert!(pages.len() < 1_000, "no progress");
         }
         pages
@@ -409,7 +452,7 @@ mod tests {
         assert_eq!(page.take("acme/c-1", &lasted(), marks, &entries, None).unwrap(), Took::Whole);
         let pending = Marks { pending: true, ..Marks::default() };
         assert_eq!(page.take("acme/User/u-1", &lasted(), pending, &[], None).unwrap(), Took::Whole);
-        let value: Value = serde_json::to_value(page.finish()).unwrap();
+        let value: Value = serde_json::to_value(page.finish(&BTreeSet::new())).unwrap();
         assert_eq!(
             value,
             serde_json::json!([
@@ -418,7 +461,7 @@ mod tests {
                   "entries": [{
                     "place": { "log": "acme/interaction/1/0", "index": 0, "segment": "ledger/s", "versionId": "v",
                                "leafHash": entries[0].leaf.hex() },
-                    "entry": { "n": 0, "x": "\"" } }] },
+                    "sealed": "none", "entry": { "keyIds": [], "n": 0, "sealed": [], "x": "\"" } }] },
                 { "org": "acme", "entity": { "type": "User", "id": "u-1" }, "first": "2026-03-02T14:00:00.000Z",
                   "last": "2026-03-02T15:00:00.000Z", "pending": true, "entries": [] }
             ])
@@ -426,9 +469,35 @@ mod tests {
     }
 
     #[test]
+    fn what_an_entry_holds_sealed_is_none_closed_or_destroyed() {
+        let both = r#"[{"b":"AAAA","k":0,"p":"customer"},{"b":"AAAA","k":1,"p":"agent"}]"#;
+        let entries = [
+            found("acme/c-1", 0, 2),
+            sealed_found("acme/c-1", 1, 2, r#"["a","b"]"#, both),
+            // The act of an erasure.
+            sealed_found("acme/c-1", 2, 2, r#"["a"]"#, "[]"),
+            sealed_found("acme/c-1", 3, 2, r#"["c"]"#, r#"[{"b":"AAAA","k":0,"p":"joint"}]"#),
+        ];
+        for (destroyed, said) in [
+            (&[][..], ["none", "closed", "none", "closed"]),
+            (&["a"], ["none", "closed", "none", "closed"]),
+            (&["a", "b"], ["none", "destroyed", "none", "closed"]),
+            (&["a", "b", "c"], ["none", "destroyed", "none", "destroyed"]),
+        ] {
+            let mut page = Page::new(10, &[]);
+            assert_eq!(page.take("acme/c-1", &lasted(), Marks::default(), &entries, None).unwrap(), Took::Whole);
+            assert!(page.key_ids().into_iter().eq(["a", "b", "c"]));
+            let destroyed = destroyed.iter().map(|id| (*id).to_owned()).collect();
+            let value = serde_json::to_value(page.finish(&destroyed)).unwrap();
+            let told = value[0]["entries"].as_array().unwrap().iter().map(|entry| entry["sealed"].clone());
+            assert_eq!(told.collect::<Vec<_>>(), said);
+        }
+    }
+
+    #[test]
     fn the_names_of_the_orgs_take_their_bytes_of_the_page() {
         let orgs: Vec<String> = (0..1_000).map(|n| format!("{n:064}")).collect();
-        let written = to_raw_value(&orgs).unwrap();
+        let written = serde_json::value::to_raw_value(&orgs).unwrap();
         // The list's brackets and the comma that its last name lacks.
         assert_eq!(PAGE_BYTES - Page::new(1, &orgs).bytes_left, escaped_bytes(written.get()) - 2 + 1);
         assert_eq!(Page::new(1, &[]).bytes_left, PAGE_BYTES);
@@ -475,7 +544,7 @@ mod tests {
                 for one in page {
                     let id = one.interaction_id.clone().unwrap();
                     given.extend(one.entries.iter().map(|entry| {
-                        let entry: Value = serde_json::from_str(entry.get()).unwrap();
+                        let entry: Value = serde_json::to_value(entry).unwrap();
                         (format!("acme/{id}"), entry["entry"]["n"].as_u64().unwrap())
                     }));
                 }

@@ -191,10 +191,9 @@ pub async fn count_subjects(
         return Ok(None);
     }
     let found = subjects.identifiers(&in_org).await?;
-    let found: BTreeSet<String> = found.into_iter().flatten().map(|subject| subject.subject_id).collect();
-    let found: Vec<&str> = found.iter().map(String::as_str).collect();
-    let gone = gone.of(&found).await?;
-    Ok(Some(gone.iter().filter(|gone| !**gone).count() as u64))
+    let found: BTreeSet<&str> = found.iter().flatten().map(|subject| subject.subject_id.as_str()).collect();
+    let gone = gone.among(found.iter().copied()).await?;
+    Ok(Some((found.len() - gone.len()) as u64))
 }
 
 /// Lists, and since when.
@@ -212,6 +211,13 @@ impl OwnLists {
     /// Lists of which none was read yet.
     pub fn new(numbers: OwnNumbers) -> Self {
         Self { numbers, kept: Mutex::default() }
+    }
+
+    /// The lists that count yet.
+    pub fn kept(&self, now_ms: i64) -> BTreeMap<String, Arc<OwnList>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = kept.iter().filter(|(_, (since_ms, _))| now_ms.saturating_sub(*since_ms) < LIST_TTL_MS);
+        counts.map(|(org, (_, list))| (org.clone(), Arc::clone(list))).collect()
     }
 
     /// An org's list.

@@ -22,7 +22,7 @@ use ledgerline_store::segment::{Protection, SegmentVersion};
 
 use crate::access::{Found, split_record};
 use crate::acts::{Act, ActKind, record_of_log};
-use crate::sealing::Trigger;
+use crate::completion::Trigger;
 
 /// How long after its end a segment stays: clocks differ, and an operator may still want to place a hold.
 pub const GRACE_MS: i64 = DAY_MS;
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(to([true, true, false], u64::MAX), 15);
         assert_eq!(to([false, true, true], u64::MAX), 0);
         assert_eq!(to([true, false, true], u64::MAX), 10);
-        assert_eq!(to([true, true, true], 12), 10, "an interaction that is not sealed began in the second");
+        assert_eq!(to([true, true, true], 12), 10, "an interaction that is not completed began in the second");
         // An orphan that is not expired and begins inside the first: nothing of the first may go.
         let orphaned = [key(0, 10), key(4, 2), key(10, 5)];
         let expired = [true, false, true];

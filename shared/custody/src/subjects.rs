@@ -8,6 +8,7 @@
 //! The decisions are [`plan_links`] and [`count_links`], pure functions of what was read. Left out: persons, joining,
 //! erasure, and which identifiers of an event are the customer's (the adapters say that).
 
+use ledgerline_store::party::PartySeen;
 use ledgerline_store::subject::{DayCount, Growth, LINKS_PER_WRITE, Link, LinkWrite, Span, SubjectState, date_of};
 
 /// What a subject's links are measured by.
@@ -29,6 +30,8 @@ pub struct WantedLink {
     pub link: Link,
     /// Only a link that is there may cover it: a deletion names its customer and must make neither subject nor link.
     pub only_widen: bool,
+    /// The record's row as it was seen.
+    pub party: PartySeen,
 }
 
 /// What to do about the links that a subject should have.
@@ -75,6 +78,7 @@ pub fn plan_links(room: u64, wanted: &[WantedLink], existing: &[Option<Link>]) -
                     record: want.record.clone(),
                     link: Link { span: Some(span) },
                     replaces: Some(have.clone()),
+                    party: want.party,
                 })
             }
             None if want.only_widen || room == 0 => {
@@ -84,7 +88,8 @@ pub fn plan_links(room: u64, wanted: &[WantedLink], existing: &[Option<Link>]) -
             None => {
                 room -= 1;
                 plan.linked.push(true);
-                Some(LinkWrite { record: want.record.clone(), link: want.link.clone(), replaces: None })
+                let WantedLink { record, link, party, .. } = want.clone();
+                Some(LinkWrite { record, link, replaces: None, party })
             }
         };
         match write {
@@ -169,7 +174,7 @@ mod tests {
     }
 
     fn wanted(record: &str, first: &str, last: &str) -> WantedLink {
-        WantedLink { record: record.into(), link: link(first, last), only_widen: false }
+        WantedLink { record: record.into(), link: link(first, last), only_widen: false, party: PartySeen::default() }
     }
 
     #[test]
@@ -311,7 +316,7 @@ mod tests {
                     expected[record] = Some(all);
                 }
                 let link = span.map_or(FILTERED, |(first, last)| link(&at(first), &at(last)));
-                let want = WantedLink { record: "acme/a".into(), link, only_widen: false };
+                let want = WantedLink { link, ..wanted("acme/a", "", "") };
                 let plan = plan_links(room, &[want], &[stored[record].clone()]);
                 prop_assert_eq!(&plan.linked, &[room > 0]);
                 prop_assert_eq!(!plan.writes.is_empty(), before != expected[record], "written in vain, or not at all");

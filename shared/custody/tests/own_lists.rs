@@ -5,6 +5,7 @@ use ledgerline_custody::own::{OwnLists, Standing, count_subjects, parse_list};
 use ledgerline_privacy::{KeyRing, PseudonymKey, Region};
 use ledgerline_store::gone::Gone;
 use ledgerline_store::own::{self, Change, OwnName, OwnNumbers};
+use ledgerline_store::party::PartySeen;
 use ledgerline_store::subject::{Link, LinkWrite, SubjectName, SubjectRef, SubjectWrite, Subjects};
 use ledgerline_store::tombstone::Tombs;
 use ledgerline_testkit::calls::Calls;
@@ -90,7 +91,12 @@ async fn who_is_gone_is_not_counted_among_those_whom_an_item_names() {
         let OwnName::Identifier(kind, pseudonym) = name else { panic!("no identifier") };
         let subject = SubjectRef::from_random([n; 32]);
         ids.push(subject.subject_id.clone());
-        let link = LinkWrite { record: "a/c-1".to_owned(), link: Link { span: None }, replaces: None };
+        let link = LinkWrite {
+            record: "a/c-1".to_owned(),
+            link: Link { span: None },
+            replaces: None,
+            party: PartySeen::default(),
+        };
         let write = SubjectWrite::Create {
             name: SubjectName { org: "a".to_owned(), kind: *kind, pseudonym: pseudonym.as_str().to_owned() },
             replaces: None,

@@ -7,6 +7,7 @@ mod fields;
 pub(crate) mod hooks;
 mod identity;
 mod layers;
+mod numbers;
 mod record;
 
 use ledgerline_json::Json;
@@ -54,7 +55,7 @@ pub fn is_org(text: &str) -> bool {
 
 /// Whether a document may name its organisation so: a long number there, in groups or not, is somebody's, not an organisation's.
 pub(crate) fn is_stated_org(text: &str) -> bool {
-    is_org(text) && !is_long_number(text)
+    is_org(text) && !numbers::is_long(text)
 }
 
 /// Whether a text may be a record's id: `[A-Za-z0-9._:-]{1,128}`, and neither a person's address or number nor a word
@@ -72,7 +73,7 @@ pub(crate) fn refusal_of_id(text: &str) -> Option<Rejection> {
         && !names_nothing(text);
     match is_plain {
         false => Some(Rejection::NoRecord),
-        true => is_long_number(text).then_some(Rejection::NumericId),
+        true => numbers::is_a_persons(text).then_some(Rejection::NumericId),
     }
 }
 
@@ -80,13 +81,6 @@ pub(crate) fn refusal_of_id(text: &str) -> Option<Rejection> {
 pub(crate) fn entity_kind(text: &str) -> &str {
     let plain = text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if plain && text.starts_with(|c: char| c.is_ascii_alphabetic()) && words::is_phrase(text) { text } else { "Other" }
-}
-
-/// Whether a text is a number as long as those of telephones, accounts and cards, in groups or not, and nothing else.
-fn is_long_number(text: &str) -> bool {
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    // A JSON integer has up to 20 digits.
-    (7..=20).contains(&digits) && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-' | b':'))
 }
 
 /// Whether a text is what sources write where they have no id: a word for it, zeros, or signs alone.

@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 use ledgerline_json::Json;
 use ledgerline_privacy::identifier::Kind as IdentifierKind;
 use ledgerline_privacy::pseudonym::is_alias;
-use ledgerline_privacy::{Joinable, Policy};
+use ledgerline_privacy::{Joinable, Policy, Side};
 use serde_json::{Map, Value};
 
 use crate::instant;
@@ -54,6 +54,8 @@ pub struct Catalogue {
     pub(crate) identifiers: Vec<IdentifierRule>,
     /// Types of entities whose ids name no person, each as [`plain_word`] writes it.
     impersonal: HashSet<&'static str>,
+    /// Types of entities that are agents, or an agent's own.
+    agents: HashSet<&'static str>,
     joinable: Vec<(Joinable, Vec<&'static str>)>,
     pub(crate) fields: Vec<FieldDefinition>,
     pub(crate) well_known: WellKnown,
@@ -96,6 +98,11 @@ impl Catalogue {
     /// id of every other entity may be a person's.
     pub fn is_impersonal(&self, entity_type: &str) -> bool {
         self.impersonal.contains(plain_word(entity_type).as_str())
+    }
+
+    /// Whether entities of this type are agents or an agent's own, in any case and spelling of it: what is told of one is the agent's.
+    pub fn is_agents(&self, entity_type: &str) -> bool {
+        self.agents.contains(plain_word(entity_type).as_str())
     }
 
     /// What the ids of entities of this type are as identifiers of a customer, whatever is told of them; nothing for a user's, say.
@@ -310,6 +317,10 @@ pub(crate) struct FieldDefinition {
     pub(crate) is_clear: bool,
     /// Its value is an outcome's word.
     pub(crate) is_outcome: bool,
+    /// No description lists what stands in it.
+    pub(crate) is_bag: bool,
+    /// Whose content it is.
+    pub(crate) side: Side,
 }
 
 /// The names that all shapes share, in their order.

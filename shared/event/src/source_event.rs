@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use ledgerline_json::{Json, Stated};
+use ledgerline_privacy::Side;
 use ledgerline_privacy::identifier::Kind;
 use ledgerline_privacy::personal::Personal;
 
@@ -83,8 +84,14 @@ pub struct SourceEvent<'a> {
     pub damaged: bool,
     /// Identifiers of the customer's side only.
     pub identifiers: Vec<(Kind, Personal)>,
-    /// Keys that no adapter knows, with the kind of their value; never a value.
-    pub extra: Vec<(Cow<'a, str>, JsonKind)>,
+    /// Every place that says one of them.
+    pub named: Vec<Named<'a>>,
+    /// Members that no description lists.
+    pub extra: Vec<Unlisted<'a>>,
+    /// What stands in fields whose members no description lists.
+    pub bags: Vec<Unlisted<'a>>,
+    /// The keys that lead from the body to each object whose members are read as the body's own.
+    pub(crate) bag_paths: Vec<Vec<&'a str>>,
     /// Where the event's own body lies in the document: what names the event when it has no native id.
     pub body: Body<'a>,
 }
@@ -200,7 +207,48 @@ pub struct Field<'a> {
     pub value: Stated<'a>,
 }
 
-impl SourceEvent<'_> {
+/// A place that says an identifier.
+pub struct Named<'a> {
+    /// Which of the event's identifiers.
+    pub identifier: usize,
+    /// As it was sent. The id of a person's record is the event's own: it may stand in a topic's name alone.
+    pub value: Stated<'a>,
+    /// The list that it is an element of.
+    pub list: Option<&'a Json<'a>>,
+}
+
+/// A member that no description lists.
+pub struct Unlisted<'a> {
+    /// Its name: its key without what a flat layer puts before it.
+    pub name: &'a str,
+    /// Its value.
+    pub value: &'a Json<'a>,
+    /// Whose content it is.
+    pub side: Side,
+    /// As the document spells it.
+    pub(crate) key: &'a str,
+    /// The member of the body or the bag that it stands in.
+    pub(crate) inside: Option<&'a str>,
+    /// The bag whose members are read as the body's own, counted from 1; 0 is the body.
+    pub(crate) bag: u16,
+}
+
+impl Unlisted<'_> {
+    /// The kind of its value.
+    pub fn kind(&self) -> JsonKind {
+        JsonKind::of(self.value)
+    }
+}
+
+impl<'a> SourceEvent<'a> {
+    /// The keys that lead from the document's root to a member of it, as the document spells them; `0` is the first of a list's
+    /// elements.
+    pub fn path_to<'e>(&'e self, member: &Unlisted<'a>) -> impl Iterator<Item = &'a str> + use<'e, 'a> {
+        let bag = usize::from(member.bag).checked_sub(1).and_then(|at| self.bag_paths.get(at));
+        let (bag, inside, key) = (bag.map_or(&[][..], Vec::as_slice), member.inside, member.key);
+        self.body.path.iter().chain(bag).copied().chain(inside).chain([key])
+    }
+
     /// What the event's source is called: by its envelope, by the event itself, by its adapter.
     pub fn names_of_source(&self) -> impl Iterator<Item = &str> {
         [self.envelope_source, self.source_name, Some(self.source)].into_iter().flatten()
@@ -210,6 +258,19 @@ impl SourceEvent<'_> {
 impl fmt::Debug for Field<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Field({}: ***)", self.name)
+    }
+}
+
+impl fmt::Debug for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Named({}: ***)", self.identifier)
+    }
+}
+
+impl fmt::Debug for Unlisted<'_> {
+    /// Its name may be personal, too.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unlisted({})", self.kind().as_str())
     }
 }
 

@@ -70,7 +70,7 @@ fn defaults() -> Map<String, Value> {
         "file": null, "element": 0, "source": null, "type": null, "activity": null, "lifecycle": "complete",
         "record": null, "occurredAt": null, "timeFromEnvelope": false, "zoneAssumed": false, "token": null,
         "lineageFrom": "derived", "provenance": null, "schemaVersion": "unknown", "nativeId": null, "links": "create",
-        "identifiers": [], "fields": {}, "silverOnly": {}, "masked": [],
+        "identifiers": [], "fields": {}, "silverOnly": {}, "masked": [], "dropped": [],
         "extra": [],
     });
     defaults.as_object().unwrap().clone()
@@ -109,6 +109,7 @@ fn described(event: &SourceEvent<'_>) -> Value {
         let map = if policy.is_silver_only(name) { &mut silver_only } else { &mut fields };
         map.insert((*name).to_owned(), clear.to_json());
     }
+    let dropped = masked.rest.iter().filter(|one| !one.may_be_sealed).map(|one| one.name);
     let identifiers = event.identifiers.iter().map(|(kind, raw)| (kind.label(), raw.expose_for_pseudonym()));
     let mut identifiers: Vec<(&str, &str)> = identifiers.collect();
     identifiers.sort_unstable();
@@ -138,7 +139,8 @@ fn described(event: &SourceEvent<'_>) -> Value {
         "fields": fields,
         "silverOnly": silver_only,
         "masked": masked.masked,
-        "extra": event.extra.iter().map(|(name, _)| name.as_ref()).collect::<Vec<&str>>(),
+        "dropped": dropped.collect::<Vec<&str>>(),
+        "extra": event.extra.iter().map(|one| one.name).collect::<Vec<&str>>(),
     })
 }
 

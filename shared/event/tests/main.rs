@@ -15,3 +15,4 @@ mod heads;
 mod policy;
 mod readings;
 mod support;
+mod withheld;

@@ -32,16 +32,9 @@ impl ObjectId {
         Self(first_half(Sha256::new().chain_update("ledgerline:act:").chain_update(purpose)))
     }
 
-    /// The id of the event in a line of this object, counted from 0, or of an act in a line of its plan: the first 16 bytes, in
-    /// hex, of SHA-256(`ledgerline event`, of acts `ledgerline act` ‖ this id's 32 hex digits ‖ the line in decimal). No key, and
-    /// nothing to guess: it says where the event lies, as the entry does beside it.
+    /// The id of the event in a line of this object, or of an act in a line of its plan: [`PlanOf::event_id`].
     pub fn event_id(self, of: PlanOf, line: u64) -> String {
-        let label = match of {
-            PlanOf::Bronze => "ledgerline event",
-            PlanOf::Acts => "ledgerline act",
-        };
-        let hash = Sha256::new().chain_update(label).chain_update(self.to_hex()).chain_update(line.to_string());
-        format!("{:032x}", u128::from_be_bytes(first_half(hash)))
+        of.event_id(&self.to_hex(), line)
     }
 
     /// The 32 lower-case hex digits.

@@ -5,6 +5,8 @@
 
 use time::Date;
 
+pub use ledgerline_ledger::origin::PlanOf;
+
 use crate::ids::ObjectId;
 
 /// Where Firehose puts source events; notified to transform.
@@ -40,20 +42,9 @@ pub fn parse_silver_events(key: &str) -> Option<(Date, ObjectId)> {
     Some((day, name.strip_suffix(".parquet")?.parse().ok()?))
 }
 
-/// What a plan is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PlanOf {
-    /// A bronze object: transform's plans.
-    Bronze,
-    /// Acts of the ledger's own: sweep's and the operator's.
-    Acts,
-}
-
-impl PlanOf {
-    /// What the plan of the object at this key is of.
-    pub fn key(key: &str) -> Self {
-        if key.starts_with(ACT) { Self::Acts } else { Self::Bronze }
-    }
+/// What the plan of the object at this key is of.
+pub fn plan_of(key: &str) -> PlanOf {
+    if key.starts_with(ACT) { PlanOf::Acts } else { PlanOf::Bronze }
 }
 
 /// `staged/<object id>.jsonl.gz`, of acts `staged/acts/<object id>.jsonl.gz`: what an object turned into, written once.
@@ -137,7 +128,7 @@ mod tests {
         for key in [plan, quarantine_of(object), poison("audit-write", "m-1"), format!("x{silver}")] {
             assert_eq!(parse_silver_events(&key), None, "{key}");
         }
-        assert_eq!([PlanOf::key("act/hold/1"), PlanOf::key("bronze/x")], [PlanOf::Acts, PlanOf::Bronze]);
+        assert_eq!([plan_of("act/hold/1"), plan_of("bronze/x")], [PlanOf::Acts, PlanOf::Bronze]);
         for day in ["2026-02-30", "2026-2-03", "2026-02-03-04"] {
             assert_eq!(parse_silver_events(&format!("silver/events/date={day}/{object}.parquet")), None, "{day}");
         }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use flate2::{Compression, GzBuilder};
+use ledgerline_ledger::chunk::ChunkId;
 use ledgerline_ledger::entry::MAX_LINE_BYTES;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member::{self, MAX_LINES, MAX_TEXT_BYTES, MemberError};
@@ -144,7 +145,7 @@ impl PlanWriter {
         let mut chunks = Vec::new();
         let mut body = Vec::new();
         for (log, mut log_chunks) in self.logs {
-            log_chunks.seal();
+            log_chunks.close();
             for (member, count) in log_chunks.members {
                 chunks.push(ChunkRange {
                     log: log.to_string(),
@@ -170,17 +171,17 @@ impl PlanWriter {
 impl LogChunks {
     fn push(&mut self, line: &[u8]) {
         if self.pending.len() + line.len() + 1 > MAX_TEXT_BYTES {
-            self.seal();
+            self.close();
         }
         self.pending.extend_from_slice(line);
         self.pending.push(b'\n');
         self.pending_count += 1;
         if self.pending_count as usize == MAX_CHUNK_ENTRIES {
-            self.seal();
+            self.close();
         }
     }
 
-    fn seal(&mut self) {
+    fn close(&mut self) {
         if self.pending_count > 0 {
             self.members.push((gzip_member(&self.pending), self.pending_count));
             self.pending.clear();
@@ -208,7 +209,7 @@ impl Header {
 
     /// What the plan is of, as its object's key says.
     pub fn of(&self) -> PlanOf {
-        PlanOf::key(&self.key)
+        keys::plan_of(&self.key)
     }
 
     /// One pointer per chunk, in order.
@@ -305,6 +306,14 @@ impl Pointer {
             Some((of, object)) if object == self.object => Ok(of),
             _ => Err(PlanError::Malformed("the pointer's plan is not its object's")),
         }
+    }
+
+    /// The chunk that it names.
+    ///
+    /// # Errors
+    /// As [`Pointer::plan_of`].
+    pub fn chunk_id(&self) -> Result<ChunkId, PlanError> {
+        Ok(ChunkId { of: self.plan_of()?, object: self.object.to_string(), ordinal: self.ordinal })
     }
 
     /// The log, parsed.

@@ -153,7 +153,7 @@ fn stored(event: &SourceEvent<'_>) -> Vec<String> {
     let policy = catalogue::built_in().policy();
     let masked = policy.mask(&PseudonymKey::new(1, [7; 32]), fields);
     let extra: BTreeMap<_, _> =
-        event.extra.iter().map(|(key, kind)| (plain_name(key).to_owned(), kind.as_str())).collect();
+        event.extra.iter().map(|one| (plain_name(one.name).to_owned(), one.kind().as_str())).collect();
     assert!(!masked.masked.is_empty() && !extra.is_empty(), "the event holds what no policy knows");
     let Record::Interaction(interaction) = &event.record else { panic!("the event names an interaction") };
     let row = Row {

@@ -14,7 +14,7 @@ use crate::tree::{Edge, Hash};
 /// Most chunks in one segment: a transaction has 100 items, two of which are the head and, with a log's first append, the
 /// log's name in the list of logs.
 pub const MAX_CHUNKS: usize = 98;
-/// Most text in one segment. A usual one (10 chunks × 256 lines × 700 bytes) is 1.8 MB; text, packed chunks, bytes and
+/// Most text in one segment. A usual one (10 chunks × 256 lines × 1,700 bytes) is 4.4 MB; text, packed chunks, bytes and
 /// summaries together stay below 4 × 64 MiB, inside 512 MB of memory.
 pub const MAX_SEGMENT_TEXT_BYTES: usize = 64 * 1024 * 1024;
 
@@ -202,6 +202,7 @@ mod tests {
     use super::*;
     use crate::chunk::tests::{chunk, text_of};
     use crate::head::StoredHead;
+    use crate::origin::PlanOf;
     use crate::segment::Segment;
     use crate::tree::leaf_hash;
     use proptest::prelude::*;
@@ -249,7 +250,7 @@ mod tests {
         let mut encoder = flate2::GzBuilder::new().comment("hidden").write(Vec::new(), flate2::Compression::new(6));
         std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
         let packed = encoder.finish().unwrap();
-        let id = ChunkId { object: "0123456789abcdef0123456789abcdef".to_owned(), ordinal: 0 };
+        let id = ChunkId { of: PlanOf::Bronze, object: "0123456789abcdef0123456789abcdef".to_owned(), ordinal: 0 };
         let chunk = Chunk::check(id, &log(), 200, packed).unwrap();
         let plan = plan_append(&log(), &Head::empty(), &[chunk]).unwrap();
         assert!(!plan.bytes.windows(6).any(|window| window == b"hidden"));

@@ -67,7 +67,7 @@ fn write_object(text: &mut String, members: &Map<String, Value>) -> Result<(), C
 }
 
 /// Short escapes where JSON has them, `\u00xx` in lower case for other control characters, everything else as it is.
-pub(crate) fn write_string(text: &mut String, string: &str) {
+pub fn write_string(text: &mut String, string: &str) {
     text.push('"');
     // Nearly every string. Without an early end the test runs over whole vectors of bytes, the loop below over single ones.
     let needs_escape = |byte: u8| (byte < 0x20) | (byte == b'"') | (byte == b'\\');
@@ -176,8 +176,8 @@ impl Digits {
 
 /// 2^53 − 1: the largest integer that I-JSON (RFC 7493) lets two parties agree on.
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
-/// A line without sealed blocks is some 700 bytes; one allocation then suffices.
-pub(crate) const TYPICAL_LINE_BYTES: usize = 1024;
+/// A line without sealed blocks is some 700 bytes, and with two small ones 1,700: one allocation then suffices.
+pub(crate) const TYPICAL_LINE_BYTES: usize = 2048;
 const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 #[cfg(test)]

@@ -1,40 +1,75 @@
 //! A chunk: a range of a plan for one log, read and checked before anything of it is committed.
 //!
-//! Invariant: a [`Chunk`] has exactly the announced number of canonical lines, all of the log's org and of the announced
-//! bronze object.
+//! Invariant: a [`Chunk`] has exactly the announced number of canonical lines, all of the log's org and of the announced object,
+//! acts where it is of acts and source events where it is of a bronze object, each with the id that follows from its place.
 
 use std::fmt;
 
 use crate::acts::is_act;
 use crate::entry::EntryError;
-use crate::entry::scan;
+use crate::entry::scan::{self, Scanned};
 use crate::log::LogId;
 use crate::member::{self, MemberError};
+use crate::origin::PlanOf;
 use crate::summary::LineSummaries;
 use crate::tree::{Hash, leaf_hash};
 
-/// Names a chunk: the bronze object whose plan it is of, and its ordinal in that plan.
+/// Names a chunk: the object whose plan it is of, and its ordinal in that plan.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChunkId {
-    /// The bronze object's id.
+    /// What its plan is of: a bronze object and an act may have one id, and are two.
+    pub of: PlanOf,
+    /// The object's id.
     pub object: String,
     /// Its place in the plan, from 0 over all logs.
     pub ordinal: u32,
 }
 
 impl ChunkId {
-    /// `<object>#<ordinal, 6 digits>`: the end of the marker's key.
+    /// `<object>#<ordinal, 6 digits>`, of acts behind `act#`: the end of the marker's key.
     pub fn parse(text: &str) -> Option<Self> {
-        let (object, ordinal) = text.split_once('#')?;
-        Some(Self { object: object.to_owned(), ordinal: ordinal.parse().ok()? })
+        let (of, place) = match text.strip_prefix(ACT) {
+            Some(place) => (PlanOf::Acts, place),
+            None => (PlanOf::Bronze, text),
+        };
+        let (object, ordinal) = place.split_once('#')?;
+        Some(Self { of, object: object.to_owned(), ordinal: ordinal.parse().ok()? })
+    }
+
+    /// Whether an entry may stand in this chunk, for this log.
+    fn check(&self, log: &LogId, entry: &Scanned<'_>) -> Result<(), ChunkError> {
+        if entry.org != log.org() {
+            return Err(ChunkError::WrongLog);
+        }
+        if entry.object != self.object {
+            return Err(ChunkError::WrongObject);
+        }
+        // Who may write a plan is told by where it lies: transform, which reads what sources send, cannot say what the ledger did.
+        match (self.of, is_act(entry.event_type)) {
+            (PlanOf::Bronze, true) => return Err(ChunkError::ActFromASource),
+            (PlanOf::Acts, false) => return Err(ChunkError::SourceEventFromAnAct),
+            (PlanOf::Bronze, false) | (PlanOf::Acts, true) => {}
+        }
+        // Else a planner could give one event two ids, or put into an id what an event says.
+        if entry.event_id != self.of.event_id(entry.object, entry.line) {
+            return Err(ChunkError::WrongEventId);
+        }
+        Ok(())
     }
 }
 
 impl fmt::Display for ChunkId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{:06}", self.object, self.ordinal)
+        let of = match self.of {
+            PlanOf::Bronze => "",
+            PlanOf::Acts => ACT,
+        };
+        write!(f, "{of}{}#{:06}", self.object, self.ordinal)
     }
 }
+
+/// What names a chunk of acts.
+const ACT: &str = "act#";
 
 /// A chunk whose lines have been checked.
 #[derive(Debug, Clone)]
@@ -44,7 +79,6 @@ pub struct Chunk {
     text: String,
     leaves: Vec<Hash>,
     lines: LineSummaries,
-    acts: usize,
 }
 
 impl Chunk {
@@ -60,22 +94,14 @@ impl Chunk {
         }
         let mut leaves = Vec::with_capacity(count);
         let mut summaries = LineSummaries::with_capacity(count);
-        let mut acts = 0;
         for line in lines {
-            let (same_org, same_object) = scan::check(line, |entry| {
+            scan::check(line, |entry| {
                 summaries.push(&entry);
-                acts += usize::from(is_act(entry.event_type));
-                (entry.org == log.org(), entry.object == id.object)
-            })?;
-            if !same_org {
-                return Err(ChunkError::WrongLog);
-            }
-            if !same_object {
-                return Err(ChunkError::WrongObject);
-            }
+                id.check(log, &entry)
+            })??;
             leaves.push(leaf_hash(line.as_bytes()));
         }
-        Ok(Self { id, packed, text, leaves, lines: summaries, acts })
+        Ok(Self { id, packed, text, leaves, lines: summaries })
     }
 
     /// Which chunk it is.
@@ -86,11 +112,6 @@ impl Chunk {
     /// How many lines it has.
     pub fn count(&self) -> usize {
         self.leaves.len()
-    }
-
-    /// How many of its lines are acts, by their types.
-    pub fn acts(&self) -> usize {
-        self.acts
     }
 
     /// Its lines, each with its newline.
@@ -135,6 +156,15 @@ pub enum ChunkError {
     /// A line of another bronze object.
     #[error("the chunk holds an entry of another bronze object")]
     WrongObject,
+    /// A plan of source events holds a line whose type is an act's: only sweep and the operator say what the ledger did.
+    #[error("the chunk of a bronze object holds an act")]
+    ActFromASource,
+    /// A plan of acts holds a line of any other type.
+    #[error("the chunk of acts holds a source event")]
+    SourceEventFromAnAct,
+    /// A line whose event id is not the one of its place.
+    #[error("the chunk holds an entry whose id does not follow from its object and line")]
+    WrongEventId,
 }
 
 impl ChunkError {
@@ -148,9 +178,13 @@ impl ChunkError {
             Self::Entry(EntryError::NotCanonical | EntryError::Canonical(_)) => "line_not_canonical",
             Self::Entry(EntryError::NotJson | EntryError::Invalid(_)) => "line_not_an_entry",
             Self::Entry(EntryError::UnknownVersion) => "line_unknown_version",
+            Self::Entry(EntryError::Sealed(_)) => "line_sealed_malformed",
             Self::Entry(EntryError::TooLong) => "line_too_long",
             Self::WrongLog => "chunk_of_another_log",
             Self::WrongObject => "chunk_of_another_object",
+            Self::ActFromASource => "act_from_a_source",
+            Self::SourceEventFromAnAct => "source_event_from_an_act",
+            Self::WrongEventId => "event_id_of_another_place",
         }
     }
 }
@@ -158,8 +192,8 @@ impl ChunkError {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::entry::tests::pending;
-    use crate::entry::{Entry, Field, Record, check_text};
+    use crate::entry::tests::{pending, sealed};
+    use crate::entry::{Entry, Field, PendingEntry, Record, check_text};
     use proptest::prelude::*;
 
     pub(crate) fn text_of(range: std::ops::Range<u64>) -> String {
@@ -174,16 +208,24 @@ pub(crate) mod tests {
     }
 
     fn check(ordinal: u32, count: usize, packed: Vec<u8>) -> Result<Chunk, ChunkError> {
-        let id = ChunkId { object: "0123456789abcdef0123456789abcdef".to_owned(), ordinal };
+        check_as(PlanOf::Bronze, ordinal, count, packed)
+    }
+
+    fn check_as(of: PlanOf, ordinal: u32, count: usize, packed: Vec<u8>) -> Result<Chunk, ChunkError> {
+        let id = ChunkId { of, object: "0123456789abcdef0123456789abcdef".to_owned(), ordinal };
         Chunk::check(id, &LogId::parse("acme/interaction/1/0").unwrap(), count, packed)
     }
 
     #[test]
     fn a_chunk_id_comes_back_from_its_text() {
-        let id = ChunkId { object: "ab".to_owned(), ordinal: 7 };
-        assert_eq!(id.to_string(), "ab#000007");
-        assert_eq!(ChunkId::parse("ab#000007"), Some(id));
-        assert_eq!(ChunkId::parse("ab"), None);
+        for (of, text) in [(PlanOf::Bronze, "ab#000007"), (PlanOf::Acts, "act#ab#000007")] {
+            let id = ChunkId { of, object: "ab".to_owned(), ordinal: 7 };
+            assert_eq!(id.to_string(), text);
+            assert_eq!(ChunkId::parse(text), Some(id));
+        }
+        for text in ["ab", "act#ab", "act#", "", "ab#x"] {
+            assert_eq!(ChunkId::parse(text), None, "{text}");
+        }
     }
 
     #[test]
@@ -208,15 +250,47 @@ pub(crate) mod tests {
         assert_eq!(check(0, 257, packed(&many)).unwrap_err(), ChunkError::WrongCount);
     }
 
+    #[test]
+    fn an_entry_has_the_id_of_its_place_and_a_type_of_its_plan() {
+        let event = pending("acme", "c-1", 3);
+        let object = event.source.object.clone();
+        let act = PendingEntry {
+            event_type: "HOLD_PLACED".to_owned(),
+            event_id: PlanOf::Acts.event_id(&object, 3),
+            ..event.clone()
+        };
+        let checked = |of, entry: &PendingEntry| {
+            let packed = member::pack(format!("{}\n", entry.to_line().unwrap().as_str()).as_bytes());
+            check_as(of, 0, 1, packed).map(drop).map_err(|error| error.code())
+        };
+        assert_eq!(checked(PlanOf::Bronze, &event), Ok(()));
+        assert_eq!(checked(PlanOf::Acts, &act), Ok(()));
+        assert_eq!(checked(PlanOf::Bronze, &act), Err("act_from_a_source"));
+        assert_eq!(checked(PlanOf::Acts, &event), Err("source_event_from_an_act"));
+        let ids = [PlanOf::Bronze.event_id(&object, 4), PlanOf::Acts.event_id(&object, 3), "0".repeat(32)];
+        for event_id in ids {
+            let moved = PendingEntry { event_id, ..event.clone() };
+            assert_eq!(checked(PlanOf::Bronze, &moved), Err("event_id_of_another_place"), "{}", moved.event_id);
+        }
+        let moved = PendingEntry { event_id: event.event_id, ..act };
+        assert_eq!(checked(PlanOf::Acts, &moved), Err("event_id_of_another_place"));
+    }
+
     /// The whole check of one line by the full parser, which knows nothing of the quick reader.
     fn check_in_full(line: &str) -> Result<(), ChunkError> {
         let header = check_text(line)?;
-        Entry::read(line.as_bytes())?;
+        let entry = Entry::read(line.as_bytes())?;
         if header.org != "acme" {
             return Err(ChunkError::WrongLog);
         }
         if header.object != "0123456789abcdef0123456789abcdef" {
             return Err(ChunkError::WrongObject);
+        }
+        if entry.event_type.starts_with(|first: char| first.is_ascii_uppercase()) {
+            return Err(ChunkError::ActFromASource);
+        }
+        if entry.event_id != PlanOf::Bronze.event_id(&entry.source.object, entry.source.line) {
+            return Err(ChunkError::WrongEventId);
         }
         Ok(())
     }
@@ -250,6 +324,10 @@ pub(crate) mod tests {
             ("\"interactionId\":\"c-1\"", "\"interactionId\":\"c/1\""),
             ("\"line\":3", "\"line\":3.5"),
             ("\"line\":3", "\"line\":-3"),
+            ("\"line\":3", "\"line\":4"),
+            ("\"line\":3", "\"line\":9007199254740991"),
+            ("\"type\":\"c", "\"type\":\"C"),
+            ("\"eventId\":\"", "\"eventId\":\"\\u0030"),
             ("\"masked\":[\"ani\"]", "\"masked\":[1]"),
             ("\"masked\":[\"ani\"]", "\"masked\":{}"),
             ("\"keyIds\":[]", "\"keyIds\":[],\"late\":false"),
@@ -266,7 +344,7 @@ pub(crate) mod tests {
             assert_eq!(check_line(&changed), check_in_full(&changed), "{from} → {to}");
             refused += u32::from(check_line(&changed).is_err());
         }
-        assert_eq!(refused, 26);
+        assert_eq!(refused, 30);
         // What the index could not read is refused before it is committed, not found out afterwards.
         let without_activity = line.replacen("\"activity\":\"Customer connected\",", "", 1);
         assert!(check_text(&without_activity).is_ok());
@@ -286,9 +364,12 @@ pub(crate) mod tests {
             ),
             text in any::<String>(),
             number in prop_oneof![any::<f64>().prop_map(Field::Float), any::<i64>().prop_map(Field::Int)],
-            entity in any::<bool>(),
+            (entity, has_blocks) in any::<(bool, bool)>(),
         ) {
             let mut entry = pending("acme", "c-1", 3);
+            if has_blocks {
+                entry.sealed = sealed();
+            }
             entry.fields.insert("text".to_owned(), Field::Text(text));
             entry.fields.insert("number".to_owned(), number);
             if entity {

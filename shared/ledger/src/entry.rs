@@ -16,11 +16,15 @@ use crate::log::{MAX_ORG_CHARS, is_name};
 use crate::tree::{Hash, leaf_hash};
 
 pub(crate) mod scan;
+mod sealed;
+
+pub use sealed::{Block, Party, Sealed, SealedError};
 
 /// The version this crate writes, and the only one so far.
 pub const VERSION: u64 = 1;
-/// Longest canonical line. An entry carries codes, ids and durations, never free text: typically 700 bytes. A whole
-/// 1,000 KiB source event could not be reduced to more than this without free text.
+/// Longest canonical line. An entry carries codes, ids and durations, never free text: typically 700 bytes. Beside
+/// them it has up to three sealed blocks: typically 1,000 bytes, and 98.4 KB at their largest. A whole 1,000 KiB source event could not be reduced to more than this without
+/// free text.
 pub const MAX_LINE_BYTES: usize = 256 * 1024;
 /// The word in `timeFrom`: the time is that of the envelope which carried the event.
 pub const TIME_FROM_ENVELOPE: &str = "envelope";
@@ -113,12 +117,14 @@ pub struct PendingEntry {
     pub time_from_envelope: bool,
     /// Whether the source wrote that time without an offset, so that it was taken as UTC.
     pub zone_assumed: bool,
-    /// Whether it came after its interaction had been sealed.
+    /// Whether it came after its interaction had been completed.
     pub late: bool,
     /// Clear fields by canonical name.
     pub fields: BTreeMap<String, Field>,
-    /// Names of the fields that were masked.
+    /// Names of the fields that were masked: they are neither in clear nor sealed.
     pub masked: Vec<String>,
+    /// What is sealed of it.
+    pub sealed: Sealed,
     /// The lineage token.
     pub lineage_token: String,
     /// The source schema's version.
@@ -142,6 +148,7 @@ impl PendingEntry {
             object: self.source.object.clone(),
         };
         header.validate()?;
+        self.sealed.check()?;
         Line::new(self.canonical_text()?, header)
     }
 
@@ -161,7 +168,11 @@ impl PendingEntry {
         if let Record::Interaction(id) = &self.record {
             text_member(&mut line, ",\"interactionId\":", id);
         }
-        line.push_str(",\"keyIds\":[]");
+        line.push_str(",\"keyIds\":[");
+        for (index, id) in self.sealed.key_ids.iter().enumerate() {
+            text_member(&mut line, if index > 0 { "," } else { "" }, id);
+        }
+        line.push(']');
         if self.late {
             line.push_str(",\"late\":true");
         }
@@ -176,7 +187,15 @@ impl PendingEntry {
         line.push_str(",\"salt\":\"");
         URL_SAFE_NO_PAD.encode_string(self.salt, &mut line);
         text_member(&mut line, "\",\"schemaVersion\":", &self.schema_version);
-        line.push_str(",\"sealed\":[],\"source\":{\"line\":");
+        line.push_str(",\"sealed\":[");
+        for (index, Block { b, k, p }) in self.sealed.blocks.iter().enumerate() {
+            text_member(&mut line, if index > 0 { ",{\"b\":" } else { "{\"b\":" }, b);
+            line.push_str(",\"k\":");
+            canonical::write_number(&mut line, &(*k).into())?;
+            text_member(&mut line, ",\"p\":", p.as_str());
+            line.push('}');
+        }
+        line.push_str("],\"source\":{\"line\":");
         canonical::write_number(&mut line, &self.source.line.into())?;
         text_member(&mut line, ",\"object\":", &self.source.object);
         line.push('}');
@@ -219,8 +238,22 @@ impl PendingEntry {
 /// # Errors
 /// The line is not an entry, or too long with that token.
 pub fn with_lineage_token(line: &str, token: &str) -> Result<String, EntryError> {
+    rewritten(line, Some(token), [])
+}
+
+/// A canonical line without what it holds sealed, and with another lineage token if there is one, canonical again: what an entry that is not
+/// committed yet says of an event that an erasure covers.
+///
+/// # Errors
+/// The line is not an entry, or too long with that token.
+pub fn without_sealed(line: &str, token: Option<&str>) -> Result<String, EntryError> {
+    rewritten(line, token, ["keyIds", "sealed"])
+}
+
+fn rewritten<const N: usize>(line: &str, token: Option<&str>, emptied: [&str; N]) -> Result<String, EntryError> {
     let mut entry: Map<String, Value> = serde_json::from_str(line).map_err(|_| EntryError::NotJson)?;
-    entry.insert("lineageToken".to_owned(), Value::from(token));
+    entry.extend(token.map(|token| ("lineageToken".to_owned(), Value::from(token))));
+    entry.extend(emptied.map(|name| (name.to_owned(), Value::Array(Vec::new()))));
     let text = canonical::to_string(&Value::Object(entry))?;
     check_text(&text)?;
     Ok(text)
@@ -339,7 +372,9 @@ pub(crate) fn check_text(text: &str) -> Result<Header, EntryError> {
     if canonical::to_string(&entry)? != text {
         return Err(EntryError::NotCanonical);
     }
-    Header::of(&entry)
+    let header = Header::of(&entry)?;
+    Sealed::deserialize(&entry).map_err(|_| EntryError::Invalid("keyIds or sealed"))?.check()?;
+    Ok(header)
 }
 
 /// A line at its place in a log.
@@ -392,7 +427,7 @@ pub struct Entry {
     /// Whether the source wrote that time without an offset, so that it was taken as UTC.
     #[serde(default)]
     pub zone_assumed: bool,
-    /// Whether it came after its interaction had been sealed.
+    /// Whether it came after its interaction had been completed.
     #[serde(default)]
     pub late: bool,
     /// Clear fields by canonical name.
@@ -401,6 +436,10 @@ pub struct Entry {
     /// Names of masked fields.
     #[serde(default)]
     pub masked: Vec<String>,
+    /// The ids of the keys that seal its blocks; without blocks, of keys that an erasure destroyed, which is what its act says.
+    pub key_ids: Vec<String>,
+    /// The sealed blocks.
+    pub sealed: Vec<Block>,
     /// The lineage token.
     pub lineage_token: String,
     /// The source schema's version.
@@ -439,6 +478,11 @@ impl Entry {
             _ => None,
         }
     }
+
+    /// Each sealed block with the id of its key; none whose place names no key id, which no checked line has.
+    pub fn blocks(&self) -> impl Iterator<Item = (&Block, &str)> {
+        self.sealed.iter().filter_map(|block| Some((block, self.key_ids.get(block.k)?.as_str())))
+    }
 }
 
 /// Why a line is no entry. Names members, never values.
@@ -456,6 +500,9 @@ pub enum EntryError {
     /// A member is missing or has an invalid form.
     #[error("the entry's {0} is missing or invalid")]
     Invalid(&'static str),
+    /// What it holds sealed has not the form that it must have.
+    #[error(transparent)]
+    Sealed(#[from] SealedError),
     /// Longer than [`MAX_LINE_BYTES`].
     #[error("the line is longer than an entry may be")]
     TooLong,

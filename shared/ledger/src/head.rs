@@ -222,7 +222,7 @@ mod tests {
         let mut edge = Edge::empty();
         (0..5_u8).for_each(|index| edge.append(leaf_hash(&[index])));
         let name = SegmentName::of(&log(), 2, 3, b"bytes");
-        let chunk = ChunkId { object: "a".to_owned(), ordinal: 0 };
+        let chunk = ChunkId { of: crate::origin::PlanOf::Bronze, object: "a".to_owned(), ordinal: 0 };
         let segment = SegmentRef {
             first: 2,
             count: 3,

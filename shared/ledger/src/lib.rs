@@ -10,6 +10,7 @@ pub mod head;
 pub mod lock;
 pub mod log;
 pub mod member;
+pub mod origin;
 pub mod posting;
 pub mod proof;
 pub mod publish;

@@ -10,11 +10,11 @@ use flate2::{Compression, GzBuilder};
 
 /// Most lines in one member.
 pub const MAX_LINES: usize = 256;
-/// What a member may unpack to: 256 lines of some 700 bytes are 180 KB; 16 MiB leaves 64 KiB per line on average, and
+/// What a member may unpack to: 256 lines of some 1,700 bytes are 435 KB; 16 MiB leaves 64 KiB per line on average, and
 /// ten such chunks (a FIFO batch) are read one after the other, never at once.
 pub const MAX_TEXT_BYTES: usize = 16 * 1024 * 1024;
 
-/// What is reserved for a member at most before its text is there: 256 lines of some 700 bytes, and room. What follows a
+/// What is reserved for a member at most before its text is there: 256 lines without sealed blocks, and room. What follows a
 /// member in a segment may be thousands of others, each of which is held.
 const USUAL_TEXT_BYTES: usize = 256 * 1024;
 

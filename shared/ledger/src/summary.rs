@@ -150,6 +150,7 @@ mod tests {
     use crate::head::{Head, StoredHead};
     use crate::log::LogId;
     use crate::member;
+    use crate::origin::PlanOf;
     use proptest::prelude::*;
 
     fn log() -> LogId {
@@ -175,7 +176,7 @@ mod tests {
 
     fn chunk(ordinal: u32, lines: &[String]) -> Chunk {
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        let id = ChunkId { object: "0123456789abcdef0123456789abcdef".to_owned(), ordinal };
+        let id = ChunkId { of: PlanOf::Bronze, object: "0123456789abcdef0123456789abcdef".to_owned(), ordinal };
         Chunk::check(id, &log(), lines.len(), member::pack(text.as_bytes())).unwrap()
     }
 

@@ -5,10 +5,11 @@
 //! of a person is ever good for an entry. Interaction ids, lineage tokens and an event's own times never come here: their
 //! callers keep them as they are.
 //!
-//! Left out on purpose: the list itself, which is part of the description of sources, and sealing of what is masked.
+//! Left out on purpose: the list itself, which is part of the description of sources, and sealing: what an entry does not have in
+//! clear is handed back, with whose content it is.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use ledgerline_json::Json;
 use serde::Deserialize;
@@ -31,8 +32,10 @@ pub enum Store {
     Both,
     /// In silver, never in an entry: it joins rows by whom they are about.
     Silver,
-    /// Nowhere in clear. Sealed where sealing is on, and until then only named.
+    /// Nowhere in clear: entries hold it sealed.
     Seal,
+    /// Nowhere as a whole; entries hold its scalars sealed, as those that nobody lists.
+    Scalars,
     /// Nowhere: only its name is kept.
     DropValue,
 }
@@ -44,12 +47,39 @@ impl Store {
             Self::Both => "both",
             Self::Silver => "silver",
             Self::Seal => "seal",
+            Self::Scalars => "scalars",
             Self::DropValue => "drop_value",
         }
     }
 
     fn is_clear(self) -> bool {
         matches!(self, Self::Both | Self::Silver)
+    }
+}
+
+/// Whose content a field is: what descriptions call its party.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The customers' whom its event names; everybody's where it names none.
+    Customer,
+    /// The agent's.
+    Agent,
+    /// Everybody's in the record.
+    Joint,
+    /// The contact centre's own word: of an agent in a record about one, else as if it were the customer's.
+    Centre,
+}
+
+impl Side {
+    /// The word for it, as descriptions spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Agent => "agent",
+            Self::Joint => "joint",
+            Self::Centre => "centre",
+        }
     }
 }
 
@@ -62,6 +92,8 @@ pub struct FieldRule {
     pub store: Store,
     /// What its value must look like; none for what is stored nowhere in clear.
     pub rule: Option<Rule>,
+    /// Whose content its value is.
+    pub side: Side,
 }
 
 /// A masking policy.
@@ -92,12 +124,33 @@ pub enum BadPolicy {
 }
 
 /// What became of an event's fields.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Masked {
+#[derive(Debug, Clone, Default)]
+pub struct Masked<'v> {
     /// The values that may be stored by canonical name, sorted, each name once.
     pub clear: Vec<(&'static str, Clear)>,
     /// The names of those that may not, sorted, each once.
     pub masked: Vec<&'static str>,
+    /// What an entry does not have in clear, sorted by name, each once: those that may not be stored, and those that silver alone has.
+    pub rest: Vec<Rest<'v>>,
+}
+
+/// A value that an entry does not have in clear.
+#[derive(Clone, Copy)]
+pub struct Rest<'v> {
+    /// The canonical name.
+    pub name: &'static str,
+    /// As it was sent.
+    pub value: &'v Json<'v>,
+    /// It may be sealed: it is neither of a field that is dropped, nor on no list, nor damaged.
+    pub may_be_sealed: bool,
+    /// Whose content it is.
+    pub side: Side,
+}
+
+impl fmt::Debug for Rest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rest({}: ***)", self.name)
+    }
 }
 
 impl Policy {
@@ -143,26 +196,30 @@ impl Policy {
         self.fields.iter().filter(|field| field.store.is_clear()).map(|field| field.name)
     }
 
-    /// Splits fields into what may be stored and the names of the rest. `null` is neither: it says nothing.
+    /// Splits fields into what may be stored and the rest. `null` is neither: it says nothing.
     pub fn mask<'v>(
         &self,
         key: &PseudonymKey,
         fields: impl IntoIterator<Item = (&'static str, &'v Json<'v>)>,
-    ) -> Masked {
+    ) -> Masked<'v> {
         let fields = fields.into_iter();
-        let mut result = Masked { clear: Vec::with_capacity(fields.size_hint().0), masked: Vec::new() };
+        let mut result = Masked { clear: Vec::with_capacity(fields.size_hint().0), ..Masked::default() };
         for (name, value) in fields {
             if !value.is_null() {
-                self.mask_one(key, name, Raw::of(value), &mut result);
+                self.mask_one(key, name, value, &mut result);
             }
         }
         result
     }
 
-    fn mask_one(&self, key: &PseudonymKey, name: &'static str, value: Raw<'_>, result: &mut Masked) {
-        let rule = self.field(name).and_then(|field| field.rule.as_ref());
-        match rule.and_then(|rule| rule.clear(value, key)) {
-            // Of two values of one name the later stays. A dozen names move faster in a vector than in a tree.
+    fn mask_one<'v>(&self, key: &PseudonymKey, name: &'static str, value: &'v Json<'v>, result: &mut Masked<'v>) {
+        let field = self.field(name);
+        let rule = field.and_then(|field| field.rule.as_ref());
+        let clear = rule.and_then(|rule| rule.clear(Raw::of(value), key));
+        let is_in_entry = clear.is_some() && field.is_some_and(|field| field.store == Store::Both);
+        // A dozen names move faster in a vector than in a tree.
+        match clear {
+            // Of two values of one name the later stays.
             Some(clear) => match result.clear.binary_search_by(|(known, _)| (*known).cmp(name)) {
                 Ok(at) => result.clear[at].1 = clear,
                 Err(at) => result.clear.insert(at, (name, clear)),
@@ -173,15 +230,25 @@ impl Policy {
                 }
             }
         }
+        if is_in_entry {
+            return;
+        }
+        let dropped = field.is_none_or(|field| matches!(field.store, Store::Scalars | Store::DropValue));
+        let may_be_sealed = !dropped && !value.is_damaged();
+        let rest = Rest { name, value, may_be_sealed, side: field.map_or(Side::Centre, |field| field.side) };
+        match result.rest.binary_search_by(|known| known.name.cmp(name)) {
+            Ok(at) => result.rest[at] = rest,
+            Err(at) => result.rest.insert(at, rest),
+        }
     }
 
-    /// SHA-256 over the version, every field with its store, its rule and the rule's vocabularies, and the word list, 64 hex
-    /// digits: equal hashes mean equal decisions.
+    /// SHA-256 over the version, every field with its store, its side, its rule and the rule's vocabularies, and the word list, 64
+    /// hex digits: equal hashes mean equal decisions.
     pub fn hash(&self) -> String {
         let mut text = self.version.clone();
         for field in &self.fields {
             // Writing into a String cannot fail.
-            let _ = write!(text, "\n{}\t{}\t", field.name, field.store.as_str());
+            let _ = write!(text, "\n{}\t{}\t{}\t", field.name, field.store.as_str(), field.side.as_str());
             if let Some(rule) = &field.rule {
                 let _ = write!(text, "{rule}");
                 for vocabulary in rule.vocabularies() {

@@ -313,9 +313,7 @@ impl EventKey {
         push_hex(&mut text, &tag[..16]);
         text
     }
-}
 
-impl EventKey {
     /// What stands for a person's id in a line of an object, counted from 0, that an erasure covers: `x_` and the first 16 bytes, in
     /// hex, of HMAC-SHA-256(event key, label, the object's 32 hex digits, the line in 8 bytes). It looks as any alias does, so that
     /// nobody without the key can tell who was erased. It follows from no id: there is nothing to guess by it.
@@ -418,6 +416,25 @@ mod tests {
             *byte = value;
         }
         assert_eq!(EventKey::new(bytes).claim_id(&[0xA5; 32]), "c017ca9349716df434f7ea50dde47c16");
+    }
+
+    /// In Python: `hmac.new(bytes(range(32)), b"ledgerline/line-alias/v1" + object + line.to_bytes(8, "big"), "sha256").hexdigest()[:32]`.
+    #[test]
+    fn an_alias_of_a_line_is_the_one_that_another_implementation_computes() {
+        let mut bytes = [0; 32];
+        for (byte, value) in bytes.iter_mut().zip(0..) {
+            *byte = value;
+        }
+        let (object, another) = ("00112233445566778899aabbccddeeff", "ffeeddccbbaa99887766554433221100");
+        for (object, line, alias) in [
+            (object, 0, "x_16c180bd26628ce84c2e3cfe850044e2"),
+            (object, 1, "x_483c01e00f9fbc3f79763198248da714"),
+            (object, 4_294_967_303, "x_8f0cac6750ed9d6799a3f1aa7bb09591"),
+            (another, 0, "x_43f96d336a1cf11b23a3e3dfae3e03ff"),
+        ] {
+            assert_eq!(EventKey::new(bytes).alias_of_line(object, line), alias);
+            assert!(is_alias(alias));
+        }
     }
 
     /// In Python: `hmac.new(bytes(range(32)), b"ledgerline/claim-record/v1" + parts, "sha256").hexdigest()[:32]`, each part `org`,

@@ -1,15 +1,19 @@
 //! Aliases in the keys table: what stands in a record's id for the id of a person.
 //!
-//! Invariant: an alias is random, so that nothing leads from it to the person but its row, and none is made for somebody
-//! whose tombstone was planted meanwhile. An erasure says that the alias is gone, then deletes the row; a row whose alias is
-//! gone counts as none and is replaced.
+//! Invariant: an alias is random, so that nothing leads from it to the person but its rows, and none is made for somebody
+//! whose tombstone was planted meanwhile. The way back from an alias to the pseudonyms that it lies under is written with it.
+//!
+//! An erasure says that the alias is gone before it deletes anything: a row whose alias is gone counts as none and is replaced, and a
+//! run that looked the alias up before finds it gone at its gate. Then it deletes the rows of the alias's names that have it still,
+//! since one that was replaced is another alias's, and the names last.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ledgerline_ledger::store::StoreError;
 use serde::{Deserialize, Serialize};
 
-use crate::table::{Beside, Condition, Key, Row, Table, Write, read_row, to_row};
+use crate::table::{Beside, Condition, IntoValue as _, Key, Row, Table, Write, read_row, to_row};
 
 /// The key of a pseudonym's row in an org.
 pub fn key(org: &str, pseudonym: &str) -> Key {
@@ -19,6 +23,16 @@ pub fn key(org: &str, pseudonym: &str) -> Key {
 /// The org and the pseudonym whose row a key is of.
 pub fn parse_key(key: &Key) -> Option<(&str, &str)> {
     key.pk.strip_prefix(ALIAS).filter(|_| key.sk == SK)?.split_once('/').filter(|(org, _)| !org.is_empty())
+}
+
+/// The key of an alias's names.
+pub fn names_key(org: &str, alias: &str) -> Key {
+    Key::new(format!("{ALIAS}{org}/{alias}"), NAMES_SK)
+}
+
+/// The org and the alias whose names a key is of.
+pub fn parse_names_key(key: &Key) -> Option<(&str, &str)> {
+    key.pk.strip_prefix(ALIAS).filter(|_| key.sk == NAMES_SK)?.split_once('/')
 }
 
 /// An alias of random bytes: `x_` and 32 hex digits.
@@ -49,7 +63,7 @@ impl Aliases {
         rows.into_iter().map(|row| row.map(alias).transpose()).collect()
     }
 
-    /// Gives an alias to somebody of `org`, under each of these pseudonyms, which has none or the one that is gone, while the
+    /// Gives a new alias to somebody of `org`, under each of these pseudonyms, which has none or the one that is gone, while the
     /// tombstones `unchanged` are as they were read.
     ///
     /// # Errors
@@ -68,7 +82,10 @@ impl Aliases {
             let write = Write::put(key(org, pseudonym), row.clone());
             write.when(gone.map_or(Condition::Absent, |gone| Condition::equals(ATTRIBUTE, gone)))
         };
-        self.table.transact(what, names.iter().map(write).collect(), vec![unchanged]).await
+        let pseudonyms: BTreeSet<String> = names.iter().map(|(pseudonym, _)| (*pseudonym).to_owned()).collect();
+        let row = Row::from([(NAMES.to_owned(), (&pseudonyms).into_value())]);
+        let back = Write::put(names_key(org, alias), row).when(Condition::Absent);
+        self.table.transact(what, names.iter().map(write).chain([back]).collect(), vec![unchanged]).await
     }
 }
 
@@ -77,8 +94,23 @@ struct Stored {
     alias: String,
 }
 
+/// The pseudonyms in a row of an alias's names.
+///
+/// # Errors
+/// `Corrupt` for a row of another form.
+pub fn read_names(row: Row) -> Result<BTreeSet<String>, StoreError> {
+    read_row("read an alias's names", row).map(|Names { names }| names)
+}
+
+#[derive(Deserialize)]
+struct Names {
+    names: BTreeSet<String>,
+}
+
 const ALIAS: &str = "ALIAS#";
 const SK: &str = "ALIAS";
+const NAMES_SK: &str = "NAMES";
+const NAMES: &str = "names";
 const ATTRIBUTE: &str = "alias";
 
 #[cfg(test)]

@@ -26,6 +26,9 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Pseudonym, Self::Event, Self::Suppression];
+
     /// The rules that what such a key names is normalised by; others have none that change.
     fn rules(self) -> u32 {
         match self {
@@ -60,12 +63,12 @@ pub const FIRST_RULES: u32 = 1;
 
 /// The key of a version's row.
 pub fn key(purpose: Purpose, version: u32) -> Key {
-    Key::new(partition(purpose), version.to_string())
+    Key::new(partition(purpose.as_str()), version.to_string())
 }
 
 /// Whether a key is of a wrapped key.
 pub fn is_key(key: &Key) -> bool {
-    key.pk.starts_with(KEY)
+    Purpose::ALL.iter().any(|purpose| key.pk == partition(purpose.as_str()))
 }
 
 /// The wrapped keys of one deployment.
@@ -86,7 +89,7 @@ impl WrappedKeys {
     /// The table's; `Corrupt` for a row that is not a wrapped key.
     pub async fn all(&self, purpose: Purpose) -> Result<Vec<WrappedKey>, StoreError> {
         let what = format!("read wrapped {} keys", purpose.as_str());
-        let rows = self.table.query(&what, &Query::partition(partition(purpose))).await?;
+        let rows = self.table.query(&what, &Query::partition(partition(purpose.as_str()))).await?;
         let read = |(sk, row): (String, Row)| {
             let KeyRow { wrapped, rules, .. } = read_row(&what, row)?;
             let version = sk.parse().map_err(|_| corrupt(what.as_str()))?;
@@ -203,12 +206,14 @@ impl DataKeys {
     /// # Errors
     /// The key's.
     pub async fn new_request_key(&self) -> Result<Vec<u8>, StoreError> {
-        let context = Context { deployment: self.deployment.clone(), purpose: REQUEST.to_owned(), version: 1 };
+        let context =
+            Context { deployment: self.deployment.clone(), purpose: REQUEST.to_owned(), version: "1".to_owned() };
         self.wrapping.generate("make a request's key", &context).await
     }
 
     fn context(&self, purpose: Purpose, version: u32) -> Context {
-        Context { deployment: self.deployment.clone(), purpose: purpose.as_str().to_owned(), version }
+        let (purpose, version) = (purpose.as_str().to_owned(), version.to_string());
+        Context { deployment: self.deployment.clone(), purpose, version }
     }
 }
 
@@ -231,8 +236,9 @@ struct KeyRow {
     rules: Option<u32>,
 }
 
-fn partition(purpose: Purpose) -> String {
-    format!("{KEY}{}", purpose.as_str())
+/// The partition of keys of this purpose.
+pub(crate) fn partition(purpose: &str) -> String {
+    format!("{KEY}{purpose}")
 }
 
 const KEY: &str = "KEY#";

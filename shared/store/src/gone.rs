@@ -3,6 +3,7 @@
 //! Invariant: what is gone stays gone; no clock decides. A row has a random name and nothing else, so nobody can be found
 //! by it, and an erasure leaves it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ledgerline_ledger::store::StoreError;
@@ -31,14 +32,15 @@ impl Gone {
         Self { table }
     }
 
-    /// Which of these names are gone, in their order. They are distinct.
+    /// Those of these names that are gone.
     ///
     /// # Errors
     /// The table's.
-    pub async fn of(&self, names: &[&str]) -> Result<Vec<bool>, StoreError> {
+    pub async fn among<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Result<BTreeSet<&'n str>, StoreError> {
+        let names: BTreeSet<&str> = names.into_iter().collect();
         let keys: Vec<Key> = names.iter().map(|name| key(name)).collect();
         let rows = self.table.batch_get("read what is gone", &keys).await?;
-        Ok(rows.iter().map(Option::is_some).collect())
+        Ok(names.into_iter().zip(rows).filter_map(|(name, row)| row.map(|_| name)).collect())
     }
 
     /// Says that these names are gone. They are distinct.

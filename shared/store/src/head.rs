@@ -321,6 +321,7 @@ const SIGNING_KEYS: &str = "signingKeys";
 mod tests {
     use super::*;
     use crate::table::IntoValue;
+    use ledgerline_ledger::origin::PlanOf;
     use ledgerline_ledger::tree::leaf_hash;
 
     fn segment() -> SegmentRef {
@@ -330,7 +331,7 @@ mod tests {
             key: "ledger/k".to_owned(),
             version_id: "v".to_owned(),
             bytes: 9,
-            chunks: vec![(ChunkId { object: "ab".to_owned(), ordinal: 7 }, 3)],
+            chunks: vec![(ChunkId { of: PlanOf::Bronze, object: "ab".to_owned(), ordinal: 7 }, 3)],
         }
     }
 

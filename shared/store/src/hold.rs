@@ -98,7 +98,7 @@ impl Holds {
     /// # Errors
     /// The table's.
     pub async fn all(&self) -> Result<Vec<HoldRow>, StoreError> {
-        let (scan, mut after, mut holds) = (Scan::Partitions(HOLD.to_owned()), None, Vec::new());
+        let (scan, mut after, mut holds) = (Scan::Partitions(vec![HOLD.to_owned()]), None, Vec::new());
         loop {
             let (rows, next) = self.table.scan_page("list the holds", &scan, after).await?;
             for (key, row) in rows {

@@ -19,10 +19,12 @@ pub mod head;
 pub mod held;
 pub mod hold;
 pub mod ledger;
+pub mod month_key;
 pub mod object_row;
 pub mod orgs;
 pub mod own;
 pub mod party;
+pub mod party_key;
 pub mod plan;
 pub mod planned;
 pub mod poison;
@@ -91,6 +93,8 @@ pub enum Family {
     SameRequest,
     /// Uses of what is counted.
     Usage,
+    /// Months' keys, to which party keys are wrapped.
+    MonthKey,
     /// Claims of events.
     Claim,
     /// The logs that records are pinned to.
@@ -109,12 +113,16 @@ pub enum Family {
     SubjectLink,
     /// Who takes part in records.
     Party,
+    /// Wrapped party keys.
+    PartyKey,
     /// What stands for people's ids in records' ids.
     Alias,
     /// What stands for those who call the API.
     Principal,
     /// Whom requests are about.
     RequestWho,
+    /// The pseudonyms that aliases lie under.
+    AliasNames,
     /// Segments of the ledger.
     Segment,
     /// Hash tiles of the ledger.
@@ -152,7 +160,7 @@ pub enum Erasure {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 44] = [
         Self::Head,
         Self::LogList,
         Self::Marker,
@@ -171,6 +179,7 @@ impl Family {
         Self::RequestList,
         Self::SameRequest,
         Self::Usage,
+        Self::MonthKey,
         Self::Claim,
         Self::Pin,
         Self::BronzeNote,
@@ -180,9 +189,11 @@ impl Family {
         Self::SubjectState,
         Self::SubjectLink,
         Self::Party,
+        Self::PartyKey,
         Self::Alias,
         Self::Principal,
         Self::RequestWho,
+        Self::AliasNames,
         Self::Segment,
         Self::Tile,
         Self::ArchivedCheckpoint,
@@ -204,7 +215,7 @@ impl Family {
             }
             // Only KMS opens a wrapped key. A removed own number may name a customer since: its pseudonym stays, and leads
             // to nothing once the identifier is gone.
-            Self::Own | Self::DataKey | Self::Planned => Erasure::HoldsNoPerson,
+            Self::Own | Self::DataKey | Self::MonthKey | Self::Planned => Erasure::HoldsNoPerson,
             // Names of orgs and holds; random names of whom no row knows any more.
             Self::Org | Self::Held | Self::Gone => Erasure::HoldsNoPerson,
             Self::Pin | Self::BronzeNote | Self::Posting => Erasure::HoldsNoPerson,
@@ -224,7 +235,8 @@ impl Family {
             Self::Quarantine | Self::Error => Erasure::ExpiresAfterDays(30),
             Self::Identifier => Erasure::Erased("subjects"),
             Self::Party => Erasure::Erased("records"),
-            Self::SubjectLink | Self::Alias | Self::Token => Erasure::Erased("links"),
+            Self::PartyKey => Erasure::Erased("keys"),
+            Self::SubjectLink | Self::Alias | Self::AliasNames | Self::Token => Erasure::Erased("links"),
             Self::Bronze => Erasure::Erased("bronze"),
             Self::Silver => Erasure::Erased("silver"),
             // The last to go: until then it says that the subject is being erased.
@@ -253,6 +265,7 @@ impl Family {
             (request::is_listed_key(key), Self::RequestList),
             (request::is_duplicate_key(key), Self::SameRequest),
             (usage::is_key(key), Self::Usage),
+            (month_key::parse_key(key).is_some(), Self::MonthKey),
             (claim::is_key(key), Self::Claim),
             (record::parse_pin_key(key).is_some(), Self::Pin),
             (record::parse_bronze_key(key).is_some(), Self::BronzeNote),
@@ -262,9 +275,11 @@ impl Family {
             (subject::parse_state_key(key).is_some(), Self::SubjectState),
             (subject::parse_link_key(key).is_some(), Self::SubjectLink),
             (party::parse_key(key).is_some(), Self::Party),
+            (party_key::parse_key(key).is_some(), Self::PartyKey),
             (alias::parse_key(key).is_some(), Self::Alias),
             (principal::parse_key(key).is_some(), Self::Principal),
             (request::parse_who_key(key).is_some(), Self::RequestWho),
+            (alias::parse_names_key(key).is_some(), Self::AliasNames),
         ];
         families.into_iter().find_map(|(is, family)| is.then_some(family))
     }

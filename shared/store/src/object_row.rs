@@ -1,5 +1,6 @@
 //! The row of a bronze object in the control table: whether it was begun, whether it is planned, how its events were
-//! counted, and how much of its plan is committed. The ledger's own acts have such rows, too.
+//! counted, and how much of its plan is committed. The ledger's own acts have such rows, too, under keys of their own:
+//! transform's role, which writes those of bronze objects, writes none of these.
 //!
 //! Invariant: `startedAt` and the counts never change once they are set. `startedAt` is the processing time of everything
 //! that becomes of the object, so that any run that computes it again, after a crash or beside another, computes the same.
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use ledgerline_event::instant;
 use ledgerline_lake::ObjectId;
-use ledgerline_lake::keys::PlanOf;
+use ledgerline_lake::keys::{PlanOf, plan_of};
 use ledgerline_lake::plan::{Counts, Header};
 use ledgerline_ledger::chunk::ChunkId;
 use ledgerline_ledger::store::StoreError;
@@ -18,14 +19,26 @@ use serde::Deserialize;
 
 use crate::table::{Condition, Key, Returning, Row, Scan, ScanPage, Table, Value, Write, corrupt, read_row};
 
-/// The key of an object's row.
-pub fn key(object: impl std::fmt::Display) -> Key {
-    Key::new(format!("{OBJECT}{object}"), ROW)
+/// The key of an object's row, or of an act's.
+pub fn key(of: PlanOf, object: impl std::fmt::Display) -> Key {
+    let (partition, row) = names(of);
+    Key::new(format!("{partition}{object}"), row)
 }
 
-/// The id of the object whose row a key is of.
-pub fn parse_key(key: &Key) -> Option<ObjectId> {
-    key.pk.strip_prefix(OBJECT).filter(|_| key.sk == ROW)?.parse().ok()
+/// Whose row a key is.
+pub fn parse_key(key: &Key) -> Option<(PlanOf, ObjectId)> {
+    [PlanOf::Bronze, PlanOf::Acts].into_iter().find_map(|of| {
+        let (partition, row) = names(of);
+        Some((of, key.pk.strip_prefix(partition).filter(|_| key.sk == row)?.parse().ok()?))
+    })
+}
+
+/// What partitions begin with, and the sort key.
+fn names(of: PlanOf) -> (&'static str, &'static str) {
+    match of {
+        PlanOf::Bronze => ("OBJ#", "OBJ"),
+        PlanOf::Acts => ("ACT#", "ACT"),
+    }
 }
 
 /// What the row said when an object was taken up.
@@ -37,6 +50,10 @@ pub struct Opened {
     pub again: bool,
     /// Whether the object is planned and all its pointers are sent: nothing is left to do.
     pub planned: bool,
+    /// Whether any chunk of its plan is committed and counted.
+    pub begun: bool,
+    /// Whether all of them are.
+    pub committed: bool,
 }
 
 /// An object's row, as far as it says whether the object is through.
@@ -60,16 +77,9 @@ pub struct Progress {
     pub swept_at_ms: Option<i64>,
     /// How many turns were taken.
     pub turns: u32,
-    /// The object's key; an act's begins with [`ACT`](ledgerline_lake::keys::ACT).
-    pub key: Option<String>,
 }
 
 impl Progress {
-    /// Whether the row is of one of the ledger's own acts: no source event is behind it.
-    pub fn is_act(&self) -> bool {
-        self.key.as_deref().is_some_and(|key| PlanOf::key(key) == PlanOf::Acts)
-    }
-
     /// Whether a chunk's pointer may still do something.
     pub fn is_missing(&self, ordinal: u32) -> bool {
         !self.done.contains(&ordinal) && !self.poisoned.contains_key(&ordinal)
@@ -148,14 +158,20 @@ impl ObjectRows {
     /// # Errors
     /// The table's.
     pub async fn open(&self, object: ObjectId, object_key: &str, now: &str) -> Result<Opened, StoreError> {
-        let write = Write::update(key(object)).set_if_absent(KEY, object_key).set_if_absent(STARTED_AT, now);
+        let write = Write::update(key(plan_of(object_key), object));
+        let write = write.set_if_absent(KEY, object_key).set_if_absent(STARTED_AT, now);
         let old = self.table.write(&format!("open the row of object {object}"), write, Returning::Before).await?;
         let started_at = match old.get(STARTED_AT) {
             Some(Value::S(started_at)) => started_at.clone(),
             _ => now.to_owned(),
         };
         let planned = old.get(STATUS) == Some(&Value::S(PLANNED.to_owned()));
-        Ok(Opened { started_at, again: !old.is_empty(), planned })
+        let done = match old.get(DONE) {
+            Some(Value::Ns(done)) => done.len(),
+            _ => 0,
+        };
+        let committed = planned && old.get(CHUNKS) == Some(&Value::N(done.to_string()));
+        Ok(Opened { started_at, again: !old.is_empty(), planned, begun: done > 0, committed })
     }
 
     /// Notes that the object is planned, with its plan's counts. What audit-write has added stays.
@@ -164,7 +180,7 @@ impl ObjectRows {
     /// The table's.
     pub async fn planned(&self, plan: &Header, now: &str) -> Result<(), StoreError> {
         let Counts { input, filtered, duplicate, quarantined, planned } = plan.counts;
-        let write = Write::update(key(plan.object))
+        let write = Write::update(key(plan.of(), plan.object))
             .set(KEY, &plan.key)
             .set(STATUS, PLANNED)
             .set_if_absent(PLANNED_AT, now)
@@ -173,7 +189,7 @@ impl ObjectRows {
             .set("duplicate", duplicate)
             .set("quarantined", quarantined)
             .set(PLANNED, planned)
-            .set("chunks", plan.chunks.len());
+            .set(CHUNKS, plan.chunks.len());
         let what = format!("mark object {} planned", plan.object);
         self.table.write(&what, write, Returning::Nothing).await.map(drop)
     }
@@ -183,7 +199,7 @@ impl ObjectRows {
     /// # Errors
     /// The table's.
     pub async fn count_committed(&self, chunk: &ChunkId, count: u64) -> Result<(), StoreError> {
-        let write = Write::update(key(&chunk.object))
+        let write = Write::update(key(chunk.of, &chunk.object))
             .add(COMMITTED, count)
             .add(DONE, Value::Ns(vec![chunk.ordinal.to_string()]))
             // What was poison and is committed after all was repaired.
@@ -198,17 +214,17 @@ impl ObjectRows {
     /// # Errors
     /// The table's.
     pub async fn mark_poison(&self, chunk: &ChunkId, count: u64) -> Result<(), StoreError> {
-        let write = Write::update(key(&chunk.object)).set(poison(chunk), count);
+        let write = Write::update(key(chunk.of, &chunk.object)).set(poison(chunk), count);
         // Committed after all, by another writer.
         self.unless_done(format!("mark chunk {chunk} as poison"), chunk, write).await
     }
 
-    /// The rows of these objects, in their order.
+    /// The rows of these objects and acts, in their order.
     ///
     /// # Errors
     /// The table's; `Corrupt` for a row that does not read.
-    pub async fn progress(&self, objects: &[ObjectId]) -> Result<Vec<Option<Progress>>, StoreError> {
-        let keys: Vec<Key> = objects.iter().map(key).collect();
+    pub async fn progress(&self, objects: &[(PlanOf, ObjectId)]) -> Result<Vec<Option<Progress>>, StoreError> {
+        let keys: Vec<Key> = objects.iter().map(|(of, object)| key(*of, object)).collect();
         let rows = self.table.batch_get("read objects' rows", &keys).await?;
         rows.into_iter().map(|row| row.map(read_progress).transpose()).collect()
     }
@@ -225,7 +241,7 @@ impl ObjectRows {
         before: Option<i64>,
         now_ms: i64,
     ) -> Result<bool, StoreError> {
-        let write = Write::update(key(object))
+        let write = Write::update(key(plan_of(object_key), object))
             .set_if_absent(KEY, object_key)
             .set(SWEPT_AT, instant::to_rfc3339(now_ms))
             .add(TURNS, 1_u64)
@@ -258,7 +274,7 @@ impl ObjectRows {
     /// # Errors
     /// The table's; `Corrupt` for a row that does not read.
     pub async fn page(&self, after: Option<Key>) -> Result<(Vec<(Key, Progress)>, Option<Key>), StoreError> {
-        let all = Scan::Partitions(OBJECT.to_owned());
+        let all = Scan::Partitions([PlanOf::Bronze, PlanOf::Acts].map(|of| names(of).0.to_owned()).into());
         let (rows, next): ScanPage = self.table.scan_page("read the objects' rows", &all, after).await?;
         let read = |(key, row)| Ok((key, read_progress(row)?));
         Ok((rows.into_iter().map(read).collect::<Result<_, StoreError>>()?, next))
@@ -281,7 +297,6 @@ fn poison(chunk: &ChunkId) -> String {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct ProgressRow {
-    key: Option<String>,
     started_at: Option<String>,
     planned_at: Option<String>,
     r#in: u64,
@@ -334,15 +349,13 @@ pub fn read_progress(row: Row) -> Result<Progress, StoreError> {
         poisoned,
         swept_at_ms: time(SWEPT_AT, row.swept_at)?,
         turns: row.turns,
-        key: row.key,
     })
 }
 
-const OBJECT: &str = "OBJ#";
-const ROW: &str = "OBJ";
 const KEY: &str = "key";
 const STARTED_AT: &str = "startedAt";
 const STATUS: &str = "status";
+const CHUNKS: &str = "chunks";
 /// The status of a planned object, and the attribute that counts its planned entries.
 const PLANNED: &str = "planned";
 const PLANNED_AT: &str = "plannedAt";

@@ -36,8 +36,7 @@ impl Orgs {
     /// # Errors
     /// The table's.
     pub async fn all(&self) -> Result<Vec<String>, StoreError> {
-        let rows = self.table.query("list the orgs", &Query::partition(ORGS)).await?;
-        Ok(rows.into_iter().map(|(org, _)| org).collect())
+        self.list(None).await
     }
 
     /// At most so many orgs, in the order of their names.
@@ -45,7 +44,11 @@ impl Orgs {
     /// # Errors
     /// The table's.
     pub async fn first(&self, limit: usize) -> Result<Vec<String>, StoreError> {
-        let query = Query { limit: Some(limit), ..Query::partition(ORGS) };
+        self.list(Some(limit)).await
+    }
+
+    async fn list(&self, limit: Option<usize>) -> Result<Vec<String>, StoreError> {
+        let query = Query { limit, ..Query::partition(ORGS) };
         let rows = self.table.query("list the orgs", &query).await?;
         Ok(rows.into_iter().map(|(org, _)| org).collect())
     }

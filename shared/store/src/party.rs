@@ -1,10 +1,10 @@
 //! Who takes part in a record, in the keys table: the way back from the record to its subjects, and what erasures did to it.
 //!
-//! Invariant: a subject is added only while erasures and cutoff are as they were read, so that a run that read them before an
-//! erasure writes nothing after it. An erasure counts itself, sets the cutoff of a record that goes whole, and takes its
-//! subject out.
+//! Invariant: a subject takes part from the transaction on that links it to the record, and is added only while erasures and cutoff
+//! are as they were read: no link escapes an erasure that looks for it here, and a run that read them before an erasure links nobody
+//! after it. An erasure counts itself, sets the cutoff of a record that goes whole, and takes its subject out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ledgerline_ledger::store::StoreError;
@@ -24,9 +24,9 @@ pub fn parse_key(key: &Key) -> Option<&str> {
     record::parse_partition(&key.pk).filter(|_| key.sk == PARTY)
 }
 
-/// Subjects that a record's row names at most: at some 40 bytes each 200 KB of the 400 KB that a row may have. Beyond it
-/// none is added; runs at once may add some more before they see it.
-pub const SUBJECTS_PER_RECORD: usize = 5_000;
+/// Subjects that a record's row names at most: at some 40 bytes each 40 KB, so that the rows of one transaction, which each new subject
+/// rewrites, stay far below its 4 MB. Beyond it none is added; runs at once may add some more before they see it.
+pub const SUBJECTS_PER_RECORD: usize = 1_000;
 
 /// A record's row; [`Party::default`] where there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,8 +44,57 @@ pub struct Party {
 impl Party {
     /// Whether it may have more subjects than it names: such a record is always shared.
     pub fn is_full(&self) -> bool {
-        self.subjects.len() >= SUBJECTS_PER_RECORD
+        self.seen().is_full()
     }
+
+    /// What a write that adds a subject depends on.
+    pub fn seen(&self) -> PartySeen {
+        PartySeen { subjects: self.subjects.len(), erasures: self.erasures, cutoff: self.cutoff }
+    }
+}
+
+/// What a run saw of a record's row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PartySeen {
+    /// How many subjects it named.
+    pub subjects: usize,
+    /// How many erasures had reached the record.
+    pub erasures: u64,
+    /// Up to when its events were suppressed.
+    pub cutoff: Option<Cutoff>,
+}
+
+impl PartySeen {
+    /// Whether a new link adds nobody to the row.
+    pub fn is_full(self) -> bool {
+        self.subjects >= SUBJECTS_PER_RECORD
+    }
+
+    /// That no erasure reached the record since.
+    fn holds(self) -> Condition {
+        let erasures = Some(self.erasures).filter(|erasures| *erasures > 0);
+        Condition::All(vec![
+            Condition::equals_or_lacks(ERASURES, erasures),
+            Condition::equals_or_lacks(CUTOFF, self.cutoff.map(Cutoff::to_text)),
+        ])
+    }
+
+    /// Whether no erasure reached the record since; others may have come to take part.
+    fn is_of(self, now: &Party) -> bool {
+        (self.erasures, self.cutoff) == (now.erasures, now.cutoff)
+    }
+}
+
+/// The write that a new link to the record makes beside itself: it adds the subject, and fails if an erasure reached the record
+/// since. A link to a full one has none, and asks nothing: such a record is shared, and never erased whole.
+pub(crate) fn joined(record: &str, seen: PartySeen, subject_id: &str) -> Write {
+    let subject = BTreeSet::from([subject_id.to_owned()]);
+    Write::update(key(record)).add(SUBJECTS, &subject).when(seen.holds())
+}
+
+/// That no erasure reached the record since, in a transaction that does not write its row.
+pub(crate) fn unchanged(record: &str, seen: PartySeen) -> Write {
+    Write::check(key(record), seen.holds())
 }
 
 /// The rows of all records.
@@ -70,25 +119,14 @@ impl Parties {
         rows.into_iter().map(|row| row.map_or_else(|| Ok(Party::default()), read)).collect()
     }
 
-    /// Adds subjects to a record whose erasures and cutoff are as seen; checks that alone if there is none to add.
+    /// Whether no erasure reached any of these records since their rows were seen.
     ///
     /// # Errors
-    /// `Conflict` if an erasure reached the record since.
-    pub async fn admit(&self, record: &str, seen: &Party, subjects: &BTreeSet<String>) -> Result<(), StoreError> {
-        let room = SUBJECTS_PER_RECORD.saturating_sub(seen.subjects.len());
-        let new: BTreeSet<String> = subjects.difference(&seen.subjects).take(room).cloned().collect();
-        let erasures = Some(seen.erasures).filter(|erasures| *erasures > 0);
-        let unchanged = Condition::All(vec![
-            Condition::equals_or_lacks(ERASURES, erasures),
-            Condition::equals_or_lacks(CUTOFF, seen.cutoff.map(Cutoff::to_text)),
-        ]);
-        let write = match new.is_empty() {
-            // DynamoDB adds no empty set.
-            true => Write::check(key(record), unchanged),
-            false => Write::update(key(record)).add(SUBJECTS, &new).when(unchanged),
-        };
-        // A record's id may hold an alias: no error says it.
-        self.table.transact("admit subjects to a record", vec![write], Vec::new()).await
+    /// The table's.
+    pub async fn are_as_seen(&self, seen: &BTreeMap<&str, PartySeen>) -> Result<bool, StoreError> {
+        let records: Vec<&str> = seen.keys().copied().collect();
+        let now = self.read(&records).await?;
+        Ok(seen.values().zip(&now).all(|(seen, now)| seen.is_of(now)))
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Invariant: an identifier has at most one subject in each org, a subject at most one link per record of its org, and no
 //! link is written unless the subject is active in the generation that was read and not marked as shared: a warm function
-//! cannot bring an erased subject back. Links only widen. Two orgs never have one subject: what names a customer to the
-//! one may name another customer, or nobody, to the other.
+//! cannot bring an erased subject back. With a new link the subject takes part in the record ([`party`]). Links only widen.
+//! Two orgs never have one subject: what names a customer to the one may name another customer, or nobody, to the other.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use ledgerline_ledger::store::StoreError;
 use ledgerline_privacy::Kind;
 use serde::{Deserialize, Serialize};
 
+use crate::party::{self, PartySeen};
 use crate::table::{
     Beside, Change, Condition, IntoValue as _, Key, Query, Returning, Row, Table, Write, corrupt, read_row, to_row,
 };
@@ -45,14 +46,14 @@ pub fn parse_link_key(key: &Key) -> Option<(&str, &str)> {
     Some((key.pk.strip_prefix(SUBJECT)?, key.sk.strip_prefix(LINK)?))
 }
 
-/// Links written by one transaction. It may hold 100 items: 80 links, the identifier row, the state row, and 18 tombstones: those
-/// of six versions of the pseudonym key under three of the suppression key.
-pub const LINKS_PER_WRITE: usize = 80;
+/// Links written by one transaction. It may hold 100 items: 40 links, the rows of their 40 records, the identifier row, the state row,
+/// and 18 tombstones: those of six versions of the pseudonym key under three of the suppression key.
+pub const LINKS_PER_WRITE: usize = 40;
 
 /// Links of the transaction that makes a subject: fewer, where there are more rows of tombstones to check. One at least: a subject is
 /// made with a link or not at all.
 pub fn links_of_create(tombstones: usize) -> usize {
-    LINKS_PER_WRITE.min(98_usize.saturating_sub(tombstones)).max(1)
+    LINKS_PER_WRITE.min(98_usize.saturating_sub(tombstones) / 2).max(1)
 }
 
 /// The generation of a subject that was never erased.
@@ -180,12 +181,22 @@ pub struct LinkWrite {
     pub link: Link,
     /// The link as it was read, which must still stand; `None` for a link that must not exist yet.
     pub replaces: Option<Link>,
+    /// The record's row as it was seen: with a new link the subject takes part in the record, and no erasure came between.
+    pub party: PartySeen,
+}
+
+impl LinkWrite {
+    /// Whether it adds the subject to the record's row: it is new, and there is room.
+    pub fn joins(&self) -> bool {
+        self.replaces.is_none() && !self.party.is_full()
+    }
 }
 
 /// One conditional transaction on the keys table.
 #[derive(Clone, Debug)]
 pub enum SubjectWrite<'a> {
-    /// A new subject with its first links: fails with `Conflict` if the identifier has one by now, or a tombstone.
+    /// A new subject with its first links: fails with `Conflict` if the identifier has one by now, or a tombstone, or an erasure
+    /// reached one of the records.
     Create {
         /// The identifier.
         name: SubjectName,
@@ -203,7 +214,7 @@ pub enum SubjectWrite<'a> {
         tombs: Beside,
     },
     /// Links of a subject that exists: fails with `Conflict` unless it is active, in this generation, not marked as
-    /// shared, with room left, and each link stands as it was read.
+    /// shared, with room left, each link stands as it was read, and no erasure reached the record of a new one.
     Link {
         /// The subject.
         subject_id: &'a str,
@@ -335,7 +346,7 @@ impl Subjects {
             SubjectWrite::Link { subject_id, generation, links_at_most, growth, links } => {
                 let mut writes = vec![extend(subject_id, generation, links_at_most, growth.as_ref())];
                 for link in &links {
-                    writes.push(link_write(subject_id, link)?);
+                    writes.extend(link_writes(subject_id, link)?);
                 }
                 ("link a subject", writes, Vec::new())
             }
@@ -397,7 +408,7 @@ fn create(
         Write::create(state_key(&subject.subject_id), to_row("a subject", &state)?),
     ];
     for link in links {
-        writes.push(link_write(&subject.subject_id, link)?);
+        writes.extend(link_writes(&subject.subject_id, link)?);
     }
     Ok(writes)
 }
@@ -426,6 +437,12 @@ fn extend(subject_id: &str, generation: u64, links_at_most: u64, growth: Option<
         }
     };
     if *fills { write.and(Change::Set(MISSED.to_owned(), true.into_value())) } else { write }
+}
+
+/// The link, and with a new one that the subject takes part in the record.
+fn link_writes(subject_id: &str, write: &LinkWrite) -> Result<Vec<Write>, StoreError> {
+    let joined = write.joins().then(|| party::joined(&write.record, write.party, subject_id));
+    Ok(std::iter::once(link_write(subject_id, write)?).chain(joined).collect())
 }
 
 fn link_write(subject_id: &str, write: &LinkWrite) -> Result<Write, StoreError> {

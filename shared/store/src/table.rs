@@ -310,8 +310,8 @@ impl Query {
 /// Which rows of a whole table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scan {
-    /// Those of partitions that begin like this.
-    Partitions(String),
+    /// Those of partitions that begin like one of these.
+    Partitions(Vec<String>),
     /// Those whose sort keys begin like this.
     Rows(String),
 }

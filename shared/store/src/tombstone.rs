@@ -4,6 +4,7 @@
 //! an HMAC. The larger cutoff wins. Readers look at the ttl themselves, as DynamoDB deletes rows days after it. An erasure
 //! writes them; they go by their ttl, once no copy is left from which one of the person's events could be sent again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ledgerline_ledger::store::{Failure, StoreError};
@@ -82,6 +83,20 @@ impl Tombs {
         Beside { table: Arc::clone(&self.table), writes }
     }
 
+    /// Whether no tombstone was put, moved on or taken away since these were read.
+    ///
+    /// # Errors
+    /// The table's; `Corrupt` for a row that is not a tombstone.
+    pub async fn are_as_seen<'s>(&self, seen: impl IntoIterator<Item = &'s Suppression>) -> Result<bool, StoreError> {
+        let cutoff = |tomb: Tomb| tomb.cutoff;
+        let rows = seen.into_iter().flat_map(|seen| &seen.rows);
+        let seen: BTreeMap<&Key, Option<i64>> = rows.map(|(key, tomb)| (key, tomb.map(cutoff))).collect();
+        let keys: Vec<Key> = seen.keys().copied().cloned().collect();
+        let now = self.table.batch_get("read tombstones again", &keys).await?;
+        let now = now.into_iter().map(|row| Ok(row.map(read).transpose()?.map(cutoff)));
+        Ok(now.collect::<Result<Vec<_>, StoreError>>()?.iter().eq(seen.values()))
+    }
+
     /// Suppresses an org's events that carry the pseudonym, up to `cutoff_ms`, epoch milliseconds, until `expires_at_s`. Of
     /// two cutoffs, and of two such ends, the larger one stays.
     ///
@@ -120,7 +135,8 @@ impl Tombs {
     }
 }
 
-/// The condition that a row is as it was seen.
+/// The condition that a row is as it was seen: there is none, or it has the same cutoff. The ttl is not compared: it is the cutoff and the
+/// longest life of a copy, so that every erasure moves both on, and a row that DynamoDB deleted is seen to be missing.
 fn as_seen(tomb: Option<Tomb>) -> Condition {
     match tomb {
         None => Condition::Absent,

@@ -1,6 +1,6 @@
 //! Derives everything again from what the stores hold, and names every contradiction: leaves, edge and root of each log
 //! from its segments, markers against plans, postings against entries, counts against markers, tiles and checkpoints
-//! against leaves, locks, orphans.
+//! against leaves, locks, orphans; what is sealed is opened, by keys that the product cannot open.
 //!
 //! It trusts nothing that the product computed; only the format readers of `ledgerline_ledger` and `ledgerline_lake` are
 //! shared with it.
@@ -13,6 +13,7 @@ use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::Header;
 use ledgerline_ledger::acts::is_act;
 use ledgerline_ledger::append::Marker;
+use ledgerline_ledger::chunk::ChunkId;
 use ledgerline_ledger::entry::{Entry, Line, Record};
 use ledgerline_ledger::head::Head;
 use ledgerline_ledger::lock::Lock;
@@ -25,6 +26,7 @@ use ledgerline_privacy::pseudonym::is_alias;
 mod derived;
 
 use crate::bucket::{FakeBucket, Version};
+use crate::opener::{Opener, Unnamed};
 use crate::table::FakeTable;
 
 /// The type of the entity that an act about a log itself is about.
@@ -41,6 +43,8 @@ pub struct Stores<'a> {
     pub index: &'a FakeTable,
     /// Plans.
     pub staged: &'a FakeBucket,
+    /// Wrapped keys; `None`: entries are sealed by nobody, and their blocks are noise.
+    pub keys: Option<&'a FakeTable>,
     /// What every lock must cover.
     pub lock: Lock,
     /// The deployment's id, with which every log's origin begins.
@@ -68,6 +72,10 @@ pub struct Found {
     pub signed: u64,
     /// Archived checkpoints.
     pub checkpoints: usize,
+    /// Blocks that were opened.
+    pub opened: usize,
+    /// Keys that no committed entry names.
+    pub unnamed: Unnamed,
 }
 
 /// Checks all stores against each other.
@@ -89,6 +97,7 @@ pub fn check_everything(stores: &Stores<'_>) -> Result<Found, Vec<String>> {
     check.counts(&markers);
     check.orphans(&committed);
     check.strangers();
+    check.sealed();
     if check.problems.is_empty() { Ok(check.found) } else { Err(check.problems) }
 }
 
@@ -204,9 +213,9 @@ impl Check<'_> {
     /// Each committed chunk's lines are its plan's lines: acts from where acts' plans lie, and from nowhere else.
     fn plans(&mut self, markers: &BTreeMap<LogId, Vec<Marker>>) {
         let mut seen = BTreeSet::new();
-        let mut by_chunk: BTreeMap<(&str, u32), Vec<(&LogId, &Marker)>> = BTreeMap::new();
+        let mut by_chunk: BTreeMap<&ChunkId, Vec<(&LogId, &Marker)>> = BTreeMap::new();
         for (log, marker) in markers.iter().flat_map(|(log, rows)| rows.iter().map(move |row| (log, row))) {
-            by_chunk.entry((&marker.chunk.object, marker.chunk.ordinal)).or_default().push((log, marker));
+            by_chunk.entry(&marker.chunk).or_default().push((log, marker));
         }
         for (key, bytes) in self.stores.staged.under(keys::STAGED) {
             let Ok((header, header_bytes)) = Header::read(&bytes) else {
@@ -217,8 +226,8 @@ impl Check<'_> {
             self.expect(of == Some(header.of()), || format!("{key}: a plan in the place of another"));
             for pointer in header.pointers(header_bytes) {
                 let log = LogId::parse(&pointer.log).ok();
-                let object = pointer.object.to_string();
-                let found = by_chunk.get(&(object.as_str(), pointer.ordinal)).map_or(&[][..], Vec::as_slice);
+                let chunk = pointer.chunk_id().expect("a header's pointer");
+                let found = by_chunk.get(&chunk).map_or(&[][..], Vec::as_slice);
                 let [(found_log, marker)] = found else {
                     self.expect(found.is_empty(), || format!("{key}: chunk {} is committed twice", pointer.ordinal));
                     self.found.open_chunks += 1;
@@ -234,7 +243,7 @@ impl Check<'_> {
                 let in_place = committed.iter().all(|line| is_act(line) == (of == Some(PlanOf::Acts)));
                 self.expect(same, || format!("{key}: chunk {} was not committed as planned", pointer.ordinal));
                 self.expect(in_place, || format!("{key}: chunk {} has acts among source events", pointer.ordinal));
-                seen.insert((object, pointer.ordinal));
+                seen.insert(chunk);
             }
         }
         let all: usize = markers.values().map(Vec::len).sum();
@@ -243,20 +252,20 @@ impl Check<'_> {
 
     /// The counts of each bronze object's row are those of its markers.
     fn counts(&mut self, markers: &BTreeMap<LogId, Vec<Marker>>) {
-        let mut expected: BTreeMap<String, (u64, BTreeSet<u32>)> = BTreeMap::new();
+        let mut expected: BTreeMap<(PlanOf, String), (u64, BTreeSet<u32>)> = BTreeMap::new();
         for marker in markers.values().flatten() {
-            let row = expected.entry(marker.chunk.object.clone()).or_default();
+            let row = expected.entry((marker.chunk.of, marker.chunk.object.clone())).or_default();
             row.0 += marker.count;
             row.1.insert(marker.chunk.ordinal);
         }
         let rows = self.stores.control.objects();
-        let objects: BTreeSet<&String> = expected.keys().chain(&rows).collect();
-        for object in objects {
-            let (committed, done) = self.stores.control.counted(object);
-            let counted = (committed, done.iter().copied().collect::<BTreeSet<u32>>());
-            let wanted = expected.get(object).cloned().unwrap_or_default();
-            let once = done.len() == counted.1.len();
-            self.expect(once && counted == wanted, || format!("object {object}: its counts are not its markers'"));
+        let objects: BTreeSet<&(PlanOf, String)> = expected.keys().chain(&rows).collect();
+        for named in objects {
+            let (of, object) = named;
+            let row = self.stores.control.progress(*of, object);
+            let wanted = expected.get(named).cloned().unwrap_or_default();
+            let counted = (row.committed, row.done) == wanted;
+            self.expect(counted, || format!("{of:?} {object}: its counts are not its markers'"));
         }
     }
 
@@ -285,6 +294,23 @@ impl Check<'_> {
             let known = SegmentName::parse(&key).is_some() || folders.iter().any(|folder| key.starts_with(folder));
             self.expect(known, || format!("{key}: of no log"));
         }
+    }
+
+    /// Every block of every committed entry opens.
+    fn sealed(&mut self) {
+        let Some(keys) = self.stores.keys else { return };
+        let mut opener = match Opener::of(self.stores.deployment, keys, self.stores.control) {
+            Ok(opener) => opener,
+            Err(problems) => return self.problems.extend(problems),
+        };
+        for line in self.lines.values().flatten() {
+            let opened = Entry::read(line.as_bytes()).map_err(|error| error.to_string());
+            match opened.and_then(|entry| opener.open(&entry)) {
+                Ok(contents) => self.found.opened += contents.values().flatten().count(),
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+        self.found.unnamed = opener.unnamed();
     }
 
     fn expect(&mut self, holds: bool, problem: impl FnOnce() -> String) {

@@ -11,6 +11,7 @@ pub mod check;
 pub mod entries;
 pub mod evidence;
 pub mod faults;
+pub mod opener;
 pub mod plans;
 pub mod queue;
 mod rules;

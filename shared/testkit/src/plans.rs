@@ -15,14 +15,14 @@ use ledgerline_ledger::entry::{Entry, Line};
 use ledgerline_ledger::tree::Hash;
 use ledgerline_privacy::EventKey;
 use ledgerline_privacy::pseudonym::is_alias;
-use ledgerline_store::subject;
-use ledgerline_store::token;
+use ledgerline_store::{alias, gone, subject, token};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::{Row, RowAccessor as _};
 
 use crate::bucket::FakeBucket;
+use crate::opener::{Contents, Opener, Unnamed, raw};
 use crate::queue::FakeQueue;
-use crate::table::FakeTable;
+use crate::table::{FakeTable, item};
 
 /// The stores that a transform run writes.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ pub struct Stores<'a> {
     pub rows: &'a FakeTable,
     /// Claims, pins, bronze rows.
     pub index: &'a FakeTable,
-    /// Subjects, links, who takes part.
+    /// Subjects, links, who takes part, wrapped keys.
     pub keys: &'a FakeTable,
     /// Pointers.
     pub queue: &'a FakeQueue,
@@ -45,6 +45,8 @@ pub struct Stores<'a> {
     pub event_key: &'a EventKey,
     /// The organisation of events that name none.
     pub default_org: &'a str,
+    /// The deployment's id, to which what is sealed is bound.
+    pub deployment: &'a str,
 }
 
 /// What all plans hold together.
@@ -56,6 +58,10 @@ pub struct Planned {
     pub events: BTreeMap<String, String>,
     /// Entries in the order of their plans and chunks.
     pub entries: Vec<Entry>,
+    /// What each of them holds sealed, opened.
+    pub contents: Vec<Contents>,
+    /// Keys that no entry names.
+    pub unnamed: Unnamed,
 }
 
 /// Checks everything that can be checked of the objects under `bronze/`, all of which must be planned.
@@ -65,6 +71,7 @@ pub struct Planned {
 pub fn check_plans(stores: Stores<'_>, bucket: &str) -> Planned {
     let mut all = Planned::default();
     let mut ids = BTreeSet::new();
+    let mut opener = Opener::of(stores.deployment, stores.keys, stores.rows).expect("keys that open");
     for (key, bytes) in stores.bronze.under(keys::BRONZE) {
         let object = ObjectId::of(bucket, &key);
         let plan =
@@ -94,16 +101,24 @@ pub fn check_plans(stores: Stores<'_>, bucket: &str) -> Planned {
             let names_nobody =
                 entry.entity.as_ref().is_none_or(|of| built_in().is_impersonal(&of.kind) || is_alias(&of.id));
             assert!(names_nobody, "event {} is about somebody by name", entry.event_id);
-            let claim_id = claim_id(stores, &bronze[entry.source.line as usize]);
+            let line = &bronze[entry.source.line as usize];
+            let contents = opener.open(&entry).unwrap_or_else(|problem| panic!("{problem}"));
+            if let Some(raw) = raw(&contents) {
+                assert_eq!(raw, digest_of(line), "event {}: the digest of its bytes", entry.event_id);
+            }
+            all.contents.push(contents);
+            let claim_id = claim_id(stores, line);
             let before = all.events.insert(claim_id, object.to_hex());
             assert_eq!(before, None, "what event {} says is planned twice", entry.event_id);
             all.entries.push(entry);
         }
     }
+    all.unnamed = opener.unnamed();
     assert!(all.counts.balanced());
     let owners = stores.index.owners();
     assert_eq!(owners, all.events, "claims and plans disagree about who owns what");
     check_parties(stores.keys);
+    check_aliases(stores);
     let planned: BTreeSet<String> =
         stores.bronze.under(keys::BRONZE).keys().map(|key| ObjectId::of(bucket, key).to_hex()).collect();
     for message in stores.queue.messages() {
@@ -123,8 +138,14 @@ fn claim_id(stores: Stores<'_>, line: &[u8]) -> String {
     stores.event_key.claim_id(content_id(&event, &tree).as_bytes())
 }
 
+/// The digest of the event's bytes as the line has them.
+fn digest_of(line: &[u8]) -> String {
+    let BronzeLine::Event(event) = bronze::read(line) else { panic!("an entry of no event") };
+    Hash::of_object(&event.raw).hex()
+}
+
 fn check_row(stores: Stores<'_>, header: &Header) {
-    let row = stores.rows.progress(&header.object.to_hex());
+    let row = stores.rows.progress(PlanOf::Bronze, &header.object.to_hex());
     assert_eq!((row.counts, row.chunks), (header.counts, header.chunks.len() as u64), "the row of {}", header.key);
     assert!(row.planned_at_ms.is_some(), "{} is not planned", header.key);
 }
@@ -162,6 +183,9 @@ fn check_silver(stores: Stores<'_>, object: ObjectId, entries: &[Entry]) {
                 for row in silver_rows(bytes) {
                     if let Some(entry) = by_id.get(row.id.as_str()) {
                         check_token(stores, entry, &row);
+                        // What an erasure covered before it was planned has no block; each other event has one.
+                        assert_eq!(entry.sealed.is_empty(), row.erased, "event {}", entry.event_id);
+                        assert_eq!(entry.key_ids.is_empty(), row.erased, "event {}", entry.event_id);
                     }
                     found.push((keys::iso_date(date), row.id));
                 }
@@ -234,8 +258,26 @@ fn check_index(stores: Stores<'_>, header: &Header, entries: &[Entry]) {
     }
 }
 
-/// Every subject that is linked to a record takes part in it: the way back. A record that an erasure reached may have a link of a run
-/// that the erasure overtook.
+/// Every alias leads back to the names that it lies under, and each of them to it, unless it is gone.
+fn check_aliases(stores: Stores<'_>) {
+    let rows = stores.keys.rows();
+    for (key, row) in &rows {
+        if let Some((org, name)) = alias::parse_key(key) {
+            let back = alias::names_key(org, item(row)["alias"].as_str().expect("an alias"));
+            let names = rows.get(&back).map(|row| alias::read_names(row.clone()).expect("names"));
+            assert!(names.is_some_and(|names| names.contains(name)), "nothing leads back to {key}");
+        }
+        if let Some((org, alias)) = alias::parse_names_key(key) {
+            let is_under =
+                |name: &String| rows.get(&alias::key(org, name)).is_some_and(|row| item(row)["alias"] == alias);
+            let names = alias::read_names(row.clone()).expect("names");
+            let is_gone = stores.rows.peek(&gone::key(alias)).is_some();
+            assert!(is_gone || names.iter().all(is_under), "{key} names what has another alias");
+        }
+    }
+}
+
+/// Every subject that is linked to a record takes part in it: the way back.
 fn check_parties(keys: &FakeTable) {
     let links: Vec<(String, String)> = keys.look(|rows| {
         let links = rows.keys().filter_map(subject::parse_link_key);
@@ -243,7 +285,7 @@ fn check_parties(keys: &FakeTable) {
     });
     for (subject, record) in links {
         let party = keys.party(&record);
-        let is_told = party.subjects.contains(&subject) || party.is_full() || party.erasures > 0;
+        let is_told = party.subjects.contains(&subject) || party.is_full();
         assert!(is_told, "{subject} is linked to {record} and does not take part in it");
     }
 }

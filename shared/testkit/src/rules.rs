@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use ledgerline_sealed::KeyRow;
 use ledgerline_store::request::RequestRow;
 use ledgerline_store::table::{Key, Row, Value};
-use ledgerline_store::{Family, claim, party, request};
+use ledgerline_store::{Family, claim, party, party_key, request};
 
 /// The family that a row is of; `None` for rows of tests of tables.
 ///
@@ -38,7 +39,10 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
     }
     let Some(before) = before else { return };
     let Some(after) = after else {
-        let goes = matches!(family, None | Some(Family::Posting | Family::Identifier | Family::SubjectLink));
+        let goes = matches!(
+            family,
+            None | Some(Family::Posting | Family::Identifier | Family::SubjectLink | Family::PartyKey)
+        );
         assert!(goes, "{key}: a row of {family:?} is never deleted");
         return;
     };
@@ -104,19 +108,27 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
                 "{key}: only an erasure takes subjects out"
             );
         }
+        Family::PartyKey => {
+            let (old, new) = (keys(before), keys(after));
+            assert!((&old.month, &old.enc) == (&new.month, &new.enc), "{key}: keys of another run");
+            let kept = new.keys.iter().all(|(id, wrapped)| old.keys.get(id) == Some(wrapped));
+            assert!(kept, "{key}: a row of keys only loses some");
+        }
         Family::Claim => {
             let owned = claim::owners(key, before).map(|(event, _)| format!("e{event}"));
             owned.for_each(|name| same(&name));
         }
         Family::Marker
         | Family::DataKey
+        | Family::MonthKey
         | Family::Pin
         | Family::BronzeNote
         | Family::LogList
         | Family::Gone
         | Family::Org
         | Family::Principal
-        | Family::Token => {
+        | Family::Token
+        | Family::AliasNames => {
             assert_eq!(before, after, "{key} changed, and never may");
         }
         Family::Own => same("addedAt"),
@@ -164,6 +176,20 @@ fn list<'r>(row: &'r Row, name: &str) -> &'r [Value] {
     }
 }
 
+/// Panics if a row of keys has new ones that are gone, or too many.
+pub(crate) fn check_revived(key: &Key, before: Option<&Row>, after: Option<&Row>, gone: &BTreeSet<String>) {
+    let (Some(after), Some(Family::PartyKey)) = (after, family_of(key)) else { return };
+    let (old, new) = (before.map(keys), keys(after));
+    assert!(new.bytes() <= KeyRow::BYTES_MAX && !(old.is_none() && new.keys.is_empty()), "{key}: a row of keys");
+    let is_new = |id: &&String| old.as_ref().is_none_or(|old| !old.keys.contains_key(*id));
+    let revived: Vec<&String> = new.keys.keys().filter(is_new).filter(|id| gone.contains(*id)).collect();
+    assert!(revived.is_empty(), "{key}: destroyed keys are back: {revived:?}");
+}
+
+fn keys(row: &Row) -> KeyRow {
+    party_key::read(row.clone()).expect("a row of keys")
+}
+
 /// How many of a subject's links a write of this row counts, less those that it makes: all rows of one write add up to none.
 pub(crate) fn counted_links(key: &Key, before: Option<&Row>, after: Option<&Row>) -> i64 {
     let links = |row: Option<&Row>| row.map_or(0, |row| number(row, "links").cast_signed());
@@ -193,5 +219,82 @@ fn texts(row: &Row, name: &str) -> Vec<String> {
             list.iter().filter_map(text).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ledgerline_ledger::entry::Party;
+    use ledgerline_sealed::WrappedKey;
+    use ledgerline_store::gone;
+    use ledgerline_store::party_key::RowName;
+    use ledgerline_store::table::{Write, to_row};
+
+    use super::*;
+    use crate::calls::Calls;
+    use crate::faults::Faults;
+    use crate::table::FakeTable;
+
+    fn row(ids: &[&str], month: &str, first: &str) -> Row {
+        let key = |id: &&str| {
+            let (subjects, first) = (BTreeSet::new(), first.to_owned());
+            ((*id).to_owned(), WrappedKey { party: Party::Joint, subjects, first, wrapped: vec![1; 48].into() })
+        };
+        let keys = ids.iter().map(key).collect();
+        to_row("", &KeyRow { month: month.to_owned(), enc: vec![4; 65].into(), keys }).unwrap()
+    }
+
+    /// Puts one row in the place of another, with a key that is gone.
+    async fn replaced(before: Option<Row>, after: Option<Row>) {
+        let fake = |name| FakeTable::new(name, Faults::none(), Calls::default());
+        let (control, keys) = (fake("ControlTable"), fake("KeysTable"));
+        keys.forbids_gone_of(&control);
+        control.tamper(|rows| rows.insert(gone::key("gone"), Row::new()));
+        let key = party_key::key(RowName { record: "acme/c-1", object: "0011", run: "89abcdef" });
+        keys.tamper(|rows| rows.extend(before.map(|row| (key.clone(), row))));
+        let write = after.map_or_else(|| Write::delete(key.clone()), |row| Write::put(key.clone(), row));
+        keys.port().transact("", vec![write], Vec::new()).await.unwrap();
+    }
+
+    const OF: (&str, &str) = ("2026-03", "2026-03-02T14:00:00.000Z");
+
+    #[tokio::test]
+    async fn a_row_of_keys_may_lose_them_gone_ones_too() {
+        let row = |ids: &[&str]| Some(row(ids, OF.0, OF.1));
+        replaced(None, row(&["a", "b"])).await;
+        replaced(row(&["a", "gone"]), row(&["a", "gone"])).await;
+        replaced(row(&["a", "gone"]), row(&["a"])).await;
+        replaced(row(&["a"]), row(&[])).await;
+        replaced(row(&["a"]), None).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "only loses some")]
+    async fn a_row_of_keys_gets_no_more() {
+        replaced(Some(row(&["a"], OF.0, OF.1)), Some(row(&["a", "b"], OF.0, OF.1))).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "only loses some")]
+    async fn a_key_stays_as_it_was_kept() {
+        replaced(Some(row(&["a"], OF.0, OF.1)), Some(row(&["a"], OF.0, "2026-03-02T13:00:00.000Z"))).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "keys of another run")]
+    async fn a_row_stays_of_its_month() {
+        replaced(Some(row(&["a"], OF.0, OF.1)), Some(row(&["a"], "2026-04", OF.1))).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "destroyed keys are back: [\"gone\"]")]
+    async fn a_destroyed_key_does_not_come_back() {
+        replaced(None, Some(row(&["a", "gone"], OF.0, OF.1))).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "a row of keys")]
+    async fn a_row_without_keys_is_not_kept() {
+        replaced(None, Some(row(&[], OF.0, OF.1))).await;
     }
 }

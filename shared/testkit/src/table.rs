@@ -12,12 +12,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_store::Family;
-use ledgerline_store::data_key::{self, Purpose};
 use ledgerline_store::principal;
 use ledgerline_store::table::{
     Action, Beside, Change, Condition, IntoValue, Key, Path, Query, Returning, Row, Scan, ScanPage, Table, Value, Write,
 };
+use ledgerline_store::{Family, data_key, gone, month_key};
 use serde_json::json;
 
 use crate::calls::Calls;
@@ -62,6 +61,8 @@ struct State {
     clashes: usize,
     refused: usize,
     unreadable: Option<String>,
+    /// The control table, if what is gone there may not come back here.
+    gone_in: Option<FakeTable>,
 }
 
 impl FakeTable {
@@ -131,6 +132,12 @@ impl FakeTable {
         self.lock().unreadable = pk.map(str::to_owned);
     }
 
+    /// A party key whose id is gone by that table's rows is not written here again: the test that does it ends.
+    pub fn forbids_gone_of(&self, control: &Self) {
+        assert!(!Arc::ptr_eq(&self.state, &control.state), "two tables");
+        self.lock().gone_in = Some(control.clone());
+    }
+
     /// Everything in the table as one text, for scans.
     pub fn dump(&self) -> String {
         format!("{:?}", self.lock().rows)
@@ -188,9 +195,20 @@ impl FakeTable {
     }
 
     fn apply(&self, writes: &[Write]) -> Result<Option<Row>, StoreError> {
+        let gone = self.gone();
         let mut state = self.lock();
         state.check(writes)?;
-        Ok(state.change(writes))
+        Ok(state.change(writes, &gone))
+    }
+
+    /// The names that are gone. Asked before a table is locked that a transaction writes: the other one may be of the same transaction.
+    fn gone(&self) -> BTreeSet<String> {
+        let control = self.lock().gone_in.clone();
+        let from = |rows: &Rows| {
+            let names = rows.range(gone::key("")..).map_while(|(key, _)| gone::parse_key(key));
+            names.map(str::to_owned).collect()
+        };
+        control.map(|control| control.look(from)).unwrap_or_default()
     }
 
     /// A table of a transaction: its name and calls are its own, whatever double it is behind.
@@ -221,7 +239,7 @@ impl State {
     }
 
     /// Does what the writes say; the last one's row as it was.
-    fn change(&mut self, writes: &[Write]) -> Option<Row> {
+    fn change(&mut self, writes: &[Write], gone: &BTreeSet<String>) -> Option<Row> {
         let (mut before, mut counted_links) = (None, 0);
         for Write { key, action, .. } in writes {
             let old = self.rows.get(key).cloned();
@@ -236,6 +254,7 @@ impl State {
                 }
             };
             rules::check(key, old.as_ref(), new.as_ref());
+            rules::check_revived(key, old.as_ref(), new.as_ref(), gone);
             counted_links += rules::counted_links(key, old.as_ref(), new.as_ref());
             match new {
                 Some(row) => drop(self.rows.insert(key.clone(), fitting(key, row))),
@@ -343,12 +362,13 @@ impl Table for FakeTable {
         let _held = parts.iter().map(|(table, writes)| table.hold(writes)).collect::<Result<Vec<Held>, _>>()?;
         self.faults.latency().await;
         self.faults.write(CALL, || {
+            let gone: Vec<_> = parts.iter().map(|(table, _)| table.gone()).collect();
             let mut states: Vec<_> = parts.iter().map(|(table, _)| table.lock()).collect();
             for (state, (_, writes)) in states.iter_mut().zip(&parts) {
                 state.check(writes)?;
             }
-            for (state, (_, writes)) in states.iter_mut().zip(&parts) {
-                let _ = state.change(writes);
+            for ((state, (_, writes)), gone) in states.iter_mut().zip(&parts).zip(&gone) {
+                let _ = state.change(writes, gone);
             }
             Ok(())
         })
@@ -386,7 +406,7 @@ impl Table for FakeTable {
             let next =
                 rows.get(ROWS_PER_SCAN - 1).filter(|_| rows.len() > ROWS_PER_SCAN).map(|(key, _)| (*key).clone());
             let wanted = rows.into_iter().take(ROWS_PER_SCAN).filter(|(key, _)| match scan {
-                Scan::Partitions(prefix) => key.pk.starts_with(prefix),
+                Scan::Partitions(prefixes) => prefixes.iter().any(|prefix| key.pk.starts_with(prefix)),
                 Scan::Rows(prefix) => key.sk.starts_with(prefix),
             });
             (wanted.map(|(key, row)| (key.clone(), row.clone())).collect(), next)
@@ -407,8 +427,8 @@ fn action_name(action: &Action) -> &'static str {
 
 /// Whether a partition is one that roles name whole.
 fn is_data_key(pk: &str) -> bool {
-    let purposes = [Purpose::Pseudonym, Purpose::Event, Purpose::Suppression];
-    purposes.iter().any(|purpose| data_key::key(*purpose, 1).pk == pk)
+    let key = Key::new(pk, "");
+    data_key::is_key(&key) || month_key::parse_key(&key).is_some()
 }
 
 /// What a role's condition on leading keys names: the partition's family, or the whole of a partition that has none. Principals' aliases

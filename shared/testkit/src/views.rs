@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use ledgerline_event::instant;
+use ledgerline_lake::keys::PlanOf;
 use ledgerline_ledger::append::Marker;
 use ledgerline_ledger::head::StoredHead;
 use ledgerline_ledger::log::LogId;
@@ -39,26 +40,29 @@ impl FakeTable {
         })
     }
 
-    /// What the row of a bronze object says; of one without a row, what an empty one does.
-    pub fn progress(&self, object: &str) -> Progress {
-        let row = self.peek(&object_row::key(object)).unwrap_or_default();
+    /// What the row of an object or an act says; of one without a row, what an empty one does.
+    pub fn progress(&self, of: PlanOf, object: &str) -> Progress {
+        let row = self.peek(&object_row::key(of, object)).unwrap_or_default();
         object_row::read_progress(row).expect("an object's row")
     }
 
     /// What is counted as committed for a bronze object: the number of entries, and the ordinals of its chunks.
     pub fn counted(&self, object: &str) -> (u64, Vec<u32>) {
-        let progress = self.progress(object);
+        let progress = self.progress(PlanOf::Bronze, object);
         (progress.committed, progress.done.into_iter().collect())
     }
 
-    /// Entries of an object's chunks that were kept as poison.
+    /// Entries of a bronze object's chunks that were kept as poison.
     pub fn poisoned(&self, object: &str) -> u64 {
-        self.progress(object).poisoned.values().sum()
+        self.progress(PlanOf::Bronze, object).poisoned.values().sum()
     }
 
-    /// All bronze objects that have a row.
-    pub fn objects(&self) -> Vec<String> {
-        self.look(|rows| rows.keys().filter_map(object_row::parse_key).map(|object| object.to_hex()).collect())
+    /// All bronze objects and acts that have a row.
+    pub fn objects(&self) -> Vec<(PlanOf, String)> {
+        self.look(|rows| {
+            let named = rows.keys().filter_map(object_row::parse_key);
+            named.map(|(of, object)| (of, object.to_hex())).collect()
+        })
     }
 
     /// Writes how far bronze is planned as sweep would, or removes it.

@@ -12,6 +12,7 @@ use ledgerline_ledger::append::plan_append;
 use ledgerline_ledger::chunk::{Chunk, ChunkId};
 use ledgerline_ledger::head::{Head, StoredHead};
 use ledgerline_ledger::log::LogId;
+use ledgerline_ledger::origin::PlanOf;
 use ledgerline_ledger::publish::{plan_publication, tiles_needed};
 use ledgerline_ledger::tree::leaf_hash;
 use xtask::fault::Fault;
@@ -28,7 +29,7 @@ pub(super) fn measure(plan: &Plan) -> Result<(), Fault> {
     for chunk in &plan.header.chunks {
         let log = LogId::parse(&chunk.log).map_err(|error| broken(&error))?;
         let from = (plan.header_bytes + chunk.offset) as usize;
-        let id = ChunkId { object: plan.header.object.to_string(), ordinal: chunk.ordinal };
+        let id = ChunkId { of: PlanOf::Bronze, object: plan.header.object.to_string(), ordinal: chunk.ordinal };
         packed.push((id, log, chunk.count as usize, plan.bytes[from..from + chunk.length as usize].to_vec()));
     }
     let texts: Vec<String> = packed

@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::iter::Sum;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -17,6 +18,12 @@ use ledgerline_testkit::table::{FakeTable, item_bytes};
 pub(crate) struct Units {
     pub(crate) write: u64,
     pub(crate) read: u64,
+}
+
+impl Sum for Units {
+    fn sum<I: Iterator<Item = Self>>(units: I) -> Self {
+        units.fold(Self::default(), |all, of| Self { write: all.write + of.write, read: all.read + of.read })
+    }
 }
 
 /// Units by the family of the rows; `None`: a query for rows of several families.
@@ -157,6 +164,7 @@ mod tests {
     use ledgerline_ledger::chunk::ChunkId;
     use ledgerline_ledger::head::SegmentRef;
     use ledgerline_ledger::log::LogId;
+    use ledgerline_ledger::origin::PlanOf;
     use ledgerline_ledger::tree::{Edge, Hash};
     use ledgerline_store::head::{Heads, head_key};
     use ledgerline_store::record::pin_key;
@@ -191,7 +199,9 @@ mod tests {
             key: "k".repeat(100),
             version_id: "v".repeat(32),
             bytes: 20_000,
-            chunks: (0..chunks).map(|ordinal| (ChunkId { object: "0".repeat(32), ordinal }, 256)).collect(),
+            chunks: (0..chunks)
+                .map(|ordinal| (ChunkId { of: PlanOf::Bronze, object: "0".repeat(32), ordinal }, 256))
+                .collect(),
         };
         let commit = Commit {
             log: log.clone(),
@@ -207,9 +217,8 @@ mod tests {
         heads.mark_indexed(&log, &segment).await.unwrap();
         heads.mark_published(&log, std::slice::from_ref(&segment)).await.unwrap();
         heads.head(&log).await.unwrap();
-        let used = table.used.by_family();
-        let all = |of: fn(&Units) -> u64| used.values().map(of).sum();
-        (committed, head_bytes(), all(|units| units.write), all(|units| units.read))
+        let used: Units = table.used.by_family().into_values().sum();
+        (committed, head_bytes(), used.write, used.read)
     }
 
     #[tokio::test]

@@ -1,12 +1,16 @@
 //! Numbered entries as calls make them, without the chain before them: for ledgers larger than traffic is generated for.
 //!
 //! Invariant: an entry follows from log, bronze object and number alone. Calls have 16 events each and are under way 40 at a
-//! time, their events interleaved, so that neighbours are of different interactions, as in a log of a busy hour.
+//! time, their events interleaved, so that neighbours are of different interactions, as in a log of a busy hour. Blocks are noise, of
+//! the sizes that calls have and under keys as transform draws them, one for each call, object and party.
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ledgerline_lake::ObjectId;
-use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
+use ledgerline_lake::keys::PlanOf;
+use ledgerline_ledger::entry::{Block, Field, Party, PendingEntry, Record, Sealed, Source};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::tree::{Hash, leaf_hash};
 
@@ -49,7 +53,7 @@ pub(super) fn entry(log: &LogId, object: ObjectId, line: u64, nth: u64) -> Pendi
     salt.copy_from_slice(&own.0[16..]);
     let call_id = uuid(&shared.hex());
     PendingEntry {
-        event_id: own.hex()[..32].to_owned(),
+        event_id: object.event_id(PlanOf::Bronze, line),
         org: log.org().to_owned(),
         event_type: event_type.to_owned(),
         activity: activity.to_owned(),
@@ -67,6 +71,7 @@ pub(super) fn entry(log: &LogId, object: ObjectId, line: u64, nth: u64) -> Pendi
             ("sessionId".to_owned(), Field::Text(uuid(&shared.hex()[32..]))),
         ]),
         masked: vec!["ani".to_owned(), "externalContactId".to_owned()],
+        sealed: sealed(&shared, object, &own, event_type),
         lineage_token: uuid(&digest(log, "lineage", nth).hex()),
         schema_version: "genesys/1".to_owned(),
         policy_version: "2026-11-01/1".to_owned(),
@@ -74,6 +79,46 @@ pub(super) fn entry(log: &LogId, object: ObjectId, line: u64, nth: u64) -> Pendi
         salt,
     }
 }
+
+/// The customer's block, which holds 384 bytes, and the agent's of 192 where there is an agent.
+fn sealed(call: &Hash, object: ObjectId, own: &Hash, event_type: &str) -> Sealed {
+    let mut parties = vec![(Party::Customer, 384)];
+    if AGENTS.contains(&event_type) {
+        parties.push((Party::Agent, 192));
+    }
+    let key_id = |party: Party| {
+        let key = leaf_hash(format!("{} {object} {}", call.hex(), party.as_str()).as_bytes());
+        URL_SAFE_NO_PAD.encode(key.0)
+    };
+    let mut key_ids: Vec<String> = parties.iter().map(|(party, _)| key_id(*party)).collect();
+    key_ids.sort_unstable();
+    let mut noise = Noise(u64::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|at| own.0[at])));
+    let mut block = |(p, padded): (Party, usize)| {
+        let bytes: Vec<u8> = noise.by_ref().take((NONCE_AND_TAG + padded).div_ceil(8)).flatten().collect();
+        let k = key_ids.iter().position(|id| *id == key_id(p)).unwrap_or_default();
+        Block { b: URL_SAFE_NO_PAD.encode(&bytes[..NONCE_AND_TAG + padded]), k, p }
+    };
+    let blocks = parties.into_iter().map(&mut block).collect();
+    Sealed { key_ids, blocks }
+}
+
+/// SplitMix64: nothing that packs, for next to nothing.
+struct Noise(u64);
+
+impl Iterator for Noise {
+    type Item = [u8; 8];
+
+    fn next(&mut self) -> Option<[u8; 8]> {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Some((mixed ^ mixed >> 31).to_le_bytes())
+    }
+}
+
+/// Events that say something of an agent.
+const AGENTS: [&str; 7] = ["user.start", "hold", "state", "transfer", "user.end", "acw", "wrapup"];
+const NONCE_AND_TAG: usize = 28;
 
 fn digest(log: &LogId, label: &str, number: u64) -> Hash {
     leaf_hash(format!("{log} {label} {number}").as_bytes())
@@ -122,6 +167,11 @@ mod tests {
         let all = entries(0..1_000);
         let lines: BTreeSet<String> = all.iter().map(|entry| entry.to_line().unwrap().into_text()).collect();
         assert_eq!(lines.len(), 1_000);
+        let bytes = lines.iter().map(String::len).sum::<usize>() / lines.len();
+        assert!((1_500..1_900).contains(&bytes), "{bytes} bytes a line");
+        let keys: BTreeSet<&String> = all.iter().flat_map(|entry| &entry.sealed.key_ids).collect();
+        let calls: BTreeSet<String> = all.iter().map(|entry| format!("{:?}", entry.record)).collect();
+        assert!((calls.len()..=2 * calls.len()).contains(&keys.len()), "{} keys of {} calls", keys.len(), calls.len());
         assert!(all.is_sorted_by_key(|entry| &entry.occurred_at));
         assert_eq!(moment(10_000_000 * STEP_MS), "2026-04-13T12:13:20.000Z");
     }

@@ -30,6 +30,7 @@ pub(super) fn settings() -> Result<Settings, Fault> {
     let ring = KeyRing::new([PseudonymKey::new(1, [7; 32])]).ok_or_else(none)?;
     let suppression = SuppressionRing::new([SuppressionKey::new(1, [9; 32])]).ok_or_else(none)?;
     Ok(Settings {
+        deployment: "bench".to_owned(),
         bronze_bucket: "bench".to_owned(),
         default_org: "bench".to_owned(),
         regions: Region::US.into(),

@@ -18,7 +18,7 @@ use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::Faults;
 use ledgerline_testkit::queue::FakeQueue;
 use ledgerline_testkit::table::FakeTable;
-use ledgerline_testkit::wrapping::FakeWrapping;
+use ledgerline_testkit::wrapping::{FakeWrapping, put_month_keys};
 use ledgerline_traffic::r#gen::{GenArgs, Planted, generate};
 use ledgerline_transform::config::open_keys;
 use ledgerline_transform::object::{Outcome, transform};
@@ -142,6 +142,7 @@ async fn run(lines: &[&[u8]], events: usize) -> Result<Run, String> {
     let bucket = |name| FakeBucket::new(name, faults.clone(), calls.clone(), ARRIVAL_MS);
     let queue = |name| FakeQueue::new(name, faults.clone(), calls.clone()).port();
     let (control, keys) = (fake("ControlTable"), fake("KeysTable"));
+    put_month_keys(&control, "bench", &["2026-03"]);
     let bronze = FakeBucket::versioned("BronzeBucket", faults.clone(), calls.clone(), ARRIVAL_MS);
     let ports = Ports {
         control: port(&control),

@@ -13,8 +13,9 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::Credentials;
 use aws_sdk_sqs::types::QueueAttributeName;
 use ledgerline_aws::table::DynamoTable;
+use ledgerline_ledger::origin::PlanOf;
 use ledgerline_ledger::store::StoreError;
-use ledgerline_store::object_row::{ObjectRows, Progress, Totals};
+use ledgerline_store::object_row::{self, ObjectRows, Progress, Totals};
 use ledgerline_store::table::{Key, Table};
 use serde::Deserialize;
 use xtask::fault::Fault;
@@ -223,10 +224,11 @@ impl Stack {
     /// The control table cannot be read.
     pub async fn object_rows(&self, clients: &Clients) -> Result<Vec<(Key, Progress)>, Fault> {
         let rows = ObjectRows::new(self.rows_of(clients, "ControlTable")?);
+        let is_bronze = |key: &Key| matches!(object_row::parse_key(key), Some((PlanOf::Bronze, _)));
         let (mut found, mut after) = (Vec::new(), None);
         loop {
             let (page, next) = rows.page(after).await.map_err(unread)?;
-            found.extend(page.into_iter().filter(|(_, row)| !row.is_act()));
+            found.extend(page.into_iter().filter(|(key, _)| is_bronze(key)));
             after = next;
             if after.is_none() {
                 return Ok(found);

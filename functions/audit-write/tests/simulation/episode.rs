@@ -11,12 +11,13 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use ledgerline_custody::acts::{ActKind, record_of_log};
 use ledgerline_custody::rotation::Step;
 use ledgerline_lake::ObjectId;
+use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::{Counts, PlanWriter, Pointer};
 use ledgerline_lambda::clock::Clock as _;
 use ledgerline_ledger::entry::{Field, PendingEntry};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::verify::KEY_FIELD;
-use ledgerline_testkit::entries::pending;
+use ledgerline_testkit::entries::{pending, sealed};
 use ledgerline_testkit::faults::{Dice, Weather};
 use ledgerline_testkit::table::Rows;
 
@@ -24,7 +25,7 @@ use crate::simulation::model::Model;
 use crate::simulation::op::Op;
 use crate::simulation::stage::{Delivery, Problem, Stage, take_panic};
 use crate::simulation::tally::Tally;
-use crate::world::{raw_message, returned};
+use crate::world::{DEPLOYMENT, raw_message, returned};
 
 pub(crate) struct Episode {
     seed: u64,
@@ -144,7 +145,9 @@ impl Episode {
         let key = format!("{}-{}", self.seed, self.objects);
         let object = ObjectId::of("bronze", &key);
         let logs = chunks.iter().flat_map(|(log, entries)| (0..*entries).map(|_| LogId::parse(LOGS[*log]).unwrap()));
-        let entries = logs.zip(0..).map(|(log, line)| (log.clone(), entry(&log, object, line))).collect();
+        let keys = &self.stage.world.keys;
+        let entry = |log: &LogId, line| sealed(keys, DEPLOYMENT, entry(log, object, line));
+        let entries = logs.zip(0..).map(|(log, line)| (log.clone(), entry(&log, line))).collect();
         self.stage_plan(&key, object, entries);
     }
 
@@ -159,6 +162,7 @@ impl Episode {
         let announcement = |log: &LogId, line| PendingEntry {
             event_type: ActKind::SigningKeyAdded.name().to_owned(),
             record: record_of_log(log),
+            event_id: object.event_id(PlanOf::Acts, line),
             fields: BTreeMap::from([(KEY_FIELD.to_owned(), Field::Text(self.stage.vkey(log, key)))]),
             ..entry(log, object, line)
         };

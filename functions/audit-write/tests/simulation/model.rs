@@ -41,7 +41,7 @@ struct Seen {
 }
 
 pub(crate) fn chunk_of(pointer: &Pointer) -> (LogId, ChunkId) {
-    let chunk = ChunkId { object: pointer.object.to_string(), ordinal: pointer.ordinal };
+    let chunk = pointer.chunk_id().unwrap();
     (LogId::parse(&pointer.log).unwrap(), chunk)
 }
 
@@ -63,7 +63,7 @@ impl Model {
         if control.peek(&head::marker_key(&log, &chunk)).is_none() {
             return Err(format!("{chunk} of {log} was acknowledged and is not committed"));
         }
-        if !control.progress(&chunk.object).done.contains(&chunk.ordinal) {
+        if !control.progress(chunk.of, &chunk.object).done.contains(&chunk.ordinal) {
             return Err(format!("{chunk} of {log} was acknowledged and is not counted"));
         }
         self.acknowledged.insert((log, chunk));

@@ -260,13 +260,14 @@ impl Stage {
 
     /// Derives everything again, by the testkit and by the product's own verification.
     pub(crate) fn check(&self, notes: Vec<String>) -> Result<Found, Problem> {
-        let World { control, ledger, index, staged, .. } = &self.world;
+        let World { control, ledger, index, staged, keys, .. } = &self.world;
         let until = self.earliest_ms as u64 / 1000 + RETENTION_DAYS * 86_400;
         let stores = Stores {
             control,
             ledger,
             index,
             staged,
+            keys: Some(keys),
             lock: Lock { mode: LockMode::Governance, retain_until_s: until },
             deployment: &self.settings.deployment,
             public_keys: &self.signers.iter().map(FakeSigner::key).collect::<Vec<_>>(),

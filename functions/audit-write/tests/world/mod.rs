@@ -9,6 +9,7 @@ use ledgerline_audit_write::{AppendConfig, Ports, Stores, handle};
 use ledgerline_custody::acts::{ActKind, record_of_log};
 use ledgerline_custody::publication::{Memory, Settings};
 use ledgerline_lake::ObjectId;
+use ledgerline_lake::keys::{PlanOf, plan_of};
 use ledgerline_lake::plan::{Counts, PlanWriter, Pointer};
 use ledgerline_lambda::clock::FixedClock;
 use ledgerline_ledger::entry::{Field, PendingEntry};
@@ -22,7 +23,7 @@ use ledgerline_store::signer::Sign;
 use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::check::{self, Found, check_everything};
-use ledgerline_testkit::entries::pending;
+use ledgerline_testkit::entries::{pending, sealed};
 use ledgerline_testkit::faults::Faults;
 use ledgerline_testkit::queue::FakeQueue;
 use ledgerline_testkit::signer::FakeSigner;
@@ -31,6 +32,7 @@ use ledgerline_testkit::table::FakeTable;
 pub mod doubles;
 
 pub const NOW_MS: i64 = 1_772_460_000_000;
+pub const DEPLOYMENT: &str = "trial";
 pub const LOG: &str = "acme/interaction/1/0";
 /// Enough for every retry.
 pub const LONG: i64 = 600_000;
@@ -44,7 +46,7 @@ pub const ENTITY_DAYS: u64 = 60;
 const RECORDS: u64 = 60;
 
 pub fn config() -> AppendConfig {
-    let deployment = "trial".to_owned();
+    let deployment = DEPLOYMENT.to_owned();
     let classes = Classes::parse(&format!("entity={ENTITY_DAYS}"), RETENTION_DAYS).unwrap();
     let publication = Settings { deployment, locks: LockPolicy { mode: LockMode::Governance, classes } };
     AppendConfig { publication, marker_days: 400 }
@@ -56,6 +58,8 @@ pub struct World {
     pub index: FakeTable,
     pub ledger: FakeBucket,
     pub staged: FakeBucket,
+    /// Whose keys entries are sealed under; the function never sees it.
+    pub keys: FakeTable,
     pub queue: FakeQueue,
     pub signer: FakeSigner,
     /// Over all of them.
@@ -72,6 +76,7 @@ impl World {
         let calls = Calls::of_function("audit-write");
         let table = |name| FakeTable::new(name, faults.clone(), calls.clone());
         let (control, index) = (table("ControlTable"), table("IndexTable"));
+        let keys = FakeTable::new("KeysTable", Faults::none(), Calls::default());
         let ledger = FakeBucket::versioned("LedgerBucket", faults.clone(), calls.clone(), NOW_MS);
         let staged = FakeBucket::new("StagedBucket", faults.clone(), calls.clone(), NOW_MS);
         // It always answers, so that a message which returns and is not released is one whose log was halted.
@@ -90,7 +95,7 @@ impl World {
             queue: queue.port(),
             signer: signer.port(),
         });
-        Self { control, index, ledger, staged, queue, signer, stores, others, calls, memory: Memory::default() }
+        Self { control, index, ledger, staged, keys, queue, signer, stores, others, calls, memory: Memory::default() }
     }
 
     /// Stages the plan of one bronze object: so many entries of the log, spread over a few interactions.
@@ -99,7 +104,8 @@ impl World {
         let log = LogId::parse(log).unwrap();
         let mut writer = PlanWriter::new(id, object, "1");
         for line in 0..entries {
-            writer.push(&log, entry(&log, id, line).to_line().unwrap().as_str().as_bytes()).unwrap();
+            let entry = sealed(&self.keys, DEPLOYMENT, entry(&log, id, line));
+            writer.push(&log, entry.to_line().unwrap().as_str().as_bytes()).unwrap();
         }
         let plan = writer.finish(Counts { input: entries, ..Counts::default() }).unwrap();
         let pointers = plan.header.pointers(plan.header_bytes);
@@ -114,6 +120,7 @@ impl World {
         let act = PendingEntry {
             event_type: ActKind::SigningKeyAdded.name().to_owned(),
             record: record_of_log(&log),
+            event_id: id.event_id(PlanOf::Acts, 0),
             fields: [(KEY_FIELD.to_owned(), Field::Text(vkey.to_owned()))].into(),
             ..entry(&log, id, 0)
         };
@@ -127,11 +134,16 @@ impl World {
 
     /// Stages the plan of the object at this key, of entries of these types.
     pub fn plan_of_types(&self, key: &str, types: &[&str]) -> Vec<Pointer> {
-        let id = act_note::object_of(key).unwrap_or_else(|| ObjectId::of("bronze", key));
+        self.plan_under(act_note::object_of(key).unwrap_or_else(|| ObjectId::of("bronze", key)), key, types)
+    }
+
+    /// The same, under an id that need not be the key's.
+    pub fn plan_under(&self, id: ObjectId, key: &str, types: &[&str]) -> Vec<Pointer> {
         let log = LogId::parse(LOG).unwrap();
         let mut writer = PlanWriter::new(id, key, "1");
         for (line, event_type) in (0..).zip(types) {
-            let entry = PendingEntry { event_type: (*event_type).to_owned(), ..entry(&log, id, line) };
+            let event_id = id.event_id(plan_of(key), line);
+            let entry = PendingEntry { event_id, event_type: (*event_type).to_owned(), ..entry(&log, id, line) };
             writer.push(&log, entry.to_line().unwrap().as_str().as_bytes()).unwrap();
         }
         let plan = writer.finish(Counts { input: types.len() as u64, ..Counts::default() }).unwrap();
@@ -171,8 +183,9 @@ impl World {
             ledger: &self.ledger,
             index: &self.index,
             staged: &self.staged,
+            keys: Some(&self.keys),
             lock: Lock { mode: LockMode::Governance, retain_until_s: until },
-            deployment: "trial",
+            deployment: DEPLOYMENT,
             public_keys,
         };
         check_everything(&stores)
@@ -206,8 +219,6 @@ impl World {
 fn entry(log: &LogId, object: ObjectId, line: u64) -> PendingEntry {
     let object = object.to_string();
     PendingEntry {
-        // Distinct by object, log and line.
-        event_id: format!("{}{:08x}{line:08x}", &object[..16], log.as_str().len()),
         fields: [("media".to_owned(), Field::Text("VOICE".to_owned()))].into(),
         ..pending(log.org(), &format!("c-{}", line % RECORDS), &object, line)
     }

@@ -1,6 +1,6 @@
 //! Who is found, what is answered, and in which order.
 
-use ledgerline_ledger::entry::{PendingEntry, Record};
+use ledgerline_ledger::entry::{Block, Party, PendingEntry, Record, Sealed};
 use ledgerline_privacy::{Identifier, Kind, Region};
 use ledgerline_store::gone::Gone;
 use ledgerline_store::subject::state_key;
@@ -195,6 +195,42 @@ async fn an_entry_whose_time_is_of_lesser_standing_says_so() {
         entries.iter().map(|one| (one["entry"].get("timeFrom"), one["entry"].get("zoneAssumed"))).collect();
     let (envelope, yes) = (json!("envelope"), json!(true));
     assert_eq!(said, [(None, None), (Some(&envelope), None), (Some(&envelope), Some(&yes))]);
+}
+
+#[tokio::test]
+async fn what_an_entry_holds_sealed_is_closed_until_its_keys_are_destroyed() {
+    let world = World::new().await;
+    world.link(&phone(PHONE), "acme/c-1", "10:00", "10:02").await;
+    let id = key_id;
+    let sealed = |n: u8, p: &[Party]| {
+        let blocks = p.iter().enumerate().map(|(k, p)| Block { b: "AAAA".to_owned(), k, p: *p }).collect();
+        Sealed { key_ids: (0..p.len() as u8).map(|k| id(4 * n + k)).collect(), blocks }
+    };
+    let with = |n: u8, sealed| PendingEntry { sealed, ..entry("c-1", &format!("10:0{n}"), "wrapup", u64::from(n)) };
+    let mut erasure = sealed(1, &[Party::Customer]);
+    erasure.blocks.clear();
+    let entries =
+        [with(1, erasure), with(2, sealed(2, &[Party::Customer, Party::Agent])), with(3, sealed(3, &[Party::Joint]))];
+    world.append(&entries, 256, Stage::Indexed).await;
+    let gone = Gone::new(world.control.port());
+    for (destroyed, said) in [
+        (&[][..], ["none", "closed", "closed"]),
+        (&[id(4), id(8), id(12)], ["none", "closed", "destroyed"]),
+        (&[id(9)], ["none", "destroyed", "destroyed"]),
+    ] {
+        gone.put(&destroyed.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
+        let (_, answer) = world.ask(by_phone()).await;
+        let told = answer["interactions"][0]["entries"].as_array().unwrap().iter().map(|entry| entry["sealed"].clone());
+        assert_eq!(told.collect::<Vec<_>>(), said);
+    }
+    // The line is the ledger's as ever.
+    let (_, answer) = world.ask(by_phone()).await;
+    assert_eq!(answer["interactions"][0]["entries"][1]["entry"]["sealed"][1]["p"], "agent");
+}
+
+/// In the order of their numbers.
+fn key_id(byte: u8) -> String {
+    format!("{byte:042}A")
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use aws_lambda_events::encodings::Body;
 use ledgerline_custody::own::parse_list;
 use ledgerline_custody::subjects::{Count, Limits, count_links};
 use ledgerline_dsar::{Config, Dsar, PATH, Ports, Stores, handle};
-use ledgerline_lambda::caller::{Caller, Orgs};
+use ledgerline_lambda::caller::{Caller, Orgs as Allowed};
 use ledgerline_lambda::clock::FixedClock;
 use ledgerline_ledger::append::plan_append;
 use ledgerline_ledger::chunk::{Chunk, ChunkId};
@@ -20,6 +20,7 @@ use ledgerline_ledger::head::{Head, SegmentRef};
 use ledgerline_ledger::lock::{Lock, LockMode};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
+use ledgerline_ledger::origin::PlanOf;
 use ledgerline_ledger::posting::{Posting, postings};
 use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::store::{Failure, StoreError};
@@ -299,7 +300,11 @@ impl World {
     /// Adds a version of the pseudonym key, as the first transform, or a rotation, would.
     pub(crate) async fn add_key(&self, version: u32) {
         let purpose = Purpose::Pseudonym;
-        let context = Context { deployment: self.deployment.clone(), purpose: purpose.as_str().to_owned(), version };
+        let context = Context {
+            deployment: self.deployment.clone(),
+            purpose: purpose.as_str().to_owned(),
+            version: version.to_string(),
+        };
         let wrapped = self.wrapping.generate("make a key", &context).await.unwrap();
         let key = WrappedKey { version, rules: RULES, wrapped };
         WrappedKeys::new(self.control.port()).create(purpose, &key, &time("00:00")).await.unwrap();
@@ -350,7 +355,8 @@ impl World {
 
     async fn write_link(&self, identifier: &Identifier, record: &str, link: Link) -> String {
         let (pseudonym, subjects) = (self.key(1).await.pseudonym(identifier), Subjects::new(self.keys.port()));
-        let links = vec![LinkWrite { record: record.to_owned(), link, replaces: None }];
+        let party = self.keys.party(record).seen();
+        let links = vec![LinkWrite { record: record.to_owned(), link, replaces: None, party }];
         let org = record.split_once('/').unwrap().0.to_owned();
         Orgs::new(self.control.port()).note(&org).await.unwrap();
         let known = subjects.identifiers(&[(&org, pseudonym.as_str())]).await.unwrap().remove(0);
@@ -391,7 +397,7 @@ impl World {
                 let text: String =
                     entries.iter().map(|entry| entry.to_line().unwrap().as_str().to_owned() + "\n").collect();
                 let ordinal = ordinal + 1_000 * u32::try_from(head.size()).unwrap();
-                let id = ChunkId { object: OBJECT.to_owned(), ordinal };
+                let id = ChunkId { of: PlanOf::Bronze, object: OBJECT.to_owned(), ordinal };
                 Chunk::check(id, &log, entries.len(), member::pack(text.as_bytes())).unwrap()
             })
             .collect();
@@ -418,7 +424,7 @@ impl World {
     }
 
     pub(crate) async fn ask_at(&self, now_ms: i64, body: Value) -> (i64, Value) {
-        self.ask_as(&caller(SUBJECT, Orgs::All), now_ms, body).await
+        self.ask_as(&caller(SUBJECT, Allowed::All), now_ms, body).await
     }
 
     /// The same by somebody else.
@@ -488,7 +494,6 @@ pub(crate) fn time(clock: &str) -> String {
 
 pub(crate) fn entry(interaction: &str, clock: &str, event_type: &str, n: u64) -> PendingEntry {
     PendingEntry {
-        event_id: format!("{n:032x}"),
         event_type: event_type.to_owned(),
         activity: "Activity".to_owned(),
         occurred_at: time(clock),
@@ -509,19 +514,19 @@ pub(crate) fn request(body: &str) -> Value {
 /// Who asks, unless a test says so.
 const SUBJECT: &str = "u-4711";
 
-pub(crate) fn caller(subject: &str, orgs: Orgs) -> Caller {
+pub(crate) fn caller(subject: &str, orgs: Allowed) -> Caller {
     let (issuer, scopes) = ("https://id.example".to_owned(), ["dsar:read".to_owned()].into());
     Caller { issuer, subject: subject.to_owned(), orgs, scopes, is_client: false }
 }
 
 /// What API Gateway hands on of the authorizer's answer.
 pub(crate) fn authorizer() -> Value {
-    json!(caller(SUBJECT, Orgs::All).context())
+    json!(caller(SUBJECT, Allowed::All).context())
 }
 
-/// `(interaction id, event ids' numbers)` of a page.
+/// `(interaction id, entries' lines in their object)` of a page.
 pub(crate) fn given(page: &Value) -> Vec<(String, Vec<u64>)> {
-    let number = |entry: &Value| u64::from_str_radix(entry["entry"]["eventId"].as_str().unwrap(), 16).unwrap();
+    let number = |entry: &Value| entry["entry"]["source"]["line"].as_u64().unwrap();
     let interactions = page["interactions"].as_array().unwrap().iter();
     interactions
         .map(|one| {

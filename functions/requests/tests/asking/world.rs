@@ -1,6 +1,5 @@
 //! A deployment in memory: what transform would have stored, and a requests function over it.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -16,7 +15,6 @@ use ledgerline_requests::{Function, Ports, Settings, Stores, handle};
 use ledgerline_store::data_key::{DataKeys, Purpose, WrappedKey, WrappedKeys};
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::{Change, OwnNumbers};
-use ledgerline_store::party::Parties;
 use ledgerline_store::posting::Postings;
 use ledgerline_store::record::{BronzeRow, Records};
 use ledgerline_store::request::{RequestRow, Who, key, read_request, read_who, who_key};
@@ -47,7 +45,6 @@ pub(crate) struct World {
     pub(crate) keys: FakeTable,
     pub(crate) staged: FakeBucket,
     pub(crate) pointers: FakeQueue,
-    pub(crate) faults: Faults,
     index: FakeTable,
     wrapping: FakeWrapping,
     function: Function,
@@ -96,7 +93,7 @@ impl World {
         };
         let stores = Stores::new(ports, DEPLOYMENT, Box::new(random));
         let function = Function::new(stores, settings);
-        Self { control, keys, staged, pointers, faults, index, wrapping, function, now_ms: AtomicI64::new(NOW_MS) }
+        Self { control, keys, staged, pointers, index, wrapping, function, now_ms: AtomicI64::new(NOW_MS) }
     }
 
     pub(crate) fn pass(&self, ms: i64) {
@@ -106,7 +103,8 @@ impl World {
     /// Adds a version of the pseudonym key, as the first transform, or a rotation, would.
     pub(crate) async fn add_key(&self, version: u32) {
         let purpose = Purpose::Pseudonym;
-        let context = Context { deployment: DEPLOYMENT.to_owned(), purpose: purpose.as_str().to_owned(), version };
+        let (deployment, purpose_name) = (DEPLOYMENT.to_owned(), purpose.as_str().to_owned());
+        let context = Context { deployment, purpose: purpose_name, version: version.to_string() };
         let wrapped = self.wrapping.generate("make a key", &context).await.unwrap();
         let key = WrappedKey { version, rules: RULES, wrapped };
         WrappedKeys::new(self.control.port()).create(purpose, &key, DAY).await.unwrap();
@@ -133,7 +131,8 @@ impl World {
         let org = record.split_once('/').unwrap().0.to_owned();
         let log = LogId::first_of(&org, "interaction").unwrap();
         let span = Span { log: log.to_string(), first: DAY.to_owned(), last: DAY.to_owned() };
-        let links = vec![LinkWrite { record: record.to_owned(), link: Link { span: Some(span) }, replaces: None }];
+        let (link, party) = (Link { span: Some(span) }, self.keys.party(record).seen());
+        let links = vec![LinkWrite { record: record.to_owned(), link, replaces: None, party }];
         let known = subjects.identifiers(&[(&org, pseudonym.as_str())]).await.unwrap().remove(0);
         let id = match &known {
             Some(subject) => {
@@ -165,9 +164,6 @@ impl World {
                 id
             }
         };
-        let seen = self.keys.party(record);
-        let admitted = BTreeSet::from([id.clone()]);
-        Parties::new(self.keys.port()).admit(record, &seen, &admitted).await.unwrap();
         let dates = ["2026-03-01".to_owned()];
         let row = BronzeRow { record, object: OBJECT, key: "bronze/a", lines: 2, at: &[0, 1], dates: &dates };
         Records::new(self.index.port()).note_bronze(&[row]).await.unwrap();

@@ -198,9 +198,9 @@ async fn an_object_of_late_events_is_found_as_late_as_ingest_is_told() {
     }
 }
 
-/// Open objects beyond what a run can look at: it stops in its share of the time, goes on in the next run, and both seal.
+/// Open objects beyond what a run can look at: it stops in its share of the time, goes on in the next run, and both complete.
 #[tokio::test]
-async fn a_long_list_of_open_objects_keeps_nobody_from_being_sealed() {
+async fn a_long_list_of_open_objects_keeps_nobody_from_being_completed() {
     const OBJECTS: usize = 400;
     let world = World::new();
     world.events("bronze/call", &[("c-1", "customer.end", 0)]).await;
@@ -213,7 +213,7 @@ async fn a_long_list_of_open_objects_keeps_nobody_from_being_sealed() {
     world.pass(30 * MINUTE_MS);
     let first = world.run_of_slow_steps(500).await;
     assert!(first.notified > 0 && first.notified < OBJECTS as u64, "{first:?}");
-    assert_eq!((first.sealed, first.failures), (1, 0), "{first:?}");
+    assert_eq!((first.completed, first.failures), (1, 0), "{first:?}");
     let mut again = first.notified;
     for _ in 0..100 {
         world.pass(MINUTE_MS);
@@ -343,12 +343,12 @@ async fn a_requests_step_whose_act_nobody_recorded_is_recorded_from_its_row() {
 async fn what_was_kept_as_poison_is_not_sent_again() {
     let world = half_sent(World::new()).await;
     let object = ObjectId::of(BRONZE, &day("interaction", "a"));
-    let chunk = ChunkId { object: object.to_string(), ordinal: 0 };
+    let chunk = ChunkId { of: PlanOf::Bronze, object: object.to_string(), ordinal: 0 };
     world.others.ledger.rows.mark_poison(&chunk, 256).await.unwrap();
     for _ in 0..6 {
         let summary = world.run().await;
         assert_eq!((summary.resent, summary.given_up, summary.failures), (0, 0, 0));
-        // The seal of what is there, a day later.
+        // The completion of what is there, a day later.
         world.append_all(true).await;
         world.pass(DAY_MS);
     }

@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test fails by panicking, and its modules are its own")]
 
 mod bronze;
+mod completion;
 mod logs;
+mod month_keys;
 mod planned;
 mod pruning;
-mod sealing;
 mod world;

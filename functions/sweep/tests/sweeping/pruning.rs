@@ -12,7 +12,7 @@ fn log() -> LogId {
     LogId::parse(LOG).unwrap()
 }
 
-/// Two sealed calls in segments of their own, the second 40 days younger, when only the first is expired.
+/// Two completed calls in segments of their own, the second 40 days younger, when only the first is expired.
 async fn one_expired(world: World) -> World {
     world
         .events("bronze/a", &[("c-1", "customer.start", 0), ("c-2", "customer.end", 0), ("c-1", "customer.end", 1)])
@@ -48,7 +48,7 @@ async fn an_expired_segment_is_announced_then_covered_then_deleted() {
     let pruned = world.entries_of(PRUNED).await;
     assert_eq!(pruned.len(), 1);
     let to = number(&pruned[0], "prunedTo").unwrap();
-    assert!(to >= 5, "the first call's segment and its seals'");
+    assert!(to >= 5, "the first call's segment and its completions'");
     assert!(world.segments().keys().all(|first| *first >= to));
     assert!(world.ledger.deleted().len() >= 2);
     assert!(world.postings("acme/c-1").await.is_empty(), "no posting leads to what is gone");
@@ -155,10 +155,10 @@ async fn a_follower_that_begins_from_nothing_begins_behind_what_is_pruned() {
     }
     assert!(!world.ledger.deleted().is_empty());
     world.staged.lose(None);
-    let seals = world.entries_of("INTERACTION_SEALED").await.len();
+    let completions = world.entries_of("INTERACTION_SEALED").await.len();
     let summary = world.settle().await;
     assert_eq!(summary.failures, 0);
-    assert_eq!(world.entries_of("INTERACTION_SEALED").await.len(), seals);
+    assert_eq!(world.entries_of("INTERACTION_SEALED").await.len(), completions);
     world.events("bronze/late", &[("c-1", "wrapup", 50)]).await;
     world.append_all(true).await;
     world.settle().await;

@@ -10,7 +10,7 @@ use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::{Counts, PlanWriter, Pointer};
 use ledgerline_lambda::clock::{Clock, FixedClock};
 use ledgerline_ledger::append::plan_append;
-use ledgerline_ledger::chunk::{Chunk, ChunkId};
+use ledgerline_ledger::chunk::Chunk;
 use ledgerline_ledger::entry::{Entry, Field, PendingEntry};
 use ledgerline_ledger::head::Head;
 use ledgerline_ledger::lock::{Lock, LockMode};
@@ -30,6 +30,7 @@ use ledgerline_testkit::faults::{ALL_FAULTS, Fault, Faults};
 use ledgerline_testkit::queue::FakeQueue;
 use ledgerline_testkit::signer::FakeSigner;
 use ledgerline_testkit::table::FakeTable;
+use ledgerline_testkit::wrapping::FakeWrapping;
 
 /// 2026-03-02T14:00:00Z.
 pub const START_MS: i64 = 1_772_460_000_000;
@@ -38,7 +39,7 @@ pub const HOUR_MS: i64 = 60 * MINUTE_MS;
 pub const DAY_MS: i64 = 24 * HOUR_MS;
 pub const LOG: &str = "acme/interaction/1/0";
 pub const BRONZE: &str = "bronze-bucket";
-const DEPLOYMENT: &str = "test";
+pub const DEPLOYMENT: &str = "test";
 /// What segments were locked for before the policy was raised.
 const LOCK_DAYS: u64 = 30;
 const KEPT_DAYS: u64 = 60;
@@ -77,6 +78,7 @@ impl World {
         let staged = FakeBucket::new("StagedBucket", faults.clone(), calls.clone(), START_MS);
         let (notices, pointers) = (queue("BronzeQueue"), queue("LedgerQueue"));
         let signer = FakeSigner::new("SigningKey", faults.clone(), calls.clone());
+        let wrapping = FakeWrapping::new("DataKey", faults.clone(), calls.clone());
         let stores = |calls: &Calls| {
             let table = |fake: &FakeTable| fake.seen_by(faults.clone(), calls.clone()).port();
             let bucket = |fake: &FakeBucket| fake.seen_by(faults.clone(), calls.clone()).port();
@@ -90,6 +92,7 @@ impl World {
                 notices: queue(&notices),
                 pointers: queue(&pointers),
                 signer: signer.seen_by(faults.clone(), calls.clone()).port(),
+                wrapping: wrapping.seen_by(faults.clone(), calls.clone()).port(),
             };
             Stores::new(ports, Box::new(|bytes| bytes.fill(9)))
         };
@@ -158,7 +161,7 @@ impl World {
         for message in self.pointers.messages() {
             let pointer = Pointer::parse(&message.body).unwrap();
             let log = pointer.log_id().unwrap();
-            let id = ChunkId { object: pointer.object.to_string(), ordinal: pointer.ordinal };
+            let id = pointer.chunk_id().unwrap();
             if !self.others.ledger.heads.markers(&log, std::slice::from_ref(&id)).await.unwrap().is_empty() {
                 continue;
             }
@@ -181,7 +184,7 @@ impl World {
     pub async fn orphan(&self, object: &str, events: &[Event<'_>]) {
         let pointers = self.plan(object, events);
         let log = LogId::parse(LOG).unwrap();
-        let id = ChunkId { object: pointers[0].object.to_string(), ordinal: 0 };
+        let id = pointers[0].chunk_id().unwrap();
         let bytes = self.others.plans.read_chunk(&pointers[0]).await.unwrap();
         let chunk = Chunk::check(id, &log, events.len(), bytes.to_vec()).unwrap();
         let plan = plan_append(&log, &self.head(&log).await, &[chunk]).unwrap();
@@ -290,6 +293,7 @@ impl World {
             ledger: &self.ledger,
             index: &self.index,
             staged: &self.staged,
+            keys: None,
             lock: Lock { mode: LockMode::Governance, retain_until_s: until_s },
             deployment: DEPLOYMENT,
             public_keys: &[self.signer.key()],

@@ -4,7 +4,7 @@
 use ledgerline_testkit::faults::{ALL_FAULTS, Fault, Faults};
 
 use crate::erasures;
-use crate::world::{T0, World, event, gzip, key, lines};
+use crate::world::{T0, World, event, gzip, key, lines, turns};
 
 /// What comes after the fault.
 #[derive(Clone, Copy, Debug)]
@@ -110,20 +110,19 @@ async fn of_two_runs_with_different_rows_silver_keeps_those_of_the_one_that_plan
     let a = key("a.gz");
     let one = [a.as_str()];
     let mut won = [0, 0];
-    // The second run names nobody, and begins later and later, until it begins after the first has planned.
+    // The second run names nobody. One of the two begins later and later, until it begins after the other has planned.
     for later in 0..200 {
         let world = World::new();
         seed(&world);
         world.bronze.erase(&key("b"));
         let mut nameless = world.clone();
         nameless.limits.cap = 0;
-        let second = async {
-            for _ in 0..later {
-                tokio::task::yield_now().await;
-            }
-            nameless.deliver(&one).await
+        let after = async |world: &World, later: usize| {
+            turns(later).await;
+            world.deliver(&one).await
         };
-        let (first, second) = tokio::join!(world.deliver(&one), second);
+        let (one_later, other_later) = if later % 2 == 0 { (0, later / 2) } else { (later / 2, 0) };
+        let (first, second) = tokio::join!(after(&world, one_later), after(&nameless, other_later));
         let named = names(&world) > 0;
         match (first.is_empty(), second.is_empty()) {
             (true, false) => assert!(named, "{later}: the other's rows beside the first's plan"),

@@ -12,7 +12,7 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::{Value, json};
 
 use crate::cases::flat;
-use crate::world::{T0, World, key, lines};
+use crate::world::{T0, World, key, lines, turns};
 
 const TOKEN: &str = "lt-98765";
 
@@ -120,9 +120,7 @@ async fn of_two_records_at_once_one_at_most_keeps_the_token() {
         let (a, b) = (key("a"), key("b"));
         let (first, second) = ([a.as_str()], [b.as_str()]);
         let other = async {
-            for _ in 0..later {
-                tokio::task::yield_now().await;
-            }
+            turns(later).await;
             world.deliver(&second).await
         };
         let (one, two) = tokio::join!(world.deliver(&first), other);

@@ -23,6 +23,7 @@ use ledgerline_testkit::faults::Faults;
 use ledgerline_testkit::plans::{self, Planned, check_plans};
 use ledgerline_testkit::queue::FakeQueue;
 use ledgerline_testkit::table::FakeTable;
+use ledgerline_testkit::wrapping::put_month_keys;
 use ledgerline_transform::config::{Config, Keys, Settings};
 use ledgerline_transform::handle;
 use ledgerline_transform::stores::{Ports, Stores};
@@ -30,7 +31,10 @@ use serde_json::json;
 
 /// 2026-03-02T14:00:00Z.
 pub(crate) const T0: i64 = 1_772_460_000_000;
+/// Its month.
+pub(crate) const MONTH: &str = "2026-03";
 pub(crate) const BUCKET: &str = "bronze";
+pub(crate) const DEPLOYMENT: &str = "test";
 
 /// All stores of a deployment.
 #[derive(Clone)]
@@ -65,13 +69,16 @@ impl World {
         let calls = Calls::of_function("transform");
         let bucket = |name| FakeBucket::new(name, faults.clone(), calls.clone(), T0);
         let table = |name| FakeTable::new(name, faults.clone(), calls.clone());
+        let (control, keys) = (table("ControlTable"), table("KeysTable"));
+        put_month_keys(&control, DEPLOYMENT, &[MONTH]);
+        keys.forbids_gone_of(&control);
         Self {
             bronze: FakeBucket::versioned("BronzeBucket", faults.clone(), calls.clone(), T0),
             lake: bucket("LakeBucket"),
             staged: bucket("StagedBucket"),
-            control: table("ControlTable"),
+            control,
             index: table("IndexTable"),
-            keys: table("KeysTable"),
+            keys,
             queue: FakeQueue::new("LedgerQueue", faults.clone(), calls.clone()),
             erase_queue: FakeQueue::new("EraseQueue", faults.clone(), calls.clone()),
             limits: Limits { cap: 5000, busy: 1_000_000 },
@@ -132,7 +139,18 @@ impl World {
         let Self { bronze, lake, staged, control, index, keys, queue, .. } = self;
         let (event_key, default_org) = (&event_key(), "acme");
         check_plans(
-            plans::Stores { bronze, lake, staged, rows: control, index, keys, queue, event_key, default_org },
+            plans::Stores {
+                bronze,
+                lake,
+                staged,
+                rows: control,
+                index,
+                keys,
+                queue,
+                event_key,
+                default_org,
+                deployment: DEPLOYMENT,
+            },
             BUCKET,
         )
     }
@@ -196,6 +214,13 @@ impl World {
 }
 
 /// Random bytes that are never twice the same.
+/// Lets others go on so many times.
+pub(crate) async fn turns(later: usize) {
+    for _ in 0..later {
+        tokio::task::yield_now().await;
+    }
+}
+
 pub(crate) fn counting() -> impl Fn(&mut [u8]) + Send + Sync {
     let drawn = AtomicU64::new(0);
     move |buffer| {
@@ -214,7 +239,7 @@ fn readable(parquet: &bytes::Bytes) -> String {
 
 pub(crate) fn settings() -> Settings {
     let config = Config {
-        deployment_id: "test".into(),
+        deployment_id: DEPLOYMENT.into(),
         default_org: "acme".into(),
         regions: ledgerline_privacy::Region::US.into(),
         own_numbers: Vec::new(),

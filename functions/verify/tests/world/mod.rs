@@ -8,6 +8,7 @@ use ledgerline_custody::acts::{ActKind, record_of_log};
 use ledgerline_custody::publication::{Memory, Publication, Settings};
 use ledgerline_custody::rotation;
 use ledgerline_lambda::clock::Clock;
+use ledgerline_ledger::acts::is_act;
 use ledgerline_ledger::append::plan_append;
 use ledgerline_ledger::checkpoint::origin;
 use ledgerline_ledger::chunk::{Chunk, ChunkId};
@@ -15,6 +16,7 @@ use ledgerline_ledger::entry::{Field, PendingEntry};
 use ledgerline_ledger::lock::LockMode;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
+use ledgerline_ledger::origin::PlanOf;
 use ledgerline_ledger::retention::LockPolicy;
 use ledgerline_ledger::signing::{KeyKind, VerifyingKey};
 use ledgerline_ledger::verify::KEY_FIELD;
@@ -133,9 +135,9 @@ impl World {
             Publication { stores: &self.stores, signer: &self.signer, settings: &settings, memory: &Memory::default() };
         let head = publication.load_finished(log).await.unwrap();
         let object = format!("{:032x}", self.objects.fetch_add(1, Ordering::SeqCst));
-        let lines = entries.len();
+        let (lines, of) = (entries.len(), plan_of(&entries[0]));
         let text: String = entries.into_iter().map(|entry| line_of(entry, &object)).collect();
-        let id = ChunkId { object, ordinal: 0 };
+        let id = ChunkId { of, object, ordinal: 0 };
         let chunk = Chunk::check(id, log, lines, member::pack(text.as_bytes())).unwrap();
         let plan = plan_append(log, &head, &[chunk]).unwrap();
         let (key, lock) = (plan.name.key(), settings.locks.lock(log, now_ms));
@@ -248,8 +250,12 @@ fn entry(log: &LogId, line: u64) -> PendingEntry {
     pending(log.org(), &format!("c-{}", line % 2), &format!("{:032x}", 0), line)
 }
 
+fn plan_of(entry: &PendingEntry) -> PlanOf {
+    if is_act(&entry.event_type) { PlanOf::Acts } else { PlanOf::Bronze }
+}
+
 fn line_of(mut entry: PendingEntry, object: &str) -> String {
-    entry.event_id = format!("{}{:08x}", &object[8..], entry.source.line);
+    entry.event_id = plan_of(&entry).event_id(object, entry.source.line);
     entry.source.object = object.to_owned();
     format!("{}\n", entry.to_line().unwrap().as_str())
 }

@@ -49,9 +49,9 @@ impl Operator {
         subjects.sort();
         subjects.dedup();
         // Who is gone was never seen, whatever rows are left.
-        let asked: Vec<&str> = subjects.iter().map(String::as_str).collect();
-        let gone = Gone::new(self.rows_of("ControlTable")?).of(&asked).await?;
-        Ok(subjects.into_iter().zip(gone).filter_map(|(subject, gone)| (!gone).then_some(subject)).collect())
+        let gone = Gone::new(self.rows_of("ControlTable")?);
+        let gone = gone.among(subjects.iter().map(String::as_str)).await?;
+        Ok(subjects.iter().filter(|subject| !gone.contains(subject.as_str())).cloned().collect())
     }
 
     /// Which orgs have customers.

@@ -9,7 +9,7 @@ use ledgerline_json::{Json, Object};
 
 use super::fields::take_fields;
 use super::identity::identify;
-use super::layers::{Layers, Members};
+use super::layers::{Layers, Member, Members};
 use super::{PARTNER, hooks, is_stated_org, names_nothing, org_of_source, record};
 use crate::catalogue::{Catalogue, KindId, KindRule, NameId, Shape, ShapeHook, Topic, When, says_something};
 use crate::document::Rejection;
@@ -23,8 +23,8 @@ pub(super) struct Reading<'a> {
     pub(super) catalogue: &'static Catalogue,
     pub(super) context: Context<'a>,
     pub(super) layers: Layers<'a>,
-    /// The objects whose members are read as the event's own, by the name of each: bags, and bags inside them.
-    pub(super) bags: Vec<(NameId, Members<'a>)>,
+    /// The objects whose members are read as the event's own: bags, and bags inside them.
+    pub(super) bags: Vec<Bag<'a>>,
     /// The `source` of the event bus' envelope, and its `detail-type`.
     pub(super) source: Option<&'a str>,
     pub(super) detail_type: Option<&'a str>,
@@ -34,7 +34,7 @@ impl<'a> Reading<'a> {
     pub(super) fn of(catalogue: &'static Catalogue, document: &'a Object<'a>, context: &Context<'a>) -> Self {
         let layers = Layers::of(catalogue, document);
         let mut bags = Vec::new();
-        take_bags(catalogue, &layers.own().members, &mut bags, BAGS_DEEP);
+        take_bags(catalogue, &layers.own().members, &[], &mut bags, BAGS_DEEP);
         // Whoever wrapped the event last says where it is from; what it is, the innermost envelope says.
         let source = match layers.root().text("source") {
             Some(source) => Some(source),
@@ -58,7 +58,7 @@ impl<'a> Reading<'a> {
 
     /// The event's own members, then those of its bags.
     pub(super) fn own_and_bags(&self) -> impl Iterator<Item = &Members<'a>> {
-        std::iter::once(self.own()).chain(self.bags.iter().map(|(_, bag)| bag))
+        std::iter::once(self.own()).chain(self.bags.iter().map(|bag| &bag.members))
     }
 
     /// Reads the document by the first shape that it has.
@@ -106,7 +106,10 @@ impl<'a> Reading<'a> {
             unknown_outcome: false,
             damaged: false,
             identifiers: Vec::new(),
+            named: Vec::new(),
             extra: Vec::new(),
+            bags: Vec::new(),
+            bag_paths: self.bags.iter().map(|bag| bag.path.clone()).collect(),
             body: Body { wrapped_kind: by_wrapper.then_some(kind.event_type), ..self.body(shape) },
         };
         take_fields(&self, shape, media, &mut event);
@@ -218,7 +221,7 @@ impl<'a> Reading<'a> {
     fn own_words(&self) -> Vec<&'a str> {
         let names = &self.catalogue.shared.kind_word;
         let own = words_of(self.own(), names);
-        if own.is_empty() { self.bags.iter().flat_map(|(_, bag)| words_of(bag, names)).collect() } else { own }
+        if own.is_empty() { self.bags.iter().flat_map(|bag| words_of(&bag.members, names)).collect() } else { own }
     }
 
     /// The kind, and an activity of its own, that another member makes of this kind.
@@ -422,20 +425,25 @@ fn words_of<'a>(members: &Members<'a>, names: &[NameId]) -> Vec<&'a str> {
     said.collect()
 }
 
-/// The bags of these members, and the bags in those.
-fn take_bags<'a>(catalogue: &Catalogue, members: &Members<'a>, bags: &mut Vec<(NameId, Members<'a>)>, deep: u8) {
+/// An object whose members are read as the event's own.
+pub(super) struct Bag<'a> {
+    pub(super) name: NameId,
+    pub(super) members: Members<'a>,
+    /// The keys that lead to it from the event's own members, as the document spells them.
+    path: Vec<&'a str>,
+}
+
+/// The bags of these members, and the bags in those. The keys in `path` lead to the members.
+fn take_bags<'a>(catalogue: &Catalogue, members: &Members<'a>, path: &[&'a str], bags: &mut Vec<Bag<'a>>, deep: u8) {
     for bag in catalogue.bags.iter().filter(|bag| bag.fields) {
-        if let Some(object) = members.get(bag.key).and_then(Json::as_object) {
-            let inside = Members::of(catalogue, object);
-            let at = bags.len();
-            bags.push((bag.key, inside));
-            if deep > 1 {
-                let (_, inside) = &bags[at];
-                let mut inner = Vec::new();
-                take_bags(catalogue, inside, &mut inner, deep - 1);
-                bags.extend(inner);
-            }
+        let Some(Member { key, value: Json::Object(object), .. }) = members.member(bag.key) else { continue };
+        let bag = Bag { name: bag.key, members: Members::of(catalogue, object), path: [path, &[*key]].concat() };
+        let mut inner = Vec::new();
+        if deep > 1 {
+            take_bags(catalogue, &bag.members, &bag.path, &mut inner, deep - 1);
         }
+        bags.push(bag);
+        bags.extend(inner);
     }
 }
 

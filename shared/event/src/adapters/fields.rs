@@ -1,14 +1,14 @@
 //! The fields of an event: which members are which, and the names of those that nobody knows.
 
-use std::borrow::Cow;
-
 use ledgerline_json::{Json, Stated};
+use ledgerline_privacy::Side;
 
 use super::declared::{Reading, text, whole};
 use super::layers::{Member, Members};
-use crate::catalogue::{Catalogue, FieldUse, MemberUse, NameId, Shape, Spelled, Way, says_something};
+use super::record::ENTITY_ID;
+use crate::catalogue::{Catalogue, FieldDefinition, FieldUse, MemberUse, NameId, Shape, Spelled, Way, says_something};
 use crate::instant;
-use crate::source_event::{Field, JsonKind, Record, SourceEvent};
+use crate::source_event::{Field, Record, SourceEvent, Unlisted};
 
 /// Takes the fields of the event's own members, of its bags and, for an element of a list, of what stands around the list.
 pub(super) fn take_fields<'a>(
@@ -21,12 +21,12 @@ pub(super) fn take_fields<'a>(
         Way::Interaction(name) | Way::Fixed { id: name, .. } => Some(PassedOver::Id(*name)),
         _ => None,
     });
-    let passed_over = reading.bags.iter().map(|(name, _)| PassedOver::Bag(*name)).chain(ids).collect();
+    let passed_over = reading.bags.iter().map(|bag| PassedOver::Bag(bag.name)).chain(ids).collect();
     let ranks = Vec::with_capacity(reading.own().len() + 2);
     let mut taking = Taking { catalogue: reading.catalogue, passed_over, ranks, event };
     taking.members(reading.own(), FIRST);
-    for (place, (_, bag)) in (FIRST + 1..).zip(&reading.bags) {
-        taking.members(bag, place);
+    for (place, bag) in (FIRST + 1..).zip(&reading.bags) {
+        taking.members(&bag.members, place);
     }
     let own = reading.layers.own();
     let list =
@@ -69,7 +69,7 @@ impl<'a> Taking<'_, 'a> {
     fn members(&mut self, members: &Members<'a>, place: u16) {
         for member in members.iter() {
             match member.spelled {
-                None => self.unknown(member.key, member.value),
+                None => self.unknown(member, None, place),
                 Some(Spelled { name, .. }) if self.is_passed_over(name, member.value) => {}
                 Some(Spelled { name, spelling }) => {
                     // Of two spellings of one name the first is the one that is looked up.
@@ -101,7 +101,7 @@ impl<'a> Taking<'_, 'a> {
 
     fn known(&mut self, member: &Member<'a>, used: &'static MemberUse, place: u16) {
         if !used.stands_alone {
-            return self.unknown(member.key, member.value);
+            return self.unknown(member, None, place);
         }
         match member.value {
             Json::Null => {}
@@ -110,7 +110,7 @@ impl<'a> Taking<'_, 'a> {
                     let known = inner.spelled.and_then(|Spelled { name, .. }| field_of(used, name));
                     match known {
                         Some(field) => self.take(field, inner.value, place),
-                        None => self.unknown(inner.key, inner.value),
+                        None => self.unknown(inner, Some(member.key), place),
                     }
                 }
             }
@@ -119,7 +119,9 @@ impl<'a> Taking<'_, 'a> {
                     Json::Array(items) if used.inner_list => self.elements(items, used, place),
                     _ => true,
                 };
-                if let Some(field) = used.field.filter(|_| whole) {
+                let Some(field) = used.field else { return };
+                self.bag(member, &self.catalogue.fields[field.field], place);
+                if whole {
                     self.take(field, value, place);
                 }
             }
@@ -144,8 +146,31 @@ impl<'a> Taking<'_, 'a> {
         says_more
     }
 
-    fn unknown(&mut self, key: &'a str, value: &'a Json<'a>) {
-        self.event.extra.push((Cow::Borrowed(key), JsonKind::of(value)));
+    /// What a field holds whose members no description lists, but for the lineage token and provenance, wherever they stand in it.
+    fn bag(&mut self, member: &Member<'a>, field: &FieldDefinition, place: u16) {
+        let shared = &self.catalogue.shared;
+        let is_lineage = |key: &str| {
+            let name = self.catalogue.name_of(key).map(|spelled| spelled.name);
+            name.is_some_and(|name| shared.token.contains(&name) || shared.provenance.contains(&name))
+        };
+        let bags = &mut self.event.bags;
+        match member.value {
+            Json::Object(object) if field.is_bag => {
+                let inner = object.iter().filter(|(key, _)| !is_lineage(key));
+                bags.extend(inner.map(|(key, value)| {
+                    let inside = Some(member.key);
+                    Unlisted { name: key, value, side: field.side, key, inside, bag: place }
+                }));
+            }
+            value if field.is_bag && holds_members(value) => {
+                bags.push(Unlisted { side: field.side, ..unlisted(member, None, place) });
+            }
+            _ => {}
+        }
+    }
+
+    fn unknown(&mut self, member: &Member<'a>, inside: Option<&'a str>, place: u16) {
+        self.event.extra.push(unlisted(member, inside, place));
     }
 
     fn take(&mut self, used: FieldUse, value: &'a Json<'a>, place: u16) {
@@ -154,8 +179,7 @@ impl<'a> Taking<'_, 'a> {
         }
         let definition = &self.catalogue.fields[used.field];
         // An entity's type and id are the record, and shown as such.
-        if matches!(self.event.record, Record::Entity { .. }) && ["entity_id", "entity_type"].contains(&definition.name)
-        {
+        if matches!(self.event.record, Record::Entity { .. }) && [ENTITY_ID, "entity_type"].contains(&definition.name) {
             return;
         }
         let value = match whole(value).filter(|_| used.scale != 1) {
@@ -201,6 +225,21 @@ impl<'a> Taking<'_, 'a> {
                 event.fields.push(Field { name, value: raw });
             }
         }
+    }
+}
+
+/// A member of the event's own, of a bag, or of the object `inside` one of them.
+fn unlisted<'a>(member: &Member<'a>, inside: Option<&'a str>, bag: u16) -> Unlisted<'a> {
+    let Member { key, value, .. } = *member;
+    Unlisted { name: member.name(), value, side: Side::Centre, key, inside, bag }
+}
+
+/// Whether a value that is not an object holds others, or may: it may be JSON in a string.
+fn holds_members(value: &Json<'_>) -> bool {
+    match value {
+        Json::Array(_) => true,
+        Json::String(text) => text.trim_ascii_start().starts_with(['{', '[']),
+        _ => false,
     }
 }
 

@@ -2,21 +2,21 @@
 
 use std::borrow::Cow;
 
-use ledgerline_json::Json;
+use ledgerline_json::{Json, Stated};
 use ledgerline_privacy::identifier::{Identifier, Kind};
 use ledgerline_privacy::personal::Personal;
 
 use super::declared::Reading;
 use super::layers::Members;
 use crate::catalogue::{IdentifierRule, Kind as EventKind, KindId, NameId, Naming, Shape, ShapeHook, says_something};
-use crate::source_event::SourceEvent;
+use crate::source_event::{Named, SourceEvent};
 
 /// Takes the customer's identifiers, in the description's order, of the event's own members and of its bags.
-pub(super) fn identify(
-    reading: &Reading<'_>,
+pub(super) fn identify<'a>(
+    reading: &Reading<'a>,
     shape: &Shape,
     (kind_id, kind): (KindId, &EventKind),
-    event: &mut SourceEvent<'_>,
+    event: &mut SourceEvent<'a>,
 ) {
     // An agent's outbound leg may be a consultation of a colleague: the number dialled on it is the customer's only where the topic is
     // not about an agent; the customer's own leg says it anyway.
@@ -40,12 +40,12 @@ pub(super) fn identify(
 const OUTBOUND: &str = "OUTBOUND";
 
 /// Takes what a rule's members name.
-fn take(
-    reading: &Reading<'_>,
-    members: &Members<'_>,
+fn take<'a>(
+    reading: &Reading<'a>,
+    members: &Members<'a>,
     rule: &IdentifierRule,
     carried: Carried,
-    event: &mut SourceEvent<'_>,
+    event: &mut SourceEvent<'a>,
 ) {
     for value in rule.from.iter().filter_map(|path| members.at(reading.catalogue, path)) {
         match &rule.naming {
@@ -71,30 +71,30 @@ fn take(
 }
 
 /// Adds the identifiers in a member: a text or a number, or each of a list.
-fn name(event: &mut SourceEvent<'_>, kind: Kind, value: Option<&Json<'_>>) {
-    match value {
-        Some(Json::Array(values)) => {
-            for value in values.iter().take(IDENTIFIERS_MAX) {
-                if let Some(raw) = text_of(value) {
-                    add(event, kind, &raw);
-                }
-            }
+fn name<'a>(event: &mut SourceEvent<'a>, kind: Kind, value: Option<&'a Json<'a>>) {
+    let (values, list) = match value {
+        Some(Json::Array(values)) => (values.as_slice(), value),
+        Some(value) => (std::slice::from_ref(value), None),
+        None => return,
+    };
+    for value in values.iter().take(IDENTIFIERS_MAX) {
+        if let Some(raw) = text_of(value) {
+            add(event, kind, &raw, value, list);
         }
-        Some(value) => {
-            if let Some(raw) = text_of(value) {
-                add(event, kind, &raw);
-            }
-        }
-        None => {}
     }
 }
 
-/// Adds an identifier, unless it is there.
-fn add(event: &mut SourceEvent<'_>, kind: Kind, raw: &str) {
-    let known = event.identifiers.iter().any(|(k, v)| *k == kind && v.expose_for_pseudonym() == raw);
-    if !known && !raw.trim().is_empty() {
+/// Adds an identifier, unless it is there, and where it stands.
+fn add<'a>(event: &mut SourceEvent<'a>, kind: Kind, raw: &str, value: &'a Json<'a>, list: Option<&'a Json<'a>>) {
+    if raw.trim().is_empty() {
+        return;
+    }
+    let known = event.identifiers.iter().position(|(k, v)| *k == kind && v.expose_for_pseudonym() == raw);
+    let identifier = known.unwrap_or(event.identifiers.len());
+    if known.is_none() {
         event.identifiers.push((kind, Personal::new(raw)));
     }
+    event.named.push(Named { identifier, value: Stated::Sent(value), list });
 }
 
 /// The text of an identifier: some systems write numbers of telephones and accounts as JSON numbers.
@@ -107,12 +107,12 @@ fn text_of<'v>(value: &'v Json<'_>) -> Option<Cow<'v, str>> {
 }
 
 /// Adds an address whose kind its spelling tells, else what carried the event: `tel:+1…`, `sip:…`, `name@host`.
-fn name_address(event: &mut SourceEvent<'_>, value: &Json<'_>, carried: Carried) {
+fn name_address<'a>(event: &mut SourceEvent<'a>, value: &'a Json<'a>, carried: Carried) {
     let Some(raw) = text_of(value) else { return };
     let Some(kind) = Identifier::kind_of_address(&raw, carried.kind) else { return };
     match Identifier::address_of_service(&raw).filter(|_| kind == Kind::Phone && carried.international) {
-        Some(address) => add(event, kind, &address),
-        None => add(event, kind, &raw),
+        Some(address) => add(event, kind, &address, value, None),
+        None => add(event, kind, &raw, value, None),
     }
 }
 

@@ -14,8 +14,18 @@ use crate::catalogue::{
 #[derive(Clone, Copy)]
 pub(super) struct Member<'a> {
     pub(super) spelled: Option<Spelled>,
+    /// As the document spells it.
     pub(super) key: &'a str,
+    /// How many bytes of the key are the layer's, where it stands outside as `<layer>.<member>`.
+    prefix: usize,
     pub(super) value: &'a Json<'a>,
+}
+
+impl<'a> Member<'a> {
+    /// Its key in its layer.
+    pub(super) fn name(&self) -> &'a str {
+        self.key.get(self.prefix..).unwrap_or(self.key)
+    }
 }
 
 /// The members of one object.
@@ -27,18 +37,19 @@ pub(super) struct Members<'a> {
 
 impl<'a> Members<'a> {
     pub(super) fn of(catalogue: &Catalogue, object: &'a Object<'a>) -> Self {
-        Self::named(catalogue, object.iter())
+        Self::named(catalogue, object.iter().map(|(key, value)| (key, 0, value)))
     }
 
-    fn named(catalogue: &Catalogue, members: impl Iterator<Item = (&'a str, &'a Json<'a>)>) -> Self {
+    /// Of members and how many bytes of each key are the layer's.
+    fn named(catalogue: &Catalogue, members: impl Iterator<Item = (&'a str, usize, &'a Json<'a>)>) -> Self {
         let mut present = [0; NAMES_MAX / 64];
         let mut all = Vec::with_capacity(members.size_hint().0);
-        for (key, value) in members {
-            let spelled = catalogue.name_of(key);
+        for (key, prefix, value) in members {
+            let spelled = catalogue.name_of(&key[prefix..]);
             if let Some(Spelled { name, .. }) = spelled {
                 present[usize::from(name.0) / 64] |= 1 << (name.0 % 64);
             }
-            all.push(Member { spelled, key, value });
+            all.push(Member { spelled, key, prefix, value });
         }
         Self { all, present }
     }
@@ -210,7 +221,7 @@ const ENVELOPES_MAX: usize = 4;
 impl<'a> Layer<'a> {
     /// A member that is a text, by its key.
     pub(super) fn text(&self, key: &str) -> Option<&'a str> {
-        self.members.iter().find(|member| member.key == key)?.value.as_str()
+        self.members.iter().find(|member| member.name() == key)?.value.as_str()
     }
 
     /// The layer of this description, if it stands here.
@@ -262,7 +273,8 @@ impl<'a> Layer<'a> {
         if !self.members.iter().any(needed) {
             return None;
         }
-        let members = self.members.iter().map(|member| (own_name(member.key).unwrap_or(member.key), member.value));
+        let prefix = |key: &'a str| own_name(key).map_or(0, |own| key.len() - own.len());
+        let members = self.members.iter().map(|member| (member.key, prefix(member.key), member.value));
         Some(Members::named(catalogue, members))
     }
 }

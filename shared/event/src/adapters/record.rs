@@ -2,20 +2,32 @@
 
 use std::borrow::Cow;
 
+use ledgerline_json::{Json, Stated};
+
 use super::declared::{Reading, text};
 use super::layers::Members;
 use super::{entity_kind, refusal_of_id};
 use crate::catalogue::{Catalogue, KindId, NameId, Shape, Way};
 use crate::document::Rejection;
-use crate::source_event::{Record, SourceEvent};
+use crate::source_event::{Field, Named, Record, SourceEvent};
 use ledgerline_privacy::Personal;
 
-/// Takes the record's own id as an identifier where the description says that it names a customer: that of a contact, say.
+/// Takes the record's own id as an identifier where the description says that it names a customer: that of a contact, say. As a field,
+/// if it may be another person's: what is stored of the record shows an alias there.
 pub(super) fn identify_entity(catalogue: &Catalogue, kind: KindId, event: &mut SourceEvent<'_>) {
     let Record::Entity { kind: entity, id, .. } = &event.record else { return };
     let named = catalogue.identifiers.iter().filter_map(|rule| rule.kind_of_entity(entity, kind));
     event.identifiers.extend(named.map(|named| (named, Personal::new(&**id))));
+    let value = Stated::Derived(Json::String(id.clone()));
+    match event.identifiers.len() {
+        0 if catalogue.is_impersonal(entity) => {}
+        0 => event.fields.push(Field { name: ENTITY_ID, value }),
+        all => event.named.extend((0..all).map(|identifier| Named { identifier, value: value.clone(), list: None })),
+    }
 }
+
+/// The field of an entity's id.
+pub(super) const ENTITY_ID: &str = "entity_id";
 
 /// Whether anything names a record by the names that all shapes share, usable or not.
 pub(super) fn is_named(reading: &Reading<'_>) -> bool {
@@ -62,9 +74,9 @@ impl<'a> Reading<'a> {
             Way::Layers => named(self).map(|id| self.interaction(id)).transpose(),
             Way::Bags => {
                 // From the outside in: a bag comes before those inside it.
-                let names = |key: &NameId| catalogue.bags.iter().any(|bag| bag.interaction && bag.key == *key);
-                let mut bags = self.bags.iter().filter(|(key, _)| names(key));
-                let named = bags.find_map(|(_, members)| first_text(members, &catalogue.shared.interaction));
+                let names = |key: NameId| catalogue.bags.iter().any(|bag| bag.interaction && bag.key == key);
+                let mut bags = self.bags.iter().filter(|bag| names(bag.name));
+                let named = bags.find_map(|bag| first_text(&bag.members, &catalogue.shared.interaction));
                 named.map(|id| self.interaction(id)).transpose()
             }
             Way::Entity => {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ledgerline_json::Json;
 use ledgerline_privacy::identifier::Kind as IdentifierKind;
-use ledgerline_privacy::policy::{FieldRule, Policy, Rule, Store};
+use ledgerline_privacy::policy::{FieldRule, Policy, Rule, Side, Store};
 use ledgerline_privacy::{Joinable, PseudonymKey};
 
 use super::format::{self, Description, LookUp, SessionPart};
@@ -48,7 +48,7 @@ pub(super) fn compile(json: &str) -> Compiled<Catalogue> {
     }
     let identifiers = said.identifier.iter().map(|rule| compiler.identifier(rule, &mut names));
     let identifiers = identifiers.collect::<Compiled<Vec<IdentifierRule>>>()?;
-    let impersonal = impersonal(&said.entities.impersonal, &identifiers)?;
+    let (impersonal, agents) = entities(&said.entities, &identifiers)?;
     let refinements = said.refine.iter().map(|refine| compiler.refinement(refine, &kinds, &mut names));
     let refinements = refinements.collect::<Compiled<Vec<Refinement>>>()?;
     let not_events = said.not_event.iter().map(|what| names.presence(&what.all, &what.any)).collect();
@@ -85,6 +85,7 @@ pub(super) fn compile(json: &str) -> Compiled<Catalogue> {
         outcomes: outcomes(&said.outcome)?,
         identifiers,
         impersonal,
+        agents,
         joinable,
         fields,
     })
@@ -440,17 +441,24 @@ fn entity_words(types: &[String]) -> Compiled<Vec<&'static str>> {
     types.iter().map(word).collect()
 }
 
-fn impersonal(types: &[String], identifiers: &[IdentifierRule]) -> Compiled<HashSet<&'static str>> {
-    let mut words = HashSet::new();
-    for (word, name) in entity_words(types)?.into_iter().zip(types) {
-        if !words.insert(word) {
-            return Err(wrong(format!("the entity {name:?} stands twice")));
+type Words = HashSet<&'static str>;
+
+/// Types of entities: those whose ids name no person, and agents. Each is on one list, and names no customer.
+fn entities(said: &format::Entities, identifiers: &[IdentifierRule]) -> Compiled<(Words, Words)> {
+    let mut all = Words::new();
+    let mut listed = |types: &[String], what| {
+        let words = entity_words(types)?;
+        for (word, name) in words.iter().zip(types) {
+            if !all.insert(*word) {
+                return Err(wrong(format!("the entity {name:?} stands twice")));
+            }
+            if identifiers.iter().any(|rule| rule.entities.contains(word)) {
+                return Err(wrong(format!("the entity {name:?} is {what}, and its id names a customer")));
+            }
         }
-        if identifiers.iter().any(|rule| rule.entities.contains(&word)) {
-            return Err(wrong(format!("the entity {name:?} is impersonal, and its id names a customer")));
-        }
-    }
-    Ok(words)
+        Ok(words.into_iter().collect())
+    };
+    Ok((listed(&said.impersonal, "impersonal")?, listed(&said.agents, "an agent")?))
 }
 
 /// The fields that silver has a ref of, by what they hold.
@@ -525,6 +533,10 @@ fn outcomes(rows: &[format::Outcome]) -> Compiled<HashMap<&'static str, Vec<(i64
 fn fields(said: &[format::Field], names: &mut Names) -> Compiled<Vec<FieldDefinition>> {
     let mut fields = Vec::new();
     for (at, field) in said.iter().enumerate() {
+        // In a sealed block a field's name, an identifier's kind, a pointer and the digest's name stand side by side.
+        if field.name == "raw" || field.name.starts_with('/') || IdentifierKind::of_label(&field.name).is_some() {
+            return Err(wrong(format!("{:?} is the name of something else in a sealed block", field.name)));
+        }
         for (rank, from) in field.from.iter().enumerate() {
             let (path, scale) = match from.split_once('*') {
                 None => (from.as_str(), 1),
@@ -553,6 +565,8 @@ fn fields(said: &[format::Field], names: &mut Names) -> Compiled<Vec<FieldDefini
             name: leak(&field.name),
             is_clear: field.rule.is_some(),
             is_outcome: field.look_up == Some(LookUp::Outcome),
+            is_bag: field.store == Some(Store::Scalars),
+            side: side(field),
         });
     }
     Ok(fields)
@@ -569,19 +583,19 @@ fn lasting_fields(said: &Description) -> Compiled<Vec<&'static str>> {
     said.sessions.lasting_by.iter().map(field_of).collect()
 }
 
+/// Whose content a field is, where it does not say: what has a rule, or holds what nobody lists, is the centre's.
+fn side(said: &format::Field) -> Side {
+    let is_centre = said.rule.is_some() || said.store == Some(Store::Scalars);
+    said.party.unwrap_or(if is_centre { Side::Centre } else { Side::Customer })
+}
+
 fn policy(said: &Description) -> Compiled<Policy> {
     let rule = |field: &format::Field| -> Compiled<FieldRule> {
         let name = leak(&field.name);
         let bad = |error: &dyn std::fmt::Display| wrong(format!("the field {name:?}: {error}"));
         let rule = field.rule.as_deref().map(Rule::parse).transpose().map_err(|error| bad(&error))?;
-        let store = match (field.store.as_deref(), &rule) {
-            (None | Some("both"), Some(_)) => Store::Both,
-            (Some("silver"), Some(_)) => Store::Silver,
-            (None | Some("seal"), None) => Store::Seal,
-            (Some("drop_value"), None) => Store::DropValue,
-            _ => return Err(bad(&"store is both or silver beside a rule, and seal or drop_value without one")),
-        };
-        Ok(FieldRule { name, store, rule })
+        let store = field.store.unwrap_or(if rule.is_some() { Store::Both } else { Store::Seal });
+        Ok(FieldRule { name, store, rule, side: side(field) })
     };
     let rules = said.field.iter().map(rule).collect::<Compiled<Vec<_>>>()?;
     Policy::new(&said.version, rules).map_err(|error| wrong(error.to_string()))

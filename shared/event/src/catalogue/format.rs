@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use ledgerline_privacy::{Side, Store};
 use serde::Deserialize;
 
 /// The whole description.
@@ -310,6 +311,8 @@ pub(super) struct Sessions {
 #[serde(deny_unknown_fields)]
 pub(super) struct Entities {
     pub(super) impersonal: Vec<String>,
+    #[serde(default)]
+    pub(super) agents: Vec<String>,
 }
 
 /// What sources call an outcome.
@@ -351,7 +354,8 @@ pub(super) struct Field {
     #[serde(default)]
     pub(super) from: Vec<String>,
     pub(super) rule: Option<String>,
-    pub(super) store: Option<String>,
+    pub(super) store: Option<Store>,
+    pub(super) party: Option<Side>,
     pub(super) look_up: Option<LookUp>,
 }
 

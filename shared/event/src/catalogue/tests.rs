@@ -16,7 +16,7 @@ fn description() -> Value {
 fn the_compiled_in_form_is_the_one_for_people() {
     let compiled = description().to_string();
     assert!(BUILT_IN == compiled, "run `cargo run -p ledgerline-event --example catalogue`");
-    assert_eq!(Catalogue::read(&compiled).unwrap().version(), "builtin-4");
+    assert_eq!(Catalogue::read(&compiled).unwrap().version(), "builtin-5");
 }
 
 /// The description with one of its parts changed.
@@ -41,7 +41,13 @@ fn a_description_that_contradicts_itself_says_where() {
         ("/shape/1/layer", json!("eventBodies"), "names the layer \"eventBodies\", which there is not"),
         ("/field/0/rule", json!("uuidd"), "the field \"account_number_hash\""),
         ("/field/0/name", json!("actor"), "actor"),
-        ("/field/0/store", json!("both"), "store is both or silver beside a rule"),
+        ("/field/0/store", json!("both"), "the field account_number_hash has no rule, and its store is both"),
+        ("/field/0/store", json!("somewhere"), "unknown variant `somewhere`"),
+        ("/field/0/party", json!("caller"), "unknown variant `caller`"),
+        ("/field/0/name", json!("phone"), "\"phone\" is the name of something else in a sealed block"),
+        ("/field/0/name", json!("lineage_token"), "\"lineage_token\" is the name of something else in a sealed block"),
+        ("/field/0/name", json!("raw"), "\"raw\" is the name of something else in a sealed block"),
+        ("/field/0/name", json!("/raw"), "\"/raw\" is the name of something else in a sealed block"),
         ("/field/0/from", json!(["accountNumber"]), "\"accountNumber\" is a member of two fields"),
         ("/kind/1/type", json!("customer.start"), "the kind \"customer.start\" stands twice"),
         ("/kind/0/words", json!(["Start"]), "\"Start\" of the kind \"customer.start\" is never found"),
@@ -54,6 +60,8 @@ fn a_description_that_contradicts_itself_says_where() {
         ("/entities/impersonal", json!(["Queue", "queue"]), "the entity \"queue\" stands twice"),
         ("/entities/impersonal", json!(["Contact"]), "\"Contact\" is impersonal, and its id names a customer"),
         ("/entities/impersonal", json!(["Zaborowska"]), "no event is about an entity of the type \"Zaborowska\""),
+        ("/entities/agents", json!(["User", "Queue"]), "the entity \"Queue\" stands twice"),
+        ("/entities/agents", json!(["Contact"]), "\"Contact\" is an agent, and its id names a customer"),
         ("/refs/phone", json!(["ani"]), "[refs] has \"phone\"; known are name and payment"),
         ("/refs/name", json!(["media"]), "[refs] has \"media\", which is not the name of a masked field"),
         ("/refs/payment", json!(["ssn"]), "[refs] has \"ssn\", which is not the name of a masked field"),
@@ -99,6 +107,12 @@ fn the_ids_of_entities_are_persons_unless_their_type_is_listed() {
         assert!(built_in().is_impersonal(name), "{name}");
         let person = ["user", "agent", "person", "customer", "employee", "caller", "participant", "recipient"];
         assert!(!person.iter().any(|word| name.to_ascii_lowercase().contains(word)), "{name} may be somebody");
+    }
+    for name in ["User", "user", "auth_user", "Agent", "UserPresence"] {
+        assert!(built_in().is_agents(name), "{name}");
+    }
+    for name in ["Contact", "Customer", "Queue", "Other", "Row", ""] {
+        assert!(!built_in().is_agents(name), "{name}");
     }
     assert!(built_in().has_raw_id("User/u-1") && !built_in().has_raw_id("Queue/q-1") && !built_in().has_raw_id("c-1"));
 }

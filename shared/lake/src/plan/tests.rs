@@ -106,7 +106,7 @@ fn a_line_that_is_none_is_refused() {
 }
 
 #[test]
-fn a_chunk_is_sealed_before_it_unpacks_to_more_than_its_readers_take() {
+fn a_chunk_is_closed_before_it_unpacks_to_more_than_its_readers_take() {
     let mut writer = PlanWriter::new(object(), KEY, "builtin-1");
     for _ in 0..100 {
         writer.push(&log("acme/entity/1/0"), &[b'x'; MAX_LINE_BYTES]).unwrap();

@@ -1,7 +1,7 @@
 //! Rows are read back from the files as they were pushed, and a file is the same whenever it is written.
 
 use super::*;
-use ledgerline_privacy::{FieldRule, Policy, PseudonymKey, Rule, Store};
+use ledgerline_privacy::{FieldRule, Policy, PseudonymKey, Rule, Side, Store};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::{Value, json};
@@ -25,7 +25,12 @@ fn owned(fields: &[(&'static str, Value)]) -> Owned {
         ("started_at", "time"),
         ("wrapup_duration_ms", "duration_ms"),
     ];
-    let field = |(name, rule)| FieldRule { name, store: Store::Both, rule: Some(Rule::parse(rule).unwrap()) };
+    let field = |(name, rule)| FieldRule {
+        name,
+        store: Store::Both,
+        rule: Some(Rule::parse(rule).unwrap()),
+        side: Side::Centre,
+    };
     let policy = Policy::new("test-1", rules.map(field)).unwrap();
     let texts: Vec<_> = fields.iter().map(|(name, value)| (*name, value.to_string())).collect();
     let fields: Vec<_> =

@@ -3,17 +3,20 @@
 //! Invariant: it says yes only to what [`check_text`] accepts, with the same header; whatever it is not certain of (an
 //! escape, a fraction, a name beyond ASCII) is `None` and goes to [`check_text`], which alone says no.
 
+use super::sealed::Form;
 use super::{Entry, EntryError, MAX_LINE_BYTES, Record, check_text, is_hex_id, is_instant, is_record_part};
 use crate::log::{MAX_ORG_CHARS, is_name};
 
 /// What a verifier reads of an entry, borrowed from the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Scanned<'a> {
+    pub(crate) event_id: &'a str,
     pub(crate) org: &'a str,
     pub(crate) record: RecordRef<'a>,
     pub(crate) occurred_at: &'a str,
     pub(crate) event_type: &'a str,
     pub(crate) object: &'a str,
+    pub(crate) line: u64,
 }
 
 /// A record id, borrowed.
@@ -70,11 +73,13 @@ fn read_in_full<T>(line: &str, seen: impl FnOnce(Scanned<'_>) -> T) -> Result<T,
     let entry = Entry::read(line.as_bytes())?;
     let record = entry.record().ok_or(EntryError::Invalid("interactionId or entity"))?;
     Ok(seen(Scanned {
+        event_id: &entry.event_id,
         org: &entry.org,
         record: RecordRef::from(&record),
         occurred_at: &entry.occurred_at,
         event_type: &entry.event_type,
         object: &entry.source.object,
+        line: entry.source.line,
     }))
 }
 
@@ -100,8 +105,11 @@ struct Found<'a> {
     interaction: Option<&'a str>,
     entity: Option<(&'a str, &'a str)>,
     occurred_at: Option<&'a str>,
-    object: Option<&'a str>,
+    source: Option<(&'a str, u64)>,
     event_type: Option<&'a str>,
+    /// What is sealed, once both of its members passed.
+    key_ids: Option<Form<'a>>,
+    sealed: bool,
     version_1: bool,
     /// Members that every reader of entries asks for, counted.
     others: u32,
@@ -118,7 +126,7 @@ impl<'a> Found<'a> {
                 self.entity = Some((kind, id));
             }
             "occurredAt" => self.occurred_at = Some(cursor.string()?),
-            "source" => self.object = Some(cursor.source()?),
+            "source" => self.source = Some(cursor.source()?),
             "type" => self.event_type = Some(cursor.string()?),
             "v" => {
                 cursor.byte(b'1')?;
@@ -134,6 +142,17 @@ impl<'a> Found<'a> {
                 cursor.string()?;
             }
             "masked" => cursor.strings()?,
+            "keyIds" => {
+                let mut form = Form::default();
+                cursor.array(|cursor| form.key_id(cursor.string()?).ok(), 1)?;
+                self.key_ids = Some(form);
+            }
+            "sealed" => {
+                let form = self.key_ids.as_mut()?;
+                cursor.array(|cursor| cursor.block(form), 1)?;
+                form.finish().ok()?;
+                self.sealed = true;
+            }
             "fields" => cursor.object(1, &mut |cursor, _| cursor.value(2))?,
             _ => cursor.value(1)?,
         }
@@ -146,14 +165,15 @@ impl<'a> Found<'a> {
             (None, Some((kind, id))) if is_record_part(kind) && is_record_part(id) => RecordRef::Entity { kind, id },
             _ => return None,
         };
-        let (org, occurred_at, object) = (self.org?, self.occurred_at?, self.object?);
+        let (event_id, org, occurred_at, (object, line)) = (self.event_id?, self.org?, self.occurred_at?, self.source?);
         let fits = self.version_1
+            && self.sealed
             && self.others == OTHER_MEMBERS
-            && is_hex_id(self.event_id?)
+            && is_hex_id(event_id)
             && is_hex_id(object)
             && is_name(org, MAX_ORG_CHARS)
             && is_instant(occurred_at);
-        fits.then_some(Scanned { org, record, occurred_at, event_type: self.event_type?, object })
+        fits.then_some(Scanned { event_id, org, record, occurred_at, event_type: self.event_type?, object, line })
     }
 }
 
@@ -246,17 +266,30 @@ impl<'a> Cursor<'a> {
         Some([first?, second?])
     }
 
-    /// `{"line":<integer>,"object":<string>}`: the object.
-    fn source(&mut self) -> Option<&'a str> {
+    /// `{"line":<integer>,"object":<string>}`: the object and the line.
+    fn source(&mut self) -> Option<(&'a str, u64)> {
         self.literal("{\"line\":")?;
-        if self.peek()? == b'-' {
-            return None;
-        }
+        let from = self.at;
         self.integer()?;
+        // None of a negative one.
+        let line = self.text[from..self.at].parse().ok()?;
         self.literal(",\"object\":")?;
         let object = self.string()?;
         self.byte(b'}')?;
-        Some(object)
+        Some((object, line))
+    }
+
+    /// `{"b":<string>,"k":<integer>,"p":<string>}`: a block, and it fits what came before it.
+    fn block(&mut self, form: &mut Form<'_>) -> Option<()> {
+        self.literal("{\"b\":")?;
+        let b = self.string()?;
+        self.literal(",\"k\":")?;
+        let from = self.at;
+        self.integer()?;
+        let k = self.text[from..self.at].parse().ok()?;
+        self.literal(",\"p\":")?;
+        form.block(b, k, self.string()?).ok()?;
+        self.byte(b'}')
     }
 
     /// A string without escapes, which canonical form has none of unless it must.
@@ -327,22 +360,26 @@ const OTHER_MEMBERS: u32 = 4;
 #[cfg(test)]
 mod tests {
     use super::super::PendingEntry;
-    use super::super::tests::pending;
+    use super::super::tests::{pending, sealed};
     use super::*;
     use proptest::prelude::*;
 
     /// What the slow reader makes of the same line.
-    fn slow(line: &str) -> Option<[String; 4]> {
+    fn slow(line: &str) -> Option<[String; 6]> {
         let header = check_text(line).ok()?;
         let entry = super::super::Entry::read(line.as_bytes()).ok()?;
-        Some([header.record.key(&header.org), header.occurred_at, entry.event_type, header.object])
+        let record = header.record.key(&header.org);
+        let line = entry.source.line.to_string();
+        Some([record, header.occurred_at, entry.event_type, header.object, line, header.event_id])
     }
 
-    fn quick(line: &str) -> Option<[String; 4]> {
-        let scanned = scan(line)?;
+    fn quick(line: &str) -> Option<[String; 6]> {
+        let Scanned { event_id, org, record, occurred_at, event_type, object, line } = scan(line)?;
         let mut key = String::new();
-        scanned.record.write_key(scanned.org, &mut key);
-        Some([key, scanned.occurred_at.to_owned(), scanned.event_type.to_owned(), scanned.object.to_owned()])
+        record.write_key(org, &mut key);
+        let others = [occurred_at, event_type, object, &line.to_string(), event_id].map(str::to_owned);
+        let [occurred_at, event_type, object, line, event_id] = others;
+        Some([key, occurred_at, event_type, object, line, event_id])
     }
 
     #[test]
@@ -355,6 +392,7 @@ mod tests {
         entry.late = true;
         entry.time_from_envelope = true;
         entry.zone_assumed = true;
+        entry.sealed = sealed();
         let line = entry.to_line().unwrap().into_text();
         assert_eq!(quick(&line).unwrap()[0], "acme/User/u-9");
         assert_eq!(quick(&line), slow(&line));
@@ -416,9 +454,12 @@ mod tests {
             insert in prop_oneof![
                 Just(String::new()), "[0-9\"\\\\{}\\[\\],:. a-zA-Z-]{1,3}", any::<char>().prop_map(String::from),
             ],
-            (entity, late, time_from_envelope, zone_assumed) in any::<(bool, bool, bool, bool)>(),
+            (entity, late, time_from_envelope, zone_assumed, has_blocks) in any::<(bool, bool, bool, bool, bool)>(),
         ) {
             let mut entry = PendingEntry { late, time_from_envelope, zone_assumed, ..pending("acme", "c-1", 3) };
+            if has_blocks {
+                entry.sealed = sealed();
+            }
             if entity {
                 entry.record = Record::Entity { kind: "User".to_owned(), id: "u-9".to_owned() };
             }

@@ -1,11 +1,14 @@
 //! Entries built, written, read and refused.
 
 use super::*;
+use crate::origin::PlanOf;
 use proptest::prelude::*;
+
+const OBJECT: &str = "0123456789abcdef0123456789abcdef";
 
 pub(crate) fn pending(org: &str, interaction: &str, seq: u64) -> PendingEntry {
     PendingEntry {
-        event_id: format!("{seq:032x}"),
+        event_id: PlanOf::Bronze.event_id(OBJECT, seq),
         org: org.to_owned(),
         event_type: "customer.start".to_owned(),
         activity: "Customer connected".to_owned(),
@@ -19,18 +22,26 @@ pub(crate) fn pending(org: &str, interaction: &str, seq: u64) -> PendingEntry {
             ("durationMs".to_owned(), Field::Int(1_250)),
         ]),
         masked: vec!["ani".to_owned()],
+        sealed: Sealed::default(),
         lineage_token: "6f1c1e0e-7a3f-5a53-9a38-7e3f5f8f0b11".to_owned(),
         schema_version: "genesys/1".to_owned(),
         policy_version: "1".to_owned(),
-        source: Source { object: "0123456789abcdef0123456789abcdef".to_owned(), line: seq },
+        source: Source { object: OBJECT.to_owned(), line: seq },
         salt: [7; 16],
     }
+}
+
+/// What a call's entry holds sealed: the customer's and the agent's.
+pub(crate) fn sealed() -> Sealed {
+    let key_ids = [3, 7].map(|byte| URL_SAFE_NO_PAD.encode([byte; 32])).to_vec();
+    let block = |p, k| Block { b: URL_SAFE_NO_PAD.encode([k as u8; 220]), k, p };
+    Sealed { key_ids, blocks: vec![block(Party::Customer, 1), block(Party::Agent, 0)] }
 }
 
 /// Frozen: the format of version 1. A change here needs a new version.
 #[test]
 fn the_line_of_version_1() {
-    let line = pending("acme", "c-1", 3).to_line().unwrap();
+    let line = PendingEntry { event_id: format!("{:032x}", 3), ..pending("acme", "c-1", 3) }.to_line().unwrap();
     assert_eq!(
         line.as_str(),
         concat!(
@@ -43,6 +54,69 @@ fn the_line_of_version_1() {
         )
     );
     assert_eq!(Line::check(line.as_str()).unwrap(), line);
+}
+
+/// Frozen, too.
+#[test]
+fn the_sealed_members_of_version_1() {
+    let plain = pending("acme", "c-1", 3);
+    let entry = PendingEntry { sealed: sealed(), ..plain.clone() };
+    let line = entry.to_line().unwrap();
+    let [three, seven] = ["AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM", "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc"];
+    let [b_one, b_zero] = &entry.sealed.blocks[..] else { panic!() };
+    let blocks = format!(r#"[{{"b":"{}","k":1,"p":"customer"}},{{"b":"{}","k":0,"p":"agent"}}]"#, b_one.b, b_zero.b);
+    let without = plain.to_line().unwrap().into_text();
+    let expected = without
+        .replace(r#""keyIds":[]"#, &format!(r#""keyIds":["{three}","{seven}"]"#))
+        .replace(r#""sealed":[]"#, &format!(r#""sealed":{blocks}"#));
+    assert_eq!(line.as_str(), expected);
+    assert_eq!(Line::check(line.as_str()).as_ref(), Ok(&line));
+    let read = Entry::read(line.as_str().as_bytes()).unwrap();
+    let [customer, agent] = &entry.sealed.blocks[..] else { panic!() };
+    assert_eq!(read.blocks().collect::<Vec<_>>(), [(customer, seven), (agent, three)]);
+    let erased = without_sealed(line.as_str(), None).unwrap();
+    assert_eq!(erased, without);
+    let derived = PendingEntry { lineage_token: "lt-1".to_owned(), ..plain };
+    assert_eq!(without_sealed(line.as_str(), Some("lt-1")).unwrap(), derived.to_line().unwrap().as_str());
+    assert_eq!(with_lineage_token(line.as_str(), &entry.lineage_token).unwrap(), line.as_str());
+}
+
+#[test]
+fn an_entry_whose_sealed_part_has_another_form_is_refused_on_both_ways() {
+    let mut entry = PendingEntry { sealed: sealed(), ..pending("acme", "c-1", 3) };
+    let line = entry.to_line().unwrap().into_text();
+    for (from, to, fault) in [
+        (r#""p":"agent""#, r#""p":"nobody""#, EntryError::Invalid("keyIds or sealed")),
+        (r#""k":0"#, r#""k":"0""#, EntryError::Invalid("keyIds or sealed")),
+        (r#""keyIds":["#, r#""keyIds":[1,"#, EntryError::Invalid("keyIds or sealed")),
+        (r#""sealed":["#, r#""sealee":["#, EntryError::Invalid("keyIds or sealed")),
+        (r#""keyIds":["#, r#""keyIdt":["#, EntryError::Invalid("keyIds or sealed")),
+        (r#""k":0"#, r#""k":1"#, EntryError::Sealed(SealedError::Keys)),
+        (r#""k":0"#, r#""k":2"#, EntryError::Sealed(SealedError::Keys)),
+        (r#""p":"agent""#, r#""p":"customer""#, EntryError::Sealed(SealedError::Parties)),
+        (r#"{"b":""#, r#"{"b":"*"#, EntryError::Sealed(SealedError::Block)),
+        (r#"["AwMD"#, r#"["CwMD"#, EntryError::Sealed(SealedError::KeyIds)),
+    ] {
+        let changed = line.replacen(from, to, 1);
+        assert_ne!(changed, line, "{to}");
+        assert_eq!(Line::check(&changed), Err(fault), "{to}");
+        assert_eq!(scan::check(&changed, |_| ()), Err(fault), "{to}");
+    }
+    entry.sealed.blocks[1].k = 1;
+    assert_eq!(entry.to_line(), Err(EntryError::Sealed(SealedError::Keys)));
+}
+
+/// What another implementation wrote once.
+#[test]
+fn the_frozen_entries_of_sealed_fields_are_lines() {
+    let golden = include_str!("../../../sealed/tests/golden/entries.jsonl");
+    for line in golden.lines() {
+        assert_eq!(Line::check(line).unwrap().as_str(), line);
+        assert!(scan::check(line, |_| ()).is_ok());
+        let plain = without_sealed(line, None).unwrap();
+        assert!(Entry::read(plain.as_bytes()).is_ok_and(|entry| entry.key_ids.is_empty() && entry.sealed.is_empty()));
+    }
+    assert_eq!(golden.lines().count(), 6);
 }
 
 #[test]
@@ -182,12 +256,13 @@ proptest! {
         fields in prop::collection::btree_map(any::<String>(), field(), 0..6),
         masked in prop::collection::vec(any::<String>(), 0..4),
         (entity, late, salt, line) in (any::<bool>(), any::<bool>(), any::<[u8; 16]>(), 0..=MAX_SAFE_INTEGER),
-        (time_from_envelope, zone_assumed) in any::<(bool, bool)>(),
+        (time_from_envelope, zone_assumed, has_blocks) in any::<(bool, bool, bool)>(),
     ) {
+        let sealed = if has_blocks { sealed() } else { Sealed::default() };
         let [event_type, activity, lineage_token, schema_version, policy_version] = texts;
         let mut entry = PendingEntry {
             event_type, activity, lineage_token, schema_version, policy_version, fields, masked, late, salt,
-            time_from_envelope, zone_assumed, ..pending("acme", "c-1", 0)
+            time_from_envelope, zone_assumed, sealed, ..pending("acme", "c-1", 0)
         };
         entry.source.line = line;
         if entity {
@@ -205,6 +280,7 @@ proptest! {
             (entry.event_type, entry.activity, entry.lineage_token, entry.schema_version, entry.policy_version)
         );
         prop_assert_eq!((read.masked, read.late, read.source), (entry.masked, entry.late, entry.source));
+        prop_assert_eq!(Sealed { key_ids: read.key_ids, blocks: read.sealed }, entry.sealed);
         prop_assert_eq!((read.time_from.is_some(), read.zone_assumed), (entry.time_from_envelope, entry.zone_assumed));
     }
 }

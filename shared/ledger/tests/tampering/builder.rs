@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use ledgerline_ledger::checkpoint::{self, CheckpointBody};
-use ledgerline_ledger::entry::{Field, PendingEntry, Record, Source};
+use ledgerline_ledger::entry::{Block, Field, Party, PendingEntry, Record, Sealed, Source};
 use ledgerline_ledger::lock::{Lock, LockMode};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
@@ -95,11 +95,28 @@ pub(crate) fn entry(log: &LogId, seq: u64) -> PendingEntry {
             ("queueId".to_owned(), Field::Text(format!("queue-{}", seq % 40))),
         ]),
         masked: vec!["ani".to_owned(), "externalContactId".to_owned()],
+        sealed: sealed(seq),
         lineage_token: format!("{}-7a3f-5a53-9a38-{}", &id[..8], &id[8..20]),
         schema_version: "genesys/1".to_owned(),
         policy_version: "2026-11-01/1".to_owned(),
         source: Source { object: id[32..].to_owned(), line: seq % 10_000 },
         salt,
+    }
+}
+
+/// What is sealed of it: noise, as it is to whoever reads a ledger. Each third has no agent.
+fn sealed(seq: u64) -> Sealed {
+    let noise = |what: &str, of: u64| leaf_hash(format!("{what} {of}").as_bytes()).hex();
+    let parties = if seq % 3 == 0 { &[Party::Customer][..] } else { &[Party::Customer, Party::Agent] };
+    // Hex digits are base64url, too.
+    let mut keyed: Vec<(String, Party)> =
+        parties.iter().map(|party| (format!("{}A", &noise(party.as_str(), seq / 16)[..42]), *party)).collect();
+    keyed.sort();
+    let place = |party: Party| keyed.iter().position(|(_, of)| *of == party).unwrap();
+    let block = |p: Party| Block { b: noise(p.as_str(), seq).repeat(5), k: place(p), p };
+    Sealed {
+        blocks: parties.iter().map(|party| block(*party)).collect(),
+        key_ids: keyed.into_iter().map(|(id, _)| id).collect(),
     }
 }
 
@@ -110,6 +127,7 @@ pub(crate) fn act_line(log: &LogId, kind: &str, name: &str, value: Field) -> Str
     act.activity = kind.to_owned();
     act.record = Record::Entity { kind: "log".to_owned(), id: log.as_str().replace('/', ":") };
     act.fields = BTreeMap::from([(name.to_owned(), value)]);
+    act.sealed = Sealed::default();
     act.to_line().unwrap().into_text()
 }
 

@@ -12,7 +12,7 @@ fn key() -> PseudonymKey {
 
 fn field(name: &'static str, store: Store, rule: &str) -> FieldRule {
     let rule = (!rule.is_empty()).then(|| Rule::parse(rule).unwrap());
-    FieldRule { name, store, rule }
+    FieldRule { name, store, rule, side: Side::Centre }
 }
 
 /// A policy with a field for every form of a rule.
@@ -36,18 +36,19 @@ fn policy() -> Policy {
         ("agent_ref", Store::Silver, "pseudonym:agent"),
         ("requested_routing_agent_refs", Store::Silver, "list:pseudonym:agent"),
         ("wrapup_notes", Store::Seal, ""),
+        ("attributes", Store::Scalars, ""),
         ("password", Store::DropValue, ""),
     ];
     Policy::new("test-1", fields.into_iter().map(|(name, store, rule)| field(name, store, rule))).unwrap()
 }
 
-/// The same value as the masking takes it.
-fn tree(value: &Value) -> Json<'static> {
-    ledgerline_json::parse(value.to_string().as_bytes()).unwrap().into_owned()
+/// The same value as the masking takes it. It is handed back: it lives as long as the test.
+fn tree(value: &Value) -> &'static Json<'static> {
+    Box::leak(Box::new(ledgerline_json::parse(value.to_string().as_bytes()).unwrap().into_owned()))
 }
 
-fn mask_one(name: &'static str, value: Value) -> Masked {
-    policy().mask(&key(), [(name, &tree(&value))])
+fn mask_one(name: &'static str, value: Value) -> Masked<'static> {
+    policy().mask(&key(), [(name, tree(&value))])
 }
 
 fn clear_json(name: &'static str, value: Value) -> Option<Value> {
@@ -63,6 +64,7 @@ fn clear_values_are_sorted_and_of_two_under_one_name_the_later_stays() {
     let masked = policy().mask(&key(), fields);
     assert_eq!(masked.clear, [("media", Clear::text("CHAT")), ("queue_id", Clear::text("q-sales"))]);
     assert_eq!(masked.masked, ["media"]);
+    assert_eq!(rest(&masked), [("media", "\"free text\"".to_owned(), true, Side::Centre)]);
 }
 
 #[test]
@@ -181,8 +183,10 @@ fn a_name_without_a_rule_is_masked_whatever_its_value() {
 
 #[test]
 fn null_is_neither_clear_nor_masked() {
-    assert_eq!(mask_one("ani", Value::Null), Masked::default());
-    assert_eq!(mask_one("media", Value::Null), Masked::default());
+    for name in ["ani", "media", "agent_ref"] {
+        let Masked { clear, masked, rest } = mask_one(name, Value::Null);
+        assert!(clear.is_empty() && masked.is_empty() && rest.is_empty(), "{name}");
+    }
 }
 
 #[test]
@@ -190,6 +194,69 @@ fn masked_names_are_sorted_and_stand_once() {
     let value = Json::from("x");
     let fields = [("dnis", &value), ("ani", &value), ("dnis", &value), ("address_from", &value)];
     assert_eq!(policy().mask(&key(), fields).masked, vec!["address_from", "ani", "dnis"]);
+}
+
+/// What an entry does not have in clear.
+fn rest(masked: &Masked<'_>) -> Vec<(&'static str, String, bool, Side)> {
+    let told = |one: &Rest<'_>| (one.name, text_of(one.value), one.may_be_sealed, one.side);
+    masked.rest.iter().map(told).collect()
+}
+
+fn text_of(value: &Json<'_>) -> String {
+    match value {
+        Json::String(text) => format!("\"{text}\""),
+        Json::Number(number) => number.lexeme().to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_an_entry_has_not_in_clear_is_handed_back_as_it_was_sent() {
+    let fields = [
+        ("agent_ref", Store::Silver, "pseudonym:agent", Side::Agent),
+        ("attributes", Store::Scalars, "", Side::Centre),
+        ("duration_ms", Store::Both, "duration_ms", Side::Centre),
+        ("media", Store::Both, "word:media", Side::Centre),
+        ("notes", Store::DropValue, "", Side::Customer),
+        ("office", Store::Seal, "", Side::Joint),
+        ("phone_sent", Store::Seal, "", Side::Customer),
+    ];
+    let rules = fields.map(|(name, store, rule, side)| FieldRule { side, ..field(name, store, rule) });
+    let policy = Policy::new("test-1", rules).unwrap();
+    let (damaged, cut) = (tree(&json!({"street": ["a\u{fffd}"]})), tree(&json!("VOICE\u{fffd}")));
+    let values = [
+        ("unheard_of", tree(&json!("x"))),
+        ("phone_sent", tree(&json!("(555) 555-0142"))),
+        ("notes", tree(&json!("called at six"))),
+        ("media", tree(&json!("Jane's line"))),
+        ("duration_ms", tree(&json!(30000))),
+        ("attributes", tree(&json!(7))),
+        ("agent_ref", tree(&json!("AG-7"))),
+    ];
+    let masked = policy.mask(&key(), values);
+    let names = |masked: &Masked<'_>| masked.clear.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    assert_eq!(names(&masked), ["agent_ref", "duration_ms"]);
+    assert_eq!(masked.masked, ["attributes", "media", "notes", "phone_sent", "unheard_of"]);
+    let told = |name, value: &str, may_be_sealed, side| (name, value.to_owned(), may_be_sealed, side);
+    assert_eq!(
+        rest(&masked),
+        [
+            told("agent_ref", "\"AG-7\"", true, Side::Agent),
+            told("attributes", "7", false, Side::Centre),
+            told("media", "\"Jane's line\"", true, Side::Centre),
+            told("notes", "\"called at six\"", false, Side::Customer),
+            told("phone_sent", "\"(555) 555-0142\"", true, Side::Customer),
+            told("unheard_of", "\"x\"", false, Side::Centre),
+        ]
+    );
+    // The node itself: callers compare it.
+    assert!(std::ptr::eq(masked.rest[4].value, values[1].1));
+    assert!(!format!("{masked:?}").contains("0142"));
+    // What silver cannot have either is handed back all the same; what was damaged is not sealed, however deep it lies.
+    let masked = policy.mask(&key(), [("agent_ref", tree(&json!([]))), ("office", damaged), ("media", cut)]);
+    assert_eq!((masked.clear.len(), &masked.masked[..]), (0, &["agent_ref", "media", "office"][..]));
+    let told: Vec<(bool, Side)> = masked.rest.iter().map(|one| (one.may_be_sealed, one.side)).collect();
+    assert_eq!(told, [(true, Side::Agent), (false, Side::Centre), (false, Side::Joint)]);
 }
 
 #[test]
@@ -219,6 +286,7 @@ fn a_list_that_is_no_policy_is_refused() {
     assert_eq!(refused(vec![field("a", Store::Both, "")]), BadPolicy::WithoutRule("a", Store::Both));
     assert_eq!(refused(vec![field("a", Store::Silver, "")]), BadPolicy::WithoutRule("a", Store::Silver));
     assert_eq!(refused(vec![field("a", Store::Seal, "uuid")]), BadPolicy::NeedlessRule("a", Store::Seal));
+    assert_eq!(refused(vec![field("a", Store::Scalars, "uuid")]), BadPolicy::NeedlessRule("a", Store::Scalars));
     let drop_value = refused(vec![field("a", Store::DropValue, "uuid")]);
     assert_eq!(drop_value.to_string(), "the field a has a rule, and its store is drop_value");
     for rule in ["pseudonym:agent", "list:pseudonym:agent", "uuid|pseudonym:email"] {
@@ -273,9 +341,12 @@ fn an_unknown_rule_is_refused_with_what_is_known() {
 }
 
 #[test]
-fn stores_are_written_as_they_are_read() {
-    for store in [Store::Both, Store::Silver, Store::Seal, Store::DropValue] {
+fn stores_and_sides_are_written_as_they_are_read() {
+    for store in [Store::Both, Store::Silver, Store::Seal, Store::Scalars, Store::DropValue] {
         assert_eq!(serde_json::from_value::<Store>(json!(store.as_str())).unwrap(), store);
+    }
+    for side in [Side::Customer, Side::Agent, Side::Joint, Side::Centre] {
+        assert_eq!(serde_json::from_value::<Side>(json!(side.as_str())).unwrap(), side);
     }
     assert!(serde_json::from_value::<Store>(json!("clear")).is_err());
 }
@@ -304,7 +375,9 @@ fn a_hash_tells_apart_whatever_decides() {
         one("1", "media", Store::Both, "word:media|phrase"),
         one("1", "media", Store::Both, "list:word:media"),
         one("1", "media", Store::Seal, ""),
+        one("1", "media", Store::Scalars, ""),
         one("1", "media", Store::DropValue, ""),
+        Policy::new("1", [FieldRule { side: Side::Joint, ..field("media", Store::Seal, "") }]).unwrap().hash(),
     ];
     for (at, hash) in hashes.iter().enumerate() {
         assert!(hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
@@ -317,7 +390,7 @@ fn a_hash_tells_apart_whatever_decides() {
     assert_eq!(hashes[6], PINNED);
 }
 
-const PINNED: &str = "13990b9fae5c88bbf2323dc954c8b59172ed9a91c41396bb131e9921c0a72d8b";
+const PINNED: &str = "6d3586c662c8381e979e4fc4caeba505682db633c14eeacf3d68284b7a9e383e";
 
 /// Telephone numbers as numbering plans allow them: no calling code from 1 to 219 has numbers of 13 digits.
 fn phone() -> impl Strategy<Value = String> {
@@ -327,7 +400,7 @@ fn phone() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn no_form_lets_a_phone_an_address_or_a_name_through(
-        at in 0..19_usize,
+        at in 0..20_usize,
         value in prop_oneof![
             phone(),
             phone().prop_map(|phone| format!("tel:{phone}")),
@@ -341,7 +414,7 @@ proptest! {
         let policy = policy();
         let (name, silver) = (policy.fields[at].name, policy.fields[at].store == Store::Silver);
         let number = value.trim_start_matches('+').parse::<u64>().ok().filter(|_| as_number);
-        let result = policy.mask(&key(), [(name, &tree(&number.map_or_else(|| json!(value.clone()), |n| json!(n))))]);
+        let result = policy.mask(&key(), [(name, tree(&number.map_or_else(|| json!(value.clone()), |n| json!(n))))]);
         match result.clear.first().map(|(_, clear)| clear.to_json()) {
             None => {}
             // A pseudonym replaces the value.

@@ -9,7 +9,9 @@ fn spanned(first: &str, last: &str) -> Link {
 
 /// The put that a link becomes.
 fn put(link: Link, replaces: Option<Link>) -> (Row, Condition) {
-    let write = link_write("s_1", &LinkWrite { record: "acme/User/u-1".into(), link, replaces }).unwrap();
+    let write =
+        link_write("s_1", &LinkWrite { record: "acme/User/u-1".into(), link, replaces, party: PartySeen::default() })
+            .unwrap();
     assert_eq!(write.key, Key::new("SUB#s_1", "INT#acme/User/u-1"));
     let Action::Put(row) = write.action else { panic!("a link is put") };
     (row, write.condition.unwrap())
@@ -74,10 +76,12 @@ fn new_links_are_counted_on_an_open_row_and_into_their_day_as_it_was_read() {
 #[test]
 fn a_state_row_reads_back_as_it_was_created_and_without_a_day_as_older_ones_are() {
     let subject = SubjectRef { subject_id: "s_1".into(), customer_ref: "c_1".into() };
-    let links = [LinkWrite { record: "acme/c-1".into(), link: FILTERED, replaces: None }];
+    let party = PartySeen::default();
+    let links = [LinkWrite { record: "acme/c-1".into(), link: FILTERED, replaces: None, party }];
     for fills in [false, true] {
         let writes = create(&phone_in("acme"), None, &subject, "2026-03-02T14:00:00.000Z", fills, &links).unwrap();
-        assert!(writes.iter().all(|write| write.condition == Some(Condition::Absent)));
+        assert!(writes[..3].iter().all(|write| write.condition == Some(Condition::Absent)));
+        assert_eq!(writes[3..], [party::joined("acme/c-1", PartySeen::default(), "s_1")]);
         let Action::Put(mut row) = writes[1].action.clone() else { panic!("a state is put") };
         let day = Some(Day { date: "2026-03-02".into(), links: 1 });
         let name = Some(phone_in("acme"));

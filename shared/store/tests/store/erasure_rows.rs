@@ -1,22 +1,27 @@
 //! What erasures leave behind, and what every writer asks of it: tombstones, what is gone, who takes part, what is held.
 
 use std::any::Any;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use ledgerline_ledger::entry;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::{Kind, SuppressionKey, SuppressionRing};
+use ledgerline_sealed::{KeyRow, WrappedKey};
 use ledgerline_store::alias::{self, Aliases};
 use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::gone::Gone;
 use ledgerline_store::held::{self, Held};
 use ledgerline_store::orgs::Orgs;
-use ledgerline_store::party::{Parties, Party, SUBJECTS_PER_RECORD};
+use ledgerline_store::party::{self, Parties, Party, PartySeen, SUBJECTS_PER_RECORD};
+use ledgerline_store::party_key::{self, PartyKeys, RowName};
 use ledgerline_store::record::Records;
-use ledgerline_store::subject::{Link, LinkWrite, SubjectName, SubjectRef, SubjectWrite, Subjects, links_of_create};
-use ledgerline_store::table::{Beside, Key, Query, Returning, Row, Scan, ScanPage, Table, Write};
+use ledgerline_store::subject::{
+    DayCount, Growth, Link, LinkWrite, Span, SubjectName, SubjectRef, SubjectWrite, Subjects, links_of_create,
+};
+use ledgerline_store::table::{Beside, IntoValue as _, Key, Query, Returning, Row, Scan, ScanPage, Table, Write};
 use ledgerline_store::token::{RECORDS_READ, Tokens};
 use ledgerline_store::tombstone::{Suppression, Tombs};
 use ledgerline_testkit::calls::Calls;
@@ -105,65 +110,146 @@ async fn an_alias_is_given_once_and_not_past_a_tombstone_and_a_gone_one_is_repla
     assert_eq!(kind(give(&three, Some(&one), &seen).await), "conflict");
     put(&tombs, &ring, 6, TTL_S).await.unwrap();
     assert_eq!(kind(give(&three, Some(&two), &seen).await), "conflict");
-    assert_eq!(aliases.read(&[WHOM]).await.unwrap(), [Some(two)]);
+    assert_eq!(aliases.read(&[WHOM]).await.unwrap(), [Some(two.clone())]);
+    // The way back, from each alias that was given and from no other.
+    let names = |keys: &FakeTable, alias: &str| {
+        keys.peek(&alias::names_key(org, alias)).map(|row| alias::read_names(row).unwrap())
+    };
+    let [back_of_one, back_of_two, none] = [&one, &two, &three].map(|alias| names(&keys, alias));
+    assert_eq!((back_of_one, back_of_two, none), (Some(set([name])), Some(set([name])), None));
     // Under two names: both or none.
     let (new, old) = ([("p1_cd", None), ("p1_ef", None)], [("p1_cd", None), (name, None)]);
     assert_eq!(kind(aliases.give(org, &old, &three, tombs.unchanged([])).await), "conflict");
     aliases.give(org, &new, &three, tombs.unchanged([])).await.unwrap();
     let read = aliases.read(&[(org, "p1_cd"), (org, "p1_ef")]).await.unwrap();
     assert_eq!(read, [Some(three.clone()), Some(three.clone())]);
+    assert_eq!(names(&keys, &three), Some(set(["p1_cd", "p1_ef"])));
 }
 
 #[tokio::test]
 async fn what_is_gone_stays_gone() {
     let gone = Gone::new(table("ControlTable").port());
-    assert_eq!(gone.of(&["s_1", "x_1"]).await.unwrap(), [false, false]);
+    assert_eq!(gone.among(["s_1", "x_1"]).await.unwrap(), BTreeSet::new());
     gone.put(&["s_1", "k"]).await.unwrap();
     gone.put(&["s_1"]).await.unwrap();
-    assert_eq!(gone.of(&["x_1", "s_1", "k"]).await.unwrap(), [false, true, true]);
+    assert_eq!(gone.among(["x_1", "s_1", "k"]).await.unwrap(), BTreeSet::from(["s_1", "k"]));
+}
+
+/// A link that is new.
+fn new_link(record: &str, party: PartySeen) -> LinkWrite {
+    LinkWrite { record: record.to_owned(), link: Link { span: None }, replaces: None, party }
+}
+
+/// Makes a subject with these links, under a pseudonym that is its own.
+async fn create(keys: &FakeTable, subject: &str, links: Vec<LinkWrite>) -> &'static str {
+    let write = SubjectWrite::Create {
+        name: SubjectName { org: WHOM.0.to_owned(), kind: Kind::Phone, pseudonym: format!("p1_{subject}") },
+        replaces: None,
+        subject: SubjectRef { subject_id: subject.to_owned(), customer_ref: format!("c_{subject}") },
+        created_at: NOW.to_owned(),
+        fills: false,
+        links,
+        tombs: Tombs::new(table("ControlTable").port()).unchanged([]),
+    };
+    kind(Subjects::new(keys.port()).write(write).await)
+}
+
+/// Links a subject that one link made to another record.
+async fn link(keys: &FakeTable, subject: &str, link: LinkWrite) -> &'static str {
+    let new = u64::from(link.replaces.is_none());
+    let day = DayCount::More { date: NOW[..10].to_owned(), at_most: None };
+    let write = SubjectWrite::Link {
+        subject_id: subject,
+        generation: 1,
+        links_at_most: 9,
+        growth: (new > 0).then_some(Growth { new, fills: false, day }),
+        links: vec![link],
+    };
+    kind(Subjects::new(keys.port()).write(write).await)
 }
 
 #[tokio::test]
-async fn subjects_are_admitted_unless_an_erasure_came_between() {
+async fn with_a_new_link_a_subject_takes_part_unless_an_erasure_came_between() {
     let keys = table("KeysTable");
     let parties = Parties::new(keys.port());
     let seen = parties.read(&[RECORD, "acme/c-2"]).await.unwrap();
     assert_eq!(seen, [Party::default(), Party::default()]);
-    // Nothing to add is only checked.
-    parties.admit(RECORD, &seen[0], &set::<&str>([])).await.unwrap();
-    assert_eq!(keys.rows().len(), 0);
-    parties.admit(RECORD, &seen[0], &set(["s_1", "s_2"])).await.unwrap();
+    let nothing = PartySeen::default();
+    assert_eq!(create(&keys, "s_1", vec![new_link(RECORD, nothing), new_link("acme/c-2", nothing)]).await, "ok");
     // Another run read before that, and loses nothing.
-    parties.admit(RECORD, &seen[0], &set(["s_2", "s_3"])).await.unwrap();
-    assert_eq!(keys.party(RECORD).subjects, set(["s_1", "s_2", "s_3"]));
-    for cutoff in [None, Some(Cutoff::At(7)), Some(Cutoff::Closed)] {
-        let before = keys.party(RECORD);
-        keys.erase_record(RECORD, cutoff);
-        for subjects in [set(["s_4"]), set(["s_1"]), set::<&str>([])] {
-            assert_eq!(kind(parties.admit(RECORD, &before, &subjects).await), "conflict", "{cutoff:?}");
-        }
-        let after = parties.read(&[RECORD]).await.unwrap().remove(0);
-        assert_eq!((after.erasures, after.cutoff), (before.erasures + 1, cutoff));
-        parties.admit(RECORD, &after, &set([format!("s_{cutoff:?}")])).await.unwrap();
+    assert_eq!(create(&keys, "s_2", vec![new_link(RECORD, nothing)]).await, "ok");
+    assert_eq!(link(&keys, "s_2", new_link("acme/c-2", nothing)).await, "ok");
+    assert!(parties.are_as_seen(&BTreeMap::from([(RECORD, nothing), ("acme/c-2", nothing)])).await.unwrap());
+    for record in [RECORD, "acme/c-2"] {
+        assert_eq!(keys.party(record).subjects, set(["s_1", "s_2"]));
     }
-    assert_eq!(keys.party(RECORD).subjects.len(), 6);
+    for (n, cutoff) in [None, Some(Cutoff::At(7)), Some(Cutoff::Closed)].into_iter().enumerate() {
+        let (before, subject) = (keys.party(RECORD).seen(), format!("s_{}", 3 + n));
+        assert_eq!(create(&keys, &subject, vec![new_link("acme/c-3", nothing)]).await, "ok");
+        keys.erase_record(RECORD, cutoff);
+        let rows = keys.rows();
+        // Neither is there a link, nor one to the other record, nor a subject.
+        let both = vec![new_link("acme/c-2", nothing), new_link(RECORD, before)];
+        assert_eq!(create(&keys, "s_9", both).await, "conflict", "{cutoff:?}");
+        assert_eq!(link(&keys, &subject, new_link(RECORD, before)).await, "conflict", "{cutoff:?}");
+        assert_eq!(keys.rows(), rows);
+        assert!(!parties.are_as_seen(&BTreeMap::from([(RECORD, before), ("acme/c-2", nothing)])).await.unwrap());
+        // What is there widens all the same: an erasure that takes it takes the link.
+        let span = Span { log: "acme/interaction/1/0".to_owned(), first: NOW.to_owned(), last: NOW.to_owned() };
+        if cutoff.is_none() {
+            let wider = LinkWrite {
+                link: Link { span: Some(span) },
+                replaces: Some(Link { span: None }),
+                ..new_link(RECORD, before)
+            };
+            assert_eq!(link(&keys, "s_1", wider).await, "ok");
+        }
+        let after = parties.read(&[RECORD]).await.unwrap().remove(0).seen();
+        assert_eq!((after.erasures, after.cutoff), (before.erasures + 1, cutoff));
+        assert_eq!(link(&keys, &subject, new_link(RECORD, after)).await, "ok");
+    }
+    assert_eq!(keys.party(RECORD).subjects, set(["s_1", "s_2", "s_3", "s_4", "s_5"]));
 }
 
 #[tokio::test]
 async fn a_record_names_so_many_subjects_and_no_more() {
     let keys = table("KeysTable");
-    let parties = Parties::new(keys.port());
-    let names = |from: usize, to: usize| set((from..to).map(|nth| format!("s_{nth:032x}")));
-    parties.admit(RECORD, &Party::default(), &names(0, SUBJECTS_PER_RECORD - 1)).await.unwrap();
-    let seen = keys.party(RECORD);
+    let names = |count: usize| set((0..count).map(|nth| format!("s_{nth:032x}")));
+    let plant = |count| {
+        let subjects = (&names(count)).into_value();
+        keys.change(&party::key(RECORD), |row| drop(row.insert("subjects".to_owned(), subjects)));
+        keys.party(RECORD)
+    };
+    let seen = plant(SUBJECTS_PER_RECORD - 1);
     assert!(!seen.is_full());
-    parties.admit(RECORD, &seen, &names(0, SUBJECTS_PER_RECORD + 9)).await.unwrap();
+    assert_eq!(create(&keys, "s_1", vec![new_link(RECORD, seen.seen())]).await, "ok");
     let seen = keys.party(RECORD);
-    assert!(seen.is_full() && seen.subjects == names(0, SUBJECTS_PER_RECORD));
-    // Full as it is, it is checked all the same.
-    parties.admit(RECORD, &seen, &names(9_000, 9_001)).await.unwrap();
+    assert!(seen.is_full() && seen.subjects.contains("s_1"));
+    // To a full one nobody is added, and it is never erased whole: nothing is asked of it.
+    assert_eq!(create(&keys, "s_2", vec![new_link(RECORD, seen.seen())]).await, "ok");
+    assert_eq!(keys.party(RECORD), seen);
     keys.erase_record(RECORD, None);
-    assert_eq!(kind(parties.admit(RECORD, &seen, &names(9_000, 9_001)).await), "conflict");
+    assert_eq!(create(&keys, "s_3", vec![new_link(RECORD, seen.seen())]).await, "ok");
+}
+
+#[tokio::test]
+async fn tombstones_are_as_seen_until_one_is_put_moved_on_or_taken_away() {
+    let control = table("ControlTable");
+    let (tombs, ring) = (Tombs::new(control.port()), ring(&[1, 2]));
+    let nobody = read(&tombs, &ring).await;
+    // Two mentions may have a pseudonym in common.
+    assert!(tombs.are_as_seen([&nobody, &nobody]).await.unwrap());
+    put(&tombs, &ring, 5, TTL_S).await.unwrap();
+    assert!(!tombs.are_as_seen([&nobody]).await.unwrap());
+    let planted = read(&tombs, &ring).await;
+    // It lives longer: what it covers is the same, and so a write asks.
+    put(&tombs, &ring, 5, TTL_S + 1).await.unwrap();
+    assert!(tombs.are_as_seen([&planted]).await.unwrap());
+    put(&tombs, &ring, 6, TTL_S).await.unwrap();
+    assert!(!tombs.are_as_seen([&planted]).await.unwrap());
+    let moved = read(&tombs, &ring).await;
+    control.tamper(|rows| rows.pop_last());
+    assert!(!tombs.are_as_seen([&moved]).await.unwrap(), "one of its rows has expired");
 }
 
 #[tokio::test]
@@ -171,7 +257,7 @@ async fn a_subject_is_made_while_its_tombstones_are_as_read_and_in_the_place_of_
     let (control, keys) = (table("ControlTable"), table("KeysTable"));
     let (tombs, ring, subjects) = (Tombs::new(control.port()), ring(&[1, 2]), Subjects::new(keys.port()));
     let create = async |subject: &str, replaces: Option<&str>, seen: &Suppression| {
-        let links = vec![LinkWrite { record: RECORD.to_owned(), link: Link { span: None }, replaces: None }];
+        let links = vec![new_link(RECORD, PartySeen::default())];
         let write = SubjectWrite::Create {
             name: SubjectName { org: WHOM.0.to_owned(), kind: Kind::Phone, pseudonym: WHOM.1.to_owned() },
             replaces,
@@ -204,7 +290,7 @@ async fn a_subject_is_made_while_its_tombstones_are_as_read_and_in_the_place_of_
 
 #[test]
 fn a_write_that_makes_a_subject_and_its_checks_fit_a_transaction() {
-    for (tombstones, links) in [(0, 80), (18, 80), (19, 79), (97, 1), (98, 1), (500, 1)] {
+    for (tombstones, links) in [(0, 40), (18, 40), (19, 39), (20, 39), (96, 1), (97, 1), (500, 1)] {
         assert_eq!(links_of_create(tombstones), links);
     }
 }
@@ -270,12 +356,14 @@ async fn no_error_names_a_subject_a_pseudonym_an_alias_a_record_or_a_token() {
         subject: SubjectRef { subject_id: "planted".to_owned(), customer_ref: "planted".to_owned() },
         created_at: NOW.to_owned(),
         fills: false,
-        links: vec![LinkWrite { record: PERSON.to_owned(), link: Link { span: None }, replaces: None }],
+        links: vec![new_link(PERSON, PartySeen::default())],
         tombs: nothing(),
     };
     let link =
         SubjectWrite::Link { subject_id: "planted", generation: 1, links_at_most: 1, growth: None, links: Vec::new() };
     let ring = ring(&[1]);
+    let planted =
+        Tombs::new(table("ControlTable").port()).read(&ring, &[("planted", "planted")]).await.unwrap().remove(0);
     let errors = [
         subjects.write(create).await.err(),
         subjects.write(link).await.err(),
@@ -284,14 +372,16 @@ async fn no_error_names_a_subject_a_pseudonym_an_alias_a_record_or_a_token() {
         subjects.links("planted").await.err(),
         subjects.mark_shared("planted", 1, None).await.err(),
         parties.read(&[PERSON]).await.err(),
-        parties.admit(PERSON, &Party::default(), &set(["planted"])).await.err(),
+        parties.are_as_seen(&BTreeMap::from([(PERSON, PartySeen::default())])).await.map(drop).err(),
+        PartyKeys::new(Arc::clone(&down)).keep(run_of(PERSON), PartySeen::default(), &keys(&[1])).await.err(),
+        tombs.are_as_seen([&planted]).await.map(drop).err(),
         aliases.read(&[("planted", "planted")]).await.err(),
         aliases.give("planted", &[("planted", Some("planted"))], "x_planted", nothing()).await.err(),
         tokens.records("planted").await.err(),
         tokens.put(&[("planted", PERSON)]).await.err(),
         tombs.read(&ring, &[("planted", "planted")]).await.err(),
         tombs.put(&ring, "planted", "planted", 1, 1).await.err(),
-        gone.of(&["planted"]).await.err(),
+        gone.among(["planted"]).await.err(),
         gone.put(&["planted"]).await.err(),
         orgs.has("planted").await.err(),
         records.pin(PERSON, &LogId::parse("acme/entity/1/0").unwrap()).await.err(),
@@ -301,6 +391,57 @@ async fn no_error_names_a_subject_a_pseudonym_an_alias_a_record_or_a_token() {
         let text = format!("{:?}", error.unwrap());
         assert!(!text.contains("planted"), "{text}");
     }
+}
+
+fn run_of(record: &str) -> RowName<'_> {
+    RowName { record, object: "00112233445566778899aabbccddeeff", run: "89abcdef" }
+}
+
+/// A row with keys of these numbers.
+fn keys(numbers: &[u8]) -> KeyRow {
+    let key = |number: &u8| {
+        let (party, subjects, first) = (entry::Party::Customer, set(["s_1"]), NOW.to_owned());
+        (format!("{number:043}"), WrappedKey { party, subjects, first, wrapped: vec![*number; 48].into() })
+    };
+    KeyRow { month: "2026-03".to_owned(), enc: vec![4; 65].into(), keys: numbers.iter().map(key).collect() }
+}
+
+#[tokio::test]
+async fn keys_are_kept_once_and_not_past_an_erasure() {
+    let people = table("KeysTable");
+    let (party_keys, parties) = (PartyKeys::new(people.port()), Parties::new(people.port()));
+    let (one, other) = (run_of(RECORD), RowName { run: "01234567", ..run_of(RECORD) });
+    let stored = |name| people.peek(&party_key::key(name)).map(|row| party_key::read(row).unwrap());
+    // Of a record in which nobody takes part, too.
+    let nobody = PartySeen::default();
+    party_keys.keep(one, nobody, &keys(&[1, 2])).await.unwrap();
+    assert_eq!(stored(one), Some(keys(&[1, 2])));
+    assert_eq!(kind(party_keys.keep(one, nobody, &keys(&[3])).await), "conflict");
+    assert_eq!((stored(one), people.rows().len()), (Some(keys(&[1, 2])), 1));
+    // Another run of the object has its own row, as long as no erasure came.
+    let seen = parties.read(&[RECORD]).await.unwrap()[0].seen();
+    assert_eq!(create(&people, "s_1", vec![new_link(RECORD, seen)]).await, "ok");
+    party_keys.keep(other, seen, &keys(&[4])).await.unwrap();
+    for cutoff in [None, Some(Cutoff::At(5)), Some(Cutoff::Closed)] {
+        let seen = parties.read(&[RECORD]).await.unwrap()[0].seen();
+        people.erase_record(RECORD, cutoff);
+        let late = RowName { run: "0000beef", ..one };
+        assert_eq!((kind(party_keys.keep(late, seen, &keys(&[5])).await), stored(late)), ("conflict", None));
+    }
+    // What was seen after the erasure counts: an event behind its cutoff has keys.
+    let seen = parties.read(&[RECORD]).await.unwrap()[0].seen();
+    let after = RowName { run: "0000cafe", ..one };
+    party_keys.keep(after, seen, &keys(&[6])).await.unwrap();
+    assert_eq!((stored(after), stored(other)), (Some(keys(&[6])), Some(keys(&[4]))));
+}
+
+#[tokio::test]
+async fn a_row_of_keys_that_is_held_by_another_transaction_is_a_conflict() {
+    let people = table("KeysTable");
+    people.clash(1);
+    let party_keys = PartyKeys::new(people.port());
+    assert_eq!(kind(party_keys.keep(run_of(RECORD), PartySeen::default(), &keys(&[1])).await), "conflict");
+    party_keys.keep(run_of(RECORD), PartySeen::default(), &keys(&[1])).await.unwrap();
 }
 
 /// A destruction of something in another table, which no hold may be in the way of.

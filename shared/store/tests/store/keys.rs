@@ -1,7 +1,7 @@
 //! Every family's keys and rows as they are stored: what a released version wrote, the next one must read. Here alone they
 //! are spelled out; a test holds the rest of the source to that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use ledgerline_lake::keys::PlanOf;
@@ -9,6 +9,7 @@ use ledgerline_lake::plan::{ChunkRange, Counts, Header};
 use ledgerline_lake::{ObjectId, keys};
 use ledgerline_ledger::append::{Commit, Marker};
 use ledgerline_ledger::chunk::ChunkId;
+use ledgerline_ledger::entry;
 use ledgerline_ledger::head::{SegmentRef, SigningTurn};
 use ledgerline_ledger::lock::{Lock, LockMode};
 use ledgerline_ledger::log::LogId;
@@ -17,6 +18,7 @@ use ledgerline_ledger::segment::SegmentName;
 use ledgerline_ledger::tile::Tile;
 use ledgerline_ledger::tree::{Edge, Hash};
 use ledgerline_privacy::{Kind, Pseudonym, SuppressionKey, SuppressionRing};
+use ledgerline_sealed::{self as sealed, KeyRow, MonthKey};
 use ledgerline_store::act_note::{ActNotes, object_of};
 use ledgerline_store::alias::Aliases;
 use ledgerline_store::checkpoint::Checkpoints;
@@ -27,10 +29,12 @@ use ledgerline_store::gone::Gone;
 use ledgerline_store::head::Heads;
 use ledgerline_store::held::Held;
 use ledgerline_store::hold::{HoldRow, Holds};
+use ledgerline_store::month_key::MonthKeys;
 use ledgerline_store::object_row::ObjectRows;
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::{Change, OwnName, OwnNumbers};
-use ledgerline_store::party::{Parties, Party};
+use ledgerline_store::party::PartySeen;
+use ledgerline_store::party_key::{PartyKeys, RowName};
 use ledgerline_store::plan::Plans;
 use ledgerline_store::planned::Planned;
 use ledgerline_store::poison::Poison;
@@ -75,7 +79,11 @@ fn object() -> ObjectId {
 }
 
 fn chunk(ordinal: u32) -> ChunkId {
-    ChunkId { object: OBJECT.to_owned(), ordinal }
+    ChunkId { of: PlanOf::Bronze, object: OBJECT.to_owned(), ordinal }
+}
+
+fn of_act() -> ChunkId {
+    ChunkId { of: PlanOf::Acts, ..chunk(0) }
 }
 
 fn table(name: &'static str) -> FakeTable {
@@ -84,6 +92,21 @@ fn table(name: &'static str) -> FakeTable {
 
 fn ring() -> SuppressionRing {
     SuppressionRing::new([SuppressionKey::new(1, [7; 32])]).unwrap()
+}
+
+fn month_key() -> MonthKey {
+    MonthKey::from_point(&[4; 65]).unwrap()
+}
+
+fn wrapped_key() -> KeyRow {
+    let key = sealed::WrappedKey {
+        party: entry::Party::Customer,
+        subjects: BTreeSet::from(["s_1".to_owned()]),
+        first: NOW.to_owned(),
+        wrapped: ByteBuf::from([7; 48]),
+    };
+    let keys = BTreeMap::from([("jJ1-ckOty_TxA2QVA8Od24Rf-rPc29EuTp4wyvtcj9Y".to_owned(), key)]);
+    KeyRow { month: "2026-03".to_owned(), enc: ByteBuf::from([4; 65]), keys }
 }
 
 /// The rows of a table, as `pk`, `sk` and attributes.
@@ -101,14 +124,16 @@ async fn control() -> FakeTable {
         key: "ledger/k".to_owned(),
         version_id: "v".to_owned(),
         bytes: 90,
-        chunks: vec![(chunk(7), 1)],
+        chunks: vec![(chunk(7), 1), (of_act(), 1)],
     };
     let commit = Commit {
         log: log(),
         before: (0, Hash([0; 32])),
         after: Edge::from_parts(1, vec![Hash([1; 32])]).unwrap(),
         segment,
-        markers: vec![Marker { chunk: chunk(7), first: 0, count: 1, segment: "ledger/k".to_owned() }],
+        markers: [chunk(7), of_act()]
+            .map(|chunk| Marker { chunk, first: 0, count: 1, segment: "ledger/k".to_owned() })
+            .into(),
         markers_expire_at_s: 1_800_000_000,
     };
     heads.commit(&commit).await.unwrap();
@@ -152,6 +177,16 @@ async fn control() -> FakeTable {
     objects.count_committed(&chunk(0), 1).await.unwrap();
     objects.mark_poison(&chunk(1), 3).await.unwrap();
     objects.take_turn(object(), "bronze/a", None, NOW_MS).await.unwrap();
+    // An act under the same id is another.
+    objects.open(object(), "act/hold/1", NOW).await.unwrap();
+    let plan = Header { key: "act/hold/1".to_owned(), chunks: vec![chunk_of(0)], ..plan };
+    objects.planned(&plan, NOW).await.unwrap();
+    objects.count_committed(&of_act(), 1).await.unwrap();
+    objects.take_turn(object(), "act/hold/1", None, NOW_MS).await.unwrap();
+    let opened = objects.open(object(), "act/hold/1", NOW).await.unwrap();
+    assert_eq!((opened.planned, opened.committed), (true, true));
+    let opened = objects.open(object(), "bronze/a", NOW).await.unwrap();
+    assert_eq!((opened.planned, opened.committed), (true, false));
     let own = OwnNumbers::new(control.port());
     let domain = OwnName::Domain("acme.example".to_owned());
     for change in [Change::Add, Change::Remove, Change::Restore, Change::Remove] {
@@ -161,6 +196,7 @@ async fn control() -> FakeTable {
     Planned::new(control.port()).keep_through(NOW_MS, None).await.unwrap();
     let wrapped = WrappedKey { version: 1, rules: 2, wrapped: vec![0xAB, 0xCD] };
     WrappedKeys::new(control.port()).create(Purpose::Pseudonym, &wrapped, NOW).await.unwrap();
+    MonthKeys::new(control.port()).create("2026-03", &month_key(), &[0xAB, 0xCD], NOW).await.unwrap();
     Orgs::new(control.port()).note("acme").await.unwrap();
     Tombs::new(control.port()).put(&ring(), "acme", "p1_ab", NOW_MS, 1_800_000_000).await.unwrap();
     Gone::new(control.port()).put(&["s_1"]).await.unwrap();
@@ -250,19 +286,20 @@ async fn people() -> FakeTable {
     let people = table("KeysTable");
     let subjects = Subjects::new(people.port());
     let span = Span { log: log().to_string(), first: "a".to_owned(), last: "b".to_owned() };
+    let party = PartySeen::default();
     let create = SubjectWrite::Create {
         name: SubjectName { org: "acme".to_owned(), kind: Kind::Phone, pseudonym: "p1_ab".to_owned() },
         replaces: None,
         subject: SubjectRef { subject_id: "s_1".to_owned(), customer_ref: "c_1".to_owned() },
         created_at: NOW.to_owned(),
         fills: false,
-        links: vec![LinkWrite { record: RECORD.to_owned(), link: Link { span: Some(span) }, replaces: None }],
+        links: vec![LinkWrite { record: RECORD.to_owned(), link: Link { span: Some(span) }, replaces: None, party }],
         tombs: Tombs::new(table("ControlTable").port()).unchanged([]),
     };
     subjects.write(create).await.unwrap();
     subjects.mark_shared("s_1", 1, Some(NOW)).await.unwrap();
-    let parties = Parties::new(people.port());
-    parties.admit(RECORD, &Party::default(), &BTreeSet::from(["s_1".to_owned()])).await.unwrap();
+    let name = RowName { record: RECORD, object: OBJECT, run: "89abcdef" };
+    PartyKeys::new(people.port()).keep(name, party, &wrapped_key()).await.unwrap();
     people.erase_record(RECORD, Some(Cutoff::At(NOW_MS)));
     requested(&table("ControlTable"), &people).await;
     let principal = Pseudonym::parse(&format!("p1_{}", "ab".repeat(32))).unwrap();
@@ -306,6 +343,11 @@ async fn objects() -> FakeBucket {
 async fn every_row_of_the_control_table_is_stored_as_ever() {
     let ones = "01".repeat(32);
     let expected = json!([
+        ["ACT#00112233445566778899aabbccddeeff", "ACT", {
+            "key": "act/hold/1", "startedAt": NOW, "status": "planned", "plannedAt": NOW, "in": 10, "filtered": 1,
+            "duplicate": 2, "quarantined": 3, "planned": 4, "chunks": 1, "committed": 1, "done": { "numbers": ["0"] },
+            "sweptAt": NOW, "turns": 1,
+        }],
         ["ACTS#2026-03-02T14", "7cac7229d33a6ff938a2ceff54556e69", { "key": "act/request/req_00112233445566778899aabbccddeeff/1", "at": NOW, "ttl": 1773669600 }],
         ["ACTS#2026-03-02T14", "c56a9b138614f8a35b8a35b58704c265", { "key": "act/hold/1", "at": NOW, "ttl": 1773669600 }],
         ["ACTS#2026-03-02T14", "f7023f4218f528c65da6130c091d25fc", { "key": "act/request/req_00112233445566778899aabbccddeeff/0", "at": NOW, "ttl": 1773669600 }],
@@ -316,15 +358,21 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
             "v": 1, "log": "acme/interaction/1/0", "purpose": "litigation", "basis": "legal-claims", "review": "2027-01-01",
             "placedAt": NOW, "liftedAt": NOW,
         }],
+        ["KEY#party", "2026-03", {
+            "public": { "bytes": "04".repeat(65) }, "wrapped": { "bytes": "abcd" }, "createdAt": NOW,
+        }],
         ["KEY#pseudonym", "1", { "wrapped": { "bytes": "abcd" }, "createdAt": NOW, "rules": 2 }],
         ["LOG#acme/interaction/1/0", "CHUNK#00112233445566778899aabbccddeeff#000007", {
+            "first": 0, "count": 1, "segment": "ledger/k", "ttl": 1_800_000_000,
+        }],
+        ["LOG#acme/interaction/1/0", "CHUNK#act#00112233445566778899aabbccddeeff#000000", {
             "first": 0, "count": 1, "segment": "ledger/k", "ttl": 1_800_000_000,
         }],
         ["LOG#acme/interaction/1/0", "HEAD", {
             "v": 1, "size": 1, "root": { "bytes": ones }, "edge": { "bytes": ones },
             "unpublished": [{
                 "first": 0, "count": 1, "key": "ledger/k", "versionId": "v", "bytes": 90,
-                "chunks": ["00112233445566778899aabbccddeeff#000007#1"],
+                "chunks": ["00112233445566778899aabbccddeeff#000007#1", "act#00112233445566778899aabbccddeeff#000000#1"],
             }],
             "indexed": 0, "published": 0, "signed": 0, "signedAt": 9, "signingKeys": ["vkey"],
         }],
@@ -380,8 +428,17 @@ async fn every_row_of_the_keys_table_is_stored_as_ever() {
     let expected = json!([
         ["ALIAS#/p1_abababababababababababababababababababababababababababababababab", "ALIAS", { "alias": "u_1" }],
         ["ALIAS#acme/p1_cd", "ALIAS", { "alias": "x_1" }],
+        ["ALIAS#acme/x_1", "NAMES", { "names": { "texts": ["p1_cd"] } }],
         ["ID#acme/p1_ab", "SUBJECT", { "subjectId": "s_1", "customerRef": "c_1", "kind": "phone", "createdAt": NOW }],
         ["INT#acme/c-1", "PARTY", { "subjects": { "texts": ["s_1"] }, "erasures": 1, "cutoff": NOW }],
+        ["INT#acme/c-1", "PARTY#00112233445566778899aabbccddeeff#89abcdef", {
+            "month": "2026-03", "enc": { "bytes": "04".repeat(65) },
+            "keys": {
+                "jJ1-ckOty_TxA2QVA8Od24Rf-rPc29EuTp4wyvtcj9Y": {
+                    "party": "customer", "subjects": ["s_1"], "first": NOW, "wrapped": { "bytes": "07".repeat(48) },
+                },
+            },
+        }],
         ["REQ#req_00112233445566778899aabbccddeeff", "WHO", {
             "pseudonyms": ["p1_ab"], "subjects": ["s_1"], "interactions": ["c-1"], "reference": "ticket 7",
             "deletionReason": "RTBF_REQUEST", "wrapped": { "bytes": "abcd" }, "duplicate": "d1",
@@ -428,7 +485,9 @@ async fn every_family_knows_its_keys_and_no_other() {
     for table in [control().await, index().await, people().await] {
         for key in table.rows().keys() {
             let family = Family::of_key(key).unwrap_or_else(|| panic!("{key} is of no family"));
-            assert!(seen.insert(family) || family == Family::ActNote, "two rows of one family: {key}");
+            // Of bronze objects and of acts.
+            let has_two = matches!(family, Family::Marker | Family::ObjectRow | Family::ActNote);
+            assert!(seen.insert(family) || has_two, "two rows of one family: {key}");
         }
     }
     for key in objects().await.all().keys() {
@@ -464,8 +523,10 @@ fn each_family_that_does_not_stay_is_listed() {
         Family::SubjectState,
         Family::SubjectLink,
         Family::Party,
+        Family::PartyKey,
         Family::Alias,
         Family::RequestWho,
+        Family::AliasNames,
         Family::Bronze,
         Family::Quarantine,
         Family::Error,
@@ -493,9 +554,9 @@ fn each_family_that_does_not_stay_is_listed() {
 }
 
 /// What keys begin with.
-const PREFIXES: [&str; 23] = [
-    "OBJ#", "LOG#", "INT#", "SUB#", "ID#", "BRZ#", "CHUNK#", "CLAIM#", "POST#", "HOLD#", "OWN#", "WATCH#", "KEY#",
-    "ACTS#", "TOMB#", "GONE#", "HELD#", "ALIAS#", "TOK#", "REQ#", "REQS#", "REQDUP#", "USED#",
+const PREFIXES: [&str; 25] = [
+    "OBJ#", "ACT#", "LOG#", "INT#", "SUB#", "ID#", "BRZ#", "CHUNK#", "CLAIM#", "POST#", "HOLD#", "OWN#", "WATCH#",
+    "KEY#", "ACTS#", "TOMB#", "GONE#", "HELD#", "ALIAS#", "TOK#", "REQ#", "REQS#", "REQDUP#", "USED#", "PARTY#",
 ];
 /// Whole keys.
 const KEYS: [&str; 3] = ["\"LOGS\"", "\"BRONZE\"", "\"ORGS\""];

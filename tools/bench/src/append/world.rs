@@ -178,6 +178,7 @@ mod tests {
                 ledger: &world.fakes.ledger,
                 index: &world.fakes.index,
                 staged: &world.fakes.staged,
+                keys: None,
                 lock: Lock { mode: LockMode::Compliance, retain_until_s: until },
                 deployment: "bench",
                 public_keys: &[world.fakes.signer.key()],

@@ -1,6 +1,6 @@
-//! Tests of completion: when an interaction is due, and that a seal follows from the entries alone.
+//! Tests of completion: when an interaction is due, and that a completion follows from the entries alone.
 
-use ledgerline_ledger::entry::{Line, PendingEntry, Source};
+use ledgerline_ledger::entry::{Line, PendingEntry, Sealed, Source};
 use ledgerline_ledger::segment::SegmentName;
 use proptest::prelude::*;
 
@@ -29,6 +29,7 @@ fn line(record: Record, event_type: &str, id: u64, fields: BTreeMap<String, Fiel
         late: false,
         fields,
         masked: Vec::new(),
+        sealed: Sealed::default(),
         lineage_token: "6f1c1e0e-7a3f-5a53-9a38-7e3f5f8f0b11".to_owned(),
         schema_version: "1".to_owned(),
         policy_version: "1".to_owned(),
@@ -42,8 +43,8 @@ fn call(event_type: &str, id: u64) -> Line {
     line(Record::Interaction("c-1".to_owned()), event_type, id, BTreeMap::new())
 }
 
-fn sealed_with(seal: &Seal, id: u64) -> Line {
-    let (_, act) = seal.act(&log(), "acme/c-1", Completion::Final, "2026-03-02T15:00:00.000Z").unwrap();
+fn entry_of(completion: &Completed, id: u64) -> Line {
+    let (_, act) = completion.act(&log(), "acme/c-1", Completion::Final, "2026-03-02T15:00:00.000Z").unwrap();
     line(act.record, act.kind.name(), id, act.fields)
 }
 
@@ -88,41 +89,41 @@ fn one_without_an_end_is_due_after_the_silence() {
 #[test]
 fn entities_and_acts_are_never_open() {
     let entity = Record::Entity { kind: "User".to_owned(), id: "u-1".to_owned() };
-    let seal = seal(&marks(&[call("customer.end", 2)])).unwrap();
+    let completion = completed(&marks(&[call("customer.end", 2)])).unwrap();
     let hold = line(Record::Interaction("c-1".to_owned()), "HOLD_PLACED", 5, BTreeMap::new());
-    let state = following(&[line(entity, "audit", 1, BTreeMap::new()), sealed_with(&seal, 4), hold]);
+    let state = following(&[line(entity, "audit", 1, BTreeMap::new()), entry_of(&completion, 4), hold]);
     assert_eq!((state.open(), state.cursor()), (0, 3));
 }
 
 #[test]
-fn a_sealed_interaction_is_quiet_until_it_grows_and_then_due_again() {
+fn a_completed_interaction_is_quiet_until_it_grows_and_then_due_again() {
     let mut state = following(&[call("customer.end", 1)]);
-    state.sealed("acme/c-1", NOW_MS + QUIET_MS);
-    let seal = seal(&marks(&[call("customer.end", 1)])).unwrap();
-    state.follow(&segment(1, &[sealed_with(&seal, 2)]), NOW_MS + QUIET_MS).unwrap();
-    assert!(state.due(i64::MAX, SILENCE_MS).is_empty(), "its own seal does not open it");
+    state.completed("acme/c-1", NOW_MS + QUIET_MS);
+    let completion = completed(&marks(&[call("customer.end", 1)])).unwrap();
+    state.follow(&segment(1, &[entry_of(&completion, 2)]), NOW_MS + QUIET_MS).unwrap();
+    assert!(state.due(i64::MAX, SILENCE_MS).is_empty(), "its own completion does not open it");
     let mut later = state.clone();
     later.follow(&segment(2, &[call("acw", 3)]), NOW_MS + 2 * QUIET_MS).unwrap();
     assert_eq!(later.needed_from(), Some(2));
     assert_eq!(later.due(NOW_MS + 3 * QUIET_MS, SILENCE_MS).len(), 1, "its end is known");
-    state.forget_sealed(NOW_MS + QUIET_MS + SEALED_KEPT_MS);
+    state.forget_completed(NOW_MS + QUIET_MS + COMPLETED_KEPT_MS);
     state.follow(&segment(2, &[call("acw", 3)]), NOW_MS).unwrap();
     assert!(state.due(NOW_MS + QUIET_MS, SILENCE_MS).is_empty(), "forgotten, so by silence");
     assert_eq!(state.due(NOW_MS + SILENCE_MS, SILENCE_MS).len(), 1);
 }
 
 #[test]
-fn who_catches_up_from_nothing_reads_no_sealed_interaction_again() {
+fn who_catches_up_from_nothing_reads_no_completed_interaction_again() {
     let lines = [call("customer.start", 1), call("customer.end", 2)];
-    let seal = seal(&marks(&lines)).unwrap();
+    let completion = completed(&marks(&lines)).unwrap();
     let mut state = Following::from_nothing(&log(), 3);
     state.follow(&segment(0, &lines), NOW_MS).unwrap();
-    state.follow(&segment(2, &[sealed_with(&seal, 3)]), NOW_MS).unwrap();
+    state.follow(&segment(2, &[entry_of(&completion, 3)]), NOW_MS).unwrap();
     assert_eq!(state.open(), 0);
     let mut grown = Following::from_nothing(&log(), 4);
     grown.follow(&segment(0, &[lines.as_slice(), &[call("acw", 4)]].concat()), NOW_MS).unwrap();
-    grown.follow(&segment(3, &[sealed_with(&seal, 3)]), NOW_MS).unwrap();
-    assert_eq!(grown.open(), 1, "the seal does not count what came before it was committed");
+    grown.follow(&segment(3, &[entry_of(&completion, 3)]), NOW_MS).unwrap();
+    assert_eq!(grown.open(), 1, "the completion does not count what came before it was committed");
 }
 
 #[test]
@@ -158,39 +159,43 @@ fn the_digest_is_the_one_that_the_documentation_describes() {
     }
     keyed.sort_unstable();
     let all: Vec<u8> = keyed.iter().flat_map(|(_, _, leaf)| *leaf).collect();
-    let seal = seal(&marks(&lines)).unwrap();
-    assert_eq!(seal.digest, Hash(Sha256::digest(&all).into()).hex());
-    assert_eq!((seal.count, seal.late), (3, None));
-    assert_eq!((seal.first.as_str(), seal.last.as_str()), ("2026-03-02T14:00:00.000Z", "2026-03-02T14:00:01.000Z"));
+    let completion = completed(&marks(&lines)).unwrap();
+    assert_eq!(completion.digest, Hash(Sha256::digest(&all).into()).hex());
+    assert_eq!((completion.count, completion.late), (3, None));
+    assert_eq!(
+        (completion.first.as_str(), completion.last.as_str()),
+        ("2026-03-02T14:00:00.000Z", "2026-03-02T14:00:01.000Z")
+    );
 }
 
 #[test]
-fn nothing_is_sealed_where_no_event_is() {
-    assert_eq!(seal(&[]), None);
-    let first = seal(&marks(&[call("customer.end", 1)])).unwrap();
-    assert_eq!(seal(&marks(&[sealed_with(&first, 2)])), None);
+fn nothing_is_completed_where_no_event_is() {
+    assert_eq!(completed(&[]), None);
+    let first = completed(&marks(&[call("customer.end", 1)])).unwrap();
+    assert_eq!(completed(&marks(&[entry_of(&first, 2)])), None);
     assert_eq!(first.act(&log(), "no-record", Completion::Final, "x"), None);
 }
 
 #[test]
-fn later_entries_make_another_seal_that_says_how_many_are_late() {
+fn later_entries_make_another_completion_that_says_how_many_are_late() {
     let first = [call("customer.start", 1), call("customer.end", 2)];
-    let before = seal(&marks(&first)).unwrap();
-    let again = [first.as_slice(), &[sealed_with(&before, 3)]].concat();
-    assert_eq!(seal(&marks(&again)), None);
+    let before = completed(&marks(&first)).unwrap();
+    let again = [first.as_slice(), &[entry_of(&before, 3)]].concat();
+    assert_eq!(completed(&marks(&again)), None);
     let grown = [again.as_slice(), &[call("acw", 0)]].concat();
-    let after = seal(&marks(&grown)).unwrap();
+    let after = completed(&marks(&grown)).unwrap();
     assert_eq!((after.count, after.late), (3, Some(1)));
     assert_ne!(after.digest, before.digest);
-    let purposes = [&before, &after].map(|seal| seal.act(&log(), "acme/c-1", Completion::Silent, "x").unwrap().0);
+    let purposes =
+        [&before, &after].map(|completion| completion.act(&log(), "acme/c-1", Completion::Silent, "x").unwrap().0);
     assert_ne!(purposes[0], purposes[1]);
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
-    /// However the entries come and however often the same seal is committed: one seal, the same, and then no other.
+    /// However the entries come and however often the same completion is committed: one completion, the same, and then no other.
     #[test]
-    fn sealing_is_idempotent_under_reordering_and_redelivery(
+    fn completion_is_idempotent_under_reordering_and_redelivery(
         ids in proptest::collection::btree_set(0_u64..500, 1..20),
         seed in any::<u64>(),
         repeats in 1_usize..3,
@@ -202,9 +207,9 @@ proptest! {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             shuffled.swap(at, (random >> 33) as usize % (at + 1));
         }
-        let sealed = seal(&marks(&lines)).unwrap();
-        prop_assert_eq!(&sealed, &seal(&marks(&shuffled)).unwrap());
-        let repeated: Vec<Line> = (0..repeats as u64).map(|at| sealed_with(&sealed, 1000 + at)).collect();
-        prop_assert_eq!(seal(&marks(&[shuffled, repeated].concat())), None);
+        let completion = completed(&marks(&lines)).unwrap();
+        prop_assert_eq!(&completion, &completed(&marks(&shuffled)).unwrap());
+        let repeated: Vec<Line> = (0..repeats as u64).map(|at| entry_of(&completion, 1000 + at)).collect();
+        prop_assert_eq!(completed(&marks(&[shuffled, repeated].concat())), None);
     }
 }

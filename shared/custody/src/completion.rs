@@ -1,9 +1,9 @@
-//! Completion: which interactions are over, and what their seal says.
+//! Completion: which interactions are over, and what the entry about it says.
 //!
-//! A follower reads a log's segments in their order and remembers of each interaction that is not sealed when it last
+//! A follower reads a log's segments in their order and remembers of each interaction that is not completed when it last
 //! grew. It is **due** once its final event (`customer.end`, `interaction.end`) came and five quiet minutes passed, or once it fell silent
-//! for long. Its seal is an `INTERACTION_SEALED` entry ([`crate::acts`]) in the interaction's own log, about the same
-//! record, with these fields:
+//! for long. Its *completion* is an `INTERACTION_SEALED` entry ([`crate::acts`]) in the interaction's own log, about the same
+//! record, with these fields (the stored type has its name from when completing was called sealing):
 //!
 //! | field | value |
 //! |---|---|
@@ -11,14 +11,14 @@
 //! | `digest` | 64 hex digits: SHA-256 over the concatenated 32-byte RFC 6962 leaf hashes of those entries, ordered by `(occurredAt, eventId)`, both compared as text |
 //! | `completion` | `final` or `silent` |
 //! | `firstOccurredAt`, `lastOccurredAt` | of the first and the last entry in that order |
-//! | `late` | only in a seal that follows another: how many of the entries lie behind the record's previous seal in the log |
+//! | `late` | only in a completion that follows another: how many of the entries lie behind the record's previous one in the log |
 //!
-//! So a verifier needs nothing but the record's lines: hash, sort, hash. Acts do not count: a seal, a hold or an extension
+//! So a verifier needs nothing but the record's lines: hash, sort, hash. Acts do not count: a completion, a hold or an extension
 //! is no event of the interaction, and none of them opens it again.
 //!
-//! Invariant: a seal follows from the record's entries alone. The purpose of the act holds record, count and digest, so
+//! Invariant: a completion follows from the record's entries alone. The purpose of the act holds record, count and digest, so
 //! that two followers, a repeated run or a lost state write it once; entries that come later make another count, and so
-//! another seal. Left out: entities, which are never complete.
+//! another completion. Left out: entities, which are never complete.
 
 use std::collections::BTreeMap;
 
@@ -38,16 +38,16 @@ use crate::acts::{Act, ActKind};
 /// How long an interaction whose final event came must be quiet: what belongs to it arrives within the delivery
 /// stream's flush (two minutes by default) and a retry or two.
 pub const QUIET_MS: i64 = 5 * 60 * 1000;
-/// How long a sealed interaction is remembered, so that after-call work seals it again after five minutes and not after
+/// How long a completed interaction is remembered, so that after-call work completes it again after five minutes and not after
 /// a silence.
-pub const SEALED_KEPT_MS: i64 = 60 * 60 * 1000;
+pub const COMPLETED_KEPT_MS: i64 = 60 * 60 * 1000;
 /// Interactions remembered per log. One takes some 110 bytes as text: 55 MB. Beyond it the longest silent are due early.
 pub const OPEN_MAX: usize = 500_000;
 /// Four times what [`OPEN_MAX`] records take.
 const STATE_TEXT_MAX_BYTES: usize = 256 * 1024 * 1024;
 const VERSION: u32 = 1;
 
-/// Why an interaction is sealed.
+/// Why an interaction is completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Completion {
     /// Its final event came, and nothing after it for a while.
@@ -68,7 +68,7 @@ impl Completion {
 /// What a follower remembers of an interaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Open {
-    /// When its newest entry was committed; once sealed, when that was.
+    /// When its newest entry was committed; once completed, when that was.
     #[serde(rename = "t")]
     at_ms: i64,
     /// Event entries seen since it was opened.
@@ -80,9 +80,9 @@ struct Open {
     /// Its final event came.
     #[serde(rename = "e", default, skip_serializing_if = "std::ops::Not::not")]
     ended: bool,
-    /// A seal over all that was seen is on its way or in the log.
+    /// A completion over all that was seen is on its way or in the log.
     #[serde(rename = "s", default, skip_serializing_if = "std::ops::Not::not")]
-    sealed: bool,
+    completed: bool,
 }
 
 /// An entry whose type extends the retention of its record.
@@ -183,14 +183,14 @@ impl Following {
         self.cursor
     }
 
-    /// Interactions that are not sealed.
+    /// Interactions that are not completed.
     pub fn open(&self) -> usize {
-        self.records.values().filter(|open| !open.sealed).count()
+        self.records.values().filter(|open| !open.completed).count()
     }
 
-    /// The lowest index of an entry that an interaction not yet sealed began with.
+    /// The lowest index of an entry that an interaction not yet completed began with.
     pub fn needed_from(&self) -> Option<u64> {
-        self.records.values().filter(|open| !open.sealed).map(|open| open.first).min()
+        self.records.values().filter(|open| !open.completed).map(|open| open.first).min()
     }
 
     /// When expired segments were last looked for.
@@ -218,7 +218,7 @@ impl Following {
         for (index, entry) in (segment.name().first..).zip(entries) {
             let Some(record) = entry.record() else { continue };
             match (ActKind::of(&entry.event_type), &record) {
-                (Some(ActKind::InteractionSealed), _) => self.saw_seal(&record.key(&entry.org), &entry),
+                (Some(ActKind::InteractionSealed), _) => self.saw_completion(&record.key(&entry.org), &entry),
                 (None, Record::Interaction(_)) => {
                     self.saw_event(record.key(&entry.org), index, committed_at_ms, &entry.event_type);
                 }
@@ -230,11 +230,11 @@ impl Following {
     }
 
     fn saw_event(&mut self, record: String, index: u64, committed_at_ms: i64, event_type: &str) {
-        let new = Open { at_ms: committed_at_ms, entries: 0, first: index, ended: false, sealed: false };
+        let new = Open { at_ms: committed_at_ms, entries: 0, first: index, ended: false, completed: false };
         let open = self.records.entry(record).or_insert(new);
-        if open.sealed {
-            // It grew after its seal: to be sealed again, and its end is known already.
-            *open = Open { ended: open.ended, entries: 0, first: index, at_ms: committed_at_ms, sealed: false };
+        if open.completed {
+            // It grew after its completion: to be completed again, and its end is known already.
+            *open = Open { ended: open.ended, entries: 0, first: index, at_ms: committed_at_ms, completed: false };
         }
         open.entries += 1;
         open.at_ms = open.at_ms.max(committed_at_ms);
@@ -242,8 +242,8 @@ impl Following {
     }
 
     /// While it catches up from nothing, a follower knows a record's number of entries, and need not read those of a
-    /// record whose seal says the same.
-    fn saw_seal(&mut self, record: &str, entry: &Entry) {
+    /// record whose completion says the same.
+    fn saw_completion(&mut self, record: &str, entry: &Entry) {
         let counted = entry.fields.get(COUNT).and_then(Value::as_u64);
         let whole = self.cursor < self.caught_up_from_nothing_to;
         if whole && self.records.get(record).is_some_and(|open| Some(open.entries) == counted) {
@@ -251,9 +251,9 @@ impl Following {
         }
     }
 
-    /// Interactions that are to be sealed now, the longest quiet first.
+    /// Interactions that are to be completed now, the longest quiet first.
     pub fn due(&self, now_ms: i64, silence_ms: i64) -> Vec<(String, Completion)> {
-        let mut open: Vec<(&String, &Open)> = self.records.iter().filter(|(_, open)| !open.sealed).collect();
+        let mut open: Vec<(&String, &Open)> = self.records.iter().filter(|(_, open)| !open.completed).collect();
         open.sort_by_key(|(record, open)| (open.at_ms, *record));
         let too_many = open.len().saturating_sub(OPEN_MAX);
         let completion = |(place, (record, open)): (usize, (&String, &Open))| {
@@ -268,17 +268,17 @@ impl Following {
         open.into_iter().enumerate().filter_map(completion).collect()
     }
 
-    /// Notes that a seal over all of the record's entries is on its way, or that there was one.
-    pub fn sealed(&mut self, record: &str, now_ms: i64) {
+    /// Notes that a completion over all of the record's entries is on its way, or that there was one.
+    pub fn completed(&mut self, record: &str, now_ms: i64) {
         if let Some(open) = self.records.get_mut(record) {
-            open.sealed = true;
+            open.completed = true;
             open.at_ms = now_ms;
         }
     }
 
-    /// Forgets interactions that were sealed a while ago.
-    pub fn forget_sealed(&mut self, now_ms: i64) {
-        self.records.retain(|_, open| !open.sealed || now_ms - open.at_ms < SEALED_KEPT_MS);
+    /// Forgets interactions that were completed a while ago.
+    pub fn forget_completed(&mut self, now_ms: i64) {
+        self.records.retain(|_, open| !open.completed || now_ms - open.at_ms < COMPLETED_KEPT_MS);
     }
 }
 
@@ -301,7 +301,7 @@ pub fn triggers(segment: &Segment, types: &[String]) -> Result<Vec<Trigger>, Ent
         .collect())
 }
 
-/// A record's entry, as far as a seal needs it.
+/// A record's entry, as far as a completion needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
     occurred_at: String,
@@ -311,7 +311,7 @@ pub struct Mark {
     /// Its type.
     pub event_type: String,
     act: Option<ActKind>,
-    /// Of a seal: what it says.
+    /// Of a completion: what it says.
     says: Option<(u64, String)>,
 }
 
@@ -347,9 +347,9 @@ impl Mark {
     }
 }
 
-/// What a seal says.
+/// What a completion says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seal {
+pub struct Completed {
     /// Event entries.
     pub count: u64,
     /// Their digest.
@@ -358,13 +358,13 @@ pub struct Seal {
     pub first: String,
     /// Occurrence of the last.
     pub last: String,
-    /// How many came behind the previous seal; `None` without one.
+    /// How many came behind the previous completion; `None` without one.
     pub late: Option<u64>,
 }
 
-/// The seal over a record's entries, in whatever order they come; `None` if there is nothing to seal: no event entry, or
-/// the record's newest seal says the same.
-pub fn seal(marks: &[Mark]) -> Option<Seal> {
+/// The completion over a record's entries, in whatever order they come; `None` if there is nothing to say: no event entry, or
+/// the record's newest completion says the same.
+pub fn completed(marks: &[Mark]) -> Option<Completed> {
     let mut events: Vec<&Mark> = marks.iter().filter(|mark| mark.act.is_none()).collect();
     events.sort_unstable_by_key(|mark| (&mark.occurred_at, &mark.event_id));
     let (first, last) = (events.first()?.occurred_at.clone(), events.last()?.occurred_at.clone());
@@ -375,11 +375,11 @@ pub fn seal(marks: &[Mark]) -> Option<Seal> {
         return None;
     }
     let late = newest.map(|newest| events.iter().filter(|mark| mark.index > newest.index).count() as u64);
-    Some(Seal { count, digest, first, last, late })
+    Some(Completed { count, digest, first, last, late })
 }
 
-impl Seal {
-    /// The seal as an act and its purpose id; `None` if the key names no record.
+impl Completed {
+    /// The completion as an act and its purpose id; `None` if the key names no record.
     pub fn act(&self, log: &LogId, record: &str, completion: Completion, now: &str) -> Option<(String, Act)> {
         let (_, about) = split_record(record)?;
         let text = |value: &str| Field::Text(value.to_owned());

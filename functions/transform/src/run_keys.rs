@@ -1,0 +1,193 @@
+//! The keys of what is about to be planned, on their way into the keys table: wrapped to the month's public key, a row for each record.
+//!
+//! Invariant: a key is kept before a plan names it, while no erasure has reached its record since the gate asked; so an erasure finds
+//! every key that may be in a plan. A row that is kept, or might be, is not kept again: an erasure may have taken its keys out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt as _, stream};
+use ledgerline_event::instant;
+use ledgerline_lake::ObjectId;
+use ledgerline_ledger::entry::Party;
+use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_sealed::{KeyRow, MonthKey, Sender, WrappedKey};
+use ledgerline_store::month_key;
+use ledgerline_store::party_key::RowName;
+
+use crate::config::Settings;
+use crate::gate::Gate;
+use crate::reading::{Drawn, Event, Owner, Read, cutoff_from};
+use crate::resolve::{Clashes, Resolved};
+use crate::stores::Stores;
+use crate::{CALLS_AT_ONCE, Random};
+
+/// One run's keys.
+pub(crate) struct RunKeys<'a> {
+    stores: &'a Stores,
+    read: &'a Read,
+    deployment: &'a str,
+    object: String,
+    /// What names the rows of this run.
+    run: String,
+    month: &'a str,
+    month_key: MonthKey,
+    /// The run's encapsulation, once there is something to wrap.
+    sender: Option<Sender>,
+    any_is_kept: bool,
+}
+
+impl<'a> RunKeys<'a> {
+    /// Of a run over an object that was taken up at `started_at`, whose month's key they are wrapped to whenever the run is.
+    ///
+    /// # Errors
+    /// The table's; `NotFound` if the month has no key yet.
+    pub(crate) async fn begin(
+        stores: &'a Stores,
+        settings: &'a Settings,
+        object: ObjectId,
+        read: &'a Read,
+        started_at: &'a str,
+    ) -> Result<Self, StoreError> {
+        let corrupt = || StoreError::Corrupt(Failure::new("a row's start is no time"));
+        let month = month_key::of_time(started_at).ok_or_else(corrupt)?;
+        Ok(Self {
+            stores,
+            read,
+            deployment: &settings.deployment,
+            object: object.to_hex(),
+            run: run(stores.random()),
+            month,
+            month_key: stores.month_key(month).await?,
+            sender: None,
+            any_is_kept: false,
+        })
+    }
+
+    /// Whether any row was kept.
+    pub(crate) fn any_is_kept(&self) -> bool {
+        self.any_is_kept
+    }
+
+    /// Keeps the keys of these events, each record's in one transaction with the question whether an erasure reached the record since the
+    /// gate asked. Who clashed with another writer is tried again while the gate's answer holds.
+    ///
+    /// # Errors
+    /// `Conflict` if it does not, or clashes outlast the pauses; what the tables report. All calls have ended then.
+    pub(crate) async fn keep(
+        &mut self,
+        gate: &Gate<'_>,
+        events: impl Iterator<Item = &Event>,
+        resolved: &Resolved,
+        clashes: &mut Clashes,
+    ) -> Result<(), StoreError> {
+        let (stores, read) = (self.stores, self.read);
+        let mut open = self.rows(events, resolved)?;
+        while !open.is_empty() {
+            let object = &self.object;
+            let outcomes: Vec<(Row, Result<(), StoreError>)> = stream::iter(open)
+                .map(|row| async move {
+                    let name = RowName { record: &read.records[row.record].key, object, run: &row.run };
+                    let outcome = stores.party_keys.keep(name, gate.party(row.record).seen(), &row.keys).await;
+                    (row, outcome)
+                })
+                .buffered(CALLS_AT_ONCE)
+                .collect()
+                .await;
+            open = Vec::new();
+            for (row, outcome) in outcomes {
+                match outcome {
+                    Ok(()) => self.any_is_kept = true,
+                    Err(StoreError::Conflict(_)) => open.push(row),
+                    // The row may be there, or have been.
+                    Err(error) => return Err(error),
+                }
+            }
+            if !open.is_empty() {
+                let seen =
+                    open.iter().map(|row| (read.records[row.record].key.as_str(), gate.party(row.record).seen()));
+                if !stores.parties.are_as_seen(&seen.collect()).await? {
+                    return Err(StoreError::Conflict(Failure::new("an erasure reached a record that is sealed")));
+                }
+                let what = format!("{} rows of keys clashed with other writers", open.len());
+                clashes.pause(Failure::new(what), stores.random()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows that these events' keys are kept in.
+    fn rows<'e>(
+        &mut self,
+        events: impl Iterator<Item = &'e Event>,
+        resolved: &Resolved,
+    ) -> Result<Vec<Row>, StoreError> {
+        // Up to where a cutoff must reach to cover anything under a key, as the gate asks it of a line. Of what is kept alone: an earlier
+        // line that an erasure covers says nothing of the key.
+        let mut first_ms: BTreeMap<usize, i64> = BTreeMap::new();
+        for Event { keys, adapted, .. } in events {
+            let at = cutoff_from(adapted.occurred_at_ms, adapted.received_at_ms, false);
+            for &key in keys {
+                first_ms.entry(key).and_modify(|first| *first = at.min(*first)).or_insert(at);
+            }
+        }
+        if first_ms.is_empty() {
+            return Ok(Vec::new());
+        }
+        let unusable = |error| StoreError::Corrupt(Failure::caused_by("wrap keys to the month's", error));
+        let sender = match self.sender.take() {
+            Some(sender) => sender,
+            None => Sender::to(&self.month_key, self.deployment).map_err(unusable)?,
+        };
+        let mut by_record: BTreeMap<usize, BTreeMap<String, WrappedKey>> = BTreeMap::new();
+        for (place, first_ms) in first_ms {
+            let Drawn { record, owner, key } = &self.read.keys[place];
+            let record_key = &self.read.records[*record].key;
+            let wrapped = WrappedKey {
+                party: party(owner),
+                subjects: subjects(owner, record_key, resolved),
+                first: instant::to_rfc3339(first_ms),
+                wrapped: sender.wrap(record_key, key).to_vec().into(),
+            };
+            by_record.entry(*record).or_default().insert(key.id().to_string(), wrapped);
+        }
+        let mut rows = Vec::with_capacity(by_record.len());
+        for (record, keys) in by_record {
+            for (at, keys) in KeyRow::rows(self.month, sender.enc(), keys).into_iter().enumerate() {
+                let run = if at == 0 { self.run.clone() } else { run(self.stores.random()) };
+                rows.push(Row { record, run, keys });
+            }
+        }
+        self.sender = Some(sender);
+        Ok(rows)
+    }
+}
+
+/// Keys of one record.
+struct Row {
+    /// The record, in [`Read::records`].
+    record: usize,
+    run: String,
+    keys: KeyRow,
+}
+
+fn party(owner: &Owner) -> Party {
+    match owner {
+        Owner::Customer(_) => Party::Customer,
+        Owner::Joint => Party::Joint,
+        Owner::Agent => Party::Agent,
+    }
+}
+
+/// The subjects that an owner's identifiers resolved in a record.
+fn subjects(owner: &Owner, record: &str, resolved: &Resolved) -> BTreeSet<String> {
+    let Owner::Customer(identifiers) = owner else { return BTreeSet::new() };
+    let subject = |&identifier: &usize| resolved.names.get(&(identifier, record.to_owned()));
+    identifiers.iter().filter_map(subject).map(|subject| subject.subject_id.clone()).collect()
+}
+
+/// What names a row beside its object: 8 hex digits.
+fn run(random: Random<'_>) -> String {
+    let mut bytes = [0; 4];
+    random(&mut bytes);
+    format!("{:08x}", u32::from_be_bytes(bytes))
+}
