@@ -132,8 +132,16 @@ pub struct Problem {
     title: &'static str,
     detail: String,
     headers: Vec<(&'static str, String)>,
-    /// What failed beneath: its kind, and its chain of errors. For the log only.
-    cause: Option<(&'static str, String)>,
+    /// For the log only. Boxed, as it is rare, and a problem is in every result.
+    cause: Option<Box<Cause>>,
+}
+
+/// What failed beneath.
+#[derive(Debug)]
+struct Cause {
+    kind: &'static str,
+    /// Its chain of errors.
+    chain: String,
 }
 
 impl Problem {
@@ -172,7 +180,7 @@ impl Problem {
     pub fn caused_by(mut self, kind: &'static str, error: &dyn std::error::Error) -> Self {
         let chain = std::iter::successors(error.source(), |error| error.source());
         let chain = chain.fold(error.to_string(), |text, error| format!("{text}: {error}"));
-        self.cause = Some((kind, chain));
+        self.cause = Some(Box::new(Cause { kind, chain }));
         self
     }
 
@@ -189,9 +197,9 @@ impl Problem {
     /// One line: ids, the status, the kind.
     pub fn log(&self, request_id: &str) {
         let (status, problem) = (self.status, self.kind);
-        match &self.cause {
+        match self.cause.as_deref() {
             None => tracing::info!(request_id, status, problem, "refused"),
-            Some((kind, cause)) => tracing::error!(request_id, status, problem, kind, cause, "failed"),
+            Some(Cause { kind, chain }) => tracing::error!(request_id, status, problem, kind, cause = chain, "failed"),
         }
     }
 
