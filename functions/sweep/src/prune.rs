@@ -12,8 +12,8 @@
 
 use ledgerline_custody::acts::Recorded;
 use ledgerline_custody::committed::first_record;
-use ledgerline_custody::retention::{Pruned, is_old_enough, is_unprotected, prunable_to, prune_act};
 use ledgerline_custody::completion::Following;
+use ledgerline_custody::retention::{Pruned, is_old_enough, is_unprotected, prunable_to, prune_act};
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::head::Head;
 use ledgerline_ledger::log::LogId;

@@ -21,6 +21,4 @@ pub use adapters::adapt;
 pub use content_id::{ContentId, content_id};
 pub use document::Rejection;
 pub use ledgerline_privacy::instant;
-pub use source_event::{
-    Context, Field, JsonKind, Lifecycle, LineageFrom, Links, Named, Record, SourceEvent, Unlisted,
-};
+pub use source_event::{Context, Field, JsonKind, Lifecycle, LineageFrom, Links, Named, Record, SourceEvent, Unlisted};

@@ -279,7 +279,11 @@ impl World {
     /// Adds a version of the pseudonym key, as the first transform, or a rotation, would.
     pub(crate) async fn add_key(&self, version: u32) {
         let purpose = Purpose::Pseudonym;
-        let context = Context { deployment: self.deployment.clone(), purpose: purpose.as_str().to_owned(), version: version.to_string() };
+        let context = Context {
+            deployment: self.deployment.clone(),
+            purpose: purpose.as_str().to_owned(),
+            version: version.to_string(),
+        };
         let wrapped = self.wrapping.generate("make a key", &context).await.unwrap();
         let key = WrappedKey { version, rules: RULES, wrapped };
         WrappedKeys::new(self.control.port()).create(purpose, &key, &time("00:00")).await.unwrap();

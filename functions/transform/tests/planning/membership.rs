@@ -20,8 +20,8 @@ use ledgerline_transform::resolve::{Clashes, Mention, resolve};
 use serde_json::json;
 
 use crate::erasures::{
-    EXPIRES_S, PHONE, RECEIVED, call, erase, erase_whole, identity, is_erased_row, key_rows, named_and_erased, named_in, note,
-    settle, silver, told,
+    EXPIRES_S, PHONE, RECEIVED, call, erase, erase_whole, identity, is_erased_row, key_rows, named_and_erased,
+    named_in, note, settle, silver, told,
 };
 use crate::own::answered;
 use crate::subjects::{linked, links, subjects};
