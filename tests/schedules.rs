@@ -41,7 +41,7 @@ fn there_are_keys_to_seal_to_and_their_private_halves_open_under_their_context_a
         let open = kms.decrypt().key_id(&variables["DATA_KEY_ID"]).ciphertext_blob(wrapped.clone());
         let open = open.encryption_context("deployment", &variables["DEPLOYMENT_ID"]);
         let open = open.encryption_context("purpose", "party").encryption_context("version", month);
-        stack.block(open.send()).map(|opened| opened.plaintext.unwrap().into_inner())
+        stack.block(open.send()).ok().map(|opened| opened.plaintext.unwrap().into_inner())
     };
     let months = month_key::due(OffsetDateTime::from(now()).unix_timestamp() * 1_000);
     assert_eq!(months.len(), 3);
@@ -51,7 +51,7 @@ fn there_are_keys_to_seal_to_and_their_private_halves_open_under_their_context_a
         // PKCS#8 of an EC key has the public half, too (RFC 5915).
         let private = open(&wrapped, month).unwrap();
         assert!(private.windows(65).any(|bytes| bytes == public.as_ref()), "{month}: two halves of one pair");
-        assert!(open(&wrapped, "2026-02").is_err());
+        assert!(open(&wrapped, "2026-02").is_none());
     }
 }
 

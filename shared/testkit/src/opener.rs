@@ -175,7 +175,8 @@ type Receiver = hpke::aead::AeadCtxR<AesGcm256, HkdfSha256, DhP256HkdfSha256>;
 
 /// What exports the keys that open a row's, by RFC 9180. Kept by process: it costs more than all else that a check does.
 fn receiver(deployment: &str, month: &str, enc: &[u8]) -> Option<Arc<Receiver>> {
-    static KNOWN: Mutex<BTreeMap<(String, String, Vec<u8>), Arc<Receiver>>> = Mutex::new(BTreeMap::new());
+    type Name = (String, String, Vec<u8>);
+    static KNOWN: Mutex<BTreeMap<Name, Arc<Receiver>>> = Mutex::new(BTreeMap::new());
     let name = (deployment.to_owned(), month.to_owned(), enc.to_vec());
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(receiver) = known.get(&name) {

@@ -107,7 +107,7 @@ pub(crate) fn entry(log: &LogId, seq: u64) -> PendingEntry {
 /// What is sealed of it: noise, as it is to whoever reads a ledger. Each third has no agent.
 fn sealed(seq: u64) -> Sealed {
     let noise = |what: &str, of: u64| leaf_hash(format!("{what} {of}").as_bytes()).hex();
-    let parties = if seq % 3 == 0 { &[Party::Customer][..] } else { &[Party::Customer, Party::Agent] };
+    let parties = if seq.is_multiple_of(3) { &[Party::Customer][..] } else { &[Party::Customer, Party::Agent] };
     // Hex digits are base64url, too.
     let mut keyed: Vec<(String, Party)> =
         parties.iter().map(|party| (format!("{}A", &noise(party.as_str(), seq / 16)[..42]), *party)).collect();
