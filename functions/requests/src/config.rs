@@ -99,7 +99,10 @@ pub fn os_random(buffer: &mut [u8]) {
 mod tests {
     use super::*;
 
-    fn env(changes: &'static [(&'static str, &'static str)]) -> Env {
+    /// Names and the values that they have instead.
+    type Changes = &'static [(&'static str, &'static str)];
+
+    fn env(changes: Changes) -> Env {
         Env::from_lookup(move |name| {
             let changed = changes.iter().find(|(changed, _)| *changed == name).map(|(_, value)| (*value).to_owned());
             changed.or_else(|| match name {
@@ -127,7 +130,7 @@ mod tests {
 
     #[test]
     fn each_bad_value_is_named_with_its_remedy() {
-        let cases: [(&'static [(&'static str, &'static str)], &str, &str); 6] = [
+        let cases: [(Changes, &str, &str); 6] = [
             (&[("REQUEST_SEPARATION", "nobody")], "REQUEST_SEPARATION", "creator, creator-and-verifier, all"),
             (&[("ERASURE_COOLING_HOURS", "337")], "ERASURE_COOLING_HOURS", "from 0 to 336"),
             (&[("REQUESTS_PER_DAY", "0")], "REQUESTS_PER_DAY", "from 1"),

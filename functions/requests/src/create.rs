@@ -52,7 +52,7 @@ pub(crate) async fn create(call: &Call<'_>, asked: Asked, form: Form) -> Result<
         (orgs, pseudonyms) = (vec![name.org], vec![name.pseudonym]);
     }
     let digests = digests(&keys, &asked, &orgs, &pseudonyms, &subjects);
-    subjects.extend(reach::active(stores, &orgs, &pseudonyms, &[]).await?.into_iter().map(|(subject, _)| subject));
+    subjects.extend(reach::active(stores, &orgs, &pseudonyms, &[]).await?.into_keys());
     subjects.sort();
     subjects.dedup();
     let wrapped = match asked.kind {
@@ -108,7 +108,7 @@ async fn orgs(call: &Call<'_>, only: Option<&str>) -> Result<Vec<String>, Proble
         }
     };
     let noted = try_join_all(named.iter().map(|org| known.has(org))).await?;
-    let found = named.into_iter().zip(noted).filter_map(|(org, noted)| noted.then(|| org.to_owned()));
+    let found = named.into_iter().zip(noted).filter(|(_, noted)| *noted).map(|(org, _)| org.to_owned());
     let found: Vec<String> = found.collect();
     if found.is_empty() { Err(Problem::no_org()) } else { Ok(found) }
 }
