@@ -18,7 +18,7 @@ use xtask::local::{self, FUNCTIONS, bootstrap};
 use xtask::paths;
 use xtask::tools::{self, say};
 
-use super::{DAY, SEED};
+use super::{DAY, SEED, authorizer};
 
 /// Starts of each binary. Odd, so that the median is one of them.
 const STARTS: usize = 15;
@@ -77,11 +77,13 @@ fn environment() -> Result<Vec<(String, String)>, Fault> {
         ("DATA_KEY_ID".to_owned(), "alias/unused".to_owned()),
         ("SIGNING_KEY_ID".to_owned(), "alias/unused".to_owned()),
         ("FIRST_SIGNING_KEY_ID".to_owned(), "alias/unused".to_owned()),
+        ("REQUEST_SEPARATION".to_owned(), "creator".to_owned()),
         ("STREAM_NAME".to_owned(), stack.stream("EventStream")?.to_owned()),
         ("BRONZE_QUEUE_URL".to_owned(), stack.queue("BronzeQueue")?.to_owned()),
         ("LEDGER_QUEUE_URL".to_owned(), stack.queue("LedgerQueue")?.to_owned()),
         ("ERASE_QUEUE_URL".to_owned(), stack.queue("EraseQueue")?.to_owned()),
     ];
+    all.extend(authorizer::environment().map_err(|error| Fault::new(error, "report this, with the cause"))?);
     for (variable, logical) in
         [("CONTROL_TABLE", "ControlTable"), ("INDEX_TABLE", "IndexTable"), ("KEYS_TABLE", "KeysTable")]
     {

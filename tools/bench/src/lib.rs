@@ -5,6 +5,7 @@
 //! One day of generated traffic goes down the chain: what one stage makes is the next one's input.
 
 mod append;
+mod authorizer;
 mod bill;
 mod capacity;
 mod cold_start;
@@ -40,6 +41,8 @@ pub enum Subject {
     Units,
     /// Chunks to a segment and the tree; calls and dollars; entries per second by latency
     Append,
+    /// A bearer token to a policy, by algorithm
+    Authorizer,
     /// A folder beside gzip and sha256sum, and the memory it takes
     Verify,
     /// Bytes and tiles read per proof
@@ -79,6 +82,10 @@ pub fn run(subject: Subject, entries: u64) -> Result<(), Fault> {
         append::measure(&transform::transformed(&transform::settings()?, day.object, &day.bronze)?.plan)?;
         tell("append: AWS calls and dollars, counted on the strict fakes", append::cost::measure())?;
         tell("append: one log, every AWS call takes so long, CPU not counted", append::latency::measure())?;
+    }
+    if wants(Subject::Authorizer) {
+        authorizer::measure()
+            .map_err(|error| Fault::new(format!("authorizer: {error}"), "report this, with the cause"))?;
     }
     if wants(Subject::Verify) {
         let program = std::env::current_exe().map_err(|error| {
