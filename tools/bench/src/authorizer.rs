@@ -80,8 +80,8 @@ fn compare(
     }
     let pair = pair::time_pair(
         CALLS,
-        || (0..CALLS).for_each(|_| drop(black_box(verify(black_box(signed.as_bytes()), &signature)))),
-        || (0..CALLS).for_each(|_| drop(black_box(decide()))),
+        || (0..CALLS).for_each(|_| _ = black_box(verify(black_box(signed.as_bytes()), &signature))),
+        || (0..CALLS).for_each(|_| _ = black_box(decide())),
     );
     say(&format!("authorizer, {algorithm}: floor = the signature alone, by ring; event = a decision\n{pair}"));
     Ok(())
