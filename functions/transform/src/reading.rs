@@ -34,7 +34,6 @@ use ledgerline_ledger::entry::Record;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::{Identifier, JoinKey, Region};
-use ledgerline_sealed::Buffer;
 use ledgerline_store::record::LINES_NAMED;
 
 use crate::Random;
@@ -42,7 +41,7 @@ use crate::config::Settings;
 use crate::decode::{Decoder, TakeLine};
 use crate::error::TransformError;
 use crate::own::{Lists, Own};
-use keys::Keys;
+use entry::Sealer;
 pub use keys::{Drawn, Owner};
 pub use read::{Adapted, Event, Named, Read, RecordSeen};
 pub(crate) use waiting::random_alias;
@@ -66,8 +65,7 @@ impl<'a> Reading<'a> {
             read: Read::default(),
             waiting: Waiting::default(),
             own: Own::new(&settings.own_numbers, lists),
-            keys: Keys::default(),
-            buffer: Buffer::new(),
+            sealer: Some(Sealer::default()),
             adapted: 0,
             seen: HashSet::new(),
             records: HashMap::new(),
@@ -124,6 +122,27 @@ impl<'a> Reading<'a> {
         random: Random<'a>,
         bronze: &[u8],
     ) -> Result<Read, TransformError> {
+        Self::new(settings, object, started_at_ms, Lists::new(), random).asking_nobody(random, bronze)
+    }
+
+    /// As [`Reading::alone`], and nothing is sealed: for the bench, which measures what sealing takes.
+    ///
+    /// # Errors
+    /// As [`Reading::alone`].
+    #[doc(hidden)]
+    pub fn alone_unsealed(
+        settings: &'a Settings,
+        object: ObjectId,
+        started_at_ms: i64,
+        random: Random<'a>,
+        bronze: &[u8],
+    ) -> Result<Read, TransformError> {
+        let mut reading = Self::new(settings, object, started_at_ms, Lists::new(), random);
+        reading.0.taker().into_iter().for_each(|gathering| gathering.sealer = None);
+        reading.asking_nobody(random, bronze)
+    }
+
+    fn asking_nobody(mut self, random: Random<'a>, bronze: &[u8]) -> Result<Read, TransformError> {
         let mut aliases = BTreeMap::new();
         let mut look_up = |Wanted { unnamed, orgs }: Wanted| {
             let named = |(person, _): (Person, i64)| {
@@ -133,15 +152,14 @@ impl<'a> Reading<'a> {
             let lists = orgs.into_iter().map(|org| (org, Arc::default())).collect();
             Found { aliases: unnamed.into_iter().map(named).collect(), lists }
         };
-        let mut reading = Self::new(settings, object, started_at_ms, Lists::new(), random);
         for piece in bronze.chunks(PIECE_BYTES) {
-            reading.push(piece)?;
-            if reading.is_full() {
-                let found = look_up(reading.wanted());
-                reading.go_on(found);
+            self.push(piece)?;
+            if self.is_full() {
+                let found = look_up(self.wanted());
+                self.go_on(found);
             }
         }
-        let ended = reading.end()?;
+        let ended = self.end()?;
         let found = look_up(ended.wanted());
         ended.finish(found)
     }
@@ -167,7 +185,7 @@ impl Ended<'_> {
             return Err(StoreError::Corrupt(Failure::new("lines wait for what nobody looked up")).into());
         }
         let mut read = gathering.read;
-        read.keys = gathering.keys.into_drawn();
+        read.keys = gathering.sealer.map(|sealer| sealer.keys.into_drawn()).unwrap_or_default();
         read.events.sort_by_key(|event| event.bronze_line);
         read.quarantine_gz = match gathering.quarantine.map(GzEncoder::finish) {
             None => None,
@@ -199,10 +217,8 @@ struct Gathering<'a> {
     waiting: Waiting,
     /// The lists of own numbers so far.
     own: Own<'a>,
-    /// The keys drawn so far.
-    keys: Keys,
-    /// What the event that is being read says of people.
-    buffer: Buffer,
+    /// Nothing in the bench alone, which measures what sealing takes.
+    sealer: Option<Sealer>,
     /// How many lines so far are asked.
     adapted: usize,
     /// Claim ids of events read so far.

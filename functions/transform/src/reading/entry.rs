@@ -7,18 +7,28 @@ use std::collections::BTreeSet;
 
 use ledgerline_event::catalogue::built_in;
 use ledgerline_event::document::Rejection;
-use ledgerline_event::{LineageFrom, SourceEvent, instant};
+use ledgerline_event::{LineageFrom, Links, SourceEvent, instant};
 use ledgerline_lake::keys::PlanOf;
 use ledgerline_ledger::entry::{EntryError, Field, Party, PendingEntry, Record, Sealed, Source};
 use ledgerline_ledger::tree::Hash;
 use ledgerline_privacy::{Clear, Identifier, Kind, Masked, View, words};
-use ledgerline_sealed::{Member, Place};
+use ledgerline_sealed::{Buffer, Member, Place};
 
 use super::content::Unclear;
+use super::keys::Keys;
 use super::whom::Identified;
 use super::{Adapted, Event, Gathering, Owner};
 use crate::config::PROCESS_NAME;
 use crate::tokens::{self, derived};
+
+/// What seals the content of one event after the other.
+#[derive(Default)]
+pub(super) struct Sealer {
+    /// What the event that is being read says of people.
+    buffer: Buffer,
+    /// The keys drawn so far.
+    pub(super) keys: Keys,
+}
 
 /// What an entry has of its event's content beside what is in clear.
 struct Sealing {
@@ -43,8 +53,8 @@ impl Gathering<'_> {
         let fields = event.fields.iter().map(|field| (field.name, &*field.value));
         let Masked { mut clear, masked, rest } = self.settings.policy.mask(key, fields);
         let event_id = self.object.event_id(PlanOf::Bronze, number);
-        let names_customer = !whom.identifiers.is_empty();
-        let unclear = Unclear { event, about, rest: &rest, is_read: &whom.is_read, names_customer };
+        let region = self.settings.regions.of(event.names_of_source());
+        let unclear = Unclear::new(event, about, &rest, whom, region);
         let Sealing { sealed, masked: masked_in_entry, keys } = self.seal(&event_id, raw, &unclear, &whom.identifiers);
         // What joins rows in silver must not join entries: an entry names no person, not even by a pseudonym.
         let plain = clear.iter().filter(|(name, _)| !self.settings.policy.is_silver_only(name));
@@ -112,16 +122,22 @@ impl Gathering<'_> {
         })
     }
 
-    /// Seals what the event with these identifiers says of people, for each owner under the key of its record, and forgets it.
+    /// Seals what the event with these identifiers says of people, for each owner under the key of its record, and forgets it. A deletion
+    /// makes no link by which an erasure would find what it says: that is sealed for nobody.
     fn seal(&mut self, event_id: &str, raw: &[u8], unclear: &Unclear<'_, '_>, identifiers: &[usize]) -> Sealing {
-        let Self { settings, random, buffer, keys, records, read, .. } = self;
+        let Self { settings, random, sealer, records, read, .. } = self;
+        let seals = unclear.event.links != Links::WidenOnly;
+        let Some(Sealer { buffer, keys }) = sealer.as_mut().filter(|_| seals) else {
+            let masked = unclear.rest.iter().map(|field| field.name.to_owned()).collect();
+            return Sealing { sealed: Sealed::default(), masked, keys: Vec::new() };
+        };
         let record_key = unclear.about.key(&unclear.event.org);
         // The next record's place, if it is new. Should the event be refused, another record gets the place and what was drawn for it,
         // under which nothing is sealed that is kept.
         let record = records.get(&record_key).copied().unwrap_or(read.records.len());
         let place = Place { deployment: &settings.deployment, record: &record_key, event_id };
         let mut content = buffer.event(unclear.names_customer, &Hash::of_object(raw).0);
-        unclear.add_to(&mut content);
+        let unsealed = unclear.add_to(&mut content);
         let mut used = Vec::with_capacity(Party::ALL.len());
         let seals = content.seal(&place, *random, |party| {
             let owner = match party {
@@ -137,7 +153,7 @@ impl Gathering<'_> {
             Member::Field(name) => Some(name),
             Member::Identifier(_) | Member::Unlisted | Member::Raw => None,
         });
-        let masked: BTreeSet<&str> = unclear.dropped().chain(too_large).collect();
+        let masked: BTreeSet<&str> = unsealed.into_iter().chain(too_large).collect();
         Sealing { sealed: seals.sealed, masked: masked.into_iter().map(str::to_owned).collect(), keys: used }
     }
 
