@@ -9,6 +9,7 @@
 //! encapsulation: `ring` draws that itself, from the system, and takes none.
 
 mod block;
+mod card;
 mod content;
 mod key;
 mod key_row;
