@@ -34,7 +34,7 @@ pub enum Store {
     Silver,
     /// Nowhere in clear: entries hold it sealed.
     Seal,
-    /// Nowhere as a whole; entries hold its scalars sealed, as values that nobody lists.
+    /// Nowhere as a whole; entries hold its scalars sealed, as unlisted values.
     Scalars,
     /// Nowhere: only its name is kept.
     DropValue,
@@ -140,7 +140,7 @@ pub struct Masked<'v> {
 pub enum Seal {
     /// Never: its field is dropped or on no list, or the value is damaged.
     Never,
-    /// As a value that nobody lists: it does not look as its field's rule asks, or its field is filled as its sender likes.
+    /// As an unlisted value: it does not look as its field's rule asks, or its field is filled as its sender likes.
     AsUnlisted,
     /// As what its field promises.
     AsListed,

@@ -585,7 +585,7 @@ fn lasting_fields(said: &Description) -> Compiled<Vec<&'static str>> {
     said.sessions.lasting_by.iter().map(field_of).collect()
 }
 
-/// Whose content a field is, where it does not say: what has a rule, or holds what no description lists, is the centre's.
+/// Whose content a field is, where it does not say: the centre's, if the field has a rule or holds unlisted values.
 fn side(said: &format::Field) -> Side {
     let is_centre = said.rule.is_some() || said.store == Some(Store::Scalars);
     said.party.unwrap_or(if is_centre { Side::Centre } else { Side::Customer })
