@@ -52,6 +52,8 @@ pub struct Stores<'a> {
 /// What all plans hold together.
 #[derive(Debug, Default)]
 pub struct Planned {
+    /// How many objects there are.
+    pub objects: usize,
     /// The sum of the objects' counts.
     pub counts: Counts,
     /// Every planned event's claim id, made again from its bronze line, and its plan's object.
@@ -94,6 +96,7 @@ pub fn check_plans(stores: Stores<'_>, bucket: &str) -> Planned {
             );
         }
         add(&mut all.counts, header.counts);
+        all.objects += 1;
         for entry in entries {
             let by_hand = format!("ledgerline event{object}{}", entry.source.line);
             assert_eq!(entry.event_id, Hash::of_object(by_hand.as_bytes()).hex()[..32], "an event's id");
