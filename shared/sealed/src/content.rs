@@ -12,7 +12,7 @@ use std::sync::Arc;
 use ledgerline_json::Json;
 use ledgerline_ledger::canonical;
 use ledgerline_ledger::entry::{Block, Party, Sealed};
-use serde_json::{Number, Value};
+use serde_json::Number;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::Random;
@@ -309,8 +309,9 @@ fn is_canonical(lexeme: &str) -> bool {
     if digits.len() <= SAFE_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return lexeme != "-0";
     }
-    let written = lexeme.parse::<Number>().map(|number| canonical::to_string(&Value::Number(number)));
-    matches!(written, Ok(Ok(written)) if written == lexeme)
+    let Ok(number) = lexeme.parse::<Number>() else { return false };
+    let mut written = String::with_capacity(lexeme.len());
+    canonical::write_number(&mut written, &number).is_ok() && written == lexeme
 }
 
 /// RFC 8785, 3.2.3: names are in the order of their UTF-16 code units. That is the order of UTF-8's bytes, but that what lies beyond
