@@ -119,8 +119,11 @@ impl<'s, 'e> Unclear<'s, 'e> {
             raw.map(|character| character.to_ascii_lowercase())
                 .eq(text.chars().map(|character| character.to_ascii_lowercase()))
         };
+        // Nearly every name has neither, and reading one takes long.
+        let may_read = text.bytes().any(|byte| byte.is_ascii_digit() || byte == b'@');
+        let reads = |kind: Kind| Identifier::read(kind, text, self.region).is_some();
         self.event.identifiers.iter().any(|(_, raw)| is_same(raw.expose_for_pseudonym()))
-            || [Kind::Phone, Kind::Email].iter().any(|kind| Identifier::read(*kind, text, self.region).is_some())
+            || (may_read && [Kind::Phone, Kind::Email].into_iter().any(reads))
     }
 }
 
