@@ -274,7 +274,7 @@ async fn of_two_customers_in_one_record_each_is_erased_alone() {
 async fn two_runs_of_one_object_keep_the_keys_of_both_and_one_plan() {
     let raws = [call("c-1", PHONE), told("c-1", "ended", OTHER), call("c-2", OTHER)];
     let mut met = BTreeSet::new();
-    for later in 0..80 {
+    for later in 0..160 {
         let world = World::new();
         world.bronze.seed(&key("a"), lines(&raws));
         let a = key("a");
