@@ -121,7 +121,7 @@ fn an_audits_blocks_say_who_did_it_and_to_whom() {
         json!({"/auditEvent/actor/id": "d09ce1b6-dee1-5d05-89bf-4db81edbdebd", "/auditEvent/actor/name": "Robin Hale"});
     assert_eq!(blocks["agent"], actor);
     let (blocks, _) = content(&stored("genesys-audit.json")[0]);
-    let own = |name: &str| blocks["agent"].get(&format!("/detail/eventBody/{name}")).cloned();
+    let own = |name: &str| blocks["agent"].get(format!("/detail/eventBody/{name}")).cloned();
     for (name, said) in [("entity/name", "Sam Ortega"), ("username/name", "Robin Hale")] {
         assert_eq!(own(name), Some(json!(said)), "{blocks:?}");
     }
