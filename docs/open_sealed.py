@@ -5,8 +5,8 @@ Usage: python open_sealed.py ENTRIES KEYS          offline: entries as JSON line
                                                    months' private keys by KMS, wrapped keys from DynamoDB (needs boto3)
 
 Nothing of Ledgerline is imported: docs/sealed-fields.md has the format, and this is what an engineer would write from it. Writes one
-line of JSON for each block: the event's id, the party, the key's id, and what was opened or why nothing was. Exit code: 0 every
-block opened, 1 one did not, 2 it could not be tried.
+line of JSON for each block: the event's id, the party, the key's id, and what was opened or why nothing was; and one for each row
+of keys that is of no use, with why. Exit code: 0 every block opened, 1 one did not, 2 it could not be tried.
 
 KEYS is {"deployment", "months": {"yyyy-mm": private key, PKCS#8 DER in base64}, "rows": [{"record", "month", "enc", "keys": {key id:
 {"party", "wrapped", ...}}}]}, bytes in base64.
@@ -133,17 +133,33 @@ def export(exporter: bytes, context: bytes) -> bytes:
     return expand(HPKE, exporter, b"sec", context)
 
 
-def open_row(deployment: str, private: ec.EllipticCurvePrivateKey, row: dict) -> dict:
-    """The keys of a row by their ids; None for one that does not open. `enc` and `wrapped` are bytes."""
+def open_row(deployment: str, private: ec.EllipticCurvePrivateKey, row: dict, wanted: set) -> dict:
+    """Those keys of a row that are wanted, by their ids; None for one that does not open. `enc` and `wrapped` are bytes."""
     exporter = exporter_secret(private, bytes(row["enc"]), b"ledgerline/party/v1" + SEPARATOR + deployment.encode())
     keys = {}
-    for name, wrapped in row["keys"].items():
+    for name in wanted & row["keys"].keys():
         exported = export(exporter, row["record"].encode() + SEPARATOR + name.encode())
         try:
-            key = AESGCM(exported).decrypt(bytes(12), bytes(wrapped["wrapped"]), None)
-        except InvalidTag:
+            key = AESGCM(exported).decrypt(bytes(12), bytes(row["keys"][name]["wrapped"]), None)
+        except (InvalidTag, ValueError):
             key = b""
         keys[name] = key if key_id(key) == name else None
+    return keys
+
+
+def open_rows(source, record: str, wanted: set) -> dict:
+    """The wanted keys of a record by their ids. A row that is of no use is told of, and keeps nothing from the others; of two rows with
+    one key id the one counts whose key opens."""
+    keys = {}
+    for row in source.rows_of(record):
+        try:
+            if wanted.isdisjoint(row["keys"]):
+                continue
+            opened = open_row(source.deployment, source.private(row["month"]), row, wanted)
+        except (KeyError, TypeError, ValueError, AttributeError) as why:
+            print(json.dumps({"record": record, "rowOfNoUse": repr(why)}))
+            continue
+        keys |= {name: key for name, key in opened.items() if key is not None or name not in keys}
     return keys
 
 
@@ -158,9 +174,11 @@ class Folder:
         self.months = {month: load_der_private_key(base64.b64decode(der), None) for month, der in told["months"].items()}
         self.rows = [row_of_text(row) for row in told["rows"]]
 
-    def keys_of(self, record: str) -> dict:
-        rows = [row for row in self.rows if row["record"] == record]
-        return merged(open_row(self.deployment, self.months[row["month"]], row) for row in rows)
+    def private(self, month: str) -> ec.EllipticCurvePrivateKey:
+        return self.months[month]
+
+    def rows_of(self, record: str) -> list:
+        return [row for row in self.rows if row["record"] == record]
 
 
 class Stack:
@@ -169,7 +187,7 @@ class Stack:
     def __init__(self, deployment: str, control: str, keys: str, endpoint: str | None):
         import boto3
 
-        self.deployment, self.months = deployment, {}
+        self.deployment, self.months, self.rows = deployment, {}, (None, [])
         tables = boto3.resource("dynamodb", endpoint_url=endpoint)
         self.control, self.keys = tables.Table(control), tables.Table(keys)
         self.kms = boto3.client("kms", endpoint_url=endpoint)
@@ -178,20 +196,28 @@ class Stack:
         if month not in self.months:
             wrapped = self.control.get_item(Key={"pk": "KEY#party", "sk": month})["Item"]["wrapped"]
             context = {"deployment": self.deployment, "purpose": "party", "version": month}
-            opened = self.kms.decrypt(CiphertextBlob=bytes(wrapped), EncryptionContext=context)
+            try:
+                opened = self.kms.decrypt(CiphertextBlob=bytes(wrapped), EncryptionContext=context)
+            except self.kms.exceptions.ClientError as why:
+                raise PermissionError(str(why)) from None
             self.months[month] = load_der_private_key(opened["Plaintext"], None)
         return self.months[month]
 
-    def keys_of(self, record: str) -> dict:
+    def rows_of(self, record: str) -> list:
+        """Those of one record after the other are kept: a record's entries stand together."""
         from boto3.dynamodb.conditions import Key
 
         asked = {"KeyConditionExpression": Key("pk").eq(f"INT#{record}") & Key("sk").begins_with("PARTY#")}
+        of, rows = self.rows
+        if of == record:
+            return rows
         rows = []
         while True:
             page = self.keys.query(**asked, ConsistentRead=True)
             rows += [{**item, "record": record} for item in page["Items"]]
             if "LastEvaluatedKey" not in page:
-                return merged(open_row(self.deployment, self.private(row["month"]), row) for row in rows)
+                self.rows = (record, rows)
+                return rows
             asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
@@ -201,17 +227,10 @@ def row_of_text(row: dict) -> dict:
     return {**row, "enc": base64.b64decode(row["enc"]), "keys": keys}
 
 
-def merged(rows) -> dict:
-    keys = {}
-    for row in rows:
-        keys.update(row)
-    return keys
-
-
 def open_entry(source, entry: dict) -> list:
     """What became of each block: (block, content or None, why not)."""
     check_form(entry)
-    keys = source.keys_of(record_of(entry)) if entry["sealed"] else {}
+    keys = open_rows(source, record_of(entry), set(entry["keyIds"])) if entry["sealed"] else {}
     told = []
     for block in entry["sealed"]:
         name = entry["keyIds"][block["k"]]

@@ -23,11 +23,16 @@ pub enum Target {
     Cutter,
     /// Bytes that are not JSON are cut without a panic, and not by more than what they hold.
     Garbage,
+    /// What is taken of values that no description lists is short, printable and bounded.
+    Unlisted,
+    /// What is sealed opens to the same, and no other bytes open.
+    Sealed,
 }
 
 impl Target {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Splitter, Self::BytePass, Self::Adapters, Self::Cutter, Self::Garbage];
+    pub const ALL: [Self; 7] =
+        [Self::Splitter, Self::BytePass, Self::Adapters, Self::Cutter, Self::Garbage, Self::Unlisted, Self::Sealed];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -37,6 +42,8 @@ impl Target {
             Self::Adapters => "adapters",
             Self::Cutter => "cutter",
             Self::Garbage => "garbage",
+            Self::Unlisted => "unlisted",
+            Self::Sealed => "sealed",
         }
     }
 
@@ -56,6 +63,8 @@ impl Target {
             Self::Adapters => properties::adapters(input),
             Self::Cutter => properties::cutter(input),
             Self::Garbage => properties::garbage(input),
+            Self::Unlisted => properties::unlisted(input),
+            Self::Sealed => properties::sealed(input),
         }
     }
 }

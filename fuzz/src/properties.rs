@@ -8,6 +8,9 @@ use ledgerline_event::head::Head;
 use ledgerline_event::sensitive::{self, CUTS_MAX};
 use ledgerline_event::{Context, adapt, batch, content_id, lineage};
 use ledgerline_json::Json;
+use ledgerline_ledger::entry::{Block, Party, Sealed};
+use ledgerline_sealed::unlisted::{EVENT_BYTES, POINTER_BYTES, Taker, VALUE_BYTES, Walk, holds_card_number};
+use ledgerline_sealed::{Buffer, Member, PartyKey, Place, open};
 
 const CONTEXT: Context<'_> = Context { default_org: "default", numeric_id_sources: &[] };
 
@@ -197,6 +200,77 @@ fn parts(kept: &[u8]) -> Vec<&[u8]> {
     parts.push(&kept[from..]);
     parts.retain(|part| !part.is_empty());
     parts
+}
+
+/// Of every document: what a walk takes and its pointer are printable ASCII without a card's number, and four kibibytes together at most.
+pub fn unlisted(record: &[u8]) {
+    each_document(record, |bytes, _| {
+        let Ok(value) = parse(bytes) else { panic!("a document that cannot be read") };
+        let mut taken = Taken(0);
+        Walk::new().through(["event"], &value, &mut taken);
+        assert!(taken.0 <= EVENT_BYTES, "{} bytes of one event", taken.0);
+    });
+}
+
+/// The bytes of what was taken.
+struct Taken(usize);
+
+impl Taker for Taken {
+    fn is_out(&self, _: &str) -> bool {
+        false
+    }
+
+    fn is_listed(&self, _: &str) -> bool {
+        false
+    }
+
+    fn wants(&self, _: &Json<'_>) -> bool {
+        true
+    }
+
+    fn take(&mut self, pointer: &str, value: &Json<'_>) {
+        let text = match value {
+            Json::String(text) => text,
+            Json::Number(number) => number.lexeme(),
+            Json::Bool(_) => "",
+            other => panic!("{other:?} is no scalar"),
+        };
+        assert!(pointer.len() <= POINTER_BYTES && text.len() <= VALUE_BYTES, "{pointer} {text}");
+        assert!(pointer.bytes().chain(text.bytes()).all(|byte| byte.is_ascii_graphic()), "{pointer} {text}");
+        assert!(!holds_card_number(text) && !pointer.split('/').any(holds_card_number), "{pointer} {text}");
+        self.0 += pointer.len() + text.len();
+    }
+}
+
+/// Bytes of any kind are no block that opens, whatever entry says so; a document that is sealed opens as one value, or is told to be too
+/// large.
+pub fn sealed(record: &[u8]) {
+    let key = PartyKey::of(&[7; 32]);
+    let place = Place { deployment: "d-1", record: "acme/c-1", event_id: "00112233445566778899aabbccddeeff" };
+    let text = Block { b: String::from_utf8_lossy(record).into_owned(), k: 0, p: Party::Joint };
+    assert!(open(&text, key.id().as_str(), &place, &key).is_err(), "a block of any bytes opens");
+    if let Ok(entry) = serde_json::from_slice::<Sealed>(record) {
+        let is_good = entry.check().is_ok();
+        for block in &entry.blocks {
+            let id = entry.key_ids.get(block.k).map_or("", String::as_str);
+            assert!(!is_good || !id.is_empty(), "a block's key id is nowhere");
+            assert!(open(block, key.id().as_str(), &place, &key).is_err(), "somebody else's block opens");
+        }
+    }
+    each_document(record, |bytes, _| {
+        let Ok(value) = parse(bytes) else { panic!("a document that cannot be read") };
+        let mut buffer = Buffer::new();
+        let mut content = buffer.event(true, &[0; 32]);
+        content.add_field(Party::Customer, "field", &value);
+        let seals = content.seal(&place, &|bytes| bytes.fill(1), |_| PartyKey::of(&[7; 32]).into());
+        assert_eq!(seals.sealed.check(), Ok(()));
+        let [block] = &seals.sealed.blocks[..] else { panic!("a document in several blocks") };
+        let opened = open(block, key.id().as_str(), &place, &key);
+        let opened = opened.unwrap_or_else(|reason| panic!("{reason}: {}", shown(bytes)));
+        let holds_it = opened.expose_for_owner().starts_with(r#"{"field":{"#);
+        assert_eq!(seals.masked.is_empty(), holds_it, "{:?}", seals.masked);
+        assert!(holds_it || seals.masked == [Member::Field("field")]);
+    });
 }
 
 fn each_document(record: &[u8], check: impl Fn(&[u8], &Head<'_>)) {

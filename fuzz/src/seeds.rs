@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 /// Larger files are too slow to be changed thousands of times.
 const FILE_BYTES_MAX: u64 = 16 * 1024;
 
-/// The files of `events/`, each whole and each line of it, and those of `corpus`; in the order of their names.
+/// The files of `events/`, each whole and each line of it, entries with sealed blocks, and the files of `corpus`; in the order of their
+/// names.
 pub fn all(corpus: Option<&Path>) -> Vec<Vec<u8>> {
     let events = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
-    let files = [Some(events.as_path()), corpus].into_iter().flatten().flat_map(files_below);
+    let sealed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/sealed/tests/golden");
+    let files = [Some(events.as_path()), Some(sealed.as_path()), corpus].into_iter().flatten().flat_map(files_below);
     let mut seeds = Vec::new();
     for bytes in files.filter_map(|path| fs::read(path).ok()) {
         let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"{\"")).collect();

@@ -57,6 +57,16 @@ fn bytes_of_any_kind_are_cut_without_a_panic() {
 }
 
 #[test]
+fn what_is_taken_of_unlisted_values_is_short_and_printable() {
+    run(Target::Unlisted);
+}
+
+#[test]
+fn what_is_sealed_opens_and_nothing_else_does() {
+    run(Target::Sealed);
+}
+
+#[test]
 fn the_changes_are_a_function_of_the_seed_and_reach_all_kinds_of_documents() {
     let seeds = seeds::all(None);
     let all: Vec<Vec<u8>> = (0..200).map(|number| changed(&mut Draw::new(number), &seeds)).collect();

@@ -37,8 +37,6 @@ const PARALLEL_SEGMENTS: usize = 2;
 const WINDOW: usize = 32;
 /// Records whose pins are read in one call: the table's limit.
 const PINS_PER_READ: usize = 100;
-/// Key ids that are looked up in one call: the table's limit. A page of 2,000 entries has 6,000 at the very most, mostly some 100.
-const KEY_IDS_PER_READ: usize = 100;
 /// Records that one page looks at, most of them perhaps outside the range: 2,000 queries, 16 at once, 8 ms each, are a
 /// second of the function's 29. A page that ends here has a token, and may be empty.
 const MAX_EXAMINED: usize = 2_000;
@@ -178,14 +176,9 @@ async fn cutoffs(stores: &Stores, records: &[(String, LinkedRecord)]) -> Result<
 }
 
 /// Which keys of blocks on the page were destroyed. Asked after the evidence was read: none that was destroyed by then is called closed.
+/// A page of 2,000 entries has 6,000 keys at the very most, half a second's reads; mostly some 100, which is one.
 async fn destroyed(stores: &Stores, page: &Page) -> Result<BTreeSet<String>, StoreError> {
-    let key_ids: Vec<&str> = page.key_ids().into_iter().collect();
-    let gone: Vec<_> = stream::iter(key_ids.chunks(KEY_IDS_PER_READ))
-        .map(|ids| stores.gone.among(ids.iter().copied()))
-        .buffered(PARALLEL)
-        .try_collect()
-        .await?;
-    Ok(gone.into_iter().flatten().map(str::to_owned).collect())
+    Ok(stores.gone.among(page.key_ids()).await?.into_iter().map(str::to_owned).collect())
 }
 
 /// Widens what is known of the window's records to what postings and entries show, empties the postings of records

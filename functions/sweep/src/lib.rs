@@ -44,9 +44,9 @@ use stores::Stores;
 
 /// A run ends by itself after this long, so that the schedule's next one does not meet it.
 const RUN_MS: i64 = 50_000;
-/// What share of a run, in percent from its start, the parts before it may have used up when each must end: how far bronze is
-/// planned is told first, which takes a second unless bronze grew in a leap; then comes signing, and neither it nor a long list of open objects may keep interactions from being completed. What a part does not
-/// reach is the next run's.
+/// When each part must end, in percent of the run from its start. How far bronze is planned is told first, which takes a second
+/// unless bronze grew in a leap. Then comes signing; neither it nor a long list of open objects may keep interactions from being
+/// completed. What a part does not reach is the next run's.
 const PLANNED_ENDS_AT: i64 = 15;
 const LOGS_END_AT: i64 = 40;
 const BRONZE_ENDS_AT: i64 = 65;

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 1 `LOG_PRUNED` planned and queued | an entry that says what may go | finds it committed; the same purpose writes no second one |
 //! | 2 an archived checkpoint covers the entry | the announcement, signed | deletes |
-//! | 3 postings of a segment removed, those of its first record last | a segment that fewer postings name | removes them again; without its first record's it is no longer told from an orphan, and goes as one |
+//! | 3 a segment's postings removed, its first record's last | fewer postings | removes the rest; without any the segment is an orphan, and goes |
 //! | 4 the segment's version deleted | less | goes on with the next |
 //!
 //! Invariant: nothing is deleted that is not below a covered `prunedTo`, or that any lock, hold or class still keeps; S3

@@ -73,8 +73,8 @@ pub async fn transform(
             let started_at_ms =
                 instant::parse(&opened.started_at).ok_or_else(|| corrupt("a row's start is no time"))?;
             let read = read(stores, settings, now_ms, object, key, started_at_ms).await?;
-            // Who asks for the company's hotline must be told that it is one. A crash after it leaves an org without subjects, of whom an
-            // access request finds nobody.
+            // Anyone who asks for the company's hotline must be told that it is one. A crash after it leaves an org in which an access
+            // request finds no subject.
             for org in &read.naming_orgs {
                 stores.note_org(org).await?;
             }
@@ -91,16 +91,13 @@ pub async fn transform(
             //    its subject in the record's row; links only widen. It leaves rows of keys, too, which no plan names: the next run
             //    draws others.
             let mut clashes = Clashes::default();
-            let mut keys = RunKeys::begin(stores, settings, object, &read, &opened.started_at).await?;
+            let mut keys = RunKeys::begin(stores, settings, object, &read, now_ms).await?;
             let resolving = Resolving { stores, settings, now, read: &read, owned: &owned, logs: &logs };
             let (gate, resolved) = loop {
                 let gate = Gate::read(stores, settings, &read, started_at_ms).await?;
                 match resolving.subjects(&gate, &mut keys, &mut clashes).await {
                     Ok(resolved) => break (gate, resolved),
-                    // What is kept already may have been found by the erasure, and destroyed: it must not be kept again.
-                    Err(StoreError::Conflict(clash)) if !keys.any_is_kept() => {
-                        clashes.pause(clash, stores.random()).await?;
-                    }
+                    Err(StoreError::Conflict(clash)) => clashes.pause(clash, stores.random()).await?,
                     Err(error) => return Err(error.into()),
                 }
             };

@@ -2,8 +2,8 @@
 //! the events of two orgs is two mentions, and two subjects.
 //!
 //! An identifier whose subject is shared resolves nobody. One whose subject is gone gets a new one. What clashes with another
-//! writer, an erasure that is under way among them, is tried again by itself as long as what the gate read of it still holds. If it does not,
-//! it is for the caller to ask the gate again.
+//! writer, an erasure that is under way among them, is tried again by itself as long as what the gate read of it still holds. If
+//! it does not, the caller must ask the gate again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The keys of what is about to be planned, on their way into the keys table: wrapped to the month's public key, a row for each record.
 //!
 //! Invariant: a key is kept before a plan names it, while no erasure has reached its record since the gate asked; so an erasure finds
-//! every key that may be in a plan. A row that is kept, or might be, is not kept again: an erasure may have taken its keys out.
+//! every key that may be in a plan. A key that is kept, or might be, is not kept again: an erasure may have destroyed it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use ledgerline_ledger::entry::Party;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_sealed::{KeyRow, MonthKey, Sender, WrappedKey};
 use ledgerline_store::month_key;
-use ledgerline_store::party_key::RowName;
+use ledgerline_store::party_key::ROWS_AT_ONCE;
 
 use crate::config::Settings;
 use crate::gate::Gate;
@@ -27,17 +27,17 @@ pub(crate) struct RunKeys<'a> {
     read: &'a Read,
     deployment: &'a str,
     object: String,
-    /// What names the rows of this run.
-    run: String,
-    month: &'a str,
+    month: String,
     month_key: MonthKey,
     /// The run's encapsulation, once there is something to wrap.
     sender: Option<Sender>,
-    any_is_kept: bool,
+    /// The ids of keys that are in the table. What sends all of it back to the gate leaves them there: an erasure that came after them
+    /// finds them, and what it covers is planned without its blocks.
+    kept: BTreeSet<String>,
 }
 
 impl<'a> RunKeys<'a> {
-    /// Of a run over an object that was taken up at `started_at`, whose month's key they are wrapped to whenever the run is.
+    /// Of a run that began at `now_ms`: wrapped to that month's key, which sweep makes ahead. Of a past month it makes none.
     ///
     /// # Errors
     /// The table's; `NotFound` if the month has no key yet.
@@ -46,30 +46,23 @@ impl<'a> RunKeys<'a> {
         settings: &'a Settings,
         object: ObjectId,
         read: &'a Read,
-        started_at: &'a str,
+        now_ms: i64,
     ) -> Result<Self, StoreError> {
-        let corrupt = || StoreError::Corrupt(Failure::new("a row's start is no time"));
-        let month = month_key::of_time(started_at).ok_or_else(corrupt)?;
+        let month = month_key::of_time(now_ms);
         Ok(Self {
             stores,
             read,
             deployment: &settings.deployment,
             object: object.to_hex(),
-            run: run(stores.random()),
+            month_key: stores.month_key(&month).await?,
             month,
-            month_key: stores.month_key(month).await?,
             sender: None,
-            any_is_kept: false,
+            kept: BTreeSet::new(),
         })
     }
 
-    /// Whether any row was kept.
-    pub(crate) fn any_is_kept(&self) -> bool {
-        self.any_is_kept
-    }
-
-    /// Keeps the keys of these events, each record's in one transaction with the question whether an erasure reached the record since the
-    /// gate asked. Who clashed with another writer is tried again while the gate's answer holds.
+    /// Keeps those keys of these events that are not kept yet, each record's with the question whether an erasure reached the record since
+    /// the gate asked. What clashed with another writer is tried again while the gate's answer holds.
     ///
     /// # Errors
     /// `Conflict` if it does not, or clashes outlast the pauses; what the tables report. All calls have ended then.
@@ -84,43 +77,48 @@ impl<'a> RunKeys<'a> {
         let mut open = self.rows(events, resolved)?;
         while !open.is_empty() {
             let object = &self.object;
-            let outcomes: Vec<(Row, Result<(), StoreError>)> = stream::iter(open)
-                .map(|row| async move {
-                    let name = RowName { record: &read.records[row.record].key, object, run: &row.run };
-                    let outcome = stores.party_keys.keep(name, gate.party(row.record).seen(), &row.keys).await;
-                    (row, outcome)
-                })
-                .buffered(CALLS_AT_ONCE)
-                .collect()
-                .await;
+            let keep = |record: Rows| async move {
+                let (key, seen) = (&read.records[record.record].key, gate.party(record.record).seen());
+                let mut kept = 0;
+                // One after the other: at once they would keep each other from being done, for each asks the record's `PARTY`.
+                for rows in record.rows.chunks(ROWS_AT_ONCE) {
+                    if let Err(error) = stores.party_keys.keep(key, object, seen, rows).await {
+                        return (record, kept, Err(error));
+                    }
+                    kept += rows.len();
+                }
+                (record, kept, Ok(()))
+            };
+            let outcomes: Vec<(Rows, usize, Result<(), StoreError>)> =
+                stream::iter(open).map(keep).buffered(CALLS_AT_ONCE).collect().await;
             open = Vec::new();
-            for (row, outcome) in outcomes {
+            for (mut record, kept, outcome) in outcomes {
+                self.kept.extend(record.rows.drain(..kept).flat_map(|(_, row)| row.keys.into_keys()));
                 match outcome {
-                    Ok(()) => self.any_is_kept = true,
-                    Err(StoreError::Conflict(_)) => open.push(row),
-                    // The row may be there, or have been.
+                    Ok(()) => {}
+                    Err(StoreError::Conflict(_)) => open.push(record),
+                    // The rows may be there, or have been.
                     Err(error) => return Err(error),
                 }
             }
             if !open.is_empty() {
-                let seen =
-                    open.iter().map(|row| (read.records[row.record].key.as_str(), gate.party(row.record).seen()));
+                let seen = open.iter().map(|of| (read.records[of.record].key.as_str(), gate.party(of.record).seen()));
                 if !stores.parties.are_as_seen(&seen.collect()).await? {
                     return Err(StoreError::Conflict(Failure::new("an erasure reached a record that is sealed")));
                 }
-                let what = format!("{} rows of keys clashed with other writers", open.len());
+                let what = format!("the keys of {} records clashed with other writers", open.len());
                 clashes.pause(Failure::new(what), stores.random()).await?;
             }
         }
         Ok(())
     }
 
-    /// The rows that these events' keys are kept in.
+    /// The rows for those keys of these events that are not kept yet.
     fn rows<'e>(
         &mut self,
         events: impl Iterator<Item = &'e Event>,
         resolved: &Resolved,
-    ) -> Result<Vec<Row>, StoreError> {
+    ) -> Result<Vec<Rows>, StoreError> {
         // Up to where a cutoff must reach to cover anything under a key, as the gate asks it of a line. Of what is kept alone: an earlier
         // line that an erasure covers says nothing of the key.
         let mut first_ms: BTreeMap<usize, i64> = BTreeMap::new();
@@ -141,6 +139,9 @@ impl<'a> RunKeys<'a> {
         let mut by_record: BTreeMap<usize, BTreeMap<String, WrappedKey>> = BTreeMap::new();
         for (place, first_ms) in first_ms {
             let Drawn { record, owner, key } = &self.read.keys[place];
+            if self.kept.contains(key.id().as_str()) {
+                continue;
+            }
             let record_key = &self.read.records[*record].key;
             let wrapped = WrappedKey {
                 party: party(owner),
@@ -150,24 +151,22 @@ impl<'a> RunKeys<'a> {
             };
             by_record.entry(*record).or_default().insert(key.id().to_string(), wrapped);
         }
-        let mut rows = Vec::with_capacity(by_record.len());
-        for (record, keys) in by_record {
-            for (at, keys) in KeyRow::rows(self.month, sender.enc(), keys).into_iter().enumerate() {
-                let run = if at == 0 { self.run.clone() } else { run(self.stores.random()) };
-                rows.push(Row { record, run, keys });
-            }
-        }
+        let rows = |(record, keys)| {
+            let rows = KeyRow::rows(&self.month, sender.enc(), keys).into_iter();
+            Rows { record, rows: rows.map(|row| (run(self.stores.random()), row)).collect() }
+        };
+        let rows = by_record.into_iter().map(rows).collect();
         self.sender = Some(sender);
         Ok(rows)
     }
 }
 
 /// Keys of one record.
-struct Row {
+struct Rows {
     /// The record, in [`Read::records`].
     record: usize,
-    run: String,
-    keys: KeyRow,
+    /// Each with what names it.
+    rows: Vec<(String, KeyRow)>,
 }
 
 fn party(owner: &Owner) -> Party {

@@ -1,6 +1,6 @@
 //! What transform reads and writes; the test of its permissions holds the calls against its role in the template.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -97,8 +97,6 @@ pub struct Stores {
     /// The orgs that this process has noted.
     noted: Mutex<BTreeSet<String>>,
     month_keys: MonthKeys,
-    /// The months' keys that this process has read. None ever changes.
-    months: Mutex<BTreeMap<String, MonthKey>>,
     random: OwnedRandom,
 }
 
@@ -119,7 +117,6 @@ impl Stores {
             orgs: Orgs::new(Arc::clone(&control)),
             noted: Mutex::default(),
             month_keys: MonthKeys::new(control),
-            months: Mutex::default(),
             claims: Claims::new(Arc::clone(&index)),
             records: Records::new(Arc::clone(&index)),
             tokens: Tokens::new(index),
@@ -150,15 +147,8 @@ impl Stores {
     /// # Errors
     /// The table's; `NotFound` if nobody made it yet.
     pub async fn month_key(&self, month: &str) -> Result<MonthKey, StoreError> {
-        if let Some(key) = self.months.lock().unwrap_or_else(PoisonError::into_inner).get(month) {
-            return Ok(*key);
-        }
-        let Some(key) = self.month_keys.of(month).await? else {
-            let what = format!("{month} has no public key yet: sweep makes it at its next run");
-            return Err(StoreError::NotFound(Failure::new(what)));
-        };
-        self.months.lock().unwrap_or_else(PoisonError::into_inner).insert(month.to_owned(), key);
-        Ok(key)
+        let missing = || Failure::new(format!("{month} has no public key yet: sweep makes it at its next run"));
+        self.month_keys.of(month).await?.ok_or_else(|| StoreError::NotFound(missing()))
     }
 
     /// Fills a buffer with random bytes.

@@ -1,5 +1,5 @@
-//! Lines that are not planned as they were read: of lineage tokens that several records have, and what an erasure covers.
-//! The first carry the token derived from their own record instead; so do the others, and nothing that is sealed.
+//! Lines that are not planned as they were read. Where several records have a source's lineage token, the line carries the token
+//! derived from its own record. A line that an erasure covers carries that one, too, and nothing sealed.
 //!
 //! Invariant: no entry carries a source's token unless the record has a row that says so and, when that was there, no other
 //! record had one. Of two records that take a token up at once both read the other's row; an entry that was planned before

@@ -4,9 +4,9 @@
 //! and entries by [`EventOrder`]. A page always makes progress, and its body fits Lambda's answer by construction.
 //! What is missing is said: `complete` is false as soon as anything was missing on this page or one before it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ledgerline_ledger::entry::{Record, Sealed};
+use ledgerline_ledger::entry::{Party, Record, Sealed};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -193,12 +193,14 @@ pub struct Marks {
 #[serde(rename_all = "camelCase")]
 struct Placed {
     place: Place,
-    sealed: SealedState,
+    /// Of each block what there is to it, once that is known.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    sealed: BTreeMap<Party, BlockState>,
     /// The ledger's line, byte for byte: its RFC 8785 form gives the leaf hash.
     entry: Box<RawValue>,
-    /// The ids of the keys that seal its blocks.
+    /// Its blocks' parties and key ids.
     #[serde(skip)]
-    key_ids: Vec<String>,
+    blocks: Vec<(Party, String)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -211,15 +213,13 @@ struct Place {
     leaf_hash: String,
 }
 
-/// What there is to what an entry holds sealed. Nobody who answers opens it.
+/// What there is to a sealed block. Nobody who answers opens it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum SealedState {
-    /// It holds nothing sealed.
-    None,
-    /// A block is there whose key was not destroyed.
+enum BlockState {
+    /// Its key was not destroyed.
     Closed,
-    /// The keys of all its blocks were destroyed: nobody can open them any more.
+    /// Its key was destroyed: it cannot be opened any more.
     Destroyed,
 }
 
@@ -278,7 +278,8 @@ impl Page {
         let mut bytes = head_bytes;
         for entry in rest.iter().take(self.entries_left) {
             let placed = Placed::of(entry)?;
-            let more = escaped_bytes(&serde_json::to_string(&placed)?) + 1;
+            let sealed = if placed.blocks.is_empty() { 0 } else { SEALED_BYTES };
+            let more = escaped_bytes(&serde_json::to_string(&placed)?) + 1 + sealed;
             // An empty page takes its first entry whatever its size, or the answer would never move on.
             let must = self.interactions.is_empty() && interaction.entries.is_empty();
             if bytes + more > self.bytes_left && !must {
@@ -310,17 +311,14 @@ impl Page {
     /// The ids of the keys that seal blocks on the page, each once.
     pub fn key_ids(&self) -> BTreeSet<&str> {
         let placed = self.interactions.iter().flat_map(|interaction| &interaction.entries);
-        placed.flat_map(|placed| &placed.key_ids).map(String::as_str).collect()
+        placed.flat_map(|placed| &placed.blocks).map(|(_, key_id)| key_id.as_str()).collect()
     }
 
     /// The page's interactions, where these keys were destroyed.
     pub fn finish(mut self, destroyed: &BTreeSet<String>) -> Vec<Interaction> {
         for placed in self.interactions.iter_mut().flat_map(|interaction| &mut interaction.entries) {
-            placed.sealed = match placed.key_ids.as_slice() {
-                [] => SealedState::None,
-                ids if ids.iter().all(|id| destroyed.contains(id)) => SealedState::Destroyed,
-                _ => SealedState::Closed,
-            };
+            let state = |id| if destroyed.contains(id) { BlockState::Destroyed } else { BlockState::Closed };
+            placed.sealed = placed.blocks.iter().map(|(party, key_id)| (*party, state(key_id))).collect();
         }
         self.interactions
     }
@@ -360,11 +358,10 @@ impl Placed {
                 version_id: found.place.version_id.clone(),
                 leaf_hash: found.leaf.hex(),
             },
-            // The longest word, until it is known: it has a place on the page.
-            sealed: SealedState::Destroyed,
+            sealed: BTreeMap::new(),
             entry: RawValue::from_string(found.text.clone())?,
             // The act of an erasure names keys, too, and has no block.
-            key_ids: if blocks.is_empty() { Vec::new() } else { key_ids },
+            blocks: blocks.iter().filter_map(|block| Some((block.p, key_ids.get(block.k)?.clone()))).collect(),
         })
     }
 }
@@ -384,6 +381,10 @@ fn is_none(count: &usize) -> bool {
     *count == 0
 }
 
+/// What is said of an entry's blocks at most, with its comma, escaped.
+const SEALED_BYTES: usize =
+    r#"\"sealed\":{\"customer\":\"destroyed\",\"joint\":\"destroyed\",\"agent\":\"destroyed\"},"#.len();
+
 /// An interaction's own members: names, marks, two times.
 const HEAD_BYTES: usize = 320;
 
@@ -394,7 +395,7 @@ mod tests {
     use ledgerline_ledger::log::LogId;
     use ledgerline_ledger::tree::leaf_hash;
     use proptest::prelude::*;
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     fn log() -> LogId {
         LogId::parse("acme/interaction/1/0").unwrap()
@@ -438,7 +439,7 @@ mod tests {
                     Took::Nothing => break,
                 }
             }
-            pages.push(page.finish(&BTreeSet::new()));
+            pages.push(page.finish(&["a", "b", "c"].map(str::to_owned).into()));
             assert!(pages.len() < 1_000, "no progress");
         }
         pages
@@ -455,13 +456,13 @@ mod tests {
         let value: Value = serde_json::to_value(page.finish(&BTreeSet::new())).unwrap();
         assert_eq!(
             value,
-            serde_json::json!([
+            json!([
                 { "org": "acme", "interactionId": "c-1", "first": "2026-03-02T14:00:00.000Z",
                   "last": "2026-03-02T15:00:00.000Z", "beganBeforeRange": true,
                   "entries": [{
                     "place": { "log": "acme/interaction/1/0", "index": 0, "segment": "ledger/s", "versionId": "v",
                                "leafHash": entries[0].leaf.hex() },
-                    "sealed": "none", "entry": { "keyIds": [], "n": 0, "sealed": [], "x": "\"" } }] },
+                    "entry": { "keyIds": [], "n": 0, "sealed": [], "x": "\"" } }] },
                 { "org": "acme", "entity": { "type": "User", "id": "u-1" }, "first": "2026-03-02T14:00:00.000Z",
                   "last": "2026-03-02T15:00:00.000Z", "pending": true, "entries": [] }
             ])
@@ -469,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_entry_holds_sealed_is_none_closed_or_destroyed() {
+    fn what_an_entry_holds_sealed_is_closed_or_destroyed_by_party() {
         let both = r#"[{"b":"AAAA","k":0,"p":"customer"},{"b":"AAAA","k":1,"p":"agent"}]"#;
         let entries = [
             found("acme/c-1", 0, 2),
@@ -478,19 +479,20 @@ mod tests {
             sealed_found("acme/c-1", 2, 2, r#"["a"]"#, "[]"),
             sealed_found("acme/c-1", 3, 2, r#"["c"]"#, r#"[{"b":"AAAA","k":0,"p":"joint"}]"#),
         ];
-        for (destroyed, said) in [
-            (&[][..], ["none", "closed", "none", "closed"]),
-            (&["a"], ["none", "closed", "none", "closed"]),
-            (&["a", "b"], ["none", "destroyed", "none", "closed"]),
-            (&["a", "b", "c"], ["none", "destroyed", "none", "destroyed"]),
+        for (destroyed, customer, agent, joint) in [
+            (&[][..], "closed", "closed", "closed"),
+            (&["a"], "destroyed", "closed", "closed"),
+            (&["a", "b"], "destroyed", "destroyed", "closed"),
+            (&["a", "b", "c"], "destroyed", "destroyed", "destroyed"),
         ] {
             let mut page = Page::new(10, &[]);
             assert_eq!(page.take("acme/c-1", &lasted(), Marks::default(), &entries, None).unwrap(), Took::Whole);
             assert!(page.key_ids().into_iter().eq(["a", "b", "c"]));
             let destroyed = destroyed.iter().map(|id| (*id).to_owned()).collect();
             let value = serde_json::to_value(page.finish(&destroyed)).unwrap();
-            let told = value[0]["entries"].as_array().unwrap().iter().map(|entry| entry["sealed"].clone());
-            assert_eq!(told.collect::<Vec<_>>(), said);
+            let told = value[0]["entries"].as_array().unwrap().iter().map(|entry| entry.get("sealed").cloned());
+            let both = json!({ "customer": customer, "agent": agent });
+            assert_eq!(told.collect::<Vec<_>>(), [None, Some(both), None, Some(json!({ "joint": joint }))]);
         }
     }
 
@@ -529,9 +531,15 @@ mod tests {
             page_size in 1usize..12,
         ) {
             let bytes = 8_000;
+            let three_ids = r#"["a","b","c"]"#;
+            let three_blocks = r#"[{"b":"","k":0,"p":"customer"},{"b":"","k":1,"p":"joint"},{"b":"","k":2,"p":"agent"}]"#;
             let records: Vec<(String, Vec<Found>)> = sizes.iter().enumerate().map(|(at, sizes)| {
                 let key = format!("acme/c-{at:02}");
-                let entries = sizes.iter().enumerate().map(|(n, size)| found(&key, n as u64, *size)).collect();
+                let of = |(n, size): (usize, &usize)| {
+                    let (ids, blocks) = if size % 2 == 0 { (three_ids, three_blocks) } else { ("[]", "[]") };
+                    sealed_found(&key, n as u64, *size, ids, blocks)
+                };
+                let entries = sizes.iter().enumerate().map(of).collect();
                 (key, entries)
             }).collect();
             let pages = all_pages(&records, page_size, bytes);

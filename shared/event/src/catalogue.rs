@@ -127,6 +127,25 @@ impl Catalogue {
         self.joinable.iter().map(|(what, fields)| (*what, fields.as_slice()))
     }
 
+    /// Whether nothing that stands under this key is sealed, wherever the key stands: the description drops it, or it is lineage, which
+    /// an entry has by itself.
+    pub fn is_never_sealed(&self, key: &str) -> bool {
+        let Some(Spelled { name, .. }) = self.name_of(key) else { return false };
+        let field = self.uses[usize::from(name.0)].field.map(|used| &self.fields[used.field]);
+        let is_lineage = self.shared.token.contains(&name) || self.shared.provenance.contains(&name);
+        is_lineage || field.is_some_and(|field| field.is_dropped)
+    }
+
+    /// Whether a member of this key says what the object around it is called.
+    pub fn is_display_name(&self, key: &str) -> bool {
+        self.name_of(key).is_some_and(|Spelled { name, .. }| self.shared.display.contains(&name))
+    }
+
+    /// Whether events of this type make no link, and only widen those that are there: deletions.
+    pub fn only_widens(&self, event_type: &str) -> bool {
+        self.kinds.iter().any(|kind| kind.widen && kind.event_type == event_type)
+    }
+
     pub(crate) fn name_of(&self, key: &str) -> Option<Spelled> {
         self.names.find(hash(key.as_bytes()), key.as_bytes())
     }
@@ -319,6 +338,8 @@ pub(crate) struct FieldDefinition {
     pub(crate) is_outcome: bool,
     /// No description lists what stands in it.
     pub(crate) is_bag: bool,
+    /// Nothing of it is kept.
+    pub(crate) is_dropped: bool,
     /// Whose content it is.
     pub(crate) side: Side,
 }
@@ -342,6 +363,8 @@ pub(crate) struct SharedNames {
     pub(crate) state: Vec<NameId>,
     pub(crate) placeholder_ids: Vec<&'static str>,
     pub(crate) topic_name: NameId,
+    /// What an object is called, for people to read.
+    pub(crate) display: Vec<NameId>,
     /// Fields that code fills.
     pub(crate) media: usize,
     pub(crate) duration: usize,

@@ -88,7 +88,7 @@ pub struct SourceEvent<'a> {
     pub named: Vec<Named<'a>>,
     /// Members that no description lists.
     pub extra: Vec<Unlisted<'a>>,
-    /// What stands in fields whose members no description lists.
+    /// Fields that hold what no description lists.
     pub bags: Vec<Unlisted<'a>>,
     /// The keys that lead from the body to each object whose members are read as the body's own.
     pub(crate) bag_paths: Vec<Vec<&'a str>>,
@@ -225,6 +225,10 @@ pub struct Unlisted<'a> {
     pub value: &'a Json<'a>,
     /// Whose content it is.
     pub side: Side,
+    /// It is a listed field's, and says what it is called: see [`is_display_name`](crate::catalogue::Catalogue::is_display_name).
+    pub is_named: bool,
+    /// Where it stands among all of its event's, the members of bags behind the event's own.
+    pub(crate) nth: usize,
     /// As the document spells it.
     pub(crate) key: &'a str,
     /// The member of the body or the bag that it stands in.
@@ -241,6 +245,13 @@ impl Unlisted<'_> {
 }
 
 impl<'a> SourceEvent<'a> {
+    /// What no description lists, in its order in the document; what stands in bags that are read as the event's own comes last.
+    pub fn unlisted(&self) -> Vec<&Unlisted<'a>> {
+        let mut all: Vec<&Unlisted<'a>> = self.extra.iter().chain(&self.bags).collect();
+        all.sort_unstable_by_key(|one| one.nth);
+        all
+    }
+
     /// The keys that lead from the document's root to a member of it, as the document spells them; `0` is the first of a list's
     /// elements.
     pub fn path_to<'e>(&'e self, member: &Unlisted<'a>) -> impl Iterator<Item = &'a str> + use<'e, 'a> {

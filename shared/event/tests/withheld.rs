@@ -110,7 +110,7 @@ fn what_is_unlisted_is_told_by_its_path_in_layers_bags_and_objects() {
 }
 
 #[test]
-fn of_a_bag_is_told_what_it_holds_but_no_lineage() {
+fn a_bag_is_told_if_it_holds_anything_that_is_not_dropped() {
     let event = flat(json!({
         "attributes": {"tier": "gold", "lineageToken": "lt-1", "lineage_provenance": {"id": "x"}, "a": {"b": 1}},
         "context": ["x", {"y": 1}],
@@ -123,16 +123,38 @@ fn of_a_bag_is_told_what_it_holds_but_no_lineage() {
         "password": {"is": "x"},
         "payload": {"details": {"reason": "late"}, "novel": 1},
     }));
-    let expected = ["attributes a", "attributes tier", "context", "metadata", "payload details reason"];
-    assert_eq!(paths(&event, &event.bags), expected);
+    assert_eq!(paths(&event, &event.bags), ["attributes", "context", "metadata", "payload details"]);
     assert_eq!(paths(&event, &event.extra), ["payload novel"]);
-    assert!(event.bags.iter().all(|one| one.side == Side::Centre));
+    assert!(event.bags.iter().all(|one| one.side == Side::Centre && !one.is_named));
     let debug = format!("{:?} {:?}", event.bags, event.extra);
     assert!(!debug.contains("tier") && !debug.contains("gold"), "{debug}");
 
     // The first agent is a field; of the others, and of what else is said of them, the list tells.
     let event = flat(json!({"agents": [{"id": "AG-1", "name": "Robin"}, {"id": "AG-2"}]}));
-    assert_eq!((paths(&event, &event.bags), event.bags[0].side), (vec!["agents".to_owned()], Side::Agent));
+    assert_eq!((paths(&event, &event.bags), event.bags[0].side), (vec!["agents".to_owned()], Side::Centre));
+}
+
+#[test]
+fn an_object_where_a_value_is_known_is_told_as_its_fields_and_all_in_the_documents_order() {
+    let document = r#"{"interactionId":"i-1","timestamp":"2026-03-02T14:00:00Z","novel":1,"actor":{"id":"u-1","name":"Robin"},
+        "payload":{"entity":{"name":"Robin"},"other":2},"state":{"is":"held"},"notes":{"a":1},"username":["u"],"last":3}"#;
+    let document = Box::leak(Box::new(ledgerline_json::parse(document.as_bytes()).unwrap().into_owned()));
+    let event = event_of(document);
+    let all: Vec<(String, Side, bool)> = event
+        .unlisted()
+        .into_iter()
+        .map(|one| (event.path_to(one).collect::<Vec<_>>().join(" "), one.side, one.is_named))
+        .collect();
+    let told = |path: &str, side, is_named| (path.to_owned(), side, is_named);
+    let expected = [
+        told("novel", Side::Centre, false),
+        told("actor", Side::Agent, true),
+        told("state", Side::Centre, false),
+        told("last", Side::Centre, false),
+        told("payload entity", Side::Centre, true),
+        told("payload other", Side::Centre, false),
+    ];
+    assert_eq!(all, expected);
 }
 
 #[test]

@@ -103,7 +103,11 @@ pub fn write_string(text: &mut String, string: &str) {
     text.push('"');
 }
 
-pub(crate) fn write_number(text: &mut String, number: &Number) -> Result<(), CanonicalError> {
+/// Writes a number in canonical form.
+///
+/// # Errors
+/// A double does not carry it.
+pub fn write_number(text: &mut String, number: &Number) -> Result<(), CanonicalError> {
     let safe = number.as_i64().is_some_and(|integer| integer.unsigned_abs() <= MAX_SAFE_INTEGER);
     if safe {
         use std::fmt::Write as _;

@@ -1,7 +1,8 @@
 //! A chunk: a range of a plan for one log, read and checked before anything of it is committed.
 //!
 //! Invariant: a [`Chunk`] has exactly the announced number of canonical lines, all of the log's org and of the announced object,
-//! acts where it is of acts and source events where it is of a bronze object, each with the id that follows from its place.
+//! acts where it is of acts and source events where it is of a bronze object, each with the id that follows from its place. An act
+//! holds nothing sealed, and a source event names no key but those of its blocks.
 
 use std::fmt;
 
@@ -48,6 +49,8 @@ impl ChunkId {
         match (self.of, is_act(entry.event_type)) {
             (PlanOf::Bronze, true) => return Err(ChunkError::ActFromASource),
             (PlanOf::Acts, false) => return Err(ChunkError::SourceEventFromAnAct),
+            (PlanOf::Bronze, false) if entry.blocks < entry.key_ids => return Err(ChunkError::KeysWithoutBlocks),
+            (PlanOf::Acts, true) if entry.blocks > 0 => return Err(ChunkError::ActWithBlocks),
             (PlanOf::Bronze, false) | (PlanOf::Acts, true) => {}
         }
         // Else a planner could give one event two ids, or put into an id what an event says.
@@ -162,6 +165,12 @@ pub enum ChunkError {
     /// A plan of acts holds a line of any other type.
     #[error("the chunk of acts holds a source event")]
     SourceEventFromAnAct,
+    /// A source event names keys and holds nothing sealed: that is how the act of an erasure names those that it destroyed.
+    #[error("the chunk of a bronze object names keys without blocks")]
+    KeysWithoutBlocks,
+    /// An act holds something sealed, for which nobody drew a key.
+    #[error("the chunk of acts holds a sealed block")]
+    ActWithBlocks,
     /// A line whose event id is not the one of its place.
     #[error("the chunk holds an entry whose id does not follow from its object and line")]
     WrongEventId,
@@ -184,6 +193,8 @@ impl ChunkError {
             Self::WrongObject => "chunk_of_another_object",
             Self::ActFromASource => "act_from_a_source",
             Self::SourceEventFromAnAct => "source_event_from_an_act",
+            Self::KeysWithoutBlocks => "keys_without_blocks",
+            Self::ActWithBlocks => "act_with_blocks",
             Self::WrongEventId => "event_id_of_another_place",
         }
     }
@@ -193,7 +204,7 @@ impl ChunkError {
 pub(crate) mod tests {
     use super::*;
     use crate::entry::tests::{pending, sealed};
-    use crate::entry::{Entry, Field, PendingEntry, Record, check_text};
+    use crate::entry::{Entry, Field, PendingEntry, Record, Sealed, check_text};
     use proptest::prelude::*;
 
     pub(crate) fn text_of(range: std::ops::Range<u64>) -> String {
@@ -276,6 +287,28 @@ pub(crate) mod tests {
         assert_eq!(checked(PlanOf::Acts, &moved), Err("event_id_of_another_place"));
     }
 
+    #[test]
+    fn only_a_source_event_holds_blocks_and_only_an_act_names_keys_without() {
+        let event = pending("acme", "c-1", 3);
+        let act = PendingEntry {
+            event_type: "ERASURE_COMPLETED".to_owned(),
+            event_id: PlanOf::Acts.event_id(&event.source.object, 3),
+            ..event.clone()
+        };
+        let keys_alone = Sealed { blocks: Vec::new(), ..sealed() };
+        for (of, entry) in [(PlanOf::Bronze, event), (PlanOf::Acts, act)] {
+            let checked = |sealed: &Sealed| {
+                let entry = PendingEntry { sealed: sealed.clone(), ..entry.clone() };
+                let packed = member::pack(format!("{}\n", entry.to_line().unwrap().as_str()).as_bytes());
+                check_as(of, 0, 1, packed).map(drop).map_err(|error| error.code())
+            };
+            assert_eq!(checked(&Sealed::default()), Ok(()));
+            let is_act = of == PlanOf::Acts;
+            assert_eq!(checked(&sealed()), if is_act { Err("act_with_blocks") } else { Ok(()) });
+            assert_eq!(checked(&keys_alone), if is_act { Ok(()) } else { Err("keys_without_blocks") });
+        }
+    }
+
     /// The whole check of one line by the full parser, which knows nothing of the quick reader.
     fn check_in_full(line: &str) -> Result<(), ChunkError> {
         let header = check_text(line)?;
@@ -288,6 +321,9 @@ pub(crate) mod tests {
         }
         if entry.event_type.starts_with(|first: char| first.is_ascii_uppercase()) {
             return Err(ChunkError::ActFromASource);
+        }
+        if entry.sealed.is_empty() && !entry.key_ids.is_empty() {
+            return Err(ChunkError::KeysWithoutBlocks);
         }
         if entry.event_id != PlanOf::Bronze.event_id(&entry.source.object, entry.source.line) {
             return Err(ChunkError::WrongEventId);

@@ -18,13 +18,13 @@ use crate::tree::{Hash, leaf_hash};
 pub(crate) mod scan;
 mod sealed;
 
-pub use sealed::{Block, Party, Sealed, SealedError};
+pub use sealed::{BLOCK_CHARS, Block, Party, Sealed, SealedError};
 
 /// The version this crate writes, and the only one so far.
 pub const VERSION: u64 = 1;
-/// Longest canonical line. An entry carries codes, ids and durations, never free text: typically 700 bytes. Beside
-/// them it has up to three sealed blocks: typically 1,000 bytes, and 98.4 KB at their largest. A whole 1,000 KiB source event could not be reduced to more than this without
-/// free text.
+/// Longest canonical line. An entry carries codes, ids and durations, never free text: typically 700 bytes. Beside them it
+/// has up to three sealed blocks: typically 1,000 bytes, and 98.4 KB at their largest. A whole 1,000 KiB source event could
+/// not be reduced to more than this without free text.
 pub const MAX_LINE_BYTES: usize = 256 * 1024;
 /// The word in `timeFrom`: the time is that of the envelope which carried the event.
 pub const TIME_FROM_ENVELOPE: &str = "envelope";
@@ -241,8 +241,8 @@ pub fn with_lineage_token(line: &str, token: &str) -> Result<String, EntryError>
     rewritten(line, Some(token), [])
 }
 
-/// A canonical line without what it holds sealed, and with another lineage token if there is one, canonical again: what an entry that is not
-/// committed yet says of an event that an erasure covers.
+/// A canonical line without what it holds sealed, and with another lineage token if there is one, canonical again: what an entry
+/// that is not committed yet says of an event that an erasure covers.
 ///
 /// # Errors
 /// The line is not an entry, or too long with that token.

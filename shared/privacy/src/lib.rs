@@ -24,7 +24,7 @@ pub use clear::{Clear, View};
 pub use identifier::{Identifier, Kind, RULES};
 pub use joinable::{JoinKey, Joinable};
 pub use personal::Personal;
-pub use policy::{FieldRule, Masked, Policy, Rest, Rule, Side, Store};
+pub use policy::{FieldRule, Masked, Policy, Rest, Rule, Seal, Side, Store};
 pub use pseudonym::{EventKey, KeyRing, Pseudonym, PseudonymKey};
 pub use region::{BadRegion, BadRegions, Region, Regions};
 pub use suppression::{SuppressionKey, SuppressionRing};

@@ -34,7 +34,7 @@ pub enum Store {
     Silver,
     /// Nowhere in clear: entries hold it sealed.
     Seal,
-    /// Nowhere as a whole; entries hold its scalars sealed, as those that nobody lists.
+    /// Nowhere as a whole; entries hold its scalars sealed, as unlisted values.
     Scalars,
     /// Nowhere: only its name is kept.
     DropValue,
@@ -67,7 +67,8 @@ pub enum Side {
     Agent,
     /// Everybody's in the record.
     Joint,
-    /// The contact centre's own word: of an agent in a record about one, else as if it were the customer's.
+    /// The contact centre's own word: the customers' whom its event names; of an event that names none, the agent's in a record
+    /// about one, else everybody's.
     Centre,
 }
 
@@ -134,6 +135,17 @@ pub struct Masked<'v> {
     pub rest: Vec<Rest<'v>>,
 }
 
+/// Whether a value may be sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seal {
+    /// Never: its field is dropped or on no list, or the value is damaged.
+    Never,
+    /// As an unlisted value: it does not look as its field's rule asks, or its field is filled as its sender likes.
+    AsUnlisted,
+    /// As what its field promises.
+    AsListed,
+}
+
 /// A value that an entry does not have in clear.
 #[derive(Clone, Copy)]
 pub struct Rest<'v> {
@@ -141,8 +153,8 @@ pub struct Rest<'v> {
     pub name: &'static str,
     /// As it was sent.
     pub value: &'v Json<'v>,
-    /// It may be sealed: it is neither of a field that is dropped, nor on no list, nor damaged.
-    pub may_be_sealed: bool,
+    /// Whether it may be sealed.
+    pub seal: Seal,
     /// Whose content it is.
     pub side: Side,
 }
@@ -216,7 +228,8 @@ impl Policy {
         let field = self.field(name);
         let rule = field.and_then(|field| field.rule.as_ref());
         let clear = rule.and_then(|rule| rule.clear(Raw::of(value), key));
-        let is_in_entry = clear.is_some() && field.is_some_and(|field| field.store == Store::Both);
+        let is_clear = clear.is_some();
+        let is_in_entry = is_clear && field.is_some_and(|field| field.store == Store::Both);
         // A dozen names move faster in a vector than in a tree.
         match clear {
             // Of two values of one name the later stays.
@@ -233,9 +246,14 @@ impl Policy {
         if is_in_entry {
             return;
         }
-        let dropped = field.is_none_or(|field| matches!(field.store, Store::Scalars | Store::DropValue));
-        let may_be_sealed = !dropped && !value.is_damaged();
-        let rest = Rest { name, value, may_be_sealed, side: field.map_or(Side::Centre, |field| field.side) };
+        let seal = match field.map(|field| field.store) {
+            None | Some(Store::DropValue) => Seal::Never,
+            _ if value.is_damaged() => Seal::Never,
+            Some(Store::Scalars) => Seal::AsUnlisted,
+            Some(Store::Both | Store::Silver) if !is_clear => Seal::AsUnlisted,
+            Some(_) => Seal::AsListed,
+        };
+        let rest = Rest { name, value, seal, side: field.map_or(Side::Centre, |field| field.side) };
         match result.rest.binary_search_by(|known| known.name.cmp(name)) {
             Ok(at) => result.rest[at] = rest,
             Err(at) => result.rest.insert(at, rest),

@@ -146,6 +146,8 @@ const TAG_BYTES: usize = 16;
 
 #[cfg(test)]
 mod tests {
+    use ledgerline_ledger::entry::BLOCK_CHARS;
+
     use super::*;
 
     const PLACE: Place<'static> = Place { deployment: "d", record: "o/r", event_id: "00" };
@@ -154,6 +156,13 @@ mod tests {
         let mut padded = Padded::for_bytes(of);
         padded.push(content);
         Block { b: padded.seal(&PLACE, Party::Joint, &PartyKey::of(&[7; 32]), &|_| ()), k: 0, p: Party::Joint }
+    }
+
+    #[test]
+    fn an_entry_takes_the_lengths_of_blocks() {
+        for (size, chars) in PADDED_BYTES.into_iter().zip(BLOCK_CHARS) {
+            assert_eq!(sealed(&" ".repeat(size), size).b.len(), chars);
+        }
     }
 
     #[test]

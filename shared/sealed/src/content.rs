@@ -1,8 +1,8 @@
 //! What is sealed of one event: gathered value by value while it is read, then laid out, one object a party.
 //!
-//! Invariant: an object has each name once, every value as it was sent, and fits its block; what does not is left out, largest
-//! value first, and named to the caller. Every event has the digest of its bytes, and that is never left out. Values are written once,
-//! into one buffer that is zeroed after each event: none outlives the line that it is from.
+//! Invariant: an object has each name once, every value as it was sent, and fits its block; what does not is left out, what no
+//! description lists first and identifiers last, and named to the caller. Every event has the digest of its bytes, and that is never
+//! left out. Values are written once, into one buffer that is zeroed after each event: none outlives the line that it is from.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use ledgerline_json::Json;
 use ledgerline_ledger::canonical;
 use ledgerline_ledger::entry::{Block, Party, Sealed};
-use serde_json::{Number, Value};
+use serde_json::Number;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::Random;
@@ -47,7 +47,7 @@ pub enum Member {
 pub struct Seals {
     /// As its entry has it.
     pub sealed: Sealed,
-    /// What did not fit its party's block, in the order in which it was left out.
+    /// What did not fit its party's block: of each party in the order in which it was left out.
     pub masked: Vec<Member>,
 }
 
@@ -104,7 +104,7 @@ impl Content<'_> {
         self.add(party, Member::Identifier(kind), kind, value);
     }
 
-    /// Adds a value that no description lists, under its JSON Pointer. The caller has asked [`crate::unlisted::may_be_sealed`].
+    /// Adds a value that no description lists, under its JSON Pointer, as [`crate::unlisted::Walk`] gives them.
     pub fn add_unlisted(&mut self, party: Party, pointer: &str, value: &Json<'_>) {
         self.add(party, Member::Unlisted, pointer, value);
     }
@@ -196,6 +196,10 @@ impl Content<'_> {
 
 impl Drop for Content<'_> {
     fn drop(&mut self) {
+        if self.0.text.capacity() > BUFFER_BYTES_MAX {
+            *self.0 = Buffer::new();
+            return;
+        }
         // Of the buffer what was used: all of it would take longer than to seal.
         self.0.text.as_mut_str().zeroize();
         self.0.text.clear();
@@ -239,14 +243,32 @@ fn object_bytes(slots: &[Slot<'_>]) -> usize {
     2 + commas + slots.iter().map(Slot::bytes).sum::<usize>()
 }
 
-/// What fits a block: the largest value is left out until it does, of equal ones the one whose name comes last.
+/// What fits a block. Until it does, members are left out: those that no description lists first, then fields, then identifiers; of
+/// each sort the largest first, of equal ones the one whose name comes last.
 fn fitting<'c>(mut slots: Vec<Slot<'c>>, masked: &mut Vec<Member>) -> Vec<Slot<'c>> {
-    while object_bytes(&slots) > CONTENT_BYTES {
-        let may_go = slots.iter().enumerate().filter(|(_, slot)| slot.member != Member::Raw);
-        // The digest alone fits: there is another one.
-        let Some((largest, _)) = may_go.max_by_key(|(_, slot)| slot.value_bytes()) else { break };
-        masked.push(slots.remove(largest).member);
+    let mut bytes = object_bytes(&slots);
+    if bytes <= CONTENT_BYTES {
+        return slots;
     }
+    let rank = |member: Member| match member {
+        Member::Raw => None,
+        Member::Identifier(_) => Some(0),
+        Member::Field(_) => Some(1),
+        Member::Unlisted => Some(2),
+    };
+    let ranked = slots.iter().enumerate().filter_map(|(at, slot)| Some((rank(slot.member)?, slot.bytes(), at)));
+    let mut last_first: Vec<(u8, usize, usize)> = ranked.collect();
+    last_first.sort_unstable();
+    let mut goes = vec![false; slots.len()];
+    while bytes > CONTENT_BYTES
+        && let Some((_, slot_bytes, at)) = last_first.pop()
+    {
+        bytes = bytes.saturating_sub(slot_bytes + COMMA_BYTES);
+        goes[at] = true;
+        masked.push(slots[at].member);
+    }
+    let mut goes = goes.into_iter();
+    slots.retain(|_| !goes.next().unwrap_or_default());
     slots
 }
 
@@ -287,8 +309,9 @@ fn is_canonical(lexeme: &str) -> bool {
     if digits.len() <= SAFE_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return lexeme != "-0";
     }
-    let written = lexeme.parse::<Number>().map(|number| canonical::to_string(&Value::Number(number)));
-    matches!(written, Ok(Ok(written)) if written == lexeme)
+    let Ok(number) = lexeme.parse::<Number>() else { return false };
+    let mut written = String::with_capacity(lexeme.len());
+    canonical::write_number(&mut written, &number).is_ok() && written == lexeme
 }
 
 /// RFC 8785, 3.2.3: names are in the order of their UTF-16 code units. That is the order of UTF-8's bytes, but that what lies beyond
@@ -306,6 +329,11 @@ const SAFE_DIGITS: usize = 15;
 
 /// Names and values of nearly every event: the buffer then stays where it is.
 const USUAL_BYTES: usize = 16 * 1024;
+
+/// A buffer that grew beyond this, which no usual event comes near, is not kept for the next one.
+const BUFFER_BYTES_MAX: usize = 256 * 1024;
+
+const COMMA_BYTES: usize = 1;
 
 #[cfg(test)]
 mod tests {
@@ -376,5 +404,59 @@ mod tests {
         assert_eq!(format!("{buffer:?}"), "Buffer(***)");
         let content = buffer.event(true, &[0; 32]);
         assert_eq!(laid_out(&content, Party::Customer), format!(r#""raw":"{}""#, "00".repeat(32)));
+    }
+
+    #[test]
+    fn a_buffer_that_grew_is_not_kept() {
+        let mut buffer = Buffer::new();
+        for (length, kept) in [(100_000, true), (300_000, false)] {
+            let mut content = buffer.event(true, &[0; 32]);
+            content.add_field(Party::Customer, "a", &"x".repeat(length).into());
+            drop(content);
+            assert!(buffer.text.is_empty() && buffer.held.is_empty());
+            assert_eq!(buffer.text.capacity() > USUAL_BYTES, kept, "{length}");
+        }
+    }
+
+    /// [`fitting`], one member after the other.
+    fn fitting_by_definition<'c>(mut slots: Vec<Slot<'c>>, masked: &mut Vec<Member>) -> Vec<Slot<'c>> {
+        while object_bytes(&slots) > CONTENT_BYTES {
+            let sort = |member: Member| match member {
+                Member::Raw => 0,
+                Member::Identifier(_) => 1,
+                Member::Field(_) => 2,
+                Member::Unlisted => 3,
+            };
+            let last = slots.iter().enumerate().max_by_key(|(at, slot)| (sort(slot.member), slot.bytes(), *at));
+            let (at, _) = last.unwrap();
+            masked.push(slots.remove(at).member);
+        }
+        slots
+    }
+
+    proptest! {
+        #[test]
+        fn what_fits_is_what_its_definition_says(
+            sizes in prop::collection::vec((0_usize..4, prop_oneof![0_usize..40, 0_usize..9_000, 24_000_usize..25_000]), 0..200),
+        ) {
+            let names: Vec<String> = (0..sizes.len()).map(|at| format!("\"{at:03}\"")).collect();
+            let values: Vec<String> = sizes.iter().map(|(_, size)| "1".repeat(*size)).collect();
+            let slots = || -> Vec<Slot<'_>> {
+                let members = [Member::Unlisted, Member::Field("f"), Member::Identifier("i"), Member::Unlisted];
+                let one = |at: usize| {
+                    // The digest is one, and short.
+                    let (member, value) = if at == 7 { (Member::Raw, "1") } else { (members[sizes[at].0], &*values[at]) };
+                    Slot { member, name: &names[at], value, more: Vec::new() }
+                };
+                (0..sizes.len()).map(one).collect()
+            };
+            let (mut masked, mut expected_masked) = (Vec::new(), Vec::new());
+            let fits = fitting(slots(), &mut masked);
+            let expected = fitting_by_definition(slots(), &mut expected_masked);
+            let names = |slots: &[Slot<'_>]| slots.iter().map(|slot| slot.name.to_owned()).collect::<Vec<_>>();
+            prop_assert_eq!(names(&fits), names(&expected));
+            prop_assert_eq!(masked, expected_masked);
+            prop_assert!(object_bytes(&fits) <= CONTENT_BYTES);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Party keys: 32 random bytes, from which the key that seals follows, and an id that commits to both.
 //!
-//! Invariant: a key's id is a digest of the key under a label of its own. Who has an entry and a key knows before opening
+//! Invariant: a key's id is a digest of the key under a label of its own. Anyone who has an entry and a key knows before opening
 //! whether they belong together, and no second key has the same id: AES-GCM alone does not promise that.
 
 use std::fmt;

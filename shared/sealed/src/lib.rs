@@ -1,7 +1,7 @@
 //! What an event says of people, sealed for its owner: party keys, blocks, the plaintext in them, and how the keys are wrapped
 //! to a month's public key. `docs/sealed-fields.md` has the format.
 //!
-//! Invariant: who seals cannot open. A key leaves this crate wrapped, under a public key whose private half the sealing function
+//! Invariant: what seals cannot open. A key leaves this crate wrapped, under a public key whose private half the sealing function
 //! never has; in clear it lives as long as the object that is being read. Nothing here prints a key or a value.
 //!
 //! Left out on purpose: whose content a value is, and which fields are sealed, which the description of the sources says;
@@ -9,6 +9,7 @@
 //! encapsulation: `ring` draws that itself, from the system, and takes none.
 
 mod block;
+mod card;
 mod content;
 mod key;
 mod key_row;

@@ -2,7 +2,7 @@
 //! One encapsulation a run; each party key is sealed under a key that HPKE exports for it alone.
 //!
 //! Invariant: a [`Sender`] wraps and cannot unwrap: `ring` keeps its private key to itself and uses it once, and KMS has the month's.
-//! [`unwrap`] is for who had KMS open that. An exported key seals one party key, so that its nonce may be constant.
+//! [`unwrap`] is for the holder of the opened private key. An exported key seals one party key, so that its nonce may be constant.
 
 use std::fmt;
 
@@ -65,7 +65,8 @@ impl Sender {
         &self.enc
     }
 
-    /// Wraps a key of `record`, `<org>/<record>` as its entries have it. A key is wrapped once: its exported key is its alone.
+    /// Wraps a key of `record`, `<org>/<record>` as its entries have it. One exported key wraps one key, always to the
+    /// same bytes.
     pub fn wrap(&self, record: &str, key: &PartyKey) -> [u8; WRAPPED_BYTES] {
         let exported = export(&self.exporter, &export_context(record, key.id().as_str()));
         let mut wrapped = [0; WRAPPED_BYTES];

@@ -80,6 +80,34 @@ fn python_opens_what_is_sealed_and_wrapped_now_and_says_what_does_not() {
     assert_eq!(said[0]["opened"], json!({"phone": "tel:+15555550142", "raw": "ab".repeat(32)}));
     assert_eq!(said[1]["opened"], json!({"/n": "1.0"}));
 
+    // Rows that are of no use keep no block closed: they are told of where they name one of its keys, and that is all. Of two rows with
+    // one key id the one that opens counts, whichever comes first.
+    let good = told["rows"][0].clone();
+    let like = |change: &dyn Fn(&mut Value)| {
+        let mut row = good.clone();
+        change(&mut row);
+        row
+    };
+    let no_point = like(&|row| row["enc"] = json!(STANDARD.encode([4; 65])));
+    let no_month = like(&|row| row["month"] = json!("1999-01"));
+    let of_others = like(&|row| {
+        row["enc"] = json!("");
+        row["keys"] = json!({"A".repeat(43): {"wrapped": ""}});
+    });
+    let changed = like(&|row| {
+        row["keys"]
+            .as_object_mut()
+            .unwrap()
+            .values_mut()
+            .for_each(|key| key["wrapped"] = json!(STANDARD.encode([0; 48])));
+    });
+    let mut with_more = told.clone();
+    with_more["rows"] = json!([no_point, changed, good, changed, no_month, of_others]);
+    let (code, told_of) = run(&python, "rows", &entry.to_string(), &with_more);
+    let (of_no_use, opened): (Vec<&Value>, Vec<&Value>) =
+        told_of.iter().partition(|one| one.get("rowOfNoUse").is_some());
+    assert_eq!((code, of_no_use.len(), opened), (0, 2, said.iter().collect()), "{told_of:?}");
+
     let refused = |name: &str, change: &dyn Fn(&mut Value, &mut Value)| {
         let (mut entry, mut told) = (entry.clone(), told.clone());
         change(&mut entry, &mut told);

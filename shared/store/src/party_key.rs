@@ -3,7 +3,9 @@
 //!
 //! Invariant: a row comes to be in one transaction with the question whether an erasure reached the record meanwhile, and never
 //! twice: an erasure that looks for the record's rows after it said so finds every key that a plan may name. After that a row only
-//! loses keys. Of another run over the same object there is another row.
+//! loses keys. Of another run over the same object there is another row. Transform cannot overwrite the rows of its other runs by
+//! accident, since each comes only where there is none. Were it taken over, it could not find them: a run is random, its role does not query
+//! the table, and a read names the whole key.
 
 use std::sync::Arc;
 
@@ -48,18 +50,28 @@ impl PartyKeys {
         Self { table }
     }
 
-    /// Keeps a run's keys, if no erasure reached the record since its `PARTY` row was seen.
+    /// Keeps keys of a record and an object in rows, by their runs: all of them at once, at most [`ROWS_AT_ONCE`], if no erasure reached
+    /// the record since its `PARTY` row was seen.
     ///
     /// # Errors
-    /// `Conflict`, with nothing written: an erasure did, another transaction holds one of the two rows, or this one is there. After any
-    /// other it may be there, or have been and an erasure has taken its keys out: they must not be kept again.
-    pub async fn keep(&self, name: RowName<'_>, seen: PartySeen, row: &KeyRow) -> Result<(), StoreError> {
+    /// `Conflict`, with nothing written: an erasure did, another transaction holds one of the rows, or one of these is there. After any
+    /// other they may be there, or have been and an erasure has taken their keys out: they must not be kept again.
+    pub async fn keep(
+        &self,
+        record: &str,
+        object: &str,
+        seen: PartySeen,
+        rows: &[(String, KeyRow)],
+    ) -> Result<(), StoreError> {
         // A record's id may hold an alias: no error says it.
         let what = "keep a record's wrapped keys";
-        // An update, not a put: who may put a row of a record could replace `PARTY`.
-        let attributes = to_row(what, row)?.into_iter();
-        let update = attributes.fold(Write::update(key(name)), |update, (name, value)| update.set(name, value));
-        let writes = vec![party::unchanged(name.record, seen), update.when(Condition::Absent)];
+        let mut writes = vec![party::unchanged(record, seen)];
+        for (run, row) in rows {
+            // An update, so that a role that keeps keys needs no put.
+            let update = Write::update(key(RowName { record, object, run }));
+            let update = to_row(what, row)?.into_iter().fold(update, |update, (name, value)| update.set(name, value));
+            writes.push(update.when(Condition::Absent));
+        }
         self.table.transact(what, writes, Vec::new()).await
     }
 }
@@ -71,6 +83,10 @@ impl PartyKeys {
 pub fn read(row: Row) -> Result<KeyRow, StoreError> {
     read_row("read a record's wrapped keys", row)
 }
+
+/// Rows of one record that are kept at once. A transaction may have 4 MB, and a row has 300 KB at most; two transactions on one record
+/// would keep each other from being done, for both ask its `PARTY`.
+pub const ROWS_AT_ONCE: usize = 12;
 
 const PARTY_KEYS: &str = "PARTY#";
 

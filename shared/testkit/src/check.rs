@@ -26,7 +26,7 @@ use ledgerline_privacy::pseudonym::is_alias;
 mod derived;
 
 use crate::bucket::{FakeBucket, Version};
-use crate::opener::{Opener, Unnamed};
+use crate::opener::Opener;
 use crate::table::FakeTable;
 
 /// The type of the entity that an act about a log itself is about.
@@ -72,10 +72,6 @@ pub struct Found {
     pub signed: u64,
     /// Archived checkpoints.
     pub checkpoints: usize,
-    /// Blocks that were opened.
-    pub opened: usize,
-    /// Keys that no committed entry names.
-    pub unnamed: Unnamed,
 }
 
 /// Checks all stores against each other.
@@ -305,12 +301,8 @@ impl Check<'_> {
         };
         for line in self.lines.values().flatten() {
             let opened = Entry::read(line.as_bytes()).map_err(|error| error.to_string());
-            match opened.and_then(|entry| opener.open(&entry)) {
-                Ok(contents) => self.found.opened += contents.values().flatten().count(),
-                Err(problem) => self.problems.push(problem),
-            }
+            self.problems.extend(opened.and_then(|entry| opener.open(&entry)).err());
         }
-        self.found.unnamed = opener.unnamed();
     }
 
     fn expect(&mut self, holds: bool, problem: impl FnOnce() -> String) {

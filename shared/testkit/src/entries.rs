@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ledgerline_ledger::entry::{Party, PendingEntry, Record, Sealed, Source};
+use ledgerline_ledger::entry::{BLOCK_CHARS, Block, Party, PendingEntry, Record, Sealed, Source};
 use ledgerline_ledger::origin::PlanOf;
 use ledgerline_ledger::tree::leaf_hash;
 use ledgerline_sealed::{Buffer, KeyRow, PartyKey, Place, Sender, WrappedKey};
@@ -85,6 +85,11 @@ fn sender(deployment: &str, month: &str) -> Arc<Sender> {
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let new = || Arc::new(Sender::to(&month_pair(deployment, month).1, deployment).expect("a sender"));
     Arc::clone(known.entry((deployment.to_owned(), month.to_owned())).or_insert_with(new))
+}
+
+/// A block in the form of one: noise to everybody, for a reader that only looks at forms.
+pub fn block(p: Party, k: usize) -> Block {
+    Block { b: "A".repeat(BLOCK_CHARS[0]), k, p }
 }
 
 /// The key of a record's party in an object.

@@ -1,5 +1,5 @@
 //! A table in memory that does what DynamoDB does with [`Write`]s and [`Condition`]s, and refuses what it refuses: items of
-//! 400 KB, batches of 100 reads and 25 writes, transactions of 100 rows whose conditions all hold or nothing is
+//! 400 KB, batches of 100 reads and 25 writes, transactions of 100 rows and 4 MB whose conditions all hold or nothing is
 //! written, two transactions on one row at once.
 //!
 //! A caller that breaks a limit is a defect in the product, not a condition to handle: the fake panics. `tests/table.rs`
@@ -34,8 +34,9 @@ pub type Rows = BTreeMap<Key, Row>;
 const ITEM_BYTES: usize = 400 * 1024;
 const KEYS_PER_READ: usize = 100;
 const ITEMS_PER_WRITE: usize = 25;
-/// DynamoDB's largest transaction.
+/// DynamoDB's largest transaction, in rows and in the bytes of all of them.
 const ITEMS_PER_TRANSACTION: usize = 100;
+const TRANSACTION_BYTES: usize = 4 * 1024 * 1024;
 /// An update's expression may have 4 KB; a change takes at most 31 bytes of it (`#000=if_not_exists(#000,:000),`).
 const CHANGES: usize = 4 * 1024 / 31;
 /// Rows on one page of a scan: few, so that a reader that forgets the next page is found out.
@@ -238,6 +239,12 @@ impl State {
         Ok(())
     }
 
+    /// The bytes of these writes' rows.
+    fn bytes(&self, writes: &[Write]) -> usize {
+        let rows = writes.iter().filter_map(|write| Some((&write.key, self.rows.get(&write.key)?)));
+        rows.map(|(key, row)| item_bytes(key, row)).sum()
+    }
+
     /// Does what the writes say; the last one's row as it was.
     fn change(&mut self, writes: &[Write], gone: &BTreeSet<String>) -> Option<Row> {
         let (mut before, mut counted_links) = (None, 0);
@@ -354,9 +361,9 @@ impl Table for FakeTable {
         self.calls.add(CALL, 1);
         for (table, writes) in &parts {
             assert_distinct(writes.iter().map(|write| &write.key));
-            // AWS does not say whether it holds each action against the leading keys of its own rows or of all: roles allow all.
+            // As AWS says: each is governed by the permissions of the operation that it is, so by the leading keys of its own row.
             for write in writes {
-                table.allow(action_name(&write.action), writes.iter().map(|write| write.key.pk.as_str()));
+                table.allow(action_name(&write.action), [write.key.pk.as_str()]);
             }
         }
         let _held = parts.iter().map(|(table, writes)| table.hold(writes)).collect::<Result<Vec<Held>, _>>()?;
@@ -370,6 +377,8 @@ impl Table for FakeTable {
             for ((state, (_, writes)), gone) in states.iter_mut().zip(&parts).zip(&gone) {
                 let _ = state.change(writes, gone);
             }
+            let bytes: usize = states.iter().zip(&parts).map(|(state, (_, writes))| state.bytes(writes)).sum();
+            assert!(bytes <= TRANSACTION_BYTES, "a transaction of {bytes} bytes");
             Ok(())
         })
     }

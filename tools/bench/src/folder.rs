@@ -31,7 +31,7 @@ const SEGMENT_ENTRIES: u64 = 2_560;
 const SEGMENTS_PER_CHECKPOINT: u64 = 8;
 const DEPLOYMENT: &str = "bench";
 /// Part of the folder's name: a change of what is written asks for another.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// When the first segment was written, in epoch milliseconds, and the time between two.
 const BEGIN_MS: u64 = 1_772_460_000_000;
 const STEP_MS: u64 = 1_000;

@@ -148,7 +148,7 @@ impl fmt::Display for Beside {
 }
 
 fn scripts() -> PathBuf {
-    paths::root().join("xtask/src/bench/plain")
+    paths::root().join("tools/bench/src/plain")
 }
 
 /// Files that a handler reads, below `target/bench`; gone with this.

@@ -1,5 +1,6 @@
 //! transform beside what no transform can do without: a bronze object to silver and plan, without the stores.
 
+use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::io::Read as _;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,9 +14,11 @@ use ledgerline_lake::plan::{Counts, Plan};
 use ledgerline_lake::silver::SilverFile;
 use ledgerline_ledger::log::LogId;
 use ledgerline_privacy::{EventKey, KeyRing, PseudonymKey, Region, SuppressionKey, SuppressionRing};
+use ledgerline_sealed::Sender;
+use ledgerline_testkit::wrapping::month_pair;
 use ledgerline_transform::config::{Settings, process_names};
 use ledgerline_transform::output::{self, Owned, event_order};
-use ledgerline_transform::reading::{Read, Reading};
+use ledgerline_transform::reading::{Drawn, Read, Reading};
 use serde_json::{Value, json};
 use xtask::fault::Fault;
 use xtask::tools::say;
@@ -30,7 +33,7 @@ pub(super) fn settings() -> Result<Settings, Fault> {
     let ring = KeyRing::new([PseudonymKey::new(1, [7; 32])]).ok_or_else(none)?;
     let suppression = SuppressionRing::new([SuppressionKey::new(1, [9; 32])]).ok_or_else(none)?;
     Ok(Settings {
-        deployment: "bench".to_owned(),
+        deployment: DEPLOYMENT.to_owned(),
         bronze_bucket: "bench".to_owned(),
         default_org: "bench".to_owned(),
         regions: Region::US.into(),
@@ -78,17 +81,46 @@ impl Transformed {
         })
     }
 
+    /// Bytes of its entries' lines, and of the plan's gzip members that hold them, by entry.
+    fn bytes_per_entry(&self) -> [f64; 2] {
+        let lines: u64 = self.read.events.iter().map(|event| event.line.len() as u64 + 1).sum();
+        let packed: u64 = self.plan.header.chunks.iter().map(|chunk| chunk.length).sum();
+        [lines, packed].map(|bytes| bytes as f64 / self.plan.header.counts.planned as f64)
+    }
+
     fn mentions(&self) -> usize {
         self.read.events.iter().map(|event| event.adapted.identifiers.len()).sum()
     }
 }
 
-/// The pure path: read, adapt, mask, claim (every event is owned), order, silver, plan.
+/// The pure path: read, adapt, mask, seal, claim (every event is owned), wrap the keys, order, silver, plan.
 pub(super) fn transformed(settings: &Settings, object: ObjectId, bronze: &[u8]) -> Result<Transformed, Fault> {
-    let broken =
-        |error: &dyn std::fmt::Display| Fault::new(format!("transform refused the day: {error}"), "report this");
-    let random = counting();
-    let read = Reading::alone(settings, object, ARRIVAL_MS, &random, bronze).map_err(|error| broken(&error))?;
+    let read = Reading::alone(settings, object, ARRIVAL_MS, &counting(), bronze).map_err(|error| refused(&error))?;
+    wrap_keys(&read)?;
+    planned(settings, object, read)
+}
+
+/// The same with a sealer that seals nothing.
+fn unsealed(settings: &Settings, object: ObjectId, bronze: &[u8]) -> Result<Transformed, Fault> {
+    let read = Reading::alone_unsealed(settings, object, ARRIVAL_MS, &counting(), bronze);
+    planned(settings, object, read.map_err(|error| refused(&error))?)
+}
+
+fn refused(error: &dyn std::fmt::Display) -> Fault {
+    Fault::new(format!("transform refused the day: {error}"), "report this")
+}
+
+/// Wraps what the events are sealed under, as a run does before it plans.
+fn wrap_keys(read: &Read) -> Result<(), Fault> {
+    let sender = Sender::to(&month_pair(DEPLOYMENT, "2026-03").1, DEPLOYMENT).map_err(|error| refused(&error))?;
+    let used: BTreeSet<usize> = read.events.iter().flat_map(|event| event.keys.iter().copied()).collect();
+    for Drawn { record, key, .. } in used.into_iter().map(|place| &read.keys[place]) {
+        black_box(sender.wrap(&read.records[*record].key, key));
+    }
+    Ok(())
+}
+
+fn planned(settings: &Settings, object: ObjectId, read: Read) -> Result<Transformed, Fault> {
     let mut owned: Vec<_> = read.events.iter().collect();
     owned.sort_unstable_by(|a, b| event_order(a, b));
     let owned: Vec<Owned<'_>> = owned
@@ -96,7 +128,7 @@ pub(super) fn transformed(settings: &Settings, object: ObjectId, bronze: &[u8]) 
         .map(|event| Owned { customer_ref: Some("c_00000000000000000000000000000000"), ..Owned::of(event) })
         .collect();
     let silver = output::silver(object, &read, &owned, ARRIVAL_MS, &settings.policy_hash);
-    let silver = silver.map_err(|error| broken(&error))?;
+    let silver = silver.map_err(|error| refused(&error))?;
     let logs: Vec<Option<LogId>> = read.records.iter().map(|record| Some(record.first_log.clone())).collect();
     let planned = owned.len() as u64;
     let counts = Counts {
@@ -106,12 +138,12 @@ pub(super) fn transformed(settings: &Settings, object: ObjectId, bronze: &[u8]) 
         quarantined: read.quarantined.values().sum(),
         planned,
     };
-    let plan = output::plan(object, "bronze/bench", &owned, &logs, counts).map_err(|error| broken(&error))?;
+    let plan = output::plan(object, "bronze/bench", &owned, &logs, counts).map_err(|error| refused(&error))?;
     drop(owned);
     Ok(Transformed { read, silver, plan })
 }
 
-/// Beside the floor, and beside a plain Python handler.
+/// Beside the floor and a plain Python handler, and then beside itself where nothing is sealed.
 ///
 /// # Errors
 /// Transforming fails, or the plain handler did other work than ours.
@@ -146,7 +178,33 @@ pub(super) fn measure(settings: &Settings, object: ObjectId, bronze: &[u8]) -> R
     say(&format!(
         "transform, under mimalloc as the function is: floor = gunzip, parse, {mentions} HMACs (one per identifier), the \
          same Parquet rows; \
-         ours also names, masks, orders and writes the gzipped plan\n{pair}\n{beside}"
+         ours also names, masks, seals, orders and writes the gzipped plan\n{pair}\n{beside}"
+    ));
+    measure_sealing(settings, object, bronze, &made)
+}
+
+/// What sealing takes, of CPU and of an entry's bytes.
+fn measure_sealing(settings: &Settings, object: ObjectId, bronze: &[u8], made: &Transformed) -> Result<(), Fault> {
+    let plain = unsealed(settings, object, bronze)?;
+    let pair = pair::time_pair(
+        made.read.input as usize,
+        || {
+            black_box(unsealed(settings, object, bronze).is_ok());
+        },
+        || {
+            black_box(transformed(settings, object, bronze).is_ok());
+        },
+    );
+    let ([clear, packed], [clear_before, packed_before]) = (made.bytes_per_entry(), plain.bytes_per_entry());
+    say(&format!(
+        "transform, sealing: floor = the same with a sealer that seals nothing; ours seals {} blocks and wraps {} keys\n{pair}\n  \
+         events per second: {:.2} of those without\n  bytes per entry: {clear:.0} in clear text, {packed:.0} packed; without \
+         {clear_before:.0} and {packed_before:.0}",
+        made.read.events.iter().map(|event| event.keys.len()).sum::<usize>(),
+        made.read.keys.len(),
+        1.0 / pair.ratios().0,
     ));
     Ok(())
 }
+
+const DEPLOYMENT: &str = "bench";

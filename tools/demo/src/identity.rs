@@ -1,7 +1,7 @@
 //! Act 1, its second half: one identity audit whole, as it arrived, as analysts see it, and as the ledger keeps it.
 //!
 //! Invariant: what the audit decided (how, over which medium, with which consent) must come out in clear, whom it
-//! decided on must not; [`check`] says whether both hold, in row and entry alike.
+//! decided on must not; [`check`] says whether both hold, in row and entry alike. Who it was is sealed: [`sealed`](super::sealed).
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::caller::{shown, told};
 use super::flow::Search;
-use super::report::{Check, Identity, Span};
+use super::report::{Check, Identity, Sealed, Span};
 use super::screen::Screen;
 
 /// The interaction and the event, if a record is an identity audit of a call that has every member of the guide's.
@@ -37,6 +37,7 @@ pub(super) fn read(
     event: &Value,
     (object, row): (String, silver::Row),
     (segment, entry): (String, Map<String, Value>),
+    sealed: Sealed,
     search: &Search,
 ) -> Identity {
     let mut raw = search.fields(event);
@@ -48,6 +49,7 @@ pub(super) fn read(
         silver_object: object,
         entry: members(entry),
         segment,
+        sealed,
     }
 }
 
@@ -69,11 +71,10 @@ pub(super) fn tell(screen: &mut Screen<impl Write>, identity: &Identity) -> io::
     let fields = identity.entry.iter().filter_map(|(path, value)| Some((path.strip_prefix("fields/")?, value)));
     let fields: Vec<_> = fields.map(|(name, value)| format!("{name} {}", shown(value))).collect();
     screen.fact("in clear", &fields.join(", "))?;
-    screen.fact("masked", &value("masked"))?;
     screen.fact("lineage", &value("lineageToken"))?;
     screen.fact("segment", &identity.segment)?;
     screen.gap()?;
-    screen.say("What was decided, and how, is in clear. Who it was is in neither row nor entry.")
+    screen.say("What was decided, and how, is in clear. Who it was is in clear in neither row nor entry.")
 }
 
 /// Whether what the audit decided is in clear in row and entry, and nothing that was planted in either.
@@ -150,6 +151,7 @@ fn members(entry: Map<String, Value>) -> Vec<(String, Value)> {
             Value::Object(inner) => {
                 members.extend(inner.into_iter().map(|(key, value)| (format!("{name}/{key}"), value)))
             }
+            Value::Array(blocks) if name == "sealed" => members.extend(blocks.iter().filter_map(block)),
             Value::Array(items) if items.is_empty() => {}
             Value::Array(items) => {
                 members.push((name, items.iter().map(shown).collect::<Vec<_>>().join(", ").into()));
@@ -159,6 +161,13 @@ fn members(entry: Map<String, Value>) -> Vec<(String, Value)> {
     }
     members.sort_by_key(|(path, _)| place_of(path, &AS_AN_ENTRY));
     members
+}
+
+/// A sealed block under its party's name: how it begins, and its length.
+fn block(block: &Value) -> Option<(String, Value)> {
+    let (party, noise) = (block["p"].as_str()?, block["b"].as_str()?);
+    let begin = noise.get(..BLOCK_SHOWN).unwrap_or(noise);
+    Some((format!("sealed/{party}"), format!("{begin}… ({} characters)", noise.len()).into()))
 }
 
 fn place_of(path: &str, order: &[&str]) -> usize {
@@ -194,8 +203,21 @@ const AS_THE_GUIDE: [&str; 10] = [
     "auditEvent/queueId",
 ];
 
-const AS_AN_ENTRY: [&str; 8] =
-    ["type", "activity", "occurredAt", "interactionId", "fields/", "masked", "lineageToken", "policyVersion"];
+const AS_AN_ENTRY: [&str; 10] = [
+    "type",
+    "activity",
+    "occurredAt",
+    "interactionId",
+    "fields/",
+    "keyIds",
+    "sealed/",
+    "masked",
+    "lineageToken",
+    "policyVersion",
+];
+
+/// How much of a block is shown.
+const BLOCK_SHOWN: usize = 96;
 
 /// Columns that the terminal shows; the page shows all.
 const TOLD: [&str; 14] = [
@@ -222,6 +244,7 @@ mod tests {
     use time::macros::date;
 
     use super::super::report::sample;
+    use super::super::sealed;
     use super::*;
     use ledgerline_traffic::r#gen::{GenArgs, Traffic, generate};
 
@@ -240,17 +263,21 @@ mod tests {
             row.push(((*name).to_owned(), event.pointer(&format!("/auditEvent{place}")).unwrap().clone()));
         }
         let fields: Map<String, Value> = row[1..].iter().cloned().collect();
-        let entry = json!({"v": 1, "type": RESOLUTION, "fields": fields, "masked": ["phone_hash", "account_hash"],
-            "keyIds": [], "source": {"line": 3, "object": "00"}});
+        let entry = json!({"v": 1, "type": RESOLUTION, "fields": fields, "masked": [], "keyIds": ["k"],
+            "sealed": [{"b": "A".repeat(550), "k": 0, "p": "customer"}], "source": {"line": 3, "object": "00"}});
         (row, entry.as_object().unwrap().clone())
+    }
+
+    fn shown_as(event: &Value, row: silver::Row, entry: Map<String, Value>, search: &Search) -> Identity {
+        let sealed = sample::report().identity.sealed;
+        read(event, ("object".to_owned(), row), ("segment".to_owned(), entry), sealed, search)
     }
 
     fn checked(traffic: &Traffic, change: impl FnOnce(&mut silver::Row, &mut Map<String, Value>)) -> Check {
         let (event, search) = (chosen(traffic), Search::new(&traffic.planted).unwrap());
         let (mut row, mut entry) = outcome(&event);
         change(&mut row, &mut entry);
-        let read = read(&event, ("object".to_owned(), row), ("segment".to_owned(), entry), &search);
-        check(&event, &read, &search)
+        check(&event, &shown_as(&event, row, entry, &search), &search)
     }
 
     #[test]
@@ -258,7 +285,9 @@ mod tests {
         let traffic = traffic();
         let (event, search) = (chosen(&traffic), Search::new(&traffic.planted).unwrap());
         let (row, entry) = outcome(&event);
-        let read = read(&event, (String::new(), row), (String::new(), entry), &search);
+        let read = shown_as(&event, row, entry, &search);
+        let block = &read.entry.iter().find(|(path, _)| path == "sealed/customer").unwrap().1;
+        assert_eq!(shown(block), format!("{}… (550 characters)", "A".repeat(96)));
         let marked = |path: &str| {
             let (_, spans) = read.raw.iter().find(|(name, _)| name == path).unwrap();
             spans.iter().any(|span| span.personal)
@@ -309,10 +338,13 @@ mod tests {
         let report = sample::report();
         for width in [60, 100, 116] {
             let mut bytes = Vec::new();
-            tell(&mut Screen::plain(&mut bytes, width), &report.identity).unwrap();
+            let mut screen = Screen::plain(&mut bytes, width);
+            tell(&mut screen, &report.identity).unwrap();
+            sealed::tell(&mut screen, &report.identity).unwrap();
             let text = String::from_utf8(bytes).unwrap();
             assert!(text.contains("dataSubjectRequestPending") && text.contains("[cust_hash_"), "{text}");
             assert!(text.contains("resolution_source CRM_API_LOOKUP"), "{text}");
+            assert!(text.contains("refused AccessDeniedException") && text.contains("(550 characters)"), "{text}");
             for line in text.lines().filter(|line| !line.contains("segment/")) {
                 assert!(measure_text_width(line) <= width, "{width}: {line}");
             }

@@ -69,7 +69,12 @@ async fn held(chain: &Chain, key: &str) -> Result<Held, Fault> {
     })
 }
 
-fn attempt<E: ProvideErrorMetadata>(what: &str, call: &str, answer: Result<(), SdkError<E, HttpResponse>>) -> Attempt {
+/// A call, and what came of it.
+pub(super) fn attempt<E: ProvideErrorMetadata>(
+    what: &str,
+    call: &str,
+    answer: Result<(), SdkError<E, HttpResponse>>,
+) -> Attempt {
     let mut attempt = Attempt {
         what: what.to_owned(),
         call: call.to_owned(),
@@ -79,7 +84,7 @@ fn attempt<E: ProvideErrorMetadata>(what: &str, call: &str, answer: Result<(), S
     };
     if let Err(error) = answer {
         attempt.status = error.raw_response().map_or(0, |response| response.status().as_u16());
-        // What is no answer of S3's is no refusal either.
+        // Where no answer came, nothing was refused.
         attempt.code = error.code().unwrap_or_default().to_owned();
         attempt.message = error.message().unwrap_or("no answer").to_owned();
     }

@@ -1,6 +1,6 @@
 //! `cargo xtask demo`: a minute that shows the whole chain, on the real one, and leaves a report for those who were not there.
 //!
-//! Invariant: nothing is staged. Every number is read back from the running stack, every refusal is S3's own, and a
+//! Invariant: nothing is staged. Every number is read back from the running stack, every refusal is the stack's own, and a
 //! check that fails fails the command. All personal data is the generator's: invented.
 
 mod access;
@@ -15,6 +15,7 @@ mod picture;
 mod report;
 mod run;
 mod screen;
+mod sealed;
 mod tamper;
 
 use std::io::{self, BufRead, IsTerminal};

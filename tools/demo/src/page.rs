@@ -8,7 +8,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::caller::shown;
-use super::report::{Access, Caller, Identity, Lock, Report, Span, Tally, Tamper, grouped};
+use super::report::{Access, Attempt, Caller, Identity, Lock, Report, Sealed, Span, Tally, Tamper, grouped};
 use super::{identity as audit, picture};
 
 /// The page.
@@ -100,7 +100,7 @@ fn caller(caller: &Caller) -> String {
     }
     format!(
         "<div class=\"pair\">\n{}{}</div>\n\
-         <p class=\"note\"><del>Struck</del>: personal, and in no row, plan or entry. <ins>Marked</ins>: what stands in its \
+         <p class=\"note\"><del>Struck</del>: personal, and in clear in no row, plan or entry. <ins>Marked</ins>: what stands in its \
          place; the reference is random, so nobody can count up to a phone number.</p>\n",
         figure("As it arrived", "bronze, restricted, expires", &table(&raw)),
         figure("As analysts see it", "silver", &table(&cells(&caller.silver, |_| false))),
@@ -126,15 +126,35 @@ fn identity(identity: &Identity) -> String {
          below: as it arrived, as the row that analysts query, and as the entry that the ledger keeps.</p>\n\
          <div class=\"pair\">\n{}{}{}</div>\n\
          <p class=\"note\"><b>Bold</b>: what was decided, over which medium, how and with which consent; it can be read \
-         everywhere. <del>Struck</del>: whom it was about; row and entry do not hold it.</p>\n",
+         everywhere. <del>Struck</del>: whom it was about; the row does not hold it, and the entry holds it sealed.</p>\n{}",
         figure("As it arrived", "bronze", &table(&raw)),
         figure("As analysts see it", "silver", &table(&cells(&identity.silver, audit::is_decided))),
         entry(&identity.entry),
+        sealed(&identity.sealed),
+    )
+}
+
+/// Who was refused what the entry holds sealed, and what its holder reads.
+fn sealed(sealed: &Sealed) -> String {
+    let content: Vec<_> = sealed.opened.iter().flat_map(|block| block.content.iter().cloned()).collect();
+    format!(
+        "<h3>Who it was, and who may read it</h3>\n\
+         <p class=\"lead\">Each month has a key pair that KMS made. transform seals to its public half, and opens nothing that it \
+         sealed a moment ago; dsar, which answers access requests, opens nothing either. The holder of the private half does. \
+         Once a key is destroyed, what it sealed stays noise, and every proof over the entry still holds.</p>\n\
+         {}<div class=\"pair\">\n{}</div>\n",
+        attempts(&sealed.attempts),
+        figure("As the key's holder reads it", "opened from the entry", &table(&cells(&content, |_| false))).replacen(
+            "<figure>",
+            "<figure class=\"across\">",
+            1
+        ),
     )
 }
 
 fn entry(members: &[(String, Value)]) -> String {
-    let said = members.iter().position(|(path, _)| path == "masked").unwrap_or(members.len());
+    let said = |(path, _): &(String, Value)| !matches!(path.as_str(), "keyIds" | "masked" | "lineageToken");
+    let said = members.iter().take_while(|member| said(member)).count();
     let (said, rest) = members.split_at(said);
     let halves = [said, rest].map(|half| table(&cells(half, audit::is_decided))).concat();
     let figure = figure("As it is kept", "ledger entry, locked", &format!("<div class=\"halves\">\n{halves}</div>\n"));
@@ -180,7 +200,7 @@ fn name(path: &str) -> String {
 
 /// Whether the column stands where something personal stood.
 fn stands_in(column: &str) -> bool {
-    column == "masked_fields" || column == "masked" || column.ends_with("_ref")
+    column == "masked_fields" || column == "masked" || column.starts_with("sealed/") || column.ends_with("_ref")
 }
 
 fn marked(spans: &[Span]) -> String {
@@ -278,9 +298,10 @@ fn lock_lead(lock: &Lock) -> String {
     )
 }
 
-fn lock(lock: &Lock) -> String {
+/// Calls, and what came of them.
+fn attempts(made: &[Attempt]) -> String {
     let mut attempts = String::new();
-    for attempt in &lock.attempts {
+    for attempt in made {
         let refused = !attempt.code.is_empty();
         let (class, stamp) = if refused { ("refused", attempt.code.as_str()) } else { ("allowed", "allowed") };
         let _ = writeln!(
@@ -293,6 +314,10 @@ fn lock(lock: &Lock) -> String {
             esc(stamp),
         );
     }
+    format!("<ul class=\"attempts\">\n{attempts}</ul>\n")
+}
+
+fn lock(lock: &Lock) -> String {
     let after = if lock.unchanged {
         "Afterwards: same bytes, same version, same date."
     } else {
@@ -304,11 +329,12 @@ fn lock(lock: &Lock) -> String {
         "A trial locks in GOVERNANCE mode for a day, which a special permission may lift; COMPLIANCE, for production, nobody can."
     };
     format!(
-        "<div class=\"evidence\">{}<div><code>{}</code><small>version {}</small></div></div>\n<ul class=\"attempts\">\n\
-         {attempts}</ul>\n<p class=\"note\">{after} {mode}</p>\n",
+        "<div class=\"evidence\">{}<div><code>{}</code><small>version {}</small></div></div>\n{}\
+         <p class=\"note\">{after} {mode}</p>\n",
         picture::PADLOCK,
         esc(&lock.key),
         esc(&lock.version_id),
+        attempts(&lock.attempts),
     )
 }
 
@@ -463,7 +489,9 @@ mod tests {
             "<tr class=\"decided\"><th class=\"in1\">channel<wbr>Type</th><td>VOICE</td></tr>",
             "<tr class=\"decided\"><th>consent_<wbr>gdpr</th><td>true</td></tr>",
             "<tr class=\"decided\"><th>fields/<wbr>queue_<wbr>id</th><td>q-sales-support</td></tr>",
-            "<tr class=\"stand-in\"><th>masked</th>",
+            "<tr class=\"stand-in\"><th>sealed/<wbr>customer</th>",
+            "<tr><th>phone_<wbr>hash</th><td>9f86d081",
+            "<b>Transform asks for the key</b><small><code>Decrypt</code>",
         ] {
             assert!(page.contains(row), "{row}");
         }
@@ -474,7 +502,7 @@ mod tests {
         let mut report = sample::report();
         report.checks[0].passed = false;
         let page = render(&report);
-        assert!(page.contains("Something does not hold") && page.contains("4 of 5 checks passed"));
+        assert!(page.contains("Something does not hold") && page.contains("6 of 7 checks passed"));
     }
 
     #[test]

@@ -144,6 +144,30 @@ pub(super) struct Identity {
     pub entry: Vec<(String, Value)>,
     /// The segment that the entry is in.
     pub segment: String,
+    /// Who may read what the entry holds sealed.
+    pub sealed: Sealed,
+}
+
+/// An entry's sealed content: who was refused it, and what its holder reads.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Sealed {
+    /// Functions that asked KMS for the month's private key.
+    pub attempts: Vec<Attempt>,
+    /// The blocks that the key's holder opened.
+    pub opened: Vec<Opened>,
+}
+
+/// A block that was opened.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Opened {
+    /// Whose content it is.
+    pub party: String,
+    /// The id of its key.
+    pub key_id: String,
+    /// Names and values.
+    pub content: Vec<(String, Value)>,
 }
 
 /// An access request by phone number.

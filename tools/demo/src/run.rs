@@ -19,7 +19,7 @@ use super::chain::{Chain, Moment, tally_since};
 use super::flow::{self, Search, Shown};
 use super::report::{Access, Caller, Check, Identity, Lock, Pace, Tally, Tamper, grouped};
 use super::screen::Screen;
-use super::{access, caller, export, identity, lock, lost, tamper};
+use super::{access, caller, epoch_ms, export, identity, lock, lost, sealed, tamper};
 
 /// A run: what was there before, what is sent, what was found.
 pub(super) struct Run<'c> {
@@ -92,18 +92,22 @@ impl<'c> Run<'c> {
         Ok(caller)
     }
 
-    /// Act 1, its second half: an identity audit went through beside the call; the event whole, its row, its entry.
+    /// Act 1, its second half: an identity audit went through beside the call; the event whole, its row, its entry, and who may open that.
     pub(super) async fn identity(&mut self, screen: &mut Stdout) -> Result<Identity, Fault> {
         let spinner = spinner("reading the identity audit");
         let event = &self.traffic.identity;
         let id = &self.traffic.identity_interaction_id;
         let row = self.silver_row(id, ("source", "audit-event"), identity::occurred_at(event)).await?;
         let entry = self.entry(silver::text(&row.1, "event_id").unwrap_or_default()).await?;
+        let sealed = sealed::ask(self.chain, &entry.1, epoch_ms(OffsetDateTime::now_utc())).await?;
         spinner.finish_and_clear();
-        let read = identity::read(event, row, entry, &self.search);
+        let of_sealed = sealed::checks(event, &entry.1, &sealed);
+        let read = identity::read(event, row, entry, sealed, &self.search);
         screen.gap().map_err(lost)?;
         identity::tell(screen, &read).map_err(lost)?;
+        sealed::tell(screen, &read).map_err(lost)?;
         self.checks.push(identity::check(event, &read, &self.search));
+        self.checks.extend(of_sealed);
         Ok(read)
     }
 
@@ -199,7 +203,7 @@ impl<'c> Run<'c> {
 
     /// Act 2, its second half: every planted identifier is searched for in all silver rows and ledger entries.
     pub(super) async fn nothing_personal(&mut self, screen: &mut Stdout, mut caller: Caller) -> Result<Caller, Fault> {
-        let spinner = spinner("searching rows and entries for everything personal");
+        let spinner = spinner("searching rows and entries for anything personal in clear");
         for key in self.after.silver.difference(&self.before.silver) {
             let rows = silver::rows(self.chain.object("LakeBucket", key).await?, key)?;
             caller.searched_rows += rows.len() as u64;
@@ -220,9 +224,14 @@ impl<'c> Run<'c> {
             grouped(caller.searched_entries),
             grouped(caller.found)
         );
-        screen.say(&format!("Searched for everything personal: {detail}.")).map_err(lost)?;
+        screen.say(&format!("Searched for everything personal, in clear: {detail}.")).map_err(lost)?;
         let whole = caller.searched_rows > 0 && caller.searched_entries >= self.tally.committed;
-        self.check("Nothing personal in silver and ledger", whole && caller.found == 0, detail, MASKING_REMEDY);
+        self.check(
+            "Nothing personal in clear in silver and ledger",
+            whole && caller.found == 0,
+            detail,
+            MASKING_REMEDY,
+        );
         Ok(caller)
     }
 

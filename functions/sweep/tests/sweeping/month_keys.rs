@@ -44,6 +44,10 @@ async fn the_first_run_makes_three_months_keys_and_others_only_what_a_new_month_
     let first = made(&world);
     world.calls.reset();
     assert_eq!((world.run().await.failures, calls(&world, PAIR), made(&world)), (0, 0, first.clone()));
+    // What was read once does not change, and is not read again.
+    let reads = calls(&world, "dynamodb:GetItem");
+    world.calls.reset();
+    assert_eq!((world.run().await.failures, calls(&world, "dynamodb:GetItem") + 3), (0, reads));
     // Still the last minute of March, and then April.
     world.pass(29 * DAY_MS + 10 * HOUR_MS - MINUTE_MS);
     world.run().await;

@@ -4,6 +4,7 @@
 mod aliases;
 mod calls;
 mod cases;
+mod contents;
 mod erasures;
 mod event_ids;
 mod faults;
@@ -13,6 +14,7 @@ mod membership;
 mod notifications;
 mod orgs;
 mod own;
+mod rows;
 mod sealed;
 mod shared;
 mod simulation;

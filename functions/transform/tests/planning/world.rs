@@ -57,6 +57,8 @@ pub(crate) struct World {
     pub(crate) pseudonyms: Option<KeyRing>,
     random: Arc<AtomicU64>,
     now_ms: Arc<AtomicU64>,
+    /// How many messages were delivered.
+    delivered: Arc<AtomicU64>,
 }
 
 impl World {
@@ -87,6 +89,7 @@ impl World {
             pseudonyms: None,
             random: Arc::default(),
             now_ms: Arc::new(AtomicU64::new(T0 as u64 + 60_000)),
+            delivered: Arc::default(),
             faults,
             calls,
         }
@@ -117,6 +120,7 @@ impl World {
 
     pub(crate) async fn deliver_bodies(&self, bodies: &[&str]) -> Vec<String> {
         let now_ms = self.now_ms.fetch_add(1_000, Ordering::SeqCst) as i64;
+        self.delivered.fetch_add(bodies.len() as u64, Ordering::SeqCst);
         let mut settings = settings();
         settings.pseudonyms = self.pseudonyms.clone().unwrap_or(settings.pseudonyms);
         let own_numbers = OwnList::of(&self.own_numbers, Some(&settings.pseudonyms));
@@ -138,7 +142,7 @@ impl World {
     pub(crate) fn check(&self) -> Planned {
         let Self { bronze, lake, staged, control, index, keys, queue, .. } = self;
         let (event_key, default_org) = (&event_key(), "acme");
-        check_plans(
+        let planned = check_plans(
             plans::Stores {
                 bronze,
                 lake,
@@ -152,7 +156,12 @@ impl World {
                 deployment: DEPLOYMENT,
             },
             BUCKET,
-        )
+        );
+        // Where no run was interrupted, lost to another or met an erasure, no row of keys is left over.
+        if self.delivered.load(Ordering::SeqCst) <= planned.objects as u64 && self.erase_queue.bodies().is_empty() {
+            assert_eq!(planned.unnamed.rows, 0, "rows of keys that no plan names");
+        }
+        planned
     }
 
     /// Everything that is stored anywhere but in bronze and its quarantine, unpacked, as one text.
@@ -213,7 +222,6 @@ impl World {
     }
 }
 
-/// Random bytes that are never twice the same.
 /// Lets others go on so many times.
 pub(crate) async fn turns(later: usize) {
     for _ in 0..later {
@@ -221,6 +229,7 @@ pub(crate) async fn turns(later: usize) {
     }
 }
 
+/// Random bytes that are never twice the same.
 pub(crate) fn counting() -> impl Fn(&mut [u8]) + Send + Sync {
     let drawn = AtomicU64::new(0);
     move |buffer| {

@@ -146,31 +146,29 @@ impl<'a> Taking<'_, 'a> {
         says_more
     }
 
-    /// What a field holds whose members no description lists, but for the lineage token and provenance, wherever they stand in it.
+    /// What a field holds whose members no description lists, or an object where the description knows a value.
     fn bag(&mut self, member: &Member<'a>, field: &FieldDefinition, place: u16) {
-        let shared = &self.catalogue.shared;
-        let is_lineage = |key: &str| {
-            let name = self.catalogue.name_of(key).map(|spelled| spelled.name);
-            name.is_some_and(|name| shared.token.contains(&name) || shared.provenance.contains(&name))
+        let holds = match field.is_bag {
+            true => holds_members(member.value),
+            false => member.value.is_object() && !field.is_dropped,
         };
-        let bags = &mut self.event.bags;
-        match member.value {
-            Json::Object(object) if field.is_bag => {
-                let inner = object.iter().filter(|(key, _)| !is_lineage(key));
-                bags.extend(inner.map(|(key, value)| {
-                    let inside = Some(member.key);
-                    Unlisted { name: key, value, side: field.side, key, inside, bag: place }
-                }));
-            }
-            value if field.is_bag && holds_members(value) => {
-                bags.push(Unlisted { side: field.side, ..unlisted(member, None, place) });
-            }
-            _ => {}
+        if holds {
+            let is_named = !field.is_bag && !field.is_clear;
+            let unlisted = Unlisted { side: field.side, is_named, ..self.unlisted(member, None, place) };
+            self.event.bags.push(unlisted);
         }
     }
 
     fn unknown(&mut self, member: &Member<'a>, inside: Option<&'a str>, place: u16) {
-        self.event.extra.push(unlisted(member, inside, place));
+        let unlisted = self.unlisted(member, inside, place);
+        self.event.extra.push(unlisted);
+    }
+
+    /// A member of the event's own, of a bag, or of the object `inside` one of them.
+    fn unlisted(&self, member: &Member<'a>, inside: Option<&'a str>, bag: u16) -> Unlisted<'a> {
+        let Member { key, value, .. } = *member;
+        let nth = self.event.extra.len() + self.event.bags.len();
+        Unlisted { name: member.name(), value, side: Side::Centre, is_named: false, nth, key, inside, bag }
     }
 
     fn take(&mut self, used: FieldUse, value: &'a Json<'a>, place: u16) {
@@ -228,16 +226,10 @@ impl<'a> Taking<'_, 'a> {
     }
 }
 
-/// A member of the event's own, of a bag, or of the object `inside` one of them.
-fn unlisted<'a>(member: &Member<'a>, inside: Option<&'a str>, bag: u16) -> Unlisted<'a> {
-    let Member { key, value, .. } = *member;
-    Unlisted { name: member.name(), value, side: Side::Centre, key, inside, bag }
-}
-
-/// Whether a value that is not an object holds others, or may: it may be JSON in a string.
+/// Whether a value holds others, or may: it may be JSON in a string.
 fn holds_members(value: &Json<'_>) -> bool {
     match value {
-        Json::Array(_) => true,
+        Json::Array(_) | Json::Object(_) => true,
         Json::String(text) => text.trim_ascii_start().starts_with(['{', '[']),
         _ => false,
     }

@@ -192,6 +192,7 @@ impl Names {
             state: self.all(&said.state),
             placeholder_ids: leaked(&said.placeholder_ids),
             topic_name: self.alone(TOPIC_NAME),
+            display: said.display.iter().map(|name| self.id(name)).collect(),
             media,
             duration,
             outcome_source,
@@ -566,6 +567,7 @@ fn fields(said: &[format::Field], names: &mut Names) -> Compiled<Vec<FieldDefini
             is_clear: field.rule.is_some(),
             is_outcome: field.look_up == Some(LookUp::Outcome),
             is_bag: field.store == Some(Store::Scalars),
+            is_dropped: field.store == Some(Store::DropValue),
             side: side(field),
         });
     }
@@ -583,7 +585,7 @@ fn lasting_fields(said: &Description) -> Compiled<Vec<&'static str>> {
     said.sessions.lasting_by.iter().map(field_of).collect()
 }
 
-/// Whose content a field is, where it does not say: what has a rule, or holds what nobody lists, is the centre's.
+/// Whose content a field is, where it does not say: the centre's, if the field has a rule or holds unlisted values.
 fn side(said: &format::Field) -> Side {
     let is_centre = said.rule.is_some() || said.store == Some(Store::Scalars);
     said.party.unwrap_or(if is_centre { Side::Centre } else { Side::Customer })

@@ -59,6 +59,7 @@ pub(super) struct Names {
     pub(super) state: Vec<String>,
     pub(super) delivery: Vec<String>,
     pub(super) ignored: Vec<String>,
+    pub(super) display: Vec<String>,
     pub(super) placeholder_ids: Vec<String>,
 }
 

@@ -17,6 +17,10 @@ pub(crate) struct Scanned<'a> {
     pub(crate) event_type: &'a str,
     pub(crate) object: &'a str,
     pub(crate) line: u64,
+    /// How many key ids it has.
+    pub(crate) key_ids: usize,
+    /// How many sealed blocks.
+    pub(crate) blocks: usize,
 }
 
 /// A record id, borrowed.
@@ -80,6 +84,8 @@ fn read_in_full<T>(line: &str, seen: impl FnOnce(Scanned<'_>) -> T) -> Result<T,
         event_type: &entry.event_type,
         object: &entry.source.object,
         line: entry.source.line,
+        key_ids: entry.key_ids.len(),
+        blocks: entry.sealed.len(),
     }))
 }
 
@@ -173,7 +179,8 @@ impl<'a> Found<'a> {
             && is_hex_id(object)
             && is_name(org, MAX_ORG_CHARS)
             && is_instant(occurred_at);
-        fits.then_some(Scanned { event_id, org, record, occurred_at, event_type: self.event_type?, object, line })
+        let (event_type, Form { key_ids, blocks, .. }) = (self.event_type?, self.key_ids?);
+        fits.then_some(Scanned { event_id, org, record, occurred_at, event_type, object, line, key_ids, blocks })
     }
 }
 
@@ -365,21 +372,23 @@ mod tests {
     use proptest::prelude::*;
 
     /// What the slow reader makes of the same line.
-    fn slow(line: &str) -> Option<[String; 6]> {
+    fn slow(line: &str) -> Option<[String; 7]> {
         let header = check_text(line).ok()?;
         let entry = super::super::Entry::read(line.as_bytes()).ok()?;
         let record = header.record.key(&header.org);
+        let sealed = format!("{} {}", entry.key_ids.len(), entry.sealed.len());
         let line = entry.source.line.to_string();
-        Some([record, header.occurred_at, entry.event_type, header.object, line, header.event_id])
+        Some([record, header.occurred_at, entry.event_type, header.object, line, header.event_id, sealed])
     }
 
-    fn quick(line: &str) -> Option<[String; 6]> {
-        let Scanned { event_id, org, record, occurred_at, event_type, object, line } = scan(line)?;
+    fn quick(line: &str) -> Option<[String; 7]> {
+        let Scanned { event_id, org, record, occurred_at, event_type, object, line, key_ids, blocks } = scan(line)?;
         let mut key = String::new();
         record.write_key(org, &mut key);
-        let others = [occurred_at, event_type, object, &line.to_string(), event_id].map(str::to_owned);
-        let [occurred_at, event_type, object, line, event_id] = others;
-        Some([key, occurred_at, event_type, object, line, event_id])
+        let sealed = format!("{key_ids} {blocks}");
+        let others = [occurred_at, event_type, object, &line.to_string(), event_id, &sealed].map(str::to_owned);
+        let [occurred_at, event_type, object, line, event_id, sealed] = others;
+        Some([key, occurred_at, event_type, object, line, event_id, sealed])
     }
 
     #[test]

@@ -31,10 +31,22 @@ impl Party {
     }
 }
 
-/// A sealed block, as an entry has it.
+/// The lengths that a block may have: base64url of a nonce of 12 bytes, content that is padded to 192, 384 … 24,576, and a tag of 16.
+pub const BLOCK_CHARS: [usize; 8] = {
+    let mut chars = [0; 8];
+    let mut step = 0;
+    while step < chars.len() {
+        chars[step] = ((12 + (192 << step) + 16) * 4usize).div_ceil(3);
+        step += 1;
+    }
+    chars
+};
+
+/// A sealed block, as an entry has it. A member that the format does not name could hold what an erasure cannot reach.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Block {
-    /// Nonce, ciphertext and tag, in base64url without padding.
+    /// Nonce, ciphertext and tag, in base64url without padding: as many characters as one of [`BLOCK_CHARS`].
     pub b: String,
     /// The key's place in the entry's `keyIds`.
     pub k: usize,
@@ -54,7 +66,7 @@ pub struct Sealed {
 }
 
 impl Sealed {
-    /// Checks the form; of a block that is its base64url alone.
+    /// Checks the form; of a block that is its base64url and its length.
     ///
     /// # Errors
     /// The first rule that it breaks.
@@ -69,9 +81,9 @@ impl Sealed {
 /// The rules of the form, held against one part after the other, without an allocation: key ids first, then blocks.
 #[derive(Default)]
 pub(super) struct Form<'a> {
-    key_ids: usize,
+    pub(super) key_ids: usize,
     last_id: Option<&'a str>,
-    blocks: usize,
+    pub(super) blocks: usize,
     /// How many parties have passed, with or without a block.
     parties: usize,
     /// A bit for each key id that a block uses; a block of each party is all that there can be.
@@ -96,7 +108,7 @@ impl<'a> Form<'a> {
         }
         self.used |= 1 << k;
         self.blocks += 1;
-        is_base64url(b).then_some(()).ok_or(SealedError::Block)
+        (BLOCK_CHARS.contains(&b.len()) && is_base64url(b)).then_some(()).ok_or(SealedError::Block)
     }
 
     pub(super) fn finish(&self) -> Result<(), SealedError> {
@@ -116,8 +128,8 @@ pub enum SealedError {
     /// A block without a key id, a key id without a block, or one with two.
     #[error("the entry's blocks do not use each key id once")]
     Keys,
-    /// Not base64url.
-    #[error("an entry's block is not base64url")]
+    /// Not base64url, or not of a length that a block has.
+    #[error("an entry's block is not of a block's form")]
     Block,
 }
 
@@ -166,17 +178,20 @@ mod tests {
     }
 
     fn block(p: Party, k: usize) -> Block {
-        Block { b: "AAAA".to_owned(), k, p }
+        Block { b: "A".repeat(BLOCK_CHARS[0]), k, p }
     }
 
     #[test]
     fn the_members_of_an_entry_are_read_and_written() {
-        let text = format!(r#"{{"keyIds":["{}"],"sealed":[{{"b":"AAAA","k":0,"p":"customer"}}]}}"#, id(1));
+        let b = block(Party::Customer, 0).b;
+        let text = format!(r#"{{"keyIds":["{}"],"sealed":[{{"b":"{b}","k":0,"p":"customer"}}]}}"#, id(1));
         let sealed: Sealed = serde_json::from_str(&text).unwrap();
         assert_eq!(sealed, Sealed { key_ids: vec![id(1)], blocks: vec![block(Party::Customer, 0)] });
         assert_eq!(serde_json::to_string(&sealed).unwrap(), text);
         assert_eq!(sealed.check(), Ok(()));
         assert_eq!(Sealed::default().check(), Ok(()));
+        let with_more = text.replace(r#""p":"customer""#, r#""p":"customer","x":"+15555550142""#);
+        assert!(serde_json::from_str::<Sealed>(&with_more).is_err());
         for party in Party::ALL {
             assert_eq!(serde_json::to_value(party).unwrap(), party.as_str());
         }
@@ -199,8 +214,15 @@ mod tests {
         assert_eq!(sealed(&[id(1)], &two).check(), Err(SealedError::Keys));
         assert_eq!(sealed(&[id(1), id(2)], &two[..1]).check(), Err(SealedError::Keys));
         assert_eq!(sealed(&[id(1)], &[block(Customer, 0), block(Agent, 0)]).check(), Err(SealedError::Keys));
-        let padded = Block { b: "AAA=".to_owned(), ..block(Customer, 0) };
-        assert_eq!(sealed(&[id(1)], &[padded]).check(), Err(SealedError::Block));
+        let padded = "A".repeat(BLOCK_CHARS[1] - 1) + "=";
+        for b in ["", "AAAA", &"A".repeat(BLOCK_CHARS[0] - 1), &"A".repeat(BLOCK_CHARS[0] + 1), &padded] {
+            let bad = Block { b: b.to_owned(), ..block(Customer, 0) };
+            assert_eq!(sealed(&[id(1)], &[bad]).check(), Err(SealedError::Block), "{}", b.len());
+        }
+        for chars in [294, 550, 1_062, 2_086, 4_134, 8_230, 16_422, 32_806] {
+            let good = Block { b: "A".repeat(chars), ..block(Customer, 0) };
+            assert_eq!(sealed(&[id(1)], &[good]).check(), Ok(()), "{chars}");
+        }
         let four: Vec<String> = (1..=4).map(id).collect();
         assert_eq!(sealed(&four, &[block(Customer, 3)]).check(), Err(SealedError::Keys));
         assert_eq!(sealed(&four, &[block(Customer, 9)]).check(), Err(SealedError::Keys));

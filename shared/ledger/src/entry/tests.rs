@@ -94,7 +94,9 @@ fn an_entry_whose_sealed_part_has_another_form_is_refused_on_both_ways() {
         (r#""k":0"#, r#""k":1"#, EntryError::Sealed(SealedError::Keys)),
         (r#""k":0"#, r#""k":2"#, EntryError::Sealed(SealedError::Keys)),
         (r#""p":"agent""#, r#""p":"customer""#, EntryError::Sealed(SealedError::Parties)),
+        (r#""p":"agent""#, r#""p":"agent","x":"+15555550142""#, EntryError::Invalid("keyIds or sealed")),
         (r#"{"b":""#, r#"{"b":"*"#, EntryError::Sealed(SealedError::Block)),
+        (r#"{"b":""#, r#"{"b":"AAAA"#, EntryError::Sealed(SealedError::Block)),
         (r#"["AwMD"#, r#"["CwMD"#, EntryError::Sealed(SealedError::KeyIds)),
     ] {
         let changed = line.replacen(from, to, 1);

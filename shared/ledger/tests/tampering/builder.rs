@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use ledgerline_ledger::checkpoint::{self, CheckpointBody};
-use ledgerline_ledger::entry::{Block, Field, Party, PendingEntry, Record, Sealed, Source};
+use ledgerline_ledger::entry::{BLOCK_CHARS, Block, Field, Party, PendingEntry, Record, Sealed, Source};
 use ledgerline_ledger::lock::{Lock, LockMode};
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::member;
@@ -104,7 +104,7 @@ pub(crate) fn entry(log: &LogId, seq: u64) -> PendingEntry {
     }
 }
 
-/// What is sealed of it: noise, as it is to whoever reads a ledger. Each third has no agent.
+/// What is sealed of it: noise, as it is to every reader of a ledger. Each third has no agent.
 fn sealed(seq: u64) -> Sealed {
     let noise = |what: &str, of: u64| leaf_hash(format!("{what} {of}").as_bytes()).hex();
     let parties = if seq.is_multiple_of(3) { &[Party::Customer][..] } else { &[Party::Customer, Party::Agent] };
@@ -113,7 +113,8 @@ fn sealed(seq: u64) -> Sealed {
         parties.iter().map(|party| (format!("{}A", &noise(party.as_str(), seq / 16)[..42]), *party)).collect();
     keyed.sort();
     let place = |party: Party| keyed.iter().position(|(_, of)| *of == party).unwrap();
-    let block = |p: Party| Block { b: noise(p.as_str(), seq).repeat(5), k: place(p), p };
+    let block =
+        |p: Party| Block { b: noise(p.as_str(), seq).repeat(5)[..BLOCK_CHARS[0] - 1].to_owned() + "A", k: place(p), p };
     Sealed {
         blocks: parties.iter().map(|party| block(*party)).collect(),
         key_ids: keyed.into_iter().map(|(id, _)| id).collect(),

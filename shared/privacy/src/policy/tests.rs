@@ -64,7 +64,7 @@ fn clear_values_are_sorted_and_of_two_under_one_name_the_later_stays() {
     let masked = policy().mask(&key(), fields);
     assert_eq!(masked.clear, [("media", Clear::text("CHAT")), ("queue_id", Clear::text("q-sales"))]);
     assert_eq!(masked.masked, ["media"]);
-    assert_eq!(rest(&masked), [("media", "\"free text\"".to_owned(), true, Side::Centre)]);
+    assert_eq!(rest(&masked), [("media", "\"free text\"".to_owned(), Seal::AsUnlisted, Side::Centre)]);
 }
 
 #[test]
@@ -197,8 +197,8 @@ fn masked_names_are_sorted_and_stand_once() {
 }
 
 /// What an entry does not have in clear.
-fn rest(masked: &Masked<'_>) -> Vec<(&'static str, String, bool, Side)> {
-    let told = |one: &Rest<'_>| (one.name, text_of(one.value), one.may_be_sealed, one.side);
+fn rest(masked: &Masked<'_>) -> Vec<(&'static str, String, Seal, Side)> {
+    let told = |one: &Rest<'_>| (one.name, text_of(one.value), one.seal, one.side);
     masked.rest.iter().map(told).collect()
 }
 
@@ -237,16 +237,16 @@ fn what_an_entry_has_not_in_clear_is_handed_back_as_it_was_sent() {
     let names = |masked: &Masked<'_>| masked.clear.iter().map(|(name, _)| *name).collect::<Vec<_>>();
     assert_eq!(names(&masked), ["agent_ref", "duration_ms"]);
     assert_eq!(masked.masked, ["attributes", "media", "notes", "phone_sent", "unheard_of"]);
-    let told = |name, value: &str, may_be_sealed, side| (name, value.to_owned(), may_be_sealed, side);
+    let told = |name, value: &str, seal, side| (name, value.to_owned(), seal, side);
     assert_eq!(
         rest(&masked),
         [
-            told("agent_ref", "\"AG-7\"", true, Side::Agent),
-            told("attributes", "7", false, Side::Centre),
-            told("media", "\"Jane's line\"", true, Side::Centre),
-            told("notes", "\"called at six\"", false, Side::Customer),
-            told("phone_sent", "\"(555) 555-0142\"", true, Side::Customer),
-            told("unheard_of", "\"x\"", false, Side::Centre),
+            told("agent_ref", "\"AG-7\"", Seal::AsListed, Side::Agent),
+            told("attributes", "7", Seal::AsUnlisted, Side::Centre),
+            told("media", "\"Jane's line\"", Seal::AsUnlisted, Side::Centre),
+            told("notes", "\"called at six\"", Seal::Never, Side::Customer),
+            told("phone_sent", "\"(555) 555-0142\"", Seal::AsListed, Side::Customer),
+            told("unheard_of", "\"x\"", Seal::Never, Side::Centre),
         ]
     );
     // The node itself: callers compare it.
@@ -255,8 +255,8 @@ fn what_an_entry_has_not_in_clear_is_handed_back_as_it_was_sent() {
     // What silver cannot have either is handed back all the same; what was damaged is not sealed, however deep it lies.
     let masked = policy.mask(&key(), [("agent_ref", tree(&json!([]))), ("office", damaged), ("media", cut)]);
     assert_eq!((masked.clear.len(), &masked.masked[..]), (0, &["agent_ref", "media", "office"][..]));
-    let told: Vec<(bool, Side)> = masked.rest.iter().map(|one| (one.may_be_sealed, one.side)).collect();
-    assert_eq!(told, [(true, Side::Agent), (false, Side::Centre), (false, Side::Joint)]);
+    let told: Vec<(Seal, Side)> = masked.rest.iter().map(|one| (one.seal, one.side)).collect();
+    assert_eq!(told, [(Seal::AsUnlisted, Side::Agent), (Seal::Never, Side::Centre), (Seal::Never, Side::Joint)]);
 }
 
 #[test]

@@ -364,6 +364,8 @@ async fn no_error_names_a_subject_a_pseudonym_an_alias_a_record_or_a_token() {
     let ring = ring(&[1]);
     let planted =
         Tombs::new(table("ControlTable").port()).read(&ring, &[("planted", "planted")]).await.unwrap().remove(0);
+    let RowName { object, run, .. } = run_of(PERSON);
+    let rows = [(run.to_owned(), keys(&[1]))];
     let errors = [
         subjects.write(create).await.err(),
         subjects.write(link).await.err(),
@@ -373,7 +375,7 @@ async fn no_error_names_a_subject_a_pseudonym_an_alias_a_record_or_a_token() {
         subjects.mark_shared("planted", 1, None).await.err(),
         parties.read(&[PERSON]).await.err(),
         parties.are_as_seen(&BTreeMap::from([(PERSON, PartySeen::default())])).await.map(drop).err(),
-        PartyKeys::new(Arc::clone(&down)).keep(run_of(PERSON), PartySeen::default(), &keys(&[1])).await.err(),
+        PartyKeys::new(Arc::clone(&down)).keep(PERSON, object, PartySeen::default(), &rows).await.err(),
         tombs.are_as_seen([&planted]).await.map(drop).err(),
         aliases.read(&[("planted", "planted")]).await.err(),
         aliases.give("planted", &[("planted", Some("planted"))], "x_planted", nothing()).await.err(),
@@ -414,25 +416,34 @@ async fn keys_are_kept_once_and_not_past_an_erasure() {
     let stored = |name| people.peek(&party_key::key(name)).map(|row| party_key::read(row).unwrap());
     // Of a record in which nobody takes part, too.
     let nobody = PartySeen::default();
-    party_keys.keep(one, nobody, &keys(&[1, 2])).await.unwrap();
+    let keep = async |name: RowName<'_>, seen, row| {
+        party_keys.keep(name.record, name.object, seen, &[(name.run.to_owned(), row)]).await
+    };
+    keep(one, nobody, keys(&[1, 2])).await.unwrap();
     assert_eq!(stored(one), Some(keys(&[1, 2])));
-    assert_eq!(kind(party_keys.keep(one, nobody, &keys(&[3])).await), "conflict");
+    assert_eq!(kind(keep(one, nobody, keys(&[3])).await), "conflict");
     assert_eq!((stored(one), people.rows().len()), (Some(keys(&[1, 2])), 1));
     // Another run of the object has its own row, as long as no erasure came.
     let seen = parties.read(&[RECORD]).await.unwrap()[0].seen();
     assert_eq!(create(&people, "s_1", vec![new_link(RECORD, seen)]).await, "ok");
-    party_keys.keep(other, seen, &keys(&[4])).await.unwrap();
+    keep(other, seen, keys(&[4])).await.unwrap();
     for cutoff in [None, Some(Cutoff::At(5)), Some(Cutoff::Closed)] {
         let seen = parties.read(&[RECORD]).await.unwrap()[0].seen();
         people.erase_record(RECORD, cutoff);
         let late = RowName { run: "0000beef", ..one };
-        assert_eq!((kind(party_keys.keep(late, seen, &keys(&[5])).await), stored(late)), ("conflict", None));
+        assert_eq!((kind(keep(late, seen, keys(&[5])).await), stored(late)), ("conflict", None));
     }
     // What was seen after the erasure counts: an event behind its cutoff has keys.
     let seen = parties.read(&[RECORD]).await.unwrap()[0].seen();
     let after = RowName { run: "0000cafe", ..one };
-    party_keys.keep(after, seen, &keys(&[6])).await.unwrap();
+    keep(after, seen, keys(&[6])).await.unwrap();
     assert_eq!((stored(after), stored(other)), (Some(keys(&[6])), Some(keys(&[4]))));
+    // Several rows come together: one that is there already keeps the others out.
+    let rows = |runs: [&str; 2]| runs.map(|run| (run.to_owned(), keys(&[7])));
+    let both = party_keys.keep(RECORD, one.object, seen, &rows(["00000001", "0000cafe"])).await;
+    assert_eq!((kind(both), stored(RowName { run: "00000001", ..one })), ("conflict", None));
+    party_keys.keep(RECORD, one.object, seen, &rows(["00000001", "00000002"])).await.unwrap();
+    assert!(["00000001", "00000002"].iter().all(|run| stored(RowName { run, ..one }).is_some()));
 }
 
 #[tokio::test]
@@ -440,8 +451,10 @@ async fn a_row_of_keys_that_is_held_by_another_transaction_is_a_conflict() {
     let people = table("KeysTable");
     people.clash(1);
     let party_keys = PartyKeys::new(people.port());
-    assert_eq!(kind(party_keys.keep(run_of(RECORD), PartySeen::default(), &keys(&[1])).await), "conflict");
-    party_keys.keep(run_of(RECORD), PartySeen::default(), &keys(&[1])).await.unwrap();
+    let RowName { record, object, run } = run_of(RECORD);
+    let rows = [(run.to_owned(), keys(&[1]))];
+    assert_eq!(kind(party_keys.keep(record, object, PartySeen::default(), &rows).await), "conflict");
+    party_keys.keep(record, object, PartySeen::default(), &rows).await.unwrap();
 }
 
 /// A destruction of something in another table, which no hold may be in the way of.

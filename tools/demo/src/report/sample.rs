@@ -149,12 +149,23 @@ pub(crate) fn report() -> Report {
         checks: vec![
             check("Every document sent is accounted for", "6,395 sent, 6,395 in, 0 in flight"),
             check("Each event is committed once", "5,265 distinct events, 5,265 committed, 1,065 duplicates"),
-            check("No planted identifier outside bronze", "1,284 searched in 10,530 rows and entries, 0 found"),
+            check(
+                "No planted identifier in clear outside bronze",
+                "1,284 searched in 10,530 rows and entries, 0 found",
+            ),
             check("S3 refuses deletion", "AccessDenied"),
             check(
                 "The identity event is read whole",
                 "in clear: event_type identity.resolution, media VOICE, resolution_source CRM_API_LOOKUP, consent_gdpr true, \
                  request_pending false, queue_id q-sales-support; 0 planted values found in row and entry",
+            ),
+            check(
+                "No function opens what is sealed",
+                "transform asks for the key: 400 AccessDeniedException; dsar asks for the key: 400 AccessDeniedException",
+            ),
+            check(
+                "The holder of the month's private key reads who it was",
+                "1 of 1 blocks opened; 2 of 2 names of the person read",
             ),
         ],
         next: vec![
@@ -178,7 +189,7 @@ fn identity() -> Identity {
         ("request_pending", json!(false)),
         ("resolution_source", json!("CRM_API_LOOKUP")),
     ];
-    let masked = "account_number_hash, phone_hash_sent, resolved_customer_id";
+    let key_id = "m1h7Zc0Tq2vJp9yW4nRk8sXbLd3fGu6eAoHiVtBxCyE";
     let named = |name: &str, value: Value| (name.to_owned(), value);
     let mut entry = vec![
         named("type", json!("identity.resolution")),
@@ -188,7 +199,8 @@ fn identity() -> Identity {
     ];
     entry.extend(resolved.iter().map(|(name, value)| named(&format!("fields/{name}"), value.clone())));
     entry.extend([
-        named("masked", json!(masked)),
+        named("keyIds", json!(key_id)),
+        named("sealed/customer", json!(format!("{}… (550 characters)", "Qk3jZ0yN".repeat(12)))),
         named("lineageToken", json!("0d0f8a52-6b61-5f0e-9b0b-0b1c2d3e4f50")),
         named("policyVersion", json!("builtin-5")),
         named("eventId", json!("5b1f0c9a7d3e42b8a6f0d1c2e3b4a596")),
@@ -213,7 +225,7 @@ fn identity() -> Identity {
     silver.extend(resolved.iter().map(|(name, value)| named(name, value.clone())));
     silver.extend([
         named("customer_ref", json!("c_5b1f0c9a7d3e42b8a6f0d1c2e3b4a596")),
-        named("masked_fields", json!(masked)),
+        named("masked_fields", json!("account_number_hash,phone_hash_sent,resolved_customer_id")),
         named("policy_version", json!("builtin-5")),
         named("lineage_token", json!("0d0f8a52-6b61-5f0e-9b0b-0b1c2d3e4f50")),
         named("lineage_from", json!("derived")),
@@ -242,5 +254,28 @@ fn identity() -> Identity {
         silver_object: "silver/events/date=2026-03-02/0f1e2d3c4b5a69788796a5b4c3d2e1f0.parquet".to_owned(),
         entry,
         segment: "ledger/demo/interaction/1/0/segment/00000000000000000000-256-3f9a1c0be4d7a815.jsonl.gz".to_owned(),
+        sealed: Sealed {
+            attempts: ["transform", "dsar"].map(refused).into(),
+            opened: vec![Opened {
+                party: "customer".to_owned(),
+                key_id: key_id.to_owned(),
+                content: vec![
+                    named("account_hash", json!(hash)),
+                    named("customer_id_hash", json!(format!("cust_hash_{hash}"))),
+                    named("phone_hash", json!(hash)),
+                    named("raw", json!("3c9a".repeat(16))),
+                ],
+            }],
+        },
+    }
+}
+
+fn refused(function: &str) -> Attempt {
+    Attempt {
+        what: format!("{function} asks for the key"),
+        call: "Decrypt".to_owned(),
+        status: 400,
+        code: "AccessDeniedException".to_owned(),
+        message: format!("{function}'s role is not authorized to perform: kms:Decrypt"),
     }
 }

@@ -263,8 +263,8 @@ fn check_tokens(stage: &Stage, owners: &Owners<'_>) -> Result<(), String> {
     }
 }
 
-/// What an erasure covered at its planning has no block. Every other entry's keys are kept, but for those that sealed something that an
-/// erasure covers; and whoever was erased owns none that is.
+/// What an erasure covered at its planning has no block, nor has a deletion. Every other entry's keys are kept, but for those that
+/// sealed something that an erasure covers; and of the kept ones nobody who was erased owns any.
 fn check_sealed(stage: &Stage, owners: &Owners<'_>, rows: &BTreeMap<String, Row>) -> Result<(), String> {
     let of_runs = key_rows(&stage.world);
     let kept: BTreeMap<&String, &WrappedKey> = of_runs.values().flat_map(|row| &row.keys).collect();
@@ -274,8 +274,8 @@ fn check_sealed(stage: &Stage, owners: &Owners<'_>, rows: &BTreeMap<String, Row>
     for (at, (object, entry)) in owners {
         let (event, line) = (&stage.traffic.events[*at], line(*object, entry));
         let is_erased = rows[&entry.event_id]["erased"] == "true";
-        if is_erased != entry.key_ids.is_empty() {
-            return Err(format!("event {at} has {} keys; erased: {is_erased}", entry.key_ids.len()));
+        if (is_erased || event.form == Form::Deletion) != entry.key_ids.is_empty() {
+            return Err(format!("event {at} has {} keys; erased: {is_erased}, {:?}", entry.key_ids.len(), event.form));
         }
         for id in &entry.key_ids {
             match (kept.contains_key(id), covered.contains(id)) {
