@@ -66,10 +66,11 @@ impl<'a> Request<'a> {
         &self.http_method
     }
 
-    /// What follows `base` in the path, without slashes at its ends. Behind a custom domain the path may have a base path before it.
+    /// What follows the first `base` in the path, without slashes at its ends. A stage or a custom domain's base path may stand before
+    /// it; whatever a caller types stands behind it, so that a `base` in there is what an id or a word would be.
     pub fn below(&self, base: &str) -> Option<&str> {
         let path = self.path.as_deref()?;
-        path.rfind(base).map(|at| path[at + base.len()..].trim_matches('/'))
+        path.find(base).map(|at| path[at + base.len()..].trim_matches('/'))
     }
 
     /// A parameter of the query; of one that is given twice API Gateway hands on the last.
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_read_from_its_last_base_on() {
+    fn a_path_is_read_from_its_first_base_on() {
         let below = |path: &str| {
             let event = text(json!({ "httpMethod": "GET", "path": path }));
             Request::read(&event).unwrap().below("/api/v1/compliance/").map(str::to_owned)
@@ -264,6 +265,9 @@ mod tests {
         assert_eq!(below("/api/v1/compliance/requests").as_deref(), Some("requests"));
         assert_eq!(below("/privacy/api/v1/compliance/requests/x/verify/").as_deref(), Some("requests/x/verify"));
         assert_eq!(below("/api/v1/compliance/").as_deref(), Some(""));
+        assert_eq!(below("/live/api/v1/compliance/rtbf").as_deref(), Some("rtbf"));
+        let twice = "/live/api/v1/compliance/requests/x/api/v1/compliance/rtbf";
+        assert_eq!(below(twice).as_deref(), Some("requests/x/api/v1/compliance/rtbf"));
         assert_eq!(below("/other"), None);
     }
 
