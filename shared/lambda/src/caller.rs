@@ -83,19 +83,28 @@ impl Caller {
         format!("{}\u{1f}{}", self.issuer, self.subject)
     }
 
-    /// The caller's name in a log: the subject, where it is an id of plain characters, and otherwise 32 hex digits of SHA-256 over
-    /// [`Caller::principal`], so that no e-mail address stands in a log.
+    /// The caller's name in a log: the subject where it can only be an id, otherwise `sha256:` and the first eight hex digits of SHA-256
+    /// over [`Caller::principal`]. Eight tell the callers of a deployment apart; more would give back a phone number to anyone who tries all of them.
     pub fn name(&self) -> String {
-        let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'|' | b':');
-        if self.subject.len() <= MAX_NAME_BYTES && self.subject.bytes().all(is_plain) {
+        if is_id(&self.subject) {
             return self.subject.clone();
         }
         let digest = Sha256::digest(self.principal());
-        digest[..16].iter().fold("sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+        digest[..4].iter().fold("sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))
     }
 }
 
-/// The subject may be an e-mail address.
+/// Whether a subject is an id, and can be neither an e-mail address nor a phone number: short, of plain characters, with a letter in each
+/// of the parts that `|` and `:` make (`sms|49…`, `tel:49-170-…`), and without a word of seven digits or more.
+fn is_id(subject: &str) -> bool {
+    let has_letter = |text: &str| text.bytes().any(|b| b.is_ascii_alphabetic());
+    subject.len() <= MAX_NAME_BYTES
+        && subject.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'|' | b':'))
+        && subject.split(['|', ':']).all(has_letter)
+        && subject.split(['|', ':', '.', '_', '-']).all(|word| word.len() < PHONE_DIGITS || has_letter(word))
+}
+
+/// The subject may be an e-mail address or a phone number.
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caller").field("name", &self.name()).field("orgs", &self.orgs).finish_non_exhaustive()
@@ -115,6 +124,8 @@ struct Context {
 const ALL_ORGS: &str = "*";
 /// Issuers' ids are UUIDs or as long as two.
 const MAX_NAME_BYTES: usize = 80;
+/// The fewest digits of a phone number that leads to somebody.
+const PHONE_DIGITS: usize = 7;
 
 #[cfg(test)]
 mod tests {
@@ -168,16 +179,49 @@ mod tests {
     }
 
     #[test]
-    fn a_log_names_an_id_and_no_address() {
+    fn a_log_names_an_id_and_neither_an_address_nor_a_phone_number() {
         let name = |subject| caller(subject, Orgs::All).name();
-        assert_eq!(name("auth0|5f7c8ec7c33c6c004bbafe82"), "auth0|5f7c8ec7c33c6c004bbafe82");
+        for id in [
+            "auth0|5f7c8ec7c33c6c004bbafe82",
+            "0f8b6a52-4f3e-41d4-a716-44665544000a",
+            "test|u-1",
+            "00u1a2b3c4D5e6F7g8h9",
+        ] {
+            assert_eq!(name(id), id);
+        }
         let long = "x".repeat(81);
-        for subject in ["ada@example.com", "ada example", "a\nb", "ä", long.as_str()] {
+        let addresses = [
+            "ada@example.com",
+            "auth0|ada@example.com",
+            "mailto:ada@example.com",
+            "ada example",
+            "a\nb",
+            "ä",
+            long.as_str(),
+        ];
+        let phones = [
+            "491701234567",
+            "+491701234567",
+            "49-170-1234567",
+            "1.555.010.0199",
+            "tel:491701234567",
+            "tel:49-170-123-4567",
+            "sms|491701234567",
+            "sms|+491701234567",
+            "whatsapp:49_170_123_4567",
+            "user-491701234567",
+            "5550199",
+        ];
+        for subject in addresses.into_iter().chain(phones) {
             let told = name(subject);
-            assert!(told.starts_with("sha256:") && told.len() == 39 && !told.contains("ada"), "{told}");
+            assert!(told.len() == 15 && told.starts_with("sha256:"), "{subject}: {told}");
+            assert!(told[7..].bytes().all(|b| b.is_ascii_hexdigit()), "{told}");
             assert_eq!(told, name(subject));
         }
-        let shown = format!("{:?}", caller("ada@example.com", Orgs::All));
-        assert!(!shown.contains("ada@"), "{shown}");
+        assert_ne!(name(phones[0]), name(phones[1]));
+        // SHA-256 over issuer, 0x1F and subject, by Python's hashlib.
+        assert_eq!(name("ada@example.com"), "sha256:a2b65521");
+        let shown = format!("{:?} {:?}", caller("ada@example.com", Orgs::All), caller("sms|491701234567", Orgs::All));
+        assert!(!shown.contains("ada@") && !shown.contains("4917"), "{shown}");
     }
 }
