@@ -133,7 +133,8 @@ fn named(document: &[u8]) -> Result<ContentId, String> {
             Json::Array(items) => items.get(key.parse::<usize>().ok()?),
             other => other.as_object()?.get(key),
         });
-        assert!(found.is_some_and(|found| std::ptr::eq(found, member.value)), "a member is elsewhere");
+        let path: Vec<&str> = event.path_to(member).collect();
+        assert!(found.is_some_and(|found| std::ptr::eq(found, member.value)), "a member is elsewhere than at {path:?}");
     }
     Ok(content_id(&event, &value))
 }

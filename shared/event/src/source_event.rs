@@ -90,7 +90,9 @@ pub struct SourceEvent<'a> {
     pub extra: Vec<Unlisted<'a>>,
     /// Fields that hold what no description lists.
     pub bags: Vec<Unlisted<'a>>,
-    /// The keys that lead from the body to each object whose members are read as the body's own.
+    /// The keys that lead from the document's root to the event's own members.
+    pub(crate) own_path: Vec<&'a str>,
+    /// The keys that lead from there to each object whose members are read as the event's own.
     pub(crate) bag_paths: Vec<Vec<&'a str>>,
     /// Where the event's own body lies in the document: what names the event when it has no native id.
     pub body: Body<'a>,
@@ -257,7 +259,7 @@ impl<'a> SourceEvent<'a> {
     pub fn path_to<'e>(&'e self, member: &Unlisted<'a>) -> impl Iterator<Item = &'a str> + use<'e, 'a> {
         let bag = usize::from(member.bag).checked_sub(1).and_then(|at| self.bag_paths.get(at));
         let (bag, inside, key) = (bag.map_or(&[][..], Vec::as_slice), member.inside, member.key);
-        self.body.path.iter().chain(bag).copied().chain(inside).chain([key])
+        self.own_path.iter().chain(bag).copied().chain(inside).chain([key])
     }
 
     /// What the event's source is called: by its envelope, by the event itself, by its adapter.

@@ -1,6 +1,6 @@
 //! Silver files in the lake's bucket: Parquet for analysts, one a bronze object and day.
 //!
-//! Invariant: a file is overwritten only if it says something else and its writer is dead without a plan, see [`RUNS_MS`].
+//! Invariant: a file is overwritten only if its writer is dead without a plan, see [`RUNS_MS`].
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use crate::bucket::{self, Bucket, Get, PutOutcome, put_if_free, refused};
 
 /// A silver file that was written longer ago than this belongs to no run that could still plan: a run of transform lasts
 /// 300 s at most. Nor had it planned: a run that finds the file began 300 s ago at most, and would have found the plan
-/// then. 600 s, and half as much again to be sure. Both times that are compared are S3's.
+/// then. A run that finds its own rows in an older file writes them again. 600 s, and half as much again to be sure. Both times that are
+/// compared are S3's.
 pub const RUNS_MS: i64 = 900_000;
 
 /// The silver files.
@@ -26,8 +27,8 @@ impl Silver {
         Self { bucket }
     }
 
-    /// Puts the file; the same rows at the same key may be put again. Other rows replace what is there only once its
-    /// writer can no longer plan by it.
+    /// Puts the file; the same rows at the same key may be put again. What is there is replaced only once its writer can no longer plan
+    /// by it.
     ///
     /// # Errors
     /// The bucket's; `Conflict`: the writer of other rows may be alive, and trying again later helps.
@@ -38,11 +39,11 @@ impl Silver {
             return Ok(());
         };
         let there = self.bucket.get(&what, Get::current(key)).await?;
-        if there.bytes == parquet {
-            return Ok(());
-        }
-        if !is_dead(at_ms, there.written_at_ms) {
-            return Err(refused(&format!("{what}: another run wrote other rows just now")));
+        match (is_dead(at_ms, there.written_at_ms), there.bytes == parquet) {
+            (false, true) => return Ok(()),
+            (false, false) => return Err(refused(&format!("{what}: another run wrote other rows just now"))),
+            // The same rows, too, are written again: this run plans by them, and must not be taken for the dead one.
+            (true, _) => {}
         }
         // Only what was read is replaced: if another run was faster, this fails and the message comes back.
         match self.bucket.put(&what, put.in_place_of(Some(&there.tag))).await? {

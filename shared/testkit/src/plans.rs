@@ -188,8 +188,9 @@ fn check_silver(stores: Stores<'_>, object: ObjectId, entries: &[Entry]) {
                         check_token(stores, entry, &row);
                         // What an erasure covered before it was planned has no block, nor has a deletion; each other event has one.
                         let is_open = row.erased || built_in().only_widens(&entry.event_type);
-                        assert_eq!(entry.sealed.is_empty(), is_open, "event {}", entry.event_id);
-                        assert_eq!(entry.key_ids.is_empty(), is_open, "event {}", entry.event_id);
+                        let case = format!("event {}, {}, erased: {}", entry.event_id, entry.event_type, row.erased);
+                        assert_eq!(entry.sealed.is_empty(), is_open, "{case}");
+                        assert_eq!(entry.key_ids.is_empty(), is_open, "{case}");
                     }
                     found.push((keys::iso_date(date), row.id));
                 }

@@ -109,6 +109,7 @@ impl<'a> Reading<'a> {
             named: Vec::new(),
             extra: Vec::new(),
             bags: Vec::new(),
+            own_path: self.layers.own().path.clone(),
             bag_paths: self.bags.iter().map(|bag| bag.path.clone()).collect(),
             body: Body { wrapped_kind: by_wrapper.then_some(kind.event_type), ..self.body(shape) },
         };

@@ -394,6 +394,10 @@ async fn other_rows_replace_a_silver_file_once_its_writer_is_dead() {
     silver.put(&key, Bytes::from("two")).await.unwrap();
     assert_eq!(fake.get(&key).unwrap(), "two");
     assert_eq!(kind(silver.put(&key, Bytes::from("three")).await), "conflict");
+    // A later run with the dead one's rows is alive itself.
+    fake.grow_old();
+    silver.put(&key, Bytes::from("two")).await.unwrap();
+    assert_eq!(kind(silver.put(&key, Bytes::from("three")).await), "conflict");
 }
 
 #[tokio::test]
