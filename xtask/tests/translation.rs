@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::OnceLock;
 
-use ledgerline_authorizer::routes::ROUTES;
+use ledgerline_lambda::routes::ROUTES;
 use serde_json::{Map, Value, json};
 use xtask::paths;
 use xtask::tools::{self, Venv};
@@ -183,7 +183,7 @@ fn before_every_method_stand_the_authorizer_with_its_scopes_and_the_key() {
         assert_eq!(security, &json!([{ "Bearer": [] }, { "api_key": [] }]), "{method} {path}");
         closed.insert((method, path));
     }
-    assert_eq!(closed, known, "the table of functions/authorizer and the template differ");
+    assert_eq!(closed, known, "the table of shared/lambda and the template differ");
 }
 
 #[test]

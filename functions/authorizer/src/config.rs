@@ -1,10 +1,11 @@
 //! What the function is told at cold start.
 
 use hyper::Uri;
+use ledgerline_https::is_private;
 use ledgerline_lambda::config::{ConfigError, Env};
 
-use crate::fetch::may_be_fetched;
 use crate::keys::KeySet;
+use crate::person::PersonClaims;
 
 /// The function's configuration.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct Issuer {
     pub name: String,
     /// What stands in `aud` of tokens for this deployment.
     pub audience: String,
+    /// What a token says of a person who signed in.
+    pub person: PersonClaims,
 }
 
 /// Where an issuer's keys are.
@@ -37,6 +40,7 @@ impl Config {
     /// # Errors
     /// All that is wrong with it.
     pub fn from_env(mut env: Env) -> Result<Self, ConfigError> {
+        let person = env.text_or(PERSON_CLAIMS, "");
         let [name, audience, given, url] = [ISSUER, AUDIENCE, JWKS, JWKS_URL].map(|name| env.text_or(name, ""));
         if [&name, &audience, &given, &url].iter().all(|text| text.is_empty()) {
             return env.finish().map(|()| Self { issuer: None });
@@ -52,13 +56,18 @@ impl Config {
                 (JWKS, "has no key that can be used", "set a JWK set: RS256, ES256 or EdDSA, each key with its kid")
             }),
             ("", url) if !url.is_empty() => match url.parse() {
-                Ok(url) if may_be_fetched(&url) => Ok(KeyPlace::Url(url)),
+                Ok(url) if is_private(&url) => Ok(KeyPlace::Url(url)),
                 _ => Err((JWKS_URL, "is not an https URL", "set the jwks_uri of the issuer's metadata")),
             },
             _ => Err((JWKS, "and TOKEN_JWKS_URL are both set, or neither", "set one of them")),
         };
+        let person = if person.is_empty() { Some(PersonClaims::default()) } else { PersonClaims::parse(&person) };
+        let person = person.unwrap_or_else(|| {
+            env.reject(PERSON_CLAIMS, "names no claim that only a person's token has", PersonClaims::REMEDY);
+            PersonClaims::default()
+        });
         match place {
-            Ok(place) => env.finish().map(|()| Self { issuer: Some((Issuer { name, audience }, place)) }),
+            Ok(place) => env.finish().map(|()| Self { issuer: Some((Issuer { name, audience, person }, place)) }),
             Err((variable, problem, remedy)) => {
                 env.reject(variable, problem, remedy);
                 env.finish().map(|()| Self { issuer: None })
@@ -71,6 +80,7 @@ const ISSUER: &str = "TOKEN_ISSUER";
 const AUDIENCE: &str = "TOKEN_AUDIENCE";
 const JWKS: &str = "TOKEN_JWKS";
 const JWKS_URL: &str = "TOKEN_JWKS_URL";
+const PERSON_CLAIMS: &str = "PERSON_CLAIMS";
 /// Of an issuer or an audience; the issuer travels to the functions behind the API.
 const MAX_BYTES: usize = 512;
 
@@ -109,6 +119,22 @@ mod tests {
         ] {
             let error = with(more).unwrap_err();
             assert!(error.contains(named) && !error.contains("secret") && !error.contains("id.example"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_persons_claims_are_the_usual_ones_or_those_that_are_named() {
+        let with = |more: &[(&str, &str)]| {
+            config(&[&[(ISSUER, "https://id.example"), (AUDIENCE, "ledgerline"), (JWKS, SET)], more].concat())
+        };
+        let claims = |more: &[(&str, &str)]| with(more).unwrap().issuer.unwrap().0.person;
+        assert_eq!(claims(&[]), PersonClaims::default());
+        assert_eq!(claims(&[(PERSON_CLAIMS, "auth_time,amr")]), PersonClaims::default());
+        assert_ne!(claims(&[(PERSON_CLAIMS, "idtyp=user")]), PersonClaims::default());
+        for bad in ["sub", "auth_time,,amr", "planted name", "auth_time,iss"] {
+            let error = with(&[(PERSON_CLAIMS, bad)]).unwrap_err();
+            assert!(error.contains("PERSON_CLAIMS") && error.contains("PersonClaims"), "{error}");
+            assert!(!error.contains("planted"), "{error}");
         }
     }
 

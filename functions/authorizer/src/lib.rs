@@ -1,7 +1,7 @@
 //! Decides who may call which method of the API: API Gateway asks before each one, and calls no function whose method is refused.
 //!
 //! Invariant: whatever is not expressly allowed is refused. A token is believed once its signature, issuer, audience and time hold, and a
-//! method is open to the scopes that [`routes::ROUTES`] lists for it, to no other. An answer is for one request: API Gateway keeps none.
+//! method is open to the scopes that [`ledgerline_lambda::routes::ROUTES`] lists for it, to no other. An answer is for one request: API Gateway keeps none.
 //! A log line names the caller, where the request came from and the reason, and nothing of a token. Left out: the API key, which API Gateway
 //! checks and which is for quotas alone; and what a caller may see behind the method, which is the function's to say.
 
@@ -10,9 +10,9 @@ mod event;
 mod fetch;
 mod key_cache;
 mod keys;
+mod person;
 mod refusal;
 mod ring_provider;
-pub mod routes;
 mod token;
 
 use std::collections::BTreeMap;
@@ -22,6 +22,7 @@ use lambda_runtime::Diagnostic;
 use ledgerline_lambda::caller::Caller;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_lambda::config::StartError;
+use ledgerline_lambda::routes::Route;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -29,13 +30,13 @@ pub use config::{Config, Issuer};
 pub use event::TOKEN_BYTES;
 pub use key_cache::{JwkSource, KEYS_TTL_MS, Keys, RETRY_MS, STALE_MS};
 pub use keys::KeySet;
+pub use person::PersonClaims;
 pub use refusal::Refusal;
 pub use token::LEEWAY_SECONDS;
 
 use config::KeyPlace;
 use event::Event;
 use fetch::JwkUrl;
-use routes::Route;
 use token::TokenError;
 
 /// The function: whose tokens it accepts, and by which keys.

@@ -5,18 +5,21 @@
 //! look at `exp` and `nbf`. What a claim may be is checked where it is read: one that is there and is not what it must be refuses the token,
 //! since a limit that cannot be read must not become none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Validation, decode, decode_header};
 use ledgerline_lambda::caller::{Caller, Orgs};
+use ledgerline_lambda::routes::SCOPES;
+use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::config::Issuer;
 use crate::key_cache::{Keys, NoKeysNow};
+use crate::person::PersonClaims;
 use crate::refusal::Refusal;
-use crate::routes::SCOPES;
 
 /// For clocks that differ: both ends of this question keep time by NTP.
 pub const LEEWAY_SECONDS: f64 = 10.0;
@@ -63,7 +66,7 @@ pub(crate) async fn caller(token: &str, issuer: &Issuer, keys: &Keys, now_ms: i6
     // By the clock that was given, below.
     validation.validate_exp = false;
     let claims: Claims = decode(token, &key.public, &validation).map_err(|error| refusal(error.kind()))?.claims;
-    Ok(claims.caller(now_ms)?)
+    Ok(claims.caller(&issuer.person, now_ms)?)
 }
 
 /// `application/at+jwt` and `at+JWT` are the same (RFC 7515, 4.1.9).
@@ -86,72 +89,92 @@ fn refusal(error: &ErrorKind) -> Refusal {
     }
 }
 
-/// What is read of a token. A claim that is named twice refuses it.
-#[derive(Deserialize)]
-struct Claims {
-    /// One text: an issuer is never a list.
-    iss: String,
-    sub: String,
-    exp: f64,
-    #[serde(default, deserialize_with = "present")]
-    nbf: Option<Value>,
-    #[serde(default, deserialize_with = "present")]
-    iat: Option<Value>,
-    scope: Option<Value>,
-    scp: Option<Value>,
-    #[serde(default, deserialize_with = "present")]
-    org: Option<Value>,
-    gty: Option<Value>,
-    idtyp: Option<Value>,
-    client_id: Option<Value>,
-    azp: Option<Value>,
+/// A token's claims. One that is named twice refuses it, whatever it is: of two readers each might take another.
+struct Claims(BTreeMap<String, Value>);
+
+impl<'de> Deserialize<'de> for Claims {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members)
+    }
 }
 
-/// `null` is there, and is not absent.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Claims;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("claims")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
+        let mut claims = BTreeMap::new();
+        while let Some((name, value)) = map.next_entry::<String, Value>()? {
+            if claims.insert(name, value).is_some() {
+                return Err(de::Error::custom("a claim is named twice"));
+            }
+        }
+        Ok(Claims(claims))
+    }
 }
 
 impl Claims {
-    fn caller(self, now_ms: i64) -> Result<Caller, Refusal> {
+    fn caller(&self, person: &PersonClaims, now_ms: i64) -> Result<Caller, Refusal> {
         let now = now_ms as f64 / 1000.0;
-        if self.exp + LEEWAY_SECONDS <= now {
+        if self.number("exp")?.ok_or(Refusal::Claims)? + LEEWAY_SECONDS <= now {
             return Err(Refusal::Expired);
         }
-        for begin in [&self.nbf, &self.iat].into_iter().flatten() {
-            if begin.as_f64().ok_or(Refusal::Claims)? - LEEWAY_SECONDS > now {
+        for begin in ["nbf", "iat"] {
+            if self.number(begin)?.is_some_and(|begin| begin - LEEWAY_SECONDS > now) {
                 return Err(Refusal::NotYet);
             }
         }
-        let fits = (1..=SUBJECT_BYTES).contains(&self.sub.len()) && !self.sub.chars().any(char::is_control);
+        // One text: an issuer is never a list.
+        let (issuer, subject) = (self.text("iss")?, self.text("sub")?);
+        let fits = (1..=SUBJECT_BYTES).contains(&subject.len()) && !subject.chars().any(char::is_control);
         if !fits {
             return Err(Refusal::Claims);
         }
-        let (orgs, is_client) = (self.orgs()?, self.is_client());
-        let granted = [&self.scope, &self.scp].into_iter().flatten().flat_map(|claim| texts(claim).unwrap_or_default());
-        let granted: BTreeSet<&str> = granted.flat_map(str::split_ascii_whitespace).collect();
+        let orgs = self.orgs()?;
+        let granted: BTreeSet<&str> =
+            ["scope", "scp"].into_iter().flat_map(|name| self.texts(name)).flat_map(str::split_ascii_whitespace).collect();
         let scopes = SCOPES.into_iter().filter(|scope| granted.contains(scope)).map(str::to_owned).collect();
-        Ok(Caller { issuer: self.iss, subject: self.sub, orgs, scopes, is_client })
+        let (is_client, is_person) = (self.is_client(subject), person.are_in(&self.0));
+        let (issuer, subject) = (issuer.to_owned(), subject.to_owned());
+        Ok(Caller { issuer, subject, orgs, scopes, is_client, is_person })
+    }
+
+    /// A claim that must be a text.
+    fn text(&self, name: &str) -> Result<&str, Refusal> {
+        self.0.get(name).and_then(Value::as_str).ok_or(Refusal::Claims)
+    }
+
+    /// A claim that is a number, if it is there.
+    fn number(&self, name: &str) -> Result<Option<f64>, Refusal> {
+        self.0.get(name).map(|value| value.as_f64().ok_or(Refusal::Claims)).transpose()
+    }
+
+    /// The texts of a claim; none of one that is anything else.
+    fn texts(&self, name: &str) -> Vec<&str> {
+        self.0.get(name).and_then(texts).unwrap_or_default()
     }
 
     /// Without the claim every organisation; with it those that it names, one at least.
     fn orgs(&self) -> Result<Orgs, Refusal> {
-        let Some(claim) = &self.org else { return Ok(Orgs::All) };
+        let Some(claim) = self.0.get("org") else { return Ok(Orgs::All) };
         let names = texts(claim).ok_or(Refusal::Orgs)?;
         let fit = (1..=MAX_ORGS).contains(&names.len()) && names.iter().all(|name| is_org(name));
         if fit { Ok(Orgs::Only(names.into_iter().map(str::to_owned).collect())) } else { Err(Refusal::Orgs) }
     }
 
     /// Whether a program got the token in its own name, by the marks of the issuers that are known.
-    fn is_client(&self) -> bool {
-        let says = |claim: &Option<Value>, word: &str| {
-            claim.as_ref().and_then(texts).is_some_and(|texts| texts.contains(&word))
-        };
-        says(&self.gty, "client-credentials")
-            || says(&self.gty, "client_credentials")
-            || says(&self.idtyp, "app")
-            || says(&self.client_id, &self.sub)
-            || says(&self.azp, &self.sub)
+    fn is_client(&self, subject: &str) -> bool {
+        let says = |name: &str, word: &str| self.texts(name).contains(&word);
+        says("gty", "client-credentials")
+            || says("gty", "client_credentials")
+            || says("idtyp", "app")
+            || says("client_id", subject)
+            || says("azp", subject)
     }
 }
 

@@ -11,12 +11,12 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use lambda_runtime::Diagnostic;
-use ledgerline_authorizer::routes::{ROUTES, SCOPES};
 use ledgerline_authorizer::{
-    Answer, Authorizer, Failure, Issuer, JwkSource, KeySet, Keys, RETRY_MS, TOKEN_BYTES, handle,
+    Answer, Authorizer, Failure, Issuer, JwkSource, KeySet, Keys, PersonClaims, RETRY_MS, TOKEN_BYTES, handle,
 };
 use ledgerline_lambda::caller::{Caller, Orgs};
 use ledgerline_lambda::clock::FixedClock;
+use ledgerline_lambda::routes::{ROUTES, SCOPES};
 use proptest::prelude::*;
 use ring::hmac;
 use ring::rand::SystemRandom;
@@ -82,7 +82,11 @@ impl Id {
 }
 
 fn authorizer(keys: Keys) -> Authorizer {
-    Authorizer::with(Some((Issuer { name: ISSUER.to_owned(), audience: AUDIENCE.to_owned() }, keys)))
+    authorizer_of(keys, PersonClaims::default())
+}
+
+fn authorizer_of(keys: Keys, person: PersonClaims) -> Authorizer {
+    Authorizer::with(Some((Issuer { name: ISSUER.to_owned(), audience: AUDIENCE.to_owned(), person }, keys)))
 }
 
 fn b64(bytes: impl AsRef<[u8]>) -> String {
@@ -211,7 +215,7 @@ fn what_api_gateway_asks_is_answered() {
             "principalId": "u-1",
             "policyDocument": { "Version": "2012-10-17", "Statement":
                 [{ "Action": "execute-api:Invoke", "Effect": "Allow", "Resource": opened }] },
-            "context": { "iss": ISSUER, "sub": "u-1", "orgs": "*", "scopes": "dsar:read", "client": "false" },
+            "context": { "iss": ISSUER, "sub": "u-1", "orgs": "*", "scopes": "dsar:read", "client": "false", "person": "false" },
         })
     );
 }
@@ -526,8 +530,57 @@ fn whom_a_token_names_reaches_the_function() {
     for mark in [json!({}), json!({ "gty": "password", "idtyp": "user", "client_id": "portal", "azp": 7 })] {
         assert!(!caller(mark.clone()).is_client, "{mark}");
     }
+    // The same text, however JSON spells it, and no other: who it is must not depend on a spelling.
+    let spelled = claims(json!({})).to_string().replace("\"u-1\"", "\"\\u0075-1\"");
+    let token = id.sign(&json!({ "alg": "EdDSA", "kid": "ed-1" }).to_string(), &spelled);
+    assert_eq!(bearer(&authorizer, &token).unwrap().principal(), caller(json!({})).principal());
+    for other in ["U-1", "u-1 ", " u-1", "u-1\u{200b}"] {
+        assert_ne!(caller(json!({ "sub": other })).principal(), caller(json!({})).principal(), "{other:?}");
+    }
     let scopes = caller(json!({ "scope": "openid email dsar:read crm:write root", "scp": ["gold:read"] })).scopes;
     assert_eq!(scopes, ["crm:write", "dsar:read", "gold:read"].map(str::to_owned).into());
+}
+
+/// A program whose token has none of the marks of one must not pass for a person.
+#[test]
+fn only_a_token_that_says_so_is_a_persons() {
+    let id = Id::new();
+    let keys = || Keys::Given(KeySet::parse(id.jwks().as_bytes()).unwrap());
+    let said = |authorizer: &Authorizer, other: Value| {
+        let caller = bearer(authorizer, &id.token(&claims(other))).unwrap();
+        (caller.is_person, caller.is_client)
+    };
+    let usual = authorizer(keys());
+    for sign in [json!({ "auth_time": NOW - 60 }), json!({ "amr": ["pwd", "mfa"] }), json!({ "amr": "pwd" })] {
+        assert_eq!(said(&usual, sign.clone()), (true, false), "{sign}");
+    }
+    for none in [
+        json!({}),
+        json!({ "gty": "password", "idtyp": "user", "azp": "portal", "preferred_username": "service-account-x" }),
+        json!({ "auth_time": 0 }),
+        json!({ "auth_time": -1 }),
+        json!({ "auth_time": "null" }),
+        json!({ "auth_time": false, "amr": [] }),
+        json!({ "amr": "" }),
+        json!({ "amr": [""] }),
+        json!({ "amr": {} }),
+        json!({ "AUTH_TIME": NOW, "auth_time ": NOW }),
+    ] {
+        assert_eq!(said(&usual, none.clone()), (false, false), "{none}");
+    }
+    // Both at once: Cognito puts `auth_time` into a program's token, whose `sub` is its `client_id`.
+    assert_eq!(said(&usual, json!({ "auth_time": NOW - 60, "client_id": "u-1" })), (true, true));
+    let by = |text: &str| authorizer_of(keys(), PersonClaims::parse(text).unwrap());
+    let entra = by("idtyp=user");
+    assert_eq!(said(&entra, json!({ "idtyp": "user" })), (true, false));
+    assert_eq!(said(&entra, json!({ "idtyp": "app" })), (false, true));
+    assert_eq!(said(&entra, json!({ "auth_time": NOW - 60 })), (false, false), "only what is configured counts");
+    let own = by("https://ledgerline.example/person");
+    assert_eq!(said(&own, json!({ "https://ledgerline.example/person": true })), (true, false));
+    // Named twice, which of the two counts depends on who reads it.
+    let header = json!({ "alg": "EdDSA", "kid": "ed-1" }).to_string();
+    let twice = claims(json!({ "auth_time": 0 })).to_string().replacen('{', &format!(r#"{{"auth_time":{NOW},"#), 1);
+    assert_eq!(bearer(&usual, &id.sign(&header, &twice)).unwrap_err(), "claims");
 }
 
 #[test]

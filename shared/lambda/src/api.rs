@@ -12,16 +12,22 @@ use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use aws_lambda_events::encodings::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ledgerline_ledger::store::StoreError;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::caller::Caller;
+use crate::disposition::Disposition;
 
 /// What stands for an id where API Gateway gave none.
 pub const NO_ID: &str = "none";
 /// API Gateway's ids are UUIDs.
 const MAX_ID_BYTES: usize = 64;
+/// When to ask again a store that was busy.
+const RETRY_S: u32 = 5;
+/// When to ask again where an operator has to look first.
+const LOOK_S: u32 = 60;
 
 /// What is read of an event.
 #[derive(Deserialize)]
@@ -169,6 +175,39 @@ impl Problem {
         Self::new(500, "internal", "The request cannot be answered", detail)
     }
 
+    /// The answer cannot be given now.
+    pub fn unavailable(detail: impl Into<String>, retry_after_s: u32) -> Self {
+        let problem = Self::new(503, "unavailable", "Temporarily unavailable", detail);
+        problem.header("retry-after", retry_after_s.to_string())
+    }
+
+    /// What a store's error means for the caller: 503 where the next attempt may succeed, of which `again` says how it is made, and 500 where
+    /// an operator must look.
+    pub fn of_store(error: &StoreError, again: &'static str) -> Self {
+        let problem = match (Disposition::of_call(error), error) {
+            (Disposition::Retry, _) => Self::unavailable(again, RETRY_S),
+            (_, StoreError::Denied(_)) => Self::internal("The function may not use a store or a key."),
+            (_, StoreError::NotFound(_)) => {
+                Self::internal("A store that the function is configured to use does not exist.")
+            }
+            _ => Self::internal("A store holds something that is not what was written there."),
+        };
+        problem.caused_by(error.kind(), error)
+    }
+
+    /// What had to be recorded could not be, whatever the store says to it, so that nothing was done: 503. `what` says what was not
+    /// recorded, and what became of the call.
+    pub fn not_recorded(error: &StoreError, what: &str) -> Self {
+        let (retry_s, hint) = match Disposition::of_call(error) {
+            Disposition::Retry => (RETRY_S, ""),
+            Disposition::Poison | Disposition::Halt => {
+                (LOOK_S, " If it stays so, give the operator the request id in `instance`.")
+            }
+        };
+        let detail = format!("{what} Send the same again after the seconds in `retry-after`.{hint}");
+        Self::unavailable(detail, retry_s).caused_by(error.kind(), error)
+    }
+
     /// With a header.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -250,6 +289,7 @@ fn is_json(content_type: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ledgerline_ledger::store::Failure;
     use serde_json::Value;
 
     fn text(event: Value) -> String {
@@ -309,6 +349,32 @@ mod tests {
         {
             let event = text(json!({ "httpMethod": "GET", "requestContext": context }));
             assert_eq!(Request::read(&event).unwrap().caller().unwrap_err().status(), 401, "{event}");
+        }
+    }
+
+    #[test]
+    fn every_store_error_has_its_disposition_and_status() {
+        type Make = fn(Failure) -> StoreError;
+        let rows: [(Make, Disposition, u16, &str); 6] = [
+            (StoreError::NotFound, Disposition::Halt, 500, "60"),
+            (StoreError::Conflict, Disposition::Retry, 503, "5"),
+            (StoreError::Throttled, Disposition::Retry, 503, "5"),
+            (StoreError::Denied, Disposition::Halt, 500, "60"),
+            (StoreError::Corrupt, Disposition::Halt, 500, "60"),
+            (StoreError::Unknown, Disposition::Retry, 503, "5"),
+        ];
+        for (make, expected, status, not_recorded_s) in rows {
+            let error = make(Failure::caused_by("read links", "connection refused"));
+            assert_eq!(Disposition::of_call(&error), expected, "{}", error.kind());
+            let response = Problem::of_store(&error, "Ask again.").response("r-1");
+            assert_eq!(response.status_code, i64::from(status));
+            assert_eq!(response.headers.contains_key("retry-after"), status == 503);
+            // What must be recorded and cannot be is nobody's lasting refusal.
+            let response = Problem::not_recorded(&error, "It could not be recorded.").response("r-1");
+            assert_eq!(response.status_code, 503, "{}", error.kind());
+            assert_eq!(response.headers["retry-after"], not_recorded_s);
+            let Some(Body::Text(body)) = response.body else { panic!("no text") };
+            assert!(!body.contains("connection refused") && !body.contains("read links"), "{body}");
         }
     }
 

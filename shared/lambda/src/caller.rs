@@ -22,6 +22,8 @@ pub struct Caller {
     pub scopes: BTreeSet<String>,
     /// The token was given to a program, and no human stands behind it.
     pub is_client: bool,
+    /// The token says that a person signed in. One that says neither may be anybody's.
+    pub is_person: bool,
 }
 
 /// Which organisations a caller may ask.
@@ -57,6 +59,7 @@ impl Caller {
             ("orgs", orgs),
             ("scopes", join(&self.scopes)),
             ("client", self.is_client.to_string()),
+            ("person", self.is_person.to_string()),
         ])
     }
 
@@ -68,14 +71,10 @@ impl Caller {
             ALL_ORGS => Orgs::All,
             orgs => Orgs::Only(split(orgs)),
         };
-        let is_client = match context.client.as_str() {
-            "false" => false,
-            "true" => true,
-            _ => return None,
-        };
+        let (is_client, is_person) = (flag(&context.client)?, flag(&context.person)?);
         let is_named = !context.iss.is_empty() && !context.sub.is_empty() && orgs != Orgs::Only(BTreeSet::new());
         let scopes = split(&context.scopes);
-        is_named.then_some(Self { issuer: context.iss, subject: context.sub, orgs, scopes, is_client })
+        is_named.then_some(Self { issuer: context.iss, subject: context.sub, orgs, scopes, is_client, is_person })
     }
 
     /// Issuer and subject as one text, which no other caller has: an issuer is a URL and holds no control character.
@@ -118,6 +117,15 @@ struct Context {
     orgs: String,
     scopes: String,
     client: String,
+    person: String,
+}
+
+fn flag(text: &str) -> Option<bool> {
+    match text {
+        "false" => Some(false),
+        "true" => Some(true),
+        _ => None,
+    }
 }
 
 /// No organisation is called so.
@@ -133,7 +141,8 @@ mod tests {
 
     fn caller(subject: &str, orgs: Orgs) -> Caller {
         let scopes = ["dsar:read", "request:write"].map(str::to_owned).into();
-        Caller { issuer: "https://id.example".to_owned(), subject: subject.to_owned(), orgs, scopes, is_client: false }
+        let (issuer, subject) = ("https://id.example".to_owned(), subject.to_owned());
+        Caller { issuer, subject, orgs, scopes, is_client: false, is_person: true }
     }
 
     fn written(caller: &Caller) -> serde_json::Value {
@@ -144,8 +153,8 @@ mod tests {
     fn a_caller_comes_back_as_it_was() {
         let only = Orgs::Only(["acme", "acme-2"].map(str::to_owned).into());
         for orgs in [Orgs::All, only] {
-            for is_client in [true, false] {
-                let caller = Caller { is_client, ..caller("u-1", orgs.clone()) };
+            for (is_client, is_person) in [(true, false), (false, true), (false, false), (true, true)] {
+                let caller = Caller { is_client, is_person, ..caller("u-1", orgs.clone()) };
                 assert_eq!(Caller::read(&written(&caller).to_string()), Some(caller));
             }
         }
@@ -154,14 +163,14 @@ mod tests {
     #[test]
     fn a_context_that_lacks_anything_is_nobody() {
         let whole = written(&caller("u-1", Orgs::All));
-        for member in ["iss", "sub", "orgs", "scopes", "client"] {
+        for member in ["iss", "sub", "orgs", "scopes", "client", "person"] {
             let mut lacking = whole.clone();
             lacking.as_object_mut().unwrap().remove(member);
             assert_eq!(Caller::read(&lacking.to_string()), None, "{member}");
             lacking[member] = serde_json::Value::Null;
             assert_eq!(Caller::read(&lacking.to_string()), None, "{member}");
         }
-        for member in ["iss", "sub", "orgs", "client"] {
+        for member in ["iss", "sub", "orgs", "client", "person"] {
             let mut empty = whole.clone();
             empty[member] = "".into();
             assert_eq!(Caller::read(&empty.to_string()), None, "{member}");

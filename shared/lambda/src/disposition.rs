@@ -1,5 +1,7 @@
 //! What becomes of a record whose handling failed.
 
+use ledgerline_ledger::store::StoreError;
+
 /// The three ways on after an error. A function maps each of its errors to one of them without a wildcard arm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
@@ -10,4 +12,14 @@ pub enum Disposition {
     /// Nothing of this can succeed until an operator acts: what it concerns stops and comes back. Where messages have groups,
     /// that is the group alone; where nothing else could succeed either, the invocation fails as a whole.
     Halt,
+}
+
+impl Disposition {
+    /// What an error of a store means for a call to which somebody waits for the answer. Poison is a message's fate: no error here has it.
+    pub fn of_call(error: &StoreError) -> Self {
+        match error {
+            StoreError::Conflict(_) | StoreError::Throttled(_) | StoreError::Unknown(_) => Self::Retry,
+            StoreError::NotFound(_) | StoreError::Denied(_) | StoreError::Corrupt(_) => Self::Halt,
+        }
+    }
 }

@@ -1,4 +1,5 @@
-//! Runtime glue that functions share: configuration, batch answers, requests and their callers, dispositions, telemetry, the clock.
+//! Runtime glue that functions share: configuration, batch answers, the API's methods, requests and their callers, dispositions,
+//! telemetry, the clock.
 //!
 //! No domain knowledge lives here.
 
@@ -8,5 +9,6 @@ pub mod clock;
 pub mod config;
 pub mod disposition;
 pub mod notification;
+pub mod routes;
 pub mod sqs;
 pub mod telemetry;

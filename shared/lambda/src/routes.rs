@@ -1,4 +1,5 @@
-//! Which scopes each method of the API asks for.
+//! The methods of the API, and which scopes each asks for: the authorizer opens a method by this table, and the function behind it asks the
+//! same table again.
 //!
 //! Invariant: a method that is not in the table is refused to everybody. A test holds the table against the template's methods.
 
@@ -43,13 +44,24 @@ const ANY_OF_REQUESTS: &[&str] = &[REQUEST_WRITE, REQUEST_VERIFY, REQUEST_APPROV
 
 impl Route {
     /// The route of a method and a resource, as API Gateway names them.
-    pub(crate) fn find(method: &str, resource: &str) -> Option<&'static Self> {
+    pub fn find(method: &str, resource: &str) -> Option<&'static Self> {
         ROUTES.iter().find(|route| route.method == method && route.path == resource)
+    }
+
+    /// The route of a method and a path, as a caller writes it, without stage, base path and slash at its end.
+    pub fn of_path(method: &str, path: &str) -> Option<&'static Self> {
+        let fits = |route: &&Self| {
+            let (known, asked) = (route.path.split('/'), path.split('/'));
+            route.method == method
+                && known.clone().count() == asked.clone().count()
+                && known.zip(asked).all(|(known, asked)| known == asked || known.starts_with('{') && !asked.is_empty())
+        };
+        ROUTES.iter().find(fits)
     }
 
     /// The methods of this route in the API and stage that a method's ARN is of, as a policy names them. Nothing of the caller's path is
     /// in it, which could hold what a policy takes for a wildcard.
-    pub(crate) fn resource(&self, method_arn: &str) -> Option<String> {
+    pub fn resource(&self, method_arn: &str) -> Option<String> {
         let (api, rest) = method_arn.split_once('/')?;
         let (stage, _) = rest.split_once('/')?;
         let parts = self.path.split('/').map(|part| if part.starts_with('{') { "*" } else { part });
@@ -67,6 +79,21 @@ mod tests {
             assert!(!route.scopes.is_empty() && route.scopes.iter().all(|scope| SCOPES.contains(scope)), "{route:?}");
             let same = ROUTES.iter().filter(|other| (other.method, other.path) == (route.method, route.path)).count();
             assert_eq!(same, 1, "{at}: {route:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_leads_to_the_route_that_the_template_spells() {
+        for route in ROUTES {
+            let path = route.path.replace("{id}", "req_0f");
+            let found = Route::of_path(route.method, &path).unwrap();
+            assert_eq!((found.method, found.path), (route.method, route.path));
+            for (method, path) in [("PUT", path.clone()), (route.method, format!("{path}/")), (route.method, format!("/live{path}"))] {
+                assert!(Route::of_path(method, &path).is_none(), "{method} {path}");
+            }
+        }
+        for path in ["", "/", "/api/v1/compliance/requests//verify", "/api/v1/compliance/requests/x/delete"] {
+            assert!(Route::of_path("POST", path).is_none(), "{path}");
         }
     }
 
