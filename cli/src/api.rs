@@ -3,17 +3,13 @@
 //! Invariant: the token goes to the URL that was named and nowhere else: no redirect is followed, and without TLS only this machine is
 //! asked. Neither token nor key stands in a fault.
 
-use std::error::Error;
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::http::uri::InvalidUri;
 use hyper::{Request, Uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use ledgerline_https::{AskError, Bounds, Client, is_private};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -25,17 +21,15 @@ use crate::fault::Fault;
 pub(crate) const TOKEN: &str = "LEDGERLINE_TOKEN";
 /// The environment variable of the usage plan's key.
 pub(crate) const API_KEY: &str = "LEDGERLINE_API_KEY";
-/// API Gateway waits for 29 seconds.
-const PATIENCE: Duration = Duration::from_secs(35);
-/// API Gateway's largest answer is 10 MB.
-const MAX_BYTES: usize = 10 * 1024 * 1024;
+/// API Gateway waits for 29 seconds, and its largest answer is 10 MB.
+const BOUNDS: Bounds = Bounds { patience: Duration::from_secs(35), body_bytes: 10 * 1024 * 1024 };
 
 /// The API, and who asks.
 pub(crate) struct Api {
     base: String,
     token: Secret,
     key: Option<Secret>,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client,
     runtime: Runtime,
 }
 
@@ -54,10 +48,9 @@ impl Api {
         let runtime = runtime()?;
         let client = {
             let _entered = runtime.enter();
-            let connector = HttpsConnectorBuilder::new().with_native_roots().map_err(|error| {
+            Client::new().map_err(|error| {
                 Fault::caused_by("this machine trusts no certificates", &error, "install its certificates")
-            })?;
-            Client::builder(TokioExecutor::new()).build(connector.https_or_http().enable_http1().build())
+            })?
         };
         let base = url.trim_end_matches('/').to_owned();
         Ok(Self { base, token, key: context.api_key.clone(), client, runtime })
@@ -88,20 +81,12 @@ impl Api {
             Fault::new("the request cannot be written", remedy)
         })?;
         let unreachable = "see whether the URL of --api is right, and whether it is reached from here";
-        let failed = |error: &(dyn Error + 'static)| Fault::caused_by("the API does not answer", error, unreachable);
-        let answered = self.runtime.block_on(async {
-            let asked = async {
-                let answer = self.client.request(request).await.map_err(|error| failed(&error))?;
-                let status = answer.status().as_u16();
-                let body = Limited::new(answer.into_body(), MAX_BYTES).collect().await;
-                let body =
-                    body.map_err(|error| Fault::new(format!("the answer cannot be read: {error}"), unreachable))?;
-                Ok::<_, Fault>((status, body.to_bytes()))
-            };
-            tokio::time::timeout(PATIENCE, asked).await
-        });
-        let (status, body) =
-            answered.map_err(|_| Fault::new("the API does not answer in time", "run the same command again"))??;
+        let answered = self.runtime.block_on(self.client.ask(request, BOUNDS));
+        let answer = answered.map_err(|error| match error {
+            AskError::Late(_) => Fault::new("the API does not answer in time", "run the same command again"),
+            error => Fault::caused_by("the API does not answer", &error, unreachable),
+        })?;
+        let (status, body) = (answer.status, answer.body);
         let said: Value = serde_json::from_slice(&body).unwrap_or_default();
         if (200..300).contains(&status) { Ok(said) } else { Err(refused(status, &said)) }
     }
@@ -120,36 +105,10 @@ fn refused(status: u16, problem: &Value) -> Fault {
     Fault::new(what, detail)
 }
 
-/// Whether nobody on the way reads what goes there: TLS, or this machine itself.
-fn is_private(url: &Uri) -> bool {
-    let names_a_user = url.authority().is_some_and(|authority| authority.as_str().contains('@'));
-    let is_local = matches!(url.host(), Some("127.0.0.1" | "[::1]" | "localhost"));
-    !names_a_user
-        && match url.scheme_str() {
-            Some("https") => url.host().is_some_and(|host| !host.is_empty()),
-            Some("http") => is_local,
-            _ => false,
-        }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn a_token_goes_by_tls_or_to_this_machine() {
-        for (url, good) in [
-            ("https://a1.execute-api.eu-central-1.amazonaws.com/live", true),
-            ("http://127.0.0.1:4566/live", true),
-            ("http://api.example/live", false),
-            ("http://127.0.0.1.example/live", false),
-            ("https://me:word@api.example/live", false),
-            ("/live", false),
-        ] {
-            assert_eq!(is_private(&url.parse().unwrap()), good, "{url}");
-        }
-    }
 
     #[test]
     fn a_problem_is_told_with_what_to_do() {

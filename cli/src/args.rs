@@ -447,15 +447,15 @@ pub(crate) enum RequestCommand {
     List(RequestListArgs),
     /// One request, its history, and what may be done next
     Show(RequestShowArgs),
-    /// Who asks is who they say
+    /// The requester's identity was checked
     Verify(RequestVerifyArgs),
-    /// What the preview shows is to be done; never by who made the request
+    /// What the preview shows may be done; never by anyone who asked for it
     Approve(RequestApproveArgs),
-    /// The request is taken back
+    /// The request is withdrawn
     Cancel(RequestReasonArgs),
     /// What is asked is not to be done
     Refuse(RequestReasonArgs),
-    /// The request takes longer; once
+    /// The deadline moves; once
     Extend(RequestReasonArgs),
 }
 

@@ -5,6 +5,7 @@
 
 use std::io::{self, Read as _};
 
+use ledgerline_event::adapters::is_org;
 use serde_json::{Map, Value, json};
 
 use crate::answer::{Answer, Answered};
@@ -56,25 +57,35 @@ fn create(args: &RequestCreateArgs, context: &Context) -> Answered {
 }
 
 fn list(args: &RequestListArgs, context: &Context) -> Answered {
+    let org = args.org.as_deref().map(org).transpose()?.map(|org| format!("org={org}"));
     let api = Api::open(&args.api.api, context)?;
-    let org = args.org.as_ref().map(|org| format!("org={org}"));
     let (mut requests, mut token) = (Vec::new(), None::<String>);
     for _ in 0..PAGES {
-        let page = token.map(|token| format!("pageToken={}", token.replace('#', "%23")));
+        let page = token.map(|token| format!("pageToken={token}"));
         let query: Vec<String> = org.iter().cloned().chain(page).collect();
         let answer = api.get(&format!("requests?{}", query.join("&")))?;
         requests.extend(answer["requests"].as_array().cloned().unwrap_or_default());
         token = answer["nextPageToken"].as_str().map(str::to_owned);
-        let open = |one: &Value| !matches!(one["state"].as_str(), Some("done" | "cancelled" | "refused"));
-        // Closed ones come behind all open ones.
-        if token.is_none() || (!args.all && !requests.last().is_some_and(open)) {
+        // Closed ones come behind all open ones. A page may be empty, and have others behind it.
+        if token.is_none() || (!args.all && requests.last().is_some_and(is_closed)) {
             break;
         }
     }
+    let more = token.is_some() && (args.all || !requests.last().is_some_and(is_closed));
     if !args.all {
-        requests.retain(|one| one["clock"].get("daysLeft").is_some());
+        requests.retain(|one| !is_closed(one));
     }
-    Ok(Box::new(Requests { api: args.api.api.clone(), requests, all: args.all }))
+    Ok(Box::new(Requests { api: args.api.api.clone(), requests, all: args.all, more }))
+}
+
+fn is_closed(request: &Value) -> bool {
+    matches!(request["state"].as_str(), Some("done" | "cancelled" | "refused"))
+}
+
+/// The organisation's name, if it is one: it goes into a URL.
+fn org(name: &str) -> Result<&str, Fault> {
+    let remedy = "name it as its logs begin: 1 to 64 of A-Z a-z 0-9 . _ -";
+    if is_org(name) { Ok(name) } else { Err(Fault::new("ORG is not an organisation's name", remedy)) }
 }
 
 fn show(args: &RequestShowArgs, context: &Context) -> Answered {
@@ -163,7 +174,13 @@ impl Answer for Made {
         screen.title("REQUEST", text(&self.0, "requestId"))?;
         screen.fact("state", text(&self.0, "state"))?;
         screen.fact("due", day(text(&self.0, "dueAt")))?;
-        screen.verdict(Mark::Good, "It is received. Somebody verifies who asks, and somebody else approves.")
+        match text(&self.0, "state") {
+            "received" => screen.verdict(Mark::Good, "It is received. Somebody verifies who asks, and somebody else approves."),
+            state => {
+                let said = format!("The same was asked for before: that request is {state}. Whoever asks for it again does not approve it.");
+                screen.verdict(Mark::Look, &said)
+            }
+        }
     }
 }
 
@@ -171,11 +188,13 @@ struct Requests {
     api: String,
     requests: Vec<Value>,
     all: bool,
+    /// There are others that were not asked for.
+    more: bool,
 }
 
 impl Answer for Requests {
     fn json(&self) -> Value {
-        json!({ "requests": self.requests })
+        json!({ "requests": self.requests, "more": self.more })
     }
 
     fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
@@ -198,6 +217,10 @@ impl Answer for Requests {
         let rows: Vec<Vec<String>> = self.requests.iter().map(row).collect();
         screen.table(&["due", "days left", "request", "type", "state", "org"], &rows)?;
         let late = self.requests.iter().filter(|one| one["clock"]["daysLeft"].as_i64().is_some_and(|days| days < 0));
+        if self.more {
+            let shown = counted(self.requests.len() as u64, "request", "requests");
+            screen.verdict(Mark::Look, &format!("There are more than these {shown}: name an organisation by --org."))?;
+        }
         match late.count() as u64 {
             0 => screen.verdict(Mark::Good, "None is overdue."),
             late => screen.verdict(Mark::Look, &format!("Overdue: {}.", counted(late, "request", "requests"))),
@@ -253,6 +276,14 @@ impl Answer for Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_organisation_is_no_way_into_the_query() {
+        assert_eq!(org("acme-2.x").unwrap(), "acme-2.x");
+        for bad in ["", "acme&pageToken=x", "a b", "a/b", "a%20b", "acme#", "\u{e4}", ".."] {
+            assert!(org(bad).unwrap_err().to_string().contains("ORG"), "{bad}");
+        }
+    }
 
     #[test]
     fn identifiers_are_lines_and_none_is_repeated_in_a_fault() {

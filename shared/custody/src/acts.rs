@@ -45,17 +45,17 @@ pub enum ActKind {
     LogPruned,
     /// A key whose signatures count from here on.
     SigningKeyAdded,
-    /// Somebody asks for a person's data, or for their erasure.
+    /// A person's data, or their erasure, was asked for.
     RequestReceived,
-    /// Who asks is who they say.
+    /// The identity of whoever made a request was checked.
     RequestVerified,
-    /// What a request asks for is to be done.
+    /// A second person approved a request.
     RequestApproved,
-    /// What a request asks for is not to be done.
+    /// A request was turned down.
     RequestRefused,
-    /// A request is taken back.
+    /// A request was withdrawn.
     RequestCancelled,
-    /// A request takes longer.
+    /// A request was given a later deadline.
     RequestExtended,
     /// A question about a person was answered.
     AccessAnswered,

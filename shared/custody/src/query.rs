@@ -31,6 +31,8 @@ pub const MAX_PAGE_SIZE: usize = 2_000;
 pub struct Query {
     /// Whom it is about.
     pub who: Who,
+    /// The identifiers as they were given, each with all that it may stand for; none of one of our own names.
+    pub given: Vec<Vec<Identifier>>,
     /// The only organisation that is asked; every one unless it is given.
     pub org: Option<String>,
     /// What it is for.
@@ -104,8 +106,10 @@ impl Query {
         }
         let Json::Object(body) = value else { return Err(not_an_object()) };
         only_members(&body, "The body", MEMBERS)?;
+        let (who, given) = named(&body, region)?;
         Ok(Self {
-            who: who(&body, region)?,
+            who,
+            given,
             org: org(&body)?,
             request_type: request_type(&body)?,
             range: date_range(&body)?,
@@ -269,11 +273,25 @@ fn not_json(body: &[u8]) -> QueryError {
 }
 
 pub(crate) fn who(body: &Object<'_>, region: Region) -> Result<Who, QueryError> {
+    named(body, region).map(|(who, _)| who)
+}
+
+/// Whom a body names, and by which identifiers.
+fn named(body: &Object<'_>, region: Region) -> Result<(Who, Vec<Vec<Identifier>>), QueryError> {
     let hash = text(body, "customerIdHash", "`customerIdHash`")?;
     let identifiers = body.get("identifiers").filter(|value| !value.is_null());
     match (hash, identifiers) {
-        (Some(hash), None) => customer(hash, region),
-        (None, Some(Json::Array(list))) => identifiers_of(list, region).map(Who::Identifiers),
+        (Some(hash), None) => customer(hash, region).map(|who| match who {
+            Who::Identifiers(readings) => (Who::Identifiers(readings.clone()), vec![readings]),
+            ours => (ours, Vec::new()),
+        }),
+        (None, Some(Json::Array(list))) => {
+            let given = identifiers_of(list, region)?;
+            let mut all = given.concat();
+            all.sort();
+            all.dedup();
+            Ok((Who::Identifiers(all), given))
+        }
         (None, Some(_)) => Err(unprocessable("`identifiers` must be an array of {\"kind\", \"value\"} objects.")),
         (Some(_), Some(_)) => Err(unprocessable("Give `customerIdHash` or `identifiers`, not both.")),
         (None, None) => Err(unprocessable("Give `customerIdHash` or `identifiers`: the request names no customer.")),
@@ -316,7 +334,8 @@ fn customer(hash: &str, region: Region) -> Result<Who, QueryError> {
     Ok(Who::Identifiers(all))
 }
 
-fn identifiers_of(list: &[Json<'_>], region: Region) -> Result<Vec<Identifier>, QueryError> {
+/// The identifiers of a list, each once, with what it may stand for.
+fn identifiers_of(list: &[Json<'_>], region: Region) -> Result<Vec<Vec<Identifier>>, QueryError> {
     if list.is_empty() || list.len() > MAX_IDENTIFIERS {
         return Err(unprocessable(format!("`identifiers` must hold 1 to {MAX_IDENTIFIERS} identifiers.")));
     }
@@ -339,7 +358,7 @@ fn identifiers_of(list: &[Json<'_>], region: Region) -> Result<Vec<Identifier>, 
                 "{place}.value is not a {kind} that names anybody: check its spelling; phone numbers best begin with + and the country code."
             )));
         }
-        all.extend(readings);
+        all.push(readings);
     }
     all.sort();
     all.dedup();

@@ -16,17 +16,17 @@ pub const RETENTION_EXTENDED: &str = "RETENTION_EXTENDED";
 pub const LOG_PRUNED: &str = "LOG_PRUNED";
 /// A key whose signatures count from here on.
 pub const SIGNING_KEY_ADDED: &str = "SIGNING_KEY_ADDED";
-/// Somebody asks for a person's data, or for their erasure.
+/// A person's data, or their erasure, was asked for.
 pub const REQUEST_RECEIVED: &str = "REQUEST_RECEIVED";
-/// Who asks is who they say.
+/// The identity of whoever made a request was checked.
 pub const REQUEST_VERIFIED: &str = "REQUEST_VERIFIED";
-/// What a request asks for is to be done.
+/// A second person approved a request.
 pub const REQUEST_APPROVED: &str = "REQUEST_APPROVED";
-/// What a request asks for is not to be done.
+/// A request was turned down.
 pub const REQUEST_REFUSED: &str = "REQUEST_REFUSED";
-/// A request is taken back.
+/// A request was withdrawn.
 pub const REQUEST_CANCELLED: &str = "REQUEST_CANCELLED";
-/// A request takes longer.
+/// A request was given a later deadline.
 pub const REQUEST_EXTENDED: &str = "REQUEST_EXTENDED";
 /// A question about a person was answered.
 pub const ACCESS_ANSWERED: &str = "ACCESS_ANSWERED";

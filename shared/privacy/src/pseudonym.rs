@@ -116,8 +116,8 @@ impl fmt::Debug for PseudonymKey {
 pub struct Label(&'static str);
 
 impl Label {
-    /// Page tokens of the access API.
-    pub const PAGE_TOKEN: Self = Self("ledgerline/page-token/v1");
+    /// Page tokens of the API.
+    pub const PAGE_TOKEN: Self = Self("ledgerline/page-token/v2");
     /// Masked fields of silver that rows can be joined by.
     pub const JOINABLE: Self = Self("ledgerline/joinable/v1");
 }

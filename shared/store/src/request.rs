@@ -5,13 +5,14 @@
 //! |---|---|
 //! | control `REQ#<id>`, `REQ` | orgs, kind, regime, state, clock, history with principals by alias: nothing that a caller typed |
 //! | control `REQS#<org>`, `<due>#<id>` or `closed#<closed>#<id>` | that the request is one of the org's: open ones by when they are due, then those that are closed |
-//! | control `REQDUP#<digest>`, `REQ` | the open request that asks for the same |
+//! | control `REQDUP#<digest>`, `REQ` | the open request that asks for the same; one row for each version of the keys that digests are made with |
 //! | keys `REQ#<id>`, `WHO` | pseudonyms, subjects, listed interactions, and what callers typed |
 //!
 //! Invariant: whatever a request's step changes is one transaction with the note of its act ([`crate::act_note`]), conditional on the
 //! version that was read: there is no step without an act that sweep would bring, and of two writers one reads again. A closed request
 //! never changes. No row is deleted by a caller of this module: one that must go has a `ttl`, and counts as gone from then on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ledgerline_lake::ObjectId;
@@ -22,7 +23,7 @@ use serde_bytes::ByteBuf;
 
 use crate::act_note;
 use crate::table::{
-    Beside, Change, Condition, IntoValue as _, Key, Query, Row, Table, Write, read_row, to_row, to_value,
+    Beside, Change, Condition, IntoValue as _, Key, Query, Returning, Row, Table, Write, read_row, to_row, to_value,
 };
 
 /// The key of a request's row in the control table.
@@ -81,6 +82,10 @@ pub fn is_id(text: &str) -> bool {
         .is_some_and(|digits| digits.len() == 32 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 }
 
+/// Digests of one request: closing it writes a row of each in one transaction, which may hold 100, beside two of each of 40 orgs and three
+/// others.
+pub const MAX_DIGESTS: usize = 16;
+
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -137,19 +142,19 @@ impl Regime {
 pub enum State {
     /// It came.
     Received,
-    /// Who asks is who they say.
+    /// The requester's identity was checked.
     Verified,
-    /// It is to be done: access and portability wait here.
+    /// A second person approved it: access and portability wait here.
     Approved,
-    /// An erasure that was approved waits here, and can be taken back.
+    /// An approved erasure waits here, and can still be withdrawn.
     CoolingOff,
     /// Something of it is erased.
     Erasing,
-    /// It is done.
+    /// It was carried out.
     Done,
-    /// It was taken back.
+    /// It was withdrawn.
     Cancelled,
-    /// It was refused.
+    /// It was turned down.
     Refused,
 }
 
@@ -234,7 +239,7 @@ pub enum Step {
     Approved,
     /// It was refused.
     Refused,
-    /// It was taken back.
+    /// It was withdrawn.
     Cancelled,
     /// It was given more time.
     Extended,
@@ -315,6 +320,9 @@ pub struct RequestRow {
     /// Whether it found more than was approved and waits for another approval.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub waits_for_approval: bool,
+    /// Who asked for the same while it was open, and was answered with this one: principals' aliases.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub also_asked_by: BTreeSet<String>,
 }
 
 /// What a caller typed at a step, for a person to read.
@@ -351,8 +359,8 @@ pub struct Who {
     /// The request's key, wrapped; of an erasure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wrapped: Option<ByteBuf>,
-    /// The digest under which the same request finds this one.
-    pub duplicate: String,
+    /// The digests under which the same request finds this one.
+    pub duplicates: Vec<String>,
     /// From when on the row counts as gone, epoch seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl: Option<i64>,
@@ -492,8 +500,8 @@ impl Requests {
         }
     }
 
-    /// Makes a request, with the note of its first act, noted at `now`, RFC 3339. `instead_of` is the closed request that lies under the
-    /// digest still.
+    /// Makes a request, with the note of its first act, noted at `now`, RFC 3339. `instead_of` are the closed requests that lie under its
+    /// digests still, in their order: of each digest one, or none.
     ///
     /// # Errors
     /// `Conflict` if the same was asked meanwhile.
@@ -502,27 +510,38 @@ impl Requests {
         id: &str,
         row: &RequestRow,
         who: &Who,
-        instead_of: Option<&str>,
+        instead_of: &[Option<String>],
         now: &str,
     ) -> Result<(), StoreError> {
         let what = "make a request";
         let mut stored = to_row(what, row)?;
         stored.insert("v".to_owned(), 1_u32.into_value());
-        let free = instead_of.map_or(Condition::Absent, |closed| Condition::equals(ID, closed));
         let same = to_row(what, &SameRow { id: id.to_owned() })?;
-        let mut writes = vec![
-            Write::create(key(id), stored),
-            Write::put(duplicate_key(&who.duplicate), same).when(free),
-            note(id, 0, now),
-        ];
+        let mut writes = vec![Write::create(key(id), stored), note(id, 0, now)];
+        for (at, digest) in who.duplicates.iter().enumerate() {
+            let closed = instead_of.get(at).and_then(Option::as_deref);
+            let free = closed.map_or(Condition::Absent, |closed| Condition::equals(ID, closed));
+            writes.push(Write::put(duplicate_key(digest), same.clone()).when(free));
+        }
         writes.extend(row.orgs.iter().map(|org| Write::put(listed_key(org, &row.due_at, id), Row::new())));
         let beside =
             Beside { table: Arc::clone(&self.keys), writes: vec![Write::create(who_key(id), to_row(what, who)?)] };
         self.control.transact(what, writes, vec![beside]).await
     }
 
+    /// Notes who asked for the same as a request that is open, and was answered with it.
+    ///
+    /// # Errors
+    /// `Conflict` if a step was taken since `seen` was read.
+    pub async fn note_asked(&self, id: &str, seen: &RequestRow, alias: &str) -> Result<(), StoreError> {
+        let who = BTreeSet::from([alias.to_owned()]);
+        let unchanged = Condition::equals("version", seen.version);
+        let write = Write::update(key(id)).when(unchanged).add("alsoAskedBy", &who);
+        self.control.write("note who asked for the same", write, Returning::Nothing).await.map(drop)
+    }
+
     /// Takes a request one step on, from `seen` to `next`, whose last line of history is the step; with the note of the step's act, noted
-    /// at `now`, RFC 3339. `duplicate` is the request's digest, `now_s` the same time in epoch seconds.
+    /// at `now`, RFC 3339. `duplicates` are the request's digests, `now_s` the same time in epoch seconds.
     ///
     /// # Errors
     /// `Conflict` if another step was taken since `seen` was read.
@@ -531,7 +550,7 @@ impl Requests {
         id: &str,
         (seen, next): (&RequestRow, &RequestRow),
         change: WhoChange,
-        duplicate: &str,
+        duplicates: &[String],
         (now, now_s): (&str, i64),
     ) -> Result<(), StoreError> {
         let what = "take a request a step on";
@@ -564,8 +583,10 @@ impl Requests {
             }
         }
         if is_closed {
-            let same = Write::update(duplicate_key(duplicate)).set(TTL, now_s);
-            writes.push(same.when(Condition::equals(ID, id)));
+            for digest in duplicates {
+                let same = Write::update(duplicate_key(digest)).set(TTL, now_s);
+                writes.push(same.when(Condition::equals(ID, id)));
+            }
         }
         let beside = Beside { table: Arc::clone(&self.keys), writes: vec![who_write(id, step, change)?] };
         self.control.transact(what, writes, vec![beside]).await

@@ -23,8 +23,10 @@ pub fn is_key(key: &Key) -> bool {
 pub enum Use {
     /// Making a request.
     Request,
-    /// Looking at what a request would do.
+    /// Looking at what a request would do, and approving it.
     Preview,
+    /// Any other step of a request.
+    Step,
 }
 
 /// How long a row is kept behind its day.
@@ -50,6 +52,7 @@ impl Usage {
         let name = match what {
             Use::Request => "requests",
             Use::Preview => "previews",
+            Use::Step => "steps",
         };
         let write = Write::update(key(alias, day)).add(name, 1_u32).set("ttl", expires_at_s);
         let row = self.table.write("count a use", write, Returning::Changed).await?;

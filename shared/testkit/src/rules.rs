@@ -145,12 +145,12 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
             assert!(is_free, "{key}: an open request lost its place to another one");
         }
         Family::RequestWho => {
-            ["pseudonyms", "subjects", "interactions", "reference", "deletionReason", "wrapped", "duplicate"]
+            ["pseudonyms", "subjects", "interactions", "reference", "deletionReason", "wrapped", "duplicates"]
                 .into_iter()
                 .for_each(same);
             assert!(list(after, "notes").starts_with(list(before, "notes")), "{key}: a note changed");
         }
-        Family::Usage => ["requests", "previews"].into_iter().for_each(grows),
+        Family::Usage => ["requests", "previews", "steps"].into_iter().for_each(grows),
         // Written again as it is, moved on, or lifted; the families' own tests say how.
         _ => {}
     }
@@ -161,6 +161,13 @@ fn check_request(key: &Key, before: &Row, after: &Row) {
     let (old, new) = (request::read_request(before.clone()), request::read_request(after.clone()));
     let (old, new) = (old.expect("a request"), new.expect("a request"));
     assert!(!old.state.is_final(), "{key}: a closed request changed");
+    assert!(old.also_asked_by.is_subset(&new.also_asked_by), "{key}: who asked for the same was forgotten");
+    if old.also_asked_by != new.also_asked_by {
+        // Somebody asked for the same: no step.
+        let same = RequestRow { also_asked_by: old.also_asked_by, ..new };
+        assert_eq!(RequestRow { also_asked_by: same.also_asked_by.clone(), ..old }, same, "{key}: more than a note");
+        return;
+    }
     assert_eq!(old.version + 1, new.version, "{key}: a step that is not counted");
     assert!(new.history.starts_with(&old.history), "{key}: history changed");
     let fixed = |row: &RequestRow| (row.kind, row.regime, row.orgs.clone(), row.received_at.clone());

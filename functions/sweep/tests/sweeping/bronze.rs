@@ -317,8 +317,8 @@ async fn a_requests_step_whose_act_nobody_recorded_is_recorded_from_its_row() {
     let requests = Requests::new(control.port(), people.port());
     let orgs = ["acme", "globex"].map(str::to_owned).to_vec();
     let row = received(RequestKind::Erasure, Regime::Gdpr, orgs, "u_1", START_MS);
-    let who = Who { duplicate: "d".to_owned(), ..Who::default() };
-    requests.create(&id_of_random([7; 16]), &row, &who, None, NOW).await.unwrap();
+    let who = Who { duplicates: vec!["d".to_owned()], ..Who::default() };
+    requests.create(&id_of_random([7; 16]), &row, &who, &[], NOW).await.unwrap();
     assert_eq!(world.run().await.resent, 0, "who took the step may be about to record it");
     world.pass(HOUR_MS);
     let summary = world.run().await;

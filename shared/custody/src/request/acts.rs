@@ -117,7 +117,7 @@ mod tests {
         let orgs = ["acme", "globex"].map(str::to_owned).to_vec();
         let row = received(RequestKind::Erasure, Regime::Ccpa, orgs, "u_1", NOW_MS);
         let rules = Rules { separation: Separation::Creator, cooling_off_ms: 0 };
-        let actor = Actor { alias: "u_2", is_client: false };
+        let actor = Actor { alias: "u_2", is_client: false, is_person: true };
         let row = next(&row, &Action::Verify(Method::Callback), actor, rules, NOW_MS).unwrap();
         let approved = Approved { digest: "d".to_owned(), records: 3, shared: 1, lines: 9, entries: 8 };
         next(&row, &Action::Approve(approved), actor, rules, NOW_MS).unwrap()

@@ -9,7 +9,10 @@
 //! | refuse | received, verified, approved | refused |
 //! | extend, once | all but done, cancelled, refused | the same, due later |
 //!
-//! Invariant: everything else is refused with its reason. Who approves is a human and did not make the request.
+//! Invariant: everything else is refused with its reason. Whoever approves shows as a person, and neither made the request nor asked for the
+//! same while it was open.
+
+use std::collections::BTreeSet;
 
 use ledgerline_event::instant;
 use ledgerline_store::request::{Approved, Done, Method, Regime, RequestKind, RequestRow, State, Step, Who};
@@ -23,20 +26,22 @@ pub struct Actor<'a> {
     pub alias: &'a str,
     /// A program, with nobody behind it.
     pub is_client: bool,
+    /// The token says that a person signed in.
+    pub is_person: bool,
 }
 
 /// What is done about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Who asks is who they say.
+    /// The requester's identity was checked.
     Verify(Method),
-    /// What the preview says is to be done.
+    /// What the preview shows may be done.
     Approve(Approved),
-    /// It is taken back.
+    /// The request is withdrawn.
     Cancel,
-    /// It is not to be done.
+    /// The request is turned down.
     Refuse,
-    /// It takes longer.
+    /// The deadline moves.
     Extend,
 }
 
@@ -87,12 +92,14 @@ pub enum Refused {
     State(State),
     /// It was given more time before.
     ExtendedBefore,
-    /// Who approves made the request, or verified it.
+    /// Whoever approves made the request, asked for the same, or verified it.
     SelfApproval,
-    /// Who verifies made the request.
+    /// Whoever verifies made the request, or asked for the same.
     SelfVerification,
     /// A program approves.
     NoHuman,
+    /// Nothing says that a person approves.
+    NoSignOfPerson,
 }
 
 /// A request that came now.
@@ -111,7 +118,17 @@ pub fn received(kind: RequestKind, regime: Regime, orgs: Vec<String>, by: &str, 
         approved: None,
         cooling_off_until: None,
         waits_for_approval: false,
+        also_asked_by: BTreeSet::new(),
     }
+}
+
+/// Whether a principal made a request, or asked for the same while it was open: to whoever repeats it, it is theirs as well.
+pub fn asked(row: &RequestRow, alias: &str) -> bool {
+    row.also_asked_by.contains(alias) || did(row, Step::Received, alias)
+}
+
+fn did(row: &RequestRow, step: Step, alias: &str) -> bool {
+    row.history.iter().any(|done| done.step == step && done.by == alias)
 }
 
 /// The state that an action leads to, if it is possible.
@@ -173,12 +190,13 @@ pub fn next(
 }
 
 fn check_actor(row: &RequestRow, step: Step, actor: Actor<'_>, separation: Separation) -> Result<(), Refused> {
-    let did = |step: Step| row.history.iter().any(|done| done.step == step && done.by == actor.alias);
+    let (asked, verified) = (asked(row, actor.alias), did(row, Step::Verified, actor.alias));
     match step {
         Step::Approved if actor.is_client => Err(Refused::NoHuman),
-        Step::Approved if did(Step::Received) => Err(Refused::SelfApproval),
-        Step::Approved if separation != Separation::Creator && did(Step::Verified) => Err(Refused::SelfApproval),
-        Step::Verified if separation == Separation::All && did(Step::Received) => Err(Refused::SelfVerification),
+        Step::Approved if !actor.is_person => Err(Refused::NoSignOfPerson),
+        Step::Approved if asked => Err(Refused::SelfApproval),
+        Step::Approved if separation != Separation::Creator && verified => Err(Refused::SelfApproval),
+        Step::Verified if separation == Separation::All && asked => Err(Refused::SelfVerification),
         _ => Ok(()),
     }
 }
@@ -221,11 +239,11 @@ mod tests {
             let method = Some(Method::Document);
             row.history.push(Done { step: Step::Verified, at, by: "verifier".to_owned(), method });
         }
-        RequestRow { state, ..row }
+        RequestRow { state, also_asked_by: BTreeSet::from(["repeater".to_owned()]), ..row }
     }
 
     fn human(alias: &str) -> Actor<'_> {
-        Actor { alias, is_client: false }
+        Actor { alias, is_client: false, is_person: true }
     }
 
     fn outcome(row: &RequestRow, action: &Action, actor: Actor<'_>, separation: Separation) -> Result<State, Refused> {
@@ -270,20 +288,23 @@ mod tests {
     fn who_may_do_what_depends_on_who_did_what() {
         let policies = [Separation::Creator, Separation::CreatorAndVerifier, Separation::All];
         for separation in policies {
-            for is_client in [false, true] {
-                for alias in ["maker", "verifier", "other"] {
-                    let actor = Actor { alias, is_client };
+            for (is_client, is_person) in [(false, true), (false, false), (true, false), (true, true)] {
+                for alias in ["maker", "repeater", "verifier", "other"] {
+                    let actor = Actor { alias, is_client, is_person };
                     let received = request(RequestKind::Erasure, State::Received);
                     let verified = request(RequestKind::Erasure, State::Verified);
                     let verify = match (separation, alias) {
-                        (Separation::All, "maker") => Err(Refused::SelfVerification),
+                        (Separation::All, "maker" | "repeater") => Err(Refused::SelfVerification),
                         _ => Ok(State::Verified),
                     };
                     assert_eq!(outcome(&received, &Action::Verify(Method::Account), actor, separation), verify);
-                    let approve = match (is_client, separation, alias) {
+                    let approve = match (is_client, is_person, separation, alias) {
                         (true, ..) => Err(Refused::NoHuman),
-                        (_, _, "maker") => Err(Refused::SelfApproval),
-                        (_, Separation::CreatorAndVerifier | Separation::All, "verifier") => Err(Refused::SelfApproval),
+                        (_, false, ..) => Err(Refused::NoSignOfPerson),
+                        (_, _, _, "maker" | "repeater") => Err(Refused::SelfApproval),
+                        (_, _, Separation::CreatorAndVerifier | Separation::All, "verifier") => {
+                            Err(Refused::SelfApproval)
+                        }
                         _ => Ok(State::CoolingOff),
                     };
                     assert_eq!(outcome(&verified, &Action::Approve(approved()), actor, separation), approve);
@@ -300,7 +321,11 @@ mod tests {
         // A second approval asks the same of who gives it.
         let waits = RequestRow { waits_for_approval: true, ..request(RequestKind::Erasure, State::Erasing) };
         let approve = Action::Approve(approved());
-        assert_eq!(outcome(&waits, &approve, human("maker"), Separation::Creator), Err(Refused::SelfApproval));
+        for own in ["maker", "repeater"] {
+            assert_eq!(outcome(&waits, &approve, human(own), Separation::Creator), Err(Refused::SelfApproval));
+        }
+        let program = Actor { is_person: false, ..human("verifier") };
+        assert_eq!(outcome(&waits, &approve, program, Separation::Creator), Err(Refused::NoSignOfPerson));
         assert_eq!(outcome(&waits, &approve, human("verifier"), Separation::Creator), Ok(State::Erasing));
     }
 

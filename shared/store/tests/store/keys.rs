@@ -223,6 +223,7 @@ async fn requested(control: &FakeTable, people: &FakeTable) {
         approved: None,
         cooling_off_until: None,
         waits_for_approval: false,
+        also_asked_by: BTreeSet::new(),
     };
     let who = Who {
         pseudonyms: vec!["p1_ab".to_owned()],
@@ -231,10 +232,11 @@ async fn requested(control: &FakeTable, people: &FakeTable) {
         reference: Some("ticket 7".to_owned()),
         deletion_reason: Some("RTBF_REQUEST".to_owned()),
         wrapped: Some(ByteBuf::from([0xAB, 0xCD])),
-        duplicate: "d1".to_owned(),
+        duplicates: ["d1", "d2"].map(str::to_owned).to_vec(),
         ..Who::default()
     };
-    requests.create(REQUEST, &received, &who, None, NOW).await.unwrap();
+    requests.create(REQUEST, &received, &who, &[], NOW).await.unwrap();
+    requests.note_asked(REQUEST, &received, "u_2").await.unwrap();
     let approved = Approved { digest: "d2".to_owned(), records: 2, shared: 1, lines: 9, entries: 8 };
     let mut history = received.history.clone();
     history.push(done(Step::Verified, Some(Method::InPerson)));
@@ -248,7 +250,7 @@ async fn requested(control: &FakeTable, people: &FakeTable) {
     };
     let text = Some("passport".to_owned());
     let change = WhoChange { text, erase_shared: Some(vec![RECORD.to_owned()]), expires_at_s: Some(1_800_000_000) };
-    requests.advance(REQUEST, (&received, &verified), change, "d1", (NOW, NOW_MS / 1_000)).await.unwrap();
+    requests.advance(REQUEST, (&received, &verified), change, &who.duplicates, (NOW, NOW_MS / 1_000)).await.unwrap();
 }
 
 async fn index() -> FakeTable {
@@ -392,8 +394,10 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
                 { "step": "verified", "at": NOW, "by": "u_1", "method": "in-person" },
             ],
             "approved": { "digest": "d2", "records": 2, "shared": 1, "lines": 9, "entries": 8 },
+            "alsoAskedBy": { "texts": ["u_2"] },
         }],
         ["REQDUP#d1", "REQ", { "id": REQUEST }],
+        ["REQDUP#d2", "REQ", { "id": REQUEST }],
         ["REQS#acme", "2026-04-02T23:59:59.999Z#req_00112233445566778899aabbccddeeff", {}],
         ["TOMB#9cf536a03cd301d6b81ebbffd440c9d427e50c9a24a95d25d0711a09230c3567", "TOMB", {
             "cutoff": NOW, "ttl": 1_800_000_000,
@@ -441,7 +445,7 @@ async fn every_row_of_the_keys_table_is_stored_as_ever() {
         }],
         ["REQ#req_00112233445566778899aabbccddeeff", "WHO", {
             "pseudonyms": ["p1_ab"], "subjects": ["s_1"], "interactions": ["c-1"], "reference": "ticket 7",
-            "deletionReason": "RTBF_REQUEST", "wrapped": { "bytes": "abcd" }, "duplicate": "d1",
+            "deletionReason": "RTBF_REQUEST", "wrapped": { "bytes": "abcd" }, "duplicates": ["d1", "d2"],
             "notes": [{ "step": 1, "text": "passport" }], "eraseShared": [RECORD], "ttl": 1_800_000_000,
         }],
         ["SUB#s_1", "INT#acme/c-1", { "log": "acme/interaction/1/0", "first": "a", "last": "b" }],
