@@ -175,9 +175,13 @@ impl Answer for Made {
         screen.fact("state", text(&self.0, "state"))?;
         screen.fact("due", day(text(&self.0, "dueAt")))?;
         match text(&self.0, "state") {
-            "received" => screen.verdict(Mark::Good, "It is received. Somebody verifies who asks, and somebody else approves."),
+            "received" => {
+                screen.verdict(Mark::Good, "It is received. Somebody verifies who asks, and somebody else approves.")
+            }
             state => {
-                let said = format!("The same was asked for before: that request is {state}. Whoever asks for it again does not approve it.");
+                let said = format!(
+                    "The same was asked for before: that request is {state}. Whoever asks for it again does not approve it."
+                );
                 screen.verdict(Mark::Look, &said)
             }
         }
@@ -219,7 +223,8 @@ impl Answer for Requests {
         let late = self.requests.iter().filter(|one| one["clock"]["daysLeft"].as_i64().is_some_and(|days| days < 0));
         if self.more {
             let shown = counted(self.requests.len() as u64, "request", "requests");
-            screen.verdict(Mark::Look, &format!("There are more than these {shown}: name an organisation by --org."))?;
+            screen
+                .verdict(Mark::Look, &format!("There are more than these {shown}: name an organisation by --org."))?;
         }
         match late.count() as u64 {
             0 => screen.verdict(Mark::Good, "None is overdue."),

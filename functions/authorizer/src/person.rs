@@ -33,7 +33,8 @@ impl PersonClaims {
     pub fn parse(text: &str) -> Option<Self> {
         let sign = |item: &str| {
             let (claim, word) = item.split_once('=').map_or((item, None), |(claim, word)| (claim, Some(word)));
-            let is_plain = |text: &str| (1..=MAX_BYTES).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+            let is_plain =
+                |text: &str| (1..=MAX_BYTES).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
             let is_telling = !IN_EACH.contains(&claim) && (word.is_some() || !OF_BOTH.contains(&claim));
             let fits = is_plain(claim) && word.is_none_or(is_plain) && is_telling;
             fits.then(|| Sign { claim: claim.to_owned(), word: word.map(str::to_owned) })
@@ -86,7 +87,9 @@ mod tests {
         for good in ["auth_time", "auth_time, amr", "idtyp=user", "https://id.example/person", "a=b,c"] {
             assert!(PersonClaims::parse(good).is_some(), "{good}");
         }
-        for bad in ["", ",", "auth_time,", "sub", "iss=x", "idtyp", "scp", "a b", "\u{e4}", "=user", "amr=", &"x".repeat(129)] {
+        for bad in
+            ["", ",", "auth_time,", "sub", "iss=x", "idtyp", "scp", "a b", "\u{e4}", "=user", "amr=", &"x".repeat(129)]
+        {
             assert!(PersonClaims::parse(bad).is_none(), "{bad}");
         }
     }

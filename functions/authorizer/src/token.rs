@@ -136,8 +136,11 @@ impl Claims {
             return Err(Refusal::Claims);
         }
         let orgs = self.orgs()?;
-        let granted: BTreeSet<&str> =
-            ["scope", "scp"].into_iter().flat_map(|name| self.texts(name)).flat_map(str::split_ascii_whitespace).collect();
+        let granted: BTreeSet<&str> = ["scope", "scp"]
+            .into_iter()
+            .flat_map(|name| self.texts(name))
+            .flat_map(str::split_ascii_whitespace)
+            .collect();
         let scopes = SCOPES.into_iter().filter(|scope| granted.contains(scope)).map(str::to_owned).collect();
         let (is_client, is_person) = (self.is_client(subject), person.are_in(&self.0));
         let (issuer, subject) = (issuer.to_owned(), subject.to_owned());

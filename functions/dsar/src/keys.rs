@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ledgerline_custody::page::TokenKey;
+use ledgerline_custody::page::TokenKeys;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_privacy::KeyRing;
 use ledgerline_store::data_key::DataKeys;
@@ -18,16 +18,8 @@ pub const KEYS_TTL_MS: i64 = 5 * 60 * 1000;
 pub(crate) struct Keys {
     /// For look-ups.
     pub(crate) ring: KeyRing,
-    /// For page tokens, oldest first, never empty.
-    pub(crate) tokens: Vec<TokenKey>,
-    newest: TokenKey,
-}
-
-impl Keys {
-    /// The key for new tokens.
-    pub(crate) fn newest_token_key(&self) -> &TokenKey {
-        &self.newest
-    }
+    /// For page tokens.
+    pub(crate) tokens: TokenKeys,
 }
 
 /// Keys, and since when.
@@ -48,10 +40,9 @@ impl KeyCache {
             return Ok(Some(Arc::clone(keys)));
         }
         let opened = store.pseudonym_keys().await?;
-        let tokens: Vec<TokenKey> = opened.iter().map(|key| TokenKey::of(key, deployment)).collect();
-        let newest = tokens.iter().max_by_key(|key| key.version()).cloned();
-        let (Some(ring), Some(newest)) = (KeyRing::new(opened), newest) else { return Ok(None) };
-        let keys = Arc::new(Keys { ring, tokens, newest });
+        let tokens = TokenKeys::of(&opened, deployment);
+        let Some(ring) = KeyRing::new(opened) else { return Ok(None) };
+        let keys = Arc::new(Keys { ring, tokens });
         // A ring from before transform made a key for today's rules would not find whom it names with that.
         if keys.ring.is_current() {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now_ms, Arc::clone(&keys)));

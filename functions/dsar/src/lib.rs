@@ -1,7 +1,7 @@
 //! Answers data subject access requests from the ledger: `POST /api/v1/compliance/dsar/audit-trail`.
 //!
-//! Invariant: nothing that the caller typed is logged or sent back; no organisation is asked that the caller's token does not name;
-//! an answer that misses anything, or may, says so; a customer who was never seen gets the same answer as one of whom nothing is left:
+//! Invariant: nothing that the caller typed is logged or sent back; no organisation is asked that the caller's token does not name, nor on
+//! a later page one that the act of the first does not name; an answer that misses anything, or may, says so; a customer who was never seen gets the same answer as one of whom nothing is left:
 //! empty, and as complete. The function writes that it answered, and nothing else. Left out: whether the caller may ask at all, which the authorizer said.
 
 mod answered;
@@ -15,7 +15,7 @@ mod subjects;
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use ledgerline_custody::answer::{Answer, Asked, Customer, Systems};
-use ledgerline_custody::page::{Cursor, TOKEN_TTL_MS, TokenKey};
+use ledgerline_custody::page::{AnswerPlace, Cursor, TOKEN_TTL_MS, TokenError};
 use ledgerline_custody::planned::is_behind;
 use ledgerline_custody::query::{BODY_BYTES, Query, instant};
 use ledgerline_lambda::api::{self, NO_ID, Request};
@@ -32,6 +32,7 @@ use gather::{Gathered, Subject};
 use keys::{KeyCache, Keys};
 use own::Own;
 use problem::Problem;
+use subjects::Active;
 
 /// The path that this function answers.
 pub const PATH: &str = "/api/v1/compliance/dsar/audit-trail";
@@ -84,13 +85,17 @@ async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Strin
         Some(_) => None,
     };
     let keys = dsar.keys.get(&dsar.stores.keys, &dsar.config.deployment, now_ms).await?;
-    let cursor = cursor(&query, &caller, keys.as_deref(), now_ms)?;
-    let (as_of_ms, missing_before) = match &cursor {
-        Some(cursor) => (cursor.as_of_ms, cursor.missing),
+    let place = place(&query, &caller, keys.as_deref(), now_ms)?;
+    let (as_of_ms, missing_before) = match &place {
+        Some(place) => (place.as_of_ms, place.missing),
         None => (through_ms, is_behind(through_ms, now_ms, &query.range)),
     };
-    let orgs = subjects::orgs(&dsar.stores, &query, &caller.orgs).await?;
-    let active = subjects::active(&dsar.stores, &query, &orgs, keys.as_deref()).await?;
+    let orgs = match &place {
+        Some(place) => subjects::allowed(answered::orgs(&dsar.stores, &place.question).await?, &query, &caller.orgs)?,
+        None => subjects::orgs(&dsar.stores, &query, &caller.orgs).await?,
+    };
+    let Active { subjects: active, leading } = subjects::active(&dsar.stores, &query, &orgs, keys.as_deref()).await?;
+    let identifiers = subjects::counted(&query, keys.as_deref(), active.len(), &leading);
     let own = Own::of(&dsar.stores, &dsar.config, &query, &orgs, &active, keys.as_deref(), now_ms).await?;
     let cap = dsar.config.fan_out_cap;
     // Transform links a shared subject to nothing more, and nothing is kept of what it left out: there may be some. So it is with
@@ -100,23 +105,24 @@ async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Strin
     let subjects: Vec<Subject> = active.into_iter().map(of).collect();
     let shared = !own.in_force.is_empty() || subjects.iter().any(|subject| subject.shared);
 
-    let start = cursor.map(|cursor| cursor.position);
-    let is_first = start.is_none();
+    let (question, start) = place.map(|place| (place.question, place.position)).unzip();
     let Gathered { interactions, records, filtered, reads, missing, next } =
         gather::page(&dsar.stores, &query, &orgs, &subjects, start).await?;
-    // Without a key nobody was ever seen, and nothing is answered about anybody.
-    if let Some(keys) = keys.as_deref().filter(|_| is_first) {
-        answered::record(&dsar.stores, keys, &caller, (&query, &orgs, records), now_ms).await?;
-    }
+    let question = match (question, keys.as_deref()) {
+        (Some(question), _) => question,
+        (None, Some(keys)) => answered::record(&dsar.stores, keys, &caller, (&query, &orgs, records), now_ms).await?,
+        // Without a key nobody was ever seen, and nothing is answered about anybody.
+        (None, None) => String::new(),
+    };
 
     let missing = missing || missing_before || limited || shared;
-    let next_page_token = match (next, keys) {
-        (Some(position), Some(keys)) => {
-            let key = keys.newest_token_key();
+    let newest = keys.as_deref().and_then(|keys| Some((keys, keys.tokens.newest()?)));
+    let next_page_token = match (next, newest) {
+        (Some(position), Some((keys, key))) => {
             let expires_ms = now_ms.saturating_add(TOKEN_TTL_MS);
-            let digest = query.digest(&caller.principal(), &keys.ring, key.version());
-            let cursor = Cursor { query: digest, as_of_ms, expires_ms, missing, position };
-            Some(key.seal(&cursor).map_err(Problem::unwritable)?)
+            let query = query.digest(&caller.principal(), &keys.ring, key.version());
+            let place = AnswerPlace { question, as_of_ms, missing, position };
+            Some(key.seal(&Cursor { query, expires_ms, place }, dsar.stores.draw())?)
         }
         (None, _) => None,
         // A subject exists, so a key made its pseudonym: without one the control table has lost it.
@@ -142,21 +148,28 @@ async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Strin
         next_page_token,
     };
     let body = serde_json::to_string(&answer).map_err(Problem::unwritable)?;
-    log_answer(request.id(), &caller, query.page_token.is_some(), &answer, body.len());
+    log_answer(request.id(), &caller, query.page_token.is_some(), identifiers, &answer, body.len());
     Ok(body)
 }
 
-/// What the page token says, if there is one and it belongs to this question of this caller.
-fn cursor(query: &Query, caller: &Caller, keys: Option<&Keys>, now_ms: i64) -> Result<Option<Cursor>, Problem> {
+/// Where the page token says that the page before left off, if there is one and it belongs to this question of this caller.
+fn place(query: &Query, caller: &Caller, keys: Option<&Keys>, now_ms: i64) -> Result<Option<AnswerPlace>, Problem> {
     let Some(token) = &query.page_token else { return Ok(None) };
-    let opened = TokenKey::open(keys.map_or(&[], |keys| &keys.tokens), token)?;
-    // Only a key of ours opens a token, so there is a ring.
-    let asker = caller.principal();
-    let digest = keys.map(|keys| query.digest(&asker, &keys.ring, opened.key_version)).unwrap_or_default();
+    let keys = keys.ok_or(TokenError::Foreign)?;
+    let opened = keys.tokens.open::<AnswerPlace>(token)?;
+    let digest = query.digest(&caller.principal(), &keys.ring, opened.key_version);
     Ok(Some(opened.accept(&digest, now_ms)?))
 }
 
-fn log_answer(request_id: &str, caller: &Caller, is_next_page: bool, answer: &Answer, body_bytes: usize) {
+/// One line. Of identifiers only how many lead to somebody and how many do not: the template's alarm on guesses adds them up.
+fn log_answer(
+    request_id: &str,
+    caller: &Caller,
+    is_next_page: bool,
+    (identifiers_found, identifiers_not_found): (usize, usize),
+    answer: &Answer,
+    body_bytes: usize,
+) {
     tracing::info!(
         request_id,
         principal = caller.name(),
@@ -164,6 +177,8 @@ fn log_answer(request_id: &str, caller: &Caller, is_next_page: bool, answer: &An
         status = 200,
         request_type = answer.request.request_type,
         orgs = answer.request.orgs.len(),
+        identifiers_found,
+        identifiers_not_found,
         subjects = answer.customer.subjects,
         limited = answer.customer.limited,
         shared = answer.customer.shared,

@@ -1,9 +1,8 @@
 //! Problem documents (RFC 9457): what is wrong, where, and what to do; never a value of the request.
 
-use ledgerline_custody::page::TokenError;
+use ledgerline_custody::page::{NotSealed, TokenError};
 use ledgerline_custody::query::QueryError;
 use ledgerline_lambda::api;
-use ledgerline_lambda::disposition::Disposition;
 use ledgerline_ledger::store::StoreError;
 
 use crate::PATH;
@@ -51,31 +50,10 @@ impl From<api::Problem> for Problem {
     }
 }
 
-/// What an error of a store means for a request. Poison is a message's fate: no error here has it.
-pub(crate) fn disposition(error: &StoreError) -> Disposition {
-    match error {
-        StoreError::Conflict(_) | StoreError::Throttled(_) | StoreError::Unknown(_) => Disposition::Retry,
-        StoreError::NotFound(_) | StoreError::Denied(_) | StoreError::Corrupt(_) => Disposition::Halt,
-    }
-}
-
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        let problem = match (disposition(&error), &error) {
-            (Disposition::Retry, _) => api::Problem::new(
-                503,
-                "unavailable",
-                "Temporarily unavailable",
-                "A store did not answer in time, so nothing is answered rather than a part. Ask again, with the same page token, after the seconds in `retry-after`.",
-            )
-            .header("retry-after", "5"),
-            (_, StoreError::Denied(_)) => api::Problem::internal("The function may not read a store or use a key."),
-            (_, StoreError::NotFound(_)) => {
-                api::Problem::internal("A store that the function is configured to read does not exist.")
-            }
-            _ => api::Problem::internal("A store holds something that is not what was written there."),
-        };
-        Self(problem.caused_by(error.kind(), &error))
+        let again = "A store did not answer in time, so nothing is answered rather than a part. Ask again, with the same page token, after the seconds in `retry-after`.";
+        Self(api::Problem::of_store(&error, again))
     }
 }
 
@@ -91,35 +69,15 @@ impl From<QueryError> for Problem {
     }
 }
 
+impl From<NotSealed> for Problem {
+    fn from(_: NotSealed) -> Self {
+        Self(api::Problem::internal("The page token could not be written."))
+    }
+}
+
 impl From<TokenError> for Problem {
     fn from(error: TokenError) -> Self {
         let detail = format!("`pageToken` {error}. Ask for the first page again, without a token.");
         Self::new(400, "invalid-page-token", "The page token is not accepted", detail)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ledgerline_ledger::store::Failure;
-
-    #[test]
-    fn every_store_error_has_its_disposition_and_status() {
-        type Make = fn(Failure) -> StoreError;
-        let rows: [(Make, Disposition, u16); 6] = [
-            (StoreError::NotFound, Disposition::Halt, 500),
-            (StoreError::Conflict, Disposition::Retry, 503),
-            (StoreError::Throttled, Disposition::Retry, 503),
-            (StoreError::Denied, Disposition::Halt, 500),
-            (StoreError::Corrupt, Disposition::Halt, 500),
-            (StoreError::Unknown, Disposition::Retry, 503),
-        ];
-        for (make, expected, status) in rows {
-            let error = make(Failure::caused_by("read links", "connection refused"));
-            assert_eq!(disposition(&error), expected, "{}", error.kind());
-            let response = Problem::from(error).0.response("r-1");
-            assert_eq!(response.status_code, i64::from(status));
-            assert_eq!(response.headers.contains_key("retry-after"), status == 503);
-        }
     }
 }

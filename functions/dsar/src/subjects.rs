@@ -3,10 +3,13 @@
 //! Invariant: an org is asked if transform noted it and the caller may ask it, and no other. A subject is of one org, and stands in no
 //! answer that did not ask that org, by whatever name it was asked for. One that is gone was never seen.
 
+use std::collections::BTreeSet;
+
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_custody::query::{Names, Query, Who};
 use ledgerline_lambda::caller::Orgs;
 use ledgerline_ledger::store::StoreError;
+use ledgerline_privacy::Identifier;
 use ledgerline_store::subject::SubjectState;
 
 use crate::keys::Keys;
@@ -38,15 +41,32 @@ pub(crate) async fn orgs(stores: &Stores, query: &Query, allowed: &Orgs) -> Resu
     Ok(named.into_iter().zip(known).filter(|(_, known)| *known).map(|(org, _)| org.clone()).collect())
 }
 
-/// The active subjects of these orgs that the question names, each once, sorted: any other has no links to show.
+/// Of the orgs that were asked on the first page those that the caller may still ask.
+pub(crate) fn allowed(orgs: Vec<String>, query: &Query, allowed: &Orgs) -> Result<Vec<String>, Problem> {
+    if query.org.as_ref().is_some_and(|org| !allowed.allows(org)) {
+        return Err(Problem::org_not_allowed());
+    }
+    Ok(orgs.into_iter().filter(|org| allowed.allows(org)).collect())
+}
+
+/// Whom a question names.
+#[derive(Default)]
+pub(crate) struct Active {
+    /// Each once, sorted.
+    pub(crate) subjects: Vec<(String, SubjectState)>,
+    /// The pseudonyms that lead to one of them.
+    pub(crate) leading: BTreeSet<String>,
+}
+
+/// The active subjects of these orgs that the question names: any other has no links to show.
 pub(crate) async fn active(
     stores: &Stores,
     query: &Query,
     orgs: &[String],
     keys: Option<&Keys>,
-) -> Result<Vec<(String, SubjectState)>, StoreError> {
+) -> Result<Active, StoreError> {
     if keys.is_none() && matches!(query.who, Who::Identifiers(_)) {
-        return Ok(Vec::new());
+        return Ok(Active::default());
     }
     let Names { mut subjects, pseudonyms } = query.names(keys.map(|keys| &keys.ring));
     let names: Vec<(&str, &str)> =
@@ -56,11 +76,14 @@ pub(crate) async fn active(
         .buffered(PARALLEL)
         .try_collect()
         .await?;
-    subjects.extend(found.into_iter().flatten().flatten().map(|subject| subject.subject_id));
+    let found = names.iter().zip(found.into_iter().flatten());
+    let named: Vec<(&str, String)> =
+        found.filter_map(|((_, name), subject)| Some((*name, subject?.subject_id))).collect();
+    subjects.extend(named.iter().map(|(_, subject)| subject.clone()));
     subjects.sort();
     subjects.dedup();
     if subjects.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Active::default());
     }
     let asked: Vec<&str> = subjects.iter().map(String::as_str).collect();
     let states = stores.subjects.states(&asked).await?;
@@ -68,5 +91,27 @@ pub(crate) async fn active(
     let gone = stores.gone.among(asked.iter().copied()).await?;
     let shown = |state: &SubjectState| state.active && orgs.iter().any(|org| state.is_of(org));
     let living = asked.iter().zip(states).filter(|(subject, _)| !gone.contains(**subject));
-    Ok(living.filter_map(|(subject, state)| Some(((*subject).to_owned(), state.filter(shown)?))).collect())
+    let subjects: Vec<(String, SubjectState)> =
+        living.filter_map(|(subject, state)| Some(((*subject).to_owned(), state.filter(shown)?))).collect();
+    let is_shown = |subject: &String| subjects.binary_search_by(|(known, _)| known.cmp(subject)).is_ok();
+    let leading = named.iter().filter(|(_, subject)| is_shown(subject)).map(|(name, _)| (*name).to_owned()).collect();
+    Ok(Active { subjects, leading })
+}
+
+/// How many of the identifiers that were given lead to somebody, and how many do not. One of our own names counts as one. An identifier
+/// that is given twice is one, so that known ones cannot be given again and again beside guesses.
+pub(crate) fn counted(
+    query: &Query,
+    keys: Option<&Keys>,
+    subjects: usize,
+    leading: &BTreeSet<String>,
+) -> (usize, usize) {
+    if query.given.is_empty() {
+        return if subjects == 0 { (0, 1) } else { (1, 0) };
+    }
+    let leads = |identifier: &Identifier| {
+        keys.is_some_and(|keys| keys.ring.pseudonyms(identifier).iter().any(|one| leading.contains(one.as_str())))
+    };
+    let found = query.given.iter().filter(|readings| readings.iter().any(leads)).count();
+    (found, query.given.len() - found)
 }

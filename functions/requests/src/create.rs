@@ -1,7 +1,9 @@
 //! Making a request: whom it is about, in which orgs, and whether it was asked before.
 //!
 //! Invariant: what the caller typed about a person leaves this module as pseudonyms. The same request again, while the first is open, is
-//! answered with the first.
+//! answered with the first, and whoever asked for it again is noted: it is theirs as well, so that they do not approve it.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 use ledgerline_custody::own::{OwnList, Standing, domain_of};
@@ -10,7 +12,8 @@ use ledgerline_custody::request::ask::Asked;
 use ledgerline_custody::request::machine;
 use ledgerline_lambda::caller::Orgs;
 use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_store::request::{RequestKind, RequestRow, Who, id_of_random};
+use ledgerline_privacy::Pseudonym;
+use ledgerline_store::request::{MAX_DIGESTS, RequestKind, RequestRow, Who, id_of_random};
 use ledgerline_store::usage::Use;
 use serde_bytes::ByteBuf;
 use serde_json::json;
@@ -19,7 +22,8 @@ use crate::keys::Keys;
 use crate::problem::Problem;
 use crate::{Answered, Call, reach};
 
-/// Orgs of one request: closing it writes two rows of each org's list in one transaction, which may hold 100, beside four others.
+/// Orgs of one request: closing it writes two rows of each org's list in one transaction, which may hold 100, beside [`MAX_DIGESTS`] and three
+/// others.
 pub(crate) const MAX_ORGS: usize = 40;
 /// How often a request is begun again since others asked for the same.
 const ROUNDS: usize = 4;
@@ -51,7 +55,7 @@ pub(crate) async fn create(call: &Call<'_>, asked: Asked, form: Form) -> Result<
         let name = name.ok_or_else(Problem::no_subject)?;
         (orgs, pseudonyms) = (vec![name.org], vec![name.pseudonym]);
     }
-    let digests = digests(&keys, &asked, &orgs, &pseudonyms, &subjects);
+    let digests = digests(&keys, &asked, &orgs, &pseudonyms);
     subjects.extend(reach::active(stores, &orgs, &pseudonyms, &[]).await?.into_keys());
     subjects.sort();
     subjects.dedup();
@@ -66,29 +70,41 @@ pub(crate) async fn create(call: &Call<'_>, asked: Asked, form: Form) -> Result<
         reference: asked.reference,
         deletion_reason: asked.deletion_reason,
         wrapped,
-        duplicate: digests.first().cloned().unwrap_or_default(),
+        duplicates: digests.clone(),
         ..Who::default()
     };
     let row = machine::received(asked.kind, asked.regime, orgs, &by, call.now_ms);
     for _ in 0..ROUNDS {
-        let same = same(call, &digests).await?;
-        if let Some((id, row)) = same.open {
-            call.settle(&id, &row).await;
-            return Ok(answered(200, &id, &row, &who, by, form));
-        }
-        let id = id_of_random(stores.draw());
-        match stores.requests.create(&id, &row, &who, same.closed.as_deref(), &call.now).await {
-            Ok(()) => {
-                call.settle(&id, &row).await;
-                return Ok(answered(201, &id, &row, &who, by, form));
+        let Same { open, closed } = same(call, &digests).await?;
+        let Some((id, open)) = open else {
+            let id = id_of_random(stores.draw());
+            match stores.requests.create(&id, &row, &who, &closed, &call.now).await {
+                Ok(()) => {
+                    call.settle(&id, &row).await;
+                    return Ok(answered(201, &id, &row, &who, by, form));
+                }
+                // Somebody asked for the same: theirs is the request.
+                Err(StoreError::Conflict(_)) => continue,
+                Err(error) => return Err(Problem::not_recorded(&error, NOT_RECORDED)),
             }
-            // Somebody asked for the same: theirs is the request.
-            Err(StoreError::Conflict(_)) => {}
-            Err(error) => return Err(error.into()),
+        };
+        // It is the caller's request, too, who must not approve it.
+        if !machine::asked(&open, &by) {
+            match stores.requests.note_asked(&id, &open, &by).await {
+                Ok(()) => {}
+                // A step was taken meanwhile, perhaps the one that closes it.
+                Err(StoreError::Conflict(_)) => continue,
+                Err(error) => return Err(Problem::not_recorded(&error, NOT_RECORDED)),
+            }
         }
+        call.settle(&id, &open).await;
+        return Ok(answered(200, &id, &open, &who, by, form));
     }
-    Err(StoreError::Conflict(Failure::new("others made the same request")).into())
+    Err(StoreError::Conflict(Failure::new("others made the same request, or took steps of it")).into())
 }
+
+const NOT_RECORDED: &str =
+    "The request could not be recorded, or it is not known whether it was; the same again finds it if it was.";
 
 /// The orgs that are asked, sorted: the one that is named, or all that the caller may see; of these such as transform noted.
 async fn orgs(call: &Call<'_>, only: Option<&str>) -> Result<Vec<String>, Problem> {
@@ -116,9 +132,7 @@ async fn orgs(call: &Call<'_>, only: Option<&str>) -> Result<Vec<String>, Proble
 /// Refuses a request by the company's own number or address: it would be about everybody who called it. An identifier is compared as
 /// transform compares it.
 async fn refuse_own(call: &Call<'_>, keys: &Keys, who: Option<&Named>, orgs: &[String]) -> Result<(), Problem> {
-    let text = |names: Vec<ledgerline_privacy::Pseudonym>| -> Vec<String> {
-        names.iter().map(|one| one.as_str().to_owned()).collect()
-    };
+    let text = |names: Vec<Pseudonym>| -> Vec<String> { names.iter().map(|one| one.as_str().to_owned()).collect() };
     let asked: Vec<(Vec<String>, Option<&str>)> = match who {
         Some(Named::Identifiers(all)) => {
             all.iter().map(|one| (text(keys.ring.pseudonyms(one)), domain_of(one))).collect()
@@ -135,38 +149,54 @@ async fn refuse_own(call: &Call<'_>, keys: &Keys, who: Option<&Named>, orgs: &[S
     if asked.iter().any(is_own) { Err(Problem::own_number()) } else { Ok(()) }
 }
 
-/// What the same request is known by, newest version of the key first.
-fn digests(keys: &Keys, asked: &Asked, orgs: &[String], pseudonyms: &[String], subjects: &[String]) -> Vec<String> {
-    let lists = [orgs, pseudonyms, subjects, &asked.interactions[..]];
-    let lengths = lists.map(|list| list.len().to_string());
-    let mut parts = vec![asked.kind.as_str()];
-    for (list, length) in lists.iter().zip(&lengths) {
-        parts.push(length);
-        let mut sorted: Vec<&str> = list.iter().map(String::as_str).collect();
-        sorted.sort_unstable();
-        parts.extend(sorted);
+/// What the same request is known by: digests over type, law, orgs, the pseudonyms of one version of their key, and listed interactions, one
+/// for each of these versions and of the suppression key's, newest first. A rotation adds versions and takes none away, so that two callers
+/// whose functions know different ones still have a digest in common.
+fn digests(keys: &Keys, asked: &Asked, orgs: &[String], pseudonyms: &[String]) -> Vec<String> {
+    let mut by_version: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+    for pseudonym in pseudonyms {
+        let version = Pseudonym::parse(pseudonym).map_or(0, |pseudonym| pseudonym.version());
+        by_version.entry(version).or_default().push(pseudonym);
     }
-    keys.suppression.of_request(&parts)
+    if by_version.is_empty() {
+        // Interactions alone are listed.
+        by_version.insert(0, Vec::new());
+    }
+    let of_version = |pseudonyms: &Vec<&str>| {
+        let lists = [refs(orgs), pseudonyms.clone(), refs(&asked.interactions)];
+        let lengths = lists.each_ref().map(|list| list.len().to_string());
+        let mut parts = vec![asked.kind.as_str(), asked.regime.as_str()];
+        for (mut list, length) in lists.into_iter().zip(&lengths) {
+            list.sort_unstable();
+            parts.push(length);
+            parts.extend(list);
+        }
+        keys.suppression.of_request(&parts)
+    };
+    by_version.values().rev().flat_map(of_version).take(MAX_DIGESTS).collect()
+}
+
+fn refs(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
 }
 
 /// What was found under the digests.
+#[derive(Default)]
 struct Same {
     /// The open request.
     open: Option<(String, RequestRow)>,
-    /// A closed one that lies under the newest digest still.
-    closed: Option<String>,
+    /// Closed ones that lie there still, in the digests' order.
+    closed: Vec<Option<String>>,
 }
 
 async fn same(call: &Call<'_>, digests: &[String]) -> Result<Same, StoreError> {
     let requests = &call.stores().requests;
-    let found = requests.same(digests).await?;
-    let mut closed = None;
-    for (at, id) in found.into_iter().enumerate() {
-        let Some(id) = id else { continue };
-        match requests.request(&id).await? {
-            Some(row) if !row.state.is_final() => return Ok(Same { open: Some((id, row)), closed: None }),
-            _ if at == 0 => closed = Some(id),
-            _ => {}
+    let closed = requests.same(digests).await?;
+    let ids: BTreeSet<&str> = closed.iter().flatten().map(String::as_str).collect();
+    let ids: Vec<&str> = ids.into_iter().collect();
+    for (id, row) in ids.iter().zip(requests.requests(&ids).await?) {
+        if let Some(row) = row.filter(|row| !row.state.is_final()) {
+            return Ok(Same { open: Some(((*id).to_owned(), row)), ..Same::default() });
         }
     }
     Ok(Same { open: None, closed })

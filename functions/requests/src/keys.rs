@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ledgerline_custody::page::TokenKeys;
 use ledgerline_event::instant;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_privacy::{KeyRing, SuppressionRing};
@@ -20,6 +21,8 @@ pub(crate) struct Keys {
     pub(crate) ring: KeyRing,
     /// For digests of requests.
     pub(crate) suppression: SuppressionRing,
+    /// For page tokens.
+    pub(crate) tokens: TokenKeys,
 }
 
 /// Keys, and since when.
@@ -28,15 +31,22 @@ pub(crate) struct KeyCache(Mutex<Option<(i64, Arc<Keys>)>>);
 
 impl KeyCache {
     /// The keys, from memory or opened now; `None` before transform made the first pseudonym key.
-    pub(crate) async fn get(&self, store: &DataKeys, now_ms: i64) -> Result<Option<Arc<Keys>>, StoreError> {
+    pub(crate) async fn get(
+        &self,
+        store: &DataKeys,
+        deployment: &str,
+        now_ms: i64,
+    ) -> Result<Option<Arc<Keys>>, StoreError> {
         if let Some((since_ms, keys)) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner)
             && now_ms.saturating_sub(*since_ms) < KEYS_TTL_MS
         {
             return Ok(Some(Arc::clone(keys)));
         }
-        let Some(ring) = KeyRing::new(store.pseudonym_keys().await?) else { return Ok(None) };
+        let opened = store.pseudonym_keys().await?;
+        let tokens = TokenKeys::of(&opened, deployment);
+        let Some(ring) = KeyRing::new(opened) else { return Ok(None) };
         let suppression = store.suppression_ring_or_new(&instant::to_rfc3339(now_ms)).await?;
-        let keys = Arc::new(Keys { ring, suppression });
+        let keys = Arc::new(Keys { ring, suppression, tokens });
         if keys.ring.is_current() {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now_ms, Arc::clone(&keys)));
         }

@@ -35,6 +35,7 @@ use ledgerline_event::instant;
 use ledgerline_lambda::api::{self, Request};
 use ledgerline_lambda::caller::Caller;
 use ledgerline_lambda::clock::Clock;
+use ledgerline_lambda::routes;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::principal;
 use ledgerline_store::request::{RequestRow, Who, is_id};
@@ -128,29 +129,20 @@ impl<'p> Route<'p> {
             _ => Err(Problem::no_such_path()),
         }
     }
-
-    /// Any of these scopes lets a caller in. The authorizer asks the same; a method that it was forgotten at must not be open.
-    fn scopes(self) -> &'static [&'static str] {
-        match self {
-            Self::List | Self::Show(_) | Self::Preview(_) => &[WRITE, VERIFY, APPROVE],
-            Self::Create | Self::ShortForm | Self::Step(_, Verb::Cancel | Verb::Extend) => &[WRITE],
-            Self::Step(_, Verb::Verify) => &[VERIFY],
-            Self::Step(_, Verb::Approve) => &[APPROVE],
-            Self::Step(_, Verb::Refuse) => &[VERIFY, APPROVE],
-        }
-    }
 }
 
-const WRITE: &str = "request:write";
-const VERIFY: &str = "request:verify";
-const APPROVE: &str = "request:approve";
+/// Any of these scopes lets a caller in. The authorizer asks the same table; a method before which it was forgotten must not be open.
+fn scopes(method: &str, path: &str) -> &'static [&'static str] {
+    routes::Route::of_path(method, &format!("{BASE}{path}")).map_or(&[], |route| route.scopes)
+}
 
 async fn answer(function: &Function, now_ms: i64, request: &Request<'_>) -> Result<Answered, Problem> {
     let path = request.below(BASE).ok_or_else(Problem::no_such_path)?;
     let route = Route::of(request.method(), path)?;
     let caller = request.caller()?;
-    if !route.scopes().iter().any(|scope| caller.scopes.contains(*scope)) {
-        return Err(Problem::forbidden(route.scopes()));
+    let scopes = scopes(request.method(), path);
+    if !scopes.iter().any(|scope| caller.scopes.contains(*scope)) {
+        return Err(Problem::forbidden(scopes));
     }
     let call = Call { function, caller, now_ms, now: instant::to_rfc3339(now_ms) };
     let region = function.settings.region;
@@ -193,7 +185,7 @@ impl<'f> Call<'f> {
 
     /// The data keys; `None` before the first event.
     async fn keys(&self) -> Result<Option<Arc<Keys>>, StoreError> {
-        self.function.keys.get(&self.stores().keys, self.now_ms).await
+        self.function.keys.get(&self.stores().keys, &self.settings().deployment, self.now_ms).await
     }
 
     /// The data keys, where a request exists: what made its pseudonyms is there.
@@ -203,9 +195,12 @@ impl<'f> Call<'f> {
     }
 
     /// The caller's alias.
-    async fn alias(&self, keys: &Keys) -> Result<String, StoreError> {
+    async fn alias(&self, keys: &Keys) -> Result<String, Problem> {
         let pseudonyms = keys.ring.of_principal(&self.caller.principal());
-        self.stores().principals.alias(&pseudonyms, &principal::of_random(self.stores().draw())).await
+        let alias = self.stores().principals.alias(&pseudonyms, &principal::of_random(self.stores().draw())).await;
+        alias.map_err(|error| {
+            Problem::not_recorded(&error, "Who calls could not be recorded, so that nothing was done.")
+        })
     }
 
     /// Counts a use of the caller's, before it is made.
@@ -213,7 +208,10 @@ impl<'f> Call<'f> {
         let day = self.now.get(..DAY_CHARS).unwrap_or_default();
         let midnight_s = self.now_s().div_euclid(DAY_S).saturating_add(1) * DAY_S;
         let expires_at_s = midnight_s + i64::from(KEPT_DAYS) * DAY_S;
-        let used = self.stores().usage.count(alias, what, day, expires_at_s).await?;
+        let used = self.stores().usage.count(alias, what, day, expires_at_s).await;
+        let used = used.map_err(|error| {
+            Problem::not_recorded(&error, "The call could not be counted, so that nothing was done.")
+        })?;
         let is_over = used > self.settings().daily_cap;
         if is_over { Err(Problem::used_up(midnight_s - self.now_s())) } else { Ok(()) }
     }
@@ -267,6 +265,12 @@ mod tests {
         }
         for method in ["PUT", "DELETE", "get", ""] {
             assert_eq!((of(method, "requests"), of(method, "rtbf")), (Err(405), Err(405)));
+        }
+        // What is answered here is in the API's table, and what the table has of requests is answered here.
+        for route in routes::ROUTES {
+            let path = route.path.strip_prefix(BASE).unwrap().replace("{id}", "x");
+            assert_eq!(of(route.method, &path).is_ok(), !path.starts_with("dsar"), "{path}");
+            assert_eq!(scopes(route.method, &path), route.scopes, "{path}");
         }
         for path in ["", "request", "requests/x/y", "requests/x/verify/z", "dsar/audit-trail"] {
             assert_eq!(of("POST", path), Err(404), "{path}");

@@ -1,9 +1,9 @@
 //! What is wrong with a request, as problem documents: what, where, and what to do; never a value of the request.
 
+use ledgerline_custody::page::{NotSealed, TokenError};
 use ledgerline_custody::query::QueryError;
 use ledgerline_custody::request::machine::Refused;
 use ledgerline_lambda::api;
-use ledgerline_lambda::disposition::Disposition;
 use ledgerline_ledger::store::StoreError;
 
 use crate::reach::MAX_RECORDS;
@@ -87,9 +87,9 @@ impl Problem {
         Self::new(422, "not-shared", "The record is not shared", detail)
     }
 
-    pub(crate) fn bad_page_token() -> Self {
-        let detail = "`pageToken` is none that this list gave. Begin again without it.";
-        Self::new(400, "invalid-page-token", "The page token is not accepted", detail)
+    /// What is recorded with the act of a step could not be: nothing was done, or nobody knows.
+    pub(crate) fn not_recorded(error: &StoreError, what: &str) -> Self {
+        Self(api::Problem::not_recorded(error, what))
     }
 
     pub(crate) fn of_query(error: QueryError) -> Self {
@@ -114,16 +114,21 @@ impl Problem {
                 Self::new(409, "extended-before", "Extended before", detail)
             }
             Refused::SelfApproval => {
-                let detail = "Somebody else must approve: you made this request, or verified it.";
+                let detail = "Somebody else must approve: you made this request, asked for the same while it was open, or verified it.";
                 Self::new(403, "self-approval", "Somebody else must approve", detail)
             }
             Refused::SelfVerification => {
-                let detail = "Somebody else must verify: you made this request.";
+                let detail =
+                    "Somebody else must verify: you made this request, or asked for the same while it was open.";
                 Self::new(403, "self-verification", "Somebody else must verify", detail)
             }
             Refused::NoHuman => {
-                let detail = "A person must approve. This token was given to a program.";
+                let detail = "A person must approve, and this token was given to a program: its `gty` or `idtyp` says so, or its `client_id` or `azp` is its `sub`. Sign in as a person.";
                 Self::new(403, "no-human", "A person must approve", detail)
+            }
+            Refused::NoSignOfPerson => {
+                let detail = "A person must approve, and nothing in this token says that one signed in: it has none of the claims that the deployment's parameter PersonClaims names (`auth_time` and `amr`, unless it names others). Have your identity provider put one of them into the access tokens of people, or the operator name a claim that it does put there; functions/authorizer/README.md says how, by provider.";
+                Self::new(403, "no-sign-of-person", "A person must approve", detail)
             }
         }
     }
@@ -133,59 +138,28 @@ impl Problem {
     }
 }
 
-/// What an error of a store means for a request. Poison is a message's fate: no error here has it.
-pub(crate) fn disposition(error: &StoreError) -> Disposition {
-    match error {
-        StoreError::Conflict(_) | StoreError::Throttled(_) | StoreError::Unknown(_) => Disposition::Retry,
-        StoreError::NotFound(_) | StoreError::Denied(_) | StoreError::Corrupt(_) => Disposition::Halt,
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let again = "A store did not answer in time, or others wrote the same. Send the same again after the seconds in `retry-after`: what was done already is not done twice.";
+        Self(api::Problem::of_store(&error, again))
     }
 }
 
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        let problem = match (disposition(&error), &error) {
-            (Disposition::Retry, _) => {
-                let detail = "A store did not answer in time, or others wrote the same. Send the same again after the seconds in `retry-after`: what was done already is not done twice.";
-                api::Problem::new(503, "unavailable", "Temporarily unavailable", detail).header("retry-after", "5")
-            }
-            (_, StoreError::Denied(_)) => api::Problem::internal("The function may not use a store or a key."),
-            (_, StoreError::NotFound(_)) => {
-                api::Problem::internal("A store that the function is configured to use does not exist.")
-            }
-            _ => api::Problem::internal("A store holds something that is not what was written there."),
-        };
-        Self(problem.caused_by(error.kind(), &error))
+impl From<NotSealed> for Problem {
+    fn from(_: NotSealed) -> Self {
+        Self(api::Problem::internal("The page token could not be written."))
+    }
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        let detail = format!("`pageToken` {error}. Ask for the first page again, without a token.");
+        Self::new(400, "invalid-page-token", "The page token is not accepted", detail)
     }
 }
 
 impl From<api::Problem> for Problem {
     fn from(problem: api::Problem) -> Self {
         Self(problem)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ledgerline_ledger::store::Failure;
-
-    #[test]
-    fn every_store_error_has_its_disposition_and_status() {
-        type Make = fn(Failure) -> StoreError;
-        let rows: [(Make, Disposition, u16); 6] = [
-            (StoreError::NotFound, Disposition::Halt, 500),
-            (StoreError::Conflict, Disposition::Retry, 503),
-            (StoreError::Throttled, Disposition::Retry, 503),
-            (StoreError::Denied, Disposition::Halt, 500),
-            (StoreError::Corrupt, Disposition::Halt, 500),
-            (StoreError::Unknown, Disposition::Retry, 503),
-        ];
-        for (make, expected, status) in rows {
-            let error = make(Failure::caused_by("read a request", "connection refused"));
-            assert_eq!(disposition(&error), expected, "{}", error.kind());
-            let response = Problem::from(error).0.response("r-1");
-            assert_eq!(response.status_code, i64::from(status));
-            assert_eq!(response.headers.contains_key("retry-after"), status == 503);
-        }
     }
 }

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use ledgerline_custody::page::{Cursor, NotSealed, Place, TOKEN_TTL_MS, TokenError, digest_of};
 use ledgerline_custody::request::{clock, machine};
 use ledgerline_lambda::api::Request;
 use ledgerline_lambda::caller::Orgs;
-use ledgerline_store::request::{Listed, RequestRow, State, Step, Who, is_id};
+use ledgerline_store::request::{Listed, RequestRow, State, Step, Who};
 use ledgerline_store::usage::Use;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::problem::Problem;
@@ -20,16 +22,30 @@ const PAGE: usize = 100;
 const MAX_ORGS: usize = 1_000;
 /// Lists that are read at once.
 const PARALLEL: usize = 16;
-/// Longest place in a list: `closed#`, a time and an id.
-const PLACE_CHARS: usize = 80;
+
+/// Where a page of the list ended: perhaps at a request that the caller may not see, which the token does not show.
+#[derive(Serialize, Deserialize)]
+struct ListPlace(String);
+
+impl Place for ListPlace {
+    const OF: &'static str = "requests";
+}
 
 /// `GET …/requests`: open requests by when they are due, then closed ones by when they were closed.
 pub(crate) async fn list(call: &Call<'_>, request: &Request<'_>) -> Result<Answered, Problem> {
-    let behind = request.parameter("pageToken");
-    if behind.as_deref().is_some_and(|place| !is_place(place)) {
-        return Err(Problem::bad_page_token());
-    }
-    let orgs = listed_orgs(call, request.parameter("org").as_deref()).await?;
+    let only = request.parameter("org");
+    let orgs = listed_orgs(call, only.as_deref()).await?;
+    // Whose list it is: a token that was given more organisations since goes on with no other's page.
+    let (principal, of_token) = (call.caller.principal(), call.caller.orgs.to_text());
+    let query = digest_of([principal.as_str(), &of_token, only.as_deref().unwrap_or_default()]);
+    let behind = match request.parameter("pageToken") {
+        None => None,
+        Some(token) => {
+            let keys = call.keys().await?.ok_or(TokenError::Foreign)?;
+            let ListPlace(place) = keys.tokens.open::<ListPlace>(&token)?.accept(&query, call.now_ms)?;
+            Some(place)
+        }
+    };
     let requests = &call.stores().requests;
     let lists: Vec<Vec<Listed>> = stream::iter(&orgs)
         .map(|org| requests.of_org(org, behind.as_deref(), PAGE + 1))
@@ -49,10 +65,13 @@ pub(crate) async fn list(call: &Call<'_>, request: &Request<'_>) -> Result<Answe
     let seen = seen.filter_map(|one| Some((one.id.as_str(), rows.get(one.id.as_str())?)));
     let listed: Vec<Value> =
         seen.filter(|(_, row)| call.sees(row)).map(|(id, row)| Value::Object(short(id, row, call.now_ms))).collect();
-    let next = page.last().filter(|_| !is_last).map(|last| &last.place);
     let mut body = json!({ "requests": listed });
-    if let Some(next) = next {
-        body["nextPageToken"] = json!(next);
+    if let Some(last) = page.last().filter(|_| !is_last) {
+        let keys = call.keys_of_request().await?;
+        let key = keys.tokens.newest().ok_or(NotSealed)?;
+        let expires_ms = call.now_ms.saturating_add(TOKEN_TTL_MS);
+        let cursor = Cursor { query, expires_ms, place: ListPlace(last.place.clone()) };
+        body["nextPageToken"] = json!(key.seal(&cursor, call.stores().draw())?);
     }
     Ok(Answered { status: 200, what: "listed", request: None, state: None, by: None, body })
 }
@@ -70,12 +89,6 @@ async fn listed_orgs(call: &Call<'_>, only: Option<&str>) -> Result<Vec<String>,
             if all.len() > MAX_ORGS { Err(Problem::too_many_orgs(MAX_ORGS)) } else { Ok(all) }
         }
     }
-}
-
-/// Whether a text may be a place in a list.
-fn is_place(text: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'#' | b'-' | b':' | b'.' | b'_');
-    text.len() <= PLACE_CHARS && text.bytes().all(plain) && text.rsplit_once('#').is_some_and(|(_, id)| is_id(id))
 }
 
 /// `GET …/requests/{id}`.
@@ -184,6 +197,9 @@ pub(crate) fn whole(id: &str, row: &RequestRow, who: Option<&Who>, now_ms: i64) 
         line
     });
     say("history", history.collect());
+    if !row.also_asked_by.is_empty() {
+        say("alsoAskedBy", json!(row.also_asked_by));
+    }
     Value::Object(shown)
 }
 
@@ -196,20 +212,5 @@ fn verb(step: Step) -> &'static str {
         Step::Refused => "refuse",
         Step::Cancelled => "cancel",
         Step::Extended => "extend",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_token_is_a_place_and_nothing_else() {
-        let id = format!("req_{}", "0f".repeat(16));
-        assert!(is_place(&format!("2026-04-02T23:59:59.999Z#{id}")));
-        assert!(is_place(&format!("closed#2026-04-02T23:59:59.999Z#{id}")));
-        for bad in ["", "2026", &id, "2026#req_1", &format!("+1 555#{id}"), &format!("{}#{id}", "9".repeat(60))] {
-            assert!(!is_place(bad), "{bad}");
-        }
     }
 }

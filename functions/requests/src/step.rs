@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use ledgerline_custody::query::QueryError;
 use ledgerline_custody::request::ask::{self, Approval};
 use ledgerline_custody::request::machine::{self, Action, Actor};
+use ledgerline_lambda::caller::Caller;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::request::{Approved, RequestRow, Who, WhoChange};
 use ledgerline_store::usage::Use;
@@ -49,7 +50,7 @@ impl Verb {
             Self::Verify => "verified",
             Self::Approve => "approved",
             Self::Cancel => "cancelled",
-            Self::Refuse => "refused by",
+            Self::Refuse => "refused",
             Self::Extend => "extended",
         }
     }
@@ -57,7 +58,7 @@ impl Verb {
 
 /// What the caller says.
 struct Said {
-    /// The action; an approval's without the counts of its preview.
+    /// The action; an approval's without the counts of its preview, which are of the moment that it is taken.
     action: Action,
     /// For people to read.
     text: Option<String>,
@@ -91,7 +92,8 @@ pub(crate) async fn take(call: &Call<'_>, id: &str, verb: Verb, body: &[u8]) -> 
     let mut row = call.request(id).await?;
     let keys = call.keys_of_request().await?;
     let by = call.alias(&keys).await?;
-    let actor = Actor { alias: &by, is_client: call.caller.is_client };
+    let Caller { is_client, is_person, .. } = call.caller;
+    let actor = Actor { alias: &by, is_client, is_person };
     for round in 0..ROUNDS {
         if round > 0 {
             row = call.request(id).await?;
@@ -107,31 +109,34 @@ pub(crate) async fn take(call: &Call<'_>, id: &str, verb: Verb, body: &[u8]) -> 
         let mut next = machine::next(&row, &said.action, actor, rules, call.now_ms).map_err(Problem::of_refused)?;
         let who = who.ok_or_else(|| StoreError::Corrupt(Failure::new("an open request is about nobody")))?;
         let mut change = WhoChange { text: said.text.clone(), ..WhoChange::default() };
+        // Before the work, and once, however often it is begun again.
+        if round == 0 {
+            call.count(&by, if said.approval.is_some() { Use::Preview } else { Use::Step }).await?;
+        }
         if let Some(approval) = &said.approval {
-            if round == 0 {
-                call.count(&by, Use::Preview).await?;
-            }
             let preview = reach::preview(call, id, &row, &who).await?;
             change.erase_shared = Some(decided(&preview, approval)?);
-            let action = Action::Approve(preview.approved());
-            next = machine::next(&row, &action, actor, rules, call.now_ms).map_err(Problem::of_refused)?;
+            next.approved = Some(preview.approved());
         }
         if next.state.is_final() {
             change.expires_at_s = Some(call.now_s() + call.settings().closed_kept_days * DAY_S);
         }
         let now = (call.now.as_str(), call.now_s());
-        match call.stores().requests.advance(id, (&row, &next), change, &who.duplicate, now).await {
+        match call.stores().requests.advance(id, (&row, &next), change, &who.duplicates, now).await {
             Ok(()) => {
                 call.settle(id, &next).await;
                 let who = call.who(id).await?;
                 return Ok(answered(call, verb, id, &next, who.as_ref(), by));
             }
             Err(StoreError::Conflict(_)) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(Problem::not_recorded(&error, NOT_RECORDED)),
         }
     }
     Err(StoreError::Conflict(Failure::new("others took steps of the same request")).into())
 }
+
+const NOT_RECORDED: &str =
+    "The step could not be recorded, or it is not known whether it was; the same words again find it if it was.";
 
 /// The shared records that go, if the approval is of this preview and names no others.
 fn decided(preview: &Preview, approval: &Approval) -> Result<Vec<String>, Problem> {

@@ -14,6 +14,7 @@ use ledgerline_privacy::pseudonym::{Label, MacKey};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::order::EventOrder;
@@ -76,6 +77,16 @@ pub enum Position {
     /// Inside this record, with the first entry after that place.
     #[serde(rename = "i")]
     Inside(String, EventOrder),
+}
+
+/// The digest of a question: 32 hex digits that differ for different parts, wherever each ends.
+pub fn digest_of<'p>(parts: impl IntoIterator<Item = &'p str>) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The keys of one deployment's tokens, one for each version of the pseudonym key.
@@ -192,9 +203,7 @@ pub enum TokenError {
     #[error("was not made by this deployment, or was changed on its way")]
     Foreign,
     /// Made for another question.
-    #[error(
-        "belongs to another query or caller; customer, identifiers, org, requestType and dateRange must be those of the first page"
-    )]
+    #[error("belongs to another query or caller; all but the page's size and the token must be as for the first page")]
     OtherQuery,
     /// Too old.
     #[error("has expired")]

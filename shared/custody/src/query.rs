@@ -14,8 +14,9 @@ use ledgerline_privacy::identifier;
 use ledgerline_privacy::instant::{Precision, Spelled, spelled};
 use ledgerline_privacy::{Identifier, KeyRing, Kind, Pseudonym, Region};
 use serde::de::IgnoredAny;
-use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
+
+use crate::page::digest_of;
 
 /// Longest request body that is read: 50 identifiers of 512 bytes, escaped, beside a token of 2 KiB, twice over.
 pub const BODY_BYTES: usize = 64 * 1024;
@@ -159,12 +160,7 @@ impl Query {
         parts.push(self.org.clone().unwrap_or_default());
         parts.extend(names.subjects);
         parts.extend(pseudonyms.map(|one| one.as_str().to_owned()));
-        let mut hasher = Sha256::new();
-        for part in parts {
-            hasher.update((part.len() as u64).to_be_bytes());
-            hasher.update(part.as_bytes());
-        }
-        hasher.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        digest_of(parts.iter().map(String::as_str))
     }
 }
 

@@ -43,20 +43,27 @@ impl Orgs {
             Self::Only(orgs) => orgs.contains(org),
         }
     }
+
+    /// The names behind each other, or a word that is no name.
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::All => ALL_ORGS.to_owned(),
+            Self::Only(orgs) => join(orgs),
+        }
+    }
+}
+
+fn join(texts: &BTreeSet<String>) -> String {
+    texts.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
 impl Caller {
     /// As API Gateway hands it on.
     pub fn context(&self) -> BTreeMap<&'static str, String> {
-        let join = |texts: &BTreeSet<String>| texts.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
-        let orgs = match &self.orgs {
-            Orgs::All => ALL_ORGS.to_owned(),
-            Orgs::Only(orgs) => join(orgs),
-        };
         BTreeMap::from([
             ("iss", self.issuer.clone()),
             ("sub", self.subject.clone()),
-            ("orgs", orgs),
+            ("orgs", self.orgs.to_text()),
             ("scopes", join(&self.scopes)),
             ("client", self.is_client.to_string()),
             ("person", self.is_person.to_string()),

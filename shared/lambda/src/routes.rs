@@ -88,7 +88,9 @@ mod tests {
             let path = route.path.replace("{id}", "req_0f");
             let found = Route::of_path(route.method, &path).unwrap();
             assert_eq!((found.method, found.path), (route.method, route.path));
-            for (method, path) in [("PUT", path.clone()), (route.method, format!("{path}/")), (route.method, format!("/live{path}"))] {
+            for (method, path) in
+                [("PUT", path.clone()), (route.method, format!("{path}/")), (route.method, format!("/live{path}"))]
+            {
                 assert!(Route::of_path(method, &path).is_none(), "{method} {path}");
             }
         }

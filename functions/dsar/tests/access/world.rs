@@ -516,7 +516,7 @@ const SUBJECT: &str = "u-4711";
 
 pub(crate) fn caller(subject: &str, orgs: Allowed) -> Caller {
     let (issuer, scopes) = ("https://id.example".to_owned(), ["dsar:read".to_owned()].into());
-    Caller { issuer, subject: subject.to_owned(), orgs, scopes, is_client: false }
+    Caller { issuer, subject: subject.to_owned(), orgs, scopes, is_client: false, is_person: false }
 }
 
 /// What API Gateway hands on of the authorizer's answer.

@@ -80,7 +80,12 @@ pub fn access_answered(
     ]);
     let record = Record::Entity { kind: ACCESS.to_owned(), id: question.to_owned() };
     let acts = of_each(orgs, ActKind::AccessAnswered, &record, &day_of(now_ms), &fields)?;
-    Ok((format!("{ACCESS}/{question}"), acts))
+    Ok((access_purpose(question), acts))
+}
+
+/// The purpose id of the acts that say that a question was answered.
+pub fn access_purpose(question: &str) -> String {
+    format!("{ACCESS}/{question}")
 }
 
 fn of_each(
