@@ -26,6 +26,8 @@ SCOPES = {
     "analyst": "lineage:read gold:read",
     "loader": "crm:write",
 }
+# The parts that are programs: their tokens do not say that anybody signed in.
+PROGRAMS = {"loader"}
 
 
 def load_key(folder):
@@ -49,12 +51,13 @@ def jwks(key):
 
 def tokens(key, now):
     """A token for each part, by its name; each part is somebody else."""
-    return {part: token(key, now, f"local|{part}", scope) for part, scope in SCOPES.items()}
+    signed_in = {part: {} if part in PROGRAMS else {"auth_time": now} for part in SCOPES}
+    return {part: token(key, now, f"local|{part}", scope, signed_in[part]) for part, scope in SCOPES.items()}
 
 
-def token(key, now, subject, scope):
+def token(key, now, subject, scope, signed_in):
     header = {"alg": "EdDSA", "typ": "at+jwt", "kid": KEY_ID}
-    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "scope": scope, "iat": now, "exp": now + LIFE_SECONDS}
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "scope": scope, "iat": now, "exp": now + LIFE_SECONDS, **signed_in}
     signed = ".".join(encoded(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
     return signed + "." + encoded(key.sign(signed.encode()))
 

@@ -25,6 +25,8 @@ pub enum Fault {
     Partly,
     /// A read that was not answered.
     Unread,
+    /// The store refused the write for want of a permission.
+    Denied,
 }
 
 /// Both kinds that matter to a caller of one write, for the matrix.
@@ -188,6 +190,7 @@ impl Faults {
             }
             Some(Fault::Throttled | Fault::Partly) => Err(StoreError::Throttled(struck(write))),
             Some(Fault::Conflict) => Err(StoreError::Conflict(struck(write))),
+            Some(Fault::Denied) => Err(StoreError::Denied(struck(write))),
             Some(Fault::Lost | Fault::Unread) => Err(Self::error(write)),
         }
     }

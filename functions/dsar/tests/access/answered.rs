@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use ledgerline_lake::plan::Header;
+use ledgerline_lambda::caller::Orgs as Allowed;
 use ledgerline_ledger::store::StoreError;
 use serde_json::{Value, json};
 
@@ -70,12 +71,17 @@ async fn each_question_is_one_act_in_each_org_and_not_one_for_each_page() {
 #[tokio::test]
 async fn what_cannot_be_told_is_not_answered() {
     let world = two_orgs().await;
+    let errors: [MakeError; 5] =
+        [StoreError::Unknown, StoreError::Throttled, StoreError::Denied, StoreError::NotFound, StoreError::Corrupt];
     for part in ["open the row of object", "note act/access", "read a principal's alias"] {
-        world.trips.on(part, StoreError::Unknown);
-        let (status, answer) = world.ask(by_phone()).await;
-        assert_eq!((status, answer["type"].as_str()), (503, Some("urn:ledgerline:problem:unavailable")), "{part}");
-        assert!(answer.get("interactions").is_none());
-        world.trips.clear();
+        for error in errors {
+            world.trips.on(part, error);
+            let (status, answer) = world.ask(by_phone()).await;
+            assert_eq!((status, answer["type"].as_str()), (503, Some("urn:ledgerline:problem:unavailable")), "{part}");
+            assert!(answer["detail"].as_str().unwrap().contains("could not be recorded"), "{answer}");
+            assert!(answer.get("interactions").is_none());
+            world.trips.clear();
+        }
     }
     assert!(acts(&world).is_empty());
 }
@@ -90,6 +96,31 @@ async fn nobody_found_is_an_answer_and_no_org_asked_is_none() {
     unknown["org"] = json!("nowhere");
     world.ask(unknown).await;
     assert_eq!(acts(&world).len(), 1, "there is no log to say it in");
+}
+
+/// A token may be given more orgs between two pages, and an org may come: what the act does not name is not asked.
+#[tokio::test]
+async fn no_page_asks_an_org_that_the_act_does_not_name() {
+    let world = two_orgs().await;
+    let mut question = by_phone();
+    question["pageSize"] = json!(1);
+    let narrow = caller("u-1", Allowed::Only(["acme".to_owned()].into()));
+    let (_, first) = world.ask_as(&narrow, NOW_MS, question.clone()).await;
+    question["pageToken"] = first["nextPageToken"].clone();
+    let wide = caller("u-1", Allowed::All);
+    let mut orgs = Vec::new();
+    while question["pageToken"].is_string() {
+        let (status, page) = world.ask_as(&wide, NOW_MS, question.clone()).await;
+        assert_eq!((status, &page["request"]["orgs"]), (200, &json!(["acme"])), "{page}");
+        orgs.extend(page["interactions"].as_array().unwrap().iter().map(|one| one["org"].clone()));
+        question["pageToken"] = page["nextPageToken"].clone();
+    }
+    assert_eq!(orgs, ["acme"]);
+    let told: Vec<Value> = acts(&world);
+    assert_eq!(told.iter().map(|act| act["org"].as_str().unwrap()).collect::<Vec<_>>(), ["acme"]);
+    // Whoever wants to know of the other asks a question of its own.
+    let (_, again) = world.ask_as(&wide, NOW_MS, by_phone()).await;
+    assert_eq!((&again["request"]["orgs"], acts(&world).len()), (&json!(["acme", "globex"]), 3));
 }
 
 /// Two questions never have one id; a put that S3 kept without the answer being heard comes to the same.

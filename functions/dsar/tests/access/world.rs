@@ -433,6 +433,7 @@ impl World {
         request["requestContext"]["authorizer"] = json!(caller.context());
         let response = handle(&self.dsar, &FixedClock(now_ms), &request.to_string()).await;
         assert_eq!(response.headers["cache-control"], "no-store");
+        assert_eq!(response.headers.contains_key("retry-after"), response.status_code == 503);
         assert!(serde_json::to_vec(&response).unwrap().len() < 6 * 1024 * 1024);
         let Some(Body::Text(text)) = &response.body else { panic!("no text body") };
         (response.status_code, serde_json::from_str(text).unwrap())

@@ -117,6 +117,124 @@ async fn who_made_a_request_does_not_approve_it_and_no_program_does() {
     assert_eq!(world.approve(&other, id, &digest).await.0, 200);
 }
 
+/// A program of an issuer that does not mark it as one.
+#[tokio::test]
+async fn a_caller_who_does_not_show_as_a_person_approves_nothing_and_is_told_what_to_do() {
+    for kind in ["ERASURE", "ACCESS", "PORTABILITY"] {
+        let world = World::new().await;
+        let id = world.verified(json!({ "type": kind, "customerIdHash": "cust-1" })).await;
+        let digest = world.digest(&id).await;
+        let mut unknown = approver();
+        unknown["person"] = json!("false");
+        let (status, answer) = world.approve(&unknown, &id, &digest).await;
+        assert_eq!((status, answer["type"].as_str()), (403, Some("urn:ledgerline:problem:no-sign-of-person")));
+        let detail = answer["detail"].as_str().unwrap();
+        assert!(["auth_time", "amr", "PersonClaims"].iter().all(|part| detail.contains(part)), "{detail}");
+        assert_eq!(world.row(&id).version, 2, "nothing was done");
+        // All else may be a program's: a portal makes requests, an account system verifies.
+        let mut portal = officer();
+        portal["person"] = json!("false");
+        let extend = format!("requests/{id}/extend");
+        assert_eq!(world.post(&portal, &extend, json!({ "reason": "x" })).await.0, 200);
+        assert_eq!(world.approve(&approver(), &id, &digest).await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn whoever_asks_for_the_same_does_not_approve_it() {
+    let world = World::new().await;
+    let all = "request:write request:verify request:approve";
+    let (maker, other) = (caller("maker", all, "*"), caller("other", all, "*"));
+    let (_, made) = world.post(&maker, "requests", erasure()).await;
+    let id = made["requestId"].as_str().unwrap();
+    for (caller, times) in [(&maker, 2), (&other, 2)] {
+        for _ in 0..times {
+            let (status, answer) = world.post(caller, "requests", erasure()).await;
+            assert_eq!((status, &answer["requestId"]), (200, &made["requestId"]));
+        }
+    }
+    let (_, shown) = world.get(&other, &format!("requests/{id}")).await;
+    let also = shown["alsoAskedBy"].as_array().unwrap();
+    assert_eq!(also.len(), 1, "the maker is in the history: {shown}");
+    assert!(also[0].as_str().unwrap().starts_with("u_") && also[0] != shown["history"][0]["by"]);
+    assert_eq!((world.row(id).version, world.act_types().len()), (1, 2), "it is no step");
+    assert_eq!(world.post(&other, &format!("requests/{id}/verify"), json!({ "method": "account" })).await.0, 200);
+    let digest = world.digest(id).await;
+    for caller in [&maker, &other] {
+        let (status, answer) = world.approve(caller, id, &digest).await;
+        assert_eq!((status, answer["type"].as_str()), (403, Some("urn:ledgerline:problem:self-approval")));
+    }
+    assert_eq!(world.approve(&approver(), id, &digest).await.0, 200);
+    // Behind its end it is another request, of whoever makes it.
+    world.post(&maker, &format!("requests/{id}/cancel"), json!({ "reason": "x" })).await;
+    let (status, again) = world.post(&other, "requests", erasure()).await;
+    assert_eq!((status, world.row(id).also_asked_by.len()), (201, 1));
+    assert!(world.row(again["requestId"].as_str().unwrap()).also_asked_by.is_empty());
+}
+
+#[tokio::test]
+async fn a_principal_takes_only_so_many_steps_in_a_day() {
+    let world = World::with(Settings { daily_cap: 3, ..settings() }, Faults::none()).await;
+    let mut paths = Vec::new();
+    for n in 0..4 {
+        let body = json!({ "type": "ACCESS", "customerIdHash": format!("cust-{n}") });
+        let (status, made) = world.post(&caller(&format!("maker-{n}"), "request:write", "*"), "requests", body).await;
+        assert_eq!(status, 201);
+        paths.push(format!("requests/{}/cancel", made["requestId"].as_str().unwrap()));
+    }
+    let (thief, reason) = (caller("thief", "request:write", "*"), json!({ "reason": "x" }));
+    for path in &paths[..3] {
+        // Asked twice it is one step.
+        for _ in 0..2 {
+            assert_eq!(world.post(&thief, path, reason.clone()).await.0, 200);
+        }
+    }
+    let (status, answer) = world.post(&thief, &paths[3], reason.clone()).await;
+    assert_eq!((status, answer["type"].as_str()), (429, Some("urn:ledgerline:problem:used-up")));
+    assert_eq!(world.post(&thief, "requests", erasure()).await.0, 201, "counted apart");
+    world.pass(DAY_MS);
+    assert_eq!(world.post(&thief, &paths[3], reason).await.0, 200);
+}
+
+/// The list of one organisation leads past requests of several, of which nothing is to be learned.
+#[tokio::test]
+async fn a_page_token_of_the_list_shows_nothing_and_is_its_callers_alone() {
+    let world = World::new().await;
+    for n in 0..120 {
+        world.made(json!({ "type": "ACCESS", "customerIdHash": format!("cust-{n}") })).await;
+    }
+    world.pass(DAY_MS);
+    let own = world.made(json!({ "type": "ACCESS", "customerIdHash": "cust-own", "org": "acme" })).await;
+    let of_acme = caller("clerk", "request:write", "acme");
+    let (status, page) = world.get(&of_acme, "requests").await;
+    assert_eq!((status, &page["requests"]), (200, &json!([])), "the first hundred are not the caller's to see");
+    let token = page["nextPageToken"].as_str().unwrap().to_owned();
+    assert!(!token.contains("req_") && !token.contains("2026") && !token.contains('#'), "{token}");
+    let next = format!("requests?pageToken={token}");
+    let (status, page) = world.get(&of_acme, &next).await;
+    assert_eq!((status, page["requests"][0]["requestId"].as_str()), (200, Some(own.as_str())));
+    assert!(page.get("nextPageToken").is_none());
+    for (other, path) in [
+        (caller("clerk", "request:write", "acme globex"), next.clone()),
+        (caller("clerk", "request:write", "*"), next.clone()),
+        (caller("somebody", "request:write", "acme"), next.clone()),
+        (of_acme.clone(), format!("{next}&org=acme")),
+        (of_acme.clone(), format!("requests?pageToken={}", &token[1..])),
+        (of_acme.clone(), format!("requests?pageToken=2026-04-02T23:59:59.999Z#{own}")),
+        (of_acme.clone(), "requests?pageToken=".to_owned()),
+    ] {
+        let (status, answer) = world.get(&other, &path).await;
+        assert_eq!((status, answer["type"].as_str()), (400, Some("urn:ledgerline:problem:invalid-page-token")));
+    }
+    // Under a new key it is still known, and by the next day it is not.
+    world.add_key(2).await;
+    world.pass(HOUR_MS);
+    assert_eq!(world.get(&of_acme, &next).await.0, 200);
+    world.pass(DAY_MS);
+    let (status, answer) = world.get(&of_acme, &next).await;
+    assert!(status == 400 && answer["detail"].as_str().unwrap().contains("expired"), "{answer}");
+}
+
 #[tokio::test]
 async fn a_deployment_may_ask_for_three_people() {
     let rules = Rules { separation: Separation::All, cooling_off_ms: 0 };

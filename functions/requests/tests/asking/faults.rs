@@ -135,6 +135,48 @@ async fn struck_after_making(fault: Fault, nth: usize) -> ((World, String), Faul
     ((world, id), faults)
 }
 
+/// Whatever keeps a request, a step or its act from being recorded, nobody is told that it can never be.
+#[tokio::test]
+async fn what_cannot_be_recorded_is_to_be_sent_again() {
+    let access = |name: &str| json!({ "type": "ACCESS", "customerIdHash": name });
+    let other = caller("other", "request:write", "*");
+    let cases = [
+        // Making one, asking for the same, and each step.
+        (officer(), "requests".to_owned(), access("cust-2")),
+        (other, "requests".to_owned(), access("cust-1")),
+        (verifier(), "verify".to_owned(), json!({ "method": "document" })),
+        (officer(), "cancel".to_owned(), json!({ "reason": "r" })),
+        (officer(), "extend".to_owned(), json!({ "reason": "r" })),
+        (verifier(), "refuse".to_owned(), json!({ "reason": "r" })),
+    ];
+    for (by, what, body) in cases {
+        for fault in [Fault::Denied, Fault::Throttled, Fault::Lost] {
+            let mut refused = 0;
+            for nth in 0.. {
+                let faults = Faults::none();
+                let world = World::with(settings(), faults.clone()).await;
+                let id = world.made(access("cust-1")).await;
+                let path = if what == "requests" { what.clone() } else { format!("requests/{id}/{what}") };
+                faults.plan(faults.writes() + nth, fault);
+                let (status, answer) = world.post(&by, &path, body.clone()).await;
+                let case = format!("{what}: {fault:?} at {nth}: {answer}");
+                assert!(matches!(status, 200 | 201 | 503), "{status} {case}");
+                refused += usize::from(status == 503);
+                if fault == Fault::Denied && status == 503 {
+                    assert!(answer["detail"].as_str().unwrap().contains("operator"), "{case}");
+                }
+                let again = world.post(&by, &path, body.clone()).await;
+                assert!(matches!(again.0, 200 | 201), "{case}: {again:?}");
+                assert_told(&world, &case);
+                if faults.struck() == 0 {
+                    break;
+                }
+            }
+            assert!(refused >= 2, "{what}: {fault:?} was refused {refused} times");
+        }
+    }
+}
+
 #[tokio::test]
 async fn any_write_of_an_approval_fails_while_the_request_is_taken_back() {
     for fault in ALL_FAULTS {

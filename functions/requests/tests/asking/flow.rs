@@ -1,8 +1,10 @@
 //! A request's way from receipt to approval, and back.
 
 use ledgerline_privacy::Kind;
+use ledgerline_store::data_key::Purpose;
 use ledgerline_store::orgs::Orgs;
-use ledgerline_store::request::{Method, RequestKind, State};
+use ledgerline_store::request::{Method, RequestKind, State, duplicate_key};
+use ledgerline_store::table::Value as Stored;
 use serde_json::json;
 
 use crate::world::*;
@@ -106,6 +108,50 @@ async fn the_same_request_is_one_while_it_is_open() {
     assert_ne!(new, id);
     let (status, answer) = world.post(&officer(), "requests", again).await;
     assert_eq!((status, answer["requestId"].as_str()), (200, Some(new.as_str())));
+}
+
+#[tokio::test]
+async fn the_same_request_is_found_whatever_keys_were_made_since() {
+    let world = World::new().await;
+    let id = world.made(erasure()).await;
+    assert_eq!(world.who(&id).duplicates.len(), 1);
+    for purpose in [Purpose::Pseudonym, Purpose::Suppression] {
+        world.add_key_of(purpose, 2).await;
+        world.pass(HOUR_MS);
+        let (status, answer) = world.post(&officer(), "requests", erasure()).await;
+        assert_eq!((status, answer["requestId"].as_str()), (200, Some(id.as_str())), "{purpose:?}");
+    }
+    world.post(&officer(), &format!("requests/{id}/cancel"), json!({ "reason": "x" })).await;
+    let new = world.made(erasure()).await;
+    assert_ne!(new, id);
+    // A function that has not heard of the new keys finds it, too: it lies under each version of both.
+    let duplicates = world.who(&new).duplicates;
+    assert_eq!(duplicates.len(), 4);
+    for digest in &duplicates {
+        let row = world.control.peek(&duplicate_key(digest)).unwrap();
+        assert_eq!(row.get("id"), Some(&Stored::S(new.clone())));
+        assert!(!row.contains_key("ttl"));
+    }
+    assert_eq!(world.post(&officer(), "requests", erasure()).await.0, 200);
+    world.post(&officer(), &format!("requests/{new}/cancel"), json!({ "reason": "x" })).await;
+    let closed = |digest: &String| world.control.peek(&duplicate_key(digest)).unwrap().contains_key("ttl");
+    assert!(duplicates.iter().all(closed));
+    assert_ne!(world.made(erasure()).await, new);
+}
+
+#[tokio::test]
+async fn the_same_request_is_of_the_same_law_and_the_same_person_however_named() {
+    let world = World::new().await;
+    let subject = world.link(Kind::Phone, PHONE, "acme/c-1").await;
+    let by = |name: &str, value: serde_json::Value, regime: &str| json!({ "type": "ACCESS", name: value, "regime": regime, "org": "acme" });
+    let phones = json!([{ "kind": "phone", "value": PHONE }]);
+    let id = world.made(by("identifiers", phones.clone(), "GDPR")).await;
+    assert_ne!(world.made(by("identifiers", phones, "CCPA")).await, id, "another clock");
+    let pseudonym = world.who(&id).pseudonyms[0].clone();
+    for name in [subject, pseudonym] {
+        let (status, answer) = world.post(&officer(), "requests", by("customerIdHash", json!(name), "GDPR")).await;
+        assert_eq!((status, answer["requestId"].as_str()), (200, Some(id.as_str())));
+    }
 }
 
 #[tokio::test]

@@ -102,11 +102,15 @@ impl World {
 
     /// Adds a version of the pseudonym key, as the first transform, or a rotation, would.
     pub(crate) async fn add_key(&self, version: u32) {
-        let purpose = Purpose::Pseudonym;
+        self.add_key_of(Purpose::Pseudonym, version).await;
+    }
+
+    /// The same of a key for another purpose.
+    pub(crate) async fn add_key_of(&self, purpose: Purpose, version: u32) {
         let (deployment, purpose_name) = (DEPLOYMENT.to_owned(), purpose.as_str().to_owned());
         let context = Context { deployment, purpose: purpose_name, version: version.to_string() };
         let wrapped = self.wrapping.generate("make a key", &context).await.unwrap();
-        let key = WrappedKey { version, rules: RULES, wrapped };
+        let key = WrappedKey { version, rules: purpose.rules(), wrapped };
         WrappedKeys::new(self.control.port()).create(purpose, &key, DAY).await.unwrap();
     }
 
@@ -212,6 +216,7 @@ impl World {
         let response = handle(&self.function, &FixedClock(now_ms), payload).await;
         assert_eq!(response.headers["cache-control"], "no-store");
         let Some(Body::Text(text)) = &response.body else { panic!("no text body") };
+        assert_eq!(response.headers.contains_key("retry-after"), matches!(response.status_code, 429 | 503));
         if response.status_code >= 400 {
             assert_eq!(response.headers["content-type"], "application/problem+json");
         }
@@ -310,7 +315,7 @@ pub(crate) fn settings() -> Settings {
 
 /// A caller as the authorizer hands it on.
 pub(crate) fn caller(sub: &str, scopes: &str, orgs: &str) -> Value {
-    json!({ "iss": "https://id.example", "sub": sub, "scopes": scopes, "orgs": orgs, "client": "false", "principalId": sub })
+    json!({ "iss": "https://id.example", "sub": sub, "scopes": scopes, "orgs": orgs, "client": "false", "person": "true", "principalId": sub })
 }
 
 pub(crate) fn officer() -> Value {
