@@ -11,6 +11,7 @@
 //! | a principal's alias | an alias without a request | the principal's next call finds it |
 //! | suppression key, request's key | a key that nothing is named by; nothing | the next call finds the first |
 //! | the request made: its rows, whom it is about, and the note of its act, in one transaction | a request whose act is not planned | the same body again is answered with the request and plans the act; sweep plans it from the row, half an hour later |
+//! | the same asked again: the caller's alias in the request's row | that it is the caller's, too | nobody needs to: the caller asked |
 //! | a step taken: row, list, whom it is about, and the note of its act, in one transaction | a step whose act is not planned | the same call again, or sweep, as above |
 //! | the act: row, note, plan, pointers | part of it | the same call again; sweep |
 //! | before the answer is heard | all of it | the same call again by the same principal, with the same words, is answered 200 |

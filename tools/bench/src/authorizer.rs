@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ledgerline_authorizer::{Authorizer, Issuer, KeySet, Keys, handle};
+use ledgerline_authorizer::{Authorizer, Issuer, KeySet, Keys, PersonClaims, handle};
 use ledgerline_lambda::clock::FixedClock;
 use ring::rand::SystemRandom;
 use ring::signature::{
@@ -41,7 +41,7 @@ pub(super) fn measure() -> Result<(), String> {
         json!({ "kty": "EC", "crv": "P-256", "kid": "ES256", "x": b64(&ec_public[1..33]), "y": b64(&ec_public[33..]) });
     let keys = json!({ "keys": [ed_jwk, ec_jwk, rs["jwk"]] }).to_string();
     let keys = KeySet::parse(keys.as_bytes()).map_err(|_| "the keys cannot be read")?;
-    let issuer = Issuer { name: ISSUER.to_owned(), audience: AUDIENCE.to_owned() };
+    let issuer = Issuer { name: ISSUER.to_owned(), audience: AUDIENCE.to_owned(), person: PersonClaims::default() };
     let authorizer = Authorizer::with(Some((issuer, Keys::Given(keys))));
 
     let modulus = bytes(rs["jwk"]["n"].as_str().unwrap_or_default())?;
