@@ -260,7 +260,10 @@ async fn the_log_counts_identifiers_that_lead_to_somebody_and_those_that_do_not(
     let guesses: Vec<Value> =
         (10..49).map(|n| json!({ "kind": "phone", "value": format!("+1 555 555 02{n}") })).collect();
     let known = |value: &str| json!({ "kind": "phone", "value": value });
-    let with = |known: Vec<Value>| json!({ "identifiers": [known, guesses.clone()].concat() });
+    let with = |known: Vec<Value>| {
+        let all = [known, guesses.clone()].concat();
+        json!({ "identifiers": all })
+    };
     let digest = "0f".repeat(32);
     for (at, (question, orgs, found, missed)) in [
         // The customer's number in four spellings, and guesses: once is enough to make the answer say that somebody was found.
