@@ -120,7 +120,7 @@ fn fields(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn has_word(text: &str, word: &str) -> bool {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|one| one == word)
+    text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-')).any(|one| one == word)
 }
 
 /// Whether a log line has a field: `name = …`, or `name` alone, which may be told by its text or by `Debug`.
