@@ -1,4 +1,4 @@
-//! Runtime glue that functions share: configuration, batch answers, requests and their callers, dispositions, telemetry, the clock.
+//! Runtime glue that functions share: configuration, batch answers, requests and their callers, dispositions, telemetry, the clock, randomness.
 //!
 //! No domain knowledge lives here.
 
@@ -8,5 +8,6 @@ pub mod clock;
 pub mod config;
 pub mod disposition;
 pub mod notification;
+pub mod random;
 pub mod sqs;
 pub mod telemetry;
