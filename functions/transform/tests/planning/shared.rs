@@ -113,9 +113,7 @@ async fn who_becomes_shared_after_the_read_is_read_again() {
             links(&world)
         };
         let settle = async {
-            for _ in 0..delayed {
-                tokio::task::yield_now().await;
-            }
+            turns(delayed).await;
             world.settle(&b).await;
         };
         let (before, ()) = tokio::join!(share, settle);
@@ -226,9 +224,7 @@ async fn four_hundred_calls_of_one_caller_by_eight_writers_at_once_are_one_subje
         let writers = (0..8u32).map(|writer| {
             let world = world.clone();
             async move {
-                for _ in 0..writer * apart {
-                    tokio::task::yield_now().await;
-                }
+                turns((writer * apart) as usize).await;
                 // Ten objects of five calls each.
                 for nth in 0..10 {
                     let from = 50 * writer + 5 * nth;
