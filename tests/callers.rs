@@ -3,8 +3,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ed25519_dalek::{Signer as _, SigningKey};
 use ledgerline_tests::access::{Answer, bearer, send};
+use ledgerline_tests::issuer::{Issuer, now};
 use ledgerline_tests::org::Org;
 use ledgerline_tests::scan::log_lines;
 use ledgerline_tests::stack::Stack;
@@ -21,53 +21,6 @@ fn ask(stack: &Stack, token: &str, body: &Value) -> Answer {
     send(stack, &[("authorization", &token), ("x-api-key", key)], body)
 }
 
-/// Whether an answer is this problem, as a document.
-fn is_problem(answer: &Answer, status: u16, kind: &str) -> bool {
-    let body = &answer.body;
-    answer.status == status
-        && answer.headers["content-type"] == "application/problem+json"
-        && body["type"] == format!("urn:ledgerline:problem:{kind}")
-        && body["instance"].as_str().is_some_and(|id| id.starts_with("urn:ledgerline:request:"))
-        && body["title"].is_string()
-        && body["detail"].is_string()
-}
-
-fn now() -> i64 {
-    #[expect(clippy::disallowed_methods, reason = "tokens are good or bad by the machine's clock")]
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    i64::try_from(now.as_secs()).unwrap()
-}
-
-/// The local issuer, which signs what it is told to.
-struct Issuer<'a> {
-    stack: &'a Stack,
-    key: SigningKey,
-}
-
-impl<'a> Issuer<'a> {
-    fn of(stack: &'a Stack) -> Self {
-        let text = std::fs::read_to_string(&stack.description().issuer.key_file).unwrap();
-        let seed: Vec<u8> = (0..64).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect();
-        Self { stack, key: SigningKey::from_bytes(&seed.try_into().unwrap()) }
-    }
-
-    /// A reader's token with these claims and members of the header in place of its own; null takes one away.
-    fn token(&self, claims: Value, header: Value) -> String {
-        let issuer = &self.stack.description().issuer;
-        let own = json!({ "iss": issuer.name, "aud": issuer.audience, "sub": "test|u-1", "iat": now() - 5,
-            "exp": now() + 600, "scope": "dsar:read" });
-        let parts = [(json!({ "alg": "EdDSA", "kid": issuer.key_id }), header), (own, claims)];
-        let parts = parts.map(|(mut part, other)| {
-            part.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
-            part.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-            URL_SAFE_NO_PAD.encode(part.to_string())
-        });
-        let message = parts.join(".");
-        let signature = self.key.sign(message.as_bytes()).to_bytes();
-        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
-    }
-}
-
 #[test]
 fn each_part_may_do_what_its_token_says() {
     let Some(stack) = Stack::running() else { return };
@@ -78,7 +31,7 @@ fn each_part_may_do_what_its_token_says() {
         if ["officer", "reader"].contains(&part) {
             assert_eq!(answer.status, 200, "{part}: {answer:?}");
         } else {
-            assert!(is_problem(&answer, 403, "forbidden"), "{part}: {answer:?}");
+            assert!(answer.is_problem(403, "forbidden"), "{part}: {answer:?}");
         }
     }
 }
@@ -91,7 +44,7 @@ fn a_token_that_does_not_hold_is_a_problem_document_and_leaves_nothing_of_itself
     assert_eq!(ask(&stack, &good, &question()).status, 200);
     let [head, body, signature] = good.split('.').collect::<Vec<_>>()[..] else { panic!() };
     let none = URL_SAFE_NO_PAD.encode(json!({ "alg": "none", "kid": "local-1" }).to_string());
-    let evil = Issuer { stack: &stack, key: SigningKey::from_bytes(&[7; 32]) };
+    let evil = Issuer::forged(&stack);
     let tokens = [
         ("expired", issuer.token(json!({ "exp": now() - 60 }), json!({}))),
         ("future", issuer.token(json!({ "nbf": now() + 3600 }), json!({}))),
@@ -114,7 +67,7 @@ fn a_token_that_does_not_hold_is_a_problem_document_and_leaves_nothing_of_itself
     ];
     for (name, token) in &tokens {
         let answer = ask(&stack, token, &question());
-        assert!(is_problem(&answer, 401, "unauthenticated"), "{name}: {answer:?}");
+        assert!(answer.is_problem(401, "unauthenticated"), "{name}: {answer:?}");
         assert_eq!(answer.headers["www-authenticate"], "Bearer", "{name}");
     }
     let key = stack.description().api_key.as_str();
@@ -125,11 +78,11 @@ fn a_token_that_does_not_hold_is_a_problem_document_and_leaves_nothing_of_itself
         vec![("authorization", good.as_str()), ("x-api-key", key)],
     ] {
         let answer = send(&stack, &headers, &question());
-        assert!(is_problem(&answer, 401, "unauthenticated"), "{answer:?}");
+        assert!(answer.is_problem(401, "unauthenticated"), "{answer:?}");
     }
     let twice = bearer(&good);
     let answer = send(&stack, &[("authorization", &twice), ("authorization", &twice), ("x-api-key", key)], &question());
-    assert!(is_problem(&answer, 401, "unauthenticated"), "{answer:?}");
+    assert!(answer.is_problem(401, "unauthenticated"), "{answer:?}");
 
     let log = log_lines(&stack);
     assert!(log.contains(r#""principal":"test|u-1""#) && log.contains(r#""reason":"expired""#));
@@ -139,13 +92,32 @@ fn a_token_that_does_not_hold_is_a_problem_document_and_leaves_nothing_of_itself
     }
 }
 
+/// What API Gateway makes of such bytes is its own; the authorizer refuses them in a token, and lets them be elsewhere.
+#[test]
+fn headers_in_other_scripts_let_nobody_in_and_break_nothing() {
+    let Some(stack) = Stack::running() else { return };
+    let (good, key) = (bearer(stack.description().token("reader").unwrap()), stack.description().api_key.as_str());
+    for (name, authorization, status) in [
+        ("good", good.clone(), 200),
+        ("a letter behind it", format!("{good}ä"), 401),
+        ("another space", good.replacen(' ', "\u{a0}", 1), 401),
+        ("no token", "Bearer 你好".to_owned(), 401),
+        ("no scheme", "Größe".to_owned(), 401),
+    ] {
+        let headers = [("authorization", authorization.as_str()), ("x-api-key", key), ("x-note", "Größe 你好")];
+        let answer = send(&stack, &headers, &question());
+        let told = answer.status == 200 || answer.is_problem(401, "unauthenticated");
+        assert!(answer.status == status && told, "{name}: {answer:?}");
+    }
+}
+
 #[test]
 fn a_key_is_needed_beside_the_token_and_too_many_requests_are_told_when_to_come_back() {
     let Some(stack) = Stack::running() else { return };
     let reader = bearer(stack.description().token("reader").unwrap());
     for headers in [vec![("authorization", &*reader)], vec![("authorization", &*reader), ("x-api-key", "wrong")]] {
         let answer = send(&stack, &headers, &question());
-        assert!(is_problem(&answer, 403, "invalid-api-key"), "{answer:?}");
+        assert!(answer.is_problem(403, "invalid-api-key"), "{answer:?}");
     }
     // The plan lets twenty through at once and ten a second.
     let asked = |_| ask(&stack, stack.description().token("reader").unwrap(), &question());
@@ -156,7 +128,7 @@ fn a_key_is_needed_beside_the_token_and_too_many_requests_are_told_when_to_come_
     let (let_in, refused): (Vec<&Answer>, Vec<&Answer>) = answers.iter().partition(|answer| answer.status == 200);
     assert!(let_in.len() >= 20 && !refused.is_empty(), "{} of {}", refused.len(), answers.len());
     for answer in refused {
-        assert!(is_problem(answer, 429, "too-many-requests"), "{answer:?}");
+        assert!(answer.is_problem(429, "too-many-requests"), "{answer:?}");
         assert_eq!(answer.headers["retry-after"], "1");
     }
 }
@@ -166,9 +138,7 @@ fn a_caller_is_answered_by_the_orgs_of_the_token_and_pages_on_with_that_token_al
     let Some(stack) = Stack::running() else { return };
     let issuer = Issuer::of(&stack);
     let orgs = [Org::new(&stack, "mine"), Org::new(&stack, "theirs")];
-    // Of this run alone: digits of an org's name, behind a code of the plan.
-    let digits: u32 = orgs[0].name.bytes().fold(7, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
-    let phone = format!("+1 212 {:03} {:04}", 200 + digits % 700, digits / 700 % 10_000);
+    let phone = orgs[0].phone();
     for org in &orgs {
         let call = |kind: &str| {
             json!({ "interactionId": "i-1", "timestamp": "2026-03-02T14:00:00Z", "eventType": kind, "orgId": org.name,
@@ -191,7 +161,7 @@ fn a_caller_is_answered_by_the_orgs_of_the_token_and_pages_on_with_that_token_al
     for other in [theirs, "no-such-org"] {
         question["org"] = json!(other);
         let answer = ask(&stack, &token, &question);
-        assert!(is_problem(&answer, 403, "org-not-allowed"), "{answer:?}");
+        assert!(answer.is_problem(403, "org-not-allowed"), "{answer:?}");
     }
     question["org"] = json!(mine);
     question["pageSize"] = json!(1);
@@ -199,6 +169,6 @@ fn a_caller_is_answered_by_the_orgs_of_the_token_and_pages_on_with_that_token_al
     assert!(question["pageToken"].is_string());
     let other = issuer.token(json!({ "org": [mine], "sub": "test|somebody-else" }), json!({}));
     let answer = ask(&stack, &other, &question);
-    assert!(is_problem(&answer, 400, "invalid-page-token"), "{answer:?}");
+    assert!(answer.is_problem(400, "invalid-page-token"), "{answer:?}");
     assert_eq!(ask(&stack, &token, &question).status, 200);
 }

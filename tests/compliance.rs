@@ -5,47 +5,16 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use ledgerline_store::{request, usage};
-use ledgerline_tests::compliance::call;
+use ledgerline_tests::compliance::{call, customers_call, posted};
 use ledgerline_tests::org::Org;
 use ledgerline_tests::stack::{Stack, number};
 use serde_json::{Value, json};
-
-/// Of this run alone: digits of an org's name, behind a code of the plan.
-fn phone_of(org: &Org<'_>) -> String {
-    let digits: u32 = org.name.bytes().fold(11, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
-    format!("+1 212 {:03} {:04}", 200 + digits % 700, digits / 700 % 10_000)
-}
-
-/// Two calls of one customer, in one of which another one has part.
-fn customers_call(stack: &Stack, org: &Org<'_>) -> String {
-    let phone = phone_of(org);
-    let event = |interaction: &str, name: &str, value: &str| {
-        json!({ "interactionId": interaction, "timestamp": "2026-03-02T14:00:00Z", "eventType": "answered", "orgId": org.name,
-            name: value })
-        .to_string()
-        .into_bytes()
-    };
-    let mail = format!("{}@example.com", org.name);
-    stack.send(&[
-        event("i-1", "customerPhone", &phone),
-        event("i-2", "customerPhone", &phone),
-        event("i-2", "customerEmail", &mail),
-    ]);
-    org.committed(3);
-    phone
-}
-
-fn posted(stack: &Stack, part: &str, path: &str, body: &Value, expected: u16) -> Value {
-    let (status, answer) = call(stack, part, path, Some(body));
-    assert_eq!(status, expected, "{path}: {answer}");
-    answer
-}
 
 #[test]
 fn an_erasure_goes_from_receipt_to_cooling_off_and_each_step_is_in_the_ledger() {
     let Some(stack) = Stack::running() else { return };
     let org = Org::new(&stack, "asks");
-    let phone = customers_call(&stack, &org);
+    let phone = customers_call(&org);
     let body = json!({ "type": "ERASURE", "identifiers": [{ "kind": "phone", "value": phone }], "org": org.name,
         "reference": "planted ticket" });
     let made = posted(&stack, "officer", "requests", &body, 201);
@@ -90,7 +59,7 @@ fn an_erasure_goes_from_receipt_to_cooling_off_and_each_step_is_in_the_ledger() 
 fn the_guides_short_form_is_taken_and_what_is_wrong_is_a_problem() {
     let Some(stack) = Stack::running() else { return };
     let org = Org::new(&stack, "rtbf");
-    customers_call(&stack, &org);
+    customers_call(&org);
     let body = json!({ "customerIdHash": format!("cust_{}", org.name), "deletionReason": "RTBF_REQUEST",
         "requestId": "dsar-req-998877", "org": org.name });
     let made = posted(&stack, "officer", "rtbf", &body, 201);
@@ -113,7 +82,7 @@ fn the_guides_short_form_is_taken_and_what_is_wrong_is_a_problem() {
 fn the_command_line_asks_the_api_and_writes_nothing_itself() {
     let Some(stack) = Stack::running() else { return };
     let org = Org::new(&stack, "phone");
-    let phone = customers_call(&stack, &org);
+    let phone = customers_call(&org);
     let run = |part: &str, arguments: &[&str], input: &str| -> (Option<i32>, Value) {
         let binary = xtask::paths::target().join("debug/ledgerline");
         let description = stack.description();

@@ -70,9 +70,7 @@ fn a_phone_number_finds_exactly_its_interactions_page_by_page() {
 fn one_phone_in_two_orgs_is_two_customers_and_an_answer_says_whom_it_asked() {
     let Some(stack) = Stack::running() else { return };
     let orgs = [Org::new(&stack, "two-a"), Org::new(&stack, "two-b")];
-    // Of this run alone: digits of an org's name, behind a code of the plan.
-    let digits: u32 = orgs[0].name.bytes().fold(7, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
-    let phone = format!("+1 212 {:03} {:04}", 200 + digits % 700, digits / 700 % 10_000);
+    let phone = orgs[0].phone();
     for org in &orgs {
         let call = |interaction: &str, kind: &str| {
             json!({"interactionId": interaction, "timestamp": "2026-03-02T14:00:00Z", "eventType": kind, "orgId": org.name,

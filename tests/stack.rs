@@ -1,5 +1,6 @@
 //! The end-to-end tests, one binary.
 
+mod approval;
 mod callers;
 mod chain;
 mod compliance;

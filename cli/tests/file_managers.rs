@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::builder::{DEPLOYMENT, Ledger, line, log, vkey};
+use crate::export::{Python, export, folder};
 use serde_json::Value;
 
 const LOG: &str = "acme/interaction/1/0";
@@ -22,11 +23,8 @@ fn ledger() -> Ledger {
 }
 
 fn exported(test: &str, ledger: &Ledger) -> PathBuf {
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("file-managers").join(test);
-    let _ = fs::remove_dir_all(&root);
-    fs::create_dir_all(root.join("keys")).unwrap();
-    ledger.export(&root);
-    fs::write(root.join("keys/dep-1_acme_interaction_1_0.vkey"), key() + "\n").unwrap();
+    let root = folder(&format!("file-managers/{test}"));
+    export(&root, ledger, "dep-1_acme_interaction_1_0.vkey", &(key() + "\n"));
     root
 }
 
@@ -129,15 +127,8 @@ fn every_command_that_reads_a_folder_reads_a_dressed_one_alike() {
 /// The other implementation, where its interpreter and `cryptography` are.
 #[test]
 fn python_passes_over_the_same() {
-    let local = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/local/venv/bin/python");
-    let python = if local.exists() { local } else { PathBuf::from("python3") };
-    let has = Command::new(&python).args(["-c", "import cryptography"]).output();
-    if !has.is_ok_and(|output| output.status.success()) {
-        eprintln!("SKIPPED: no Python with `cryptography`; `cargo xtask up` makes one");
-        return;
-    }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/verify_export.py");
-    let check = |root: &Path| Command::new(&python).arg(&script).arg(root).output().unwrap().status.code();
+    let Some(python) = Python::here() else { return };
+    let check = |root: &Path| python.verify(root, &[]);
     for (name, dress) in [("finder", as_finder as fn(&Path) -> usize), ("usb", as_usb)] {
         let root = exported(&format!("python-{name}"), &ledger());
         dress(&root);

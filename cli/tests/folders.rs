@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 use std::{io::Write as _, process::Stdio};
 
 use crate::builder::{DEPLOYMENT, Ledger, act_line, line, log, vkey};
+use crate::export::{Python, export, folder};
 use ledgerline_ledger::entry::Field;
 use serde_json::Value;
 
@@ -27,20 +28,10 @@ fn ledger() -> Ledger {
     ledger
 }
 
-/// An empty folder of this test's own.
-fn folder(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
 /// The ledger, exported.
 fn exported(test: &str, ledger: &Ledger) -> PathBuf {
     let root = folder(test).join("export");
-    fs::create_dir_all(root.join("keys")).unwrap();
-    ledger.export(&root);
-    fs::write(root.join("keys/dep-1_acme_interaction_1_0.vkey"), key() + "\n").unwrap();
+    export(&root, ledger, "dep-1_acme_interaction_1_0.vkey", &(key() + "\n"));
     root
 }
 
@@ -479,23 +470,14 @@ fn colours_only_where_somebody_looks() {
 /// The other implementation, where its interpreter and `cryptography` are: Python's hashlib agrees with ours.
 #[test]
 fn python_agrees_about_a_clean_folder_and_a_broken_one() {
-    let local = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/local/venv/bin/python");
-    let python = if local.exists() { local } else { PathBuf::from("python3") };
-    let has = Command::new(&python).args(["-c", "import cryptography"]).output();
-    if !has.is_ok_and(|output| output.status.success()) {
-        eprintln!("SKIPPED: no Python with `cryptography`; `cargo xtask up` makes one");
-        return;
-    }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/verify_export.py");
-    let check = |root: &Path| {
-        Command::new(&python).arg(&script).arg(root).args(["--key", &key()]).output().unwrap().status.code().unwrap()
-    };
-    assert_eq!(check(&exported("python-rotated", &rotated())), 0);
+    let Some(python) = Python::here() else { return };
+    let check = |root: &Path| python.verify(root, &["--key", &key()]);
+    assert_eq!(check(&exported("python-rotated", &rotated())), Some(0));
     let mut ledger = ledger();
-    assert_eq!(check(&exported("python", &ledger)), 0);
+    assert_eq!(check(&exported("python", &ledger)), Some(0));
     let segment = ledger.segment(&log(LOG), 2);
     ledger.rewrite(&segment, |lines| lines.swap(0, 1));
-    assert_eq!(check(&exported("python-broken", &ledger)), 1);
+    assert_eq!(check(&exported("python-broken", &ledger)), Some(1));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::builder::{DEPLOYMENT, Ledger, line, log, note, vkey};
+use crate::export;
 use ledgerline_ledger::checkpoint::{archive_key, live_key};
 use ledgerline_ledger::signing::{KeyKind, LocalSigner};
 use ledgerline_ledger::tree::leaf_hash;
@@ -27,17 +28,12 @@ fn ledger() -> Ledger {
 }
 
 fn folder(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile").join(test);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
+    export::folder(&format!("hostile/{test}"))
 }
 
 fn exported(test: &str, ledger: &Ledger) -> PathBuf {
     let root = folder(test).join("export");
-    fs::create_dir_all(root.join("keys")).unwrap();
-    ledger.export(&root);
-    fs::write(root.join("keys/logs.vkey"), format!("{}\n{}\n", key(LOG), key(OTHER))).unwrap();
+    export::export(&root, ledger, "logs.vkey", &format!("{}\n{}\n", key(LOG), key(OTHER)));
     root
 }
 

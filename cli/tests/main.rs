@@ -4,6 +4,7 @@
 #[path = "../../shared/ledger/tests/tampering/builder.rs"]
 #[allow(dead_code, unreachable_pub, missing_docs, reason = "shared with the tampering matrix, which uses all of it")]
 mod builder;
+mod export;
 mod file_managers;
 mod folders;
 mod hostile;

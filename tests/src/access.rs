@@ -1,15 +1,17 @@
-//! Access requests over HTTP, as a caller outside sends them.
+//! Calls of the API over HTTP, as a caller outside makes them; access requests among them.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use ureq::RequestBuilder;
+use ureq::http::HeaderValue;
 
 use crate::stack::Stack;
 
-/// Where they go.
+/// Where access requests go.
 pub const PATH: &str = "/api/v1/compliance/dsar/audit-trail";
 
-/// Status and body of a reader's request; `None` sends no key.
+/// Status and body of a reader's access request; `None` sends no key.
 pub fn ask(stack: &Stack, key: Option<&str>, body: &Value) -> (u16, Value) {
     let reader = bearer(stack.description().token("reader").unwrap());
     let headers = key.map(|key| ("x-api-key", key)).into_iter().chain([("authorization", reader.as_str())]);
@@ -33,18 +35,46 @@ pub struct Answer {
     pub body: Value,
 }
 
+impl Answer {
+    /// Whether it is this problem, as a document.
+    pub fn is_problem(&self, status: u16, kind: &str) -> bool {
+        let body = &self.body;
+        self.status == status
+            && self.headers["content-type"] == "application/problem+json"
+            && body["type"] == format!("urn:ledgerline:problem:{kind}")
+            && body["instance"].as_str().is_some_and(|id| id.starts_with("urn:ledgerline:request:"))
+            && body["title"].is_string()
+            && body["detail"].is_string()
+    }
+}
+
 /// An access request with these headers.
 pub fn send(stack: &Stack, headers: &[(&str, &str)], body: &Value) -> Answer {
-    let url = format!("{}{PATH}", stack.description().api_url.trim_end_matches('/'));
+    exchange(stack, PATH, headers, Some(body))
+}
+
+/// A call with these headers, whatever bytes they hold; with a body it is a POST.
+pub fn exchange(stack: &Stack, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
+    let url = format!("{}{path}", stack.description().api_url.trim_end_matches('/'));
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let request = agent.post(&url).header("content-type", "application/json");
-    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-    let mut answer = request.send(body.to_string()).unwrap();
+    let answer = match body {
+        Some(body) => {
+            let post = agent.post(&url).header("content-type", "application/json");
+            with_headers(post, headers).send(body.to_string())
+        }
+        None => with_headers(agent.get(&url), headers).call(),
+    };
+    let mut answer = answer.unwrap();
     let text = answer.body_mut().read_to_string().unwrap();
-    let told = |value: &ureq::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let told = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
     Answer {
         status: answer.status().as_u16(),
         headers: answer.headers().iter().map(|(name, value)| (name.to_string(), told(value))).collect(),
         body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
     }
+}
+
+fn with_headers<B>(request: RequestBuilder<B>, headers: &[(&str, &str)]) -> RequestBuilder<B> {
+    let value = |text: &str| HeaderValue::from_bytes(text.as_bytes()).unwrap();
+    headers.iter().fold(request, |request, (name, text)| request.header(*name, value(text)))
 }

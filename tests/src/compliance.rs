@@ -1,8 +1,9 @@
 //! Requests of persons over HTTP, as callers of several parts send them.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::access::bearer;
+use crate::access::{Answer, bearer, exchange};
+use crate::org::Org;
 use crate::stack::Stack;
 
 /// Where they go.
@@ -10,18 +11,50 @@ const BASE: &str = "/api/v1/compliance/";
 
 /// Status and body of a call of this part's; with a body it is a POST.
 pub fn call(stack: &Stack, part: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
-    let description = stack.description();
-    let url = format!("{}{BASE}{path}", description.api_url.trim_end_matches('/'));
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let (token, key) = (bearer(description.token(part).unwrap()), description.api_key.as_str());
-    let mut answer = match body {
-        Some(body) => {
-            let post = agent.post(&url).header("content-type", "application/json");
-            post.header("authorization", &token).header("x-api-key", key).send(body.to_string()).unwrap()
-        }
-        None => agent.get(&url).header("authorization", &token).header("x-api-key", key).call().unwrap(),
+    let answer = call_as(stack, stack.description().token(part).unwrap(), path, body);
+    (answer.status, answer.body)
+}
+
+/// What a call with this token is answered. One that the usage plan turns away has done nothing, and is made again.
+pub fn call_as(stack: &Stack, token: &str, path: &str, body: Option<&Value>) -> Answer {
+    let (token, path) = (bearer(token), format!("{BASE}{path}"));
+    let headers = [("authorization", token.as_str()), ("x-api-key", stack.description().api_key.as_str())];
+    stack.wait_for("the usage plan to let a call in", || {
+        let answer = exchange(stack, &path, &headers, body);
+        if answer.is_problem(429, "too-many-requests") { Err(format!("{answer:?}")) } else { Ok(answer) }
+    })
+}
+
+/// The body that a POST of this part's is answered with.
+///
+/// # Panics
+/// If the status is another.
+pub fn posted(stack: &Stack, part: &str, path: &str, body: &Value, expected: u16) -> Value {
+    let (status, answer) = call(stack, part, path, Some(body));
+    assert_eq!(status, expected, "{path}: {answer}");
+    answer
+}
+
+/// Two interactions of one customer, in one of which another one has part; the customer's phone number.
+pub fn customers_call(org: &Org<'_>) -> String {
+    let phone = org.phone();
+    let event = |interaction: &str, name: &str, value: &str| {
+        json!({ "interactionId": interaction, "timestamp": "2026-03-02T14:00:00Z", "eventType": "answered", "orgId": org.name,
+            name: value })
+        .to_string()
+        .into_bytes()
     };
-    let status = answer.status().as_u16();
-    let text = answer.body_mut().read_to_string().unwrap();
-    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    let mail = format!("{}@example.com", org.name);
+    org.stack.send(&[
+        event("i-1", "customerPhone", &phone),
+        event("i-2", "customerPhone", &phone),
+        event("i-2", "customerEmail", &mail),
+    ]);
+    org.committed(3);
+    phone
+}
+
+/// The erasure of the customer of a phone number, in one organisation.
+pub fn erasure(org: &Org<'_>, phone: &str) -> Value {
+    json!({ "type": "ERASURE", "identifiers": [{ "kind": "phone", "value": phone }], "org": org.name })
 }

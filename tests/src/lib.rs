@@ -7,6 +7,7 @@
 pub mod access;
 pub mod compliance;
 pub mod guess;
+pub mod issuer;
 pub mod org;
 pub mod quarantine;
 pub mod role;

@@ -62,15 +62,6 @@ impl Config {
     }
 }
 
-/// The system's randomness.
-pub fn os_random(buffer: &mut [u8]) {
-    if let Err(error) = getrandom::fill(buffer) {
-        tracing::error!(%error, "the system gives no randomness; ending");
-        // A predictable salt would be written for good: nothing may go on without randomness.
-        std::process::abort();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

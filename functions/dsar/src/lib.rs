@@ -24,9 +24,9 @@ use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::subject::SubjectState;
 
-pub use config::{Config, os_random};
+pub use config::Config;
 pub use keys::KEYS_TTL_MS;
-pub use stores::{OwnedRandom, Ports, Stores};
+pub use stores::{Ports, Stores};
 
 use gather::{Gathered, Subject};
 use keys::{KeyCache, Keys};

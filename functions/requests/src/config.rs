@@ -86,15 +86,6 @@ const HOUR_MS: i64 = 3_600_000;
 /// Two weeks: half of the time that the shortest clock gives.
 const MAX_COOLING_HOURS: i64 = 336;
 
-/// The system's randomness.
-pub fn os_random(buffer: &mut [u8]) {
-    if let Err(error) = getrandom::fill(buffer) {
-        tracing::error!(%error, "the system gives no randomness; ending");
-        // An id that repeats would lead to another person's request: nothing may go on without randomness.
-        std::process::abort();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

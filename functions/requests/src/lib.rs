@@ -43,9 +43,9 @@ use ledgerline_store::request::{RequestRow, Who, is_id};
 use ledgerline_store::usage::{KEPT_DAYS, Use};
 use serde_json::Value;
 
-pub use config::{Config, Settings, os_random};
+pub use config::{Config, Settings};
 pub use keys::KEYS_TTL_MS;
-pub use stores::{OwnedRandom, Ports, Stores};
+pub use stores::{Ports, Stores};
 
 use keys::{KeyCache, Keys};
 use problem::Problem;

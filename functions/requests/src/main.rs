@@ -9,7 +9,8 @@ use ledgerline_aws::table::DynamoTable;
 use ledgerline_aws::wrapping::KmsWrapping;
 use ledgerline_lambda::clock::SystemClock;
 use ledgerline_lambda::config::Env;
-use ledgerline_requests::{Config, Function, Ports, Stores, handle, os_random};
+use ledgerline_lambda::random::os_random;
+use ledgerline_requests::{Config, Function, Ports, Stores, handle};
 use ledgerline_store::table::Table;
 use serde_json::value::RawValue;
 

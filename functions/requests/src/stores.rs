@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ledgerline_custody::acts::{ActStores, Random};
 use ledgerline_custody::own::OwnLists;
+use ledgerline_lambda::random::OwnedRandom;
 use ledgerline_store::act_note::ActNotes;
 use ledgerline_store::bucket::Bucket;
 use ledgerline_store::data_key::DataKeys;
@@ -40,9 +41,6 @@ pub struct Ports {
     /// The key that wraps data keys.
     pub wrapping: Arc<dyn Wrapping>,
 }
-
-/// A source of random bytes that its holder owns.
-pub type OwnedRandom = Box<dyn Fn(&mut [u8]) + Send + Sync>;
 
 /// The stored families.
 pub struct Stores {

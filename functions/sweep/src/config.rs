@@ -94,15 +94,6 @@ fn triggers(env: &mut Env) -> Triggers {
     Triggers { types, days }
 }
 
-/// Fills a buffer from the operating system's source.
-pub fn os_random(buffer: &mut [u8]) {
-    if let Err(error) = getrandom::fill(buffer) {
-        tracing::error!(%error, "the system gives no randomness; ending");
-        // A predictable salt would be written for good: nothing may go on without randomness.
-        std::process::abort();
-    }
-}
-
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DEFAULT_SILENCE_HOURS: i64 = 24;
 /// ingest's own default.

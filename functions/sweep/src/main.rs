@@ -12,10 +12,11 @@ use ledgerline_aws::wrapping::KmsWrapping;
 use ledgerline_custody::publication::Memory;
 use ledgerline_lambda::clock::SystemClock;
 use ledgerline_lambda::config::Env;
+use ledgerline_lambda::random::os_random;
 use ledgerline_store::bucket::Bucket;
 use ledgerline_store::queue::Queue;
 use ledgerline_store::table::Table;
-use ledgerline_sweep::config::{Config, os_random};
+use ledgerline_sweep::config::Config;
 use ledgerline_sweep::handle;
 use ledgerline_sweep::stores::{Ports, Stores};
 

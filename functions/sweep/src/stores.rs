@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use ledgerline_custody::acts::Random;
+use ledgerline_lambda::random::OwnedRandom;
 use ledgerline_store::act_note::ActNotes;
 use ledgerline_store::bronze_object::BronzeObjects;
 use ledgerline_store::bucket::Bucket;
@@ -40,9 +41,6 @@ pub struct Ports {
     /// The key that wraps the private halves of months' keys.
     pub wrapping: Arc<dyn Wrapping>,
 }
-
-/// A source of random bytes that its holder owns.
-pub type OwnedRandom = Box<dyn Fn(&mut [u8]) + Send + Sync>;
 
 /// The stored families.
 pub struct Stores {

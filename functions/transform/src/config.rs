@@ -172,15 +172,6 @@ async fn opened(data_keys: &DataKeys, clock: &impl Clock) -> Result<Keys, StoreE
     }
 }
 
-/// Fills a buffer from the operating system's source.
-pub fn os_random(buffer: &mut [u8]) {
-    if let Err(error) = getrandom::fill(buffer) {
-        tracing::error!(%error, "the system gives no randomness; ending");
-        // A predictable salt or name would be written for good: nothing may go on without randomness.
-        std::process::abort();
-    }
-}
-
 /// What decides how an object is transformed.
 #[derive(Debug)]
 pub struct Settings {

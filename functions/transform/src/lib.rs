@@ -53,9 +53,6 @@ const RESERVE_MS: i64 = 20_000;
 /// The function's name in poison keys.
 const FUNCTION: &str = "transform";
 
-/// Fills a buffer with random bytes.
-pub type Random<'a> = &'a (dyn Fn(&mut [u8]) + Send + Sync);
-
 /// Handles one batch of S3 notifications: the messages that failed come back.
 pub async fn handle(
     stores: &Stores,

@@ -10,11 +10,12 @@ use ledgerline_aws::table::DynamoTable;
 use ledgerline_aws::wrapping::KmsWrapping;
 use ledgerline_lambda::clock::SystemClock;
 use ledgerline_lambda::config::Env;
+use ledgerline_lambda::random::os_random;
 use ledgerline_store::bucket::Bucket;
 use ledgerline_store::data_key::DataKeys;
 use ledgerline_store::queue::Queue;
 use ledgerline_store::table::Table;
-use ledgerline_transform::config::{Config, open_keys, os_random};
+use ledgerline_transform::config::{Config, open_keys};
 use ledgerline_transform::handle;
 use ledgerline_transform::stores::{Ports, Stores};
 

@@ -11,8 +11,8 @@ use ledgerline_lake::plan::{Counts, Plan, PlanWriter};
 use ledgerline_lake::silver::{Row, SilverFile, SilverWriter};
 use ledgerline_ledger::entry::Record;
 use ledgerline_ledger::log::LogId;
+use ledgerline_sealed::Random;
 
-use crate::Random;
 use crate::config::Settings;
 use crate::error::TransformError;
 use crate::reading::{Event, Read, Reading};

@@ -34,9 +34,9 @@ use ledgerline_ledger::entry::Record;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::{Identifier, JoinKey, Region};
+use ledgerline_sealed::Random;
 use ledgerline_store::record::LINES_NAMED;
 
-use crate::Random;
 use crate::config::Settings;
 use crate::decode::{Decoder, TakeLine};
 use crate::error::TransformError;

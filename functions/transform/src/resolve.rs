@@ -13,11 +13,12 @@ use ledgerline_custody::subjects::{Limits, LinkPlan, WantedLink, count_links, pl
 use ledgerline_lambda::telemetry;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::Kind;
+use ledgerline_sealed::Random;
 use ledgerline_store::subject::{Link, SubjectName, SubjectRef, SubjectState, SubjectWrite, links_of_create};
 use ledgerline_store::tombstone::Suppression;
 
+use crate::CALLS_AT_ONCE;
 use crate::stores::Stores;
-use crate::{CALLS_AT_ONCE, Random};
 
 /// Clashes before the message goes back to the queue. On average half of 100 + 200 + 400 + 800 +
 /// 1,600 + 5 × 3,200 ms: 10 s of waiting, far inside the function's time-out.

@@ -10,16 +10,16 @@ use ledgerline_event::instant;
 use ledgerline_lake::ObjectId;
 use ledgerline_ledger::entry::Party;
 use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_sealed::{KeyRow, MonthKey, Sender, WrappedKey};
+use ledgerline_sealed::{KeyRow, MonthKey, Random, Sender, WrappedKey};
 use ledgerline_store::month_key;
 use ledgerline_store::party_key::ROWS_AT_ONCE;
 
+use crate::CALLS_AT_ONCE;
 use crate::config::Settings;
 use crate::gate::Gate;
 use crate::reading::{Drawn, Event, Owner, Read, cutoff_from};
 use crate::resolve::{Clashes, Resolved};
 use crate::stores::Stores;
-use crate::{CALLS_AT_ONCE, Random};
 
 /// One run's keys.
 pub(crate) struct RunKeys<'a> {

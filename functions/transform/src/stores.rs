@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ledgerline_custody::own::OwnLists;
+use ledgerline_lambda::random::OwnedRandom;
 use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_sealed::MonthKey;
+use ledgerline_sealed::{MonthKey, Random};
 use ledgerline_store::alias::Aliases;
 use ledgerline_store::bronze_object::BronzeObjects;
 use ledgerline_store::bucket::Bucket;
@@ -29,8 +30,6 @@ use ledgerline_store::table::Table;
 use ledgerline_store::token::Tokens;
 use ledgerline_store::tombstone::Tombs;
 
-use crate::Random;
-
 /// The tables, buckets and queues, as `main` or a test has them.
 #[derive(Clone, Debug)]
 pub struct Ports {
@@ -51,9 +50,6 @@ pub struct Ports {
     /// The eraser's queue.
     pub erase_queue: Arc<dyn Queue>,
 }
-
-/// A source of random bytes that its holder owns.
-pub type OwnedRandom = Box<dyn Fn(&mut [u8]) + Send + Sync>;
 
 /// The stored families.
 pub struct Stores {

@@ -1,4 +1,4 @@
-//! Strict in-memory fakes, fault injection and check_everything.
+//! Strict in-memory fakes, fault injection, the log, and check_everything.
 //!
 //! Invariant: a fake refuses what the real store refuses. What a test may rely on is checked by panicking: this crate is a
 //! development dependency only.
@@ -11,6 +11,7 @@ pub mod check;
 pub mod entries;
 pub mod evidence;
 pub mod faults;
+pub mod log;
 pub mod opener;
 pub mod plans;
 pub mod queue;

@@ -1,7 +1,6 @@
 //! A deployment in memory: what transform would have stored, and a requests function over it.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
 
 use aws_lambda_events::encodings::Body;
 use ledgerline_custody::own::parse_list;
@@ -24,6 +23,7 @@ use ledgerline_store::wrapping::{Context, Wrapping as _};
 use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::Faults;
+use ledgerline_testkit::log::{self, LevelFilter, Log};
 use ledgerline_testkit::queue::FakeQueue;
 use ledgerline_testkit::table::FakeTable;
 use ledgerline_testkit::wrapping::FakeWrapping;
@@ -336,35 +336,7 @@ pub(crate) fn erasure() -> Value {
     json!({ "type": "ERASURE", "identifiers": [{ "kind": "phone", "value": PHONE }], "reference": "planted-ticket" })
 }
 
-/// Everything that was logged since the process began, at every level.
-#[derive(Clone, Default)]
-pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Captured {
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl std::io::Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-pub(crate) fn captured() -> &'static Captured {
-    static CAPTURED: OnceLock<Captured> = OnceLock::new();
-    CAPTURED.get_or_init(|| {
-        let captured = Captured::default();
-        let writer = captured.clone();
-        let level = tracing_subscriber::filter::LevelFilter::TRACE;
-        let log = tracing_subscriber::fmt().json().with_max_level(level).with_writer(move || writer.clone()).finish();
-        tracing::subscriber::set_global_default(log).unwrap();
-        captured
-    })
+/// The log of all tests of this binary.
+pub(crate) fn captured() -> &'static Log {
+    log::captured(LevelFilter::TRACE)
 }

@@ -6,9 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ledgerline_sealed::PartyKey;
-
-use crate::Random;
+use ledgerline_sealed::{PartyKey, Random};
 
 /// Whose content it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ledgerline_event::SourceEvent;
 use ledgerline_event::catalogue::built_in;
 use ledgerline_privacy::{Identifier, Pseudonym};
+use ledgerline_sealed::Random;
 use ledgerline_store::alias;
 use ledgerline_store::cutoff::Cutoff;
 
-use crate::Random;
 use crate::config::Settings;
 use crate::decode::MAX_LINE_BYTES;
 use crate::own::Lists;

@@ -20,6 +20,7 @@ use ledgerline_transform::reading::{Alias, Event, Found, Person, Read, Reading, 
 use serde_json::{Value, json};
 
 use crate::erasures::named_and_erased;
+use crate::faults::{Then, begin};
 use crate::subjects::links;
 use crate::world::{BUCKET, T0, World, counting, event, gzip, key, line, lines, settings, turns};
 
@@ -603,17 +604,11 @@ async fn every_alias_write_lost_or_persisted_but_errored_leaves_one_alias_a_pers
     assert!(writes.iter().filter(|write| *write == "dynamodb:TransactWriteItems").count() >= 2, "{writes:?}");
     for (nth, write) in writes.iter().enumerate() {
         for fault in ALL_FAULTS {
-            for then in ["same", "another", "two"] {
-                let case = format!("{write} (#{nth}) {fault:?}, then {then}");
+            for then in Then::ALL {
+                let case = format!("{write} (#{nth}) {fault:?}, then {then:?}");
                 let world = World::with(Faults::at(nth, fault));
                 seed(&world);
-                world.deliver(&[&a]).await;
-                let one = [a.as_str()];
-                match then {
-                    "same" => {}
-                    "another" => world.settle(&[&b]).await,
-                    _ => drop(tokio::join!(world.deliver(&one), world.deliver(&one))),
-                }
+                begin(&world, then, [&a, &b]).await;
                 world.settle(&[&a]).await;
                 world.settle(&[&b]).await;
                 assert_eq!(world.faults.struck(), 1, "{case}");

@@ -8,13 +8,30 @@ use crate::world::{T0, World, event, gzip, key, lines, turns};
 
 /// What comes after the fault.
 #[derive(Clone, Copy, Debug)]
-enum Then {
+pub(crate) enum Then {
     /// The same message.
     Same,
     /// Another object with some of the same events, and then the same message.
     AnotherObject,
     /// The same message twice at once, as if its visibility had run out under a slow function.
     Twice,
+}
+
+impl Then {
+    pub(crate) const ALL: [Self; 3] = [Self::Same, Self::AnotherObject, Self::Twice];
+}
+
+/// Delivers the object `a`, and what comes before it comes again.
+pub(crate) async fn begin(world: &World, then: Then, [a, b]: [&str; 2]) {
+    world.deliver(&[a]).await;
+    match then {
+        Then::Same => {}
+        Then::AnotherObject => world.settle(&[b]).await,
+        Then::Twice => {
+            let one = [a];
+            tokio::join!(world.deliver(&one), world.deliver(&one));
+        }
+    }
 }
 
 fn seed(world: &World) {
@@ -29,15 +46,7 @@ fn seed(world: &World) {
 
 async fn run(world: &World, then: Then) {
     let (a, b) = (key("a.gz"), key("b"));
-    world.deliver(&[&a]).await;
-    match then {
-        Then::Same => {}
-        Then::AnotherObject => world.settle(&[&b]).await,
-        Then::Twice => {
-            let one = [a.as_str()];
-            tokio::join!(world.deliver(&one), world.deliver(&one));
-        }
-    }
+    begin(world, then, [&a, &b]).await;
     world.settle(&[&a]).await;
     world.settle(&[&b]).await;
 }
@@ -65,7 +74,7 @@ async fn every_write_lost_or_persisted_but_errored_and_retried_in_every_way() {
     assert!(writes.len() > 20, "{writes:?}");
     for (nth, write) in writes.iter().enumerate() {
         for fault in ALL_FAULTS {
-            for then in [Then::Same, Then::AnotherObject, Then::Twice] {
+            for then in Then::ALL {
                 let case = format!("{write} (#{nth}) {fault:?}, then {then:?}");
                 let world = World::with(Faults::at(nth, fault));
                 seed(&world);

@@ -20,7 +20,7 @@ use crate::cases::read_with;
 use crate::erasures::{PHONE, RECEIVED, call, destroy, erase, key_rows, named_in, plant, settle, told};
 use crate::own::answered;
 use crate::subjects::subjects;
-use crate::world::{BUCKET, DEPLOYMENT, MONTH, T0, World, counting, event, key, lines, settings};
+use crate::world::{BUCKET, DEPLOYMENT, MONTH, T0, World, counting, event, key, lines, settings, turns};
 
 const OTHER: &str = "+15555550143";
 const MAIL: &str = "ada@example.com";
@@ -280,9 +280,7 @@ async fn two_runs_of_one_object_keep_the_keys_of_both_and_one_plan() {
         let a = key("a");
         let one = [a.as_str()];
         let second = async {
-            for _ in 0..later {
-                tokio::task::yield_now().await;
-            }
+            turns(later).await;
             world.settle(&one).await;
         };
         join(world.settle(&one), second).await;
@@ -304,9 +302,7 @@ async fn two_objects_of_one_record_at_once_keep_the_keys_of_both() {
         world.bronze.seed(&key("b"), lines(&[call("c-1", OTHER), said("c-1", json!({"customerEmail": MAIL}))]));
         let (a, b) = (key("a"), key("b"));
         let second = async {
-            for _ in 0..later {
-                tokio::task::yield_now().await;
-            }
+            turns(later).await;
             world.settle(&[b.as_str()]).await;
         };
         join(world.settle(&[a.as_str()]), second).await;
@@ -376,9 +372,7 @@ async fn an_erasure_between_any_two_calls_leaves_no_destroyed_key_in_a_row() {
         let a = key("a");
         let one = [a.as_str()];
         let erasure = async {
-            for _ in 0..later {
-                tokio::task::yield_now().await;
-            }
+            turns(later).await;
             let before = wrapped(&world).len();
             erase(&world, &whom, RECEIVED).await;
             (before, !world.staged.under("staged/").is_empty())

@@ -10,7 +10,7 @@ use ledgerline_store::subject::{Day, Link, SubjectWrite};
 use ledgerline_transform::resolve::{Clashes, Mention, resolve};
 
 use crate::subjects::{linked, links, subjects, writes};
-use crate::world::{T0, World, captured, conversation_id, event, key, lines, turns};
+use crate::world::{T0, World, busy, conversation_id, event, key, lines, turns};
 
 const SHARED_AT: &str = "2026-03-02T14:00:30.000Z";
 /// A day in milliseconds.
@@ -113,9 +113,7 @@ async fn who_becomes_shared_after_the_read_is_read_again() {
             links(&world)
         };
         let settle = async {
-            for _ in 0..delayed {
-                tokio::task::yield_now().await;
-            }
+            turns(delayed).await;
             world.settle(&b).await;
         };
         let (before, ()) = tokio::join!(share, settle);
@@ -167,11 +165,11 @@ async fn a_busy_subject_is_told_of_once_a_day_and_is_not_shared() {
     world.limits.busy = 5;
     deliver(&world, "a", calls(0..4)).await;
     let subject = only_subject(&world);
-    assert_eq!(captured().busy(&subject), [0; 0]);
+    assert_eq!(busy(&subject), [0; 0]);
     deliver(&world, "b", calls(4..7)).await;
-    assert_eq!(captured().busy(&subject), [7]);
+    assert_eq!(busy(&subject), [7]);
     deliver(&world, "c", calls(7..20)).await;
-    assert_eq!(captured().busy(&subject), [7]);
+    assert_eq!(busy(&subject), [7]);
     let state = world.keys.state(&subject).unwrap();
     assert_eq!((state.day, state.links), (Some(Day { date: "2026-03-02".into(), links: 20 }), 20));
     assert_eq!((state.shared_at, state.missed, named(&world)), (None, false, 20));
@@ -181,15 +179,15 @@ async fn a_busy_subject_is_told_of_once_a_day_and_is_not_shared() {
     deliver(&world, "d", lines(&[event(1, 3)])).await;
     assert_eq!(world.keys.state(&subject).unwrap().day.unwrap().date, "2026-03-02");
     deliver(&world, "e", calls(20..24)).await;
-    assert_eq!(captured().busy(&subject), [7]);
+    assert_eq!(busy(&subject), [7]);
     deliver(&world, "f", calls(24..25)).await;
-    assert_eq!(captured().busy(&subject), [7, 5]);
+    assert_eq!(busy(&subject), [7, 5]);
     // A run that began before midnight.
     world.set_now_ms(T0);
     deliver(&world, "g", calls(25..26)).await;
     let state = world.keys.state(&subject).unwrap();
     assert_eq!(state.day, Some(Day { date: "2026-03-03".into(), links: 6 }));
-    assert_eq!(captured().busy(&subject), [7, 5]);
+    assert_eq!(busy(&subject), [7, 5]);
 }
 
 #[tokio::test]
@@ -198,11 +196,11 @@ async fn a_subject_that_is_busy_from_its_first_object_on_is_told_of() {
     world.limits.busy = 95;
     // Three transactions: 40 links, as many again, and 20.
     deliver(&world, "a", calls(0..100)).await;
-    assert_eq!(captured().busy(&only_subject(&world)), [100]);
+    assert_eq!(busy(&only_subject(&world)), [100]);
     let mut world = World::seeded(13);
     world.limits.busy = 3;
     deliver(&world, "a", calls(0..3)).await;
-    assert_eq!(captured().busy(&only_subject(&world)), [3]);
+    assert_eq!(busy(&only_subject(&world)), [3]);
 }
 
 #[tokio::test]
@@ -226,9 +224,7 @@ async fn four_hundred_calls_of_one_caller_by_eight_writers_at_once_are_one_subje
         let writers = (0..8u32).map(|writer| {
             let world = world.clone();
             async move {
-                for _ in 0..writer * apart {
-                    tokio::task::yield_now().await;
-                }
+                turns((writer * apart) as usize).await;
                 // Ten objects of five calls each.
                 for nth in 0..10 {
                     let from = 50 * writer + 5 * nth;
@@ -244,7 +240,7 @@ async fn four_hundred_calls_of_one_caller_by_eight_writers_at_once_are_one_subje
         let state = world.keys.state(&subject).unwrap();
         assert_eq!((state.links, state.day.unwrap().links), (400, 400), "no count is lost");
         assert_eq!((world.check().counts.planned, named(&world)), (400, 400));
-        assert_eq!(captured().busy(&subject), [100], "told once, with the count that made it so");
+        assert_eq!(busy(&subject), [100], "told once, with the count that made it so");
         refused += world.keys.refused();
     }
     // How often they meet is up to the threads that write parquet; that they meet is what the counts above rest on.
@@ -270,5 +266,5 @@ async fn what_is_linked_already_is_not_counted_again() {
     for _ in 0..2 {
         resolve(&stores, &mentions, world.limits, SHARED_AT, &mut Clashes::default()).await.unwrap();
     }
-    assert_eq!(captured().busy(&only_subject(&world)), [2]);
+    assert_eq!(busy(&only_subject(&world)), [2]);
 }

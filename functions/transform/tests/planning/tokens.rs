@@ -12,6 +12,7 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::{Value, json};
 
 use crate::cases::flat;
+use crate::faults::{Then, begin};
 use crate::world::{T0, World, key, lines, turns};
 
 const TOKEN: &str = "lt-98765";
@@ -195,17 +196,11 @@ async fn every_write_lost_or_persisted_but_errored_leaves_the_token_to_one_recor
     let writes = world.faults.log();
     for (nth, write) in writes.iter().enumerate() {
         for fault in ALL_FAULTS {
-            for then in ["same", "another", "two"] {
-                let case = format!("{write} (#{nth}) {fault:?}, then {then}");
+            for then in Then::ALL {
+                let case = format!("{write} (#{nth}) {fault:?}, then {then:?}");
                 let world = World::with(Faults::at(nth, fault));
                 seed(&world);
-                world.deliver(&[&a]).await;
-                let one = [a.as_str()];
-                match then {
-                    "same" => {}
-                    "another" => world.settle(&[&b]).await,
-                    _ => drop(tokio::join!(world.deliver(&one), world.deliver(&one))),
-                }
+                begin(&world, then, [&a, &b]).await;
                 // Silver of a run that died says what was true before the other came.
                 world.lake.grow_old();
                 world.settle(&[&a]).await;

@@ -1,8 +1,8 @@
 //! A deployment in memory, and the traffic that goes into it.
 
 use std::io::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use flate2::Compression;
@@ -20,6 +20,7 @@ use ledgerline_store::tombstone;
 use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::Faults;
+use ledgerline_testkit::log::{self, LevelFilter, Log};
 use ledgerline_testkit::plans::{self, Planned, check_plans};
 use ledgerline_testkit::queue::FakeQueue;
 use ledgerline_testkit::table::FakeTable;
@@ -381,44 +382,14 @@ pub(crate) fn gzip(bytes: &[u8], members: usize) -> Vec<u8> {
     bytes.chunks(size).flat_map(member).collect()
 }
 
-/// Everything that was logged since the process began.
-#[derive(Clone, Default)]
-pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Captured {
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-
-    /// How many new links `busy subject` told of a subject, line by line.
-    pub(crate) fn busy(&self, subject: &str) -> Vec<u64> {
-        let text = self.text();
-        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        let ours = lines.filter(|line| line["message"] == "busy subject" && line["subject"] == subject);
-        ours.map(|line| line["links"].as_u64().unwrap()).collect()
-    }
+/// The log of all tests of this binary.
+pub(crate) fn captured() -> &'static Log {
+    log::captured(LevelFilter::WARN)
 }
 
-impl std::io::Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The log: one for the process, since a subscriber of one thread misses what another thread touched first.
-pub(crate) fn captured() -> &'static Captured {
-    static CAPTURED: OnceLock<Captured> = OnceLock::new();
-    CAPTURED.get_or_init(|| {
-        let captured = Captured::default();
-        let writer = captured.clone();
-        let level = tracing_subscriber::filter::LevelFilter::WARN;
-        let log = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(level);
-        tracing::subscriber::set_global_default(log.with_writer(move || writer.clone()).finish()).unwrap();
-        captured
-    })
+/// How many new links `busy subject` told of a subject, line by line.
+pub(crate) fn busy(subject: &str) -> Vec<u64> {
+    let lines = captured().lines();
+    let ours = lines.iter().filter(|line| line["message"] == "busy subject" && line["subject"] == subject);
+    ours.map(|line| line["links"].as_u64().unwrap()).collect()
 }

@@ -9,7 +9,7 @@ use super::eraser::{Erasure, STEPS};
 use super::stage::Stage;
 use super::traffic::{ORGS, SHARED, Sort, Traffic, Who};
 use super::{Tally, count, take_panic};
-use crate::world::{T0, World};
+use crate::world::{T0, World, turns};
 
 pub(crate) struct History {
     dice: Dice,
@@ -75,9 +75,7 @@ impl History {
         let begins_after = self.dice.below(longest);
         let Self { stage, erasures, .. } = self;
         let erasure = async {
-            for _ in 0..begins_after {
-                tokio::task::yield_now().await;
-            }
+            turns(begins_after as usize).await;
             match erasures.last_mut() {
                 Some(erasure) => erasure.advance(stage, steps).await,
                 None => Ok(()),
