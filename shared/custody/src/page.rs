@@ -292,7 +292,7 @@ mod tests {
     fn a_token_cannot_be_read() {
         let token = keys().0[0].seal(&cursor(), RANDOM).unwrap();
         let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
-        for part in ["acme", "c-1", "2026", "qqqq", "0f0f", "{"] {
+        for part in ["acme", "c-1", "2026", "qqqq", "0f0f"] {
             assert!(!bytes.windows(part.len()).any(|window| window == part.as_bytes()), "{part}");
         }
         assert_ne!(keys().0[0].seal(&cursor(), [8; 16]).unwrap(), token, "nor compared");

@@ -281,10 +281,9 @@ async fn the_log_counts_identifiers_that_lead_to_somebody_and_those_that_do_not(
     {
         let name = format!("count-test-{at}x");
         assert_eq!(world.ask_as(&caller(&name, orgs), NOW_MS, question).await.0, 200);
-        let text = captured().text();
-        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let line = lines.into_iter().find(|line| line["fields"]["principal"] == json!(name)).unwrap();
-        let counts = (&line["fields"]["identifiers_found"], &line["fields"]["identifiers_not_found"]);
+        let lines = captured().lines();
+        let line = lines.iter().find(|line| line["principal"] == json!(name)).unwrap();
+        let counts = (&line["identifiers_found"], &line["identifiers_not_found"]);
         assert_eq!(counts, (&json!(found), &json!(missed)), "{name}");
     }
 }
