@@ -128,7 +128,7 @@ impl Problem {
             }
             Refused::NoSignOfPerson => {
                 let detail = "A person must approve, and nothing in this token says that one signed in: it has none of the claims that the deployment's parameter PersonClaims names (`auth_time` and `amr`, unless it names others). Have your identity provider put one of them into the access tokens of people, or the operator name a claim that it does put there; functions/authorizer/README.md says how, by provider.";
-                Self::new(403, "no-sign-of-person", "A person must approve", detail)
+                Self::new(403, "no-human", "A person must approve", detail)
             }
         }
     }

@@ -127,7 +127,7 @@ async fn a_caller_who_does_not_show_as_a_person_approves_nothing_and_is_told_wha
         let mut unknown = approver();
         unknown["person"] = json!("false");
         let (status, answer) = world.approve(&unknown, &id, &digest).await;
-        assert_eq!((status, answer["type"].as_str()), (403, Some("urn:ledgerline:problem:no-sign-of-person")));
+        assert_eq!((status, answer["type"].as_str()), (403, Some("urn:ledgerline:problem:no-human")));
         let detail = answer["detail"].as_str().unwrap();
         assert!(["auth_time", "amr", "PersonClaims"].iter().all(|part| detail.contains(part)), "{detail}");
         assert_eq!(world.row(&id).version, 2, "nothing was done");
