@@ -1,6 +1,5 @@
 //! A deployment in memory: what transform would have stored, and a requests function over it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use aws_lambda_events::encodings::Body;
