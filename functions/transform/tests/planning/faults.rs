@@ -28,7 +28,8 @@ pub(crate) async fn begin(world: &World, then: Then, [a, b]: [&str; 2]) {
         Then::Same => {}
         Then::AnotherObject => world.settle(&[b]).await,
         Then::Twice => {
-            tokio::join!(world.deliver(&[a]), world.deliver(&[a]));
+            let one = [a];
+            tokio::join!(world.deliver(&one), world.deliver(&one));
         }
     }
 }
