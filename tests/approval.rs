@@ -163,7 +163,7 @@ fn a_program_approves_nothing() {
         (json!({ "azp": subject }), "no-human"),
         // Some issuers give a program's token the time, too.
         (json!({ "client_id": subject, "auth_time": now() - 5 }), "no-human"),
-        (json!({}), "no-sign-of-person"),
+        (json!({}), "no-human"),
     ] {
         let mut claims = json!({ "sub": subject, "scope": "request:approve", "auth_time": null });
         claims.as_object_mut().unwrap().extend(mark.as_object().unwrap().clone());
