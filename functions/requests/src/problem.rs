@@ -72,6 +72,13 @@ impl Problem {
         Self::new(422, "too-many-records", "Too many records", detail)
     }
 
+    pub(crate) fn too_many_listed() -> Self {
+        let detail = format!(
+            "The listed interactions, each in every organisation that is asked, are more than {MAX_RECORDS} records. Name the organisation to ask in `org`, or make several requests of fewer interactions each."
+        );
+        Self::new(422, "too-many-records", "Too many records", detail)
+    }
+
     pub(crate) fn not_yet_verified() -> Self {
         let detail = "A preview is shown of a request that is verified and not closed.";
         Self::new(409, "wrong-state", "Not in this state", detail)
