@@ -33,11 +33,6 @@ impl Problem {
         Self::new(404, "no-such-request", "No such request", detail)
     }
 
-    pub(crate) fn forbidden(scopes: &[&str]) -> Self {
-        let detail = format!("Your token has none of the scopes that this asks for: {}.", scopes.join(", "));
-        Self::new(403, "forbidden", "Not allowed", detail)
-    }
-
     /// An unknown organisation, and one that the caller may not see, are the same to the caller.
     pub(crate) fn no_org() -> Self {
         let detail = "There is no organisation to ask: `org` is none that your token lets you see, or none of yours has events that name people.";

@@ -19,6 +19,7 @@ use serde_json::value::RawValue;
 
 use crate::caller::Caller;
 use crate::disposition::Disposition;
+use crate::routes::Route;
 
 /// What stands for an id where API Gateway gave none.
 pub const NO_ID: &str = "none";
@@ -89,9 +90,21 @@ impl<'a> Request<'a> {
     ///
     /// # Errors
     /// 401: no authorizer stands before the method.
-    pub fn caller(&self) -> Result<Caller, Problem> {
+    fn caller(&self) -> Result<Caller, Problem> {
         let context = self.request_context.as_ref().and_then(|context| context.authorizer);
         context.and_then(|context| Caller::read(context.get())).ok_or_else(Problem::unauthenticated)
+    }
+
+    /// Who calls, if the table of routes lets them do it: a method before which the authorizer was forgotten must not be open. `path` is
+    /// as the table has it, with whatever stands in an id's place.
+    ///
+    /// # Errors
+    /// 401: no authorizer stands before the method. 403: it does, and the caller has no scope for it.
+    pub fn allowed(&self, path: &str) -> Result<Caller, Problem> {
+        let caller = self.caller()?;
+        let scopes = Route::of_path(&self.http_method, path).map_or(&[][..], |route| route.scopes);
+        let is_allowed = scopes.iter().any(|scope| caller.scopes.contains(*scope));
+        if is_allowed { Ok(caller) } else { Err(Problem::forbidden(scopes)) }
     }
 
     /// The body, if its type and size are right: at most `most` bytes.
@@ -167,6 +180,12 @@ impl Problem {
     pub fn unauthenticated() -> Self {
         let detail = "No authorizer says who calls. Send the request to the API, with a bearer token.";
         Self::new(401, "unauthenticated", "Nobody is signed in", detail).header("www-authenticate", "Bearer")
+    }
+
+    /// The caller has none of these scopes.
+    fn forbidden(scopes: &[&str]) -> Self {
+        let detail = format!("Your token has none of the scopes that this asks for: {}.", scopes.join(", "));
+        Self::new(403, "forbidden", "Not allowed", detail)
     }
 
     /// The answer cannot be given, and trying again does not help.
