@@ -80,10 +80,20 @@ impl<'a> Request<'a> {
         path.find(base).map(|at| path[at + base.len()..].trim_matches('/'))
     }
 
-    /// A parameter of the query; of one that is given twice API Gateway hands on the last.
-    pub fn parameter(&self, name: &str) -> Option<String> {
-        let all: BTreeMap<String, Option<String>> = serde_json::from_str(self.query_string_parameters?.get()).ok()?;
-        all.into_iter().find(|(known, _)| known == name)?.1
+    /// The parameters of the query; of one that is given twice API Gateway hands on the last. One that is misspelt must not silently widen
+    /// an answer, as no member of a body may.
+    ///
+    /// # Errors
+    /// 400: they cannot be read, or one is none of `known`.
+    pub fn parameters(&self, known: &[&str]) -> Result<BTreeMap<String, String>, Problem> {
+        let Some(raw) = self.query_string_parameters else { return Ok(BTreeMap::new()) };
+        let all: Option<BTreeMap<String, Option<String>>> = serde_json::from_str(raw.get()).ok();
+        let all = all.filter(|all| all.keys().all(|name| known.contains(&name.as_str())));
+        let all = all.ok_or_else(|| {
+            let detail = format!("The query has a parameter that is not known; known are {}.", known.join(", "));
+            Problem::new(400, "invalid-query", "The query cannot be read", detail)
+        })?;
+        Ok(all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
     }
 
     /// Who calls, as the authorizer says it.
@@ -328,6 +338,28 @@ mod tests {
         let twice = "/live/api/v1/compliance/requests/x/api/v1/compliance/rtbf";
         assert_eq!(below(twice).as_deref(), Some("requests/x/api/v1/compliance/rtbf"));
         assert_eq!(below("/other"), None);
+    }
+
+    #[test]
+    fn a_query_is_read_whole_or_refused() {
+        let read = |query: &str| {
+            let event = format!(r#"{{"httpMethod":"GET","queryStringParameters":{query}}}"#);
+            Request::read(&event).unwrap().parameters(&["org", "pageToken"]).map_err(|problem| problem.status())
+        };
+        assert_eq!(read("null"), Ok(BTreeMap::new()));
+        assert_eq!(read(r#"{"pageToken":null}"#), Ok(BTreeMap::new()));
+        assert_eq!(read(r#"{"org":"acme"}"#), Ok([("org".to_owned(), "acme".to_owned())].into()));
+        for bad in [
+            r#"{"Org":"acme"}"#,
+            r#"{"org ":"acme"}"#,
+            r#"{"org":"acme","page":"2"}"#,
+            r#"{"org":["acme"]}"#,
+            r#"{"org":"\ud800"}"#,
+            "[]",
+            "7",
+        ] {
+            assert_eq!(read(bad), Err(400), "{bad}");
+        }
     }
 
     #[test]

@@ -243,6 +243,8 @@ async fn the_list_shows_what_is_due_first_and_each_request_once() {
     assert_eq!(world.get(&approver(), "requests?pageToken=2026").await.0, 400);
     assert_eq!(world.get(&approver(), "requests?org=acme").await.0, 200);
     assert_eq!(world.get(&approver(), "requests?org=a%20b").await.0, 422);
+    let (status, answer) = world.get(&approver(), "requests?organisation=acme").await;
+    assert_eq!((status, answer["type"].as_str()), (400, Some("urn:ledgerline:problem:invalid-query")));
 }
 
 #[tokio::test]
