@@ -115,6 +115,10 @@ impl Problem {
                 let detail = "The request was given more time before, and the law allows it once.";
                 Self::new(409, "extended-before", "Extended before", detail)
             }
+            Refused::ExtendedTooLate => {
+                let detail = "The request is overdue, and the law lets its time be extended only while it runs. Do it, or refuse it with a reason.";
+                Self::new(409, "extended-too-late", "Overdue", detail)
+            }
             Refused::SelfApproval => {
                 let detail = "Somebody else must approve: you made this request, asked for the same while it was open, or verified it.";
                 Self::new(403, "self-approval", "Somebody else must approve", detail)
@@ -125,12 +129,12 @@ impl Problem {
                 Self::new(403, "self-verification", "Somebody else must verify", detail)
             }
             Refused::NoHuman => {
-                let detail = "A person must approve, and this token was given to a program: its `gty` or `idtyp` says so, or its `client_id` or `azp` is its `sub`. Sign in as a person.";
-                Self::new(403, "no-human", "A person must approve", detail)
+                let detail = "A person must do this, and this token was given to a program: its `gty` or `idtyp` says so, or its `client_id` or `azp` is its `sub`. Sign in as a person.";
+                Self::new(403, "no-human", "A person must do this", detail)
             }
             Refused::NoSignOfPerson => {
-                let detail = "A person must approve, and nothing in this token says that one signed in: it has none of the claims that the deployment's parameter PersonClaims names (`auth_time` and `amr`, unless it names others). Have your identity provider put one of them into the access tokens of people, or the operator name a claim that it does put there; functions/authorizer/README.md says how, by provider.";
-                Self::new(403, "no-human", "A person must approve", detail)
+                let detail = "A person must do this, and nothing in this token says that one signed in: it has none of the claims that the deployment's parameter PersonClaims names (`auth_time` and `amr`, unless it names others). Have your identity provider put one of them into the access tokens of people, or the operator name a claim that it does put there; functions/authorizer/README.md says how, by provider.";
+                Self::new(403, "no-human", "A person must do this", detail)
             }
         }
     }

@@ -183,7 +183,7 @@ pub(crate) fn whole(id: &str, row: &RequestRow, who: Option<&Who>, now_ms: i64) 
         json!({ "step": step.as_str(), "doneAt": done.map(|done| &done.at) })
     });
     say("steps", json!(steps));
-    say("possible", json!(machine::possible(row).into_iter().map(verb).collect::<Vec<_>>()));
+    say("possible", json!(machine::possible(row, now_ms).into_iter().map(verb).collect::<Vec<_>>()));
     // Others have no connectors yet: nothing is asked of them, and nothing is promised.
     let ledgerline = if row.state.is_final() { row.state.as_str() } else { "waiting" };
     say("systems", json!({ "ledgerline": ledgerline }));
