@@ -58,15 +58,15 @@ impl Api {
 
     /// What a path says.
     pub(crate) fn get(&self, path: &str) -> Result<Value, Fault> {
-        self.send("GET", path, String::new())
+        self.send("GET", path, String::new()).map(|(_, said)| said)
     }
 
-    /// What comes of a body.
-    pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, Fault> {
+    /// What comes of a body, and its status: 201 where something was made.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Result<(u16, Value), Fault> {
         self.send("POST", path, body.to_string())
     }
 
-    fn send(&self, method: &str, path: &str, body: String) -> Result<Value, Fault> {
+    fn send(&self, method: &str, path: &str, body: String) -> Result<(u16, Value), Fault> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}/api/v1/compliance/{path}", self.base))
@@ -88,7 +88,7 @@ impl Api {
         })?;
         let (status, body) = (answer.status, answer.body);
         let said: Value = serde_json::from_slice(&body).unwrap_or_default();
-        if (200..300).contains(&status) { Ok(said) } else { Err(refused(status, &said)) }
+        if (200..300).contains(&status) { Ok((status, said)) } else { Err(refused(status, &said)) }
     }
 }
 

@@ -493,7 +493,8 @@ pub(crate) struct RequestCreateArgs {
     /// Read identifiers from standard input, one kind:value a line, such as phone:+1 555 555 0142
     #[arg(long, group = "about", conflicts_with = "customer")]
     pub(crate) stdin: bool,
-    /// The customer's id or hash as the source sends it, a pseudonym (p1_…) or a subject id (s_…)
+    /// The customer's id or hash as the source sends it, a pseudonym (p1_…) or a subject id (s_…). A shell's history keeps it: on a shared machine give
+    /// it by --stdin, as customer_id_hash:…
     #[arg(long, value_name = "HASH", group = "about")]
     pub(crate) customer: Option<String>,
     /// An interaction that the request names; may be repeated

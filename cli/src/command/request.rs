@@ -1,7 +1,8 @@
 //! `request`: requests of persons that come by phone or by post, over the deployment's API.
 //!
-//! Invariant: it writes no row: what the API refuses is refused here, too, so that the rules of who may do what hold for everybody. An
-//! identifier comes by standard input alone, never as an argument, which a shell's history and `ps` would show.
+//! Invariant: it writes no row: what the API refuses is refused here, too, so that the rules of who may do what hold for everybody. A
+//! phone number or an address comes by standard input alone, never as an argument, which a shell's history and `ps` would show; a customer's
+//! id or hash may be one, and need not.
 
 use std::io::{self, Read as _};
 
@@ -20,6 +21,8 @@ use crate::screen::{Mark, Screen, counted};
 
 /// Longest input that is read: fifty identifiers of 512 bytes, their kinds, and white space.
 const INPUT_BYTES: u64 = 32 * 1024;
+/// The API's status for a request that was not there before.
+const CREATED: u16 = 201;
 /// Pages that a list asks for: ten thousand requests.
 const PAGES: usize = 100;
 
@@ -52,8 +55,8 @@ fn create(args: &RequestCreateArgs, context: &Context) -> Answered {
     if args.stdin {
         body.insert("identifiers".to_owned(), identifiers(&read_input()?)?);
     }
-    let made = Api::open(&args.api.api, context)?.post("requests", &Value::Object(body))?;
-    Ok(Box::new(Made(made)))
+    let (status, request) = Api::open(&args.api.api, context)?.post("requests", &Value::Object(body))?;
+    Ok(Box::new(Made { request, asked_before: status != CREATED }))
 }
 
 fn list(args: &RequestListArgs, context: &Context) -> Answered {
@@ -111,7 +114,7 @@ fn approve(args: &RequestApproveArgs, context: &Context) -> Answered {
 
 fn step(which: &WhichRequest, verb: &str, body: &Value, context: &Context) -> Answered {
     let id = id(which)?;
-    let request = Api::open(&which.api.api, context)?.post(&format!("requests/{id}/{verb}"), body)?;
+    let (_, request) = Api::open(&which.api.api, context)?.post(&format!("requests/{id}/{verb}"), body)?;
     Ok(Box::new(Shown { request, preview: None }))
 }
 
@@ -123,10 +126,19 @@ fn id(which: &WhichRequest) -> Result<&str, Fault> {
 }
 
 fn read_input() -> Result<String, Fault> {
+    whole(io::stdin().lock())
+}
+
+/// The whole input, or none of it: of one that is cut, the last identifier would be somebody else's.
+fn whole(input: impl io::Read) -> Result<String, Fault> {
     let mut text = String::new();
-    io::stdin().lock().take(INPUT_BYTES).read_to_string(&mut text).map_err(|error| {
+    input.take(INPUT_BYTES + 1).read_to_string(&mut text).map_err(|error| {
         Fault::caused_by("cannot read standard input", &error, "give lines of UTF-8 text, kind:value")
     })?;
+    if text.len() as u64 > INPUT_BYTES {
+        let remedy = "give at most fifty identifiers; make several requests of more";
+        return Err(Fault::new(format!("standard input is longer than {INPUT_BYTES} bytes"), remedy));
+    }
     Ok(text)
 }
 
@@ -163,28 +175,33 @@ fn day(time: &str) -> &str {
     time.get(..10).unwrap_or(time)
 }
 
-struct Made(Value);
+struct Made {
+    request: Value,
+    /// It is somebody's who asked for the same before, perhaps this caller's.
+    asked_before: bool,
+}
 
 impl Answer for Made {
     fn json(&self) -> Value {
-        self.0.clone()
+        let mut said = self.request.clone();
+        said["askedBefore"] = json!(self.asked_before);
+        said
     }
 
     fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
-        screen.title("REQUEST", text(&self.0, "requestId"))?;
-        screen.fact("state", text(&self.0, "state"))?;
-        screen.fact("due", day(text(&self.0, "dueAt")))?;
-        match text(&self.0, "state") {
-            "received" => {
-                screen.verdict(Mark::Good, "It is received. Somebody verifies who asks, and somebody else approves.")
-            }
-            state => {
-                let said = format!(
-                    "The same was asked for before: that request is {state}. Whoever asks for it again does not approve it."
-                );
-                screen.verdict(Mark::Look, &said)
-            }
+        let Self { request, asked_before } = self;
+        screen.title("REQUEST", text(request, "requestId"))?;
+        screen.fact("state", text(request, "state"))?;
+        screen.fact("due", day(text(request, "dueAt")))?;
+        if !asked_before {
+            let said = "It is received. Somebody verifies who asks, and somebody else approves.";
+            return screen.verdict(Mark::Good, said);
         }
+        let state = text(request, "state");
+        let said = format!(
+            "The same was asked for before: that request is {state}, and a new reference is not kept. Whoever asks for it again does not approve it."
+        );
+        screen.verdict(Mark::Look, &said)
     }
 }
 
@@ -288,6 +305,17 @@ mod tests {
         for bad in ["", "acme&pageToken=x", "a b", "a/b", "a%20b", "acme#", "\u{e4}", ".."] {
             assert!(org(bad).unwrap_err().to_string().contains("ORG"), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_input_is_read_whole_or_not_at_all() {
+        let long = "phone:+1 555 555 0142\n".repeat(2_000);
+        let (fits, over) = long.split_at(INPUT_BYTES as usize);
+        assert_eq!(whole(fits.as_bytes()).unwrap(), fits);
+        assert!(!over.is_empty());
+        let told = whole(long.as_bytes()).unwrap_err().to_string();
+        assert!(told.contains("32768") && !told.contains("555"), "{told}");
+        assert!(whole(&[0xff][..]).is_err());
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The question that API Gateway asks: a REQUEST authorizer's event.
 //!
 //! Invariant: only the members of [`Event`] are read. Headers are what a caller likes to send, null, doubled, in any script: of them the
-//! token alone is read, and it must be the only one.
+//! token alone is read, and it must be the only one, in each of the two places where API Gateway writes it.
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::refusal::Refusal;
@@ -83,29 +84,65 @@ impl<'a> Event<'a> {
         if token.bytes().all(is_compact) { Ok(token.to_owned()) } else { Err(Refusal::Malformed) }
     }
 
-    /// All values of the header, whatever the case of its name. API Gateway gives all of them once more beside the last of each name.
+    /// All values of the header, whatever the case of its name. API Gateway lists all of them, and repeats the last one elsewhere: where the
+    /// two disagree, which of them counts depends on who reads them.
     fn authorization(&self) -> Result<Vec<String>, Refusal> {
-        let (all, is_multiple) = match (headers(self.multi_value_headers), headers(self.headers)) {
-            (Some(all), _) => (all, true),
-            (None, Some(all)) => (all, false),
-            (None, None) => return Ok(Vec::new()),
-        };
-        let mut values = Vec::new();
-        for (_, value) in all.into_iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
-            let read = if is_multiple {
-                serde_json::from_str::<Option<Vec<String>>>(value.get()).map(Option::unwrap_or_default)
-            } else {
-                serde_json::from_str::<Option<String>>(value.get()).map(|value| value.into_iter().collect())
-            };
-            values.extend(read.map_err(|_| Refusal::Malformed)?);
+        let last = authorization(self.headers, |value| {
+            serde_json::from_str::<Option<String>>(value).map(|value| value.into_iter().collect())
+        })?;
+        let all = authorization(self.multi_value_headers, |value| {
+            serde_json::from_str::<Option<Vec<String>>>(value).map(Option::unwrap_or_default)
+        })?;
+        match (all, last) {
+            (Some(all), Some(last)) if last.len() > 1 || last.iter().any(|value| !all.contains(value)) => {
+                Err(Refusal::SeveralTokens)
+            }
+            (Some(values), _) | (None, Some(values)) => Ok(values),
+            (None, None) => Ok(Vec::new()),
         }
-        Ok(values)
     }
 }
 
-/// The headers, if they are an object at all.
-fn headers(raw: Option<&RawValue>) -> Option<BTreeMap<String, &RawValue>> {
-    serde_json::from_str(raw?.get()).ok()
+/// What one of the two places says of the header; `None` where no headers are.
+fn authorization(
+    headers: Option<&RawValue>,
+    read: fn(&str) -> serde_json::Result<Vec<String>>,
+) -> Result<Option<Vec<String>>, Refusal> {
+    let Some(text) = headers.map(RawValue::get).filter(|text| text.starts_with('{')) else { return Ok(None) };
+    // An object that cannot be read, such as one whose names hold half a character, is not taken for one that is not there.
+    let Headers(all) = serde_json::from_str(text).map_err(|_| Refusal::Malformed)?;
+    let mut values = Vec::new();
+    for (_, value) in all.into_iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+        values.extend(read(value.get()).map_err(|_| Refusal::Malformed)?);
+    }
+    Ok(Some(values))
+}
+
+/// Headers in their order. One that is named twice stands there twice: a map would keep the last and hide the other.
+struct Headers<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Headers<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members)
+    }
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Headers<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("headers")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers<'de>, A::Error> {
+        let mut all = Vec::new();
+        while let Some(header) = map.next_entry()? {
+            all.push(header);
+        }
+        Ok(Headers(all))
+    }
 }
 
 #[cfg(test)]
@@ -163,6 +200,67 @@ mod tests {
             (json!({ "headers": { "authorization": long } }), Refusal::TooLong),
         ] {
             assert_eq!(token(members.clone()), Err(reason), "{members}");
+        }
+    }
+
+    /// The token of an event whose two places of headers are these texts, as no `Value` could hold them.
+    fn token_of(headers: &str, multiple: &str) -> Result<String, Refusal> {
+        let text = format!(
+            r#"{{"methodArn":"a","resource":"/","httpMethod":"GET","headers":{headers},"multiValueHeaders":{multiple}}}"#
+        );
+        Event::read(&text).unwrap().token()
+    }
+
+    #[test]
+    fn a_header_that_two_readers_would_read_differently_is_refused() {
+        for (headers, multiple) in [
+            // Named twice in one spelling.
+            (r#"{"authorization":"Bearer a","authorization":"Bearer b"}"#, "null"),
+            (r#"{"authorization":"Bearer b","authorization":"Bearer b"}"#, "null"),
+            (r#"{"authorization":"Bearer b","authorization":"Bearer b"}"#, r#"{"authorization":["Bearer b"]}"#),
+            ("null", r#"{"authorization":["Bearer a"],"authorization":["Bearer b"]}"#),
+            (r#"{"authorization":"Bearer b"}"#, r#"{"authorization":["Bearer a"],"authorization":["Bearer b"]}"#),
+            // One place says this, the other that.
+            (r#"{"authorization":"Bearer a"}"#, r#"{"authorization":["Bearer b"]}"#),
+            (r#"{"Authorization":"Basic a"}"#, r#"{"authorization":["Bearer b"]}"#),
+            (r#"{"authorization":"Bearer a"}"#, r#"{"authorization":null}"#),
+            (r#"{"authorization":"Bearer a"}"#, "{}"),
+        ] {
+            assert_eq!(token_of(headers, multiple), Err(Refusal::SeveralTokens), "{headers} {multiple}");
+        }
+        for (headers, multiple) in [
+            ("null", r#"{"authorization":["Bearer a",null]}"#),
+            ("null", r#"{"authorization":[null,"Bearer a"]}"#),
+            ("null", r#"{"authorization":[["Bearer a"]]}"#),
+            (r#"{"authorization":7}"#, r#"{"authorization":["Bearer a"]}"#),
+            // Half a character, in the value, or in a name beside it.
+            (r#"{"authorization":"Bearer a\ud800"}"#, "null"),
+            ("null", r#"{"authorization":["Bearer \udfff"]}"#),
+            (r#"{"authorization":"Bearer a"}"#, r#"{"\ud800":["x"],"authorization":["Bearer a"]}"#),
+            (r#"{"\ud800":"x","authorization":"Bearer a"}"#, r#"{"authorization":["Bearer a"]}"#),
+        ] {
+            assert_eq!(token_of(headers, multiple), Err(Refusal::Malformed), "{headers} {multiple}");
+        }
+        // In the value of another header it is nobody's business.
+        let beside = r#"{"x":["\ud800"],"x":[7],"authorization":["Bearer a"]}"#;
+        assert_eq!(token_of(r#"{"x":"\ud800","authorization":"Bearer a"}"#, beside).as_deref(), Ok("a"));
+        let twice = r#"{"methodArn":"a","resource":"/","httpMethod":"GET","headers":{},"headers":{}}"#;
+        assert!(Event::read(twice).is_none());
+    }
+
+    #[test]
+    fn a_space_is_a_space_and_nothing_that_looks_like_one() {
+        for (value, reason) in [
+            ("Bearer\u{a0}a", Refusal::NoBearer),
+            ("Bearer\ta", Refusal::NoBearer),
+            ("Bearer\u{3000}a", Refusal::NoBearer),
+            ("\u{a0}Bearer a", Refusal::NoBearer),
+            ("Bearer \u{a0}a", Refusal::Malformed),
+            ("Bearer a\u{a0}", Refusal::Malformed),
+            ("Bearer a\u{a0}b", Refusal::Malformed),
+            ("Bearer \ta", Refusal::Malformed),
+        ] {
+            assert_eq!(token(json!({ "headers": { "authorization": value } })), Err(reason), "{value:?}");
         }
     }
 

@@ -73,8 +73,36 @@ fn has_word(value: &Value, word: &str) -> bool {
 
 /// Claims of each token, which tell nothing of a sign-in whatever they are.
 const IN_EACH: [&str; 8] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "org"];
-/// Claims of persons' and programs' tokens alike, which tell something by their word alone.
-const OF_BOTH: [&str; 7] = ["azp", "client_id", "gty", "idtyp", "scope", "scp", "token_use"];
+/// Claims of persons' and programs' tokens alike, which tell something by their word alone: those of OAuth, and what Entra, Auth0, Keycloak and
+/// Okta write into the tokens of programs, too.
+const OF_BOTH: [&str; 26] = [
+    "acr",
+    "appid",
+    "appidacr",
+    "azp",
+    "azpacr",
+    "cid",
+    "client_id",
+    "clientId",
+    "email_verified",
+    "groups",
+    "gty",
+    "idtyp",
+    "oid",
+    "permissions",
+    "preferred_username",
+    "realm_access",
+    "resource_access",
+    "roles",
+    "scope",
+    "scp",
+    "session_state",
+    "sid",
+    "tid",
+    "token_use",
+    "typ",
+    "ver",
+];
 /// Of a claim's name or word: a URL.
 const MAX_BYTES: usize = 128;
 
@@ -87,9 +115,23 @@ mod tests {
         for good in ["auth_time", "auth_time, amr", "idtyp=user", "https://id.example/person", "a=b,c"] {
             assert!(PersonClaims::parse(good).is_some(), "{good}");
         }
-        for bad in
-            ["", ",", "auth_time,", "sub", "iss=x", "idtyp", "scp", "a b", "\u{e4}", "=user", "amr=", &"x".repeat(129)]
-        {
+        for bad in [
+            "",
+            ",",
+            "auth_time,",
+            "sub",
+            "iss=x",
+            "idtyp",
+            "scp",
+            "auth_time,acr",
+            "preferred_username",
+            "oid",
+            "a b",
+            "\u{e4}",
+            "=user",
+            "amr=",
+            &"x".repeat(129),
+        ] {
             assert!(PersonClaims::parse(bad).is_none(), "{bad}");
         }
     }

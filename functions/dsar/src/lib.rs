@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing that the caller typed is logged or sent back; no organisation is asked that the caller's token does not name, nor on
 //! a later page one that the act of the first does not name; an answer that misses anything, or may, says so; a customer who was never seen gets the same answer as one of whom nothing is left:
-//! empty, and as complete. The function writes that it answered, and nothing else. Left out: whether the caller may ask at all, which the authorizer said.
+//! empty, and as complete. The function writes that it answered, and nothing else. Left out: who calls, which the authorizer says.
 
 mod answered;
 mod config;
@@ -77,7 +77,7 @@ async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Strin
     if request.method() != "POST" {
         return Err(Problem::no_such_method());
     }
-    let caller = request.caller()?;
+    let caller = request.allowed(PATH)?;
     let query = Query::parse(&request.body(BODY_BYTES)?, dsar.config.region)?;
     // Before anything is looked up: what was planned by then must be found, and its org noted; what is planned meanwhile may be.
     let through_ms = match query.page_token {

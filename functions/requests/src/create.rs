@@ -20,6 +20,7 @@ use serde_json::json;
 
 use crate::keys::Keys;
 use crate::problem::Problem;
+use crate::reach::MAX_RECORDS;
 use crate::{Answered, Call, reach};
 
 /// Orgs of one request: closing it writes two rows of each org's list in one transaction, which may hold 100, beside [`MAX_DIGESTS`] and three
@@ -45,7 +46,6 @@ pub(crate) async fn create(call: &Call<'_>, asked: Asked, form: Form) -> Result<
     let by = call.alias(&keys).await?;
     call.count(&by, Use::Request).await?;
     let mut orgs = orgs(call, asked.org.as_deref()).await?;
-    refuse_own(call, &keys, asked.who.as_ref(), &orgs).await?;
     let Names { mut subjects, pseudonyms } =
         asked.who.as_ref().map(|who| who.names(Some(&keys.ring))).unwrap_or_default();
     let mut pseudonyms: Vec<String> = pseudonyms.iter().map(|one| one.as_str().to_owned()).collect();
@@ -54,6 +54,11 @@ pub(crate) async fn create(call: &Call<'_>, asked: Asked, form: Form) -> Result<
         let name = reach::name_of(stores, id).await?.filter(|name| orgs.contains(&name.org));
         let name = name.ok_or_else(Problem::no_subject)?;
         (orgs, pseudonyms) = (vec![name.org], vec![name.pseudonym]);
+    }
+    refuse_own(call, &keys, (asked.who.as_ref(), &pseudonyms), &orgs).await?;
+    // Each is looked for in every org: what no preview could show is not made.
+    if asked.interactions.len() * orgs.len() > MAX_RECORDS {
+        return Err(Problem::too_many_listed());
     }
     let digests = digests(&keys, &asked, &orgs, &pseudonyms);
     subjects.extend(reach::active(stores, &orgs, &pseudonyms, &[]).await?.into_keys());
@@ -130,15 +135,20 @@ async fn orgs(call: &Call<'_>, only: Option<&str>) -> Result<Vec<String>, Proble
 }
 
 /// Refuses a request by the company's own number or address: it would be about everybody who called it. An identifier is compared as
-/// transform compares it.
-async fn refuse_own(call: &Call<'_>, keys: &Keys, who: Option<&Named>, orgs: &[String]) -> Result<(), Problem> {
+/// transform compares it; a subject, by the identifier that it was made under.
+async fn refuse_own(
+    call: &Call<'_>,
+    keys: &Keys,
+    (who, pseudonyms): (Option<&Named>, &[String]),
+    orgs: &[String],
+) -> Result<(), Problem> {
     let text = |names: Vec<Pseudonym>| -> Vec<String> { names.iter().map(|one| one.as_str().to_owned()).collect() };
     let asked: Vec<(Vec<String>, Option<&str>)> = match who {
         Some(Named::Identifiers(all)) => {
             all.iter().map(|one| (text(keys.ring.pseudonyms(one)), domain_of(one))).collect()
         }
-        Some(Named::Pseudonym(one)) => vec![(vec![one.as_str().to_owned()], None)],
-        Some(Named::Subject(_)) | None => return Ok(()),
+        Some(Named::Pseudonym(_) | Named::Subject(_)) => vec![(pseudonyms.to_vec(), None)],
+        None => return Ok(()),
     };
     let lists = call.stores().own.of_each(orgs, call.now_ms).await?;
     let parameter = OwnList::of(&call.settings().own_numbers, Some(&keys.ring));

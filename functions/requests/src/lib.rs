@@ -36,7 +36,6 @@ use ledgerline_event::instant;
 use ledgerline_lambda::api::{self, Request};
 use ledgerline_lambda::caller::Caller;
 use ledgerline_lambda::clock::Clock;
-use ledgerline_lambda::routes;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::principal;
 use ledgerline_store::request::{RequestRow, Who, is_id};
@@ -132,19 +131,10 @@ impl<'p> Route<'p> {
     }
 }
 
-/// Any of these scopes lets a caller in. The authorizer asks the same table; a method before which it was forgotten must not be open.
-fn scopes(method: &str, path: &str) -> &'static [&'static str] {
-    routes::Route::of_path(method, &format!("{BASE}{path}")).map_or(&[], |route| route.scopes)
-}
-
 async fn answer(function: &Function, now_ms: i64, request: &Request<'_>) -> Result<Answered, Problem> {
     let path = request.below(BASE).ok_or_else(Problem::no_such_path)?;
     let route = Route::of(request.method(), path)?;
-    let caller = request.caller()?;
-    let scopes = scopes(request.method(), path);
-    if !scopes.iter().any(|scope| caller.scopes.contains(*scope)) {
-        return Err(Problem::forbidden(scopes));
-    }
+    let caller = request.allowed(&format!("{BASE}{path}"))?;
     let call = Call { function, caller, now_ms, now: instant::to_rfc3339(now_ms) };
     let region = function.settings.region;
     match route {
@@ -249,6 +239,7 @@ const DAY_S: i64 = 24 * 60 * 60;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ledgerline_lambda::routes;
 
     #[test]
     fn each_path_and_method_is_one_thing_or_refused() {
@@ -271,7 +262,6 @@ mod tests {
         for route in routes::ROUTES {
             let path = route.path.strip_prefix(BASE).unwrap().replace("{id}", "x");
             assert_eq!(of(route.method, &path).is_ok(), !path.starts_with("dsar"), "{path}");
-            assert_eq!(scopes(route.method, &path), route.scopes, "{path}");
         }
         for path in ["", "request", "requests/x/y", "requests/x/verify/z", "dsar/audit-trail"] {
             assert_eq!(of("POST", path), Err(404), "{path}");

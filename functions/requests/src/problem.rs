@@ -33,11 +33,6 @@ impl Problem {
         Self::new(404, "no-such-request", "No such request", detail)
     }
 
-    pub(crate) fn forbidden(scopes: &[&str]) -> Self {
-        let detail = format!("Your token has none of the scopes that this asks for: {}.", scopes.join(", "));
-        Self::new(403, "forbidden", "Not allowed", detail)
-    }
-
     /// An unknown organisation, and one that the caller may not see, are the same to the caller.
     pub(crate) fn no_org() -> Self {
         let detail = "There is no organisation to ask: `org` is none that your token lets you see, or none of yours has events that name people.";
@@ -68,6 +63,13 @@ impl Problem {
     pub(crate) fn too_many_records() -> Self {
         let detail = format!(
             "The request reaches more than {MAX_RECORDS} records, which nobody can approve at once. Cancel it, and make several requests of fewer identifiers or interactions each."
+        );
+        Self::new(422, "too-many-records", "Too many records", detail)
+    }
+
+    pub(crate) fn too_many_listed() -> Self {
+        let detail = format!(
+            "The listed interactions, each in every organisation that is asked, are more than {MAX_RECORDS} records. Name the organisation to ask in `org`, or make several requests of fewer interactions each."
         );
         Self::new(422, "too-many-records", "Too many records", detail)
     }
@@ -113,6 +115,10 @@ impl Problem {
                 let detail = "The request was given more time before, and the law allows it once.";
                 Self::new(409, "extended-before", "Extended before", detail)
             }
+            Refused::ExtendedTooLate => {
+                let detail = "The request is overdue, and the law lets its time be extended only while it runs. Do it, or refuse it with a reason.";
+                Self::new(409, "extended-too-late", "Overdue", detail)
+            }
             Refused::SelfApproval => {
                 let detail = "Somebody else must approve: you made this request, asked for the same while it was open, or verified it.";
                 Self::new(403, "self-approval", "Somebody else must approve", detail)
@@ -123,12 +129,12 @@ impl Problem {
                 Self::new(403, "self-verification", "Somebody else must verify", detail)
             }
             Refused::NoHuman => {
-                let detail = "A person must approve, and this token was given to a program: its `gty` or `idtyp` says so, or its `client_id` or `azp` is its `sub`. Sign in as a person.";
-                Self::new(403, "no-human", "A person must approve", detail)
+                let detail = "A person must do this, and this token was given to a program: its `gty` or `idtyp` says so, or its `client_id` or `azp` is its `sub`. Sign in as a person.";
+                Self::new(403, "no-human", "A person must do this", detail)
             }
             Refused::NoSignOfPerson => {
-                let detail = "A person must approve, and nothing in this token says that one signed in: it has none of the claims that the deployment's parameter PersonClaims names (`auth_time` and `amr`, unless it names others). Have your identity provider put one of them into the access tokens of people, or the operator name a claim that it does put there; functions/authorizer/README.md says how, by provider.";
-                Self::new(403, "no-human", "A person must approve", detail)
+                let detail = "A person must do this, and nothing in this token says that one signed in: it has none of the claims that the deployment's parameter PersonClaims names (`auth_time` and `amr`, unless it names others). Have your identity provider put one of them into the access tokens of people, or the operator name a claim that it does put there; functions/authorizer/README.md says how, by provider.";
+                Self::new(403, "no-human", "A person must do this", detail)
             }
         }
     }

@@ -4,9 +4,11 @@
 //! [`MAX_RECORDS`]. Lines and entries are those of the records, and so the most that could go of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures_util::future::try_join;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use ledgerline_custody::own::{OwnList, Standing};
 use ledgerline_custody::request::preview::{Other, Reach, Seen};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_store::request::{Approved, RequestRow, Who};
@@ -30,7 +32,7 @@ pub(crate) struct Preview {
     pub(crate) reach: Reach,
     /// The person's subjects.
     pub(crate) subjects: usize,
-    /// Those of them whose identifiers name no person: nothing is erased by them.
+    /// Those of them whose identifiers name no person ([`Nobodys`]): nothing is erased by them.
     pub(crate) subjects_shared: usize,
     pub(crate) bronze_objects: usize,
     pub(crate) bronze_lines: u64,
@@ -99,10 +101,11 @@ fn chunks(texts: &[&str], most: usize) -> Vec<Vec<String>> {
 
 /// What a request reaches now.
 pub(crate) async fn preview(call: &Call<'_>, id: &str, row: &RequestRow, who: &Who) -> Result<Preview, Problem> {
-    let (stores, cap) = (call.stores(), call.settings().fan_out_cap);
+    let stores = call.stores();
     let subjects = active(stores, &row.orgs, &who.pseudonyms, &who.subjects).await?;
+    let nobodys = Nobodys::of(call, &row.orgs).await?;
     let named: Vec<&str> =
-        subjects.iter().filter(|(_, state)| !state.is_shared(cap)).map(|(subject, _)| subject.as_str()).collect();
+        subjects.iter().filter(|(_, state)| !nobodys.has(state)).map(|(subject, _)| subject.as_str()).collect();
     let mut records = records(stores, row, who, &named).await?;
     if records.len() > MAX_RECORDS {
         return Err(Problem::too_many_records());
@@ -117,7 +120,7 @@ pub(crate) async fn preview(call: &Call<'_>, id: &str, row: &RequestRow, who: &W
     let others = live(stores, &others.into_iter().collect::<Vec<_>>()).await?;
     let other = |(subject, state): (String, SubjectState)| {
         let kind = state.name.as_ref()?.kind;
-        Some((subject, Other { kind, is_shared: state.is_shared(cap) }))
+        Some((subject, Other { kind, is_shared: nobodys.has(&state) }))
     };
     let others: BTreeMap<String, Other> = others.into_iter().filter_map(other).collect();
     Ok(Preview {
@@ -129,6 +132,32 @@ pub(crate) async fn preview(call: &Call<'_>, id: &str, row: &RequestRow, who: &W
         silver_files: held.files.len(),
         entries: held.entries,
     })
+}
+
+/// What names no person: an identifier at the cap or marked, and one of the company's own, also where it came on a list since.
+struct Nobodys {
+    cap: u64,
+    parameter: OwnList,
+    by_org: BTreeMap<String, Arc<OwnList>>,
+}
+
+impl Nobodys {
+    async fn of(call: &Call<'_>, orgs: &[String]) -> Result<Self, Problem> {
+        let (keys, settings) = (call.keys_of_request().await?, call.settings());
+        let lists = call.stores().own.of_each(orgs, call.now_ms).await?;
+        let parameter = OwnList::of(&settings.own_numbers, Some(&keys.ring));
+        Ok(Self { cap: settings.fan_out_cap, parameter, by_org: orgs.iter().cloned().zip(lists).collect() })
+    }
+
+    fn has(&self, subject: &SubjectState) -> bool {
+        let is_own = subject.name.as_ref().is_some_and(|name| {
+            let lists = self.by_org.get(&name.org).map(|list| &**list).into_iter().chain([&self.parameter]);
+            lists
+                .map(|list| list.standing([name.pseudonym.as_str()], None))
+                .any(|standing| standing == Standing::InForce)
+        });
+        is_own || subject.is_shared(self.cap)
+    }
 }
 
 /// The records that these subjects have part in, and those that are listed, each of them once.

@@ -33,12 +33,13 @@ impl Place for ListPlace {
 
 /// `GET …/requests`: open requests by when they are due, then closed ones by when they were closed.
 pub(crate) async fn list(call: &Call<'_>, request: &Request<'_>) -> Result<Answered, Problem> {
-    let only = request.parameter("org");
+    let mut asked = request.parameters(&["org", "pageToken"])?;
+    let only = asked.remove("org");
     let orgs = listed_orgs(call, only.as_deref()).await?;
     // Whose list it is: a token that was given more organisations since goes on with no other's page.
     let (principal, of_token) = (call.caller.principal(), call.caller.orgs.to_text());
     let query = digest_of([principal.as_str(), &of_token, only.as_deref().unwrap_or_default()]);
-    let behind = match request.parameter("pageToken") {
+    let behind = match asked.remove("pageToken") {
         None => None,
         Some(token) => {
             let keys = call.keys().await?.ok_or(TokenError::Foreign)?;
@@ -182,7 +183,7 @@ pub(crate) fn whole(id: &str, row: &RequestRow, who: Option<&Who>, now_ms: i64) 
         json!({ "step": step.as_str(), "doneAt": done.map(|done| &done.at) })
     });
     say("steps", json!(steps));
-    say("possible", json!(machine::possible(row).into_iter().map(verb).collect::<Vec<_>>()));
+    say("possible", json!(machine::possible(row, now_ms).into_iter().map(verb).collect::<Vec<_>>()));
     // Others have no connectors yet: nothing is asked of them, and nothing is promised.
     let ledgerline = if row.state.is_final() { row.state.as_str() } else { "waiting" };
     say("systems", json!({ "ledgerline": ledgerline }));

@@ -19,6 +19,7 @@ use serde_json::value::RawValue;
 
 use crate::caller::Caller;
 use crate::disposition::Disposition;
+use crate::routes::Route;
 
 /// What stands for an id where API Gateway gave none.
 pub const NO_ID: &str = "none";
@@ -79,19 +80,41 @@ impl<'a> Request<'a> {
         path.find(base).map(|at| path[at + base.len()..].trim_matches('/'))
     }
 
-    /// A parameter of the query; of one that is given twice API Gateway hands on the last.
-    pub fn parameter(&self, name: &str) -> Option<String> {
-        let all: BTreeMap<String, Option<String>> = serde_json::from_str(self.query_string_parameters?.get()).ok()?;
-        all.into_iter().find(|(known, _)| known == name)?.1
+    /// The parameters of the query; of one that is given twice API Gateway hands on the last. One that is misspelt must not silently widen
+    /// an answer, as no member of a body may.
+    ///
+    /// # Errors
+    /// 400: they cannot be read, or one is none of `known`.
+    pub fn parameters(&self, known: &[&str]) -> Result<BTreeMap<String, String>, Problem> {
+        let Some(raw) = self.query_string_parameters else { return Ok(BTreeMap::new()) };
+        let all: Option<BTreeMap<String, Option<String>>> = serde_json::from_str(raw.get()).ok();
+        let all = all.filter(|all| all.keys().all(|name| known.contains(&name.as_str())));
+        let all = all.ok_or_else(|| {
+            let detail = format!("The query has a parameter that is not known; known are {}.", known.join(", "));
+            Problem::new(400, "invalid-query", "The query cannot be read", detail)
+        })?;
+        Ok(all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
     }
 
     /// Who calls, as the authorizer says it.
     ///
     /// # Errors
     /// 401: no authorizer stands before the method.
-    pub fn caller(&self) -> Result<Caller, Problem> {
+    fn caller(&self) -> Result<Caller, Problem> {
         let context = self.request_context.as_ref().and_then(|context| context.authorizer);
         context.and_then(|context| Caller::read(context.get())).ok_or_else(Problem::unauthenticated)
+    }
+
+    /// Who calls, if the table of routes lets them do it: a method before which the authorizer was forgotten must not be open. `path` is
+    /// as the table has it, with whatever stands in an id's place.
+    ///
+    /// # Errors
+    /// 401: no authorizer stands before the method. 403: it does, and the caller has no scope for it.
+    pub fn allowed(&self, path: &str) -> Result<Caller, Problem> {
+        let caller = self.caller()?;
+        let scopes = Route::of_path(&self.http_method, path).map_or(&[][..], |route| route.scopes);
+        let is_allowed = scopes.iter().any(|scope| caller.scopes.contains(*scope));
+        if is_allowed { Ok(caller) } else { Err(Problem::forbidden(scopes)) }
     }
 
     /// The body, if its type and size are right: at most `most` bytes.
@@ -167,6 +190,12 @@ impl Problem {
     pub fn unauthenticated() -> Self {
         let detail = "No authorizer says who calls. Send the request to the API, with a bearer token.";
         Self::new(401, "unauthenticated", "Nobody is signed in", detail).header("www-authenticate", "Bearer")
+    }
+
+    /// The caller has none of these scopes.
+    fn forbidden(scopes: &[&str]) -> Self {
+        let detail = format!("Your token has none of the scopes that this asks for: {}.", scopes.join(", "));
+        Self::new(403, "forbidden", "Not allowed", detail)
     }
 
     /// The answer cannot be given, and trying again does not help.
@@ -309,6 +338,28 @@ mod tests {
         let twice = "/live/api/v1/compliance/requests/x/api/v1/compliance/rtbf";
         assert_eq!(below(twice).as_deref(), Some("requests/x/api/v1/compliance/rtbf"));
         assert_eq!(below("/other"), None);
+    }
+
+    #[test]
+    fn a_query_is_read_whole_or_refused() {
+        let read = |query: &str| {
+            let event = format!(r#"{{"httpMethod":"GET","queryStringParameters":{query}}}"#);
+            Request::read(&event).unwrap().parameters(&["org", "pageToken"]).map_err(|problem| problem.status())
+        };
+        assert_eq!(read("null"), Ok(BTreeMap::new()));
+        assert_eq!(read(r#"{"pageToken":null}"#), Ok(BTreeMap::new()));
+        assert_eq!(read(r#"{"org":"acme"}"#), Ok([("org".to_owned(), "acme".to_owned())].into()));
+        for bad in [
+            r#"{"Org":"acme"}"#,
+            r#"{"org ":"acme"}"#,
+            r#"{"org":"acme","page":"2"}"#,
+            r#"{"org":["acme"]}"#,
+            r#"{"org":"\ud800"}"#,
+            "[]",
+            "7",
+        ] {
+            assert_eq!(read(bad), Err(400), "{bad}");
+        }
     }
 
     #[test]

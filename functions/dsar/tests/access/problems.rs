@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use aws_lambda_events::encodings::Body;
 use ledgerline_dsar::handle;
+use ledgerline_lambda::caller::{Caller, Orgs};
 use ledgerline_lambda::clock::FixedClock;
 use ledgerline_ledger::entry::PendingEntry;
 use ledgerline_ledger::store::StoreError;
@@ -100,6 +101,20 @@ async fn the_envelope_may_vary_where_api_gateway_lets_it() {
     ] {
         assert_eq!(ask(&world, &with(changes.clone())).await.0, 200, "{changes}");
     }
+}
+
+/// As the authorizer does: a method before which it was forgotten must not be open to whoever may do something else.
+#[tokio::test]
+async fn a_caller_without_the_scope_is_refused_and_nothing_is_looked_up() {
+    let world = World::new().await;
+    for scopes in [&[][..], &["request:write", "request:verify", "request:approve", "gold:read"], &["dsar:read2"]] {
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        let caller = Caller { scopes, ..caller("u-1", Orgs::All) };
+        let (status, problem) = world.ask_as(&caller, NOW_MS, by_phone()).await;
+        assert_eq!((status, &problem["type"]), (403, &json!("urn:ledgerline:problem:forbidden")));
+        assert!(problem["detail"].as_str().unwrap().contains("dsar:read"), "{problem}");
+    }
+    assert_eq!(world.keys_opened(), 0);
 }
 
 /// The function stands behind the authorizer alone: what did not come by it is nobody's, whatever it asks.

@@ -243,6 +243,8 @@ async fn the_list_shows_what_is_due_first_and_each_request_once() {
     assert_eq!(world.get(&approver(), "requests?pageToken=2026").await.0, 400);
     assert_eq!(world.get(&approver(), "requests?org=acme").await.0, 200);
     assert_eq!(world.get(&approver(), "requests?org=a%20b").await.0, 422);
+    let (status, answer) = world.get(&approver(), "requests?organisation=acme").await;
+    assert_eq!((status, answer["type"].as_str()), (400, Some("urn:ledgerline:problem:invalid-query")));
 }
 
 #[tokio::test]
@@ -278,9 +280,36 @@ async fn a_request_of_as_many_orgs_as_may_be_is_made_and_closed_in_one_go() {
 }
 
 #[tokio::test]
+async fn more_interactions_than_a_preview_can_show_are_refused_at_once() {
+    let world = World::new().await;
+    for n in 2..40 {
+        Orgs::new(world.control.port()).note(&format!("org-{n}")).await.unwrap();
+    }
+    let listed = |count: usize| -> Vec<String> { (0..count).map(|n| format!("c-{n}")).collect() };
+    let (status, answer) =
+        world.post(&officer(), "requests", json!({ "type": "ERASURE", "interactions": listed(251) })).await;
+    assert_eq!((status, answer["type"].as_str()), (422, Some("urn:ledgerline:problem:too-many-records")));
+    assert_eq!(world.requests(), 0);
+    let few = json!({ "type": "ERASURE", "interactions": listed(250) });
+    let of_one = json!({ "type": "ERASURE", "interactions": listed(251), "org": "acme" });
+    for body in [few, of_one] {
+        let id = world.verified(body).await;
+        assert_eq!(world.get(&approver(), &format!("requests/{id}/preview")).await.0, 200);
+    }
+}
+
+#[tokio::test]
 async fn the_companys_own_number_is_nobodys_request() {
     let world = World::new().await;
+    let before = world.link(Kind::Phone, PHONE, "globex/c-1").await;
     world.add_own("globex", "+1 555 555 0142,planted.example").await;
+    // By no name of its own, either, of one who was linked before.
+    let pseudonym = world.keys.state(&before).unwrap().name.unwrap().pseudonym;
+    for name in [before, pseudonym] {
+        let (status, answer) =
+            world.post(&officer(), "requests", json!({ "type": "ERASURE", "customerIdHash": name })).await;
+        assert_eq!((status, answer["type"].as_str()), (422, Some("urn:ledgerline:problem:own-identifier")));
+    }
     for (identifier, status) in [
         (json!({ "kind": "phone", "value": PHONE }), 422),
         (json!({ "kind": "email", "value": "help@planted.example" }), 422),

@@ -92,6 +92,21 @@ async fn a_subject_at_the_cap_leads_to_nothing_and_a_list_to_what_is_there() {
 }
 
 #[tokio::test]
+async fn a_number_that_became_the_companys_own_leads_to_nothing() {
+    let world = World::new().await;
+    world.link(Kind::Phone, PHONE, "acme/c-1").await;
+    world.link(Kind::Phone, PHONE, "globex/c-1").await;
+    let id = world.verified(erasure()).await;
+    let digest = world.digest(&id).await;
+    world.add_own("acme", PHONE).await;
+    world.pass(HOUR_MS);
+    let (_, preview) = world.get(&approver(), &format!("requests/{id}/preview")).await;
+    assert_eq!(preview["customer"], json!({ "subjects": 2, "shared": 1 }));
+    assert_eq!(preview["records"], 1, "in the other org it is a customer's");
+    assert_eq!(world.approve(&approver(), &id, &digest).await.0, 409);
+}
+
+#[tokio::test]
 async fn of_two_previews_of_nobody_nothing_is_told() {
     let world = World::new().await;
     let id = world.verified(json!({ "type": "ACCESS", "customerIdHash": "cust-never-seen" })).await;

@@ -7,7 +7,7 @@
 //! | approve | erasing, while it waits for an approval | erasing |
 //! | cancel | received, verified, approved, cooling_off | cancelled |
 //! | refuse | received, verified, approved | refused |
-//! | extend, once | all but done, cancelled, refused | the same, due later |
+//! | extend, once, before it is due | all but done, cancelled, refused | the same, due later |
 //!
 //! Invariant: everything else is refused with its reason. Whoever approves shows as a person, and neither made the request nor asked for the
 //! same while it was open.
@@ -66,7 +66,7 @@ pub enum Separation {
     Creator,
     /// Who approves neither made nor verified it.
     CreatorAndVerifier,
-    /// Three people: who verifies did not make it, and who approves did neither.
+    /// One person verifies, another approves, and neither made it.
     All,
 }
 
@@ -92,13 +92,15 @@ pub enum Refused {
     State(State),
     /// It was given more time before.
     ExtendedBefore,
+    /// It is overdue: the law lets the time be extended only while it runs.
+    ExtendedTooLate,
     /// Whoever approves made the request, asked for the same, or verified it.
     SelfApproval,
     /// Whoever verifies made the request, or asked for the same.
     SelfVerification,
-    /// A program approves.
+    /// A program approves, or verifies where that asks for a person.
     NoHuman,
-    /// Nothing says that a person approves.
+    /// Nothing says that a person approves, or verifies where that asks for a person.
     NoSignOfPerson,
 }
 
@@ -146,10 +148,15 @@ fn leads_to(row: &RequestRow, step: Step) -> Option<State> {
     }
 }
 
-/// What may be done about a request as it stands, whoever does it.
-pub fn possible(row: &RequestRow) -> Vec<Step> {
+/// What may be done about a request as it stands now, whoever does it.
+pub fn possible(row: &RequestRow, now_ms: i64) -> Vec<Step> {
     let all = [Step::Verified, Step::Approved, Step::Cancelled, Step::Refused, Step::Extended];
-    all.into_iter().filter(|step| leads_to(row, *step).is_some()).collect()
+    all.into_iter().filter(|step| leads_to(row, *step).is_some() && in_time(row, *step, now_ms)).collect()
+}
+
+/// Whether it is not too late for a step. A time that cannot be read is no obstacle.
+fn in_time(row: &RequestRow, step: Step, now_ms: i64) -> bool {
+    step != Step::Extended || instant::parse(&row.due_at).is_none_or(|due_ms| now_ms <= due_ms)
 }
 
 /// The request after an action, one step on; or why it is refused.
@@ -165,6 +172,9 @@ pub fn next(
         Step::Extended if !row.state.is_final() => Refused::ExtendedBefore,
         _ => Refused::State(row.state),
     })?;
+    if !in_time(row, step, now_ms) {
+        return Err(Refused::ExtendedTooLate);
+    }
     check_actor(row, step, actor, rules.separation)?;
     let at = instant::to_rfc3339(now_ms);
     let mut next = RequestRow { state, version: row.version + 1, ..row.clone() };
@@ -191,9 +201,11 @@ pub fn next(
 
 fn check_actor(row: &RequestRow, step: Step, actor: Actor<'_>, separation: Separation) -> Result<(), Refused> {
     let (asked, verified) = (asked(row, actor.alias), did(row, Step::Verified, actor.alias));
+    // A program would stand for anyone who has its credentials.
+    let by_a_person = step == Step::Approved || step == Step::Verified && separation == Separation::All;
     match step {
-        Step::Approved if actor.is_client => Err(Refused::NoHuman),
-        Step::Approved if !actor.is_person => Err(Refused::NoSignOfPerson),
+        _ if by_a_person && actor.is_client => Err(Refused::NoHuman),
+        _ if by_a_person && !actor.is_person => Err(Refused::NoSignOfPerson),
         Step::Approved if asked => Err(Refused::SelfApproval),
         Step::Approved if separation != Separation::Creator && verified => Err(Refused::SelfApproval),
         Step::Verified if separation == Separation::All && asked => Err(Refused::SelfVerification),
@@ -274,7 +286,7 @@ mod tests {
                         };
                         let found = outcome(&row, &action, human("other"), Separation::All);
                         assert_eq!(found, expected, "{action:?} in {state:?}, waits {waits}, extended {extended}");
-                        let offered = possible(&row).contains(&action.step());
+                        let offered = possible(&row, NOW_MS).contains(&action.step());
                         assert_eq!(offered, expected.is_ok(), "{action:?} in {state:?}");
                         seen += 1;
                     }
@@ -294,6 +306,8 @@ mod tests {
                     let received = request(RequestKind::Erasure, State::Received);
                     let verified = request(RequestKind::Erasure, State::Verified);
                     let verify = match (separation, alias) {
+                        (Separation::All, _) if is_client => Err(Refused::NoHuman),
+                        (Separation::All, _) if !is_person => Err(Refused::NoSignOfPerson),
                         (Separation::All, "maker" | "repeater") => Err(Refused::SelfVerification),
                         _ => Ok(State::Verified),
                     };
@@ -327,6 +341,18 @@ mod tests {
         let program = Actor { is_person: false, ..human("verifier") };
         assert_eq!(outcome(&waits, &approve, program, Separation::Creator), Err(Refused::NoSignOfPerson));
         assert_eq!(outcome(&waits, &approve, human("verifier"), Separation::Creator), Ok(State::Erasing));
+    }
+
+    #[test]
+    fn time_is_extended_while_it_runs() {
+        let row = request(RequestKind::Access, State::Verified);
+        let due_ms = instant::parse(&row.due_at).unwrap();
+        for (now_ms, is_late) in [(due_ms, false), (due_ms + 1, true)] {
+            let extended = next(&row, &Action::Extend, human("maker"), RULES, now_ms);
+            assert_eq!(extended.err(), is_late.then_some(Refused::ExtendedTooLate));
+            assert_eq!(possible(&row, now_ms).contains(&Step::Extended), !is_late);
+            assert!(possible(&row, now_ms).contains(&Step::Approved), "an overdue request is to be done all the same");
+        }
     }
 
     #[test]
