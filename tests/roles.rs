@@ -269,6 +269,30 @@ fn requests_writes_requests_and_deletes_nothing() {
 }
 
 #[test]
+fn insight_reads_figures_and_nothing_else() {
+    let Some(stack) = Stack::running() else { return };
+    let allowed = [Call::GetObject("LakeBucket", "gold/summary/none"), Call::ListObjects("LakeBucket")];
+    let refused = [
+        Call::GetObject("LakeBucket", "silver/none"),
+        Call::GetObject("LakeBucket", "gold/gold_daily_queue_metrics/none"),
+        Call::GetObject("LakeBucket", "reference/none"),
+        Call::PutObject("LakeBucket", "gold/summary/none"),
+        Call::DeleteObject("LakeBucket", "gold/summary/none"),
+        Call::GetObject("BronzeBucket", "bronze/none"),
+        Call::GetObject("LedgerBucket", SEGMENT),
+        Call::GetItem("ControlTable", "GOLD"),
+        Call::Scan("ControlTable"),
+        Call::BatchGet("KeysTable", "ID#none"),
+        Call::Scan("KeysTable"),
+        Call::Query("IndexTable", "INT#none"),
+        Call::OpenKey { deployment: "local", purpose: "pseudonym" },
+        PRIVATE_KEY,
+        Call::Send("LedgerQueue"),
+    ];
+    Role::of(&stack, "InsightFunction").check(&allowed, &refused);
+}
+
+#[test]
 fn redrive_takes_from_errors_and_gives_to_the_stream() {
     let Some(stack) = Stack::running() else { return };
     let allowed = [

@@ -64,6 +64,14 @@ impl Venv {
         Self::make("venv-bench", pins)
     }
 
+    /// The environment of the end-to-end tests' own Python, with the packages that `pins` names.
+    ///
+    /// # Errors
+    /// As [`Venv::stack`].
+    pub fn tests(pins: &Path) -> Result<Self, Fault> {
+        Self::make("venv-tests", pins)
+    }
+
     fn make(name: &str, pins: &Path) -> Result<Self, Fault> {
         let directory = paths::local().join(name);
         let venv = Self { bin: directory.join("bin") };

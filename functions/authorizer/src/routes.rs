@@ -34,6 +34,7 @@ pub const ROUTES: &[Route] = &[
         path: "/api/v1/compliance/requests/{id}/refuse",
         scopes: &[REQUEST_VERIFY, REQUEST_APPROVE],
     },
+    Route { method: "GET", path: "/api/v2/analytics/gold/summary", scopes: &["gold:read"] },
 ];
 
 const REQUEST_APPROVE: &str = "request:approve";
