@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Targets {
-    /// Of each media; a media that is not there is never within target.
+    /// Of each media that has one of its own.
     pub by_media: BTreeMap<String, i64>,
+    /// Of all other media.
+    pub other: i64,
     /// Of queues that have one of their own: by queue, then by media.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub by_queue: BTreeMap<String, BTreeMap<String, i64>>,
@@ -40,13 +42,13 @@ pub enum TargetError {
 impl Default for Targets {
     fn default() -> Self {
         let by_media = BY_MEDIA.iter().map(|(media, target_ms)| ((*media).to_owned(), *target_ms)).collect();
-        Self { by_media, by_queue: BTreeMap::new() }
+        Self { by_media, other: OTHER_MS, by_queue: BTreeMap::new() }
     }
 }
 
 impl Targets {
-    /// The defaults, and what a file says of queues: lines of queue id, media and seconds, below a [`HEADER`]. Later lines win
-    /// over nothing: a queue and media that stand twice are refused.
+    /// The defaults, and what a file says of queues: lines of queue id, media and seconds, below a [`HEADER`]. A queue
+    /// and media that stand twice are refused.
     ///
     /// # Errors
     /// The first that is wrong with it.
@@ -85,16 +87,16 @@ impl Targets {
         if targets.distinct().len() > DISTINCT_MAX { Err(TargetError::TooMany) } else { Ok(targets) }
     }
 
-    /// The target of a queue's media; `None` for a media that has none.
-    pub fn of(&self, queue_id: Option<&str>, media: &str) -> Option<i64> {
+    /// The target of a queue's media.
+    pub fn of(&self, queue_id: Option<&str>, media: &str) -> i64 {
         let of_queue = queue_id.and_then(|queue| self.by_queue.get(queue)?.get(media));
-        of_queue.or_else(|| self.by_media.get(media)).copied()
+        of_queue.or_else(|| self.by_media.get(media)).copied().unwrap_or(self.other)
     }
 
     /// All targets there are, ascending.
     pub fn distinct(&self) -> Vec<i64> {
         let of_queues = self.by_queue.values().flat_map(BTreeMap::values);
-        let all: BTreeSet<i64> = self.by_media.values().chain(of_queues).copied().collect();
+        let all: BTreeSet<i64> = self.by_media.values().chain(of_queues).chain([&self.other]).copied().collect();
         all.into_iter().collect()
     }
 }
@@ -110,6 +112,7 @@ const BY_MEDIA: [(&str, i64); 5] =
     [("CALLBACK", 20_000), ("CHAT", 20_000), ("EMAIL", 86_400_000), ("MESSAGE", 20_000), ("VOICE", 20_000)];
 /// One sum of the SQL for each; Athena's texts end at 262,144 bytes, and one takes some 150.
 const DISTINCT_MAX: usize = 32;
+const OTHER_MS: i64 = 20_000;
 const QUEUE_BYTES: usize = 64;
 /// A month.
 const SECONDS_MAX: i64 = 2_678_400;
@@ -121,10 +124,10 @@ mod tests {
     #[test]
     fn a_queue_has_its_own_target_for_one_media_and_the_default_for_the_others() {
         let targets = Targets::read("queue_id,media,target_seconds\r\nq-1,VOICE,60\n\nq-1,EMAIL,3600\n").unwrap();
-        assert_eq!(targets.of(Some("q-1"), "VOICE"), Some(60_000));
-        assert_eq!(targets.of(Some("q-1"), "CHAT"), Some(20_000));
-        assert_eq!(targets.of(Some("q-2"), "VOICE"), Some(20_000));
-        assert_eq!((targets.of(None, "EMAIL"), targets.of(None, "UNKNOWN")), (Some(86_400_000), None));
+        assert_eq!(targets.of(Some("q-1"), "VOICE"), 60_000);
+        assert_eq!(targets.of(Some("q-1"), "CHAT"), 20_000);
+        assert_eq!(targets.of(Some("q-2"), "VOICE"), 20_000);
+        assert_eq!((targets.of(None, "EMAIL"), targets.of(None, "UNKNOWN")), (86_400_000, 20_000));
         assert_eq!(targets.distinct(), [20_000, 60_000, 3_600_000, 86_400_000]);
         assert_eq!(Targets::default().distinct(), [20_000, 86_400_000]);
     }
