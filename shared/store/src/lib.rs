@@ -6,6 +6,7 @@
 
 pub mod act_note;
 pub mod alias;
+pub mod athena;
 pub mod bronze_object;
 pub mod bucket;
 pub mod checkpoint;
@@ -14,6 +15,8 @@ pub mod cutoff;
 pub mod data_key;
 pub mod delivery;
 pub mod error_object;
+pub mod gold;
+pub mod gold_repeats;
 pub mod gone;
 pub mod head;
 pub mod held;
@@ -139,6 +142,14 @@ pub enum Family {
     Error,
     /// Parquet for analysts.
     Silver,
+    /// Figures: counters, days, documents, runs.
+    Gold,
+    /// Which dates' repeats were told, and as of how many marks.
+    GoldRepeats,
+    /// What Athena answered to gold.
+    QueryResult,
+    /// What the deployment's owner tells figures by.
+    Reference,
     /// Plans.
     Plan,
     /// Messages that no retry can help.
@@ -160,7 +171,7 @@ pub enum Erasure {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 48] = [
         Self::Head,
         Self::LogList,
         Self::Marker,
@@ -202,6 +213,10 @@ impl Family {
         Self::Quarantine,
         Self::Error,
         Self::Silver,
+        Self::Gold,
+        Self::GoldRepeats,
+        Self::QueryResult,
+        Self::Reference,
         Self::Plan,
         Self::Poison,
         Self::SweepState,
@@ -225,6 +240,9 @@ impl Family {
             // An entry names its record. Only links say whose record it is.
             Self::Segment | Self::Tile | Self::ArchivedCheckpoint | Self::LiveCheckpoint => Erasure::HoldsNoPerson,
             Self::SweepState => Erasure::HoldsNoPerson,
+            // Sums by queue and half hour, dates, targets: no ref of a person is asked for, but to count repeats.
+            Self::Gold | Self::GoldRepeats | Self::Reference => Erasure::HoldsNoPerson,
+            Self::QueryResult => Erasure::ExpiresAfterDays(7),
             Self::Plan => Erasure::ExpiresAfterDays(30),
             Self::Poison => Erasure::ExpiresAfterDays(365),
             Self::ActNote => Erasure::ExpiresAfterDays(act_note::KEPT_DAYS),
@@ -257,6 +275,7 @@ impl Family {
             (act_note::is_key(key), Self::ActNote),
             (*key == planned::key(), Self::Planned),
             (orgs::parse_key(key).is_some(), Self::Org),
+            (gold_repeats::parse_key(key).is_some(), Self::GoldRepeats),
             (tombstone::is_key(key), Self::Tombstone),
             (gone::parse_key(key).is_some(), Self::Gone),
             (held::parse_key(key).is_some(), Self::Held),
@@ -296,6 +315,9 @@ impl Family {
             (quarantine::is_key(key), Self::Quarantine),
             (folder == keys::ERRORS, Self::Error),
             (keys::parse_silver_events(key).is_some(), Self::Silver),
+            (keys::is_gold(key), Self::Gold),
+            (folder == keys::QUERY_RESULTS, Self::QueryResult),
+            (key == keys::REFERENCE_QUEUES, Self::Reference),
             (keys::parse_staged(key).is_some(), Self::Plan),
             (folder == keys::POISON, Self::Poison),
             (folder == sweep_state::FOLDER, Self::SweepState),
