@@ -153,7 +153,8 @@ fn downloaded(stack: &Stack, expected: &Expected) -> PathBuf {
         for key in [keys::gold_intervals(date), keys::gold_daily(date)] {
             gold::download(stack, &key, &folder);
         }
-        std::fs::write(folder.join(format!("{}.sql", keys::iso_date(date))), sql::intervals(date, &TARGETS_MS)).unwrap();
+        std::fs::write(folder.join(format!("{}.sql", keys::iso_date(date))), sql::intervals(date, &TARGETS_MS))
+            .unwrap();
     }
     folder
 }
@@ -172,7 +173,8 @@ fn assert_files_agree(org: &Org<'_>, expected: &Expected, folder: &std::path::Pa
         assert_eq!(ours(&intervals["pyarrow"], false), wanted, "{date}, pyarrow");
         assert_eq!(ours(&intervals["duckdb"], false), wanted, "{date}, DuckDB");
         assert_eq!(ours(&found[date]["sql"], true), wanted, "{date}, the SQL over silver");
-        let wanted: BTreeSet<String> = day.daily.iter().map(|row| line(&daily(row.queue_id.as_deref(), row.media, &row.sums))).collect();
+        let wanted: BTreeSet<String> =
+            day.daily.iter().map(|row| line(&daily(row.queue_id.as_deref(), row.media, &row.sums))).collect();
         let days = &found[date]["gold_daily_queue_metrics"];
         assert_eq!(ours(&days["pyarrow"], false), wanted, "{date}, pyarrow");
         assert_eq!(ours(&days["duckdb"], false), wanted, "{date}, DuckDB");
@@ -229,7 +231,8 @@ fn a_call_of_sixteen_events_has_its_figures_shuffled_doubled_and_in_four_objects
         let begins_so = |row: &&Value| row["queue_id"].as_str().is_some_and(|queue| queue.starts_with(begins));
         body["rows"].as_array().unwrap().iter().find(begins_so).unwrap_or_else(|| panic!("{begins}: {body}"))
     };
-    let figures = |row: &Value| ["total_contacts", "service_level_pct", "avg_duration_sec"].map(|name| row[name].as_f64());
+    let figures =
+        |row: &Value| ["total_contacts", "service_level_pct", "avg_duration_sec"].map(|name| row[name].as_f64());
     assert_eq!(figures(of("5169")), [Some(1.0), Some(100.0), Some(195.0)]);
     assert_eq!(figures(of("632e")), [Some(1.0), Some(0.0), Some(150.0)]);
     let totals = &body["totals"];
@@ -249,8 +252,10 @@ fn events_of_an_hour_a_week_and_nine_days_ago_land_in_their_own_date_and_nothing
         stack.send(&first);
     }
     org.committed(9);
-    let dates: BTreeSet<String> =
-        moments.iter().flat_map(|at| [-DAY, time::Duration::ZERO, DAY].map(|by| keys::iso_date((*at + by).date()))).collect();
+    let dates: BTreeSet<String> = moments
+        .iter()
+        .flat_map(|at| [-DAY, time::Duration::ZERO, DAY].map(|by| keys::iso_date((*at + by).date())))
+        .collect();
     dates.iter().for_each(|date| compute(&stack, date));
     for at in moments {
         let (before, date) = (gold::files(&stack), keys::iso_date(at.date()));
@@ -387,8 +392,9 @@ fn a_storm_of_a_dashboard_is_told_when_to_come_back_and_takes_nothing_from_the_p
     let query = [("date", "2026-01-12")];
     let nobody = json!({ "identifiers": [{ "kind": "email", "value": "nobody-ever@example.com" }] });
     let (answers, desk): (Vec<Answer>, u16) = std::thread::scope(|scope| {
-        let callers: Vec<_> =
-            (0..8).map(|_| scope.spawn(|| (0..10).map(|_| ask_once(&stack, &query, &[])).collect::<Vec<_>>())).collect();
+        let callers: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| (0..10).map(|_| ask_once(&stack, &query, &[])).collect::<Vec<_>>()))
+            .collect();
         let (desk, _) = access::ask(&stack, Some(&stack.description().api_key), &nobody);
         (callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect(), desk)
     });

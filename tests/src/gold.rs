@@ -25,8 +25,8 @@ pub fn compute(stack: &Stack, date: &str) {
 /// An analyst's question, once: with the analysts' key and token, and these headers beside them.
 pub fn ask_once(stack: &Stack, query: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
     let description = stack.description();
-    let (key, token) = (&description.api_keys["analyst"], bearer(description.token("analyst").unwrap()));
-    let own = [("x-api-key", key.as_str()), ("authorization", token.as_str())];
+    let (key, token) = (description.analyst_key().unwrap(), bearer(description.token("analyst").unwrap()));
+    let own = [("x-api-key", key), ("authorization", token.as_str())];
     get(stack, query, &[&own, headers].concat())
 }
 

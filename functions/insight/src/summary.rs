@@ -58,11 +58,13 @@ struct Asked {
 impl Asked {
     fn read(parameters: &BTreeMap<&'static str, String>, allowed: &Orgs) -> Result<Self, Problem> {
         let given = |name: &str| parameters.get(name).map(String::as_str);
-        let date = given("date").and_then(date).ok_or_else(|| Problem::bad_parameter("date", "a date as YYYY-MM-DD"))?;
+        let date =
+            given("date").and_then(date).ok_or_else(|| Problem::bad_parameter("date", "a date as YYYY-MM-DD"))?;
         let granularity = match given("granularity") {
             None => Granularity::Daily,
-            Some(word) => Granularity::parse(word)
-                .ok_or_else(|| Problem::bad_parameter("granularity", "one of daily, 30min"))?,
+            Some(word) => {
+                Granularity::parse(word).ok_or_else(|| Problem::bad_parameter("granularity", "one of daily, 30min"))?
+            }
         };
         let queue_id = given("queue_id").map(str::to_owned);
         if queue_id.as_deref().is_some_and(|queue| !is_queue(queue)) {
@@ -139,9 +141,11 @@ mod tests {
     #[test]
     fn what_is_asked_is_read_and_a_granularity_that_is_not_given_is_daily() {
         let asked = read(&[("date", "2026-03-02")], &Orgs::All).unwrap();
-        let all = Asked { date: date!(2026 - 03 - 02), granularity: Granularity::Daily, selection: Selection::default() };
+        let all =
+            Asked { date: date!(2026 - 03 - 02), granularity: Granularity::Daily, selection: Selection::default() };
         assert_eq!(asked, all);
-        let given = [("date", "2024-02-29"), ("granularity", "30min"), ("queue_id", "Sales Support"), ("media", "voice")];
+        let given =
+            [("date", "2024-02-29"), ("granularity", "30min"), ("queue_id", "Sales Support"), ("media", "voice")];
         let asked = read(&given, &Orgs::All).unwrap();
         assert_eq!((asked.date, asked.granularity), (date!(2024 - 02 - 29), Granularity::HalfHourly));
         let selection = Selection { orgs: None, queue_id: Some("Sales Support".into()), media: Some("VOICE".into()) };

@@ -288,11 +288,7 @@ pub fn unchanged(tag: &str) -> ApiGatewayProxyResponse {
 
 /// Kept by nobody but the caller, and never used unasked.
 fn kept(tag: &str) -> [(&'static str, String); 3] {
-    [
-        ("cache-control", "private, no-cache".to_owned()),
-        ("etag", tag.to_owned()),
-        ("vary", "authorization".to_owned()),
-    ]
+    [("cache-control", "private, no-cache".to_owned()), ("etag", tag.to_owned()), ("vary", "authorization".to_owned())]
 }
 
 /// Any answer. None may be kept by a cache on the way, unless its own headers say otherwise.
@@ -397,11 +393,15 @@ mod tests {
         for value in ["", "a", "\"A\"", "\"b\"", "\"a"] {
             assert!(!has(json!({ "if-none-match": value })), "{value}");
         }
-        for headers in [json!(null), json!({}), json!({ "if-none-match": null }), json!({ "if-none-match": ["\"a\""] })] {
+        for headers in [json!(null), json!({}), json!({ "if-none-match": null }), json!({ "if-none-match": ["\"a\""] })]
+        {
             assert!(!has(headers.clone()), "{headers}");
         }
         let kept = tagged("{}".to_owned(), "\"a\"");
-        assert_eq!((&kept.headers["etag"], &kept.headers["cache-control"]), (&"\"a\"".parse().unwrap(), &"private, no-cache".parse().unwrap()));
+        assert_eq!(
+            (&kept.headers["etag"], &kept.headers["cache-control"]),
+            (&"\"a\"".parse().unwrap(), &"private, no-cache".parse().unwrap())
+        );
         let unchanged = unchanged("\"a\"");
         assert_eq!((unchanged.status_code, unchanged.body), (304, Some(Body::Text(String::new()))));
         assert!(unchanged.headers["etag"] == "\"a\"" && !unchanged.headers.contains_key("content-type"));

@@ -146,6 +146,14 @@ impl Stack {
         named(&self.tokens, part)
     }
 
+    /// The analysts' API key.
+    ///
+    /// # Errors
+    /// The stack has none.
+    pub fn analyst_key(&self) -> Result<&str, Fault> {
+        named(&self.api_keys, "analyst")
+    }
+
     /// Name of a delivery stream.
     ///
     /// # Errors

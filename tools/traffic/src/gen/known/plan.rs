@@ -271,7 +271,11 @@ impl Drawn<'_> {
         }
         let person = kind(self.people);
         self.people += 1;
-        if is_phone { self.phones.push(person) } else { self.mailboxes.push(person) }
+        if is_phone {
+            self.phones.push(person)
+        } else {
+            self.mailboxes.push(person)
+        }
         person
     }
 
@@ -344,9 +348,7 @@ impl Drawn<'_> {
         let (waited, outcome) = match story {
             Story::ChatAbandoned => (self.dice.between(2_000, 60_000), Outcome::Abandoned),
             Story::Email => (self.dice.between(60_000, EMAIL_TARGET_MS), Outcome::Answered),
-            Story::EmailBeyondTheTarget => {
-                (EMAIL_TARGET_MS + self.dice.between(1, 30 * 3_600_000), Outcome::Answered)
-            }
+            Story::EmailBeyondTheTarget => (EMAIL_TARGET_MS + self.dice.between(1, 30 * 3_600_000), Outcome::Answered),
             _ => (self.dice.between(1_000, 60_000), Outcome::Answered),
         };
         self.wait(contact, queue, waited, outcome);
@@ -437,9 +439,8 @@ impl Drawn<'_> {
     fn come_again(&mut self) {
         let mut once: Vec<(Person, i64)> = Vec::new();
         for contact in &self.contacts {
-            let is_alone = |person: &Person| {
-                self.contacts.iter().filter(|other| other.person == Some(*person)).count() == 1
-            };
+            let is_alone =
+                |person: &Person| self.contacts.iter().filter(|other| other.person == Some(*person)).count() == 1;
             let calls = contact.medium == Medium::Voice && !contact.is_outbound;
             if let Some(person) = contact.person.filter(is_alone).filter(|_| calls) {
                 once.push((person, contact.began_ms));

@@ -96,7 +96,11 @@ fn a_callback_counts_as_one_and_its_call_nowhere_else() {
         .collect();
     let legs = |media: &str| {
         let ended = told.iter().filter(|(topic, _)| topic.ends_with("user.end"));
-        ended.filter(|(_, body)| body["mediaType"] == media && callbacks.contains(body["conversationId"].as_str().unwrap())).count()
+        ended
+            .filter(|(_, body)| {
+                body["mediaType"] == media && callbacks.contains(body["conversationId"].as_str().unwrap())
+            })
+            .count()
     };
     assert!(callbacks.len() > 1 && legs("CALLBACK") == callbacks.len() && legs("VOICE") == callbacks.len());
     let rows = day.expected.days.values().flat_map(|day| &day.intervals);
@@ -150,7 +154,13 @@ fn who_comes_again_counts_to_the_millisecond_of_the_week() {
 #[test]
 fn ratios_are_rounded_half_up_once() {
     let counters = |pairs: &[(&'static str, i64)]| pairs.iter().copied().collect::<Counters>();
-    let sums = super::truth::Sums::of(counters(&[("answered", 2), ("abandoned", 1), ("within_target", 2), ("handled", 8), ("talk_ms", 1_000)]));
+    let sums = super::truth::Sums::of(counters(&[
+        ("answered", 2),
+        ("abandoned", 1),
+        ("within_target", 2),
+        ("handled", 8),
+        ("talk_ms", 1_000),
+    ]));
     assert_eq!(sums.hundredths["service_level_pct"], Some(6_667));
     assert_eq!(sums.hundredths["avg_duration_sec"], Some(13), "0.125 s");
     assert_eq!(sums.hundredths["fcr_rate_pct"], None);

@@ -293,8 +293,7 @@ impl Counted<'_> {
 
 /// Who was answered and did not come again within the week; by the day, the queue and the medium of the last answer.
 fn repeats(plan: &Plan, heard: &[&Contact]) -> BTreeMap<(i64, Option<String>, &'static str), Counters> {
-    let inbound: Vec<&Contact> =
-        heard.iter().copied().filter(|one| !one.is_outbound && one.person.is_some()).collect();
+    let inbound: Vec<&Contact> = heard.iter().copied().filter(|one| !one.is_outbound && one.person.is_some()).collect();
     let mut counted: BTreeMap<(i64, Option<String>, &'static str), Counters> = BTreeMap::new();
     for contact in &inbound {
         let Some((queue, answered_ms)) = last_answer(contact) else { continue };
