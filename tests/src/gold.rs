@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use aws_sdk_lambda::primitives::Blob;
 use ledgerline_store::table::Key;
 use serde_json::{Value, json};
 
@@ -15,11 +16,22 @@ pub const PATH: &str = "/api/v2/analytics/gold/summary";
 /// Computes a date's figures until they are those of everything that was stored by then. Another run may be under way: the schedule's.
 pub fn compute(stack: &Stack, date: &str) {
     stack.wait_for(&format!("the figures of {date}"), || {
-        stack.invoke("GoldFunction", &json!({ "date": date }));
+        invoke(stack, date)?;
         let row = stack.item("ControlTable", &Key::new("GOLD", date)).unwrap_or_default();
         let (touched, computed) = (number(&row, "touched"), number(&row, "computed"));
         if touched <= computed { Ok(()) } else { Err(format!("touched {touched}, computed {computed}")) }
     });
+}
+
+/// Runs gold for a date once.
+///
+/// # Errors
+/// What the function says if it failed, such as that another run wrote first.
+pub fn invoke(stack: &Stack, date: &str) -> Result<(), String> {
+    let invoke = stack.lambda.invoke().function_name(&stack.description().functions["GoldFunction"]);
+    let answer = stack.block(invoke.payload(Blob::new(json!({ "date": date }).to_string())).send()).unwrap();
+    let said = answer.payload.as_ref().map_or(&[][..], Blob::as_ref);
+    if answer.function_error.is_none() { Ok(()) } else { Err(String::from_utf8_lossy(said).into_owned()) }
 }
 
 /// An analyst's question, once: with the analysts' key and token, and these headers beside them.
