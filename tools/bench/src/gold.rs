@@ -112,10 +112,7 @@ fn texts() -> [(&'static str, String, (Date, Date)); 2] {
     let end_ms = MIDNIGHT_MS + DAY_MS;
     let repeats = sql::repeats(MIDNIGHT_MS, end_ms).unwrap_or_default();
     let dates = sql::read_for_repeats(MIDNIGHT_MS, end_ms).unwrap_or((DAY, DAY));
-    [
-        ("half hours", sql::intervals(DAY, &targets), sql::read_for_intervals(DAY)),
-        ("repeats", repeats, dates),
-    ]
+    [("half hours", sql::intervals(DAY, &targets), sql::read_for_intervals(DAY)), ("repeats", repeats, dates)]
 }
 
 /// Silver of so many events of a day, by transform's own code; every interaction is a customer of its own.
