@@ -34,12 +34,7 @@ pub fn silver_events(date: Date, object: ObjectId) -> String {
 /// The day and the bronze object of a silver file, or `None` if the key is none.
 pub fn parse_silver_events(key: &str) -> Option<(Date, ObjectId)> {
     let (day, name) = key.strip_prefix(SILVER)?.strip_prefix("events/date=")?.split_once('/')?;
-    let mut parts = day.split('-');
-    let day = date(parts.next()?, parts.next()?, parts.next()?)?;
-    if parts.next().is_some() {
-        return None;
-    }
-    Some((day, name.strip_suffix(".parquet")?.parse().ok()?))
+    Some((parse_iso_date(day)?, name.strip_suffix(".parquet")?.parse().ok()?))
 }
 
 /// What the plan of the object at this key is of.
@@ -79,6 +74,13 @@ pub fn poison(function: &str, id: &str) -> String {
 /// `YYYY-MM-DD`.
 pub fn iso_date(date: Date) -> String {
     format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
+}
+
+/// The date that is written as `YYYY-MM-DD`.
+pub fn parse_iso_date(text: &str) -> Option<Date> {
+    let mut parts = text.split('-');
+    let day = date(parts.next()?, parts.next()?, parts.next()?)?;
+    parts.next().is_none().then_some(day)
 }
 
 fn key_part(text: &str) -> String {
