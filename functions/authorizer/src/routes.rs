@@ -35,6 +35,7 @@ pub const ROUTES: &[Route] = &[
         scopes: &[REQUEST_VERIFY, REQUEST_APPROVE],
     },
     Route { method: "GET", path: "/api/v2/analytics/gold/summary", scopes: &["gold:read"] },
+    Route { method: "POST", path: "/api/v1/reference/crm", scopes: &["crm:write"] },
 ];
 
 const REQUEST_APPROVE: &str = "request:approve";
