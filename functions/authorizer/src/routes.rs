@@ -34,6 +34,7 @@ pub const ROUTES: &[Route] = &[
         path: "/api/v1/compliance/requests/{id}/refuse",
         scopes: &[REQUEST_VERIFY, REQUEST_APPROVE],
     },
+    Route { method: "POST", path: "/api/v1/reference/crm", scopes: &["crm:write"] },
 ];
 
 const REQUEST_APPROVE: &str = "request:approve";

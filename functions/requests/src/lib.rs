@@ -1,5 +1,5 @@
 //! Takes requests of persons, for their data or their erasure, from receipt to approval: `/api/v1/compliance/requests` and the short form
-//! `/api/v1/compliance/rtbf`.
+//! `/api/v1/compliance/rtbf`. Takes what a CRM says of customers, too: `/api/v1/reference/crm`.
 //!
 //! Invariant: the function destroys nothing and may delete nothing. What names a person becomes pseudonyms before anything is stored;
 //! nothing that a caller typed is logged, or sent back in an error. A request of an org that the caller may not see does not exist. Left
@@ -13,12 +13,14 @@
 //! | the request made: its rows, whom it is about, and the note of its act, in one transaction | a request whose act is not planned | the same body again is answered with the request and plans the act; sweep plans it from the row, half an hour later |
 //! | a step taken: row, list, whom it is about, and the note of its act, in one transaction | a step whose act is not planned | the same call again, or sweep, as above |
 //! | the act: row, note, plan, pointers | part of it | the same call again; sweep |
+//! | the kinds that a CRM names customers by; some of its rows | an org whose customers are looked up in vain; part of a load | the same load again: each row is put in the place of what is there |
 //! | before the answer is heard | all of it | the same call again by the same principal, with the same words, is answered 200 |
 //!
 //! The act follows the row and not the other way round: an entry of the ledger cannot be taken back if another writer was first.
 
 mod config;
 mod create;
+mod crm;
 mod keys;
 mod problem;
 mod reach;
@@ -29,6 +31,7 @@ mod stores;
 use std::sync::Arc;
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
+use ledgerline_custody::crm::{LOAD_BYTES, Load};
 use ledgerline_custody::request::acts;
 use ledgerline_custody::request::ask::{Asked, BODY_BYTES};
 use ledgerline_event::instant;
@@ -51,6 +54,9 @@ use step::Verb;
 
 /// What the paths that this function answers begin with.
 pub const BASE: &str = "/api/v1/compliance/";
+
+/// What those of reference data begin with.
+pub const REFERENCE: &str = "/api/v1/reference/";
 
 /// The function with its stores, and the keys once they are opened.
 pub struct Function {
@@ -106,9 +112,20 @@ enum Route<'p> {
     Show(&'p str),
     Preview(&'p str),
     Step(&'p str, Verb),
+    Crm,
 }
 
 impl<'p> Route<'p> {
+    /// What a path below [`REFERENCE`] is.
+    fn of_reference(method: &str, path: &str) -> Result<Self, Problem> {
+        match (path, method) {
+            ("crm", "POST") => Ok(Self::Crm),
+            ("crm", _) => Err(Problem::no_such_method("POST")),
+            _ => Err(Problem::no_such_path()),
+        }
+    }
+
+    /// What a path below [`BASE`] is.
     fn of(method: &str, path: &'p str) -> Result<Self, Problem> {
         let parts: Vec<&str> = path.split('/').collect();
         let only = |known, route| if method == known { Ok(route) } else { Err(Problem::no_such_method(known)) };
@@ -137,6 +154,7 @@ impl<'p> Route<'p> {
             Self::Step(_, Verb::Verify) => &[VERIFY],
             Self::Step(_, Verb::Approve) => &[APPROVE],
             Self::Step(_, Verb::Refuse) => &[VERIFY, APPROVE],
+            Self::Crm => &[CRM],
         }
     }
 }
@@ -144,10 +162,16 @@ impl<'p> Route<'p> {
 const WRITE: &str = "request:write";
 const VERIFY: &str = "request:verify";
 const APPROVE: &str = "request:approve";
+const CRM: &str = "crm:write";
 
 async fn answer(function: &Function, now_ms: i64, request: &Request<'_>) -> Result<Answered, Problem> {
-    let path = request.below(BASE).ok_or_else(Problem::no_such_path)?;
-    let route = Route::of(request.method(), path)?;
+    let route = match request.below(BASE) {
+        Some(path) => Route::of(request.method(), path)?,
+        None => {
+            let path = request.below(REFERENCE).ok_or_else(Problem::no_such_path)?;
+            Route::of_reference(request.method(), path)?
+        }
+    };
     let caller = request.caller()?;
     if !route.scopes().iter().any(|scope| caller.scopes.contains(*scope)) {
         return Err(Problem::forbidden(route.scopes()));
@@ -165,6 +189,10 @@ async fn answer(function: &Function, now_ms: i64, request: &Request<'_>) -> Resu
         Route::ShortForm => {
             let asked = Asked::parse_rtbf(&request.body(BODY_BYTES)?, region).map_err(Problem::of_query)?;
             create::create(&call, asked, create::Form::Short).await
+        }
+        Route::Crm => {
+            let load = Load::parse(&request.body(LOAD_BYTES)?, region).map_err(Problem::of_query)?;
+            crm::load(&call, &load).await
         }
         Route::Step(id, verb) => step::take(&call, id, verb, &request.body(BODY_BYTES)?).await,
     }
@@ -268,6 +296,12 @@ mod tests {
         for method in ["PUT", "DELETE", "get", ""] {
             assert_eq!((of(method, "requests"), of(method, "rtbf")), (Err(405), Err(405)));
         }
+        let reference = |method, path| Route::of_reference(method, path).map_err(|Problem(problem)| problem.status());
+        assert_eq!(reference("POST", "crm"), Ok(Route::Crm));
+        assert_eq!(
+            (reference("GET", "crm"), reference("POST", "crm/x"), reference("POST", "")),
+            (Err(405), Err(404), Err(404))
+        );
         for path in ["", "request", "requests/x/y", "requests/x/verify/z", "dsar/audit-trail"] {
             assert_eq!(of("POST", path), Err(404), "{path}");
         }

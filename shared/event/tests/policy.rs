@@ -39,7 +39,7 @@ fn policy_hash_is_pinned_to_the_version() {
     assert_eq!((policy().version(), policy().hash().as_str()), PINNED);
 }
 
-const PINNED: (&str, &str) = ("builtin-5", "927395f72bf19bd39d1e6a1b802e000f0da94284a04e763ae2071ba1927ca8b9");
+const PINNED: (&str, &str) = ("builtin-6", "927395f72bf19bd39d1e6a1b802e000f0da94284a04e763ae2071ba1927ca8b9");
 
 #[test]
 fn clear_values_are_normalised() {
@@ -244,7 +244,7 @@ const NEVER_SEALED: [&str; 9] = [
 ];
 
 /// What its sender fills as it likes, which is sealed by its scalars alone.
-const SCALARS: [&str; 13] = [
+const SCALARS: [&str; 14] = [
     "agents",
     "attributes",
     "communications",
@@ -255,9 +255,10 @@ const SCALARS: [&str; 13] = [
     "flow_milestones",
     "journey_context",
     "metadata",
-    "outcome_source",
+    "outcome_unlisted",
     "payload",
     "property_changes",
+    "surveys",
 ];
 
 const AGENTS: [&str; 8] = [

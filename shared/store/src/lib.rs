@@ -11,11 +11,13 @@ pub mod bronze_object;
 pub mod bucket;
 pub mod checkpoint;
 pub mod claim;
+pub mod crm;
 pub mod cutoff;
 pub mod data_key;
 pub mod delivery;
 pub mod error_object;
 pub mod gold;
+pub mod gold_date;
 pub mod gold_repeats;
 pub mod gone;
 pub mod head;
@@ -80,6 +82,10 @@ pub enum Family {
     Planned,
     /// The list of orgs.
     Org,
+    /// Orgs that have rows of a CRM.
+    CrmOrg,
+    /// Dates whose figures may have changed.
+    GoldDate,
     /// Up to when somebody's events are suppressed.
     Tombstone,
     /// Names that are gone for good.
@@ -118,6 +124,8 @@ pub enum Family {
     Party,
     /// Wrapped party keys.
     PartyKey,
+    /// What a CRM says of customers.
+    Crm,
     /// What stands for people's ids in records' ids.
     Alias,
     /// What stands for those who call the API.
@@ -171,7 +179,7 @@ pub enum Erasure {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 51] = [
         Self::Head,
         Self::LogList,
         Self::Marker,
@@ -182,6 +190,8 @@ impl Family {
         Self::ActNote,
         Self::Planned,
         Self::Org,
+        Self::CrmOrg,
+        Self::GoldDate,
         Self::Tombstone,
         Self::Gone,
         Self::Held,
@@ -201,6 +211,7 @@ impl Family {
         Self::SubjectLink,
         Self::Party,
         Self::PartyKey,
+        Self::Crm,
         Self::Alias,
         Self::Principal,
         Self::RequestWho,
@@ -233,6 +244,8 @@ impl Family {
             Self::Own | Self::DataKey | Self::MonthKey | Self::Planned => Erasure::HoldsNoPerson,
             // Names of orgs and holds; random names of whom no row knows any more.
             Self::Org | Self::Held | Self::Gone => Erasure::HoldsNoPerson,
+            // Names of orgs and kinds of identifiers; dates and counts.
+            Self::CrmOrg | Self::GoldDate => Erasure::HoldsNoPerson,
             Self::Pin | Self::BronzeNote | Self::Posting => Erasure::HoldsNoPerson,
             // What was decided, when, and by whose alias; whose alias it is. Those who decide are no customers.
             Self::Request | Self::RequestList | Self::Principal => Erasure::HoldsNoPerson,
@@ -254,7 +267,7 @@ impl Family {
             Self::Identifier => Erasure::Erased("subjects"),
             Self::Party => Erasure::Erased("records"),
             Self::PartyKey => Erasure::Erased("keys"),
-            Self::SubjectLink | Self::Alias | Self::AliasNames | Self::Token => Erasure::Erased("links"),
+            Self::SubjectLink | Self::Alias | Self::AliasNames | Self::Token | Self::Crm => Erasure::Erased("links"),
             Self::Bronze => Erasure::Erased("bronze"),
             Self::Silver => Erasure::Erased("silver"),
             // The last to go: until then it says that the subject is being erased.
@@ -275,6 +288,8 @@ impl Family {
             (act_note::is_key(key), Self::ActNote),
             (*key == planned::key(), Self::Planned),
             (orgs::parse_key(key).is_some(), Self::Org),
+            (crm::is_org_key(key), Self::CrmOrg),
+            (gold_date::parse_key(key).is_some(), Self::GoldDate),
             (gold_repeats::parse_key(key).is_some(), Self::GoldRepeats),
             (tombstone::is_key(key), Self::Tombstone),
             (gone::parse_key(key).is_some(), Self::Gone),
@@ -295,6 +310,7 @@ impl Family {
             (subject::parse_link_key(key).is_some(), Self::SubjectLink),
             (party::parse_key(key).is_some(), Self::Party),
             (party_key::parse_key(key).is_some(), Self::PartyKey),
+            (crm::parse_key(key).is_some(), Self::Crm),
             (alias::parse_key(key).is_some(), Self::Alias),
             (principal::parse_key(key).is_some(), Self::Principal),
             (request::parse_who_key(key).is_some(), Self::RequestWho),

@@ -286,6 +286,9 @@ async fn every_example_is_answered() {
         let (answered, body) = world.handle(&std::fs::read_to_string(path).unwrap()).await;
         assert!(answered == status && body.to_string().contains(part), "{file}: {answered} {body}");
     }
+    let path = format!("{}/../../events/{}", env!("CARGO_MANIFEST_DIR"), "apigw-crm-load.json");
+    let (status, body) = world.handle(&std::fs::read_to_string(path).unwrap()).await;
+    assert_eq!((status, &body["loaded"], &body["refused"]), (200, &json!(2), &json!([])), "{body}");
     let folder = std::fs::read_dir(format!("{}/../../events", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert_eq!(names.filter(|name| name.starts_with("apigw-requests-")).count(), files.len());

@@ -110,9 +110,13 @@ impl World {
         WrappedKeys::new(self.control.port()).create(purpose, &key, DAY).await.unwrap();
     }
 
-    async fn key(&self) -> PseudonymKey {
-        let keys = DataKeys::new(self.control.port(), self.wrapping.port(), DEPLOYMENT);
-        keys.pseudonym_keys().await.unwrap().into_iter().find(|key| key.version() == 1).unwrap()
+    pub(crate) fn data_keys(&self) -> DataKeys {
+        DataKeys::new(self.control.port(), self.wrapping.port(), DEPLOYMENT)
+    }
+
+    /// The first version.
+    pub(crate) async fn key(&self) -> PseudonymKey {
+        self.data_keys().pseudonym_keys().await.unwrap().into_iter().find(|key| key.version() == 1).unwrap()
     }
 
     /// Puts an item on an org's list of own numbers.
@@ -195,7 +199,28 @@ impl World {
             .filter_map(|one| one.split_once('='))
             .map(|(name, value)| (name.to_owned(), json!(value)))
             .collect();
-        let path = format!("/api/v1/compliance/{path}");
+        self.call_with(caller, method, &format!("/api/v1/compliance/{path}"), query, body).await
+    }
+
+    /// Calls the function at a whole path.
+    pub(crate) async fn call_at(
+        &self,
+        caller: Option<&Value>,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> (i64, Value) {
+        self.call_with(caller, method, path, serde_json::Map::new(), body).await
+    }
+
+    async fn call_with(
+        &self,
+        caller: Option<&Value>,
+        method: &str,
+        path: &str,
+        query: serde_json::Map<String, Value>,
+        body: Option<&Value>,
+    ) -> (i64, Value) {
         let event = json!({
             "resource": path, "path": path, "httpMethod": method,
             "headers": { "Content-Type": "application/json", "Authorization": "Bearer planted-token" },

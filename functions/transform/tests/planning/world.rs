@@ -28,6 +28,8 @@ use ledgerline_transform::config::{Config, Keys, Settings};
 use ledgerline_transform::handle;
 use ledgerline_transform::stores::{Ports, Stores};
 use serde_json::json;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 
 /// 2026-03-02T14:00:00Z.
 pub(crate) const T0: i64 = 1_772_460_000_000;
@@ -416,9 +418,10 @@ pub(crate) fn captured() -> &'static Captured {
     CAPTURED.get_or_init(|| {
         let captured = Captured::default();
         let writer = captured.clone();
-        let level = tracing_subscriber::filter::LevelFilter::WARN;
-        let log = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(level);
-        tracing::subscriber::set_global_default(log.with_writer(move || writer.clone()).finish()).unwrap();
+        // What metrics count, too; else the simulation's lines would fill the memory.
+        let wanted = Targets::new().with_default(LevelFilter::WARN).with_target("ledgerline_lambda", LevelFilter::INFO);
+        let log = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(move || writer.clone());
+        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(log.with_filter(wanted))).unwrap();
         captured
     })
 }

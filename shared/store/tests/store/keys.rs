@@ -23,8 +23,10 @@ use ledgerline_store::act_note::{ActNotes, object_of};
 use ledgerline_store::alias::Aliases;
 use ledgerline_store::checkpoint::Checkpoints;
 use ledgerline_store::claim::{Claim, Claims};
+use ledgerline_store::crm::{CrmName, CrmOrgs, CrmPut, CrmRow, CrmRows};
 use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::data_key::{Purpose, WrappedKey, WrappedKeys};
+use ledgerline_store::gold_date::GoldDates;
 use ledgerline_store::gone::Gone;
 use ledgerline_store::head::Heads;
 use ledgerline_store::held::Held;
@@ -62,6 +64,7 @@ use ledgerline_testkit::faults::Faults;
 use ledgerline_testkit::table::FakeTable;
 use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
+use time::macros::date;
 
 const NOW: &str = "2026-03-02T14:00:00.000Z";
 const NOW_MS: i64 = 1_772_460_000_000;
@@ -198,6 +201,12 @@ async fn control() -> FakeTable {
     WrappedKeys::new(control.port()).create(Purpose::Pseudonym, &wrapped, NOW).await.unwrap();
     MonthKeys::new(control.port()).create("2026-03", &month_key(), &[0xAB, 0xCD], NOW).await.unwrap();
     Orgs::new(control.port()).note("acme").await.unwrap();
+    CrmOrgs::new(control.port()).note("acme", &BTreeSet::from(["phone".to_owned()])).await.unwrap();
+    let dates = GoldDates::new(control.port());
+    for _ in 0..3 {
+        dates.touch(date!(2026 - 03 - 02)).await.unwrap();
+    }
+    assert!(dates.computed(date!(2026 - 03 - 02), 2).await.unwrap());
     Tombs::new(control.port()).put(&ring(), "acme", "p1_ab", NOW_MS, 1_800_000_000).await.unwrap();
     Gone::new(control.port()).put(&["s_1"]).await.unwrap();
     Held::new(control.port()).add(RECORD, "matter-7").await.unwrap();
@@ -303,6 +312,12 @@ async fn people() -> FakeTable {
     people.erase_record(RECORD, Some(Cutoff::At(NOW_MS)));
     requested(&table("ControlTable"), &people).await;
     let principal = Pseudonym::parse(&format!("p1_{}", "ab".repeat(32))).unwrap();
+    let said = |text: &str| Some(text.to_owned());
+    let row = CrmRow { tier: said("Gold"), product: said("Credit card"), owner: said("p1_ef") };
+    let puts = [CrmName::Pseudonym("p1_ab".to_owned()), CrmName::Record("c-9".to_owned())]
+        .map(|name| CrmPut { name, row: row.clone() });
+    let nothing = Tombs::new(table("ControlTable").port()).unchanged([]);
+    CrmRows::new(people.port()).put("acme", &puts, nothing).await.unwrap();
     Principals::new(people.port()).alias(&[principal], "u_1").await.unwrap();
     let unchanged = Tombs::new(table("ControlTable").port()).unchanged([]);
     Aliases::new(people.port()).give("acme", &[("p1_cd", None)], "x_1", unchanged).await.unwrap();
@@ -352,6 +367,8 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
         ["ACTS#2026-03-02T14", "c56a9b138614f8a35b8a35b58704c265", { "key": "act/hold/1", "at": NOW, "ttl": 1773669600 }],
         ["ACTS#2026-03-02T14", "f7023f4218f528c65da6130c091d25fc", { "key": "act/request/req_00112233445566778899aabbccddeeff/0", "at": NOW, "ttl": 1773669600 }],
         ["BRONZE", "PLANNED", { "through": NOW }],
+        ["CRMS", "acme", { "kinds": { "texts": ["phone"] } }],
+        ["GOLD", "2026-03-02", { "touched": 3, "computed": 2 }],
         ["GONE#s_1", "GONE", { "v": 1 }],
         ["HELD#acme/c-1", "HELD", { "holds": { "texts": ["matter-7"] } }],
         ["HOLD#matter-7", "acme/c-1", {
@@ -429,6 +446,8 @@ async fn every_row_of_the_keys_table_is_stored_as_ever() {
         ["ALIAS#/p1_abababababababababababababababababababababababababababababababab", "ALIAS", { "alias": "u_1" }],
         ["ALIAS#acme/p1_cd", "ALIAS", { "alias": "x_1" }],
         ["ALIAS#acme/x_1", "NAMES", { "names": { "texts": ["p1_cd"] } }],
+        ["CRM#acme/c-9", "RECORD", { "tier": "Gold", "product": "Credit card", "owner": "p1_ef" }],
+        ["CRM#acme/p1_ab", "CRM", { "tier": "Gold", "product": "Credit card", "owner": "p1_ef" }],
         ["ID#acme/p1_ab", "SUBJECT", { "subjectId": "s_1", "customerRef": "c_1", "kind": "phone", "createdAt": NOW }],
         ["INT#acme/c-1", "PARTY", { "subjects": { "texts": ["s_1"] }, "erasures": 1, "cutoff": NOW }],
         ["INT#acme/c-1", "PARTY#00112233445566778899aabbccddeeff#89abcdef", {
@@ -485,8 +504,8 @@ async fn every_family_knows_its_keys_and_no_other() {
     for table in [control().await, index().await, people().await] {
         for key in table.rows().keys() {
             let family = Family::of_key(key).unwrap_or_else(|| panic!("{key} is of no family"));
-            // Of bronze objects and of acts.
-            let has_two = matches!(family, Family::Marker | Family::ObjectRow | Family::ActNote);
+            // Of bronze objects and of acts; of an identifier and of a record.
+            let has_two = matches!(family, Family::Marker | Family::ObjectRow | Family::ActNote | Family::Crm);
             assert!(seen.insert(family) || has_two, "two rows of one family: {key}");
         }
     }
@@ -524,6 +543,7 @@ fn each_family_that_does_not_stay_is_listed() {
         Family::SubjectLink,
         Family::Party,
         Family::PartyKey,
+        Family::Crm,
         Family::Alias,
         Family::RequestWho,
         Family::AliasNames,
@@ -554,12 +574,13 @@ fn each_family_that_does_not_stay_is_listed() {
 }
 
 /// What keys begin with.
-const PREFIXES: [&str; 25] = [
+const PREFIXES: [&str; 26] = [
     "OBJ#", "ACT#", "LOG#", "INT#", "SUB#", "ID#", "BRZ#", "CHUNK#", "CLAIM#", "POST#", "HOLD#", "OWN#", "WATCH#",
     "KEY#", "ACTS#", "TOMB#", "GONE#", "HELD#", "ALIAS#", "TOK#", "REQ#", "REQS#", "REQDUP#", "USED#", "PARTY#",
+    "CRM#",
 ];
 /// Whole keys.
-const KEYS: [&str; 3] = ["\"LOGS\"", "\"BRONZE\"", "\"ORGS\""];
+const KEYS: [&str; 5] = ["\"LOGS\"", "\"BRONZE\"", "\"ORGS\"", "\"CRMS\"", "\"GOLD\""];
 /// This crate; the names of rows in findings, which are texts for people; the leading keys that the template's roles name.
 const SPELLED: [&str; 5] = [
     "shared/store/",

@@ -202,7 +202,7 @@ fn identity() -> Identity {
         named("keyIds", json!(key_id)),
         named("sealed/customer", json!(format!("{}… (550 characters)", "Qk3jZ0yN".repeat(12)))),
         named("lineageToken", json!("0d0f8a52-6b61-5f0e-9b0b-0b1c2d3e4f50")),
-        named("policyVersion", json!("builtin-5")),
+        named("policyVersion", json!("builtin-6")),
         named("eventId", json!("5b1f0c9a7d3e42b8a6f0d1c2e3b4a596")),
         named("org", json!("demo")),
         named("salt", json!("Jq3cB2n0V7l1u8wq0sKx4g")),
@@ -226,7 +226,7 @@ fn identity() -> Identity {
     silver.extend([
         named("customer_ref", json!("c_5b1f0c9a7d3e42b8a6f0d1c2e3b4a596")),
         named("masked_fields", json!("account_number_hash,phone_hash_sent,resolved_customer_id")),
-        named("policy_version", json!("builtin-5")),
+        named("policy_version", json!("builtin-6")),
         named("lineage_token", json!("0d0f8a52-6b61-5f0e-9b0b-0b1c2d3e4f50")),
         named("lineage_from", json!("derived")),
         named("bronze_object", json!("0f1e2d3c4b5a69788796a5b4c3d2e1f0")),
