@@ -63,6 +63,10 @@ pub(crate) enum Command {
     #[cfg(feature = "aws")]
     #[command(subcommand)]
     Crm(CrmCommand),
+    /// A day's figures of queues: handle time, service level, first contact resolution, satisfaction
+    #[cfg(feature = "aws")]
+    #[command(subcommand)]
+    Gold(GoldCommand),
     /// What is kept, until when, and what lacks a lock
     Retention(RetentionArgs),
     /// Build the index of entries again from the segments, and compare it with what is stored
@@ -607,6 +611,50 @@ pub(crate) enum MethodArg {
     Knowledge,
     InPerson,
     Representative,
+}
+
+/// `gold`
+#[cfg(feature = "aws")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum GoldCommand {
+    /// The day's table
+    Show(GoldShowArgs),
+}
+
+/// `gold show`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct GoldShowArgs {
+    /// The date, in the zone of the deployment's reports
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) date: String,
+    /// Only this queue
+    #[arg(long, value_name = "ID")]
+    pub(crate) queue: Option<String>,
+    /// Only this media, such as VOICE; a queue's media are added up unless one is named
+    #[arg(long)]
+    pub(crate) media: Option<String>,
+    /// Only this org
+    #[arg(long)]
+    pub(crate) org: Option<String>,
+    /// A row for each half hour
+    #[arg(long)]
+    pub(crate) half_hours: bool,
+    #[command(flatten)]
+    pub(crate) from: FiguresFrom,
+}
+
+/// Where figures are read from.
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+#[group(id = "figures", required = true, multiple = false)]
+pub(crate) struct FiguresFrom {
+    /// The API's URL, the stack's output ApiUrl; the token comes from LEDGERLINE_TOKEN, the key from LEDGERLINE_API_KEY
+    #[arg(long, value_name = "URL")]
+    pub(crate) api: Option<String>,
+    /// The deployment's stack.json, with credentials that may read the lake's bucket
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stack: Option<PathBuf>,
 }
 
 /// `crm`

@@ -14,6 +14,8 @@ mod export;
 #[cfg(feature = "aws")]
 mod finishing;
 #[cfg(feature = "aws")]
+mod gold;
+#[cfg(feature = "aws")]
 mod hold;
 #[cfg(feature = "aws")]
 mod own_numbers;
@@ -58,6 +60,8 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Request(_) => "request",
         #[cfg(feature = "aws")]
         Command::Crm(_) => "crm",
+        #[cfg(feature = "aws")]
+        Command::Gold(_) => "gold",
         Command::Retention(_) => "retention",
         Command::RebuildPostings(_) => "rebuild-postings",
         #[cfg(feature = "aws")]
@@ -94,6 +98,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Answered {
         Command::Request(what) => request::run(&what, context),
         #[cfg(feature = "aws")]
         Command::Crm(what) => crm::run(&what, context),
+        #[cfg(feature = "aws")]
+        Command::Gold(what) => gold::run(&what, context),
         Command::Retention(args) => retention::run(&args, context),
         Command::RebuildPostings(args) => rebuild_postings::run(&args, context),
         #[cfg(feature = "aws")]

@@ -17,7 +17,7 @@ const RECENT_DAYS: i64 = 7;
 /// A touch marks the day before and after, too: today's events keep these dates dirty all day.
 const BESIDE_DAYS: i64 = 1;
 /// Local dates that one question about repeats is of at most: a night's usual ten, and some that were late. The question reads
-/// 17 + 9 dates of silver.
+/// 17 + 16 dates of silver.
 const TARGETS_PER_QUESTION: i64 = 17;
 /// An event bears on contacts that began so many days before.
 const REPEAT_DAYS: i64 = 7;

@@ -19,6 +19,9 @@ use crate::error::GoldError;
 use crate::provenance::{Made, Of, digest};
 use crate::rows;
 
+/// A date's files are put so often, while others put them, too.
+const TRIES: usize = 3;
+
 /// Repeats by local date and row.
 type Told = BTreeMap<Date, BTreeMap<DayKey, Repeats>>;
 
@@ -80,12 +83,27 @@ impl<C: Clock> Run<'_, C> {
         Ok(Some((told, made)))
     }
 
-    /// The counters are read after the count, so that only a run that ends in between is overtaken, and refused.
+    /// Only repeats were counted: if a run over the date's half hours writes meanwhile, they are put beside what it wrote.
     async fn tell_date(&self, date: Date, told: BTreeMap<DayKey, Repeats>, made: &Made) -> Result<u64, GoldError> {
+        for _ in 1..TRIES {
+            match self.tell_date_once(date, &told, made).await {
+                Err(error) if error.is_race() => {}
+                other => return other,
+            }
+        }
+        self.tell_date_once(date, &told, made).await
+    }
+
+    async fn tell_date_once(
+        &self,
+        date: Date,
+        told: &BTreeMap<DayKey, Repeats>,
+        made: &Made,
+    ) -> Result<u64, GoldError> {
         let before = self.before(date, None).await?;
         if before.is_empty() && told.is_empty() {
             return Ok(0);
         }
-        self.write_day(&before, Day { counted: &[], told: Some(told), stale: None }, made).await
+        self.write_day(&before, Day { counted: &[], told: Some(told.clone()), stale: None }, made).await
     }
 }

@@ -66,10 +66,10 @@ pub fn repeats(first_ms: i64, end_ms: i64) -> Option<String> {
     Some(sql.replace("{first_ms}", &first_ms.to_string()).replace("{end_ms}", &end_ms.to_string()))
 }
 
-/// The dates of silver that [`repeats`] reads: from the day before, as a contact may be answered after midnight, to the eighth
-/// day after. `None` beyond the calendar.
+/// The dates of silver that [`repeats`] reads: from the eighth day before, as an e-mail may have waited for days before it was answered, to
+/// the eighth day after. `None` beyond the calendar.
 pub fn read_for_repeats(first_ms: i64, end_ms: i64) -> Option<(Date, Date)> {
-    Some((shifted(utc_date_of(first_ms)?, -1), shifted(utc_date_of(end_ms - 1)?, 8)))
+    Some((shifted(utc_date_of(first_ms)?, -8), shifted(utc_date_of(end_ms - 1)?, 8)))
 }
 
 fn dated(sql: &str, from: Date, to: Date) -> String {
@@ -100,7 +100,7 @@ mod tests {
         }
         assert!(texts[1].contains("BETWEEN '2026-03-01' AND '2026-03-03'") && texts[1].contains("= '2026-03-02'"));
         assert!(texts[1].contains("AS within_20000,") && texts[1].contains("f.wait_ms <= 86400000 THEN"));
-        assert!(texts[2].contains("BETWEEN '2026-03-01' AND '2026-03-10'"), "{}", texts[2]);
+        assert!(texts[2].contains("BETWEEN '2026-02-22' AND '2026-03-10'"), "{}", texts[2]);
         assert!(texts[2].contains(&format!("a.occurred_at_ms >= {start_ms} AND")));
     }
 

@@ -87,13 +87,11 @@ impl<'a> Request<'a> {
     /// # Errors
     /// 400: another one, or one given twice.
     pub fn parameters(&self, known: &[&'static str]) -> Result<BTreeMap<&'static str, String>, Problem> {
-        let read = |raw: Option<&RawValue>| raw.map_or("null", RawValue::get);
         let bad = || Problem::bad_query(known);
         // The console's test sends the one without the other.
-        let single: Option<BTreeMap<String, String>> =
-            serde_json::from_str(read(self.query_string_parameters)).map_err(|_| bad())?;
+        let single: Option<BTreeMap<String, String>> = read_or_null(self.query_string_parameters).map_err(|_| bad())?;
         let multiple: Option<BTreeMap<String, Vec<String>>> =
-            serde_json::from_str(read(self.multi_value_query_string_parameters)).map_err(|_| bad())?;
+            read_or_null(self.multi_value_query_string_parameters).map_err(|_| bad())?;
         let mut found = BTreeMap::new();
         for (name, value) in single.into_iter().flatten() {
             let known = known.iter().find(|known| **known == name).ok_or_else(bad)?;
@@ -310,6 +308,11 @@ fn response(
         }
     }
     response
+}
+
+/// What a member holds; nothing is as good as null.
+fn read_or_null<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> serde_json::Result<Option<T>> {
+    raw.map_or(Ok(None), |raw| serde_json::from_str(raw.get()))
 }
 
 fn is_json(content_type: &str) -> bool {
