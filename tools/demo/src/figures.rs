@@ -11,7 +11,7 @@ use ledgerline_traffic::stack::Stack;
 use serde::Deserialize;
 use serde_json::Value;
 use xtask::fault::Fault;
-use xtask::{paths, tools};
+use xtask::tools;
 
 use super::chain::Chain;
 use super::report::{Check, Figures, HalfHour, Queue, grouped};
