@@ -33,7 +33,9 @@ async fn prepared(run: Schedule, faults: Faults) -> World {
 async fn every_write_of_a_run_can_be_lost_or_kept_in_secret() {
     for run in [Schedule::Frequent, Schedule::Nightly] {
         let clean = prepared(run, Faults::none()).await;
-        clean.run(run).await;
+        for _ in 0..3 {
+            clean.run(run).await;
+        }
         let writes = written(run).await;
         assert!(writes.len() >= 6, "{writes:?}");
         for (nth, write) in writes.iter().enumerate() {
@@ -47,7 +49,10 @@ async fn every_write_of_a_run_can_be_lost_or_kept_in_secret() {
                 world.run(run).await;
                 assert_eq!(world.figures(), clean.figures(), "{run:?}: {write} (write {nth}) {fault:?}");
                 assert!(world.dirty().await.is_empty(), "{write} {fault:?}");
-                assert_eq!(world.athena.scanned().len(), clean.athena.scanned().len(), "{write} {fault:?} scans once");
+                // A night of which some dates were noted asks for the others alone, by another text.
+                let (scanned, once) = (world.athena.scanned().len(), clean.athena.scanned().len());
+                let more = usize::from(run == Schedule::Nightly && write.starts_with("dynamodb"));
+                assert!((once..=once + more).contains(&scanned), "{write} {fault:?} scans once");
             }
         }
     }
