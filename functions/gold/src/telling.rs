@@ -73,7 +73,8 @@ impl<C: Clock> Run<'_, C> {
         }
         let mut told = Told::new();
         let what = format!("count the repeats of {} dates from {}", dates.len(), keys::iso_date(dates[0]));
-        let asked = self.ask(&what, &text, &digest(&inputs), |columns, row| {
+        let input = digest(&inputs);
+        let asked = self.ask(&what, &text, &input, |columns, row| {
             let (start_ms, key, repeats) = rows::repeats(columns, row)?;
             told.entry(zone.date_of(start_ms)?).or_default().entry(key).or_default().add(&repeats);
             Some(())
