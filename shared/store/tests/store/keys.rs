@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use ledgerline_figures::summary::Granularity;
 use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::{ChunkRange, Counts, Header};
 use ledgerline_lake::{ObjectId, keys};
@@ -26,7 +27,9 @@ use ledgerline_store::claim::{Claim, Claims};
 use ledgerline_store::crm::{CrmName, CrmOrgs, CrmPut, CrmRow, CrmRows};
 use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::data_key::{Purpose, WrappedKey, WrappedKeys};
+use ledgerline_store::gold::Gold;
 use ledgerline_store::gold_date::GoldDates;
+use ledgerline_store::gold_repeats::{GoldRepeats, Told};
 use ledgerline_store::gone::Gone;
 use ledgerline_store::head::Heads;
 use ledgerline_store::held::Held;
@@ -207,6 +210,10 @@ async fn control() -> FakeTable {
         dates.touch(date!(2026 - 03 - 02)).await.unwrap();
     }
     assert!(dates.computed(date!(2026 - 03 - 02), 2).await.unwrap());
+    let repeats = GoldRepeats::new(control.port());
+    for (touched, settled) in [(2, false), (3, true), (1, false)] {
+        repeats.tell(Told { date: date!(2026 - 03 - 02), touched, settled }).await.unwrap();
+    }
     Tombs::new(control.port()).put(&ring(), "acme", "p1_ab", NOW_MS, 1_800_000_000).await.unwrap();
     Gone::new(control.port()).put(&["s_1"]).await.unwrap();
     Held::new(control.port()).add(RECORD, "matter-7").await.unwrap();
@@ -348,6 +355,15 @@ async fn objects() -> FakeBucket {
     }
     Poison::new(bucket.port()).keep("audit-write", "m-1", "{}".into()).await.unwrap();
     SweepStates::new(bucket.port()).store("sweep/bronze.json", b"{}".to_vec(), None).await.unwrap();
+    let (gold, day) = (Gold::new(bucket.port()), date!(2026 - 03 - 02));
+    for key in [keys::gold_intervals(day), keys::gold_daily(day)] {
+        assert!(gold.put_parquet(&key, "parquet".into(), None).await.unwrap());
+    }
+    gold.put_run(day, 7, b"{}".to_vec()).await.unwrap();
+    bucket.seed(&keys::gold_summary(day, Granularity::Daily), "{}");
+    // Athena's, and the owner's.
+    bucket.seed("athena/00112233-4455-4677-8899-aabbccddeeff.csv", "x");
+    bucket.seed("reference/queues.csv", "x");
     // Firehose's own, under the prefixes that the template gives it.
     bucket.seed("bronze/event_type=interaction/year=2026/month=03/day=02/hour=14/x.gz", "lines");
     bucket.seed("errors/processing-failed/year=2026/month=03/day=02/hour=14/x", "lines");
@@ -369,6 +385,7 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
         ["BRONZE", "PLANNED", { "through": NOW }],
         ["CRMS", "acme", { "kinds": { "texts": ["phone"] } }],
         ["GOLD", "2026-03-02", { "touched": 3, "computed": 2 }],
+        ["GOLD#REPEATS", "2026-03-02", { "touched": 3, "settled": true }],
         ["GONE#s_1", "GONE", { "v": 1 }],
         ["HELD#acme/c-1", "HELD", { "holds": { "texts": ["matter-7"] } }],
         ["HOLD#matter-7", "acme/c-1", {
@@ -481,8 +498,13 @@ async fn every_object_lies_where_it_always_did() {
     let tag = |tag: &str| (Some(tag.to_owned()), false);
     let (plain, locked) = ((None, false), (None, true));
     let expected = [
+        ("athena/00112233-4455-4677-8899-aabbccddeeff.csv", plain.clone()),
         ("bronze/event_type=interaction/year=2026/month=03/day=02/hour=14/x.gz", plain.clone()),
         ("errors/processing-failed/year=2026/month=03/day=02/hour=14/x", plain.clone()),
+        ("gold/gold_daily_queue_metrics/date=2026-03-02/part.parquet", plain.clone()),
+        ("gold/gold_interval_queue_metrics/date=2026-03-02/part.parquet", plain.clone()),
+        ("gold/runs/date=2026-03-02/7.json", plain.clone()),
+        ("gold/summary/date=2026-03-02/daily.json", plain.clone()),
         ("ledger/acme/interaction/1/0/checkpoint", tag("live")),
         ("ledger/acme/interaction/1/0/checkpoints/00000000000000000263", locked.clone()),
         ("ledger/acme/interaction/1/0/segment/00000000000000000000-1-03e71c6d7dc6bd4e.jsonl.gz", locked.clone()),
@@ -490,6 +512,7 @@ async fn every_object_lies_where_it_always_did() {
         ("ledger/acme/interaction/1/0/tile/0/x001/x234/067", locked),
         ("poison/audit-write/m-1.json", plain.clone()),
         ("quarantine/transform/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
+        ("reference/queues.csv", plain.clone()),
         ("silver/events/date=2026-03-02/00112233445566778899aabbccddeeff.parquet", plain.clone()),
         ("staged/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
         ("staged/acts/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
@@ -512,7 +535,7 @@ async fn every_family_knows_its_keys_and_no_other() {
     for key in objects().await.all().keys() {
         let family = Family::of_object(key).unwrap_or_else(|| panic!("{key} is of no family"));
         assert!(
-            seen.insert(family) || matches!(family, Family::Tile | Family::Plan),
+            seen.insert(family) || matches!(family, Family::Tile | Family::Plan | Family::Gold),
             "two objects of one family: {key}"
         );
     }
@@ -520,7 +543,16 @@ async fn every_family_knows_its_keys_and_no_other() {
     for (pk, sk) in [("LOG#acme", "HEAD"), ("INT#acme/c-1", "STATE"), ("SUB#s_1", "LOG"), ("LOGS", "x"), ("", "")] {
         assert_eq!(Family::of_key(&Key::new(pk, sk)), None, "{pk} {sk}");
     }
-    for key in ["", "ledger/x", "silver/x", "quarantine/x", "ledger/acme/interaction/1/0/checkpoints/7", "test/a"] {
+    for key in [
+        "",
+        "ledger/x",
+        "silver/x",
+        "gold/x",
+        "reference/x.csv",
+        "quarantine/x",
+        "ledger/acme/interaction/1/0/checkpoints/7",
+        "test/a",
+    ] {
         assert_eq!(Family::of_object(key), None, "{key}");
     }
     // What redrive cannot put back into the stream joins what transform sets aside.
@@ -551,6 +583,7 @@ fn each_family_that_does_not_stay_is_listed() {
         Family::Quarantine,
         Family::Error,
         Family::Silver,
+        Family::QueryResult,
         Family::Plan,
         Family::Poison,
     ];
@@ -574,10 +607,10 @@ fn each_family_that_does_not_stay_is_listed() {
 }
 
 /// What keys begin with.
-const PREFIXES: [&str; 26] = [
+const PREFIXES: [&str; 27] = [
     "OBJ#", "ACT#", "LOG#", "INT#", "SUB#", "ID#", "BRZ#", "CHUNK#", "CLAIM#", "POST#", "HOLD#", "OWN#", "WATCH#",
     "KEY#", "ACTS#", "TOMB#", "GONE#", "HELD#", "ALIAS#", "TOK#", "REQ#", "REQS#", "REQDUP#", "USED#", "PARTY#",
-    "CRM#",
+    "CRM#", "GOLD#",
 ];
 /// Whole keys.
 const KEYS: [&str; 5] = ["\"LOGS\"", "\"BRONZE\"", "\"ORGS\"", "\"CRMS\"", "\"GOLD\""];
