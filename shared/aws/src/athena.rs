@@ -143,7 +143,7 @@ mod tests {
         let rows = [[Some("org"), Some("queue_id")], [Some("acme"), None]].map(row);
         let results = ResultSet::builder().result_set_metadata(columns).set_rows(Some(rows.into())).build();
         let acme = vec![Some("acme".to_owned()), None];
-        assert_eq!(read_page(Some(&results), true).unwrap().rows, [acme.clone()]);
+        assert_eq!(read_page(Some(&results), true).unwrap().rows, vec![acme]);
         assert_eq!(read_page(Some(&results), false).unwrap().rows.len(), 2);
         assert_eq!(read_page(Some(&results), true).unwrap().columns, ["org", "queue_id"]);
         assert!(read_page(None, true).is_none());

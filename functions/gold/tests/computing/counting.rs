@@ -32,7 +32,7 @@ async fn a_dirty_date_gets_all_its_files_and_is_clean() {
     let day = world.daily(TODAY);
     assert_eq!((day.rows.len(), day.revision, day.stale, day.fcr_provisional), (2, 1, false, true));
     assert_eq!((&*day.fcr_final_on, &*day.time_zone, &*day.as_of), ("2026-03-10", "UTC", "2026-03-02T14:00:00.000Z"));
-    let totals = serde_json::to_value(&day.totals).unwrap();
+    let totals = serde_json::to_value(day.totals).unwrap();
     assert_eq!((&totals["total_contacts"], &totals["avg_duration_sec"]), (&json!(3), &json!(180.0)));
     assert_eq!(totals["fcr_rate_pct"], Value::Null);
     let half_hours = world.document(TODAY, Granularity::HalfHourly).unwrap();

@@ -106,7 +106,7 @@ async fn runs_of_two_dates_that_share_a_day_end_in_the_sum_of_both() {
     let world = World::zoned("Europe/Berlin");
     let yesterday = TODAY.previous_day().unwrap();
     world.deliver("a", &[(at(TODAY, 9), "q-1", 60_000), (at(yesterday, 23), "q-1", 60_000)]).await;
-    let both = [TODAY, yesterday].map(|date| ledgerline_lake::keys::iso_date(date));
+    let both = [TODAY, yesterday].map(ledgerline_lake::keys::iso_date);
     let (one, other) = tokio::join!(world.one(&both[0]), world.one(&both[1]));
     assert!(one.is_ok() || other.is_ok());
     world.settle().await;
