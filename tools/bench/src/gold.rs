@@ -276,7 +276,7 @@ impl Answers {
         let path = self.root.join(execution).with_extension("jsonl");
         let file = File::open(&path).map_err(|error| unreadable(&path, &error))?;
         let mut file = BufReader::new(file);
-        let mut line = |file: &mut BufReader<File>| -> Result<Option<String>, String> {
+        let line = |file: &mut BufReader<File>| -> Result<Option<String>, String> {
             let mut line = String::new();
             let bytes = file.read_line(&mut line).map_err(|error| unreadable(&path, &error))?;
             Ok((bytes > 0).then_some(line))

@@ -448,7 +448,7 @@ impl Drawn<'_> {
         }
         for (number, (person, began_ms)) in once.into_iter().step_by(6).enumerate() {
             let distance_ms = DISTANCES_MS[number % DISTANCES_MS.len()];
-            let answered = (number / DISTANCES_MS.len()) % 2 == 0;
+            let answered = (number / DISTANCES_MS.len()).is_multiple_of(2);
             let story = if answered { Story::Call } else { Story::Abandoned };
             self.play(story, began_ms + distance_ms, Some(person));
         }
