@@ -18,6 +18,7 @@ use crate::day::Day;
 use crate::due::shifted;
 use crate::error::GoldError;
 use crate::provenance::{Made, Of, digest};
+use crate::question::Execution;
 use crate::rows;
 
 /// What became of a date.
@@ -104,7 +105,7 @@ impl<C: Clock> Run<'_, C> {
         touched: u64,
         targets: &Targets,
         inputs: &[Input],
-        executions: &mut Vec<crate::question::Execution>,
+        executions: &mut Vec<Execution>,
     ) -> Result<Vec<Interval>, GoldError> {
         // Nothing to scan: every counter is of an event of the date itself.
         if !has_files_of(date, inputs) {
@@ -127,7 +128,7 @@ impl<C: Clock> Run<'_, C> {
         date: Date,
         as_of_ms: i64,
         inputs: Vec<Input>,
-        executions: Vec<crate::question::Execution>,
+        executions: Vec<Execution>,
         targets: Targets,
     ) -> Made {
         let definitions = Definitions::of(self.settings.level, targets);
