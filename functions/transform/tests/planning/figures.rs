@@ -80,25 +80,21 @@ async fn dates_are_marked_behind_silver_and_before_the_plan_at_every_fault() {
     assert!(world.deliver(&[&key("a")]).await.is_empty());
     let writes = world.faults.log();
     let (mut between, mut again) = (0, 0);
-    for nth in 0..writes.len() {
+    for (nth, write) in writes.iter().enumerate() {
         for fault in [Fault::Lost, Fault::PersistedButErrored] {
             let world = seeded(Faults::at(nth, fault));
             let back = world.deliver(&[&key("a")]).await;
             let is_marked = touched(&world).await.len() == 3;
             let (silver, plan) = (world.lake.under("silver/"), world.staged.under("staged/"));
-            assert!(plan.is_empty() || is_marked, "{fault:?} at {}: a plan of dates that nobody computes", writes[nth]);
-            assert!(
-                !silver.is_empty() || touched(&world).await.is_empty(),
-                "{fault:?} at {}: a mark too early",
-                writes[nth]
-            );
+            assert!(plan.is_empty() || is_marked, "{fault:?} at {write}: a plan of dates that nobody computes");
+            assert!(!silver.is_empty() || touched(&world).await.is_empty(), "{fault:?} at {write}: a mark too early");
             between += usize::from(!silver.is_empty() && !is_marked);
             if !back.is_empty() {
                 world.lake.grow_old();
                 world.settle(&[&key("a")]).await;
             }
             let marks = touched(&world).await;
-            assert_eq!(marks.len(), 3, "{fault:?} at {}", writes[nth]);
+            assert_eq!(marks.len(), 3, "{fault:?} at {write}");
             again += usize::from(marks.values().any(|touched| *touched > 1));
             assert_eq!(world.check().counts.planned, 2);
         }
