@@ -270,7 +270,7 @@ mod tests {
     fn what_is_wrong_with_a_file_is_said_without_a_cell_of_it() {
         let planted = "+15555550142";
         for (text, keys, said) in [
-            (format!("phone,tier\n{planted},Gold,more\n"), ["phone=phone"], "is not CSV at line 2"),
+            (format!("phone,tier,account owner\n{planted},Gold,x,more\n"), ["phone=phone"], "is not CSV at line 2"),
             (format!("phone,tier\n{planted},Gold\n"), ["mobile=phone"], "no column \"mobile\""),
             (format!("phone,tier\n{planted},Gold\n"), ["phone"], "--key is not COLUMN=KIND"),
             (format!("phone,level\n{planted},Gold\n"), ["phone=phone"], "no column \"Account Owner\""),
