@@ -204,6 +204,6 @@ mod tests {
 
     #[test]
     fn an_answers_size_is_counted_as_lambda_carries_it() {
-        assert_eq!((escaped_bytes("a"), escaped_bytes("{\"a\":\"\\\"\"}")), (1, 17));
+        assert_eq!((escaped_bytes("a"), escaped_bytes("{\"a\":\"\\\"\"}")), (1, 16));
     }
 }

@@ -111,7 +111,7 @@ pub(crate) fn event(caller: &Value, method: &str, query: &[(&str, &str)], header
 
 /// A caller as the authorizer hands it on.
 pub(crate) fn analyst(scopes: &str, orgs: &str) -> Value {
-    json!({ "iss": "https://id.example", "sub": "bi-tool", "scopes": scopes, "orgs": orgs, "client": "true" })
+    json!({ "iss": "https://id.example", "sub": "bi-tool", "scopes": scopes, "orgs": orgs, "client": "true", "person": "false" })
 }
 
 /// acme has a queue that is called and written to, and another; globex has one.
