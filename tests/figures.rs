@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ledgerline_lake::{keys, sql};
+use ledgerline_store::claim;
+use ledgerline_store::table::Key;
 use ledgerline_tests::access::{self, Answer, bearer};
 use ledgerline_tests::gold::{self, ask, ask_once, compute};
 use ledgerline_tests::org::Org;
@@ -378,7 +380,8 @@ fn all_of_bronze_under_other_names_gives_the_same_bytes() {
 fn forget_claims(stack: &Stack, org: &Org<'_>) {
     let table = stack.description().table("IndexTable").unwrap();
     let rows = stack.items("IndexTable", &ledgerline_store::record::partition(&format!("{}/", org.name)));
-    let claims: Vec<&Item> = rows.iter().filter(|row| text(row, "sk").starts_with("CLAIM#")).collect();
+    let claims: Vec<&Item> =
+        rows.iter().filter(|row| claim::is_key(&Key::new(text(row, "pk"), text(row, "sk")))).collect();
     assert!(!claims.is_empty());
     for row in claims {
         let delete = stack.dynamodb.delete_item().table_name(table);

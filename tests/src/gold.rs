@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use aws_sdk_lambda::primitives::Blob;
-use ledgerline_store::table::Key;
+use ledgerline_lake::keys::parse_iso_date;
+use ledgerline_store::gold_date;
 use serde_json::{Value, json};
 
 use crate::access::{Answer, bearer};
@@ -15,9 +16,10 @@ pub const PATH: &str = "/api/v2/analytics/gold/summary";
 
 /// Computes a date's figures until they are those of everything that was stored by then. Another run may be under way: the schedule's.
 pub fn compute(stack: &Stack, date: &str) {
+    let key = gold_date::key(parse_iso_date(date).unwrap());
     stack.wait_for(&format!("the figures of {date}"), || {
         invoke(stack, date)?;
-        let row = stack.item("ControlTable", &Key::new("GOLD", date)).unwrap_or_default();
+        let row = stack.item("ControlTable", &key).unwrap_or_default();
         let (touched, computed) = (number(&row, "touched"), number(&row, "computed"));
         if touched <= computed { Ok(()) } else { Err(format!("touched {touched}, computed {computed}")) }
     });
