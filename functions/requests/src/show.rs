@@ -196,6 +196,8 @@ fn verb(step: Step) -> &'static str {
         Step::Refused => "refuse",
         Step::Cancelled => "cancel",
         Step::Extended => "extend",
+        // Nobody can ask for it: it is never among what is possible.
+        Step::Done => "done",
     }
 }
 

@@ -56,6 +56,7 @@ fn kind_of(step: Step) -> ActKind {
         Step::Refused => ActKind::RequestRefused,
         Step::Cancelled => ActKind::RequestCancelled,
         Step::Extended => ActKind::RequestExtended,
+        Step::Done => ActKind::RequestDone,
     }
 }
 
