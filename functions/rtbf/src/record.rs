@@ -215,11 +215,12 @@ impl PutOff {
             match one.as_str() {
                 DECIDED => put_off.is_decided = true,
                 subject if subject.starts_with(SUBJECT) => drop(put_off.own.insert(subject.to_owned())),
-                _ => put_off.is_listed = true,
+                // The request, which names nobody.
+                _ => {}
             }
         }
         // Whom identifiers lead to it needs no list.
-        put_off.is_listed &= put_off.own.is_empty();
+        put_off.is_listed = put_off.own.is_empty() && party.pending_until.is_some();
         put_off
     }
 }
@@ -240,10 +241,11 @@ mod tests {
     fn what_was_put_off_is_read_from_the_row() {
         let of = |words: &[&str]| {
             let pending_erase = words.iter().map(|word| (*word).to_owned()).collect();
-            PutOff::of(&Party { pending_erase, ..Party::default() })
+            PutOff::of(&Party { pending_erase, pending_until: Some(Cutoff::At(7)), ..Party::default() })
         };
         let own = BTreeSet::from(["s_1".to_owned()]);
-        assert_eq!(of(&[]), PutOff::default());
+        assert_eq!(PutOff::of(&Party::default()), PutOff::default());
+        assert_eq!(of(&[]), PutOff { is_listed: true, ..PutOff::default() });
         assert_eq!(of(&["s_1"]), PutOff { own: own.clone(), ..PutOff::default() });
         assert_eq!(of(&["req_1"]), PutOff { is_listed: true, ..PutOff::default() });
         assert_eq!(of(&["s_1", "req_1", "erase"]), PutOff { own, is_listed: false, is_decided: true });

@@ -30,7 +30,7 @@ const NAME: &str = "released";
 pub(crate) async fn released(call: &Call<'_>, record: &str) -> Result<Ended, StoreError> {
     let stores = call.stores;
     let party = stores.parties.read(&[record]).await?.remove(0);
-    let Some(until) = party.pending_until.filter(|_| !party.pending_erase.is_empty()) else { return Ok(Ended::Done) };
+    let Some(until) = party.pending_until else { return Ok(Ended::Done) };
     let Cutoff::At(cutoff_ms) = until else {
         return Err(StoreError::Corrupt(Failure::new("what was put off has no end")));
     };

@@ -1,0 +1,7 @@
+//! The eraser against strict fakes, with what transform and audit-write really left there: what goes, what stays, whatever comes between.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod traffic;
+mod world;
+
+mod steps;
