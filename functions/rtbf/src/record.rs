@@ -173,6 +173,26 @@ async fn destroy(call: &Call<'_>, erasure: &Erasure<'_>, coming: &Coming<'_>) ->
     Ok(ids.len())
 }
 
+/// Notes in a record that a hold is on who is to be erased from it, when lines of it are passed over.
+pub(crate) async fn pass_over(
+    call: &Call<'_>,
+    erasure: &Erasure<'_>,
+    coming: &Coming<'_>,
+) -> Result<(), StoreError> {
+    for round in 0..ROUNDS {
+        let read = Read::of(call, erasure, coming).await?;
+        match put_off(call, erasure, coming, &read).await {
+            Err(StoreError::Conflict(_)) if call.stores.held.is_held(coming.record).await? => {
+                pause(call.stores.random(), round).await;
+            }
+            // Lifted in this moment: whoever reads back finds the lines.
+            Ok(()) | Err(StoreError::Conflict(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(StoreError::Conflict(Failure::new(format!("a held record: others wrote it {ROUNDS} times"))))
+}
+
 /// Notes in a held record who is to be erased from it.
 async fn put_off(
     call: &Call<'_>,
@@ -181,6 +201,10 @@ async fn put_off(
     read: &Read,
 ) -> Result<(), StoreError> {
     let mut own: BTreeSet<String> = read.party.subjects.intersection(erasure.own).cloned().collect();
+    if own.is_empty() && !coming.is_listed {
+        // They were taken out before the hold came; of their lines some may be left.
+        own.clone_from(erasure.own);
+    }
     // Where an alias names it, nobody need take part.
     if coming.is_listed || alias_of(coming.record).is_some() {
         own.insert(erasure.name.to_owned());

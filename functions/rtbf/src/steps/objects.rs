@@ -20,7 +20,7 @@ use ledgerline_store::request::Who;
 use crate::list::{List, ListObject, ListRecord};
 use crate::object::{Deciding, Erased, OfAlias, Target, erase};
 use crate::people::{Name, Others, Whom, flat, groups};
-use crate::record::{Coming, Erasure};
+use crate::record::{self, Coming, Erasure};
 use crate::request::Request;
 use crate::rules::{OfRecords, of_records, tombs_of};
 use crate::{LargeObjects, OBJECTS_AT_ONCE};
@@ -59,6 +59,7 @@ impl<'a> Step<Request<'a>> for Objects {
             let targets: Vec<Target> =
                 objects.iter().filter(is_due).map(|one| about.target(one)).collect::<Result<_, _>>()?;
             let OfRecords { rules, whole } = about.rules(request, &targets).await?;
+            about.pass_over(request, &rules.held).await?;
             let (keys, refs, rules, whole) = (&*request.keys, &about.whom.refs, &rules, &whole);
             let deciding = Deciding { call, keys, rules, refs, whole, large: &large };
             let erased: Vec<Erased> = stream::iter(&targets)
@@ -141,6 +142,16 @@ impl About {
         let others = Others::new(request.call.stores, request.call.settings.fan_out_cap);
         let coming = self.coming(records);
         of_records(&request.call, &self.erasure(request, &others), &self.tombs, &coming).await
+    }
+
+    /// Notes that lines of these are passed over, since a hold is on them.
+    async fn pass_over(&self, request: &Request<'_>, held: &BTreeSet<String>) -> Result<(), StoreError> {
+        let others = Others::new(request.call.stores, request.call.settings.fan_out_cap);
+        let erasure = self.erasure(request, &others);
+        for coming in self.coming(&held.iter().map(String::as_str).collect()) {
+            record::pass_over(&request.call, &erasure, &coming).await?;
+        }
+        Ok(())
     }
 
     pub(super) fn erasure<'e>(&'e self, request: &'e Request<'_>, others: &'e Others<'_>) -> Erasure<'e> {

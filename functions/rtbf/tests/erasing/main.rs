@@ -4,4 +4,15 @@
 mod traffic;
 mod world;
 
+mod approval;
+mod bronze;
+mod calls;
+mod faults;
+mod held;
+mod hints;
+mod lease;
+mod listed;
+mod owners;
+mod restore;
 mod steps;
+mod twice;

@@ -73,7 +73,8 @@ impl Line {
 /// What an event says of an interaction beside that.
 fn told(org: &'static str, interaction: &str, kind: &str, at_ms: i64, more: &Value) -> Line {
     let at = instant::to_rfc3339(at_ms);
-    let mut detail = json!({ "interactionId": interaction, "eventType": kind, "timestamp": at, "mediaType": "VOICE" });
+    let mut detail = json!({ "interactionId": interaction, "eventType": kind, "timestamp": at, "mediaType": "VOICE",
+        "agentId": "agent-7" });
     detail.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let raw = json!({ "version": "0", "id": format!("6f65ecc3-c2f9-51d6-97d6-{:012}", at_ms.rem_euclid(1_000_000_000)),
         "detail-type": "interaction", "time": at, "source": format!("aws.partner/genesys.com/cloud/{org}/fixture"),

@@ -1,9 +1,12 @@
 //! A deployment in memory: transform and audit-write fill it, requests are made and approved, and the eraser is woken as sweep wakes it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
 use std::io::Read as _;
+use std::pin::pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::task::Poll;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use ledgerline_audit_write as audit_write;
@@ -24,7 +27,7 @@ use ledgerline_privacy::{Identifier, KeyRing, Kind, Region};
 use ledgerline_rtbf::{Ports, Settings, Stores, handle};
 use ledgerline_store::asked::Asked;
 use ledgerline_store::data_key::DataKeys;
-use ledgerline_store::erasing::{ErasingRows, Wakes};
+use ledgerline_store::erasing::{self, Erasing, ErasingRows, Wakes};
 use ledgerline_store::gone;
 use ledgerline_store::held::Held;
 use ledgerline_store::request::{
@@ -53,7 +56,7 @@ pub(crate) const SLICE: i64 = 900_000;
 /// How long a message that came back is hidden.
 const HIDDEN: i64 = 5_400_000;
 /// When the world begins.
-pub(crate) const START: i64 = T0 + DAY;
+pub(crate) const START: i64 = T0 + DAY + 350;
 
 /// A row of silver, by column; a column that is null is not there.
 pub(crate) type SilverRow = BTreeMap<String, String>;
@@ -87,7 +90,6 @@ pub(crate) struct World {
     pub(crate) pointers: FakeQueue,
     pub(crate) erase_queue: FakeQueue,
     pub(crate) settings: Settings,
-    pub(crate) limits: Limits,
     pub(crate) clock: Hand,
     wrapping: FakeWrapping,
     signer: FakeSigner,
@@ -104,11 +106,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::with(Faults::none()).await
+        Self::capped(5_000).await
     }
 
-    /// A deployment whose eraser has these faults.
-    pub(crate) async fn with(faults: Faults) -> Self {
+    /// A deployment in which a subject may have so many links.
+    pub(crate) async fn capped(cap: u64) -> Self {
         captured();
         let none = || (Faults::none(), Calls::default());
         let table = |name| FakeTable::new(name, none().0, none().1);
@@ -119,9 +121,9 @@ impl World {
         let clock = Hand(Arc::new(AtomicI64::new(START)));
         let data_keys = DataKeys::new(control.port(), wrapping.port(), DEPLOYMENT);
         let opened = transform::config::open_keys(&data_keys, &clock).await.unwrap();
-        let limits = Limits { cap: 5_000, busy: 1_000_000 };
+        let limits = Limits { cap, busy: 1_000_000 };
         Self {
-            faults,
+            faults: Faults::none(),
             calls: Calls::of_function("rtbf"),
             bronze: FakeBucket::versioned("BronzeBucket", none().0, none().1, START),
             lake: FakeBucket::new("LakeBucket", none().0, none().1, START),
@@ -129,8 +131,7 @@ impl World {
             ledger: FakeBucket::versioned("LedgerBucket", none().0, none().1, START),
             pointers: FakeQueue::new("LedgerQueue", none().0, none().1),
             erase_queue: FakeQueue::new("EraseQueue", none().0, none().1),
-            settings: settings(),
-            limits,
+            settings: Settings { fan_out_cap: cap, ..settings() },
             clock,
             signer: FakeSigner::new("SigningKey", none().0, none().1),
             transform: Arc::new(transform_config(limits).settings(opened)),
@@ -326,7 +327,7 @@ impl World {
         self.requests().request(id).await.unwrap().unwrap()
     }
 
-    pub(crate) async fn erasing(&self, id: &str) -> ledgerline_store::erasing::Erasing {
+    pub(crate) async fn erasing(&self, id: &str) -> Erasing {
         ErasingRows::new(self.control.port()).read(id).await.unwrap().unwrap()
     }
 
@@ -353,11 +354,39 @@ impl World {
 
     /// One invocation of the eraser with this message, which came so often; whether it was finished with.
     pub(crate) async fn invoke(&self, body: &str, receives: u32) -> bool {
-        let mut settings = self.settings.clone();
-        settings.fan_out_cap = self.limits.cap;
         let (deadline_ms, event) = (self.now_ms() + SLICE, batch(&[message(body, receives)]));
-        let answer = handle(&self.stores(), &settings, &self.clock, deadline_ms, event).await;
+        let answer = handle(&self.stores(), &self.settings, &self.clock, deadline_ms, event).await;
         answer.batch_item_failures.is_empty()
+    }
+
+    /// An invocation that dies as soon as this holds, between any two of its calls; whether it ended before.
+    pub(crate) async fn invoke_until(&self, body: &str, dies: impl Fn(&Self) -> bool) -> bool {
+        let mut run = pin!(self.invoke(body, 1));
+        poll_fn(|context| {
+            if dies(self) {
+                return Poll::Ready(false);
+            }
+            run.as_mut().poll(context).map(|_| true)
+        })
+        .await
+    }
+
+    /// A run of transform that dies as soon as this holds.
+    pub(crate) async fn transform_until(&self, name: &str, dies: impl Fn(&Self) -> bool) -> bool {
+        let mut run = pin!(self.transform_once(name));
+        poll_fn(|context| {
+            if dies(self) {
+                return Poll::Ready(false);
+            }
+            run.as_mut().poll(context).map(|_| true)
+        })
+        .await
+    }
+
+    /// The step that a request's erasure is at; empty before it begins.
+    pub(crate) fn step_of(&self, id: &str) -> String {
+        let row = self.control.peek(&erasing::key(id));
+        row.map(|row| erasing::read(row).unwrap().position.step).unwrap_or_default()
     }
 
     /// The message that says that a request is to be looked at.
@@ -416,7 +445,7 @@ impl World {
     /// When something happens next: a wake-up, or a message that is seen again.
     fn next_ms(&self) -> i64 {
         let wakes = self.control.look(|rows| {
-            let wakes = rows.keys().filter_map(ledgerline_store::erasing::parse_wake_key);
+            let wakes = rows.keys().filter_map(erasing::parse_wake_key);
             wakes.filter_map(|(at, _)| instant::parse(at)).min()
         });
         let returned = self.returned.lock().unwrap().iter().map(|(.., at)| *at).min();
@@ -566,6 +595,19 @@ impl World {
         let messages = self.pointers.messages().into_iter().map(|message| format!("{message:?}"));
         all.extend(messages.chain(self.erase_queue.bodies()).map(|text| ("a message".to_owned(), text)));
         all
+    }
+
+    /// What must not be found of somebody once they are erased: spellings, pseudonyms, subjects and their names in silver.
+    pub(crate) async fn needles(&self, who: Person) -> Vec<String> {
+        let mut needles = who.spellings();
+        for kind in [Kind::Phone, Kind::Email, Kind::ExternalContact] {
+            needles.extend(self.names(&who.identifier(kind)));
+            for org in ["acme", "beta"] {
+                let subject = self.subject(org, who, kind).await;
+                needles.extend(subject.into_iter().flat_map(|one| [one.subject_id, one.customer_ref]));
+            }
+        }
+        needles
     }
 
     /// Where any of these texts is; what says that a name is gone aside.
