@@ -132,8 +132,15 @@ mod tests {
     fn env(change: (&'static str, &'static str)) -> Env {
         Env::from_lookup(move |name| match name {
             name if name == change.0 => Some(change.1.to_owned()),
-            "DEFAULT_REGION" | "SOURCE_REGIONS" | "OWN_NUMBERS" | "NUMERIC_ID_SOURCES" | "FAN_OUT_CAP"
-            | "BRONZE_EXPIRE_DAYS" | "ERASURE_DRAIN_SECONDS" | "ERASURE_RECORDS_PER_DAY" | "ERASURE_WAIT_DAYS" => None,
+            "DEFAULT_REGION"
+            | "SOURCE_REGIONS"
+            | "OWN_NUMBERS"
+            | "NUMERIC_ID_SOURCES"
+            | "FAN_OUT_CAP"
+            | "BRONZE_EXPIRE_DAYS"
+            | "ERASURE_DRAIN_SECONDS"
+            | "ERASURE_RECORDS_PER_DAY"
+            | "ERASURE_WAIT_DAYS" => None,
             name => Some(name.to_ascii_lowercase()),
         })
     }

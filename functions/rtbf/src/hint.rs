@@ -116,7 +116,8 @@ impl Lines {
 
     fn is_covered(&self, line: &LineOf) -> bool {
         let (tombs, none) = (self.tombs.clone(), HashMap::new());
-        let rules = Rules { tombs, cutoffs: none, of_alias: HashMap::new(), held: BTreeSet::new(), joint: HashMap::new() };
+        let rules =
+            Rules { tombs, cutoffs: none, of_alias: HashMap::new(), held: BTreeSet::new(), joint: HashMap::new() };
         line_goes(0, line, &rules)
     }
 }

@@ -178,7 +178,9 @@ mod tests {
         assert_eq!(open(&sealed, &[7; 32], 0, "erasure/r/0").unwrap(), list());
         let text = String::from_utf8_lossy(&sealed);
         assert!(!text.contains("acme"));
-        for (key, pass, place) in [([8; 32], 0, "erasure/r/0"), ([7; 32], 1, "erasure/r/0"), ([7; 32], 0, "erasure/r/1")] {
+        for (key, pass, place) in
+            [([8; 32], 0, "erasure/r/0"), ([7; 32], 1, "erasure/r/0"), ([7; 32], 0, "erasure/r/1")]
+        {
             assert!(matches!(open(&sealed, &key, pass, place), Err(StoreError::Corrupt(_))), "{pass} {place}");
         }
         let mut altered = sealed.clone();

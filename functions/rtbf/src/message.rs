@@ -38,8 +38,7 @@ mod tests {
 
     fn suppressed(bucket: &str, key: &str) -> Result<Work, &'static str> {
         let object = ObjectId::of(bucket, key);
-        let body =
-            format!(r#"{{"v":1,"kind":"suppressed","bucket":"{bucket}","key":"{key}","object":"{object}"}}"#);
+        let body = format!(r#"{{"v":1,"kind":"suppressed","bucket":"{bucket}","key":"{key}","object":"{object}"}}"#);
         work_of(&body, "bronze-bucket")
     }
 

@@ -86,17 +86,12 @@ impl Read {
         let known = erasure.others.of(&others).await?;
         let Coming { is_listed, last_ms, is_decided, .. } = *coming;
         let seen = RecordSeen { party: party.clone(), listed: is_listed, last_ms, decided_erase: is_decided };
-        let rule =
-            record_rule(&seen, erasure.own, &known.dead, &known.live, erasure.cutoff_ms, call.now_ms());
+        let rule = record_rule(&seen, erasure.own, &known.dead, &known.live, erasure.cutoff_ms, call.now_ms());
         Ok(Self { party, rows, rule, known })
     }
 
     /// The keys that go, by the rows that have them.
-    pub(crate) fn keys_that_go(
-        &self,
-        erasure: &Erasure<'_>,
-        is_listed: bool,
-    ) -> Vec<(Key, KeyRow, BTreeSet<String>)> {
+    pub(crate) fn keys_that_go(&self, erasure: &Erasure<'_>, is_listed: bool) -> Vec<(Key, KeyRow, BTreeSet<String>)> {
         let Self { rows, rule, known, .. } = self;
         let goes = |(key, row): &(Key, KeyRow)| {
             let ids = keys_that_go(row, rule, erasure.own, &known.dead, &known.live, is_listed);
@@ -125,11 +120,7 @@ impl Read {
 }
 
 /// Lets an erasure reach a record: (a) to (d); or notes that it is put off, if a hold is on it.
-pub(crate) async fn reach(
-    call: &Call<'_>,
-    erasure: &Erasure<'_>,
-    coming: &Coming<'_>,
-) -> Result<Reached, StoreError> {
+pub(crate) async fn reach(call: &Call<'_>, erasure: &Erasure<'_>, coming: &Coming<'_>) -> Result<Reached, StoreError> {
     let (stores, record) = (call.stores, coming.record);
     for round in 0..ROUNDS {
         let read = Read::of(call, erasure, coming).await?;
@@ -174,11 +165,7 @@ async fn destroy(call: &Call<'_>, erasure: &Erasure<'_>, coming: &Coming<'_>) ->
 }
 
 /// Notes in a record that a hold is on who is to be erased from it, when lines of it are passed over.
-pub(crate) async fn pass_over(
-    call: &Call<'_>,
-    erasure: &Erasure<'_>,
-    coming: &Coming<'_>,
-) -> Result<(), StoreError> {
+pub(crate) async fn pass_over(call: &Call<'_>, erasure: &Erasure<'_>, coming: &Coming<'_>) -> Result<(), StoreError> {
     for round in 0..ROUNDS {
         let read = Read::of(call, erasure, coming).await?;
         match put_off(call, erasure, coming, &read).await {
@@ -194,12 +181,7 @@ pub(crate) async fn pass_over(
 }
 
 /// Notes in a held record who is to be erased from it.
-async fn put_off(
-    call: &Call<'_>,
-    erasure: &Erasure<'_>,
-    coming: &Coming<'_>,
-    read: &Read,
-) -> Result<(), StoreError> {
+async fn put_off(call: &Call<'_>, erasure: &Erasure<'_>, coming: &Coming<'_>, read: &Read) -> Result<(), StoreError> {
     let mut own: BTreeSet<String> = read.party.subjects.intersection(erasure.own).cloned().collect();
     if own.is_empty() && !coming.is_listed {
         // They were taken out before the hold came; of their lines some may be left.

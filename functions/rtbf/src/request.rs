@@ -135,11 +135,7 @@ pub(crate) struct Request<'a> {
 }
 
 /// Opens the keys; the slice comes back with an error.
-async fn opened<'a>(
-    call: &Call<'a>,
-    id: &'a str,
-    slice: Slice,
-) -> Result<Request<'a>, (Slice, StoreError)> {
+async fn opened<'a>(call: &Call<'a>, id: &'a str, slice: Slice) -> Result<Request<'a>, (Slice, StoreError)> {
     let open = async {
         let stores = call.stores;
         let who = stores.requests.who(id, call.now_ms().div_euclid(1_000)).await?;
@@ -275,8 +271,21 @@ impl Request<'_> {
             self.held().counts;
         let Position { step, pass, cursor, .. } = position;
         tracing::info!(
-            request = self.id, step, pass, cursor, records, shared, held, objects, lines, silver_rows, keys, links, waiting,
-            waiting_given_up, "erased"
+            request = self.id,
+            step,
+            pass,
+            cursor,
+            records,
+            shared,
+            held,
+            objects,
+            lines,
+            silver_rows,
+            keys,
+            links,
+            waiting,
+            waiting_given_up,
+            "erased"
         );
     }
 

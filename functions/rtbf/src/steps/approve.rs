@@ -82,8 +82,7 @@ async fn shared(request: &Request<'_>, list: &List) -> Result<u64, StoreError> {
         let known = others.of(&subjects.difference(&own).cloned().collect()).await?;
         for (one, party) in records.iter().zip(parties) {
             let seen = RecordSeen { party, listed: one.listed, last_ms: one.last_ms, decided_erase: false };
-            let rule =
-                record_rule(&seen, &own, &known.dead, &known.live, request.cutoff_ms, call.now_ms());
+            let rule = record_rule(&seen, &own, &known.dead, &known.live, request.cutoff_ms, call.now_ms());
             shared += u64::from(rule.shared);
         }
     }

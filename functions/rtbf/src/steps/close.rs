@@ -38,7 +38,8 @@ impl<'a> SagaStep<Request<'a>> for Close {
             let now_ms = request.call.now_ms();
             let (now, now_s) = (instant::to_rfc3339(now_ms), now_ms.div_euclid(1_000));
             let next = done(&row, &now)?;
-            match stores.requests.close(request.id, (&row, &next), &who.duplicate, (&now, now_s), &request.held()).await {
+            match stores.requests.close(request.id, (&row, &next), &who.duplicate, (&now, now_s), &request.held()).await
+            {
                 Ok(()) => {
                     request.set_closed();
                     record(request, &next, &now).await;

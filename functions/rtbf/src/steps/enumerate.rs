@@ -150,11 +150,7 @@ fn object_of(one: &HoldingObject) -> ListObject {
 }
 
 /// The aliases that stand for the person in records' ids.
-async fn aliases(
-    request: &Request<'_>,
-    row: &RequestRow,
-    who: &Who,
-) -> Result<BTreeSet<(String, String)>, StoreError> {
+async fn aliases(request: &Request<'_>, row: &RequestRow, who: &Who) -> Result<BTreeSet<(String, String)>, StoreError> {
     let names = flat(&groups(row, who));
     let mut found = BTreeSet::new();
     for asked in names.chunks(KEYS_PER_READ) {

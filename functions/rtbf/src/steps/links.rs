@@ -127,11 +127,7 @@ async fn named_by_what_stays(
 }
 
 /// Aliases: gone first, then their rows, their names last.
-async fn delete_aliases(
-    request: &Request<'_>,
-    about: &About,
-    held: &BTreeSet<String>,
-) -> Result<(), StoreError> {
+async fn delete_aliases(request: &Request<'_>, about: &About, held: &BTreeSet<String>) -> Result<(), StoreError> {
     let (gone, aliases) = (&request.call.stores.gone, &request.call.stores.aliases);
     for (org, alias) in &about.list.aliases {
         let is_of = |record: &String| record.strip_prefix(org.as_str()).is_some_and(|rest| rest.ends_with(alias));

@@ -116,8 +116,7 @@ impl About {
             Some(OfAlias { record, names, at, is_gone })
         };
         let object = one.object.parse();
-        let object =
-            object.map_err(|error| StoreError::Corrupt(Failure::caused_by("read a list's object", error)))?;
+        let object = object.map_err(|error| StoreError::Corrupt(Failure::caused_by("read a list's object", error)))?;
         Ok(Target {
             object,
             key: one.key.clone(),

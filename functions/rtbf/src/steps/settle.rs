@@ -44,8 +44,7 @@ impl<'a> Step<Request<'a>> for Settle {
         let drained_ms = request.cutoff_ms - call.settings.drain_ms;
         // An object that was planned while somebody's runs were under way is looked at once more.
         let is_recent = |planned_ms: i64| planned_ms >= drained_ms;
-        let is_seen_once =
-            at.pass == 0 && latest.objects.iter().any(|one| one.planned_at_ms.is_some_and(is_recent));
+        let is_seen_once = at.pass == 0 && latest.objects.iter().any(|one| one.planned_at_ms.is_some_and(is_recent));
         if fresh.is_news_to(&latest) || is_seen_once {
             request.put_list(at.pass + 1, &fresh).await?;
             return Ok(Outcome::Again(enumerate::NAME));
@@ -78,7 +77,11 @@ async fn waits(request: &Request<'_>, fresh: &List, now_ms: i64) -> Result<u64, 
         left += open.len() as u64;
         if !over.is_empty() {
             let over: Vec<&str> = over.into_iter().map(|(object, _)| object).collect();
-            tracing::warn!(request = request.id, objects = over.len(), "objects are not planned and waited for no more");
+            tracing::warn!(
+                request = request.id,
+                objects = over.len(),
+                "objects are not planned and waited for no more"
+            );
             waiting.delete(&over, request.id).await?;
             request.count(|counts| counts.waiting_given_up += over.len() as u64);
         }

@@ -67,7 +67,8 @@ pub(super) async fn ends(request: &Request<'_>) -> Result<Vec<(SubjectRef, Vec<N
     let all: BTreeSet<String> = found.chain(given.iter().cloned()).collect();
     let states = States::read(stores, &all).await?;
     // Identifiers of subjects that were asked for by their ids.
-    let of_given: BTreeSet<Name> = given.iter().filter_map(|one| states.live(one)?.name.as_ref().map(name_of)).collect();
+    let of_given: BTreeSet<Name> =
+        given.iter().filter_map(|one| states.live(one)?.name.as_ref().map(name_of)).collect();
     let more: Vec<Name> = of_given.iter().filter(|name| !names.contains(name)).cloned().collect();
     named.extend(identifiers(request, &more).await?);
     let asked: BTreeSet<Name> = names.into_iter().chain(more).collect();

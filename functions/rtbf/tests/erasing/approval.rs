@@ -23,7 +23,8 @@ fn approved(records: u64, lines: u64) -> Approved {
 #[tokio::test(start_paused = true)]
 async fn a_tenth_and_five_more_than_approved_is_done_and_one_more_is_not() {
     // Approved, found, whether it is done: a tenth is rounded up.
-    for (records, found, done) in [(0, 5, true), (0, 6, false), (10, 16, true), (10, 17, false), (11, 18, true), (11, 19, false)]
+    for (records, found, done) in
+        [(0, 5, true), (0, 6, false), (10, 16, true), (10, 17, false), (11, 18, true), (11, 19, false)]
     {
         let world = calls(found).await;
         let id = world.approved(Asking { approved: Some(approved(records, 100)), ..Asking::whole(ADA) }).await;
@@ -33,7 +34,11 @@ async fn a_tenth_and_five_more_than_approved_is_done_and_one_more_is_not() {
             world.work().await;
         }
         let row = world.row(&id).await;
-        assert_eq!((row.waits_for_approval, row.state == State::Done), (!done, done), "{records} approved, {found} found");
+        assert_eq!(
+            (row.waits_for_approval, row.state == State::Done),
+            (!done, done),
+            "{records} approved, {found} found"
+        );
         assert_eq!(world.redacted().is_empty(), !done);
     }
 }
@@ -78,7 +83,9 @@ async fn what_is_too_much_for_a_day_waits_for_the_next() {
     let position = world.erasing(&bob).await.position;
     let midnight = (world.now_ms() / DAY + 1) * DAY;
     assert_eq!((position.wait_until_ms, position.reason.as_deref()), (Some(midnight), Some("breaker")));
-    assert!(captured().text().lines().any(|line| line.contains("erasure stopped by the breaker") && line.contains(&bob)));
+    assert!(
+        captured().text().lines().any(|line| line.contains("erasure stopped by the breaker") && line.contains(&bob))
+    );
     world.finish(&[&bob]).await;
     assert!(world.now_ms() >= midnight);
     assert!(world.redacted().is_superset(&places("b", &[0, 1, 2])));

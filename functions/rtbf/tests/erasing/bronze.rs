@@ -85,11 +85,14 @@ async fn where_bronze_has_expired_silver_says_whose_rows_they_are() {
     world.erase(Asking::whole(ADA)).await;
     assert_eq!(world.redacted(), places("b", &[0, 1, 2]));
     let silver = world.lake.under("silver/");
-    let rows: String = silver.values().map(|bytes| {
-        use parquet::file::reader::FileReader as _;
-        let reader = parquet::file::reader::SerializedFileReader::new(bytes.clone()).unwrap();
-        reader.get_row_iter(None).unwrap().map(|row| format!("{}\n", row.unwrap())).collect::<String>()
-    }).collect();
+    let rows: String = silver
+        .values()
+        .map(|bytes| {
+            use parquet::file::reader::FileReader as _;
+            let reader = parquet::file::reader::SerializedFileReader::new(bytes.clone()).unwrap();
+            reader.get_row_iter(None).unwrap().map(|row| format!("{}\n", row.unwrap())).collect::<String>()
+        })
+        .collect();
     // a0, a3 by whose they are, a1 as its record went whole; b0, b1.
     assert_eq!(rows.matches("erased: true").count(), 5, "{rows}");
 }
@@ -108,8 +111,12 @@ async fn what_lies_behind_a_delete_marker_goes() {
 async fn unplanned(world: &World, name: &str) {
     let object = ObjectId::of(BUCKET, &key(name)).to_hex();
     let noted = |world: &World| {
-        let linked = world.keys.look(|rows| rows.keys().any(|key| key.sk.starts_with("INT#") && key.pk.starts_with("SUB#")));
-        linked && world.index.look(|rows| rows.keys().any(|key| record::parse_bronze_key(key).is_some_and(|(_, of)| of == object)))
+        let linked =
+            world.keys.look(|rows| rows.keys().any(|key| key.sk.starts_with("INT#") && key.pk.starts_with("SUB#")));
+        linked
+            && world
+                .index
+                .look(|rows| rows.keys().any(|key| record::parse_bronze_key(key).is_some_and(|(_, of)| of == object)))
     };
     assert!(!world.transform_until(name, noted).await);
 }
@@ -154,7 +161,8 @@ async fn an_object_that_is_never_planned_is_given_up_after_fourteen_days() {
     world.finish(&[&id]).await;
     assert!(world.now_ms() >= begun + 14 * DAY);
     assert_eq!(world.erasing(&id).await.counts.waiting_given_up, 1);
-    let waits = world.control.look(|rows| rows.keys().filter(|key| Family::of_key(key) == Some(Family::Waiting)).count());
+    let waits =
+        world.control.look(|rows| rows.keys().filter(|key| Family::of_key(key) == Some(Family::Waiting)).count());
     assert_eq!((waits, world.redacted().len()), (0, 0));
 }
 

@@ -64,8 +64,11 @@ async fn a_hold_that_comes_between_any_two_steps_loses_nothing_that_it_holds() {
         world.lift("acme/c-1").await;
         world.finish(&[]).await;
         assert_eq!(world.redacted(), adas(), "{step}");
-        assert!(of_record.iter().all(|place| !world.contents()[place].contains_key(&Party::Customer)
-            || world.contents()[place][&Party::Customer].is_none()), "{step}");
+        assert!(
+            of_record.iter().all(|place| !world.contents()[place].contains_key(&Party::Customer)
+                || world.contents()[place][&Party::Customer].is_none()),
+            "{step}"
+        );
     }
 }
 

@@ -14,5 +14,7 @@ mod lease;
 mod listed;
 mod owners;
 mod restore;
+mod scale;
+mod simulation;
 mod steps;
 mod twice;

@@ -12,8 +12,7 @@ const SECOND: i64 = 1_000;
 /// A call of Ada's that was passed on to Bob, with what is of nobody's.
 async fn conference() -> World {
     let world = World::new().await;
-    let lines =
-        [with_token("c-1", ADA, "lt-10001", T0), call("c-1", BOB, T0 + SECOND), nobody("c-1", T0 + 2 * SECOND)];
+    let lines = [with_token("c-1", ADA, "lt-10001", T0), call("c-1", BOB, T0 + SECOND), nobody("c-1", T0 + 2 * SECOND)];
     world.fill("a", &lines).await;
     world
 }
@@ -96,7 +95,8 @@ async fn anothers_link_goes_with_the_last_that_is_theirs() {
 #[tokio::test(start_paused = true)]
 async fn what_a_filtered_line_alone_names_keeps_the_record_shared() {
     let world = World::new().await;
-    let lines: [Line; 3] = [call("c-1", ADA, T0), crate::traffic::beat("c-1", BOB, T0 + SECOND), nobody("c-1", T0 + 2 * SECOND)];
+    let lines: [Line; 3] =
+        [call("c-1", ADA, T0), crate::traffic::beat("c-1", BOB, T0 + SECOND), nobody("c-1", T0 + 2 * SECOND)];
     world.fill("a", &lines).await;
     world.erase(Asking::whole(ADA)).await;
     assert_eq!(world.redacted(), places("a", &[0]));

@@ -147,7 +147,9 @@ async fn one_org_is_not_erased_with_the_other() {
 #[tokio::test(start_paused = true)]
 async fn a_token_goes_with_the_lines_of_its_record() {
     let world = filled().await;
-    let tokens = |world: &World| world.index.look(|rows| rows.keys().filter(|key| Family::of_key(key) == Some(Family::Token)).count());
+    let tokens = |world: &World| {
+        world.index.look(|rows| rows.keys().filter(|key| Family::of_key(key) == Some(Family::Token)).count())
+    };
     assert_eq!(tokens(&world), 1);
     world.erase(Asking::whole(ADA)).await;
     assert_eq!(tokens(&world), 0);

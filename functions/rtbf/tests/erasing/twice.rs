@@ -31,7 +31,10 @@ pub(crate) async fn check(world: &World, id: &str, needles: &[String], case: &st
     assert_eq!(wakes, 0, "{case}");
     for record in ["acme/c-1", "acme/c-3", "acme/c-4"] {
         let party = world.keys.party(record);
-        assert!(party.cutoff.is_some() && party.subjects.is_empty() && party.pending_until.is_none(), "{case}: {record}");
+        assert!(
+            party.cutoff.is_some() && party.subjects.is_empty() && party.pending_until.is_none(),
+            "{case}: {record}"
+        );
     }
 }
 

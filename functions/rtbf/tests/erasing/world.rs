@@ -394,28 +394,36 @@ impl World {
         format!(r#"{{"v":1,"kind":"erase","request":"{id}"}}"#)
     }
 
-    /// Delivers what waits in the queue, what is seen again, and what sweep would send; whether there was anything.
-    pub(crate) async fn work(&self) -> bool {
+    /// What waits in the queue, what is seen again, and what sweep would send: each with how often it came.
+    pub(crate) async fn due(&self) -> Vec<(String, u32)> {
         let bodies = self.erase_queue.bodies();
         let from = self.taken.swap(bodies.len(), Ordering::SeqCst);
         let mut due: Vec<(String, u32)> = bodies[from..].iter().map(|body| (body.clone(), 1)).collect();
         let now = instant::to_rfc3339(self.now_ms());
         let woken = Wakes::new(self.control.port()).due(&now, 25).await.unwrap();
         due.extend(woken.iter().map(|id| (Self::erase_note(id), 1)));
-        {
-            let mut returned = self.returned.lock().unwrap();
-            let (seen, hidden): (Vec<_>, Vec<_>) =
-                std::mem::take(&mut *returned).into_iter().partition(|(.., at)| *at <= self.now_ms());
-            *returned = hidden;
-            due.extend(seen.into_iter().map(|(body, receives, _)| (body, receives + 1)));
-        }
-        let was_any = !due.is_empty();
-        for (body, receives) in due {
-            if !self.invoke(&body, receives).await {
-                self.returned.lock().unwrap().push((body, receives, self.now_ms() + HIDDEN));
+        let mut returned = self.returned.lock().unwrap();
+        let (seen, hidden): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut *returned).into_iter().partition(|(.., at)| *at <= self.now_ms());
+        *returned = hidden;
+        due.extend(seen.into_iter().map(|(body, receives, _)| (body, receives + 1)));
+        due
+    }
+
+    /// A message comes back once it has been hidden for long enough.
+    pub(crate) fn comes_back(&self, body: &str, receives: u32) {
+        self.returned.lock().unwrap().push((body.to_owned(), receives, self.now_ms() + HIDDEN));
+    }
+
+    /// Delivers what is due; whether there was anything.
+    pub(crate) async fn work(&self) -> bool {
+        let due = self.due().await;
+        for (body, receives) in &due {
+            if !self.invoke(body, *receives).await {
+                self.comes_back(body, *receives);
             }
         }
-        was_any
+        !due.is_empty()
     }
 
     /// Lets the eraser work, and time go by, until these requests are done and no message is left.
@@ -518,12 +526,8 @@ impl World {
 
     /// The rows of silver, by the places of their lines.
     pub(crate) fn silver(&self) -> BTreeMap<Place, SilverRow> {
-        let names: BTreeMap<String, String> = self
-            .bronze
-            .all()
-            .into_keys()
-            .map(|key| (ObjectId::of(BUCKET, &key).to_hex(), name_of(&key)))
-            .collect();
+        let names: BTreeMap<String, String> =
+            self.bronze.all().into_keys().map(|key| (ObjectId::of(BUCKET, &key).to_hex(), name_of(&key))).collect();
         let mut all = BTreeMap::new();
         for (_, bytes) in self.lake.under(keys::SILVER) {
             for row in SerializedFileReader::new(bytes).unwrap().get_row_iter(None).unwrap() {
@@ -565,7 +569,9 @@ impl World {
     pub(crate) fn contents(&self) -> BTreeMap<Place, Contents> {
         let mut opener = Opener::of(DEPLOYMENT, &self.keys, &self.control).expect("keys that open");
         let entries = self.entries().into_iter();
-        entries.map(|(place, entry)| (place, opener.open(&entry).unwrap_or_else(|problem| panic!("{problem}")))).collect()
+        entries
+            .map(|(place, entry)| (place, opener.open(&entry).unwrap_or_else(|problem| panic!("{problem}"))))
+            .collect()
     }
 
     /// The places of entries whose block of this party does not open any more.
