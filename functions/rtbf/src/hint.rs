@@ -20,17 +20,14 @@ use ledgerline_store::cutoff::Cutoff;
 
 use crate::keys::Keys;
 use crate::object::{Deciding, OfAlias, Target, erase, look};
-use crate::people::{KEYS_PER_READ, Name, Others};
-use crate::record::{Coming, Erasure, reach};
+use crate::people::{KEYS_PER_READ, Others};
+use crate::record::{Coming, Erasure, HINT, pass_over, reach};
 use crate::rules::{cutoffs_of, held_of, tombs_of};
 use crate::{Call, Ended, LargeObjects};
 
 /// How often it is looked whether the object is planned, and how long between: transform sends the message just before the plan.
 const LOOKS: u32 = 15;
 const LOOK_AFTER: Duration = Duration::from_secs(2);
-/// What a hint is called where a request is.
-const NAME: &str = "hint";
-
 /// Looks at an object.
 pub(crate) async fn suppressed(call: &Call<'_>, key: &str, object: ObjectId) -> Result<Ended, StoreError> {
     if !is_planned_soon(call, object).await? {
@@ -56,8 +53,9 @@ pub(crate) async fn suppressed(call: &Call<'_>, key: &str, object: ObjectId) -> 
     // Read again: records have cutoffs by now.
     let records = lines.records.keys().cloned().collect();
     let cutoffs = cutoffs_of(call.stores, &records).await?;
-    let held = held_of(call.stores, &cutoffs.keys().cloned().collect()).await?;
-    let rules = Rules { tombs: lines.tombs, cutoffs, of_alias: HashMap::new(), held, joint: HashMap::new() };
+    let held = held_of(call.stores, &records).await?;
+    put_off(call, &lines, &cutoffs, &held).await?;
+    let rules = Rules { cutoffs, held, ..lines.rules };
     let (refs, whole) = (&BTreeSet::new(), &BTreeSet::new());
     let deciding = Deciding { call, keys: &keys, rules: &rules, refs, whole, large: &large };
     // Its days are those of the records of the lines that go.
@@ -65,6 +63,25 @@ pub(crate) async fn suppressed(call: &Call<'_>, key: &str, object: ObjectId) -> 
     let erased = erase(&deciding, &Target { object, key: key.to_owned(), records, dates, of_aliases }).await?;
     tracing::info!(%object, lines = erased.lines, silver_rows = erased.rows, "hint");
     Ok(Ended::Done)
+}
+
+/// Notes in held records that lines of theirs go when they are not held any more.
+async fn put_off(
+    call: &Call<'_>,
+    lines: &Lines,
+    cutoffs: &HashMap<String, Cutoff>,
+    held: &BTreeSet<String>,
+) -> Result<(), StoreError> {
+    let (own, others) = (BTreeSet::new(), Others::new(call.stores, call.settings.fan_out_cap));
+    let of_the_dead: BTreeMap<&str, i64> = lines.records_of_the_dead().collect();
+    for record in held {
+        let of_tomb = of_the_dead.get(record.as_str()).copied();
+        let Some(cutoff_ms) = of_tomb.or(cutoffs.get(record).map(|_| call.now_ms())) else { continue };
+        let erasure = Erasure { name: HINT, own: &own, cutoff_ms, others: &others };
+        let coming = Coming { record, is_listed: false, last_ms: None, is_decided: false, is_new: false };
+        pass_over(call, &erasure, &coming).await?;
+    }
+    Ok(())
 }
 
 /// Whether the object is planned, or is within half a minute.
@@ -83,7 +100,8 @@ async fn is_planned_soon(call: &Call<'_>, object: ObjectId) -> Result<bool, Stor
 
 /// What an object's lines say, and the tombstones of whom they name.
 struct Lines {
-    tombs: HashMap<Name, Cutoff>,
+    /// The tombstones alone.
+    rules: Rules,
     /// The lines of each record, by what decides about them.
     records: BTreeMap<String, Vec<LineOf>>,
 }
@@ -98,27 +116,23 @@ impl Lines {
             }
         })
         .await?;
-        Ok(Self { tombs: tombs_of(call, keys, &names).await?, records })
+        let rules = Rules { tombs: tombs_of(call, keys, &names).await?, ..Rules::default() };
+        Ok(Self { rules, records })
     }
 
     /// The records that have a line which a tombstone covers, each with the latest such tombstone's end.
     fn records_of_the_dead(&self) -> impl Iterator<Item = (&str, i64)> {
         self.records.iter().filter_map(|(record, lines)| {
-            let covering = lines.iter().filter(|line| self.is_covered(line)).flat_map(|line| self.cutoffs(line));
-            let latest = covering.filter_map(|cutoff| if let Cutoff::At(at_ms) = cutoff { Some(at_ms) } else { None });
-            Some((record.as_str(), latest.max()?))
+            let covered = lines.iter().filter(|line| line_goes(0, line, &self.rules));
+            let ends = covered.flat_map(|line| self.ends(line));
+            let latest = ends.filter_map(|end| if let Cutoff::At(at_ms) = end { Some(at_ms) } else { None }).max();
+            Some((record.as_str(), latest?))
         })
     }
 
-    fn cutoffs(&self, line: &LineOf) -> impl Iterator<Item = Cutoff> {
-        line.names.iter().filter_map(|name| self.tombs.get(&(line.org.clone(), name.clone())).copied())
-    }
-
-    fn is_covered(&self, line: &LineOf) -> bool {
-        let (tombs, none) = (self.tombs.clone(), HashMap::new());
-        let rules =
-            Rules { tombs, cutoffs: none, of_alias: HashMap::new(), held: BTreeSet::new(), joint: HashMap::new() };
-        line_goes(0, line, &rules)
+    /// Up to when those are erased whom a line names.
+    fn ends(&self, line: &LineOf) -> impl Iterator<Item = Cutoff> {
+        line.names.iter().filter_map(|name| self.rules.tombs.get(&(line.org.clone(), name.clone())).copied())
     }
 }
 
@@ -133,7 +147,7 @@ async fn whole_record(
 ) -> Result<Ended, StoreError> {
     let (stores, others) = (call.stores, Others::new(call.stores, call.settings.fan_out_cap));
     let own = BTreeSet::new();
-    let erasure = Erasure { name: NAME, own: &own, cutoff_ms, others: &others };
+    let erasure = Erasure { name: HINT, own: &own, cutoff_ms, others: &others };
     let last_ms = last_of(call, record).await?;
     let coming = Coming { record, is_listed: false, last_ms, is_decided: false, is_new: false };
     let reached = reach(call, &erasure, &coming).await?;
@@ -145,8 +159,7 @@ async fn whole_record(
     if cutoffs.is_empty() {
         return Ok(Ended::Done);
     }
-    let (tombs, held) = (HashMap::new(), BTreeSet::new());
-    let rules = Rules { tombs, cutoffs, of_alias: HashMap::new(), held, joint: HashMap::new() };
+    let rules = Rules { cutoffs, ..Rules::default() };
     let (refs, whole) = (&BTreeSet::new(), &BTreeSet::new());
     let deciding = Deciding { call, keys, rules: &rules, refs, whole, large };
     erase_objects(&deciding, record, None, Some(own_object)).await

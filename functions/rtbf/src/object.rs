@@ -304,7 +304,8 @@ pub(crate) async fn look(
 pub(crate) async fn is_clean(deciding: &Deciding<'_>, target: &Target) -> Result<bool, StoreError> {
     let stores = deciding.call.stores;
     let versions = versions_of(&*stores.bronze_bucket, "look for old versions", &target.key).await?;
-    if versions.len() > 1 || versions.iter().any(|one| one.is_delete_marker) {
+    // A marker alone hides nothing.
+    if versions.len() > 1 {
         return Ok(false);
     }
     let Some(object) = stores.bronze.read(&target.key).await? else {

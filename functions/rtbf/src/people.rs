@@ -78,7 +78,7 @@ impl States {
 pub(crate) struct Whom {
     /// Those that it erases.
     pub(crate) own: BTreeSet<String>,
-    /// Those that live on: their identifiers name no person, or too many.
+    /// Those that live on, since their identifiers name no person, or too many.
     pub(crate) kept: BTreeSet<String>,
     /// The names in silver of those that it erases.
     pub(crate) refs: BTreeSet<String>,
@@ -86,13 +86,13 @@ pub(crate) struct Whom {
 
 impl Whom {
     /// Reads whom a request is about, once its subjects have ended.
-    pub(crate) async fn read(stores: &Stores, cap: u64, who: &Who) -> Result<Self, StoreError> {
+    pub(crate) async fn read(stores: &Stores, who: &Who) -> Result<Self, StoreError> {
         let erased = who.erased();
         let ended = erased.iter().map(|subject| subject.subject_id.clone());
         let all: BTreeSet<String> = who.subjects.iter().cloned().chain(ended).collect();
         let states = States::read(stores, &all).await?;
-        let lives_on = |subject: &String| states.live(subject).is_some_and(|state| state.is_shared(cap));
-        let (kept, own): (BTreeSet<String>, BTreeSet<String>) = all.into_iter().partition(|one| lives_on(one));
+        let (kept, own): (BTreeSet<String>, BTreeSet<String>) =
+            all.into_iter().partition(|one| states.live(one).is_some());
         let of_states = own.iter().filter_map(|subject| states.found.get(subject)?.customer_ref.clone());
         let refs = erased.into_iter().map(|subject| subject.customer_ref).chain(of_states).collect();
         Ok(Self { own, kept, refs })

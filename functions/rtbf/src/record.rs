@@ -27,6 +27,8 @@ use crate::{Call, Random};
 const ROUNDS: u32 = 10;
 /// What the row of a held record has beside subjects if the approver let its joint content go.
 const DECIDED: &str = "erase";
+/// What it has if a hint led to the record alone: what tombstones cover goes, and what the record's own end does.
+pub(crate) const HINT: &str = "hint";
 /// What subjects' ids begin with.
 const SUBJECT: &str = "s_";
 
@@ -187,8 +189,8 @@ async fn put_off(call: &Call<'_>, erasure: &Erasure<'_>, coming: &Coming<'_>, re
         // They were taken out before the hold came; of their lines some may be left.
         own.clone_from(erasure.own);
     }
-    // Where an alias names it, nobody need take part.
-    if coming.is_listed || alias_of(coming.record).is_some() {
+    // Where an alias names it, nobody need take part; nor where a hint leads to it.
+    if coming.is_listed || own.is_empty() || alias_of(coming.record).is_some() {
         own.insert(erasure.name.to_owned());
     }
     if coming.is_decided {
@@ -196,7 +198,7 @@ async fn put_off(call: &Call<'_>, erasure: &Erasure<'_>, coming: &Coming<'_>, re
     }
     let until = Cutoff::At(erasure.cutoff_ms);
     let is_noted = own.is_subset(&read.party.pending_erase) && read.party.pending_until >= Some(until);
-    if own.is_empty() || is_noted {
+    if is_noted {
         return Ok(());
     }
     call.stores.parties.postpone(&call.stores.control, coming.record, &read.party, &own, until).await
@@ -216,17 +218,18 @@ pub(crate) struct PutOff {
 impl PutOff {
     /// What a record's row says.
     pub(crate) fn of(party: &Party) -> Self {
-        let mut put_off = Self::default();
+        let (mut put_off, mut is_hint) = (Self::default(), false);
         for one in &party.pending_erase {
             match one.as_str() {
                 DECIDED => put_off.is_decided = true,
                 subject if subject.starts_with(SUBJECT) => drop(put_off.own.insert(subject.to_owned())),
+                HINT => is_hint = true,
                 // The request, which names nobody.
                 _ => {}
             }
         }
         // Whom identifiers lead to it needs no list.
-        put_off.is_listed = put_off.own.is_empty() && party.pending_until.is_some();
+        put_off.is_listed = put_off.own.is_empty() && !is_hint && party.pending_until.is_some();
         put_off
     }
 }
@@ -254,6 +257,7 @@ mod tests {
         assert_eq!(of(&[]), PutOff { is_listed: true, ..PutOff::default() });
         assert_eq!(of(&["s_1"]), PutOff { own: own.clone(), ..PutOff::default() });
         assert_eq!(of(&["req_1"]), PutOff { is_listed: true, ..PutOff::default() });
+        assert_eq!(of(&[HINT]), PutOff::default());
         assert_eq!(of(&["s_1", "req_1", "erase"]), PutOff { own, is_listed: false, is_decided: true });
     }
 }

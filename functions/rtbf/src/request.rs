@@ -211,7 +211,7 @@ impl Request<'_> {
 
     /// The subjects that it erases, once they have ended.
     pub(crate) async fn whom(&self, who: &Who) -> Result<Whom, StoreError> {
-        Whom::read(self.call.stores, self.call.settings.fan_out_cap, who).await
+        Whom::read(self.call.stores, who).await
     }
 
     /// A pass's list; `None` if there is none.

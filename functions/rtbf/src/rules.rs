@@ -38,7 +38,7 @@ pub(crate) async fn of_records(
         }
         joint.extend(read.joint_rule(one).map(|rule| (one.record.to_owned(), rule)));
     }
-    let rules = Rules { tombs: tombs.clone(), cutoffs, of_alias: HashMap::new(), held, joint };
+    let rules = Rules { tombs: tombs.clone(), cutoffs, held, joint, ..Rules::default() };
     Ok(OfRecords { rules, whole })
 }
 

@@ -24,8 +24,9 @@ use ledgerline_store::request::{RequestRow, Who};
 
 use crate::CALLS_AT_ONCE;
 use crate::list::{List, ListObject, ListRecord};
-use crate::people::{KEYS_PER_READ, borrowed, flat, groups};
+use crate::people::{KEYS_PER_READ, Name, borrowed, flat, groups};
 use crate::request::Request;
+use crate::rules::tombs_of;
 
 pub(super) const NAME: &str = "enumerate";
 
@@ -149,9 +150,11 @@ fn object_of(one: &HoldingObject) -> ListObject {
     }
 }
 
-/// The aliases that stand for the person in records' ids.
+/// The aliases that stand for the person in records' ids; none of who is not erased, since the identifier names no person.
 async fn aliases(request: &Request<'_>, row: &RequestRow, who: &Who) -> Result<BTreeSet<(String, String)>, StoreError> {
-    let names = flat(&groups(row, who));
+    let names: BTreeSet<Name> = flat(&groups(row, who)).into_iter().collect();
+    let tombs = tombs_of(&request.call, &request.keys, &names).await?;
+    let names: Vec<Name> = names.into_iter().filter(|name| tombs.contains_key(name)).collect();
     let mut found = BTreeSet::new();
     for asked in names.chunks(KEYS_PER_READ) {
         let aliases = request.call.stores.aliases.read(&borrowed(asked)).await?;
