@@ -1,6 +1,6 @@
 //! From a description as it is written to one that can be looked things up in.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ledgerline_json::Json;
 use ledgerline_privacy::identifier::Kind as IdentifierKind;
