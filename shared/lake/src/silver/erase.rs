@@ -238,7 +238,7 @@ fn place_of(group: &dyn RowGroupReader, name: &str) -> Result<usize, SilverError
 
 fn text(value: Option<&Option<ByteArray>>) -> Result<Option<&str>, SilverError> {
     let value = value.and_then(Option::as_ref);
-    Ok(value.map(|value| std::str::from_utf8(value.data()).map_err(|_| foreign("a text is damaged"))).transpose()?)
+    value.map(|value| std::str::from_utf8(value.data()).map_err(|_| foreign("a text is damaged"))).transpose()
 }
 
 fn foreign(what: &str) -> SilverError {
