@@ -28,6 +28,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::lock::{Mutex, MutexGuard};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_lambda::clock::Clock;
 use ledgerline_lambda::sqs::standard_answer;
 use ledgerline_ledger::store::StoreError;
@@ -64,6 +65,15 @@ impl LargeObjects {
     pub(crate) async fn turn(&self, bytes: usize) -> Option<MutexGuard<'_, ()>> {
         if bytes > LARGE_BYTES { Some(self.0.lock().await) } else { None }
     }
+}
+
+/// Does these, so many at once, and gives what came of them in their order. They are made before the first is begun: a closure that
+/// makes them on the way is not one that a step's future may hold.
+pub(crate) async fn at_once<T, F>(many: usize, futures: Vec<F>) -> Result<Vec<T>, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    stream::iter(futures).buffered(many).try_collect().await
 }
 
 /// What one message is worked on with.

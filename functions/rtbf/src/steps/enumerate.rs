@@ -11,7 +11,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use futures_util::future::try_join;
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_event::catalogue::built_in;
 use ledgerline_event::instant;
 use ledgerline_lake::ObjectId;
@@ -22,15 +21,18 @@ use ledgerline_saga::{Outcome, Position, Step};
 use ledgerline_store::record::HoldingObject;
 use ledgerline_store::request::{RequestRow, Who};
 
-use crate::CALLS_AT_ONCE;
 use crate::list::{List, ListObject, ListRecord};
 use crate::people::{KEYS_PER_READ, Name, borrowed, flat, groups};
 use crate::request::Request;
 use crate::rules::tombs_of;
+use crate::{CALLS_AT_ONCE, at_once};
 
 pub(super) const NAME: &str = "enumerate";
 
 pub(super) struct Enumerate;
+
+/// Records whose rows are in memory at once: of an object each some hundred bytes.
+const RECORDS_AT_ONCE: usize = 200;
 
 #[async_trait]
 impl<'a> Step<Request<'a>> for Enumerate {
@@ -58,11 +60,8 @@ async fn wait_for_unplanned(request: &Request<'_>, pass: u32, list: &List) -> Re
     let new: Vec<&ListObject> = unplanned.filter(|one| !before.contains(&one.object)).collect();
     let since = &instant::to_rfc3339(request.call.now_ms());
     let waiting = &request.call.stores.waiting;
-    stream::iter(&new)
-        .map(|one| waiting.put(&one.object, request.id, &one.key, since))
-        .buffer_unordered(CALLS_AT_ONCE)
-        .try_collect::<()>()
-        .await?;
+    let puts = new.iter().map(|one| waiting.put(&one.object, request.id, &one.key, since));
+    at_once(CALLS_AT_ONCE, puts.collect()).await?;
     let waits = list.unplanned().len() as u64;
     request.count(|counts| counts.waiting = waits);
     Ok(())
@@ -109,34 +108,52 @@ pub(super) async fn made(request: &Request<'_>, pass: u32) -> Result<List, Store
     let (lines, entries) = before.as_ref().map_or((0, 0), |before| (before.lines, before.entries));
     let mut list = List { aliases, lines: 0, entries, ..List::default() };
     let mut objects: BTreeMap<String, ListObject> = BTreeMap::new();
-    let mut read = stream::iter(found).map(|(record, found)| read(request, record, found)).buffered(CALLS_AT_ONCE);
-    while let Some((record, found, bronze, postings)) = read.try_next().await? {
-        // A listed interaction of which nothing lies anywhere is none; nor is a record of an alias's that there is not.
-        if bronze.is_empty() && postings.is_empty() && !found.linked && !found.known {
-            continue;
+    let mut found = found.into_iter();
+    loop {
+        // So many records' rows are in memory at once.
+        let some: Vec<_> = found.by_ref().take(RECORDS_AT_ONCE).collect();
+        if some.is_empty() {
+            break;
         }
-        let members = postings.iter().flat_map(|posting| &posting.members);
-        list.entries += members.map(|member| member.at.len() as u64).sum::<u64>();
-        let last_ms = last_of(&found, &bronze, &postings);
-        let place = list.records.len();
-        let is_alias = of_aliases.contains(&record);
-        // Linked and listed: what an identifier leads to needs no list.
-        list.records.push(ListRecord { record, listed: found.listed && !found.linked, last_ms });
-        for one in bronze {
-            list.lines += one.lines;
-            let object = objects.entry(one.object.clone()).or_insert_with(|| object_of(&one));
-            object.dates.extend(one.dates);
-            object.records.insert(place);
-            if is_alias {
-                let at = Some(one.at).filter(|at| one.lines <= at.len() as u64);
-                object.of_aliases.insert(place, at);
-            }
+        let reads = some.into_iter().map(|(record, found)| read(request, record, found));
+        for one in at_once(CALLS_AT_ONCE, reads.collect()).await? {
+            add(&mut list, &mut objects, &of_aliases, one);
         }
     }
     list.lines = list.lines.max(lines);
     list.objects = objects.into_values().collect();
     note_plans(request, &mut list).await?;
     Ok(list)
+}
+
+/// Adds a record and its objects to a list.
+fn add(
+    list: &mut List,
+    objects: &mut BTreeMap<String, ListObject>,
+    of_aliases: &BTreeSet<String>,
+    Stored { record, found, bronze, postings }: Stored,
+) {
+    // A listed interaction of which nothing lies anywhere is none; nor is a record of an alias's that there is not.
+    if bronze.is_empty() && postings.is_empty() && !found.linked && !found.known {
+        return;
+    }
+    let members = postings.iter().flat_map(|posting| &posting.members);
+    list.entries += members.map(|member| member.at.len() as u64).sum::<u64>();
+    let last_ms = last_of(&found, &bronze, &postings);
+    let place = list.records.len();
+    let is_alias = of_aliases.contains(&record);
+    // Linked and listed: what an identifier leads to needs no list.
+    list.records.push(ListRecord { record, listed: found.listed && !found.linked, last_ms });
+    for one in bronze {
+        list.lines += one.lines;
+        let object = objects.entry(one.object.clone()).or_insert_with(|| object_of(&one));
+        object.dates.extend(one.dates);
+        object.records.insert(place);
+        if is_alias {
+            let at = Some(one.at).filter(|at| one.lines <= at.len() as u64);
+            object.of_aliases.insert(place, at);
+        }
+    }
 }
 
 fn object_of(one: &HoldingObject) -> ListObject {
@@ -166,10 +183,8 @@ async fn aliases(request: &Request<'_>, row: &RequestRow, who: &Who) -> Result<B
 /// Adds the records that the person's subjects are linked to.
 async fn links(request: &Request<'_>, who: &Who, found: &mut BTreeMap<String, Found>) -> Result<(), StoreError> {
     let whom = request.whom(who).await?;
-    let mut links = stream::iter(whom.own.iter().map(String::as_str))
-        .map(|subject| request.call.stores.subjects.links(subject))
-        .buffer_unordered(CALLS_AT_ONCE);
-    while let Some(links) = links.try_next().await? {
+    let links = whom.own.iter().map(|subject| request.call.stores.subjects.links(subject));
+    for links in at_once(CALLS_AT_ONCE, links.collect()).await? {
         for (record, link) in links {
             let one = found.entry(record).or_default();
             one.linked = true;
@@ -180,11 +195,15 @@ async fn links(request: &Request<'_>, who: &Who, found: &mut BTreeMap<String, Fo
     Ok(())
 }
 
-async fn read(
-    request: &Request<'_>,
+/// A record with what lies of it.
+struct Stored {
     record: String,
     found: Found,
-) -> Result<(String, Found, Vec<HoldingObject>, Vec<Posting>), StoreError> {
+    bronze: Vec<HoldingObject>,
+    postings: Vec<Posting>,
+}
+
+async fn read(request: &Request<'_>, record: String, found: Found) -> Result<Stored, StoreError> {
     let stores = request.call.stores;
     let postings = async {
         match found.known {
@@ -193,7 +212,7 @@ async fn read(
         }
     };
     let (bronze, postings) = try_join(stores.records.bronze(&record), postings).await?;
-    Ok((record, found, bronze, postings))
+    Ok(Stored { record, found, bronze, postings })
 }
 
 /// When a record's last event occurred, as far as its rows say: its entries', its link's, or the end of its lines' last day.

@@ -11,7 +11,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_saga::{Outcome, Position, Step};
 use ledgerline_store::cutoff::Cutoff;
@@ -23,7 +22,7 @@ use crate::people::{Name, Others, Whom, flat, groups};
 use crate::record::{self, Coming, Erasure};
 use crate::request::Request;
 use crate::rules::{OfRecords, of_records, tombs_of};
-use crate::{LargeObjects, OBJECTS_AT_ONCE};
+use crate::{LargeObjects, OBJECTS_AT_ONCE, at_once};
 
 pub(super) const NAME: &str = "objects";
 
@@ -62,11 +61,8 @@ impl<'a> Step<Request<'a>> for Objects {
             about.pass_over(request, &rules.held).await?;
             let (keys, refs, rules, whole) = (&*request.keys, &about.whom.refs, &rules, &whole);
             let deciding = Deciding { call, keys, rules, refs, whole, large: &large };
-            let erased: Vec<Erased> = stream::iter(&targets)
-                .map(|target| erase(&deciding, target))
-                .buffer_unordered(OBJECTS_AT_ONCE)
-                .try_collect()
-                .await?;
+            let erasures = targets.iter().map(|target| erase(&deciding, target));
+            let erased: Vec<Erased> = at_once(OBJECTS_AT_ONCE, erasures.collect()).await?;
             done += objects.len();
             request.count(|counts| {
                 counts.objects += erased.iter().filter(|one| one.rewritten).count() as u64;
@@ -160,11 +156,11 @@ impl About {
     /// These records, as the list has them.
     pub(super) fn coming(&self, records: &BTreeSet<&str>) -> Vec<Coming<'_>> {
         let wanted = self.list.records.iter().filter(|one| records.contains(one.record.as_str()));
-        let coming = |one| {
-            let ListRecord { record, listed, last_ms } = one;
-            let is_decided = self.who.erase_shared.contains(record);
-            Coming { record, is_listed: *listed, last_ms: *last_ms, is_decided, is_new: false }
-        };
-        wanted.map(coming).collect()
+        wanted
+            .map(|ListRecord { record, listed, last_ms }| {
+                let is_decided = self.who.erase_shared.contains(record);
+                Coming { record, is_listed: *listed, last_ms: *last_ms, is_decided, is_new: false }
+            })
+            .collect()
     }
 }

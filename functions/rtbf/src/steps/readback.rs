@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_saga::{Outcome, Position, Step};
 
@@ -15,10 +14,10 @@ use super::objects::{About, OBJECTS_PER_READ};
 use super::{links, objects, records, subjects};
 use crate::object::{Deciding, Target, is_clean};
 use crate::people::Others;
-use crate::record::Read;
+use crate::record::{Coming, Read};
 use crate::request::Request;
 use crate::rules::{OfRecords, held_of};
-use crate::{CALLS_AT_ONCE, LargeObjects, OBJECTS_AT_ONCE};
+use crate::{CALLS_AT_ONCE, LargeObjects, OBJECTS_AT_ONCE, at_once};
 
 pub(super) struct Readback;
 
@@ -43,11 +42,8 @@ impl<'a> Step<Request<'a>> for Readback {
             let OfRecords { rules, whole } = about.rules(request, &targets).await?;
             let (keys, refs, rules, whole) = (&*request.keys, &about.whom.refs, &rules, &whole);
             let deciding = Deciding { call, keys, rules, refs, whole, large: &large };
-            let clean: Vec<bool> = stream::iter(&targets)
-                .map(|target| is_clean(&deciding, target))
-                .buffer_unordered(OBJECTS_AT_ONCE)
-                .try_collect()
-                .await?;
+            let looks = targets.iter().map(|target| is_clean(&deciding, target));
+            let clean: Vec<bool> = at_once(OBJECTS_AT_ONCE, looks.collect()).await?;
             if clean.contains(&false) {
                 return Ok(sent_back(request, objects::NAME));
             }
@@ -85,15 +81,12 @@ async fn are_clean(request: &Request<'_>, about: &About, records: &BTreeSet<&str
     let others = Others::new(request.call.stores, request.call.settings.fan_out_cap);
     let erasure = about.erasure(request, &others);
     let coming: Vec<_> = about.coming(records).into_iter().filter(|one| !held.contains(one.record)).collect();
-    let clean: Vec<bool> = stream::iter(&coming)
-        .map(|coming| async {
-            let read = Read::of(&request.call, &erasure, coming).await?;
-            Ok::<_, StoreError>(!read.changes_row() && read.keys_that_go(&erasure, coming.is_listed).is_empty())
-        })
-        .buffer_unordered(CALLS_AT_ONCE)
-        .try_collect()
-        .await?;
-    Ok(!clean.contains(&false))
+    let reads = coming.iter().map(|coming| Read::of(&request.call, &erasure, coming));
+    let reads = at_once(CALLS_AT_ONCE, reads.collect()).await?;
+    let is_clean = |(read, coming): (&Read, &Coming<'_>)| {
+        !read.changes_row() && read.keys_that_go(&erasure, coming.is_listed).is_empty()
+    };
+    Ok(reads.iter().zip(&coming).all(is_clean))
 }
 
 /// Whether a subject of the request's is linked to anything that is not held.

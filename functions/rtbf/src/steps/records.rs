@@ -10,14 +10,13 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_saga::{Outcome, Position, Step};
 
-use crate::CALLS_AT_ONCE;
 use crate::people::Others;
 use crate::record::{Coming, Erasure, Reached, reach};
 use crate::request::Request;
+use crate::{CALLS_AT_ONCE, at_once};
 
 pub(super) const NAME: &str = "records";
 
@@ -63,11 +62,8 @@ impl<'a> Step<Request<'a>> for Records {
                 is_new: !known.contains(one.record.as_str()),
             });
             let coming: Vec<Coming<'_>> = coming.collect();
-            let reached: Vec<Reached> = stream::iter(&coming)
-                .map(|coming| reach(call, &erasure, coming))
-                .buffer_unordered(CALLS_AT_ONCE)
-                .try_collect()
-                .await?;
+            let reaching = coming.iter().map(|coming| reach(call, &erasure, coming));
+            let reached: Vec<Reached> = at_once(CALLS_AT_ONCE, reaching.collect()).await?;
             done += records.len();
             request.count(|counts| {
                 counts.records += records.len() as u64;

@@ -9,13 +9,12 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_saga::{Outcome, Position, Step};
 
-use crate::CALLS_AT_ONCE;
 use crate::people::{KEYS_PER_READ, Name, States, borrowed, flat, groups};
 use crate::request::Request;
+use crate::{CALLS_AT_ONCE, at_once};
 
 pub(super) const NAME: &str = "tombs";
 
@@ -35,11 +34,11 @@ impl<'a> Step<Request<'a>> for Tombs {
         let names = flat(&groups.iter().filter(is_persons).cloned().collect::<Vec<_>>());
         let (call, ring) = (&request.call, &request.keys.suppression);
         let expires_at_s = expires_at_s(request);
-        stream::iter(&names)
-            .map(|(org, name)| call.stores.tombs.put(ring, org, name, request.cutoff_ms, expires_at_s))
-            .buffer_unordered(CALLS_AT_ONCE)
-            .try_collect::<()>()
-            .await?;
+        let puts = names.iter().map(|(org, name)| {
+            let tombs = &call.stores.tombs;
+            tombs.put(ring, org, name, request.cutoff_ms, expires_at_s)
+        });
+        at_once(CALLS_AT_ONCE, puts.collect()).await?;
         Ok(Outcome::Done)
     }
 }
