@@ -77,7 +77,7 @@ pub(super) async fn ends(request: &Request<'_>) -> Result<Vec<(SubjectRef, Vec<N
 
     let mut ends: BTreeMap<String, (SubjectRef, Vec<Name>)> = BTreeMap::new();
     for (name, of_name) in &named {
-        for (subject, created_at) in of_name {
+        if let Some((subject, created_at)) = of_name {
             let was_made = created_at.as_ref().is_none_or(|at| *at <= instant::to_rfc3339(request.cutoff_ms));
             if was_made && is_tombed(name) && states.live(&subject.subject_id).is_some() {
                 let end = ends.entry(subject.subject_id.clone()).or_insert_with(|| (subject.clone(), Vec::new()));

@@ -89,7 +89,7 @@ async fn of_the_request_nothing_is_left_but_that_it_was_done() {
         subjects.push(world.subject("acme", ADA, kind).await.unwrap().subject_id);
     }
     let id = world.erase(Asking::whole(ADA)).await;
-    let rows = [world.keys.rows(), world.control.rows()].map(BTreeSet::from_iter::<_>);
+    let rows = [world.keys.rows(), world.control.rows()];
     let is_left = |key: &&ledgerline_store::table::Key| {
         let of_subject = subject::parse_state_key(key).or(subject::parse_link_key(key).map(|(one, _)| one));
         let of_her = of_subject.is_some_and(|one| subjects.contains(&one.to_owned()));
@@ -98,7 +98,7 @@ async fn of_the_request_nothing_is_left_but_that_it_was_done() {
             || erasing::parse_wake_key(key).is_some();
         of_her || of_request
     };
-    let keys: Vec<_> = rows.iter().flatten().map(|(key, _)| key).filter(is_left).cloned().collect();
+    let keys: Vec<_> = rows.iter().flat_map(|rows| rows.keys()).filter(is_left).cloned().collect();
     assert_eq!(keys, []);
     assert!(world.staged.keys("erasure/").is_empty());
     assert!(subjects.iter().all(|one| world.is_gone(one)));
