@@ -124,7 +124,7 @@ async fn a_hint_that_died_in_the_midst_is_ended_when_it_comes_again() {
         let world = erased().await;
         world.fill("b", &[nobody("c-9", T0 + 2 * SECOND)]).await;
         world.fill("c", &[call("c-9", ADA, T0 + 3 * SECOND)]).await;
-        let world = World { calls: Default::default(), ..world };
+        let world = world.counting();
         let ended = world.invoke_until(&hint("c"), |world| world.calls.total() >= calls).await;
         assert!(world.invoke(&hint("c"), 2).await);
         assert_eq!(world.redacted(), all([places("a", &[0]), places("b", &[0]), places("c", &[0])]), "{calls}");

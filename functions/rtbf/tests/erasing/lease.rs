@@ -28,7 +28,7 @@ async fn a_slice_that_outlives_its_lease_does_no_harm() {
     let all = undisturbed.calls.total();
     assert!(all > 50);
     for calls in (1..all).step_by(3) {
-        let world = World { calls: Default::default(), ..filled().await };
+        let world = filled().await.counting();
         let id = world.approved(Asking::whole(ADA)).await;
         let note = World::erase_note(&id);
         let mut slow = pin!(world.invoke(&note, 1));

@@ -46,7 +46,7 @@ async fn killed_at_any_call_it_is_ended_by_whoever_comes_next() {
     check(&undisturbed, &id, &[], "undisturbed").await;
     assert!(all > 100, "{all}");
     for calls in 1..all {
-        let world = World { calls: Default::default(), ..filled().await };
+        let world = filled().await.counting();
         let needles = world.needles(ADA).await;
         let id = world.approved(Asking::whole(ADA)).await;
         let case = format!("killed at call {calls} of {all}");

@@ -152,6 +152,11 @@ impl World {
         Self { faults, ..self.clone() }
     }
 
+    /// The same deployment, with the eraser's calls counted from here on.
+    pub(crate) fn counting(&self) -> Self {
+        Self { calls: Calls::default(), ..self.clone() }
+    }
+
     pub(crate) fn now_ms(&self) -> i64 {
         self.clock.now_ms()
     }
