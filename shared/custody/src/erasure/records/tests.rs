@@ -147,7 +147,7 @@ fn a_key_goes_only_if_its_first_event_is_reached() {
     let row = row(&keys.map(|(id, first)| (id, Side::Customer, own.clone(), first)));
     let goes = |rule| keys_that_go(&row, rule, &own, &BTreeSet::new(), &others(), false);
     assert_eq!((goes(&alone), goes(&shared)), (set(["a", "b", "c"]), set(["a"])));
-    assert_eq!(goes(&RecordRule { until: Cutoff::Closed, ..alone }).len(), 4);
+    assert_eq!(goes(&RecordRule { until: Cutoff::Closed, ..alone.clone() }).len(), 4);
 }
 
 #[test]
