@@ -45,7 +45,9 @@ pub(crate) async fn released(call: &Call<'_>, record: &str) -> Result<Ended, Sto
         return Ok(Ended::Done);
     }
     let links: Vec<(&str, &str)> = own.iter().map(|subject| (subject.as_str(), record)).collect();
-    stores.subjects.delete_links(&links).await?;
+    let (_, found) = stores.subjects.read(&[], &links).await?;
+    let there: Vec<_> = links.into_iter().zip(found).filter_map(|(link, found)| found.map(|_| link)).collect();
+    stores.subjects.delete_links(&there).await?;
     let alias = alias_of(record);
     let under = match alias {
         Some((org, alias)) => Some(end_alias(call, org, alias).await?),

@@ -228,7 +228,8 @@ pub(crate) fn counted_links(key: &Key, before: Option<&Row>, after: Option<&Row>
         Some(Family::SubjectState) if after.is_some() => links(after) - links(before),
         Some(Family::SubjectLink) => {
             let is_counted = subject::parse_link_key(key).is_some_and(|(subject, _)| counting.contains(subject));
-            i64::from(is_counted && before.is_some() && after.is_none()) - i64::from(before.is_none())
+            i64::from(is_counted && before.is_some() && after.is_none())
+                - i64::from(before.is_none() && after.is_some())
         }
         _ => 0,
     }

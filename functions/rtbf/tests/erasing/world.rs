@@ -22,7 +22,7 @@ use ledgerline_lambda::clock::{Clock, FixedClock};
 use ledgerline_ledger::entry::Entry;
 use ledgerline_ledger::lock::LockMode;
 use ledgerline_ledger::retention::{Classes, LockPolicy};
-use ledgerline_ledger::segment::Segment;
+use ledgerline_ledger::segment::{Segment, SegmentName};
 use ledgerline_privacy::{Identifier, KeyRing, Kind, Region};
 use ledgerline_rtbf::{Ports, Settings, Stores, handle};
 use ledgerline_store::asked::Asked;
@@ -568,6 +568,19 @@ impl World {
             }
         }
         all
+    }
+
+    /// The logs that hold an act of this type, one for each.
+    pub(crate) fn acts(&self, act: &str) -> Vec<String> {
+        let mut logs = Vec::new();
+        for (key, versions) in self.ledger.segments() {
+            let segment = Segment::read(&key, &versions[0].bytes).unwrap();
+            let acts = segment.lines().map(|line| Entry::read(line.as_bytes()).unwrap());
+            logs.extend(
+                acts.filter(|entry| entry.event_type == act).map(|_| SegmentName::parse(&key).unwrap().log.to_string()),
+            );
+        }
+        logs
     }
 
     /// What committed entries hold sealed, opened; `None` of a block whose key was destroyed.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ledgerline_lake::silver::is_erased;
 use ledgerline_ledger::entry::Party;
 use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::subject::parse_link_key;
@@ -112,7 +113,8 @@ fn check_silver(history: &History) -> Result<(), String> {
         if has_gone != is_nulled && !(is_contact && is_nulled) {
             return Err(format!("{place:?}: the line went: {has_gone}, the row: {is_nulled}: {event:?}"));
         }
-        if is_nulled && rows[&place].keys().any(|column| column.ends_with("_ref")) {
+        let from = rows[&place]["lineage_from"].as_str();
+        if is_nulled && rows[&place].keys().any(|column| is_erased(column, from)) {
             return Err(format!("{place:?} is nulled, and names somebody: {:?}", rows[&place]));
         }
     }
