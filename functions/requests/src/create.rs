@@ -5,11 +5,12 @@
 
 use futures_util::future::try_join_all;
 use ledgerline_custody::own::{OwnList, Standing, domain_of};
-use ledgerline_custody::query::{Names, Who as Named};
+use ledgerline_custody::query::Who as Named;
 use ledgerline_custody::request::ask::Asked;
 use ledgerline_custody::request::machine;
 use ledgerline_lambda::caller::Orgs;
 use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_privacy::Pseudonym;
 use ledgerline_store::request::{RequestKind, RequestRow, Who, id_of_random};
 use ledgerline_store::usage::Use;
 use serde_bytes::ByteBuf;
@@ -42,14 +43,15 @@ pub(crate) async fn create(call: &Call<'_>, asked: Asked, form: Form) -> Result<
     call.count(&by, Use::Request).await?;
     let mut orgs = orgs(call, asked.org.as_deref()).await?;
     refuse_own(call, &keys, asked.who.as_ref(), &orgs).await?;
-    let Names { mut subjects, pseudonyms } =
-        asked.who.as_ref().map(|who| who.names(Some(&keys.ring))).unwrap_or_default();
-    let mut pseudonyms: Vec<String> = pseudonyms.iter().map(|one| one.as_str().to_owned()).collect();
+    let names = asked.who.as_ref().map(|who| who.names(Some(&keys.ring))).unwrap_or_default();
+    let text = |names: &[Pseudonym]| -> Vec<String> { names.iter().map(|one| one.as_str().to_owned()).collect() };
+    let mut identifiers: Vec<Vec<String>> = names.groups().iter().map(|group| text(group)).collect();
+    let (mut subjects, mut pseudonyms) = (names.subjects, text(&names.pseudonyms));
     // What an event names is the identifier: a subject that is asked for by its id is followed by it.
     if let Some(Named::Subject(id)) = &asked.who {
         let name = reach::name_of(stores, id).await?.filter(|name| orgs.contains(&name.org));
         let name = name.ok_or_else(Problem::no_subject)?;
-        (orgs, pseudonyms) = (vec![name.org], vec![name.pseudonym]);
+        (orgs, pseudonyms, identifiers) = (vec![name.org], vec![name.pseudonym.clone()], vec![vec![name.pseudonym]]);
     }
     let digests = digests(&keys, &asked, &orgs, &pseudonyms, &subjects);
     subjects.extend(reach::active(stores, &orgs, &pseudonyms, &[]).await?.into_keys());
@@ -61,6 +63,7 @@ pub(crate) async fn create(call: &Call<'_>, asked: Asked, form: Form) -> Result<
     };
     let who = Who {
         pseudonyms,
+        identifiers,
         subjects,
         interactions: asked.interactions,
         reference: asked.reference,
@@ -77,13 +80,15 @@ pub(crate) async fn create(call: &Call<'_>, asked: Asked, form: Form) -> Result<
             return Ok(answered(200, &id, &row, &who, by, form));
         }
         let id = id_of_random(stores.draw());
+        // Before the request: a person's answers name it from its first moment on, and no request is none.
+        call.note_asked(&id, &row.orgs, &who).await?;
         match stores.requests.create(&id, &row, &who, same.closed.as_deref(), &call.now).await {
             Ok(()) => {
                 call.settle(&id, &row).await;
                 return Ok(answered(201, &id, &row, &who, by, form));
             }
             // Somebody asked for the same: theirs is the request.
-            Err(StoreError::Conflict(_)) => {}
+            Err(StoreError::Conflict(_)) => call.forget_asked(&id, &row.orgs, &who).await?,
             Err(error) => return Err(error.into()),
         }
     }
@@ -116,7 +121,7 @@ async fn orgs(call: &Call<'_>, only: Option<&str>) -> Result<Vec<String>, Proble
 /// Refuses a request by the company's own number or address: it would be about everybody who called it. An identifier is compared as
 /// transform compares it.
 async fn refuse_own(call: &Call<'_>, keys: &Keys, who: Option<&Named>, orgs: &[String]) -> Result<(), Problem> {
-    let text = |names: Vec<ledgerline_privacy::Pseudonym>| -> Vec<String> {
+    let text = |names: Vec<Pseudonym>| -> Vec<String> {
         names.iter().map(|one| one.as_str().to_owned()).collect()
     };
     let asked: Vec<(Vec<String>, Option<&str>)> = match who {
