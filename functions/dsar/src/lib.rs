@@ -10,6 +10,7 @@ mod gather;
 mod keys;
 mod own;
 mod problem;
+mod requests;
 mod stores;
 mod subjects;
 
@@ -92,6 +93,7 @@ async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Strin
     let orgs = subjects::orgs(&dsar.stores, &query, &caller.orgs).await?;
     let active = subjects::active(&dsar.stores, &query, &orgs, keys.as_deref()).await?;
     let own = Own::of(&dsar.stores, &dsar.config, &query, &orgs, &active, keys.as_deref(), now_ms).await?;
+    let requests = requests::open(&dsar.stores, &query, &orgs, &active, keys.as_deref(), &caller.orgs).await?;
     let cap = dsar.config.fan_out_cap;
     // Transform links a shared subject to nothing more, and nothing is kept of what it left out: there may be some. So it is with
     // what came while an identifier was the company's own.
@@ -136,6 +138,7 @@ async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Strin
             weak: query.is_weak(),
             other_spellings: query.other_spellings(),
         },
+        requests,
         systems: Systems { ledger: reads },
         interactions,
         filtered,
