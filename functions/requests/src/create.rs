@@ -121,9 +121,7 @@ async fn orgs(call: &Call<'_>, only: Option<&str>) -> Result<Vec<String>, Proble
 /// Refuses a request by the company's own number or address: it would be about everybody who called it. An identifier is compared as
 /// transform compares it.
 async fn refuse_own(call: &Call<'_>, keys: &Keys, who: Option<&Named>, orgs: &[String]) -> Result<(), Problem> {
-    let text = |names: Vec<Pseudonym>| -> Vec<String> {
-        names.iter().map(|one| one.as_str().to_owned()).collect()
-    };
+    let text = |names: Vec<Pseudonym>| -> Vec<String> { names.iter().map(|one| one.as_str().to_owned()).collect() };
     let asked: Vec<(Vec<String>, Option<&str>)> = match who {
         Some(Named::Identifiers(all)) => {
             all.iter().map(|one| (text(keys.ring.pseudonyms(one)), domain_of(one))).collect()

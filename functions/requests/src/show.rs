@@ -153,13 +153,7 @@ fn short(id: &str, row: &RequestRow, now_ms: i64) -> Map<String, Value> {
 }
 
 /// All that is told of a request; of one that is closed for long without what callers typed.
-pub(crate) fn whole(
-    id: &str,
-    row: &RequestRow,
-    who: Option<&Who>,
-    erasing: Option<&Erasing>,
-    now_ms: i64,
-) -> Value {
+pub(crate) fn whole(id: &str, row: &RequestRow, who: Option<&Who>, erasing: Option<&Erasing>, now_ms: i64) -> Value {
     let mut shown = short(id, row, now_ms);
     let mut say = |name: &str, value: Value| drop(shown.insert(name.to_owned(), value));
     if let Some(reference) = who.and_then(|who| who.reference.as_ref()) {
@@ -224,8 +218,7 @@ fn erasure(erasing: &Erasing) -> Value {
     shown
 }
 
-const NO_CERTIFICATE: &str =
-    "This version writes no certificate and no entries of what it deleted. Ask for the person's data again: nothing is found.";
+const NO_CERTIFICATE: &str = "This version writes no certificate and no entries of what it deleted. Ask for the person's data again: nothing is found.";
 
 /// What leads to a step, as paths have it.
 fn verb(step: Step) -> &'static str {
