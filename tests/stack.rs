@@ -3,6 +3,7 @@
 mod callers;
 mod chain;
 mod compliance;
+mod erasing;
 mod erasure;
 mod evidence;
 mod guides;
