@@ -404,7 +404,8 @@ fn end_lease(stack: &Stack, request: &str) {
     let key = ledgerline_store::erasing::key(request);
     let update = stack.dynamodb.update_item().table_name(stack.description().table("ControlTable").unwrap());
     let update = update.key("pk", AttributeValue::S(key.pk)).key("sk", AttributeValue::S(key.sk));
-    let update = update.update_expression("REMOVE #l").expression_attribute_names("#l", "lease");
+    let update = update.update_expression("REMOVE #l, #u").expression_attribute_names("#l", "lease");
+    let update = update.expression_attribute_names("#u", "leaseUntil");
     // Nothing to end before the first run took one.
     let _ = stack.block(update.condition_expression("attribute_exists(#l)").send());
 }

@@ -123,7 +123,7 @@ impl Holding {
     /// Tells the eraser of a record on which no hold is any more, if an erasure waited for that.
     async fn go_on(&self, record_key: &str) -> Result<bool, StoreError> {
         // Asked in this order: an erasure waits in one transaction with a hold being there.
-        let waits = !self.held.is_held(record_key).await? && !self.party(record_key).await?.pending_erase.is_empty();
+        let waits = !self.held.is_held(record_key).await? && self.party(record_key).await?.pending_until.is_some();
         if waits {
             self.erase.released(record_key).await?;
         }
