@@ -74,3 +74,20 @@ async fn a_message_that_is_not_sent_fails_its_part_alone_and_the_next_run_sends_
         assert!(ids.iter().all(|id| told.contains(id)), "{fault:?}: {told:?}");
     }
 }
+
+/// What the eraser is told, by whomever, is what the example says.
+#[tokio::test]
+async fn the_example_holds_what_sweep_sends_and_what_else_the_eraser_reads() {
+    let example: serde_json::Value =
+        serde_json::from_str(include_str!("../../../../events/sqs-erase.json")).unwrap();
+    let bodies = example["Records"].as_array().unwrap().iter().map(|record| record["body"].as_str().unwrap());
+    let notes: Vec<EraseNote> = bodies.clone().map(|body| EraseNote::parse(body).unwrap()).collect();
+    let world = World::new();
+    due(&world, 0, 1..2).await;
+    world.run().await;
+    let sent: Vec<serde_json::Value> =
+        world.erase.bodies().iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+    let first: serde_json::Value = serde_json::from_str(bodies.clone().next().unwrap()).unwrap();
+    assert_eq!(sent, [first]);
+    assert!(matches!(&notes[..], [EraseNote::Erase { .. }, EraseNote::Suppressed { .. }, EraseNote::Released { .. }]));
+}
