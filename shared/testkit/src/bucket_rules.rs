@@ -84,8 +84,13 @@ pub(crate) fn check_put(put: &Put, now_s: u64) {
         }
         Family::Plan => assert_eq!(put.only_if, Some(OnlyIf::Free), "the plan {key} could be overwritten"),
         Family::Silver | Family::SweepState => assert!(put.only_if.is_some(), "{key} was put without a condition"),
+        Family::ErasureList => assert_eq!(put.only_if, Some(OnlyIf::Free), "the list {key} could be overwritten"),
+        // Firehose puts it; the eraser puts it again, in the place of what it read.
+        Family::Bronze => {
+            assert!(matches!(put.only_if, Some(OnlyIf::Tag(_))), "{key} was not put in the place of what was read");
+        }
         Family::Quarantine | Family::Poison => assert_eq!(put.only_if, None, "{key} may be put again"),
-        Family::Bronze | Family::Error => panic!("{key} is Firehose's to put"),
+        Family::Error => panic!("{key} is Firehose's to put"),
         other => panic!("{key}: {other:?} is a family of rows"),
     }
 }
@@ -137,13 +142,15 @@ pub(crate) fn check_tag(key: &str, value: &str) {
 /// As said.
 pub(crate) fn check_delete(key: &str, is_there: bool, is_for_good: bool) {
     match family_of(key) {
-        Some(Family::Segment) => assert!(is_for_good, "{key} would only be hidden"),
+        Some(Family::Segment | Family::Bronze | Family::ErasureList) => {
+            assert!(is_for_good, "{key} would only be hidden");
+        }
         Some(Family::Error) => {
             assert!(is_for_good, "{key} would only be hidden");
             assert!(is_there, "{key} was deleted before");
         }
         None => {}
-        _ => panic!("{key} is neither a segment nor an error object: nothing else is ever deleted"),
+        _ => panic!("{key}: objects of its family are never deleted"),
     }
 }
 
@@ -184,6 +191,7 @@ mod tests {
             (keys::quarantine_of(object), "quarantine"),
             (keys::poison("sweep", "1"), "poison"),
             ("sweep/reconciliation.json".to_owned(), "sweep"),
+            (ledgerline_store::erasure_list::key("req_1", 0), "erasure"),
             ("bronze/event_type=x/y".to_owned(), "bronze"),
         ] {
             assert_eq!(put_label(&key), format!("s3:PutObject {label}"), "{key}");

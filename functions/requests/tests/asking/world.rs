@@ -169,7 +169,7 @@ impl World {
         };
         let dates = ["2026-03-01".to_owned()];
         let row = BronzeRow { record, object: OBJECT, key: "bronze/a", lines: 2, at: &[0, 1], dates: &dates };
-        Records::new(self.index.port()).note_bronze(&[row]).await.unwrap();
+        Records::new(self.index.port()).note_bronze(&[row], false).await.unwrap();
         let posting = Posting {
             record_key: record.to_owned(),
             log,

@@ -247,7 +247,8 @@ async fn requested(control: &FakeTable, people: &FakeTable) {
         ..received.clone()
     };
     let text = Some("passport".to_owned());
-    let change = WhoChange { text, erase_shared: Some(vec![RECORD.to_owned()]), expires_at_s: Some(1_800_000_000) };
+    let change =
+        WhoChange { text, erase_shared: Some(vec![RECORD.to_owned()]), expires_at_s: Some(1_800_000_000), wake: None };
     requests.advance(REQUEST, (&received, &verified), change, "d1", (NOW, NOW_MS / 1_000)).await.unwrap();
 }
 
@@ -266,7 +267,7 @@ async fn index() -> FakeTable {
         at: &[0, 7],
         dates: &["2026-03-02".to_owned()],
     };
-    records.note_bronze(&[note]).await.unwrap();
+    records.note_bronze(&[note], false).await.unwrap();
     let posting = Posting {
         record_key: RECORD.to_owned(),
         log: log(),
