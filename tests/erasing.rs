@@ -6,6 +6,7 @@ use std::process::Command;
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use ledgerline_event::instant;
+use ledgerline_ledger::origin::PlanOf;
 use ledgerline_store::{gone, object_row};
 use ledgerline_tests::access::ask;
 use ledgerline_tests::erasure::{
@@ -14,7 +15,7 @@ use ledgerline_tests::erasure::{
 use ledgerline_tests::org::Org;
 use ledgerline_tests::scan::{Place, everywhere_but_bronze, found};
 use ledgerline_tests::silver::{self, Row};
-use ledgerline_tests::stack::{Item, Stack, key_of, text};
+use ledgerline_tests::stack::{Item, Stack, key_of};
 use ledgerline_traffic::host::{Moment, Outcome, Strike};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -115,8 +116,7 @@ fn nothing_of_the_erased_is_left() {
     let mut needles = [person.spellings(), vec![contact]].concat();
     needles.extend(person.pseudonyms(&stack).iter().map(|name| name[3..].to_owned()));
     let refs = silver::rows(&org).into_iter().filter(|row| row["interaction_id"] == "i-1");
-    let refs: BTreeSet<String> =
-        refs.filter_map(|row| row.get("customer_ref")?.as_str().map(str::to_owned)).collect();
+    let refs: BTreeSet<String> = refs.filter_map(|row| row.get("customer_ref")?.as_str().map(str::to_owned)).collect();
     let subjects = person.subjects(&org);
     assert!(!refs.is_empty() && subjects.len() == 2, "{refs:?} {subjects:?}");
     let ids: Vec<String> = refs.into_iter().chain(subjects).collect();
@@ -127,7 +127,10 @@ fn nothing_of_the_erased_is_left() {
     let step = |step: &Value| (step["step"].as_str().unwrap().to_owned(), step["doneAt"].is_string());
     let steps: Vec<(String, bool)> = shown["steps"].as_array().unwrap().iter().map(step).collect();
     assert_eq!(steps, ["received", "verified", "approved", "done"].map(|step| (step.to_owned(), true)));
-    assert_eq!((&shown["erasure"]["certificate"], &shown["erasure"]["systems"]), (&Value::Null, &json!("none configured")));
+    assert_eq!(
+        (&shown["erasure"]["certificate"], &shown["erasure"]["systems"]),
+        (&Value::Null, &json!("none configured"))
+    );
     assert_eq!(timeless(asked(&org, &person.identifiers())), unknown, "as if never seen");
 
     let mut places = everywhere_but_bronze(&stack);
@@ -222,7 +225,7 @@ fn bronze_keeps_its_form() {
     calls(&org, &person, &other);
     let keys = org.bronze_keys();
     let rows = || -> Vec<Option<String>> {
-        let row = |object: &String| stack.item("ControlTable", &object_row::key(object_row::PlanOf::Bronze, object));
+        let row = |object: &String| stack.item("ControlTable", &object_row::key(PlanOf::Bronze, object));
         org.objects().iter().map(|object| row(object).as_ref().map(sorted)).collect()
     };
     let plans = || -> Vec<Version> {
@@ -390,7 +393,8 @@ fn a_restored_table_brings_nobody_back() {
     org.committed(8);
     stack.drained();
     let told = asked(&org, &json!([{ "kind": "phone", "value": person.phone }]));
-    let records: Vec<&Value> = told["interactions"].as_array().unwrap().iter().map(|one| &one["interactionId"]).collect();
+    let records: Vec<&Value> =
+        told["interactions"].as_array().unwrap().iter().map(|one| &one["interactionId"]).collect();
     assert_eq!(records, ["i-9"], "{told}");
 }
 
@@ -421,7 +425,10 @@ fn killed_and_raced() {
     let (people, other) = ([Customer::of(&org, 0), Customer::of(&org, 1)], Customer::of(&org, 2));
     let mut sent = vec![event(&org, "o-1", "answered", AT, &[("customerPhone", &other.phone)])];
     for (n, person) in people.iter().enumerate() {
-        sent.extend((0..4).map(|call| event(&org, &format!("i-{n}-{call}"), "answered", AT, &[("customerPhone", &person.phone)])));
+        sent.extend(
+            (0..4)
+                .map(|call| event(&org, &format!("i-{n}-{call}"), "answered", AT, &[("customerPhone", &person.phone)])),
+        );
     }
     stack.send(&sent);
     org.committed(9);
@@ -458,7 +465,8 @@ fn killed_and_raced() {
             kills += u32::from(run.outcome == Outcome::Killed);
         }
         // Between the list and what it leads to, or later: what is held by then stays whole.
-        let is_listed = ["approve", "records"].contains(&requests[0].shown()["erasure"]["step"].as_str().unwrap_or_default());
+        let is_listed =
+            ["approve", "records"].contains(&requests[0].shown()["erasure"]["step"].as_str().unwrap_or_default());
         if is_listed && !held {
             hold(&stack, &org, "place");
             held = true;
@@ -495,7 +503,8 @@ fn hold(stack: &Stack, org: &Org<'_>, verb: &str) {
 /// A held record has its line, or had lost it before the hold: never a part of it.
 fn assert_held_or_gone(stack: &Stack, org: &Org<'_>, seed: u64) {
     let record = format!("{}/i-0-0", org.name);
-    let is_held = stack.item("ControlTable", &ledgerline_store::held::key(&record)).is_some_and(|row| row.contains_key("holds"));
+    let is_held =
+        stack.item("ControlTable", &ledgerline_store::held::key(&record)).is_some_and(|row| row.contains_key("holds"));
     let row = stack.item("KeysTable", &ledgerline_store::party::key(&record)).unwrap_or_default();
     let waits = row.contains_key("pendingErase");
     let line = with(&org.bronze_lines(), "\"i-0-0\"").len() == 1;

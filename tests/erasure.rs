@@ -124,5 +124,9 @@ fn what_an_erasure_covers_is_in_the_ledger_and_names_nobody_anywhere() {
     assert!(now.len() == 2 && now.iter().all(|(_, subject)| *subject != known[0].1), "{now:?}");
     stack.drained();
     let lines = org.bronze_lines();
-    assert_eq!((with(&lines, "\"i-4\"").len(), with(&lines, "\"i-5\"").len()), (1, 1), "what came after the cutoff stays");
+    assert_eq!(
+        (with(&lines, "\"i-4\"").len(), with(&lines, "\"i-5\"").len()),
+        (1, 1),
+        "what came after the cutoff stays"
+    );
 }

@@ -215,7 +215,9 @@ pub fn versions(stack: &Stack, bucket: &str, prefix: &str) -> Vec<Version> {
             etag: None,
         }));
         match (page.next_key_marker(), page.next_version_id_marker()) {
-            (Some(key), Some(id)) if page.is_truncated() == Some(true) => behind = Some((key.to_owned(), id.to_owned())),
+            (Some(key), Some(id)) if page.is_truncated() == Some(true) => {
+                behind = Some((key.to_owned(), id.to_owned()))
+            }
             _ => return found,
         }
     }

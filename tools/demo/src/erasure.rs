@@ -95,10 +95,17 @@ pub(super) fn tell(screen: &mut Screen<impl Write>, erasure: &Erasure) -> io::Re
     )?;
     screen.fact("asked again", if erasure.found { "STILL FOUND" } else { "nothing is found: as if never seen" })?;
     let same = if erasure.digest_before == erasure.digest_after { "the same" } else { "NOT THE SAME" };
-    let others = format!("{} other numbers, {} interactions", grouped(erasure.others), grouped(erasure.other_interactions));
-    screen.fact("everybody else", &format!("{others}: {same}, {}…", erasure.digest_after.get(..16).unwrap_or_default()))?;
+    let others =
+        format!("{} other numbers, {} interactions", grouped(erasure.others), grouped(erasure.other_interactions));
+    screen.fact(
+        "everybody else",
+        &format!("{others}: {same}, {}…", erasure.digest_after.get(..16).unwrap_or_default()),
+    )?;
     let holds = if erasure.holds { "holds" } else { "DOES NOT HOLD" };
-    screen.fact("the evidence", &format!("{holds}: {} entries, none of them changed", grouped(erasure.verified_entries)))?;
+    screen.fact(
+        "the evidence",
+        &format!("{holds}: {} entries, none of them changed", grouped(erasure.verified_entries)),
+    )?;
     screen.gap()?;
     screen.say(
         "The entries stay, locked, and every proof over them: what they held sealed is noise now, since its keys are gone. This version \
@@ -205,7 +212,8 @@ fn call(stack: &Stack, part: &str, path: &str, body: Option<&Value>) -> Result<V
 async fn invoke(chain: &Chain, logical: &str, event: &Value) -> Result<Value, Fault> {
     let stack = &chain.stack;
     let name = stack.functions.get(logical);
-    let name = name.ok_or_else(|| Fault::new(format!("stack.json names no {logical}"), "cargo xtask down; cargo xtask up"))?;
+    let name =
+        name.ok_or_else(|| Fault::new(format!("stack.json names no {logical}"), "cargo xtask down; cargo xtask up"))?;
     let lambda = aws_sdk_lambda::Client::new(&stack.sdk_config().await);
     let answer = lambda.invoke().function_name(name).payload(Blob::new(event.to_string())).send().await;
     let answer = answer.map_err(|error| stack.unreachable(format!("cannot run {name}"), error.into_source()))?;

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use ledgerline_lambda::caller::Orgs as Allowed;
 use ledgerline_store::asked::Asked;
 use ledgerline_store::orgs::Orgs;
-use ledgerline_store::request::{
-    Done, Regime, RequestKind, RequestRow, Requests, State, Step, Who, id_of_random, key,
-};
+use ledgerline_store::request::{Done, Regime, RequestKind, RequestRow, Requests, State, Step, Who, id_of_random, key};
 use ledgerline_store::subject::{Ending, Subjects};
 use ledgerline_store::table::IntoValue as _;
 use serde_json::{Value, json};
@@ -70,7 +68,8 @@ async fn open_requests_are_told_on_every_page_what_is_due_first_and_of_somebody_
     ]);
     assert_eq!((&answer["requests"], &answer["customer"]["found"]), (&expected, &json!(false)), "{answer}");
     let subject = world.link(&phone(PHONE), "acme/c-1", "10:00", "10:02").await;
-    let entries: Vec<_> = (1..).zip(["10:00", "10:01", "10:02"]).map(|(n, clock)| entry("c-1", clock, "wrapup", n)).collect();
+    let entries: Vec<_> =
+        (1..).zip(["10:00", "10:01", "10:02"]).map(|(n, clock)| entry("c-1", clock, "wrapup", n)).collect();
     world.append(&entries, 256, Stage::Indexed).await;
     let mut paged = by_phone();
     paged["pageSize"] = json!(1);
@@ -159,7 +158,8 @@ async fn an_erased_person_was_never_seen() {
     subjects.end(&world.control.port(), &ending).await.unwrap();
     close(&world, &id, State::Erasing);
     let mut open = never.clone();
-    open["requests"] = json!([{ "requestId": id, "type": "ERASURE", "state": "erasing", "dueAt": "2026-04-01T23:59:59.999Z" }]);
+    open["requests"] =
+        json!([{ "requestId": id, "type": "ERASURE", "state": "erasing", "dueAt": "2026-04-01T23:59:59.999Z" }]);
     assert_eq!(world.ask(by_phone()).await.1, open, "ended, with all its links");
 
     subjects.delete_links(&[(&subject, "acme/c-1")]).await.unwrap();

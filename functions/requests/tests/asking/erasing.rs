@@ -121,7 +121,13 @@ async fn what_erases_shows_how_far_it_is_and_can_not_be_taken_back() {
     let steps: Vec<&Value> = shown["steps"].as_array().unwrap().iter().map(|step| &step["step"]).collect();
     assert_eq!(steps, ["received", "verified", "approved", "done"]);
     for verb in ["cancel", "refuse"] {
-        let (status, _) = world.post(&caller("x", "request:write request:verify", "*"), &format!("requests/{id}/{verb}"), json!({ "reason": "r" })).await;
+        let (status, _) = world
+            .post(
+                &caller("x", "request:write request:verify", "*"),
+                &format!("requests/{id}/{verb}"),
+                json!({ "reason": "r" }),
+            )
+            .await;
         assert_eq!(status, 409, "{verb}");
     }
     let shown = shown.to_string();
@@ -143,7 +149,11 @@ async fn what_found_more_than_was_approved_goes_on_when_that_is_approved_too() {
     assert_eq!(preview["shared"], json!([]), "what is the request's own shares nothing");
     let digest = preview["digest"].as_str().unwrap();
     let (status, answer) = world.approve(&caller("second", "request:approve", "*"), &id, digest).await;
-    assert_eq!((status, answer["type"].as_str()), (409, Some("urn:ledgerline:problem:wrong-state")), "it does not wait");
+    assert_eq!(
+        (status, answer["type"].as_str()),
+        (409, Some("urn:ledgerline:problem:wrong-state")),
+        "it does not wait"
+    );
     wait(&world, &id).await;
     assert_eq!(world.get(&officer(), &format!("requests/{id}")).await.1["waitsFor"], "approval");
     world.erase.lose_all();
@@ -151,7 +161,10 @@ async fn what_found_more_than_was_approved_goes_on_when_that_is_approved_too() {
     let (status, answer) = world.approve(&caller("second", "request:approve", "*"), &id, digest).await;
     assert_eq!((status, answer["state"].as_str(), answer.get("waitsFor")), (200, Some("erasing"), None), "{answer}");
     let later = ledgerline_event::instant::to_rfc3339(NOW_MS + HOUR_MS);
-    assert_eq!((wakes(&world), told(&world)), (vec![(later.clone(), id.clone())], vec![EraseNote::Erase { request: id.clone() }]));
+    assert_eq!(
+        (wakes(&world), told(&world)),
+        (vec![(later.clone(), id.clone())], vec![EraseNote::Erase { request: id.clone() }])
+    );
     let erasing = ledgerline_store::erasing::ErasingRows::new(world.control.port()).read(&id).await.unwrap().unwrap();
     assert_eq!(erasing.wake, later, "the erasure knows its place");
 }

@@ -68,7 +68,11 @@ async fn a_message_that_is_not_sent_fails_its_part_alone_and_the_next_run_sends_
         world.faults.plan(world.faults.writes(), fault);
         let summary = world.run().await;
         assert_eq!((world.faults.struck(), summary.woken, summary.failures), (1, 0, 1), "{fault:?}");
-        assert_eq!(world.others.planned.through().await.unwrap(), Some(START_MS + MINUTE_MS), "the rest of the run goes on");
+        assert_eq!(
+            world.others.planned.through().await.unwrap(),
+            Some(START_MS + MINUTE_MS),
+            "the rest of the run goes on"
+        );
         assert_eq!(world.run().await.woken, 2, "{fault:?}");
         let told = told(&world);
         assert!(ids.iter().all(|id| told.contains(id)), "{fault:?}: {told:?}");
@@ -78,8 +82,7 @@ async fn a_message_that_is_not_sent_fails_its_part_alone_and_the_next_run_sends_
 /// What the eraser is told, by whomever, is what the example says.
 #[tokio::test]
 async fn the_example_holds_what_sweep_sends_and_what_else_the_eraser_reads() {
-    let example: serde_json::Value =
-        serde_json::from_str(include_str!("../../../../events/sqs-erase.json")).unwrap();
+    let example: serde_json::Value = serde_json::from_str(include_str!("../../../../events/sqs-erase.json")).unwrap();
     let bodies = example["Records"].as_array().unwrap().iter().map(|record| record["body"].as_str().unwrap());
     let notes: Vec<EraseNote> = bodies.clone().map(|body| EraseNote::parse(body).unwrap()).collect();
     let world = World::new();
