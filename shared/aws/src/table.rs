@@ -366,11 +366,11 @@ impl Used {
                 let (path, value) = (self.path(path), self.value(value));
                 format!("(attribute_not_exists({path}) OR NOT contains({path},{value}))")
             }
-            // The size of what is not there is an error to DynamoDB, and no set is empty.
+            // What is not there has no size: asking for it is an error. No set is empty.
             Condition::Size(path, 0) => format!("attribute_not_exists({})", self.path(path)),
             Condition::Size(path, members) => {
-                let members = Value::N(members.to_string());
-                format!("size({})={}", self.path(path), self.value(&members))
+                let (path, members) = (self.path(path), self.value(&Value::N(members.to_string())));
+                format!("attribute_exists({path}) AND size({path})={members}")
             }
             Condition::All(all) => all.iter().map(|one| self.condition(one)).collect::<Vec<_>>().join(" AND "),
         }
@@ -467,7 +467,7 @@ mod tests {
             Some(
                 "attribute_exists(pk) AND #0<=:0 AND #2[1].#1=:1 AND \
                  (attribute_not_exists(#4) OR NOT contains(#4,:0)) AND attribute_not_exists(#9) AND \
-                 size(#4)=:0 AND attribute_not_exists(#9)"
+                 attribute_exists(#4) AND size(#4)=:0 AND attribute_not_exists(#9)"
             )
         );
         let names = expressions.names.as_ref().unwrap();

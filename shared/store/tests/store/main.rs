@@ -2,5 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod changes;
+mod erasing;
 mod erasure_rows;
 mod keys;
+mod reaching;
