@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use ledgerline_custody::request::machine;
 use ledgerline_event::instant;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::pseudonym::KeyBytes;
@@ -87,12 +88,10 @@ async fn is_erasing(call: &Call<'_>, id: &str) -> Result<bool, StoreError> {
             }
         }
         let now_ms = call.now_ms();
-        let until_ms = row.cooling_off_until.as_deref().and_then(instant::parse);
-        let until_ms = until_ms.ok_or_else(|| corrupt("an approved erasure does not say when it may begin"))?;
-        if now_ms < until_ms {
-            return Ok(false);
+        if row.cooling_off_until.as_deref().and_then(instant::parse).is_none() {
+            return Err(corrupt("an approved erasure does not say when it may begin"));
         }
-        let next = RequestRow { state: State::Erasing, version: row.version + 1, ..row.clone() };
+        let Some(next) = machine::begin(&row, now_ms) else { return Ok(false) };
         let new = Erasing {
             cutoff_ms: now_ms,
             position: Position::at(FIRST),

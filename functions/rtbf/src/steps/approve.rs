@@ -11,9 +11,10 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use ledgerline_custody::erasure::{RecordSeen, exceeds, record_rule};
+use ledgerline_custody::request::machine;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_saga::{Outcome, Position, Step};
-use ledgerline_store::request::{Approved, RequestRow};
+use ledgerline_store::request::Approved;
 
 use crate::breaker;
 use crate::list::List;
@@ -41,9 +42,7 @@ impl<'a> Step<Request<'a>> for Approve {
         let shared = shared(request, &list).await?;
         for _ in 0..ROUNDS {
             let row = request.row().await?;
-            if row.waits_for_approval {
-                return Ok(Outcome::Stuck(APPROVAL));
-            }
+            let Some(next) = machine::wait(&row) else { return Ok(Outcome::Stuck(APPROVAL)) };
             let approved = row.approved.as_ref().ok_or_else(|| corrupt("an erasing request was never approved"))?;
             let found = Approved {
                 digest: approved.digest.clone(),
@@ -56,7 +55,6 @@ impl<'a> Step<Request<'a>> for Approve {
                 let stopped = breaker::spend(request, list.records.len() as u64).await?;
                 return Ok(stopped.unwrap_or(Outcome::Done));
             }
-            let next = RequestRow { waits_for_approval: true, version: row.version + 1, ..row.clone() };
             match request.call.stores.requests.wait(request.id, &row, &next).await {
                 Ok(()) => return Ok(Outcome::Stuck(APPROVAL)),
                 Err(StoreError::Conflict(_)) => {}

@@ -7,11 +7,11 @@
 //! | a closed request whose act is not planned | sweep plans it from the row |
 
 use async_trait::async_trait;
-use ledgerline_custody::request::acts;
+use ledgerline_custody::request::{acts, machine};
 use ledgerline_event::instant;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_saga::{Outcome, Position, Step as SagaStep};
-use ledgerline_store::request::{Done, RequestRow, State, Step};
+use ledgerline_store::request::RequestRow;
 
 use crate::people::{borrowed, flat, groups};
 use crate::request::{Request, corrupt};
@@ -37,7 +37,7 @@ impl<'a> SagaStep<Request<'a>> for Close {
             let row = request.row().await?;
             let now_ms = request.call.now_ms();
             let (now, now_s) = (instant::to_rfc3339(now_ms), now_ms.div_euclid(1_000));
-            let next = done(&row, &now)?;
+            let next = machine::finish(&row, now_ms).ok_or_else(|| corrupt("an erasure ends that was not approved"))?;
             match stores.requests.close(request.id, (&row, &next), &who.duplicate, (&now, now_s), &request.held()).await
             {
                 Ok(()) => {
@@ -52,15 +52,6 @@ impl<'a> SagaStep<Request<'a>> for Close {
         }
         Err(StoreError::Conflict(Failure::new("others took steps of the same request")))
     }
-}
-
-/// The request when it is done: by whoever approved it.
-fn done(row: &RequestRow, now: &str) -> Result<RequestRow, StoreError> {
-    let approval = row.history.iter().rfind(|done| done.step == Step::Approved);
-    let by = approval.ok_or_else(|| corrupt("an erasing request was never approved"))?.by.clone();
-    let mut next = RequestRow { state: State::Done, version: row.version + 1, ..row.clone() };
-    next.history.push(Done { step: Step::Done, at: now.to_owned(), by, method: None });
-    Ok(next)
 }
 
 /// Records the act, for which the note is there: what fails here sweep does.
