@@ -24,11 +24,12 @@ pub struct Customer {
 }
 
 impl Customer {
-    /// One of an organisation's; another `place`, another one.
+    /// One of an organisation's; of another `place`, another one.
     pub fn of(org: &Org<'_>, place: usize) -> Self {
         let digits: u32 = org.name.bytes().fold(13, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
-        let local = format!("{:03} {:04}", 200 + digits % 700, digits / 700 % 10_000);
-        let area = ["212", "312", "415", "617", "303"][place];
+        let areas = ["212", "312", "415", "617", "303"];
+        let (exchange, line) = (200 + digits % 700, (digits / 700 + (place / areas.len()) as u32) % 10_000);
+        let (local, area) = (format!("{exchange:03} {line:04}"), areas[place % areas.len()]);
         Self { phone: format!("+1 {area} {local}"), mail: format!("{}-{place}@example.com", org.name) }
     }
 
