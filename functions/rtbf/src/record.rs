@@ -88,7 +88,12 @@ impl Read {
         let known = erasure.others.of(&others).await?;
         let Coming { is_listed, last_ms, is_decided, .. } = *coming;
         let seen = RecordSeen { party: party.clone(), listed: is_listed, last_ms, decided_erase: is_decided };
-        let rule = record_rule(&seen, erasure.own, &known.dead, &known.live, erasure.cutoff_ms, call.now_ms());
+        let mut rule = record_rule(&seen, erasure.own, &known.dead, &known.live, erasure.cutoff_ms, call.now_ms());
+        if alias_of(coming.record).is_some() {
+            // The alias goes with it: whoever comes back has another one, and another record.
+            rule.until = Cutoff::Closed;
+            rule.cutoff = if rule.shared { rule.cutoff } else { Some(Cutoff::Closed) };
+        }
         Ok(Self { party, rows, rule, known })
     }
 

@@ -77,11 +77,8 @@ async fn is_erasing(call: &Call<'_>, id: &str) -> Result<bool, StoreError> {
             State::Erasing => return Ok(true),
             State::CoolingOff if row.kind == RequestKind::Erasure => {}
             state => {
-                if state.is_final()
-                    && let Some(at) = &row.cooling_off_until
-                {
-                    // One that was taken back while it cooled off.
-                    call.stores.wakes.remove(id, at).await?;
+                if state.is_final() {
+                    wake_no_more(call, id, &row).await?;
                 }
                 return Ok(false);
             }
@@ -112,6 +109,17 @@ async fn is_erasing(call: &Call<'_>, id: &str) -> Result<bool, StoreError> {
         }
     }
     Err(StoreError::Conflict(Failure::new("others took steps of the same request")))
+}
+
+/// Takes away what would wake a closed request: one that was taken back while it cooled off, or whose lease a call took that was on its
+/// way for longer than all the rest lasted.
+async fn wake_no_more(call: &Call<'_>, id: &str, row: &RequestRow) -> Result<(), StoreError> {
+    let erasing = call.stores.erasing.read(id).await?;
+    let woken_at = erasing.map(|erasing| erasing.wake).filter(|at| !at.is_empty());
+    for at in row.cooling_off_until.iter().chain(&woken_at) {
+        call.stores.wakes.remove(id, at).await?;
+    }
+    Ok(())
 }
 
 /// What a slice has in memory.

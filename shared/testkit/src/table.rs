@@ -196,14 +196,17 @@ impl FakeTable {
     }
 
     fn apply(&self, writes: &[Write]) -> Result<Option<Row>, StoreError> {
-        let gone = self.gone();
+        let gone = self.gone(writes);
         let mut state = self.lock();
         state.check(writes)?;
         Ok(state.change(writes, &gone))
     }
 
     /// The names that are gone. Asked before a table is locked that a transaction writes: the other one may be of the same transaction.
-    fn gone(&self) -> BTreeSet<String> {
+    fn gone(&self, writes: &[Write]) -> BTreeSet<String> {
+        if !writes.iter().any(|write| Family::of_key(&write.key) == Some(Family::PartyKey)) {
+            return BTreeSet::new();
+        }
         let control = self.lock().gone_in.clone();
         let from = |rows: &Rows| {
             let names = rows.range(gone::key("")..).map_while(|(key, _)| gone::parse_key(key));
@@ -370,7 +373,7 @@ impl Table for FakeTable {
         let _held = parts.iter().map(|(table, writes)| table.hold(writes)).collect::<Result<Vec<Held>, _>>()?;
         self.faults.latency().await;
         self.faults.write(CALL, || {
-            let gone: Vec<_> = parts.iter().map(|(table, _)| table.gone()).collect();
+            let gone: Vec<_> = parts.iter().map(|(table, writes)| table.gone(writes)).collect();
             let mut states: Vec<_> = parts.iter().map(|(table, _)| table.lock()).collect();
             for (state, (_, writes)) in states.iter_mut().zip(&parts) {
                 state.check(writes)?;

@@ -22,7 +22,7 @@ use crate::people::{Name, Others, Whom, flat, groups};
 use crate::record::{self, Coming, Erasure};
 use crate::request::Request;
 use crate::rules::{OfRecords, of_records, tombs_of};
-use crate::{LargeObjects, OBJECTS_AT_ONCE, at_once};
+use crate::{CALLS_AT_ONCE, LargeObjects, OBJECTS_AT_ONCE, at_once};
 
 pub(super) const NAME: &str = "objects";
 
@@ -87,6 +87,9 @@ pub(super) struct About {
 impl About {
     pub(super) async fn read(request: &Request<'_>, pass: u32) -> Result<Self, StoreError> {
         let (row, who, list) = (request.row().await?, request.who().await?, request.list(pass).await?);
+        // Lines of these orgs want their lists of own numbers; several objects at once would each read them.
+        let own = row.orgs.iter().map(|org| request.call.stores.own.of(org, request.call.now_ms()));
+        at_once(CALLS_AT_ONCE, own.collect()).await?;
         let names = flat(&groups(&row, &who)).into_iter().collect();
         let tombs = tombs_of(&request.call, &request.keys, &names).await?;
         let whom = request.whom(&who).await?;

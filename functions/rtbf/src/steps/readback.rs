@@ -60,7 +60,7 @@ impl<'a> Step<Request<'a>> for Readback {
             }
             read += records.len();
         }
-        if !subjects::ends(request).await?.is_empty() {
+        if !subjects::ends(request, request.cutoff_ms).await?.is_empty() {
             return Ok(sent_back(request, subjects::NAME));
         }
         if is_linked(request, &about).await? {

@@ -1,6 +1,8 @@
 //! 2. Subjects end, one transaction each: it is gone, erasing, without identifiers, and the request knows whom it ended.
 //!
-//! A subject that was made after the cutoff is a stranger's, however often this is done: only such as were made before end. Where an
+//! A subject that was made beside the tombstones is a stranger's, however often this is done: whoever makes it has seen them, and links
+//! nothing that they cover. One that was made before them is not, although that may have been after the cutoff. So the first thing that the
+//! step does is to save, as its cursor, a time at which all of them were there; only subjects that were made by then end. Where an
 //! identifier has no tombstone, its subject names no person and stays.
 //!
 //! | crash leaves | done again |
@@ -34,9 +36,16 @@ impl<'a> Step<Request<'a>> for Subjects {
         NAME
     }
 
-    async fn run(&self, request: &Request<'a>, _: &Position, _: i64) -> Result<Outcome, StoreError> {
+    async fn run(&self, request: &Request<'a>, at: &Position, _: i64) -> Result<Outcome, StoreError> {
+        let made_by_ms = match i64::try_from(at.cursor) {
+            // Sent back here, long after.
+            _ if at.backs > 0 => request.cutoff_ms,
+            Ok(0) => return Ok(Outcome::More(u64::try_from(request.call.now_ms()).unwrap_or_default())),
+            Ok(tombed_ms) => tombed_ms,
+            Err(_) => request.cutoff_ms,
+        };
         for round in 0..ROUNDS {
-            let ends = ends(request).await?;
+            let ends = ends(request, made_by_ms).await?;
             let mut clashed = false;
             for (subject, names) in &ends {
                 let ending = Ending { request: request.id, subject, identifiers: &borrowed(names) };
@@ -56,8 +65,8 @@ impl<'a> Step<Request<'a>> for Subjects {
     }
 }
 
-/// Who is to end yet, each with the identifiers whose rows name it.
-pub(super) async fn ends(request: &Request<'_>) -> Result<Vec<(SubjectRef, Vec<Name>)>, StoreError> {
+/// Who is to end yet of those who were made by a time, each with the identifiers whose rows name it.
+pub(super) async fn ends(request: &Request<'_>, made_by_ms: i64) -> Result<Vec<(SubjectRef, Vec<Name>)>, StoreError> {
     let (row, who) = (request.row().await?, request.who().await?);
     let (stores, cap) = (request.call.stores, request.call.settings.fan_out_cap);
     let names = flat(&groups(&row, &who));
@@ -78,7 +87,7 @@ pub(super) async fn ends(request: &Request<'_>) -> Result<Vec<(SubjectRef, Vec<N
     let mut ends: BTreeMap<String, (SubjectRef, Vec<Name>)> = BTreeMap::new();
     for (name, of_name) in &named {
         if let Some((subject, created_at)) = of_name {
-            let was_made = created_at.as_ref().is_none_or(|at| *at <= instant::to_rfc3339(request.cutoff_ms));
+            let was_made = created_at.as_ref().is_none_or(|at| *at <= instant::to_rfc3339(made_by_ms));
             if was_made && is_tombed(name) && states.live(&subject.subject_id).is_some() {
                 let end = ends.entry(subject.subject_id.clone()).or_insert_with(|| (subject.clone(), Vec::new()));
                 end.1.push(name.clone());

@@ -27,16 +27,26 @@ async fn a_slice_that_outlives_its_lease_does_no_harm() {
     undisturbed.invoke(&World::erase_note(&id), 1).await;
     let all = undisturbed.calls.total();
     assert!(all > 50);
-    for calls in (1..all).step_by(3) {
+    for calls in 1..all {
         let world = filled().await.counting();
         let id = world.approved(Asking::whole(ADA)).await;
         let note = World::erase_note(&id);
         let mut slow = pin!(world.invoke(&note, 1));
-        let stood = std::future::poll_fn(|context| match world.calls.total() >= calls {
+        // It does not stand still in a transaction: that would hold its rows, which no table does for long.
+        let transactions = || world.calls.by_name().get("dynamodb:TransactWriteItems").copied();
+        let mut before = None;
+        let stood = std::future::poll_fn(|context| match world.calls.total() >= calls && transactions() == before {
             true => Poll::Ready(true),
-            false => slow.as_mut().poll(context).map(|_| false),
+            false => {
+                before = transactions();
+                slow.as_mut().poll(context).map(|_| false)
+            }
         });
-        assert!(stood.await, "{calls}");
+        if !stood.await {
+            // It ended first: the last calls are of a transaction.
+            assert!(calls + 5 > all, "{calls}");
+            continue;
+        }
         // Its lease ends, and another slice does all of it.
         world.pass(SLICE + 31_000);
         world.finish(&[&id]).await;

@@ -445,7 +445,11 @@ impl World {
             }
             self.pass(self.next_ms() - self.now_ms());
         }
-        panic!("an erasure does not end: {:?}", self.control.items().keys().filter(|(pk, _)| pk == "WAKE").count());
+        let mut positions = Vec::new();
+        for id in ids {
+            positions.push(self.erasing(id).await);
+        }
+        panic!("an erasure does not end: {positions:?}, {:?}", self.returned.lock().unwrap());
     }
 
     /// Erases somebody, whole.
@@ -463,7 +467,8 @@ impl World {
         });
         let returned = self.returned.lock().unwrap().iter().map(|(.., at)| *at).min();
         let next = wakes.into_iter().chain(returned).min().unwrap_or(self.now_ms());
-        next.max(self.now_ms() + 1)
+        // Sweep comes once a minute.
+        next.max(self.now_ms() + 60_000)
     }
 
     // Holds.
