@@ -6,6 +6,7 @@
 //! its own. Nothing of the act leads to the person who was asked about: neither a pseudonym nor a time, and the question's id is random.
 
 use ledgerline_custody::acts::record_acts;
+use ledgerline_custody::keys::Keys;
 use ledgerline_custody::page::TokenError;
 use ledgerline_custody::query::{Query, instant};
 use ledgerline_custody::request::acts::{access_answered, access_purpose};
@@ -17,7 +18,6 @@ use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_store::{delivery, principal};
 
-use crate::keys::Keys;
 use crate::problem::Problem;
 use crate::stores::Stores;
 

@@ -7,7 +7,6 @@
 mod answered;
 mod config;
 mod gather;
-mod keys;
 mod own;
 mod problem;
 mod stores;
@@ -15,6 +14,7 @@ mod subjects;
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use ledgerline_custody::answer::{Answer, Asked, Customer, Systems};
+use ledgerline_custody::keys::{KeyCache, Keys};
 use ledgerline_custody::page::{AnswerPlace, Cursor, TOKEN_TTL_MS, TokenError};
 use ledgerline_custody::planned::is_behind;
 use ledgerline_custody::query::{BODY_BYTES, Query, instant};
@@ -25,11 +25,10 @@ use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::subject::SubjectState;
 
 pub use config::Config;
-pub use keys::KEYS_TTL_MS;
+pub use ledgerline_custody::keys::KEYS_TTL_MS;
 pub use stores::{Ports, Stores};
 
 use gather::{Gathered, Subject};
-use keys::{KeyCache, Keys};
 use own::Own;
 use problem::Problem;
 use subjects::Active;
@@ -41,7 +40,7 @@ pub const PATH: &str = "/api/v1/compliance/dsar/audit-trail";
 pub struct Dsar {
     stores: Stores,
     config: Config,
-    keys: KeyCache,
+    keys: KeyCache<Keys>,
 }
 
 impl Dsar {
@@ -84,7 +83,7 @@ async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Strin
         None => dsar.stores.planned.through().await?,
         Some(_) => None,
     };
-    let keys = dsar.keys.get(&dsar.stores.keys, &dsar.config.deployment, now_ms).await?;
+    let keys = dsar.keys.get(now_ms, Keys::open(&dsar.stores.keys, &dsar.config.deployment)).await?;
     let place = place(&query, &caller, keys.as_deref(), now_ms)?;
     let (as_of_ms, missing_before) = match &place {
         Some(place) => (place.as_of_ms, place.missing),

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use ledgerline_custody::keys::Keys;
 use ledgerline_custody::own::{OwnList, Standing, domain_of};
 use ledgerline_custody::query::{Query, Who};
 use ledgerline_ledger::store::StoreError;
@@ -13,7 +14,6 @@ use ledgerline_privacy::Pseudonym;
 use ledgerline_store::subject::SubjectState;
 
 use crate::config::Config;
-use crate::keys::Keys;
 use crate::stores::Stores;
 
 /// What of a request is the company's own.

@@ -6,13 +6,13 @@
 use std::collections::BTreeSet;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use ledgerline_custody::keys::Keys;
 use ledgerline_custody::query::{Names, Query, Who};
 use ledgerline_lambda::caller::Orgs;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_privacy::Identifier;
 use ledgerline_store::subject::SubjectState;
 
-use crate::keys::Keys;
 use crate::problem::Problem;
 use crate::stores::Stores;
 

@@ -30,6 +30,7 @@ mod stores;
 use std::sync::Arc;
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
+use ledgerline_custody::keys::KeyCache;
 use ledgerline_custody::request::acts;
 use ledgerline_custody::request::ask::{Asked, BODY_BYTES};
 use ledgerline_event::instant;
@@ -43,10 +44,9 @@ use ledgerline_store::usage::{KEPT_DAYS, Use};
 use serde_json::Value;
 
 pub use config::{Config, Settings};
-pub use keys::KEYS_TTL_MS;
 pub use stores::{Ports, Stores};
 
-use keys::{KeyCache, Keys};
+use keys::Keys;
 use problem::Problem;
 use step::Verb;
 
@@ -57,7 +57,7 @@ pub const BASE: &str = "/api/v1/compliance/";
 pub struct Function {
     stores: Stores,
     settings: Settings,
-    keys: KeyCache,
+    keys: KeyCache<Keys>,
 }
 
 impl Function {
@@ -176,7 +176,8 @@ impl<'f> Call<'f> {
 
     /// The data keys; `None` before the first event.
     async fn keys(&self) -> Result<Option<Arc<Keys>>, StoreError> {
-        self.function.keys.get(&self.stores().keys, &self.settings().deployment, self.now_ms).await
+        let opened = Keys::open(&self.stores().keys, &self.settings().deployment, self.now_ms);
+        self.function.keys.get(self.now_ms, opened).await
     }
 
     /// The data keys, where a request exists: what made its pseudonyms is there.

@@ -7,6 +7,7 @@ pub mod committed;
 pub mod completion;
 pub mod derivation;
 pub mod holding;
+pub mod keys;
 pub mod order;
 pub mod own;
 pub mod page;
