@@ -3,13 +3,12 @@
 //! Invariant: only the members of [`Event`] are read. Headers are what a caller likes to send, null, doubled, in any script: of them the
 //! token alone is read, and it must be the only one, in each of the two places where API Gateway writes it.
 
-use std::fmt;
 use std::net::IpAddr;
 
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::members::Members;
 use crate::refusal::Refusal;
 
 /// Longest token that is looked at: the sum of API Gateway's headers is 10,240 bytes.
@@ -110,39 +109,12 @@ fn authorization(
 ) -> Result<Option<Vec<String>>, Refusal> {
     let Some(text) = headers.map(RawValue::get).filter(|text| text.starts_with('{')) else { return Ok(None) };
     // An object that cannot be read, such as one whose names hold half a character, is not taken for one that is not there.
-    let Headers(all) = serde_json::from_str(text).map_err(|_| Refusal::Malformed)?;
+    let Members(all): Members<&RawValue> = serde_json::from_str(text).map_err(|_| Refusal::Malformed)?;
     let mut values = Vec::new();
     for (_, value) in all.into_iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
         values.extend(read(value.get()).map_err(|_| Refusal::Malformed)?);
     }
     Ok(Some(values))
-}
-
-/// Headers in their order. One that is named twice stands there twice: a map would keep the last and hide the other.
-struct Headers<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Headers<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Members)
-    }
-}
-
-struct Members;
-
-impl<'de> Visitor<'de> for Members {
-    type Value = Headers<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("headers")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers<'de>, A::Error> {
-        let mut all = Vec::new();
-        while let Some(header) = map.next_entry()? {
-            all.push(header);
-        }
-        Ok(Headers(all))
-    }
 }
 
 #[cfg(test)]

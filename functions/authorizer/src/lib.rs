@@ -10,6 +10,7 @@ mod event;
 mod fetch;
 mod key_cache;
 mod keys;
+mod members;
 mod person;
 mod refusal;
 mod ring_provider;

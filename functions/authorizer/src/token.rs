@@ -6,18 +6,17 @@
 //! since a limit that cannot be read must not become none.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Validation, decode, decode_header};
 use ledgerline_lambda::caller::{Caller, Orgs};
 use ledgerline_lambda::routes::SCOPES;
-use serde::de::{self, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::config::Issuer;
 use crate::key_cache::{Keys, NoKeysNow};
+use crate::members::Members;
 use crate::person::PersonClaims;
 use crate::refusal::Refusal;
 
@@ -90,31 +89,17 @@ fn refusal(error: &ErrorKind) -> Refusal {
 }
 
 /// A token's claims. One that is named twice refuses it, whatever it is: of two readers each might take another.
+#[derive(Deserialize)]
+#[serde(try_from = "Members<Value>")]
 struct Claims(BTreeMap<String, Value>);
 
-impl<'de> Deserialize<'de> for Claims {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Members)
-    }
-}
+impl TryFrom<Members<Value>> for Claims {
+    type Error = &'static str;
 
-struct Members;
-
-impl<'de> Visitor<'de> for Members {
-    type Value = Claims;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("claims")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
-        let mut claims = BTreeMap::new();
-        while let Some((name, value)) = map.next_entry::<String, Value>()? {
-            if claims.insert(name, value).is_some() {
-                return Err(de::Error::custom("a claim is named twice"));
-            }
-        }
-        Ok(Claims(claims))
+    fn try_from(Members(all): Members<Value>) -> Result<Self, Self::Error> {
+        let count = all.len();
+        let claims: BTreeMap<String, Value> = all.into_iter().collect();
+        if claims.len() == count { Ok(Self(claims)) } else { Err("a claim is named twice") }
     }
 }
 
