@@ -71,13 +71,12 @@ impl From<QueryError> for Problem {
 
 impl From<NotSealed> for Problem {
     fn from(_: NotSealed) -> Self {
-        Self(api::Problem::internal("The page token could not be written."))
+        Self(api::Problem::no_page_token())
     }
 }
 
 impl From<TokenError> for Problem {
     fn from(error: TokenError) -> Self {
-        let detail = format!("`pageToken` {error}. Ask for the first page again, without a token.");
-        Self::new(400, "invalid-page-token", "The page token is not accepted", detail)
+        Self(api::Problem::bad_page_token(&error))
     }
 }

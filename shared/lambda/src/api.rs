@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use aws_lambda_events::encodings::Body;
@@ -202,6 +203,17 @@ impl Problem {
     pub fn internal(what: &str) -> Self {
         let detail = format!("{what} Trying again will not help; give the operator the request id in `instance`.");
         Self::new(500, "internal", "The request cannot be answered", detail)
+    }
+
+    /// A page token that is not accepted, for a reason that follows its name.
+    pub fn bad_page_token(reason: &impl Display) -> Self {
+        let detail = format!("`pageToken` {reason}. Ask for the first page again, without a token.");
+        Self::new(400, "invalid-page-token", "The page token is not accepted", detail)
+    }
+
+    /// The token of the next page could not be made.
+    pub fn no_page_token() -> Self {
+        Self::internal("The page token could not be written.")
     }
 
     /// The answer cannot be given now.
