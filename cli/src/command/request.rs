@@ -199,7 +199,7 @@ impl Answer for Made {
         }
         let state = text(request, "state");
         let said = format!(
-            "The same was asked for before: that request is {state}, and a new reference is not kept. Whoever asks for it again does not approve it."
+            "The same was asked for before: that request is {state}, and a new reference is not kept. Anyone who asks for it again cannot approve it."
         );
         screen.verdict(Mark::Look, &said)
     }

@@ -1,7 +1,7 @@
 //! Making a request: whom it is about, in which orgs, and whether it was asked before.
 //!
 //! Invariant: what the caller typed about a person leaves this module as pseudonyms. The same request again, while the first is open, is
-//! answered with the first, and whoever asked for it again is noted: it is theirs as well, so that they do not approve it.
+//! answered with the first, and anyone who asked for it again is noted, so that they do not approve it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -5,7 +5,7 @@
 //! over pseudonyms, never over what the caller typed) and the place where the next page begins.
 //!
 //! Invariant: a token tells its holder nothing. The place may be one that the page before it does not show: a record that was erased, a
-//! request of another organisation. And it grants nothing: whoever presents it must ask the whole question again.
+//! request of another organisation. And it grants nothing: anyone who presents it must ask the whole question again.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -9,7 +9,7 @@
 //! | refuse | received, verified, approved | refused |
 //! | extend, once, before it is due | all but done, cancelled, refused | the same, due later |
 //!
-//! Invariant: everything else is refused with its reason. Whoever approves shows as a person, and neither made the request nor asked for the
+//! Invariant: everything else is refused with its reason. Anyone who approves shows as a person, and neither made the request nor asked for the
 //! same while it was open.
 
 use std::collections::BTreeSet;
@@ -94,9 +94,9 @@ pub enum Refused {
     ExtendedBefore,
     /// It is overdue: the law lets the time be extended only while it runs.
     ExtendedTooLate,
-    /// Whoever approves made the request, asked for the same, or verified it.
+    /// The approver made the request, asked for the same, or verified it.
     SelfApproval,
-    /// Whoever verifies made the request, or asked for the same.
+    /// The verifier made the request, or asked for the same.
     SelfVerification,
     /// A program approves, or verifies where that asks for a person.
     NoHuman,
@@ -124,7 +124,7 @@ pub fn received(kind: RequestKind, regime: Regime, orgs: Vec<String>, by: &str, 
     }
 }
 
-/// Whether a principal made a request, or asked for the same while it was open: to whoever repeats it, it is theirs as well.
+/// Whether a principal made a request, or asked for the same while it was open: anyone who repeats it has asked, too.
 pub fn asked(row: &RequestRow, alias: &str) -> bool {
     row.also_asked_by.contains(alias) || did(row, Step::Received, alias)
 }
