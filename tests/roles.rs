@@ -43,6 +43,8 @@ fn transform_reads_bronze_and_writes_no_ledger() {
         Call::PutItem("ControlTable", "ORGS"),
         Call::PutItem("ControlTable", "KEY#event"),
         Call::PutItem("ControlTable", "KEY#suppression"),
+        Call::UpdateItem("ControlTable", "GOLD"),
+        Call::GetItem("ControlTable", "CRMS"),
         Call::GetItem("ControlTable", "KEY#party"),
         Call::Query("ControlTable", "KEY#pseudonym"),
         Call::Query("ControlTable", "KEY#event"),
@@ -54,6 +56,7 @@ fn transform_reads_bronze_and_writes_no_ledger() {
         Call::BatchGet("KeysTable", "SUB#none"),
         Call::BatchGet("KeysTable", "INT#none"),
         Call::BatchGet("KeysTable", "ALIAS#none"),
+        Call::BatchGet("KeysTable", "CRM#none"),
         Call::PutItem("KeysTable", "ID#none"),
         Call::PutItem("KeysTable", "SUB#none"),
         Call::PutItem("KeysTable", "ALIAS#none"),
@@ -93,6 +96,9 @@ fn transform_reads_bronze_and_writes_no_ledger() {
         Call::BatchGet("KeysTable", "none"),
         Call::PutItem("KeysTable", "none"),
         Call::PutItem("KeysTable", "INT#none"),
+        Call::PutItem("KeysTable", "CRM#none"),
+        Call::DeleteItem("KeysTable", "CRM#none"),
+        Call::UpdateItem("ControlTable", "CRMS"),
         Call::UpdateItem("KeysTable", "none"),
         Call::UpdateItem("KeysTable", "ID#none"),
         Call::UpdateItem("KeysTable", "ALIAS#none"),
@@ -219,11 +225,14 @@ fn requests_writes_requests_and_deletes_nothing() {
         Call::UpdateItem("ControlTable", "ACT#none"),
         Call::BatchGet("ControlTable", "REQDUP#none"),
         Call::BatchGet("ControlTable", "GONE#none"),
+        Call::BatchGet("ControlTable", "TOMB#none"),
+        Call::UpdateItem("ControlTable", "CRMS"),
         Call::Query("ControlTable", "REQS#none"),
         Call::Query("ControlTable", "ORGS"),
         Call::Query("ControlTable", "KEY#suppression"),
         Call::GetItem("KeysTable", "REQ#none"),
         Call::PutItem("KeysTable", "ALIAS#/none"),
+        Call::PutItem("KeysTable", "CRM#none"),
         Call::BatchGet("KeysTable", "ID#none"),
         Call::Query("KeysTable", "SUB#none"),
         Call::Query("IndexTable", "INT#none"),
@@ -244,6 +253,10 @@ fn requests_writes_requests_and_deletes_nothing() {
         Call::UpdateItem("ControlTable", "LOG#none"),
         Call::UpdateItem("ControlTable", "OBJ#none"),
         Call::UpdateItem("ControlTable", "HELD#none"),
+        Call::UpdateItem("ControlTable", "GOLD"),
+        Call::BatchGet("KeysTable", "CRM#none"),
+        Call::DeleteItem("KeysTable", "CRM#none"),
+        Call::PutItem("KeysTable", "INT#none"),
         Call::PutItem("KeysTable", "ALIAS#none/none"),
         Call::BatchGet("KeysTable", "ALIAS#none/none"),
         Call::PutItem("KeysTable", "ID#none"),
@@ -266,6 +279,30 @@ fn requests_writes_requests_and_deletes_nothing() {
         Call::Sign,
     ];
     Role::of(&stack, "RequestsFunction").check(&allowed, &refused);
+}
+
+#[test]
+fn insight_reads_figures_and_nothing_else() {
+    let Some(stack) = Stack::running() else { return };
+    let allowed = [Call::GetObject("LakeBucket", "gold/summary/none"), Call::ListObjects("LakeBucket")];
+    let refused = [
+        Call::GetObject("LakeBucket", "silver/none"),
+        Call::GetObject("LakeBucket", "gold/gold_daily_queue_metrics/none"),
+        Call::GetObject("LakeBucket", "reference/none"),
+        Call::PutObject("LakeBucket", "gold/summary/none"),
+        Call::DeleteObject("LakeBucket", "gold/summary/none"),
+        Call::GetObject("BronzeBucket", "bronze/none"),
+        Call::GetObject("LedgerBucket", SEGMENT),
+        Call::GetItem("ControlTable", "GOLD"),
+        Call::Scan("ControlTable"),
+        Call::BatchGet("KeysTable", "ID#none"),
+        Call::Scan("KeysTable"),
+        Call::Query("IndexTable", "INT#none"),
+        Call::OpenKey { deployment: "local", purpose: "pseudonym" },
+        PRIVATE_KEY,
+        Call::Send("LedgerQueue"),
+    ];
+    Role::of(&stack, "InsightFunction").check(&allowed, &refused);
 }
 
 #[test]

@@ -66,6 +66,8 @@ fn every_schedule_of_the_template_is_deployed() {
     let functions = &stack.description().functions;
     for (schedule, function, input) in [
         ("rate(1 minute)", "SweepFunction", Value::Null),
+        ("cron(0/15 * * * ? *)", "GoldFunction", Value::from(r#"{"run":"frequent"}"#)),
+        ("cron(34 2 * * ? *)", "GoldFunction", Value::from(r#"{"run":"nightly"}"#)),
         ("cron(5 * * * ? *)", "VerifyFunction", Value::from(r#"{"look":"new"}"#)),
         ("cron(25 3 * * ? *)", "VerifyFunction", Value::from(r#"{"look":"everything"}"#)),
     ] {

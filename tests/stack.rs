@@ -6,6 +6,7 @@ mod chain;
 mod compliance;
 mod erasure;
 mod evidence;
+mod figures;
 mod guides;
 mod killed;
 mod operator;

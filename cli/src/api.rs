@@ -21,6 +21,8 @@ use crate::fault::Fault;
 pub(crate) const TOKEN: &str = "LEDGERLINE_TOKEN";
 /// The environment variable of the usage plan's key.
 pub(crate) const API_KEY: &str = "LEDGERLINE_API_KEY";
+/// What paths are below that do not begin with a slash.
+const COMPLIANCE: &str = "/api/v1/compliance/";
 /// API Gateway waits for 29 seconds, and its largest answer is 10 MB.
 const BOUNDS: Bounds = Bounds { patience: Duration::from_secs(35), body_bytes: 10 * 1024 * 1024 };
 
@@ -69,7 +71,7 @@ impl Api {
     fn send(&self, method: &str, path: &str, body: String) -> Result<(u16, Value), Fault> {
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("{}/api/v1/compliance/{path}", self.base))
+            .uri(format!("{}{}{path}", self.base, if path.starts_with('/') { "" } else { COMPLIANCE }))
             .header("content-type", "application/json")
             .header("authorization", format!("Bearer {}", self.token.expose_for_header()));
         if let Some(key) = &self.key {

@@ -8,6 +8,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+#[cfg(feature = "aws")]
+use crate::fault::Fault;
+
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(
@@ -56,6 +59,14 @@ pub(crate) enum Command {
     #[cfg(feature = "aws")]
     #[command(subcommand)]
     Request(RequestCommand),
+    /// What your CRM says of customers, for the rows that analysts read
+    #[cfg(feature = "aws")]
+    #[command(subcommand)]
+    Crm(CrmCommand),
+    /// A day's figures of queues: handle time, service level, first contact resolution, satisfaction
+    #[cfg(feature = "aws")]
+    #[command(subcommand)]
+    Gold(GoldCommand),
     /// What is kept, until when, and what lacks a lock
     Retention(RetentionArgs),
     /// Build the index of entries again from the segments, and compare it with what is stored
@@ -601,6 +612,99 @@ pub(crate) enum MethodArg {
     Knowledge,
     InPerson,
     Representative,
+}
+
+/// `gold`
+#[cfg(feature = "aws")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum GoldCommand {
+    /// The day's table
+    Show(GoldShowArgs),
+}
+
+/// `gold show`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct GoldShowArgs {
+    /// The date, in the zone of the deployment's reports
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) date: String,
+    /// Only this queue
+    #[arg(long, value_name = "ID")]
+    pub(crate) queue: Option<String>,
+    /// Only this media, such as VOICE; a queue's media are added up unless one is named
+    #[arg(long)]
+    pub(crate) media: Option<String>,
+    /// Only this org
+    #[arg(long)]
+    pub(crate) org: Option<String>,
+    /// A row for each half hour
+    #[arg(long)]
+    pub(crate) half_hours: bool,
+    #[command(flatten)]
+    pub(crate) from: FiguresFrom,
+}
+
+/// Where figures are read from.
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+#[group(id = "figures", required = true, multiple = false)]
+pub(crate) struct FiguresFrom {
+    /// The API's URL, the stack's output ApiUrl; the token comes from LEDGERLINE_TOKEN, the key from LEDGERLINE_API_KEY
+    #[arg(long, value_name = "URL")]
+    pub(crate) api: Option<String>,
+    /// The deployment's stack.json, with credentials that may read the lake's bucket
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stack: Option<PathBuf>,
+}
+
+/// `crm`
+#[cfg(feature = "aws")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum CrmCommand {
+    /// Load tiers, products and owners from a CSV file; the same file again changes nothing
+    Load(CrmLoadArgs),
+}
+
+/// `crm load`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct CrmLoadArgs {
+    /// The file, with a line of headings
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// A column that names the customer, and by what: phone, email, account, external_contact, … or record, for an interaction's id; may be repeated
+    #[arg(long = "key", value_name = "COLUMN=KIND", required = true)]
+    pub(crate) keys: Vec<String>,
+    /// The column of the tier; `tier` unless told
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) tier: Option<String>,
+    /// The column of the product; `product` unless told
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) product: Option<String>,
+    /// The column of the account's owner; `owner` unless told
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) owner: Option<String>,
+    /// The org whose customers these are; needed where the token sees several
+    #[arg(long)]
+    pub(crate) org: Option<String>,
+    /// What stands between cells: one character, or \t for a tab
+    #[arg(long, value_name = "CHARACTER", default_value = ",")]
+    pub(crate) delimiter: String,
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
+}
+
+#[cfg(feature = "aws")]
+impl CrmLoadArgs {
+    /// What stands between cells.
+    pub(crate) fn delimiter(&self) -> Result<u8, Fault> {
+        match self.delimiter.as_bytes() {
+            [byte] => Ok(*byte),
+            b"\\t" => Ok(b'\t'),
+            _ => Err(Fault::new("--delimiter is not one character", "write it as ; or | or \\t")),
+        }
+    }
 }
 
 /// `retention`

@@ -6,11 +6,15 @@
 mod acts;
 mod check_proof;
 #[cfg(feature = "aws")]
+mod crm;
+#[cfg(feature = "aws")]
 mod doctor;
 #[cfg(feature = "aws")]
 mod export;
 #[cfg(feature = "aws")]
 mod finishing;
+#[cfg(feature = "aws")]
+mod gold;
 #[cfg(feature = "aws")]
 mod hold;
 #[cfg(feature = "aws")]
@@ -54,6 +58,10 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Subject(_) => "subject",
         #[cfg(feature = "aws")]
         Command::Request(_) => "request",
+        #[cfg(feature = "aws")]
+        Command::Crm(_) => "crm",
+        #[cfg(feature = "aws")]
+        Command::Gold(_) => "gold",
         Command::Retention(_) => "retention",
         Command::RebuildPostings(_) => "rebuild-postings",
         #[cfg(feature = "aws")]
@@ -88,6 +96,10 @@ pub(crate) fn run(command: Command, context: &Context) -> Answered {
         Command::Subject(what) => subject::run(&what, context),
         #[cfg(feature = "aws")]
         Command::Request(what) => request::run(&what, context),
+        #[cfg(feature = "aws")]
+        Command::Crm(what) => crm::run(&what, context),
+        #[cfg(feature = "aws")]
+        Command::Gold(what) => gold::run(&what, context),
         Command::Retention(args) => retention::run(&args, context),
         Command::RebuildPostings(args) => rebuild_postings::run(&args, context),
         #[cfg(feature = "aws")]

@@ -125,6 +125,19 @@ def put_permissions(headers):
     return [action for header, action in PUT_PERMISSIONS.items() if headers.get(header)]
 
 
+def workgroup_arn(region, account, workgroup):
+    """The ARN that a permission for a workgroup names."""
+    return f"arn:aws:athena:{region}:{account}:workgroup/{workgroup}"
+
+
+def execution_of(body):
+    """The execution of Athena that a request names, or None."""
+    try:
+        return json.loads(body or b"{}").get("QueryExecutionId")
+    except ValueError:
+        return None
+
+
 def one_by_one(action):
     """A batch call of SQS is allowed by the permission for the single call; AWS knows no other."""
     return re.sub(r"^(sqs:\w+)Batch$", r"\1", action) if action else action
@@ -166,12 +179,13 @@ def role_may(role_arn, action, resource):
 def install():
     """Hangs all of it into MiniStack, before its server starts."""
     from ministack.core import iam_actions, iam_evaluator
-    from ministack.services import lambda_svc, s3
+    from ministack.services import athena, lambda_svc, s3
 
     request_tags = iam_actions.request_tag_context
     s3_context = iam_actions.s3_service_context
     s3_checks = iam_actions.s3_additional_checks
     action_of = iam_actions.extract_iam_action
+    resource_of = iam_actions.extract_resource_arn
     condition_key = iam_evaluator._resolve_condition_key
     enforce = iam_evaluator.enforce
     queue_concurrency = lambda_svc._sqs_esm_concurrency
@@ -262,6 +276,14 @@ def install():
         lambda_svc.logger.error("AccessDenied: %s may not read %s", role, queue)
         return 0
 
+    # AWS asks whether the caller may use the execution's workgroup. MiniStack knows no resource of a call that names an execution alone.
+    def resource_with_workgroup(service, method, path, headers, body, params, region, account):
+        execution = athena._executions.get(execution_of(body)) if service == "athena" else None
+        if execution:
+            return workgroup_arn(region, account, execution["WorkGroup"])
+        return resource_of(service, method, path, headers, body, params, region, account)
+
+    iam_actions.extract_resource_arn = resource_with_workgroup
     iam_actions.request_tag_context = keys_of_body
     iam_actions.s3_service_context = keys_of_put
     iam_actions.s3_additional_checks = further_checks

@@ -226,8 +226,12 @@ def describe(client, arguments, resources):
     api = next(physical for kind, physical in resources.values() if kind == "AWS::ApiGateway::RestApi")
     stage = next(physical for kind, physical in resources.values() if kind == "AWS::ApiGateway::Stage")
     stack["apiUrl"] = f"{arguments.endpoint}/restapis/{api}/{stage}/_user_request_"
-    key = client("apigateway").get_api_key(apiKey=resources["ApiKey"][1], includeValue=True)
-    stack["apiKey"] = key["value"]
+
+    def key(logical):
+        return client("apigateway").get_api_key(apiKey=resources[logical][1], includeValue=True)["value"]
+
+    stack["apiKey"] = key("ApiKey")
+    stack["apiKeys"] = {"analyst": key("AnalystApiKey")}
     stack.update({section: {} for section in SECTIONS.values()})
     for logical, (kind, physical) in sorted(resources.items()):
         if kind in SECTIONS:

@@ -103,6 +103,14 @@ class OtherKeys(unittest.TestCase):
         self.assertEqual(conditions.one_by_one("firehose:PutRecordBatch"), "firehose:PutRecordBatch")
         self.assertIsNone(conditions.one_by_one(None))
 
+    def test_a_call_about_an_execution_of_athena_names_it(self):
+        self.assertEqual(conditions.execution_of(b'{"QueryExecutionId": "e-1"}'), "e-1")
+        for body in (b"", None, b"{}", b"<xml/>"):
+            self.assertIsNone(conditions.execution_of(body))
+        self.assertEqual(
+            conditions.workgroup_arn("us-east-1", "000000000000", "w"), "arn:aws:athena:us-east-1:000000000000:workgroup/w"
+        )
+
     def test_a_session_is_its_roles(self):
         role = conditions.role_of("arn:aws:sts::000000000000:assumed-role/transform/any")
         self.assertEqual(role, "arn:aws:iam::000000000000:role/transform")

@@ -33,6 +33,9 @@ enum Task {
     /// Write a day of Genesys traffic to standard output, with --guides also what other systems tell of it
     #[command(disable_help_flag = true)]
     Gen(Passed),
+    /// Write a day of Genesys traffic whose figures are known to standard output, and with --expected FILE the figures
+    #[command(disable_help_flag = true)]
+    Known(Passed),
     /// Check formatting, lints, documentation, dependencies and the template
     Check,
     /// Measure the product's own code beside what the work cannot do without
@@ -69,11 +72,12 @@ fn run(task: Task) -> Result<bool, Fault> {
         Task::Bench(passed) => Err(tools::become_program("ledgerline-bench", &passed.arguments)),
         Task::Fuzz(passed) => Err(tools::become_program("ledgerline-fuzz", &passed.arguments)),
         Task::Gen(passed) => Err(traffic("gen", passed)),
+        Task::Known(passed) => Err(traffic("known", passed)),
         Task::Send(passed) => Err(traffic("send", passed)),
     }
 }
 
-/// Both are commands of one program.
+/// All are commands of one program.
 fn traffic(command: &str, passed: Passed) -> Fault {
     let arguments: Vec<OsString> = std::iter::once(command.into()).chain(passed.arguments).collect();
     tools::become_program("ledgerline-traffic", &arguments)

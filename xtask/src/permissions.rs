@@ -23,6 +23,16 @@ const QUEUE: [&str; 3] = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQue
 /// What S3 asks of the caller for an object of a bucket that a key of KMS encrypts.
 const ENCRYPTED: [(&str, &str); 3] =
     [("s3:GetObject", "kms:Decrypt"), ("s3:GetObjectVersion", "kms:Decrypt"), ("s3:PutObject", "kms:GenerateDataKey")];
+/// What Athena does in the name of who asks it: it looks the tables up, reads them, and writes the answer.
+const BY_ATHENA: (&str, &[&str]) =
+    ("athena:StartQueryExecution", &["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"]);
+const CATALOG: &str = "arn:${AWS::Partition}:glue:${AWS::Region}:${AWS::AccountId}:";
+const OF_RESULTS: [(&str, &str); 4] = [
+    ("s3:GetBucketLocation", ""),
+    ("s3:GetObject", "silver/x"),
+    ("s3:GetObject", "athena/x"),
+    ("s3:PutObject", "athena/x"),
+];
 /// The keys of conditions that name parts of a resource.
 const PARTS: [&str; 2] = ["dynamodb:LeadingKeys", "kms:EncryptionContext:purpose"];
 
@@ -61,6 +71,7 @@ fn compare(
         let (name, role) = (name.map_or(id.as_str(), |parts| parts.1), named(resources, &properties["Role"]).0);
         let mut needed = noted(name)?;
         needed.extend(by_lambda(resources, id, properties));
+        needed.extend(by_athena(&needed));
         needed.extend(by_encryption(resources, &needed));
         let allowed = allowed(resources, &resources[&role]["Properties"]["Policies"]);
         let covers = |allowed: &Permission, needed: &Permission| {
@@ -91,6 +102,20 @@ fn by_lambda(resources: &Value, id: &str, function: &Value) -> BTreeSet<Permissi
         QUEUE.map(|action| (action.to_owned(), named(resources, &mapping["EventSourceArn"]).0, String::new()))
     });
     logs.into_iter().chain(queues).collect()
+}
+
+/// What a question to Athena needs beside itself. The one table that a function asks is silver's.
+fn by_athena(needed: &BTreeSet<Permission>) -> BTreeSet<Permission> {
+    let (asks, looks) = BY_ATHENA;
+    if !needed.iter().any(|(action, ..)| action == asks) {
+        return BTreeSet::new();
+    }
+    let places = ["catalog", "database/${LakeDatabase}", "table/${LakeDatabase}/${SilverEventsTable}"];
+    let of_catalog = looks
+        .iter()
+        .flat_map(|action| places.map(|place| ((*action).to_owned(), format!("{CATALOG}{place}"), String::new())));
+    let of_lake = OF_RESULTS.map(|(action, part)| (action.to_owned(), "LakeBucket".to_owned(), part.to_owned()));
+    of_catalog.chain(of_lake).collect()
 }
 
 /// What calls on the objects of encrypted buckets need beside themselves.

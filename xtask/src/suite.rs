@@ -15,7 +15,7 @@ use crate::{local, paths, permissions, tools};
 
 /// The functions' own tests. By the names of their binaries: with `--package` Cargo would choose other features, and build the SDKs once
 /// more.
-const OF_FUNCTIONS: [&str; 15] = [
+const OF_FUNCTIONS: [&str; 19] = [
     "--workspace",
     "--test",
     "planning",
@@ -28,9 +28,13 @@ const OF_FUNCTIONS: [&str; 15] = [
     "--test",
     "asking",
     "--test",
+    "serving",
+    "--test",
     "redrive",
     "--test",
     "sweeping",
+    "--test",
+    "computing",
 ];
 /// A test that could not run here prints this word first, with its reason.
 const SKIPPED: &str = "SKIPPED";

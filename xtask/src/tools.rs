@@ -64,6 +64,14 @@ impl Venv {
         Self::make("venv-bench", pins)
     }
 
+    /// The environment of the end-to-end tests' own Python, with the packages that `pins` names.
+    ///
+    /// # Errors
+    /// As [`Venv::stack`].
+    pub fn tests(pins: &Path) -> Result<Self, Fault> {
+        Self::make("venv-tests", pins)
+    }
+
     fn make(name: &str, pins: &Path) -> Result<Self, Fault> {
         let directory = paths::local().join(name);
         let venv = Self { bin: directory.join("bin") };
@@ -111,19 +119,28 @@ pub fn cargo() -> Command {
     cargo
 }
 
-/// Builds a program of the workspace as far as its sources changed, and becomes it. Returns only if that fails.
-pub fn become_program(package: &str, arguments: &[OsString]) -> Fault {
-    let program = paths::target().join("debug").join(package);
+/// Builds a program of the workspace as far as its sources changed. Returns where it is.
+///
+/// # Errors
+/// What the compiler says.
+pub fn build_program(name: &str) -> Result<PathBuf, Fault> {
+    let program = paths::target().join("debug").join(name);
     if !program.exists() {
-        say(&format!("building {package} (the first time takes some minutes)"));
+        say(&format!("building {name} (the first time takes some minutes)"));
     }
     let mut build = cargo();
     // By the whole workspace's features, as its tests are: what they share is built once.
-    build.args(["build", "--workspace", "--bin", package]).current_dir(paths::root());
-    let remedy = || "repair what the compiler names, and run this again".to_owned();
-    if let Err(fault) = run_watched(&mut build, package, remedy) {
-        return fault;
-    }
+    build.args(["build", "--workspace", "--bin", name]).current_dir(paths::root());
+    run_watched(&mut build, name, || "repair what the compiler names, and run this again".to_owned())?;
+    Ok(program)
+}
+
+/// The same, and becomes it. Returns only if that fails.
+pub fn become_program(package: &str, arguments: &[OsString]) -> Fault {
+    let program = match build_program(package) {
+        Ok(program) => program,
+        Err(fault) => return fault,
+    };
     let failed = Command::new(&program).args(arguments).exec();
     Fault::caused_by(format!("cannot start {}", program.display()), failed, "build into this checkout's own target/")
 }

@@ -1,5 +1,5 @@
 //! Takes requests of persons, for their data or their erasure, from receipt to approval: `/api/v1/compliance/requests` and the short form
-//! `/api/v1/compliance/rtbf`.
+//! `/api/v1/compliance/rtbf`. Takes what a CRM says of customers, too: `/api/v1/reference/crm`.
 //!
 //! Invariant: the function destroys nothing and may delete nothing. What names a person becomes pseudonyms before anything is stored;
 //! nothing that a caller typed is logged, or sent back in an error. A request of an org that the caller may not see does not exist. Left
@@ -14,12 +14,14 @@
 //! | the same asked again: the caller's alias in the request's row | that it is the caller's, too | nobody needs to: the caller asked |
 //! | a step taken: row, list, whom it is about, and the note of its act, in one transaction | a step whose act is not planned | the same call again, or sweep, as above |
 //! | the act: row, note, plan, pointers | part of it | the same call again; sweep |
+//! | the kinds that a CRM names customers by; some of its rows | an org whose customers are looked up in vain; part of a load | the same load again: each row is put in the place of what is there |
 //! | before the answer is heard | all of it | the same call again by the same principal, with the same words, is answered 200 |
 //!
 //! The act follows the row and not the other way round: an entry of the ledger cannot be taken back if another writer was first.
 
 mod config;
 mod create;
+mod crm;
 mod keys;
 mod problem;
 mod reach;
@@ -30,6 +32,7 @@ mod stores;
 use std::sync::Arc;
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
+use ledgerline_custody::crm::{LOAD_BYTES, Load};
 use ledgerline_custody::keys::KeyCache;
 use ledgerline_custody::request::acts;
 use ledgerline_custody::request::ask::{Asked, BODY_BYTES};
@@ -52,6 +55,9 @@ use step::Verb;
 
 /// What the paths that this function answers begin with.
 pub const BASE: &str = "/api/v1/compliance/";
+
+/// What those of reference data begin with.
+pub const REFERENCE: &str = "/api/v1/reference/";
 
 /// The function with its stores, and the keys once they are opened.
 pub struct Function {
@@ -107,9 +113,20 @@ enum Route<'p> {
     Show(&'p str),
     Preview(&'p str),
     Step(&'p str, Verb),
+    Crm,
 }
 
 impl<'p> Route<'p> {
+    /// What a path below [`REFERENCE`] is.
+    fn of_reference(method: &str, path: &str) -> Result<Self, Problem> {
+        match (path, method) {
+            ("crm", "POST") => Ok(Self::Crm),
+            ("crm", _) => Err(Problem::no_such_method("POST")),
+            _ => Err(Problem::no_such_path()),
+        }
+    }
+
+    /// What a path below [`BASE`] is.
     fn of(method: &str, path: &'p str) -> Result<Self, Problem> {
         let parts: Vec<&str> = path.split('/').collect();
         let only = |known, route| if method == known { Ok(route) } else { Err(Problem::no_such_method(known)) };
@@ -132,9 +149,14 @@ impl<'p> Route<'p> {
 }
 
 async fn answer(function: &Function, now_ms: i64, request: &Request<'_>) -> Result<Answered, Problem> {
-    let path = request.below(BASE).ok_or_else(Problem::no_such_path)?;
-    let route = Route::of(request.method(), path)?;
-    let caller = request.allowed(&format!("{BASE}{path}"))?;
+    let (path, route) = match request.below(BASE) {
+        Some(path) => (format!("{BASE}{path}"), Route::of(request.method(), path)?),
+        None => {
+            let path = request.below(REFERENCE).ok_or_else(Problem::no_such_path)?;
+            (format!("{REFERENCE}{path}"), Route::of_reference(request.method(), path)?)
+        }
+    };
+    let caller = request.allowed(&path)?;
     let call = Call { function, caller, now_ms, now: instant::to_rfc3339(now_ms) };
     let region = function.settings.region;
     match route {
@@ -148,6 +170,10 @@ async fn answer(function: &Function, now_ms: i64, request: &Request<'_>) -> Resu
         Route::ShortForm => {
             let asked = Asked::parse_rtbf(&request.body(BODY_BYTES)?, region).map_err(Problem::of_query)?;
             create::create(&call, asked, create::Form::Short).await
+        }
+        Route::Crm => {
+            let load = Load::parse(&request.body(LOAD_BYTES)?, region).map_err(Problem::of_query)?;
+            crm::load(&call, &load).await
         }
         Route::Step(id, verb) => step::take(&call, id, verb, &request.body(BODY_BYTES)?).await,
     }
@@ -261,9 +287,16 @@ mod tests {
         }
         // What is answered here is in the API's table, and what the table has of requests is answered here.
         for route in routes::ROUTES {
-            let path = route.path.strip_prefix(BASE).unwrap().replace("{id}", "x");
-            assert_eq!(of(route.method, &path).is_ok(), !path.starts_with("dsar"), "{path}");
+            if let Some(path) = route.path.strip_prefix(BASE) {
+                assert_eq!(of(route.method, &path.replace("{id}", "x")).is_ok(), !path.starts_with("dsar"), "{path}");
+            }
         }
+        let reference = |method, path| Route::of_reference(method, path).map_err(|Problem(problem)| problem.status());
+        assert_eq!(reference("POST", "crm"), Ok(Route::Crm));
+        assert_eq!(
+            (reference("GET", "crm"), reference("POST", "crm/x"), reference("POST", "")),
+            (Err(405), Err(404), Err(404))
+        );
         for path in ["", "request", "requests/x/y", "requests/x/verify/z", "dsar/audit-trail"] {
             assert_eq!(of("POST", path), Err(404), "{path}");
         }

@@ -18,7 +18,7 @@ impl Problem {
             404,
             "not-found",
             "No such path",
-            "This function answers for requests below /api/v1/compliance/ only.",
+            "This function answers for requests below /api/v1/compliance/ and for /api/v1/reference/crm only.",
         )
     }
 
@@ -37,6 +37,19 @@ impl Problem {
     pub(crate) fn no_org() -> Self {
         let detail = "There is no organisation to ask: `org` is none that your token lets you see, or none of yours has events that name people.";
         Self::new(422, "no-such-org", "No organisation to ask", detail)
+    }
+
+    /// Several organisations, or none: a customer of one is nobody to another.
+    pub(crate) fn which_org() -> Self {
+        let detail = "Name in `org` the organisation whose customers these are: your token lets you see several, or it has no events yet.";
+        Self::new(422, "which-org", "Whose customers are they?", detail)
+    }
+
+    /// Before transform has made the key under which customers are found.
+    pub(crate) fn no_key() -> Self {
+        let detail = "There is no key yet under which customers could be found: transform makes it when the first events come. Send the same again after the seconds in `retry-after`.";
+        let problem = api::Problem::new(503, "no-key", "No events yet", detail);
+        Self(problem.header("retry-after", "60"))
     }
 
     pub(crate) fn too_many_orgs(most: usize) -> Self {

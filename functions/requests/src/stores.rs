@@ -8,6 +8,7 @@ use ledgerline_custody::own::OwnLists;
 use ledgerline_lambda::random::OwnedRandom;
 use ledgerline_store::act_note::ActNotes;
 use ledgerline_store::bucket::Bucket;
+use ledgerline_store::crm::{CrmOrgs, CrmRows};
 use ledgerline_store::data_key::DataKeys;
 use ledgerline_store::gone::Gone;
 use ledgerline_store::object_row::ObjectRows;
@@ -22,6 +23,7 @@ use ledgerline_store::record::Records;
 use ledgerline_store::request::Requests;
 use ledgerline_store::subject::Subjects;
 use ledgerline_store::table::Table;
+use ledgerline_store::tombstone::Tombs;
 use ledgerline_store::usage::Usage;
 use ledgerline_store::wrapping::Wrapping;
 
@@ -66,6 +68,12 @@ pub struct Stores {
     pub orgs: Orgs,
     /// The lists of own numbers, kept for a while.
     pub own: OwnLists,
+    /// What CRMs say of customers.
+    pub crm: CrmRows,
+    /// Which orgs have a CRM.
+    pub crm_orgs: CrmOrgs,
+    /// Up to when people's events are suppressed.
+    pub tombs: Tombs,
     plans: Plans,
     pointers: Pointers,
     rows: ObjectRows,
@@ -84,6 +92,9 @@ impl Stores {
             keys: DataKeys::new(Arc::clone(&control), wrapping, deployment),
             subjects: Subjects::new(Arc::clone(&keys)),
             gone: Gone::new(Arc::clone(&control)),
+            crm: CrmRows::new(Arc::clone(&keys)),
+            crm_orgs: CrmOrgs::new(Arc::clone(&control)),
+            tombs: Tombs::new(Arc::clone(&control)),
             parties: Parties::new(keys),
             records: Records::new(Arc::clone(&index)),
             postings: Postings::new(index),

@@ -8,6 +8,7 @@
 
 pub mod aliases;
 pub mod config;
+mod crm;
 pub mod decode;
 pub mod error;
 pub mod gate;

@@ -4,7 +4,7 @@
 //! is written before it can be written again without a difference: claims answer the same, links only widen, rows and
 //! silver files are functions of the object, of the claims, of the erasures so far and of the time at which the object was first
 //! taken up. Where a silver file comes out otherwise all the same (a customer was erased in between, another record brought the
-//! same lineage token, a number came on the list of own ones, other code), [`Silver`] decides.
+//! same lineage token, a number came on the list of own ones, a CRM was loaded, other code), [`Silver`] decides.
 //!
 //! [`Silver`]: ledgerline_store::silver::Silver
 
@@ -21,6 +21,7 @@ use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::Pseudonym;
 use ledgerline_store::delivery;
+use ledgerline_store::gold_date;
 use ledgerline_store::record::{BronzeRow, Records};
 use ledgerline_store::subject::{Link, Span, date_of};
 
@@ -33,7 +34,7 @@ use crate::resolve::{self, Clashes, Mention, Resolved};
 use crate::run_keys::RunKeys;
 use crate::stores::Stores;
 use crate::tokens::{self, RewrittenLines};
-use crate::{CALLS_AT_ONCE, ROWS_PER_BATCH, aliases};
+use crate::{CALLS_AT_ONCE, ROWS_PER_BATCH, aliases, crm};
 
 /// Seconds in a day, for the claims' expiry.
 const DAY_S: i64 = 86_400;
@@ -102,14 +103,20 @@ pub async fn transform(
                 }
             };
             let rewritten = tokens::rewritten(&stores.tokens, &read, &gate, &owned).await?;
+            let said = crm::read(stores, settings, now_ms, &read, &gate, &owned).await?;
             let suppressed = gate.suppressed();
             owned.sort_unstable_by(|a, b| output::event_order(a, b));
-            let owned: Vec<Owned<'_>> =
-                owned.iter().map(|event| with_ref(event, &gate, &rewritten, &read, &resolved)).collect();
+            let owned: Vec<Owned<'_>> = owned
+                .iter()
+                .map(|event| Owned {
+                    crm: said.of(&event.event_id),
+                    ..with_ref(event, &gate, &rewritten, &read, &resolved)
+                })
+                .collect();
 
-            // 4. Tell the eraser of what an erasure covers, write quarantine and silver, then the plan. A crash before the
-            //    plan leaves a hint, and files that the next run writes again with equal bytes; after it, a plan that the
-            //    next run finds. Of two runs at once one writes the plan, and both carry out that one.
+            // 4. Tell the eraser of what an erasure covers, write quarantine and silver, mark the dates whose figures silver changes, then
+            //    the plan. A crash before the plan leaves a hint, files that the next run writes again with equal bytes, and dates that
+            //    are computed once more than they need be; after it, a plan that the next run finds. Of two runs at once one writes the plan, and both carry out that one.
             if suppressed > 0 {
                 stores.erase_notes.suppressed(&settings.bronze_bucket, key, &object.to_hex()).await?;
                 tracing::warn!(%object, suppressed, "lines that an erasure covers");
@@ -117,12 +124,20 @@ pub async fn transform(
             if let Some(lines) = &read.quarantine_gz {
                 stores.quarantine.put(object, lines.clone()).await?;
             }
-            for file in output::silver(object, &read, &owned, started_at_ms, &settings.policy_hash)? {
+            let files = output::silver(object, &read, &owned, started_at_ms, &settings.policy_hash)?;
+            let touched = gold_date::touched_by(files.iter().map(|file| file.date), now_ms);
+            for file in files {
                 stores.silver.put(&file.key, file.parquet).await?;
             }
+            // Behind every file: whoever computes a date that is not marked yet finds the mark next time.
+            stream::iter(touched)
+                .map(|date| stores.gold_dates.touch(date))
+                .buffered(CALLS_AT_ONCE)
+                .try_collect::<()>()
+                .await?;
             let plan = output::plan(object, key, &owned, &logs, read.counts(owned.len()))?;
             let plan = delivery::keep(&stores.plans, plan).await?;
-            tell(object, &read);
+            tell(object, &read, &said);
             plan
         }
     };
@@ -134,16 +149,15 @@ pub async fn transform(
 }
 
 /// Tells what of an object is not planned, and why: counts and closed words. The template's filters look for these lines.
-fn tell(object: ObjectId, read: &Read) {
+fn tell(object: ObjectId, read: &Read, said: &crm::Said) {
     for (filter, lines) in &read.filtered {
         tracing::info!(%object, filter, lines, "filtered");
     }
     for (reason, lines) in &read.refused {
         telemetry::quarantined(reason, *lines);
     }
-    if read.unknown_outcomes > 0 {
-        tracing::warn!(%object, unknown_outcomes = read.unknown_outcomes, "outcomes that no row of the look-up knows");
-    }
+    telemetry::unknown_outcomes(read.unknown_outcomes);
+    telemetry::crm_looked_up(said.hits(), said.misses, said.masked);
 }
 
 /// Reads the object piece by piece; only what the policy lets through, and pseudonyms, stay in memory. Lines wait for the aliases of
@@ -362,6 +376,7 @@ fn with_ref<'a>(
     Owned {
         event,
         customer_ref: customer_ref.map(|subject| subject.customer_ref.as_str()),
+        crm: None,
         suppressed,
         rewritten: rewritten.get(event.event_id.as_str()),
     }

@@ -12,6 +12,7 @@ use ledgerline_lake::silver::{Row, SilverFile, SilverWriter};
 use ledgerline_ledger::entry::Record;
 use ledgerline_ledger::log::LogId;
 use ledgerline_sealed::Random;
+use ledgerline_store::crm::CrmRow;
 
 use crate::config::Settings;
 use crate::error::TransformError;
@@ -27,6 +28,9 @@ const SHARED: &str = "shared";
 /// The flaw of an event of which a text was damaged before it came.
 const DAMAGED_TEXT: &str = "damaged_text";
 
+/// The field of what the look-up says.
+const OUTCOME: &str = "outcome";
+
 /// What became of an event after its claim.
 #[derive(Clone, Copy, Debug)]
 pub struct Owned<'a> {
@@ -34,6 +38,8 @@ pub struct Owned<'a> {
     pub event: &'a Event,
     /// The customer's name in silver, if one resolved.
     pub customer_ref: Option<&'a str>,
+    /// What a CRM says of the customer.
+    pub crm: Option<&'a CrmRow>,
     /// An erasure covers it: its row has nothing of a person.
     pub suppressed: bool,
     /// What it is planned as, if not as it was read.
@@ -43,7 +49,7 @@ pub struct Owned<'a> {
 impl<'a> Owned<'a> {
     /// An event of nobody that no erasure covers, whose token nobody else has.
     pub fn of(event: &'a Event) -> Self {
-        Self { event, customer_ref: None, suppressed: false, rewritten: None }
+        Self { event, customer_ref: None, crm: None, suppressed: false, rewritten: None }
     }
 }
 
@@ -66,7 +72,7 @@ pub fn silver(
     policy_hash: &str,
 ) -> Result<Vec<SilverFile>, TransformError> {
     let mut writer = SilverWriter::new(object)?;
-    for Owned { event, customer_ref, suppressed, rewritten } in owned {
+    for Owned { event, customer_ref, crm, suppressed, rewritten } in owned {
         let derived = rewritten.and_then(|rewritten| rewritten.token.as_deref());
         let record = &read.records[event.adapted.record];
         let (interaction_id, entity_type, entity_id) = match &record.about {
@@ -95,6 +101,10 @@ pub fn silver(
             ingested_at_ms: event.adapted.received_at_ms,
             processed_at_ms: Some(started_at_ms),
             customer_ref: *customer_ref,
+            crm_tier: crm.and_then(|crm| crm.tier.as_deref()),
+            crm_product: crm.and_then(|crm| crm.product.as_deref()),
+            crm_owner: crm.and_then(|crm| crm.owner.as_deref()),
+            outcome_map: has_outcome(event).then(|| built_in().outcome_map()),
             fields: &event.fields,
             masked: &event.masked,
             policy_version: built_in().version(),
@@ -109,6 +119,11 @@ pub fn silver(
         })?;
     }
     Ok(writer.finish()?)
+}
+
+/// Whether the look-up said how an event's interaction ended.
+fn has_outcome(event: &Event) -> bool {
+    event.fields.binary_search_by(|(name, _)| (*name).cmp(OUTCOME)).is_ok()
 }
 
 /// The plan of these events, which are in their order. `logs` has the log of each of the object's records.

@@ -12,6 +12,8 @@ use ledgerline_store::alias::Aliases;
 use ledgerline_store::bronze_object::BronzeObjects;
 use ledgerline_store::bucket::Bucket;
 use ledgerline_store::claim::Claims;
+use ledgerline_store::crm::{CrmOrgs, CrmRows};
+use ledgerline_store::gold_date::GoldDates;
 use ledgerline_store::gone::Gone;
 use ledgerline_store::month_key::MonthKeys;
 use ledgerline_store::object_row::ObjectRows;
@@ -29,6 +31,8 @@ use ledgerline_store::subject::Subjects;
 use ledgerline_store::table::Table;
 use ledgerline_store::token::Tokens;
 use ledgerline_store::tombstone::Tombs;
+
+use crate::crm::CrmKinds;
 
 /// The tables, buckets and queues, as `main` or a test has them.
 #[derive(Clone, Debug)]
@@ -85,10 +89,16 @@ pub struct Stores {
     pub aliases: Aliases,
     /// The records of sources' lineage tokens.
     pub tokens: Tokens,
+    /// What CRMs say of customers.
+    pub crm: CrmRows,
+    /// The dates whose figures may have changed.
+    pub gold_dates: GoldDates,
     /// Pointers to audit-write.
     pub pointers: Pointers,
     /// What is left for the eraser to do.
     pub erase_notes: EraseNotes,
+    /// By which kinds CRMs name customers, kept for a while.
+    pub(crate) crm_kinds: CrmKinds,
     orgs: Orgs,
     /// The orgs that this process has noted.
     noted: Mutex<BTreeSet<String>>,
@@ -111,12 +121,15 @@ impl Stores {
             tombs: Tombs::new(Arc::clone(&control)),
             gone: Gone::new(Arc::clone(&control)),
             orgs: Orgs::new(Arc::clone(&control)),
+            crm_kinds: CrmKinds::new(CrmOrgs::new(Arc::clone(&control))),
+            gold_dates: GoldDates::new(Arc::clone(&control)),
             noted: Mutex::default(),
             month_keys: MonthKeys::new(control),
             claims: Claims::new(Arc::clone(&index)),
             records: Records::new(Arc::clone(&index)),
             tokens: Tokens::new(index),
             aliases: Aliases::new(Arc::clone(&keys)),
+            crm: CrmRows::new(Arc::clone(&keys)),
             parties: Parties::new(Arc::clone(&keys)),
             party_keys: PartyKeys::new(Arc::clone(&keys)),
             subjects: Subjects::new(keys),

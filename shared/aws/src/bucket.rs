@@ -153,7 +153,8 @@ impl Bucket for S3Bucket {
             let answer = list.send().await.map_err(|error| bucket_error(what, error))?;
             for object in answer.contents.unwrap_or_default() {
                 let written_at_ms = object.last_modified.as_ref().and_then(ms);
-                let read = object.key.zip(written_at_ms).map(|(key, written_at_ms)| Listed { key, written_at_ms });
+                let read = object.key.zip(object.e_tag).zip(written_at_ms);
+                let read = read.map(|((key, tag), written_at_ms)| Listed { key, tag, written_at_ms });
                 found.push(read.ok_or_else(|| incomplete(what))?);
             }
             if !answer.is_truncated.unwrap_or_default() {

@@ -92,7 +92,8 @@ where
             | "SlowDown"
             | "ServiceUnavailable"
             | "ServiceUnavailableException"
-            | "LimitExceededException",
+            | "LimitExceededException"
+            | "TooManyRequestsException",
             _,
         ) => StoreError::Throttled(failure),
         // Nothing that is there or not there by itself: a name or a key in the configuration is wrong, and an operator
@@ -102,7 +103,9 @@ where
             _,
         )
         | ("QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue", _)
-        | ("ValidationException" | "InvalidParameterValue" | "PermanentRedirect", _) => StoreError::Denied(failure),
+        | ("ValidationException" | "InvalidParameterValue" | "InvalidRequestException" | "PermanentRedirect", _) => {
+            StoreError::Denied(failure)
+        }
         (
             "AccessDenied"
             | "AccessDeniedException"

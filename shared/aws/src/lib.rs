@@ -1,5 +1,6 @@
 //! Every SDK call: the adapters of the ports.
 
+pub mod athena;
 pub mod bucket;
 pub mod config;
 pub mod evidence;

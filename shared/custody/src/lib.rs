@@ -5,6 +5,7 @@ pub mod acts;
 pub mod answer;
 pub mod committed;
 pub mod completion;
+pub mod crm;
 pub mod derivation;
 pub mod holding;
 pub mod keys;

@@ -362,7 +362,7 @@ fn identifiers_of(list: &[Json<'_>], region: Region) -> Result<Vec<Vec<Identifie
 }
 
 /// An identifier's value: a text, or a number, as some systems write telephones and accounts.
-fn value_of<'a>(item: &'a Object<'a>, place: &str) -> Result<Cow<'a, str>, QueryError> {
+pub(crate) fn value_of<'a>(item: &'a Object<'a>, place: &str) -> Result<Cow<'a, str>, QueryError> {
     if let Some(Json::Number(number)) = item.get("value") {
         let whole = number.as_whole().map(|whole| Cow::Owned(whole.to_string()));
         return whole.ok_or_else(|| {
@@ -375,7 +375,7 @@ fn value_of<'a>(item: &'a Object<'a>, place: &str) -> Result<Cow<'a, str>, Query
 /// The identifiers that a value may stand for in what transform stored. A messaging address may be a phone number or an
 /// e-mail address, by its spelling. A phone number is not looked up as a messaging address: another service's ids look like
 /// its digits, and are other people's.
-fn readings(kind: Kind, value: &str, region: Region) -> Vec<Identifier> {
+pub(crate) fn readings(kind: Kind, value: &str, region: Region) -> Vec<Identifier> {
     let mut all: Vec<Identifier> = Identifier::parse(kind, value, region).into_iter().collect();
     if kind == Kind::MessagingAddress {
         all.extend(Identifier::from_address(value, region));
@@ -384,7 +384,7 @@ fn readings(kind: Kind, value: &str, region: Region) -> Vec<Identifier> {
 }
 
 /// The kinds that name customers; `externalContact` and `external_contact` are the same.
-fn kind_of(label: &str) -> Option<Kind> {
+pub(crate) fn kind_of(label: &str) -> Option<Kind> {
     let plain = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
     KINDS.into_iter().find(|kind| plain(kind.label()) == plain(label))
 }

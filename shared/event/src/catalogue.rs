@@ -7,6 +7,7 @@ mod compile;
 mod filters;
 mod format;
 mod names;
+mod outcomes;
 mod pass_names;
 
 use std::collections::{HashMap, HashSet};
@@ -18,7 +19,6 @@ use ledgerline_privacy::pseudonym::is_alias;
 use ledgerline_privacy::{Joinable, Policy, Side};
 use serde_json::{Map, Value};
 
-use crate::instant;
 use crate::source_event::Lifecycle;
 pub use filters::{BadMedium, Switches};
 pub(crate) use format::ShapeHook;
@@ -50,7 +50,10 @@ pub struct Catalogue {
     prefixes: Vec<(&'static str, Prefix)>,
     process_names: Vec<(&'static str, &'static str)>,
     lasting_fields: Vec<&'static str>,
-    outcomes: HashMap<&'static str, Vec<(i64, &'static str)>>,
+    outcome_map: &'static str,
+    outcomes: HashMap<&'static str, Vec<OutcomeRow>>,
+    /// Sorted.
+    custom_fields: Vec<&'static str>,
     pub(crate) identifiers: Vec<IdentifierRule>,
     /// Types of entities whose ids name no person, each as [`plain_word`] writes it.
     impersonal: HashSet<&'static str>,
@@ -179,8 +182,17 @@ impl Catalogue {
     /// What an outcome's word means at that time; `None` if no row of the look-up knows it.
     pub fn outcome(&self, word: &str, occurred_at_ms: i64) -> Option<&'static str> {
         let rows = self.outcomes.get(plain_word(word).as_str())?;
-        // By their beginning, latest first.
-        rows.iter().find(|(from_ms, _)| *from_ms <= occurred_at_ms).map(|(_, meaning)| *meaning)
+        rows.iter().find(|row| (row.from_ms..row.until_ms).contains(&occurred_at_ms)).map(|row| row.meaning)
+    }
+
+    /// The version of the outcomes' look-up.
+    pub fn outcome_map(&self) -> &'static str {
+        self.outcome_map
+    }
+
+    /// The fields that silver has no column of their own for and keeps beside each other, sorted by name.
+    pub fn custom_fields(&self) -> &[&'static str] {
+        &self.custom_fields
     }
 
     /// The processes that interactions belong to whose source names none: direction and name.
@@ -369,6 +381,7 @@ pub(crate) struct SharedNames {
     pub(crate) media: usize,
     pub(crate) duration: usize,
     pub(crate) outcome_source: usize,
+    pub(crate) outcome_unlisted: usize,
 }
 
 /// A layer inside another.
@@ -538,9 +551,13 @@ pub(crate) fn says_something(value: &Json<'_>) -> bool {
     }
 }
 
-/// The beginning of a row of the outcome look-up.
-fn row_begins_ms(from: Option<&str>) -> Option<i64> {
-    from.map_or(Some(i64::MIN), instant::parse)
+/// What an outcome's word means for a time. Rows of one word never overlap.
+#[derive(Debug, Clone, Copy)]
+struct OutcomeRow {
+    from_ms: i64,
+    /// The row does not hold at this moment any more.
+    until_ms: i64,
+    meaning: &'static str,
 }
 
 #[cfg(test)]

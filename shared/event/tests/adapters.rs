@@ -71,6 +71,10 @@ const SHAPES: &[(&str, &str, &str, &str, &[Kind])] = {
         ("cloudevent.json", "interaction-log", "customer.end", "Customer disconnected", &[Phone]),
         ("sns-notification.json", "interaction-log", "user.start", "Agent connected", &[Email]),
         ("aws-service.json", "aws-service", "aws.service", "AWS service event", &[]),
+        ("genesys-survey.json", "survey", "survey", "Survey answered", &[]),
+        ("genesys-surveyed-conversation.json", "surveyed-conversation", "survey", "Survey answered", &[]),
+        ("survey-csat.json", "event-sourcing", "survey", "Survey answered", &[]),
+        ("complaint.json", "interaction-log", "complaint", "Complaint filed", &[Phone]),
     ]
 };
 
@@ -493,6 +497,92 @@ fn topics_are_known(folder: &Path) {
         assert!(event.event_type != "other" && types.insert(event.event_type), "{topic}");
     }
     assert_eq!(types.len(), 18);
+}
+
+/// What silver stores of a survey: score in hundredths, answer to the question of recommendation, queue, status, when.
+fn surveyed(document: &Value) -> [Option<Value>; 4] {
+    adapt_value(document, |event| {
+        let event = event.unwrap();
+        assert_eq!(event.event_type, "survey", "{document}");
+        let policy = ledgerline_event::catalogue::built_in().policy();
+        let fields = event.fields.iter().map(|field| (field.name, &*field.value));
+        let masked = policy.mask(&ledgerline_privacy::PseudonymKey::new(1, [7; 32]), fields);
+        let of = |name: &str| masked.clear.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_json());
+        ["survey_score_centi", "survey_nps", "queue_id", "status"].map(of)
+    })
+}
+
+#[test]
+fn surveys_have_their_score_in_hundredths_whatever_its_scale_and_form() {
+    let queue = json!("5169b6fa-0543-5428-8d60-2e3d7a1d2909");
+    for (file, score, nps, status) in [
+        ("genesys-survey.json", 8_700, 9, json!("FINISHED")),
+        ("genesys-surveyed-conversation.json", 4_250, 3, json!("FINISHED")),
+        ("survey-csat.json", 450, 10, Value::Null),
+    ] {
+        let read = surveyed(&shape(file));
+        let expected =
+            [json!(score), json!(nps), queue.clone(), status].map(|value| Some(value).filter(|one| !one.is_null()));
+        assert_eq!(read, expected, "{file}");
+    }
+    for (said, score) in [
+        (json!(0), Some(0)),
+        (json!(100), Some(10_000)),
+        (json!(4.25), Some(425)),
+        (json!(" 4.50 "), Some(450)),
+        (json!("100"), Some(10_000)),
+        // Not so many hundredths, not on any scale, not a number.
+        (json!(4.255), None),
+        (json!(101), None),
+        (json!(-1), None),
+        (json!("-1"), None),
+        (json!("4,5"), None),
+        (json!("four"), None),
+        (json!("5555550142"), None),
+        (json!("1e2"), None),
+        (json!(""), None),
+        (json!(null), None),
+    ] {
+        let mut survey = shape("genesys-survey.json");
+        survey["oSurveyTotalScore"] = said.clone();
+        assert_eq!(surveyed(&survey)[0], score.map(|score: i64| json!(score)), "{said}");
+    }
+    for (said, nps) in
+        [(json!(10), Some(10)), (json!("0"), Some(0)), (json!(11), None), (json!(7.5), None), (json!(-1), None)]
+    {
+        let mut survey = shape("genesys-survey.json");
+        survey["surveyPromoterScore"] = said.clone();
+        assert_eq!(surveyed(&survey)[1], nps.map(|nps: i64| json!(nps)), "{said}");
+    }
+}
+
+#[test]
+fn a_survey_that_nobody_answered_is_not_called_answered_and_a_record_that_grew_tells_the_same_one() {
+    for (status, activity) in [
+        ("Finished", "Survey answered"),
+        ("Sent", "Survey sent"),
+        ("InProgress", "Survey sent"),
+        ("optout", "Survey not answered"),
+        ("Expired", "Survey not answered"),
+        ("Newly invented", "Survey answered"),
+    ] {
+        let mut survey = shape("genesys-survey.json");
+        survey["surveyStatus"] = json!(status);
+        assert_eq!(adapt_value(&survey, |event| event.unwrap().activity), activity, "{status}");
+    }
+    let record = shape("genesys-surveyed-conversation.json");
+    let id = |record: &Value| {
+        let value = tree(record);
+        let event = adapt(value, &CONTEXT).unwrap();
+        assert_eq!(event.occurred_at_ms, 1_772_461_200_000, "when the customer answered");
+        *content_id(&event, value).as_bytes()
+    };
+    let mut grown = record.clone();
+    grown["participants"][0]["sessions"] = json!([{"mediaType": "voice"}]);
+    grown["conversationEnd"] = json!("2026-03-02T14:09:00.000Z");
+    assert_eq!(id(&grown), id(&record));
+    grown["surveys"][0]["oSurveyTotalScore"] = json!(43);
+    assert_ne!(id(&grown), id(&record), "another answer");
 }
 
 /// A document with some of its members replaced, removed or renamed.

@@ -39,7 +39,7 @@ fn policy_hash_is_pinned_to_the_version() {
     assert_eq!((policy().version(), policy().hash().as_str()), PINNED);
 }
 
-const PINNED: (&str, &str) = ("builtin-5", "927395f72bf19bd39d1e6a1b802e000f0da94284a04e763ae2071ba1927ca8b9");
+const PINNED: (&str, &str) = ("builtin-6", "c57d0db116b098520f29bd8e54a8858bea5d44196e462d18df0cd792103f0a66");
 
 #[test]
 fn clear_values_are_normalised() {
@@ -197,7 +197,10 @@ fn agents_are_stored_as_pseudonyms_whatever_their_spelling() {
 #[test]
 fn what_names_a_person_is_kept_out_of_entries_and_nothing_else_is() {
     let silver_only: Vec<&str> = policy().stored_names().filter(|name| policy().is_silver_only(name)).collect();
-    assert_eq!(silver_only, ["agent_ref", "answered_agent_ref", "requested_routing_agent_refs"]);
+    let of_agents = ["agent_ref", "answered_agent_ref", "requested_routing_agent_refs"];
+    // What a CRM says of a customer is no source's word: it comes into silver beside the events.
+    let of_crm = ["crm_owner", "crm_product", "crm_tier"];
+    assert_eq!(silver_only, [&of_agents[..2], &of_crm, &of_agents[2..]].concat());
 }
 
 #[test]
@@ -244,7 +247,7 @@ const NEVER_SEALED: [&str; 9] = [
 ];
 
 /// What its sender fills as it likes, which is sealed by its scalars alone.
-const SCALARS: [&str; 13] = [
+const SCALARS: [&str; 14] = [
     "agents",
     "attributes",
     "communications",
@@ -255,9 +258,10 @@ const SCALARS: [&str; 13] = [
     "flow_milestones",
     "journey_context",
     "metadata",
-    "outcome_source",
+    "outcome_unlisted",
     "payload",
     "property_changes",
+    "surveys",
 ];
 
 const AGENTS: [&str; 8] = [

@@ -1,8 +1,9 @@
-//! The key of every object outside the ledger: bronze, quarantine, errors, silver, staged plans, poison.
+//! The key of every object outside the ledger: bronze, quarantine, errors, silver, gold, staged plans, poison.
 //!
 //! Invariant: a key of one sort is never taken for another. The bronze keys themselves are written by Firehose, after the
 //! partition keys that ingest answers.
 
+use ledgerline_figures::summary::Granularity;
 use time::Date;
 
 pub use ledgerline_ledger::origin::PlanOf;
@@ -17,6 +18,20 @@ pub const QUARANTINE: &str = "quarantine/";
 pub const ERRORS: &str = "errors/";
 /// Parquet for analysts.
 pub const SILVER: &str = "silver/";
+/// Figures.
+pub const GOLD: &str = "gold/";
+/// Counters of a UTC date's half hours.
+pub const GOLD_INTERVALS: &str = "gold/gold_interval_queue_metrics/";
+/// Figures of a local date.
+pub const GOLD_DAILY: &str = "gold/gold_daily_queue_metrics/";
+/// The documents that the API serves.
+pub const GOLD_SUMMARY: &str = "gold/summary/";
+/// What runs were made of.
+pub const GOLD_RUNS: &str = "gold/runs/";
+/// What Athena writes for gold; it expires.
+pub const QUERY_RESULTS: &str = "athena/";
+/// Service level targets of queues, put by the deployment's owner.
+pub const REFERENCE_QUEUES: &str = "reference/queues.csv";
 /// Plans of bronze objects, and below it, at [`STAGED_ACTS`], those of acts.
 pub const STAGED: &str = "staged/";
 /// Plans of the ledger's own acts. Transform may not write there, so that nothing that a source sent becomes an act.
@@ -31,15 +46,47 @@ pub fn silver_events(date: Date, object: ObjectId) -> String {
     format!("{SILVER}events/date={}/{object}.parquet", iso_date(date))
 }
 
+/// Where the silver files of a day lie.
+pub fn silver_events_of(date: Date) -> String {
+    format!("{SILVER}events/date={}/", iso_date(date))
+}
+
+/// `gold/gold_interval_queue_metrics/date=YYYY-MM-DD/part.parquet`, by the UTC date.
+pub fn gold_intervals(date: Date) -> String {
+    format!("{GOLD_INTERVALS}date={}/part.parquet", iso_date(date))
+}
+
+/// `gold/gold_daily_queue_metrics/date=YYYY-MM-DD/part.parquet`, by the local date.
+pub fn gold_daily(date: Date) -> String {
+    format!("{GOLD_DAILY}date={}/part.parquet", iso_date(date))
+}
+
+/// `gold/summary/date=YYYY-MM-DD/<granularity>.json`, by the local date.
+pub fn gold_summary(date: Date, granularity: Granularity) -> String {
+    format!("{GOLD_SUMMARY}date={}/{}.json", iso_date(date), granularity.as_str())
+}
+
+/// `gold/runs/date=YYYY-MM-DD/<revision>.json`, by the local date.
+pub fn gold_run(date: Date, revision: u64) -> String {
+    format!("{GOLD_RUNS}date={}/{revision}.json", iso_date(date))
+}
+
+/// Whether the key is one of gold's.
+pub fn is_gold(key: &str) -> bool {
+    let dated = |folder: &str| key.strip_prefix(folder)?.strip_prefix("date=")?.split_once('/');
+    let name_of = |folder: &str| dated(folder).filter(|(day, _)| parse_iso_date(day).is_some()).map(|(_, name)| name);
+    let is_part = |folder: &str| name_of(folder) == Some("part.parquet");
+    let stem = |folder: &str| name_of(folder)?.strip_suffix(".json");
+    is_part(GOLD_INTERVALS)
+        || is_part(GOLD_DAILY)
+        || stem(GOLD_SUMMARY).is_some_and(|stem| Granularity::parse(stem).is_some())
+        || stem(GOLD_RUNS).is_some_and(|stem| stem.bytes().all(|b| b.is_ascii_digit()) && stem.parse::<u64>().is_ok())
+}
+
 /// The day and the bronze object of a silver file, or `None` if the key is none.
 pub fn parse_silver_events(key: &str) -> Option<(Date, ObjectId)> {
     let (day, name) = key.strip_prefix(SILVER)?.strip_prefix("events/date=")?.split_once('/')?;
-    let mut parts = day.split('-');
-    let day = date(parts.next()?, parts.next()?, parts.next()?)?;
-    if parts.next().is_some() {
-        return None;
-    }
-    Some((day, name.strip_suffix(".parquet")?.parse().ok()?))
+    Some((parse_iso_date(day)?, name.strip_suffix(".parquet")?.parse().ok()?))
 }
 
 /// What the plan of the object at this key is of.
@@ -79,6 +126,13 @@ pub fn poison(function: &str, id: &str) -> String {
 /// `YYYY-MM-DD`.
 pub fn iso_date(date: Date) -> String {
     format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
+}
+
+/// The date that is written as `YYYY-MM-DD`.
+pub fn parse_iso_date(text: &str) -> Option<Date> {
+    let mut parts = text.split('-');
+    let day = date(parts.next()?, parts.next()?, parts.next()?)?;
+    parts.next().is_none().then_some(day)
 }
 
 fn key_part(text: &str) -> String {
@@ -132,6 +186,26 @@ mod tests {
         for day in ["2026-02-30", "2026-2-03", "2026-02-03-04"] {
             assert_eq!(parse_silver_events(&format!("silver/events/date={day}/{object}.parquet")), None, "{day}");
         }
+    }
+
+    #[test]
+    fn golds_keys_are_golds_and_no_others_are() {
+        let day = date!(2026 - 03 - 02);
+        let daily = gold_summary(day, Granularity::Daily);
+        let half_hourly = gold_summary(day, Granularity::HalfHourly);
+        assert_eq!(half_hourly, "gold/summary/date=2026-03-02/30min.json");
+        for key in [gold_intervals(day), gold_daily(day), daily, half_hourly, gold_run(day, 17)] {
+            assert!(is_gold(&key) && !is_gold(&format!("x{key}")) && !is_gold(&format!("{key}x")), "{key}");
+            assert!(!is_gold(&key.replace("2026-03-02", "2026-02-30")), "{key}");
+        }
+        for key in ["gold/", "gold/runs/date=2026-03-02/.json", "gold/runs/date=2026-03-02/+1.json", REFERENCE_QUEUES] {
+            assert!(!is_gold(key), "{key}");
+        }
+        assert_eq!(
+            (parse_iso_date("2026-03-02"), parse_iso_date("2026-03-02-1"), parse_iso_date("26-3-2")),
+            (Some(day), None, None)
+        );
+        assert!(silver_events(day, ObjectId::of("b", "k")).starts_with(&silver_events_of(day)));
     }
 
     #[test]

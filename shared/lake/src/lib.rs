@@ -1,4 +1,4 @@
-//! Object keys, bronze lines, the plan, silver Parquet: the lake's formats.
+//! Object keys, bronze lines, the plan, silver and gold Parquet, gold's SQL: the lake's formats.
 //!
 //! Invariant: every byte that is written here can be made again from the same input (names, plans and Parquet files are
 //! deterministic), and every reader rejects what it does not understand with an error that says what is wrong and
@@ -6,9 +6,11 @@
 //! are named in the ledger crate.
 
 pub mod bronze;
+pub mod gold;
 pub mod ids;
 pub mod keys;
 pub mod plan;
 pub mod silver;
+pub mod sql;
 
 pub use ids::ObjectId;

@@ -2,13 +2,14 @@
 //!
 //! Invariant: a file holds no personal data (its values are ids, times and what the policy made [`Clear`]), the same
 //! rows in the same order give the same bytes, and every column is optional, so that a reader of one file reads all.
-//! Columns are only ever added.
+//! Columns are only ever added; a file says which version of the schema it is of.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ledgerline_event::catalogue::built_in;
 use ledgerline_privacy::{Clear, View};
 use parquet::basic::Compression;
 use parquet::column::writer::ColumnWriter;
@@ -23,9 +24,11 @@ use crate::ids::ObjectId;
 use crate::keys;
 
 mod columns;
+mod schema;
 
-use columns::{COLUMNS, Column, ColumnKind, FIELD_COLUMNS, From};
-pub use columns::{ERASED, TOKEN, is_erased};
+use columns::{COLUMNS, Column, FIELD_COLUMNS, From};
+pub use columns::{ColumnKind, ERASED, TOKEN, columns, is_erased};
+pub use schema::{SchemaError, VERSION, version_of};
 
 /// One event. What has no column of its own is looked up in `fields` by the column's name.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +75,14 @@ pub struct Row<'a> {
     pub processed_at_ms: Option<i64>,
     /// The random name of the customer's subject.
     pub customer_ref: Option<&'a str>,
+    /// The customer's tier, as a CRM says it.
+    pub crm_tier: Option<&'a str>,
+    /// What the customer has, as a CRM says it.
+    pub crm_product: Option<&'a str>,
+    /// Who looks after the customer's account, as a CRM says it: words, or a pseudonym.
+    pub crm_owner: Option<&'a str>,
+    /// The version of the look-up that the outcome comes from, if there is one.
+    pub outcome_map: Option<&'a str>,
     /// What the policy let through, sorted by name.
     pub fields: &'a [(&'static str, Clear)],
     /// The names of what it did not.
@@ -197,6 +208,7 @@ impl Day {
                 From::BronzeObject => values.push_text(at, Some(bronze_object)),
                 From::MaskedFields => values.push_joined(at, row.masked),
                 From::Extra => values.push_extra(at, row.extra),
+                From::Custom => values.push_custom(at, row.fields),
             }
         }
         self.rows += 1;
@@ -204,8 +216,8 @@ impl Day {
         if self.pending == ROW_GROUP_ROWS { self.flush() } else { Ok(()) }
     }
 
-    /// Goes through the columns and the fields in step, both sorted by name. A field without a column is passed over: the
-    /// ledger has it.
+    /// Goes through the columns and the fields in step, both sorted by name. A field without a column is passed over: `custom` has it, or
+    /// the ledger alone.
     fn push_fields(&mut self, at: usize, fields: &[(&'static str, Clear)], stays: impl Fn(&Column) -> bool) {
         let mut columns = FIELD_COLUMNS.iter().copied().peekable();
         for (name, clear) in fields {
@@ -324,6 +336,18 @@ impl Values {
         self.push_text(at, json.as_deref());
     }
 
+    /// `{"name":value}`, by name, of the fields that the description keeps here; null if there is none.
+    fn push_custom(&mut self, at: usize, fields: &[(&'static str, Clear)]) {
+        let of = |name: &&'static str| {
+            let field = fields.binary_search_by(|(field, _)| field.cmp(name)).ok()?;
+            Some((*name, &fields[field].1))
+        };
+        let said: BTreeMap<&str, &Clear> = built_in().custom_fields().iter().filter_map(of).collect();
+        // A map of clear values always has a JSON form.
+        let json = if said.is_empty() { None } else { serde_json::to_string(&said).ok() };
+        self.push_text(at, json.as_deref());
+    }
+
     /// Writes so many rows out.
     fn write(&mut self, rows: usize, column: &mut ColumnWriter<'_>) -> Result<(), ParquetError> {
         self.present.resize(rows, 0);
@@ -352,6 +376,7 @@ impl Values {
 fn properties() -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_created_by("ledgerline".to_owned())
+        .set_key_value_metadata(Some(schema::written()))
         .set_compression(Compression::SNAPPY)
         // Per row group, for skipping; the per-page index costs more than files of this size gain by it.
         .set_statistics_enabled(EnabledStatistics::Chunk)

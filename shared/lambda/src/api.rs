@@ -2,7 +2,7 @@
 //! (RFC 9457) out.
 //!
 //! Invariant: of an event only [`Request`]'s members are read. Headers are what a caller likes to send, in any script: none but the
-//! content type is decoded, and no value of one leaves this module. A problem says what is wrong, where, and what to do, never a value of
+//! content type and If-None-Match is decoded, and no value of one leaves this module. A problem says what is wrong, where, and what to do, never a value of
 //! the request.
 
 use std::borrow::Cow;
@@ -41,6 +41,8 @@ pub struct Request<'a> {
     headers: Option<&'a RawValue>,
     #[serde(borrow)]
     query_string_parameters: Option<&'a RawValue>,
+    #[serde(borrow)]
+    multi_value_query_string_parameters: Option<&'a RawValue>,
     body: Option<String>,
     is_base64_encoded: Option<bool>,
     #[serde(borrow)]
@@ -81,20 +83,37 @@ impl<'a> Request<'a> {
         path.find(base).map(|at| path[at + base.len()..].trim_matches('/'))
     }
 
-    /// The parameters of the query; of one that is given twice API Gateway hands on the last. One that is misspelt must not silently widen
-    /// an answer, as no member of a body may.
+    /// The query's parameters, each of which must be one of `known` and be given once: who misspells a filter must not be answered
+    /// without it.
     ///
     /// # Errors
-    /// 400: they cannot be read, or one is none of `known`.
-    pub fn parameters(&self, known: &[&str]) -> Result<BTreeMap<String, String>, Problem> {
-        let Some(raw) = self.query_string_parameters else { return Ok(BTreeMap::new()) };
-        let all: Option<BTreeMap<String, Option<String>>> = serde_json::from_str(raw.get()).ok();
-        let all = all.filter(|all| all.keys().all(|name| known.contains(&name.as_str())));
-        let all = all.ok_or_else(|| {
-            let detail = format!("The query has a parameter that is not known; known are {}.", known.join(", "));
-            Problem::new(400, "invalid-query", "The query cannot be read", detail)
-        })?;
-        Ok(all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+    /// 400: another one, or one given twice.
+    pub fn parameters(&self, known: &[&'static str]) -> Result<BTreeMap<&'static str, String>, Problem> {
+        let bad = || Problem::bad_query(known);
+        // The console's test sends the one without the other.
+        let single: Option<BTreeMap<String, Option<String>>> =
+            read_or_null(self.query_string_parameters).map_err(|_| bad())?;
+        let multiple: Option<BTreeMap<String, Vec<String>>> =
+            read_or_null(self.multi_value_query_string_parameters).map_err(|_| bad())?;
+        let mut found = BTreeMap::new();
+        for (name, value) in single.into_iter().flatten() {
+            let known = known.iter().find(|known| **known == name).ok_or_else(bad)?;
+            found.extend(value.map(|value| (*known, value)));
+        }
+        for (name, values) in multiple.into_iter().flatten() {
+            let known = known.iter().find(|known| **known == name).ok_or_else(bad)?;
+            let [value] = values.as_slice() else { return Err(bad()) };
+            found.insert(*known, value.clone());
+        }
+        Ok(found)
+    }
+
+    /// Whether the caller has the answer of this entity tag already (If-None-Match, RFC 9110: a list of tags, or `*`).
+    pub fn has_tag(&self, tag: &str) -> bool {
+        let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+        self.header("if-none-match").any(|value| {
+            value.is_some_and(|value| value.split(',').any(|one| one.trim() == "*" || opaque(one) == opaque(tag)))
+        })
     }
 
     /// Who calls, as the authorizer says it.
@@ -143,14 +162,18 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// Whether no header says that the body is anything else. The console's test sends null for headers.
+    /// Whether no header says that the body is anything else.
     fn may_be_json(&self) -> bool {
+        self.header("content-type").all(|value| value.is_some_and(|value| is_json(&value)))
+    }
+
+    /// The values of a header, in whatever case its name comes; `None` for one that is no text. The console's test sends null for all of
+    /// them and for single ones, which is as if they were not there.
+    fn header(&self, name: &'static str) -> impl Iterator<Item = Option<String>> {
         let headers: Option<BTreeMap<String, &RawValue>> =
             self.headers.and_then(|headers| serde_json::from_str(headers.get()).ok());
-        headers.into_iter().flatten().filter(|(name, _)| name.eq_ignore_ascii_case("content-type")).all(|(_, value)| {
-            let value: Result<Option<String>, _> = serde_json::from_str(value.get());
-            value.is_ok_and(|value| value.is_none_or(|value| is_json(&value)))
-        })
+        let named = headers.into_iter().flatten().filter(move |(one, _)| one.eq_ignore_ascii_case(name));
+        named.filter(|(_, value)| value.get() != "null").map(|(_, value)| serde_json::from_str(value.get()).ok())
     }
 }
 
@@ -197,6 +220,18 @@ impl Problem {
     fn forbidden(scopes: &[&str]) -> Self {
         let detail = format!("Your token has none of the scopes that this asks for: {}.", scopes.join(", "));
         Self::new(403, "forbidden", "Not allowed", detail)
+    }
+
+    /// A parameter is missing or is something else than what is `wanted`, such as `a date as YYYY-MM-DD`.
+    pub fn bad_parameter(name: &'static str, wanted: &str) -> Self {
+        let detail = format!("The parameter `{name}` must be {wanted}.");
+        Self::new(400, "invalid-parameter", "A parameter is not accepted", detail)
+    }
+
+    /// The query has a parameter that is none of the known ones, or one of them twice.
+    fn bad_query(known: &[&'static str]) -> Self {
+        let detail = format!("The query may have these parameters, each once: {}.", known.join(", "));
+        Self::new(400, "invalid-parameter", "A parameter is not accepted", detail)
     }
 
     /// The answer cannot be given, and trying again does not help.
@@ -302,7 +337,24 @@ pub fn answer(status: u16, body: String) -> ApiGatewayProxyResponse {
     response(status, "application/json", body, &[])
 }
 
-/// Any answer. None may be kept by a cache on the way.
+/// An answer in JSON that its caller may keep, and ask by its entity tag whether it still holds.
+pub fn tagged(body: String, tag: &str) -> ApiGatewayProxyResponse {
+    response(200, "application/json", body, &kept(tag))
+}
+
+/// The caller's own copy still holds.
+pub fn unchanged(tag: &str) -> ApiGatewayProxyResponse {
+    let mut response = response(304, "application/json", String::new(), &kept(tag));
+    response.headers.remove("content-type");
+    response
+}
+
+/// Kept by nobody but the caller, and never used unasked.
+fn kept(tag: &str) -> [(&'static str, String); 3] {
+    [("cache-control", "private, no-cache".to_owned()), ("etag", tag.to_owned()), ("vary", "authorization".to_owned())]
+}
+
+/// Any answer. None may be kept by a cache on the way, unless its own headers say otherwise.
 fn response(
     status: u16,
     content_type: &str,
@@ -321,6 +373,11 @@ fn response(
         }
     }
     response
+}
+
+/// What a member holds; nothing is as good as null.
+fn read_or_null<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> serde_json::Result<Option<T>> {
+    raw.map_or(Ok(None), |raw| serde_json::from_str(raw.get()))
 }
 
 fn is_json(content_type: &str) -> bool {
@@ -360,7 +417,7 @@ mod tests {
         };
         assert_eq!(read("null"), Ok(BTreeMap::new()));
         assert_eq!(read(r#"{"pageToken":null}"#), Ok(BTreeMap::new()));
-        assert_eq!(read(r#"{"org":"acme"}"#), Ok([("org".to_owned(), "acme".to_owned())].into()));
+        assert_eq!(read(r#"{"org":"acme"}"#), Ok([("org", "acme".to_owned())].into()));
         for bad in [
             r#"{"Org":"acme"}"#,
             r#"{"org ":"acme"}"#,
@@ -390,6 +447,54 @@ mod tests {
             let body = Request::read(&event).unwrap().body(9).map(Cow::into_owned).map_err(|problem| problem.status());
             assert_eq!(body, if good { Ok(b"{}".to_vec()) } else { Err(415) }, "{event}");
         }
+    }
+
+    #[test]
+    fn a_parameter_must_be_known_and_be_given_once() {
+        let read = |single: Value, multiple: Value| {
+            let event = text(json!({ "httpMethod": "GET", "queryStringParameters": single,
+                "multiValueQueryStringParameters": multiple }));
+            Request::read(&event).unwrap().parameters(&["date", "org"]).map_err(|problem| problem.status())
+        };
+        let date: BTreeMap<&str, String> = BTreeMap::from([("date", "d".to_owned())]);
+        assert_eq!(read(json!(null), json!(null)), Ok(BTreeMap::new()));
+        assert_eq!(read(json!({ "date": "d" }), json!(null)), Ok(date.clone()));
+        assert_eq!(read(json!({ "date": "d" }), json!({ "date": ["d"] })), Ok(date));
+        assert_eq!(read(json!({ "date": "e" }), json!({ "date": ["d", "e"] })), Err(400), "twice");
+        for (single, multiple) in [
+            (json!({ "Date": "d" }), json!(null)),
+            (json!(null), json!({ "day": ["d"] })),
+            (json!({ "date": 7 }), json!(null)),
+            (json!([]), json!(null)),
+        ] {
+            assert_eq!(read(single.clone(), multiple), Err(400), "{single}");
+        }
+    }
+
+    #[test]
+    fn a_copy_that_the_caller_has_is_known_by_its_tag() {
+        let has = |headers: Value| {
+            let event = text(json!({ "httpMethod": "GET", "headers": headers }));
+            Request::read(&event).unwrap().has_tag("\"a\"")
+        };
+        for value in ["\"a\"", "W/\"a\"", "\"b\", \"a\"", "*"] {
+            assert!(has(json!({ "If-None-Match": value })), "{value}");
+        }
+        for value in ["", "a", "\"A\"", "\"b\"", "\"a"] {
+            assert!(!has(json!({ "if-none-match": value })), "{value}");
+        }
+        for headers in [json!(null), json!({}), json!({ "if-none-match": null }), json!({ "if-none-match": ["\"a\""] })]
+        {
+            assert!(!has(headers.clone()), "{headers}");
+        }
+        let kept = tagged("{}".to_owned(), "\"a\"");
+        assert_eq!(
+            (&kept.headers["etag"], &kept.headers["cache-control"]),
+            (&"\"a\"".parse().unwrap(), &"private, no-cache".parse().unwrap())
+        );
+        let unchanged = unchanged("\"a\"");
+        assert_eq!((unchanged.status_code, unchanged.body), (304, Some(Body::Text(String::new()))));
+        assert!(unchanged.headers["etag"] == "\"a\"" && !unchanged.headers.contains_key("content-type"));
     }
 
     #[test]

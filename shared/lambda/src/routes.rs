@@ -35,6 +35,8 @@ pub const ROUTES: &[Route] = &[
         path: "/api/v1/compliance/requests/{id}/refuse",
         scopes: &[REQUEST_VERIFY, REQUEST_APPROVE],
     },
+    Route { method: "GET", path: "/api/v2/analytics/gold/summary", scopes: &["gold:read"] },
+    Route { method: "POST", path: "/api/v1/reference/crm", scopes: &["crm:write"] },
 ];
 
 const REQUEST_APPROVE: &str = "request:approve";

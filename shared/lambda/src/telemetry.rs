@@ -26,6 +26,22 @@ pub fn quarantined(reason: &str, lines: u64) {
     }
 }
 
+/// Says of how many events of an object no row of the look-up knows the outcome's word; nothing, if of none. The template's metric counts
+/// `events` of this line.
+pub fn unknown_outcomes(events: u64) {
+    if events > 0 {
+        tracing::warn!(events, "outcomes unknown");
+    }
+}
+
+/// Says of how many events of an object a CRM says anything, of how many it does not, and how many values of its rows the policy masked;
+/// nothing, if no event's org has a CRM. The template's metrics count this line.
+pub fn crm_looked_up(hits: u64, misses: u64, masked: u64) {
+    if hits + misses > 0 {
+        tracing::info!(hits, misses, masked, "CRM looked up");
+    }
+}
+
 /// Says that a subject has become busy: with how many new links on this day. It is said by the write that made it so, and
 /// by no other of that day; the template's alarm counts this line. A subject's id is random, and names it to an operator.
 pub fn busy_subject(subject: &str, links: u64) {
@@ -74,6 +90,10 @@ mod tests {
         tracing::subscriber::with_default(json_lines(move || writer.clone()), || {
             quarantined("no_time", 3);
             quarantined("not_json", 0);
+            unknown_outcomes(0);
+            unknown_outcomes(2);
+            crm_looked_up(0, 0, 0);
+            crm_looked_up(7, 2, 1);
             busy_subject("s_1", 100);
             bronze_behind("2026-03-02T14:00:00.000Z", 2, Some("bronze/a"));
         });
@@ -84,6 +104,8 @@ mod tests {
         }
         let wanted = [
             json!({ "message": "quarantined", "reason": "no_time", "lines": 3 }),
+            json!({ "message": "outcomes unknown", "events": 2 }),
+            json!({ "message": "CRM looked up", "hits": 7, "misses": 2, "masked": 1 }),
             json!({ "message": "busy subject", "subject": "s_1", "links": 100 }),
             json!({ "message": "bronze is behind: not planned for over an hour", "through": "2026-03-02T14:00:00.000Z",
                     "unplanned": 2, "oldest": "bronze/a" }),

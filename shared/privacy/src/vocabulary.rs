@@ -204,10 +204,10 @@ const OUTCOME: &[&str] = &[
     "NO_ANSWER", "RESOLVED", "TRANSFERRED", "UNKNOWN", "UNRESOLVED", "VOICEMAIL",
 ];
 
-/// How a request, a deletion or an action went.
+/// How a request, a deletion, an action or a survey went.
 const STATUS: &[&str] = &[
-    "CANCELLED", "COMPLETED", "ERROR", "FAILED", "FAILURE", "IN_PROGRESS", "INITIATED", "PARTIAL", "PENDING", "REJECTED",
-    "SUCCESS", "UNKNOWN",
+    "CANCELLED", "COMPLETED", "ERROR", "EXPIRED", "FAILED", "FAILURE", "FINISHED", "INPROGRESS", "IN_PROGRESS",
+    "INITIATED", "OPTOUT", "PARTIAL", "PENDING", "REJECTED", "SENT", "SUCCESS", "UNKNOWN",
 ];
 
 /// What told who a customer is.

@@ -159,6 +159,8 @@ pub struct Head {
 pub struct Listed {
     /// The key.
     pub key: String,
+    /// Its entity tag: another one once it was replaced.
+    pub tag: String,
     /// When it was written, in epoch milliseconds by the bucket's clock.
     pub written_at_ms: i64,
 }

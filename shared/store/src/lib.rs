@@ -6,14 +6,19 @@
 
 pub mod act_note;
 pub mod alias;
+pub mod athena;
 pub mod bronze_object;
 pub mod bucket;
 pub mod checkpoint;
 pub mod claim;
+pub mod crm;
 pub mod cutoff;
 pub mod data_key;
 pub mod delivery;
 pub mod error_object;
+pub mod gold;
+pub mod gold_date;
+pub mod gold_repeats;
 pub mod gone;
 pub mod head;
 pub mod held;
@@ -77,6 +82,10 @@ pub enum Family {
     Planned,
     /// The list of orgs.
     Org,
+    /// Orgs that have rows of a CRM.
+    CrmOrg,
+    /// Dates whose figures may have changed.
+    GoldDate,
     /// Up to when somebody's events are suppressed.
     Tombstone,
     /// Names that are gone for good.
@@ -115,6 +124,8 @@ pub enum Family {
     Party,
     /// Wrapped party keys.
     PartyKey,
+    /// What a CRM says of customers.
+    Crm,
     /// What stands for people's ids in records' ids.
     Alias,
     /// What stands for those who call the API.
@@ -139,6 +150,14 @@ pub enum Family {
     Error,
     /// Parquet for analysts.
     Silver,
+    /// Figures: counters, days, documents, runs.
+    Gold,
+    /// Which dates' repeats were told, and as of how many marks.
+    GoldRepeats,
+    /// What Athena answered to gold.
+    QueryResult,
+    /// What the deployment's owner tells figures by.
+    Reference,
     /// Plans.
     Plan,
     /// Messages that no retry can help.
@@ -160,7 +179,7 @@ pub enum Erasure {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 51] = [
         Self::Head,
         Self::LogList,
         Self::Marker,
@@ -171,6 +190,8 @@ impl Family {
         Self::ActNote,
         Self::Planned,
         Self::Org,
+        Self::CrmOrg,
+        Self::GoldDate,
         Self::Tombstone,
         Self::Gone,
         Self::Held,
@@ -190,6 +211,7 @@ impl Family {
         Self::SubjectLink,
         Self::Party,
         Self::PartyKey,
+        Self::Crm,
         Self::Alias,
         Self::Principal,
         Self::RequestWho,
@@ -202,6 +224,10 @@ impl Family {
         Self::Quarantine,
         Self::Error,
         Self::Silver,
+        Self::Gold,
+        Self::GoldRepeats,
+        Self::QueryResult,
+        Self::Reference,
         Self::Plan,
         Self::Poison,
         Self::SweepState,
@@ -218,6 +244,8 @@ impl Family {
             Self::Own | Self::DataKey | Self::MonthKey | Self::Planned => Erasure::HoldsNoPerson,
             // Names of orgs and holds; random names of whom no row knows any more.
             Self::Org | Self::Held | Self::Gone => Erasure::HoldsNoPerson,
+            // Names of orgs and kinds of identifiers; dates and counts.
+            Self::CrmOrg | Self::GoldDate => Erasure::HoldsNoPerson,
             Self::Pin | Self::BronzeNote | Self::Posting => Erasure::HoldsNoPerson,
             // What was decided, when, and by whose alias; whose alias it is. Those who decide are no customers.
             Self::Request | Self::RequestList | Self::Principal => Erasure::HoldsNoPerson,
@@ -225,6 +253,9 @@ impl Family {
             // An entry names its record. Only links say whose record it is.
             Self::Segment | Self::Tile | Self::ArchivedCheckpoint | Self::LiveCheckpoint => Erasure::HoldsNoPerson,
             Self::SweepState => Erasure::HoldsNoPerson,
+            // Sums by queue and half hour, dates, targets: no ref of a person is asked for, but to count repeats.
+            Self::Gold | Self::GoldRepeats | Self::Reference => Erasure::HoldsNoPerson,
+            Self::QueryResult => Erasure::ExpiresAfterDays(7),
             Self::Plan => Erasure::ExpiresAfterDays(30),
             Self::Poison => Erasure::ExpiresAfterDays(365),
             Self::ActNote => Erasure::ExpiresAfterDays(act_note::KEPT_DAYS),
@@ -236,7 +267,7 @@ impl Family {
             Self::Identifier => Erasure::Erased("subjects"),
             Self::Party => Erasure::Erased("records"),
             Self::PartyKey => Erasure::Erased("keys"),
-            Self::SubjectLink | Self::Alias | Self::AliasNames | Self::Token => Erasure::Erased("links"),
+            Self::SubjectLink | Self::Alias | Self::AliasNames | Self::Token | Self::Crm => Erasure::Erased("links"),
             Self::Bronze => Erasure::Erased("bronze"),
             Self::Silver => Erasure::Erased("silver"),
             // The last to go: until then it says that the subject is being erased.
@@ -257,6 +288,9 @@ impl Family {
             (act_note::is_key(key), Self::ActNote),
             (*key == planned::key(), Self::Planned),
             (orgs::parse_key(key).is_some(), Self::Org),
+            (crm::is_org_key(key), Self::CrmOrg),
+            (gold_date::parse_key(key).is_some(), Self::GoldDate),
+            (gold_repeats::parse_key(key).is_some(), Self::GoldRepeats),
             (tombstone::is_key(key), Self::Tombstone),
             (gone::parse_key(key).is_some(), Self::Gone),
             (held::parse_key(key).is_some(), Self::Held),
@@ -276,6 +310,7 @@ impl Family {
             (subject::parse_link_key(key).is_some(), Self::SubjectLink),
             (party::parse_key(key).is_some(), Self::Party),
             (party_key::parse_key(key).is_some(), Self::PartyKey),
+            (crm::parse_key(key).is_some(), Self::Crm),
             (alias::parse_key(key).is_some(), Self::Alias),
             (principal::parse_key(key).is_some(), Self::Principal),
             (request::parse_who_key(key).is_some(), Self::RequestWho),
@@ -296,6 +331,9 @@ impl Family {
             (quarantine::is_key(key), Self::Quarantine),
             (folder == keys::ERRORS, Self::Error),
             (keys::parse_silver_events(key).is_some(), Self::Silver),
+            (keys::is_gold(key), Self::Gold),
+            (folder == keys::QUERY_RESULTS, Self::QueryResult),
+            (key == keys::REFERENCE_QUEUES, Self::Reference),
             (keys::parse_staged(key).is_some(), Self::Plan),
             (folder == keys::POISON, Self::Poison),
             (folder == sweep_state::FOLDER, Self::SweepState),

@@ -97,6 +97,11 @@ pub(crate) fn unchanged(record: &str, seen: PartySeen) -> Write {
     Write::check(key(record), seen.holds())
 }
 
+/// That no erasure took the record whole, in a transaction that does not write its row.
+pub(crate) fn not_closed(record: &str) -> Write {
+    Write::check(key(record), Condition::lacks(CUTOFF))
+}
+
 /// The rows of all records.
 #[derive(Clone, Debug)]
 pub struct Parties {

@@ -515,8 +515,9 @@ impl Bucket for FakeBucket {
         rules::check_list(prefix);
         self.calls.touch("s3:ListBucket", self.name, String::new(), prefix);
         let listed = |(key, versions): (&String, &Vec<Version>)| {
-            let (key, written_at_ms) = (key.clone(), current(versions)?.written_at_ms);
-            (key.as_str() > after).then_some(Listed { key, written_at_ms })
+            let Version { entity_tag, written_at_ms, .. } = current(versions)?;
+            let (key, tag, written_at_ms) = (key.clone(), entity_tag.clone(), *written_at_ms);
+            (key.as_str() > after).then_some(Listed { key, tag, written_at_ms })
         };
         let found = |state: &State| below(&state.objects, prefix).filter_map(listed).take(limit).collect::<Vec<_>>();
         let found = self.read(CALL, found).await?;

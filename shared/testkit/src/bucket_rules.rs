@@ -83,9 +83,16 @@ pub(crate) fn check_put(put: &Put, now_s: u64) {
             assert!(is_tagged("live") && put.only_if.is_some(), "{key} was not put as live checkpoints are");
         }
         Family::Plan => assert_eq!(put.only_if, Some(OnlyIf::Free), "the plan {key} could be overwritten"),
-        Family::Silver | Family::SweepState => assert!(put.only_if.is_some(), "{key} was put without a condition"),
+        Family::Gold if key.starts_with(keys::GOLD_RUNS) => {
+            assert_eq!(put.only_if, Some(OnlyIf::Free), "the run {key} could be overwritten");
+        }
+        Family::Silver | Family::SweepState | Family::Gold => {
+            assert!(put.only_if.is_some(), "{key} was put without a condition")
+        }
         Family::Quarantine | Family::Poison => assert_eq!(put.only_if, None, "{key} may be put again"),
         Family::Bronze | Family::Error => panic!("{key} is Firehose's to put"),
+        Family::QueryResult => panic!("{key} is Athena's to put"),
+        Family::Reference => panic!("{key} is the owner's to put"),
         other => panic!("{key}: {other:?} is a family of rows"),
     }
 }

@@ -4,6 +4,7 @@
 //! development dependency only.
 #![expect(clippy::expect_used, reason = "a broken assumption of a test ends that test")]
 
+pub mod athena;
 pub mod bucket;
 mod bucket_rules;
 pub mod calls;

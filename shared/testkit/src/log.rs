@@ -7,7 +7,8 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::Value;
-pub use tracing_subscriber::filter::LevelFilter;
+pub use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 
 /// A log in memory: a JSON line per event, its fields beside its message.
 #[derive(Clone, Debug, Default)]
@@ -41,14 +42,14 @@ impl io::Write for Log {
     }
 }
 
-/// The process's log, installed by the first call with the level that it names: to be called before anything is logged.
-pub fn captured(level: LevelFilter) -> &'static Log {
+/// The process's log, installed by the first call with the levels that it names: to be called before anything is logged.
+pub fn captured(wanted: Targets) -> &'static Log {
     static LOG: OnceLock<Log> = OnceLock::new();
     LOG.get_or_init(|| {
         let log = Log::default();
         let writer = log.clone();
-        let format = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(level);
-        tracing::subscriber::set_global_default(format.with_writer(move || writer.clone()).finish())
+        let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(move || writer.clone());
+        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines.with_filter(wanted)))
             .expect("no test of the binary has installed another log");
         log
     })

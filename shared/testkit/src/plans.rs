@@ -10,7 +10,7 @@ use ledgerline_event::{Context, adapt, content_id, document, text_layer};
 use ledgerline_lake::bronze::{self, BronzeLine};
 use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::{ChunkLines, Counts, Header};
-use ledgerline_lake::{ObjectId, keys};
+use ledgerline_lake::{ObjectId, keys, silver};
 use ledgerline_ledger::entry::{Entry, Line};
 use ledgerline_ledger::tree::Hash;
 use ledgerline_privacy::EventKey;
@@ -214,6 +214,7 @@ struct SilverRow {
 }
 
 fn silver_rows(bytes: Bytes) -> Vec<SilverRow> {
+    assert_eq!(silver::version_of(&bytes), Ok(silver::VERSION), "a silver file of another schema");
     let reader = SerializedFileReader::new(bytes).expect("a Parquet file");
     let schema = reader.metadata().file_metadata().schema().get_fields().to_vec();
     let column = |name: &str| schema.iter().position(|field| field.name() == name).expect("a column of this name");

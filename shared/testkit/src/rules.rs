@@ -41,7 +41,7 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
     let Some(after) = after else {
         let goes = matches!(
             family,
-            None | Some(Family::Posting | Family::Identifier | Family::SubjectLink | Family::PartyKey)
+            None | Some(Family::Posting | Family::Identifier | Family::SubjectLink | Family::PartyKey | Family::Crm)
         );
         assert!(goes, "{key}: a row of {family:?} is never deleted");
         return;
@@ -149,6 +149,15 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
                 .into_iter()
                 .for_each(same);
             assert!(list(after, "notes").starts_with(list(before, "notes")), "{key}: a note changed");
+        }
+        Family::GoldDate => {
+            ["touched", "computed"].into_iter().for_each(grows);
+            assert!(number(after, "computed") <= number(after, "touched"), "{key}: more computed than was written");
+        }
+        Family::GoldRepeats => grows("touched"),
+        Family::CrmOrg => {
+            let kinds = |row| texts(row, "kinds").into_iter().collect::<BTreeSet<String>>();
+            assert!(kinds(before).is_subset(&kinds(after)), "{key}: a kind was taken away");
         }
         Family::Usage => ["requests", "previews", "steps"].into_iter().for_each(grows),
         // Written again as it is, moved on, or lifted; the families' own tests say how.

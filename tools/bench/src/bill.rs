@@ -22,6 +22,9 @@ mod prices {
     pub(super) const SQS_FIFO: f64 = 0.5;
     /// The same page: standard requests, $0.40.
     pub(super) const SQS: f64 = 0.4;
+    /// aws.amazon.com/athena/pricing: SQL queries, $5.00 per TB scanned, 10 MB at least.
+    pub(super) const ATHENA_TB: f64 = 5.0;
+    pub(super) const ATHENA_LEAST_BYTES: u64 = 10_000_000;
     /// aws.amazon.com/lambda/pricing: requests, $0.20.
     pub(super) const LAMBDA: f64 = 0.2;
 }
@@ -37,6 +40,11 @@ pub(crate) const INVOKED: &str = "lambda:Invoke";
 /// What the names of DynamoDB's calls begin with.
 pub(crate) const DYNAMODB: &str = "dynamodb:";
 
+/// Dollars of a statement of Athena's that scans so many bytes. A terabyte is taken for 10¹² bytes, the dearer reading.
+pub(crate) fn athena_dollars(bytes: u64) -> f64 {
+    bytes.max(prices::ATHENA_LEAST_BYTES) as f64 * prices::ATHENA_TB / 1e12
+}
+
 /// Whether S3 charges a call as it does a GET.
 pub(crate) fn is_get(call: &str) -> bool {
     matches!(call, "s3:GetObject" | "s3:HeadObject")
@@ -45,7 +53,7 @@ pub(crate) fn is_get(call: &str) -> bool {
 /// Dollars per million calls; what DynamoDB's calls cost is in their units. A call without a price is no free call.
 fn price(call: &str) -> Result<f64, String> {
     match call {
-        "s3:PutObject" | "s3:ListObjectVersions" | "s3:PutObjectTagging" => Ok(prices::S3_PUT),
+        "s3:PutObject" | "s3:ListObjectsV2" | "s3:ListObjectVersions" | "s3:PutObjectTagging" => Ok(prices::S3_PUT),
         get if is_get(get) => Ok(prices::S3_GET),
         "kms:Sign" => Ok(prices::KMS_SIGN),
         "kms:Decrypt" | "kms:GenerateDataKey" => Ok(prices::KMS_DATA_KEY),
@@ -105,6 +113,11 @@ mod tests {
         // 2 × 5 + 5 × 0.4 + 15 + 8 × 0.625 + 4 × 0.125 millionths of a dollar for ten events.
         assert!((bill.dollars().unwrap() - 3.25).abs() < 1e-9, "{bill:?}");
         assert!((bill.calls(|call| call.starts_with("s3:")) - 700_000.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn athena_counts_ten_megabytes_at_least() {
+        assert!((athena_dollars(1) - 0.000_05).abs() < 1e-12 && (athena_dollars(2_000_000_000) - 0.01).abs() < 1e-12);
     }
 
     #[test]

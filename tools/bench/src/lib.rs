@@ -11,6 +11,7 @@ mod capacity;
 mod cold_start;
 mod entries;
 mod folder;
+mod gold;
 mod ingest;
 mod pair;
 mod plain;
@@ -20,7 +21,7 @@ mod transform;
 mod units;
 mod verify;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use ledgerline_lake::ObjectId;
@@ -47,6 +48,8 @@ pub enum Subject {
     Verify,
     /// Bytes and tiles read per proof
     Prove,
+    /// Gold's run for a day of a million events: bytes read, dollars, memory
+    Gold,
     /// The zipped functions
     Size,
     /// From process start to the first request for work
@@ -87,10 +90,12 @@ pub fn run(subject: Subject, entries: u64) -> Result<(), Fault> {
         authorizer::measure()
             .map_err(|error| Fault::new(format!("authorizer: {error}"), "report this, with the cause"))?;
     }
+    if wants(Subject::Gold) {
+        let measured = gold::measure(&this_program()?, &paths::target().join("bench"), say);
+        tell("gold: one run for a day; bytes by the footers of silver's files, list prices of us-east-1", measured)?;
+    }
     if wants(Subject::Verify) {
-        let program = std::env::current_exe().map_err(|error| {
-            Fault::caused_by("cannot find this program, which measures itself", error, "run it as cargo xtask bench")
-        })?;
+        let program = this_program()?;
         let measured = verify::measure(&program, &paths::target().join("bench"), entries, say);
         tell("verify: floor = gzip -dc | sha256sum over the same segments; both as child processes", measured)?;
     }
@@ -107,6 +112,13 @@ pub fn run(subject: Subject, entries: u64) -> Result<(), Fault> {
         cold_start::measure()?;
     }
     Ok(())
+}
+
+/// This program, which measures itself as a child.
+fn this_program() -> Result<PathBuf, Fault> {
+    std::env::current_exe().map_err(|error| {
+        Fault::caused_by("cannot find this program, which measures itself", error, "run it as cargo xtask bench")
+    })
 }
 
 /// transform in a process of its own, the example of that name, whose allocator is the one that the function runs with. The other
@@ -152,6 +164,16 @@ fn tell(title: &str, measured: Result<Vec<String>, String>) -> Result<(), Fault>
     let lines = measured.map_err(|error| Fault::new(format!("{title}: {error}"), "report this, with the cause"))?;
     say(&format!("{title}\n{}", lines.join("\n")));
     Ok(())
+}
+
+/// Runs gold over a folder of `bench gold`, and says what it took: the process that it starts and measures.
+///
+/// # Errors
+/// The folder cannot be read, or gold fails.
+pub fn run_gold(folder: &Path) -> Result<String, Fault> {
+    gold::run_folder(folder).map_err(|error| {
+        Fault::new(format!("cannot run gold over {}: {error}", folder.display()), "name a folder of bench gold's")
+    })
 }
 
 /// Verifies a folder, and says what it took: the process that `bench verify` starts and measures.

@@ -21,6 +21,9 @@ struct Arguments {
     /// Verify a folder of `bench verify`, which starts this
     #[arg(long, hide = true)]
     verify_folder: Option<PathBuf>,
+    /// Run gold over a folder of `bench gold`, which starts this
+    #[arg(long, hide = true)]
+    gold_folder: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -28,10 +31,11 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<(), Fault> {
-    let Some(folder) = arguments.verify_folder else {
-        return ledgerline_bench::run(arguments.subject, arguments.entries);
+    let measured = match (arguments.verify_folder, arguments.gold_folder) {
+        (Some(folder), _) => ledgerline_bench::verify_folder(&folder)?,
+        (None, Some(folder)) => ledgerline_bench::run_gold(&folder)?,
+        (None, None) => return ledgerline_bench::run(arguments.subject, arguments.entries),
     };
-    let verified = ledgerline_bench::verify_folder(&folder)?;
-    writeln!(io::stdout(), "{verified}")
+    writeln!(io::stdout(), "{measured}")
         .map_err(|error| Fault::caused_by("cannot write the answer", error, "leave standard output open"))
 }

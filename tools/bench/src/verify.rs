@@ -195,7 +195,7 @@ fn children_ticks(stat: &str) -> Option<u32> {
 const TICK: Duration = Duration::from_millis(10);
 
 /// The most memory that this process ever had resident.
-fn peak_kb() -> Result<u64, String> {
+pub(crate) fn peak_kb() -> Result<u64, String> {
     let status =
         fs::read_to_string("/proc/self/status").map_err(|error| format!("this measure needs Linux: {error}"))?;
     high_water(&status).ok_or_else(|| "/proc/self/status tells no VmHWM".to_owned())

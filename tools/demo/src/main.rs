@@ -7,6 +7,7 @@ mod access;
 mod caller;
 mod chain;
 mod export;
+mod figures;
 mod flow;
 mod identity;
 mod lock;
@@ -90,6 +91,7 @@ async fn tell(args: &DemoArgs, typed: Option<String>, chain: Chain) -> Result<()
     let access = run.access(&mut screen, &phone)?;
     let lock = run.locked(&mut screen).await?;
     let tamper = run.tampered(&mut screen).await?;
+    let figures = run.figures(&mut screen).await?;
 
     let report = Report {
         v: 1,
@@ -105,6 +107,7 @@ async fn tell(args: &DemoArgs, typed: Option<String>, chain: Chain) -> Result<()
         access,
         lock,
         tamper,
+        figures,
         segments: run.segments(),
         checks: run.into_checks(),
         next: next(),
@@ -123,7 +126,7 @@ fn opening(screen: &mut Screen<io::Stdout>, run: &Run<'_>) -> io::Result<()> {
 }
 
 fn closing(screen: &mut Screen<io::Stdout>, report: &Report, written: &[PathBuf]) -> io::Result<()> {
-    screen.act(6, "Where to look next")?;
+    screen.act(7, "Where to look next")?;
     for (what, place) in &report.next {
         screen.fact(what, place)?;
     }
@@ -204,6 +207,7 @@ fn next() -> Vec<(String, String)> {
     [
         ("In pictures", shown(&folder.join("report.html"))),
         ("As data", shown(&folder.join("report.json"))),
+        ("A day's figures", "ledgerline gold show --date YYYY-MM-DD".to_owned()),
         ("The exported log", shown(&folder.join("export"))),
         ("All names", shown(&stack)),
         ("Your own events", "cargo xtask send FILE…".to_owned()),

@@ -8,7 +8,9 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::caller::shown;
-use super::report::{Access, Attempt, Caller, Identity, Lock, Report, Sealed, Span, Tally, Tamper, grouped};
+use super::report::{
+    Access, Attempt, Caller, Figures, Identity, Lock, Queue, Report, Sealed, Span, Tally, Tamper, grouped,
+};
 use super::{identity as audit, picture};
 
 /// The page.
@@ -28,6 +30,7 @@ pub(super) fn render(report: &Report) -> String {
     page.push_str(&section("“What do you hold on me?”", &access_lead(&report.access), &access(&report.access)));
     page.push_str(&section("An administrator tries to delete it", &lock_lead(&report.lock), &lock(&report.lock)));
     page.push_str(&section("One byte is changed in a copy", &tamper_lead(&report.tamper), &tamper(&report.tamper)));
+    page.push_str(&section("The day in figures", &day_lead(&report.figures), &day(&report.figures)));
     page.push_str(&section("What was checked", "", &checks(report)));
     page.push_str(&section("Where to look next", "", &next(report)));
     page.push_str(&foot(report));
@@ -368,6 +371,51 @@ fn tamper(tamper: &Tamper) -> String {
     )
 }
 
+fn day_lead(figures: &Figures) -> String {
+    format!(
+        "What managers ask for, counted once from rows that name nobody: {} contacts of {} ({}), answered by \
+         <code>GET /api/v2/analytics/gold/summary</code> in {} ms. A late event or an erasure computes its date again; this is revision {}.",
+        grouped(figures.totals.contacts),
+        esc(&figures.date),
+        esc(&figures.time_zone),
+        figures.milliseconds,
+        figures.revision,
+    )
+}
+
+/// The day's picture, and its queues in a table.
+fn day(figures: &Figures) -> String {
+    let mut rows = String::new();
+    for queue in &figures.queues {
+        // The first part of an id tells a centre's queues apart.
+        let name = queue.queue_id.as_deref().map_or("no queue", |id| id.get(..8).unwrap_or(id));
+        rows.push_str(&day_row("", name, queue));
+    }
+    rows.push_str(&day_row(" class=\"totals\"", "all", &figures.totals));
+    format!(
+        "{}<div class=\"wide\"><table class=\"day\">\n<tr><th>Queue</th><th>Contacts</th><th>Abandoned</th><th>Service level</th>\
+         <th>Handle time</th><th>First contact resolution</th><th>Satisfaction</th></tr>\n{rows}</table></div>\n\
+         <p class=\"note\">Service level: answered within 20 s (e-mail: a day), of those answered or abandoned. First contact resolution: no further \
+         answered contact of the same customer within seven days, so far. A ratio without a denominator is empty.</p>\n",
+        picture::day(figures),
+    )
+}
+
+fn day_row(class: &str, name: &str, queue: &Queue) -> String {
+    let ratio = |value: Option<f64>, unit: &str| value.map_or_else(String::new, |value| format!("{value:.1}{unit}"));
+    let level = queue.service_level_pct.unwrap_or_default().clamp(0.0, 100.0);
+    let level = format!("<i style=\"width:{level:.0}%\"></i>{}", ratio(queue.service_level_pct, " %"));
+    format!(
+        "<tr{class}><th>{}</th><td>{}</td><td>{}</td><td class=\"level\">{level}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+        esc(name),
+        grouped(queue.contacts),
+        grouped(queue.abandoned),
+        ratio(queue.avg_duration_sec, " s"),
+        ratio(queue.fcr_rate_pct, " %"),
+        ratio(queue.customer_satisfaction_avg, ""),
+    )
+}
+
 fn checks(report: &Report) -> String {
     let mut rows = String::new();
     for check in &report.checks {
@@ -495,6 +543,20 @@ mod tests {
         ] {
             assert!(page.contains(row), "{row}");
         }
+    }
+
+    #[test]
+    fn the_day_is_a_picture_of_its_half_hours_and_a_table_of_its_queues() {
+        let report = sample::report();
+        let page = render(&report);
+        let bars = page.matches("class=\"answered\"").count();
+        assert_eq!(bars, report.figures.half_hours.len());
+        assert!(page.contains("<th>5169b6fa</th><td>302</td><td>20</td>") && page.contains("71.5 %"));
+        assert!(page.contains("<tr class=\"totals\"><th>all</th><td>441</td>"));
+        // Nothing without a denominator, and no number in its place.
+        assert!(
+            page.contains("<th>no queue</th><td>0</td><td>0</td><td class=\"level\"><i style=\"width:0%\"></i></td>")
+        );
     }
 
     #[test]

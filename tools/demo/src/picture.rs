@@ -4,7 +4,8 @@
 
 use std::fmt::Write;
 
-use super::report::{Report, Tamper, grouped};
+use super::page::esc;
+use super::report::{Figures, HalfHour, Report, Tamper, grouped};
 
 /// The chain from source to ledger, with what went where.
 pub(super) fn chain(report: &Report) -> String {
@@ -158,6 +159,54 @@ pub(super) fn tree(tamper: &Tamper) -> String {
     );
     svg
 }
+
+/// The day's half hours: who was answered, who gave up, who left otherwise or still waits.
+pub(super) fn day(figures: &Figures) -> String {
+    let height = |half_hour: &HalfHour| half_hour.offered.max(half_hour.answered + half_hour.abandoned);
+    let most = figures.half_hours.iter().map(height).max().unwrap_or_default().max(1);
+    let mut svg = format!(
+        "<div class=\"wide\"><svg class=\"dayline\" viewBox=\"0 0 1000 {DAY_HEIGHT}\" role=\"img\" aria-label=\"Contacts by half hour\">\n"
+    );
+    for hour in (0..=24).step_by(3) {
+        let x = DAY_LEFT + hour * 2 * SLOT;
+        let _ = writeln!(svg, "<path class=\"hour\" d=\"M{x} 12V{DAY_GROUND}\"/>");
+        let _ = writeln!(svg, "<text x=\"{x}\" y=\"{}\" text-anchor=\"middle\">{hour:02}:00</text>", DAY_GROUND + 18);
+    }
+    let _ = writeln!(svg, "<text x=\"{}\" y=\"20\" text-anchor=\"end\">{}</text>", DAY_LEFT - 8, grouped(most));
+    for half_hour in &figures.half_hours {
+        let x = DAY_LEFT + slot(&half_hour.start) * SLOT + 2;
+        let others = height(half_hour) - half_hour.answered - half_hour.abandoned;
+        let mut top = DAY_GROUND;
+        let title =
+            format!("{}: {} offered", half_hour.start.get(11..16).unwrap_or_default(), grouped(half_hour.offered));
+        let _ = write!(svg, "<g><title>{}</title>", esc(&title));
+        for (class, count) in [("answered", half_hour.answered), ("abandoned", half_hour.abandoned), ("others", others)]
+        {
+            let tall = count * (DAY_GROUND - 16) / most;
+            top -= tall;
+            let _ =
+                write!(svg, "<rect class=\"{class}\" x=\"{x}\" y=\"{top}\" width=\"{}\" height=\"{tall}\"/>", SLOT - 4);
+        }
+        svg.push_str("</g>\n");
+    }
+    svg.push_str(
+        "</svg></div>\n<p class=\"legend\"><i class=\"answered\"></i>answered <i class=\"abandoned\"></i>abandoned \
+         <i class=\"others\"></i>came and left the queue otherwise, or later</p>\n",
+    );
+    svg
+}
+
+/// Which half hour of the day a time begins, from 0.
+fn slot(start: &str) -> u64 {
+    let part = |from: usize| start.get(from..from + 2).and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
+    (part(11) * 2 + part(14) / 30).min(47)
+}
+
+/// The day's picture: 48 half hours between 48 and 1,000.
+const DAY_LEFT: u64 = 44;
+const SLOT: u64 = 19;
+const DAY_GROUND: u64 = 216;
+const DAY_HEIGHT: u64 = 244;
 
 /// A padlock of 24 by 24.
 pub(super) const PADLOCK: &str = "<svg viewBox=\"0 0 24 24\" width=\"34\" height=\"34\" aria-hidden=\"true\" class=\"lockmark\">\

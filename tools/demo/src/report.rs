@@ -38,6 +38,8 @@ pub(super) struct Report {
     pub lock: Lock,
     /// An exported copy, altered.
     pub tamper: Tamper,
+    /// The day in figures.
+    pub figures: Figures,
     /// Names of the segments that this run added to the ledger.
     pub segments: Vec<String>,
     /// What was checked.
@@ -270,6 +272,64 @@ pub(super) struct Tamper {
     pub copy: String,
     /// The altered copy.
     pub altered_copy: String,
+}
+
+/// A day's figures, as the API answers them.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Figures {
+    /// The day.
+    pub date: String,
+    /// The zone whose day it is.
+    pub time_zone: String,
+    /// The figures hold what was stored by then.
+    pub as_of: String,
+    /// How often they changed.
+    pub revision: u64,
+    /// How long the API took.
+    pub milliseconds: u64,
+    /// All queues together.
+    pub totals: Queue,
+    /// Each queue, its media added up.
+    pub queues: Vec<Queue>,
+    /// All queues by half hours, where anything happened.
+    pub half_hours: Vec<HalfHour>,
+    /// What `ledgerline gold show` prints.
+    pub table: String,
+}
+
+/// A queue's day.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Queue {
+    /// The queue; none for what happened beside all queues.
+    pub queue_id: Option<String>,
+    /// Contacts that left it.
+    pub contacts: u64,
+    /// Of these, those that gave up.
+    pub abandoned: u64,
+    /// Answered within the target.
+    pub service_level_pct: Option<f64>,
+    /// Mean handle time.
+    pub avg_duration_sec: Option<f64>,
+    /// First contact resolution.
+    pub fcr_rate_pct: Option<f64>,
+    /// Mean survey score.
+    pub customer_satisfaction_avg: Option<f64>,
+}
+
+/// Half an hour of all queues.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HalfHour {
+    /// When it began, RFC 3339.
+    pub start: String,
+    /// Contacts that came.
+    pub offered: u64,
+    /// Contacts that were answered.
+    pub answered: u64,
+    /// Contacts that gave up.
+    pub abandoned: u64,
 }
 
 /// Something that must hold.

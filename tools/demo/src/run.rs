@@ -17,9 +17,9 @@ use xtask::fault::Fault;
 
 use super::chain::{Chain, Moment, tally_since};
 use super::flow::{self, Search, Shown};
-use super::report::{Access, Caller, Check, Identity, Lock, Pace, Tally, Tamper, grouped};
+use super::report::{Access, Caller, Check, Figures, Identity, Lock, Pace, Tally, Tamper, grouped};
 use super::screen::Screen;
-use super::{access, caller, epoch_ms, export, identity, lock, lost, sealed, tamper};
+use super::{access, caller, epoch_ms, export, figures, identity, lock, lost, sealed, tamper};
 
 /// A run: what was there before, what is sent, what was found.
 pub(super) struct Run<'c> {
@@ -31,6 +31,8 @@ pub(super) struct Run<'c> {
     planted: Planted,
     search: Search,
     checks: Vec<Check>,
+    /// Contacts of the day: those that were counted before this run, and those that it sends.
+    contacts: (u64, u64),
 }
 
 type Stdout = Screen<io::Stdout>;
@@ -53,10 +55,13 @@ impl<'c> Run<'c> {
             org: ORG.to_owned(),
             ..GenArgs::calm(interactions, seed, yesterday)
         });
+        let sent = figures::sent(&traffic.records, &traffic.planted.date);
+        let contacts = (figures::contacts(chain, ORG, &traffic.planted.date).await?, sent);
         let (traffic, planted) = flow::choose(traffic)?;
         let search = Search::new(&planted)?;
         let after = before.clone();
-        Ok(Self { chain, before, after, tally: Tally::default(), traffic, planted, search, checks: Vec::new() })
+        let (tally, checks) = (Tally::default(), Vec::new());
+        Ok(Self { chain, before, after, tally, traffic, planted, search, checks, contacts })
     }
 
     /// Act 1: one call goes through; an event of it beside its silver row.
@@ -359,6 +364,18 @@ impl<'c> Run<'c> {
         let detail = format!("entry {chosen} altered, found {found:?}");
         self.check("Recomputing names the altered entry, and only it", named, detail, "report this");
         Ok(tamper)
+    }
+
+    /// Act 6: gold computes the day, and the API answers it.
+    pub(super) async fn figures(&mut self, screen: &mut Stdout) -> Result<Figures, Fault> {
+        screen.act(6, "The day in figures").map_err(lost)?;
+        let spinner = spinner("gold computes the day");
+        let read = figures::read(self.chain, ORG, &self.planted.date).await?;
+        spinner.finish_and_clear();
+        figures::tell(screen, &read).map_err(lost)?;
+        let (before, sent) = self.contacts;
+        self.checks.push(figures::check(sent, before, read.totals.contacts));
+        Ok(read)
     }
 
     /// The index of the shown call's after-call work in the copy, or of any of its entries, or the last one.

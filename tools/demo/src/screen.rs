@@ -68,6 +68,11 @@ impl<W: Write> Screen<W> {
         Ok(())
     }
 
+    /// Lines as another program wrote them.
+    pub(super) fn verbatim(&mut self, text: &str) -> io::Result<()> {
+        text.lines().try_for_each(|line| writeln!(self.out, "  {line}"))
+    }
+
     /// An empty line.
     pub(super) fn gap(&mut self) -> io::Result<()> {
         writeln!(self.out)

@@ -15,6 +15,7 @@ mod digital;
 mod disturb;
 mod envelope;
 mod guides;
+pub mod known;
 mod planted;
 mod speech;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `cargo xtask gen` and `cargo xtask send`.
+//! `cargo xtask gen`, `cargo xtask known` and `cargo xtask send`.
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use ledgerline_traffic::r#gen::known::{self, KnownArgs};
 use ledgerline_traffic::r#gen::{self, GenArgs};
 use ledgerline_traffic::send;
 use ledgerline_traffic::stack::{Stack, block};
@@ -32,12 +33,15 @@ enum Task {
     },
     /// Write a day of Genesys traffic to standard output, with --guides also what other systems tell of it
     Gen(GenArgs),
+    /// Write a day of Genesys traffic whose figures are known to standard output, and the figures to a file
+    Known(KnownArgs),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Task::Send { files, wait } => block(send_files(&files, wait)).and_then(|sent| sent),
-        Task::Gen(arguments) => generate(&arguments),
+        Task::Gen(arguments) => written(|out| r#gen::run(&arguments, out)),
+        Task::Known(arguments) => written(|out| known::run(&arguments, out)),
     };
     fault::exit(done.map(|()| true))
 }
@@ -72,9 +76,10 @@ async fn send_files(files: &[PathBuf], wait: bool) -> Result<(), Fault> {
 /// How long `send --wait` waits before it says what is stuck.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(300);
 
-fn generate(arguments: &GenArgs) -> Result<(), Fault> {
+/// Writes to standard output.
+fn written(write: impl FnOnce(&mut io::BufWriter<io::StdoutLock<'static>>) -> io::Result<()>) -> Result<(), Fault> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    match r#gen::run(arguments, &mut out).and_then(|()| out.flush()) {
+    match write(&mut out).and_then(|()| out.flush()) {
         // `gen … | head` is no failure.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(|error| Fault::caused_by("cannot write the traffic", error, "make room where it goes")),

@@ -44,6 +44,8 @@ pub struct Stack {
     pub api_url: String,
     /// Value of the `x-api-key` header.
     pub api_key: String,
+    /// Values of that header for others, by the part that somebody plays: `analyst`.
+    pub api_keys: BTreeMap<String, String>,
     /// Ready bearer tokens, by the part that somebody plays: `reader`, `officer` and so on, see infra/local/issuer.py.
     pub tokens: BTreeMap<String, String>,
     /// Who gave them.
@@ -142,6 +144,14 @@ impl Stack {
     /// The stack has none of that name.
     pub fn token(&self, part: &str) -> Result<&str, Fault> {
         named(&self.tokens, part)
+    }
+
+    /// The analysts' API key.
+    ///
+    /// # Errors
+    /// The stack has none.
+    pub fn analyst_key(&self) -> Result<&str, Fault> {
+        named(&self.api_keys, "analyst")
     }
 
     /// Name of a delivery stream.

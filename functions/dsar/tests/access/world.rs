@@ -42,7 +42,7 @@ use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::entries::pending;
 use ledgerline_testkit::faults::Faults;
-use ledgerline_testkit::log::{self, LevelFilter, Log};
+use ledgerline_testkit::log::{self, LevelFilter, Log, Targets};
 use ledgerline_testkit::queue::FakeQueue;
 use ledgerline_testkit::table::FakeTable;
 use ledgerline_testkit::wrapping::FakeWrapping;
@@ -540,5 +540,5 @@ pub(crate) fn given(page: &Value) -> Vec<(String, Vec<u64>)> {
 
 /// The log of all tests of this binary.
 pub(crate) fn captured() -> &'static Log {
-    log::captured(LevelFilter::TRACE)
+    log::captured(Targets::new().with_default(LevelFilter::TRACE))
 }

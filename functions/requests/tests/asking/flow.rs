@@ -244,7 +244,7 @@ async fn the_list_shows_what_is_due_first_and_each_request_once() {
     assert_eq!(world.get(&approver(), "requests?org=acme").await.0, 200);
     assert_eq!(world.get(&approver(), "requests?org=a%20b").await.0, 422);
     let (status, answer) = world.get(&approver(), "requests?organisation=acme").await;
-    assert_eq!((status, answer["type"].as_str()), (400, Some("urn:ledgerline:problem:invalid-query")));
+    assert_eq!((status, answer["type"].as_str()), (400, Some("urn:ledgerline:problem:invalid-parameter")));
 }
 
 #[tokio::test]
@@ -361,6 +361,9 @@ async fn every_example_is_answered() {
         let (answered, body) = world.handle(&std::fs::read_to_string(path).unwrap()).await;
         assert!(answered == status && body.to_string().contains(part), "{file}: {answered} {body}");
     }
+    let path = format!("{}/../../events/{}", env!("CARGO_MANIFEST_DIR"), "apigw-crm-load.json");
+    let (status, body) = world.handle(&std::fs::read_to_string(path).unwrap()).await;
+    assert_eq!((status, &body["loaded"], &body["refused"]), (200, &json!(2), &json!([])), "{body}");
     let folder = std::fs::read_dir(format!("{}/../../events", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert_eq!(names.filter(|name| name.starts_with("apigw-requests-")).count(), files.len());

@@ -3,6 +3,7 @@
 
 mod acts;
 mod callers;
+mod crm;
 mod faults;
 mod flow;
 mod previews;

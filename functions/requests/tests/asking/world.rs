@@ -23,7 +23,7 @@ use ledgerline_store::wrapping::{Context, Wrapping as _};
 use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::Faults;
-use ledgerline_testkit::log::{self, LevelFilter, Log};
+use ledgerline_testkit::log::{self, LevelFilter, Log, Targets};
 use ledgerline_testkit::queue::FakeQueue;
 use ledgerline_testkit::table::FakeTable;
 use ledgerline_testkit::wrapping::FakeWrapping;
@@ -116,9 +116,13 @@ impl World {
         WrappedKeys::new(self.control.port()).create(purpose, &key, DAY).await.unwrap();
     }
 
-    async fn key(&self) -> PseudonymKey {
-        let keys = DataKeys::new(self.control.port(), self.wrapping.port(), DEPLOYMENT);
-        keys.pseudonym_keys().await.unwrap().into_iter().find(|key| key.version() == 1).unwrap()
+    pub(crate) fn data_keys(&self) -> DataKeys {
+        DataKeys::new(self.control.port(), self.wrapping.port(), DEPLOYMENT)
+    }
+
+    /// The first version.
+    pub(crate) async fn key(&self) -> PseudonymKey {
+        self.data_keys().pseudonym_keys().await.unwrap().into_iter().find(|key| key.version() == 1).unwrap()
     }
 
     /// Puts an item on an org's list of own numbers.
@@ -201,7 +205,28 @@ impl World {
             .filter_map(|one| one.split_once('='))
             .map(|(name, value)| (name.to_owned(), json!(value)))
             .collect();
-        let path = format!("/api/v1/compliance/{path}");
+        self.call_with(caller, method, &format!("/api/v1/compliance/{path}"), query, body).await
+    }
+
+    /// Calls the function at a whole path.
+    pub(crate) async fn call_at(
+        &self,
+        caller: Option<&Value>,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> (i64, Value) {
+        self.call_with(caller, method, path, serde_json::Map::new(), body).await
+    }
+
+    async fn call_with(
+        &self,
+        caller: Option<&Value>,
+        method: &str,
+        path: &str,
+        query: serde_json::Map<String, Value>,
+        body: Option<&Value>,
+    ) -> (i64, Value) {
         let event = json!({
             "resource": path, "path": path, "httpMethod": method,
             "headers": { "Content-Type": "application/json", "Authorization": "Bearer planted-token" },
@@ -338,5 +363,5 @@ pub(crate) fn erasure() -> Value {
 
 /// The log of all tests of this binary.
 pub(crate) fn captured() -> &'static Log {
-    log::captured(LevelFilter::TRACE)
+    log::captured(Targets::new().with_default(LevelFilter::TRACE))
 }

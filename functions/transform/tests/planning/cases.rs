@@ -328,6 +328,8 @@ fn an_outcome_that_nobody_knows_is_unknown_and_counted_and_its_word_is_masked() 
     let read = read(&[row(1, "Abandoned"), row(2, "Cancelled"), row(3, "Jane hung up on us")]);
     let outcomes: Vec<Option<Value>> = read.events.iter().map(|event| field(event, "outcome")).collect();
     assert_eq!(outcomes, [Some(json!("ABANDONED")), Some(json!("ABANDONED")), Some(json!("UNKNOWN"))]);
-    assert_eq!((read.unknown_outcomes, &*read.events[2].masked), (1, &["outcome_source", "source_event_type"][..]));
+    let sources: Vec<Option<Value>> = read.events.iter().map(|event| field(event, "outcome_source")).collect();
+    assert_eq!(sources, [Some(json!("Abandoned")), Some(json!("Cancelled")), None]);
+    assert_eq!((read.unknown_outcomes, &*read.events[2].masked), (1, &["outcome_unlisted", "source_event_type"][..]));
     assert!(!read.events[2].line.contains("Jane"));
 }

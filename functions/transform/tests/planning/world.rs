@@ -20,7 +20,7 @@ use ledgerline_store::tombstone;
 use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::Faults;
-use ledgerline_testkit::log::{self, LevelFilter, Log};
+use ledgerline_testkit::log::{self, LevelFilter, Log, Targets};
 use ledgerline_testkit::plans::{self, Planned, check_plans};
 use ledgerline_testkit::queue::FakeQueue;
 use ledgerline_testkit::table::FakeTable;
@@ -384,7 +384,8 @@ pub(crate) fn gzip(bytes: &[u8], members: usize) -> Vec<u8> {
 
 /// The log of all tests of this binary.
 pub(crate) fn captured() -> &'static Log {
-    log::captured(LevelFilter::WARN)
+    // What metrics count, too; else the simulation's lines would fill the memory.
+    log::captured(Targets::new().with_default(LevelFilter::WARN).with_target("ledgerline_lambda", LevelFilter::INFO))
 }
 
 /// How many new links `busy subject` told of a subject, line by line.

@@ -161,7 +161,7 @@ pub fn reason(body: &[u8]) -> Result<String, QueryError> {
         .ok_or_else(|| unprocessable("Give a `reason`: the person who asked may want to know it."))
 }
 
-fn object(body: &[u8]) -> Result<Object<'_>, QueryError> {
+pub(crate) fn object(body: &[u8]) -> Result<Object<'_>, QueryError> {
     let value = match document::parse(body) {
         Err(Rejection::Empty | Rejection::NotObject) => return Err(unprocessable("The body must be a JSON object.")),
         parsed => parsed.map_err(|rejection| query::unreadable(body, rejection))?,
@@ -228,7 +228,7 @@ fn interactions(body: &Object<'_>) -> Result<Vec<String>, QueryError> {
     Ok(all)
 }
 
-fn is_interaction(id: &str) -> bool {
+pub(crate) fn is_interaction(id: &str) -> bool {
     (1..=MAX_ID_BYTES).contains(&id.len()) && !id.contains(|c: char| c == '/' || c.is_control() || c.is_whitespace())
 }
 

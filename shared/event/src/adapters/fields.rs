@@ -180,8 +180,8 @@ impl<'a> Taking<'_, 'a> {
         if matches!(self.event.record, Record::Entity { .. }) && [ENTITY_ID, "entity_type"].contains(&definition.name) {
             return;
         }
-        let value = match whole(value).filter(|_| used.scale != 1) {
-            Some(number) => Stated::Derived(Json::from(number.saturating_mul(used.scale))),
+        let value = match Some(used.scale).filter(|scale| *scale != 1).and_then(|scale| scaled(value, scale)) {
+            Some(number) => Stated::Derived(Json::from(number)),
             None => Stated::Sent(value),
         };
         let rank = (place, used.rank);
@@ -218,12 +218,32 @@ impl<'a> Taking<'_, 'a> {
             event.unknown_outcome = meaning.is_none();
             let meaning = Stated::Derived(Json::from(meaning.unwrap_or(UNKNOWN)));
             let raw = std::mem::replace(&mut event.fields[at].value, meaning);
-            if event.unknown_outcome {
-                let name = catalogue.fields[catalogue.shared.outcome_source].name;
-                event.fields.push(Field { name, value: raw });
-            }
+            let shared = &catalogue.shared;
+            let word = if event.unknown_outcome { shared.outcome_unlisted } else { shared.outcome_source };
+            event.fields.push(Field { name: catalogue.fields[word].name, value: raw });
         }
     }
+}
+
+/// A number times this, exactly: a whole one, or a decimal one, also in a text, of which so much is whole. `None` if it is none.
+fn scaled(value: &Json<'_>, scale: i64) -> Option<i64> {
+    if let Some(number) = whole(value) {
+        return Some(number.saturating_mul(scale));
+    }
+    let text = match value {
+        Json::Number(number) => number.lexeme(),
+        Json::String(text) => text.trim(),
+        _ => return None,
+    };
+    let (before, behind) = text.split_once('.').unwrap_or((text, ""));
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if before.is_empty() || !is_digits(before) || !is_digits(behind) {
+        return None;
+    }
+    let behind = behind.trim_end_matches('0');
+    let number: i64 = format!("{before}{behind}").parse().ok()?;
+    let (scaled, unit) = (number.checked_mul(scale)?, 10_i64.checked_pow(behind.len().try_into().ok()?)?);
+    (scaled % unit == 0).then_some(scaled / unit)
 }
 
 /// Whether a value holds others, or may: it may be JSON in a string.

@@ -12,7 +12,7 @@ use super::names::{KeyTable, NameId, Spelled, spellings};
 use super::{
     Bag, Catalogue, DescriptionError, FieldDefinition, FieldUse, IdentifierRule, Kind, KindId, KindRule, Layer,
     LayerId, MemberPath, MemberUse, Naming, Prefix, Presence, Refinement, Shape, SharedNames, Topic, Way, WellKnown,
-    When, pass_names, plain_word, row_begins_ms,
+    When, outcomes, pass_names, plain_word,
 };
 use crate::adapters::{entity_kind, hooks};
 use crate::source_event::Lifecycle;
@@ -38,7 +38,9 @@ pub(super) fn compile(json: &str) -> Compiled<Catalogue> {
     };
     let layers: Vec<Layer> = said.layer.iter().map(|layer| names.layer(layer)).collect();
     let layer_ids = layer_ids(&said.layer)?;
-    let shared = names.shared(&said.names, [field_at("media")?, field_at("duration_ms")?, field_at("outcome_source")?]);
+    let filled = ["media", "duration_ms", "outcome_source", "outcome_unlisted"];
+    let [media, duration, outcome_source, outcome_unlisted] = filled.map(field_at);
+    let shared = names.shared(&said.names, [media?, duration?, outcome_source?, outcome_unlisted?]);
     let compiler = Compiler { kinds: &kind_ids, layers: &layer_ids, delivery: &said.names.delivery };
     let shapes = said.shape.iter().map(|shape| compiler.shape(shape, &mut names));
     let mut shapes = shapes.collect::<Compiled<Vec<Shape>>>()?;
@@ -82,7 +84,9 @@ pub(super) fn compile(json: &str) -> Compiled<Catalogue> {
         prefixes,
         process_names: said.process_names.iter().map(|(of, name)| (leak(of), leak(name))).collect(),
         lasting_fields,
-        outcomes: outcomes(&said.outcome)?,
+        outcome_map: outcome_map(&said.outcome_map)?,
+        outcomes: outcomes::compile(&said.outcome)?,
+        custom_fields: custom_fields(&said.field)?,
         identifiers,
         impersonal,
         agents,
@@ -172,7 +176,8 @@ impl Names {
         Bag { key: self.alone(&bag.key), token: bag.token, interaction: bag.interaction, fields: bag.fields }
     }
 
-    fn shared(&mut self, said: &format::Names, [media, duration, outcome_source]: [usize; 3]) -> SharedNames {
+    fn shared(&mut self, said: &format::Names, filled: [usize; 4]) -> SharedNames {
+        let [media, duration, outcome_source, outcome_unlisted] = filled;
         self.all(&said.delivery);
         self.all(&said.ignored);
         SharedNames {
@@ -196,6 +201,7 @@ impl Names {
             media,
             duration,
             outcome_source,
+            outcome_unlisted,
         }
     }
 
@@ -505,30 +511,26 @@ fn says_what_it_stores(said: &Description, policy: &Policy) -> Compiled<()> {
     Ok(())
 }
 
-fn outcomes(rows: &[format::Outcome]) -> Compiled<HashMap<&'static str, Vec<(i64, &'static str)>>> {
-    let mut outcomes: HashMap<&'static str, Vec<(i64, &'static str)>> = HashMap::new();
-    for row in rows {
-        let from_ms = row_begins_ms(row.from.as_deref()).ok_or_else(|| {
-            wrong(format!("a row of the outcome {:?} begins at {:?}, which is not a time", row.is, row.from))
-        })?;
-        for word in &row.words {
-            if plain_word(word) != *word {
-                return Err(wrong(format!(
-                    "{word:?} of the outcome {:?} is never found: write its letters and digits alone, in lower case",
-                    row.is
-                )));
-            }
-            let meanings = outcomes.entry(leak(word)).or_default();
-            if meanings.iter().any(|(other_ms, _)| *other_ms == from_ms) {
-                return Err(wrong(format!("two rows of the outcome {word:?} begin at one time")));
-            }
-            meanings.push((from_ms, leak(&row.is)));
+/// Silver has it in clear, and it is a word that nobody mistakes for another column's.
+fn outcome_map(version: &str) -> Compiled<&'static str> {
+    let fits = (1..=16).contains(&version.len())
+        && version.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase() || b".-".contains(&byte));
+    let bad = || wrong(format!("outcome_map is {version:?}: write 1 to 16 of a-z 0-9 . -"));
+    if fits { Ok(leak(version)) } else { Err(bad()) }
+}
+
+/// The fields without a column, sorted.
+fn custom_fields(fields: &[format::Field]) -> Compiled<Vec<&'static str>> {
+    let custom = fields.iter().filter(|field| field.custom);
+    let mut names = Vec::new();
+    for field in custom {
+        if field.rule.is_none() {
+            return Err(wrong(format!("the field {:?} has no rule: nothing of it could stand in custom", field.name)));
         }
+        names.push(leak(&field.name));
     }
-    for meanings in outcomes.values_mut() {
-        meanings.sort_unstable_by_key(|(from_ms, _)| std::cmp::Reverse(*from_ms));
-    }
-    Ok(outcomes)
+    names.sort_unstable();
+    Ok(names)
 }
 
 fn fields(said: &[format::Field], names: &mut Names) -> Compiled<Vec<FieldDefinition>> {

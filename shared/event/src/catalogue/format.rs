@@ -12,6 +12,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub(super) struct Description {
     pub(super) version: String,
+    pub(super) outcome_map: String,
     pub(super) names: Names,
     pub(super) layer: Vec<Layer>,
     pub(super) bag: Vec<Bag>,
@@ -323,6 +324,7 @@ pub(super) struct Outcome {
     pub(super) is: String,
     pub(super) words: Vec<String>,
     pub(super) from: Option<String>,
+    pub(super) until: Option<String>,
 }
 
 /// Members that name the customer.
@@ -358,6 +360,9 @@ pub(super) struct Field {
     pub(super) store: Option<Store>,
     pub(super) party: Option<Side>,
     pub(super) look_up: Option<LookUp>,
+    /// Silver keeps it among the fields without a column.
+    #[serde(default)]
+    pub(super) custom: bool,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]

@@ -123,6 +123,11 @@ pub(super) fn compile(said: &Description) -> Result<KeyTable<PassName>, Descript
         if let Some(mark) = shape.all.last().filter(|_| shape.anonymous) {
             add(mark, Role::Shaped);
         }
+        // One that has times of its own, wherever it stands, is read by its adapter alone.
+        let is_flat = shape.layer.is_none() && shape.topic.is_none() && !shape.anonymous;
+        if let Some(mark) = shape.all.last().filter(|_| is_flat && shape.time.is_some()) {
+            add(mark, Role::Adapter);
+        }
         for way in &shape.record {
             if let Way::Named { entity_type, id, .. } = way
                 && *entity_type != names.entity_type

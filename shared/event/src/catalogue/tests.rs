@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::instant;
 
 fn description() -> Value {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("builtin.toml")).unwrap();
@@ -16,7 +17,7 @@ fn description() -> Value {
 fn the_compiled_in_form_is_the_one_for_people() {
     let compiled = description().to_string();
     assert!(BUILT_IN == compiled, "run `cargo run -p ledgerline-event --example catalogue`");
-    assert_eq!(Catalogue::read(&compiled).unwrap().version(), "builtin-5");
+    assert_eq!(Catalogue::read(&compiled).unwrap().version(), "builtin-6");
 }
 
 /// The description with one of its parts changed.
@@ -52,8 +53,11 @@ fn a_description_that_contradicts_itself_says_where() {
         ("/kind/1/type", json!("customer.start"), "the kind \"customer.start\" stands twice"),
         ("/kind/0/words", json!(["Start"]), "\"Start\" of the kind \"customer.start\" is never found"),
         ("/kind/0/words", json!(["hold"]), "\"hold\" is a word of two kinds"),
-        ("/outcome/0/words", json!(["busy"]), "two rows of the outcome \"busy\" begin at one time"),
+        ("/outcome/0/words", json!(["busy"]), "two rows of the outcome \"busy\" hold at one time"),
         ("/outcome/0/from", json!("yesterday"), "which is not a time"),
+        ("/outcome/0/until", json!("2026-02-30T00:00:00Z"), "which is not a time"),
+        ("/outcome_map", json!("Version 1"), "outcome_map is \"Version 1\""),
+        ("/field/0/custom", json!(true), "the field \"account_number_hash\" has no rule"),
         ("/identifier/0/kind", json!("hashes"), "has the kind \"hashes\", which there is not"),
         ("/names/interaction", json!(["conversationId", "conversation_id"]), "is a spelling of both"),
         ("/sessions/lasting_by", json!(["tookMs"]), "\"tookMs\" of [sessions] is a member of no field"),
@@ -187,5 +191,47 @@ fn of_an_outcomes_rows_the_latest_that_has_begun_counts() {
         ("2030-01-01T00:00:00.000Z", "DROPPED"),
     ] {
         assert_eq!(catalogue.outcome("Cancelled", instant::parse(at).unwrap()), Some(meaning), "{at}");
+    }
+}
+
+#[test]
+fn a_row_of_an_outcome_ends_where_it_says_and_two_never_hold_at_once() {
+    let with = |rows: Value| {
+        let mut description = description();
+        description["outcome"].as_array_mut().unwrap().extend(rows.as_array().unwrap().clone());
+        Catalogue::read(&description.to_string()).map_err(|error| error.to_string())
+    };
+    let row = |is: &str, from: Option<&str>, until: Option<&str>| {
+        let mut row = json!({"is": is, "words": ["withdrawn"]});
+        from.into_iter().for_each(|from| row["from"] = json!(from));
+        until.into_iter().for_each(|until| row["until"] = json!(until));
+        row
+    };
+    // In any order: the second begins before the first.
+    let rows = [
+        row("FAILED", Some("2026-01-01T00:00:00Z"), None),
+        row("ABANDONED", Some("2024-01-01T00:00:00Z"), Some("2025-01-01T00:00:00Z")),
+    ];
+    let catalogue = with(json!(rows)).unwrap();
+    for (at, meaning) in [
+        ("2023-12-31T23:59:59.999Z", None),
+        ("2024-01-01T00:00:00.000Z", Some("ABANDONED")),
+        ("2024-12-31T23:59:59.999Z", Some("ABANDONED")),
+        ("2025-01-01T00:00:00.000Z", None),
+        ("2026-01-01T00:00:00.000Z", Some("FAILED")),
+    ] {
+        assert_eq!(catalogue.outcome("Withdrawn", instant::parse(at).unwrap()), meaning, "{at}");
+    }
+    for rows in [
+        // One second too long; two spellings of one time; an end without a time before it.
+        [row("FAILED", Some("2026-01-01T00:00:00Z"), None), row("BUSY", None, Some("2026-01-01T00:00:01Z"))],
+        [row("FAILED", Some("2026-01-01T00:00:00Z"), None), row("BUSY", Some("2026-01-01T01:00:00+01:00"), None)],
+        [
+            row("FAILED", Some("2026-01-01T00:00:00Z"), Some("2026-01-01T00:00:00Z")),
+            row("BUSY", None, Some("2025-01-01T00:00:00Z")),
+        ],
+    ] {
+        let error = with(json!(rows)).err().unwrap_or_default();
+        assert!(error.contains("two rows of the outcome \"withdrawn\" hold at one time"), "{rows:?}: {error}");
     }
 }

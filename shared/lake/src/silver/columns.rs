@@ -1,6 +1,7 @@
 //! Silver's columns: the name and type of each, and where a row has its value.
 //!
-//! Invariant: columns are only ever added. A field that the policy lets through and that is not a list has one.
+//! Invariant: columns are only ever added, and each time the version of the schema is counted up ([`super::schema`]). A field that the
+//! policy lets through and that is not a list has one, or stands in `custom`.
 
 use std::sync::LazyLock;
 
@@ -17,8 +18,9 @@ pub(super) struct Column {
     pub(super) from: From,
 }
 
+/// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ColumnKind {
+pub enum ColumnKind {
     /// UTF-8 text.
     Text,
     /// A 64-bit integer.
@@ -27,6 +29,23 @@ pub(super) enum ColumnKind {
     Time,
     /// A flag.
     Bool,
+}
+
+impl ColumnKind {
+    /// The type as Glue's tables call it.
+    pub fn glue(self) -> &'static str {
+        match self {
+            Self::Text => "string",
+            Self::Int => "bigint",
+            Self::Time => "timestamp",
+            Self::Bool => "boolean",
+        }
+    }
+}
+
+/// All columns, in the order of the file: name and type. The day, by which files are found, is in none of them.
+pub fn columns() -> impl Iterator<Item = (&'static str, ColumnKind)> {
+    COLUMNS.iter().map(|column| (column.name, column.kind))
 }
 
 /// Where a column's value comes from.
@@ -39,6 +58,8 @@ pub(super) enum From {
     BronzeObject,
     MaskedFields,
     Extra,
+    /// The fields that the description keeps here for want of a column.
+    Custom,
 }
 
 impl Column {
@@ -139,9 +160,9 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::field("consent_given", Bool),
     Column::field("consent_recording", Bool),
     Column::field("consent_marketing", Bool),
-    Column::field("crm_tier", Text),
-    Column::field("crm_product", Text),
-    Column::field("crm_owner", Text),
+    Column::text("crm_tier", |row| row.crm_tier),
+    Column::text("crm_product", |row| row.crm_product),
+    Column::text("crm_owner", |row| row.crm_owner),
     Column { name: "masked_fields", kind: Text, from: From::MaskedFields },
     Column::text("policy_version", |row| Some(row.policy_version)),
     Column::text(TOKEN, |row| Some(row.lineage_token)),
@@ -179,6 +200,12 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::field("payment_ref", Text),
     Column::bool("erased", |row| row.erased),
     Column::text("lineage_derived", |row| row.lineage_derived),
+    Column::field("survey_score_centi", Int),
+    Column::field("survey_nps", Int),
+    Column::field("outcome_source", Text),
+    Column::text("outcome_map", |row| row.outcome_map),
+    Column::field("outbound_campaign_id", Text),
+    Column { name: "custom", kind: Text, from: From::Custom },
 ];
 
 /// The columns that are null in the row of an event that an erasure covers: what says whom it was about, and what was known of them.
@@ -192,6 +219,7 @@ pub const ERASED: &[&str] = &[
     "crm_owner",
     "crm_product",
     "crm_tier",
+    "custom",
     "customer_ref",
     "email_ref",
     "extra",
@@ -240,7 +268,9 @@ mod tests {
     fn every_name_of_the_policy_has_a_column_or_a_reason() {
         for name in catalogue::built_in().policy().stored_names() {
             let column = COLUMNS.iter().any(|column| column.name == name);
-            assert!(column != ONLY_IN_THE_LEDGER.contains(&name), "{name}");
+            let custom = catalogue::built_in().custom_fields().contains(&name);
+            let places = [column, custom, ONLY_IN_THE_LEDGER.contains(&name)];
+            assert_eq!(places.iter().filter(|is| **is).count(), 1, "{name}");
         }
     }
 
@@ -249,10 +279,11 @@ mod tests {
         let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
         assert_eq!(
             (names[0], names[15], names[70], names[87], names.len()),
-            ("org", "occurred_at", "extra", "lineage_ref", 101)
+            ("org", "occurred_at", "extra", "lineage_ref", 107)
         );
         assert_eq!(names[71..73], ["contact_center_id", "queue_name"]);
-        assert_eq!(names[99..], ["erased", "lineage_derived"]);
+        assert_eq!(names[99..101], ["erased", "lineage_derived"]);
+        assert_eq!((names[61], names[101], names[106]), ("crm_tier", "survey_score_centi", "custom"));
         assert_eq!(names[94..99].to_vec(), ledgerline_privacy::Joinable::ALL.map(|what| what.column()));
     }
 
@@ -272,18 +303,11 @@ mod tests {
         assert!(is_erased("extra", "derived") && !is_erased("queue_id", "source"));
     }
 
-    /// Lists, and what no analysis of interactions asks for.
+    /// What no analysis of interactions asks for.
     const ONLY_IN_THE_LEDGER: &[&str] = &[
-        "active_queue_ids",
         "organization_id",
-        "outbound_campaign_id",
-        "outbound_contact_list_id",
         "participant_start_time",
-        "requested_language_id",
         "requested_routing_agent_refs",
-        "requested_routing_skill_ids",
-        "requested_routings",
-        "requested_skill_expression_ids",
         "session_start_time",
         "speech_text_analytics_program_id",
         "transcription_start_time",

@@ -21,8 +21,11 @@ fn owned(fields: &[(&'static str, Value)]) -> Owned {
         ("media", "word:media"),
         ("queue_id", "uuid|phrase"),
         ("queue_name", "phrase"),
+        ("requested_language_id", "uuid"),
+        ("requested_routings", "list:word:routing"),
         ("skill_expression_applied", "bool"),
         ("started_at", "time"),
+        ("survey_score_centi", "whole:10000"),
         ("wrapup_duration_ms", "duration_ms"),
     ];
     let field = |(name, rule)| FieldRule {
@@ -62,6 +65,10 @@ fn row(owned: &Owned, occurred_at_ms: i64, bronze_line: u64) -> Row<'_> {
         ingested_at_ms: Some(occurred_at_ms + 350),
         processed_at_ms: None,
         customer_ref: None,
+        crm_tier: None,
+        crm_product: None,
+        crm_owner: None,
+        outcome_map: None,
         fields: &owned.fields,
         masked: &owned.masked,
         policy_version: "test-1",
@@ -188,11 +195,73 @@ fn order_and_origin_of_a_row_are_read_back() {
 }
 
 #[test]
+fn what_figures_and_analysts_ask_for_is_read_back() {
+    let one = owned(&[
+        ("survey_score_centi", json!("8750")),
+        ("requested_routings", json!(["standard", "BULLSEYE"])),
+        ("requested_language_id", json!("8B315B72-A4CE-5E30-A09F-ADDAD0059A02")),
+        ("media", json!("voice")),
+    ]);
+    let said = Row {
+        crm_tier: Some("Gold"),
+        crm_product: Some("Credit card"),
+        crm_owner: Some("p1_00"),
+        outcome_map: Some("1"),
+        ..row(&one, NOON_MS, 0)
+    };
+    let none = owned(&[("media", json!("voice"))]);
+    let files = write(&[said, row(&none, NOON_MS, 1)]);
+    let custom = json!(
+        "{\"requested_language_id\":\"8b315b72-a4ce-5e30-a09f-addad0059a02\",\"requested_routings\":[\"STANDARD\",\"BULLSEYE\"]}"
+    );
+    let rows = read(&files[0]);
+    for (column, value) in [
+        ("crm_tier", json!("Gold")),
+        ("crm_product", json!("Credit card")),
+        ("crm_owner", json!("p1_00")),
+        ("survey_score_centi", json!(8_750)),
+        ("outcome_map", json!("1")),
+        ("custom", custom),
+    ] {
+        assert_eq!((&rows[0][column], &rows[1][column]), (&value, &Value::Null), "{column}");
+    }
+    assert_eq!(version_of(&files[0].parquet), Ok(VERSION));
+}
+
+#[test]
+fn every_column_has_a_type_that_glue_knows() {
+    let all: Vec<(&str, &str)> = columns().map(|(name, kind)| (name, kind.glue())).collect();
+    assert_eq!(all.len(), COLUMNS.len());
+    for (name, glue) in [
+        ("org", "string"),
+        ("occurred_at", "timestamp"),
+        ("occurred_at_ms", "bigint"),
+        ("erased", "boolean"),
+        ("survey_nps", "bigint"),
+        ("custom", "string"),
+    ] {
+        assert!(all.contains(&(name, glue)), "{name}");
+    }
+    assert!(all.iter().all(|(name, _)| *name != "date"), "the partition's key is in no file");
+}
+
+#[test]
 fn a_row_that_an_erasure_covers_has_nothing_of_a_person_and_is_otherwise_as_it_was() {
-    let owned = owned(&[("media", json!("VOICE")), ("ani", json!("+15555550142"))]);
+    let owned = owned(&[
+        ("media", json!("VOICE")),
+        ("ani", json!("+15555550142")),
+        ("requested_routings", json!(["STANDARD"])),
+        ("survey_score_centi", json!(450)),
+    ]);
     for (lineage_from, token_stays) in [("source", false), ("shared", false), ("derived", true), ("refused", true)] {
-        let whole =
-            Row { customer_ref: Some("c_00"), lineage_from, lineage_ref: Some("p1_00"), ..row(&owned, NOON_MS, 0) };
+        let whole = Row {
+            customer_ref: Some("c_00"),
+            crm_tier: Some("Gold"),
+            outcome_map: Some("1"),
+            lineage_from,
+            lineage_ref: Some("p1_00"),
+            ..row(&owned, NOON_MS, 0)
+        };
         let rows = read(&write(&[whole, Row { erased: true, ..whole }])[0]);
         for (column, value) in rows[0].as_object().unwrap() {
             let expected = match column.as_str() {
@@ -204,7 +273,10 @@ fn a_row_that_an_erasure_covers_has_nothing_of_a_person_and_is_otherwise_as_it_w
             };
             assert_eq!(rows[1][column], expected, "{lineage_from}: {column}");
         }
-        assert!(!rows[0]["customer_ref"].is_null() && !rows[0]["masked_fields"].is_null(), "{lineage_from}");
+        for there in ["customer_ref", "masked_fields", "crm_tier", "custom"] {
+            assert!(!rows[0][there].is_null(), "{lineage_from}: {there}");
+        }
+        assert_eq!((&rows[1]["survey_score_centi"], &rows[1]["outcome_map"]), (&json!(450), &json!("1")));
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Rule(Vec<Form>);
 pub enum BadRule {
     /// No such form.
     #[error(
-        "unknown rule {0:?}; known are uuid, phrase, word:<vocabulary>, count, duration_ms, time, bool, version, \
+        "unknown rule {0:?}; known are uuid, phrase, word:<vocabulary>, count, whole:<most>, duration_ms, time, bool, version, \
          pseudonym:<kind of identifier> and list:<one of these>, joined by |"
     )]
     Unknown(String),
@@ -54,6 +54,8 @@ enum Form {
     Word(&'static Vocabulary),
     /// A whole number from 0 to [`MAX_COUNT`].
     Count,
+    /// A whole number from 0 to this, which is no more than [`MAX_COUNT`]; a text that is one, too.
+    Whole(i64),
     /// A whole number of milliseconds from 0 to [`MAX_DURATION_MS`].
     DurationMs,
     /// A time.
@@ -128,6 +130,10 @@ impl Form {
                 Some(kind) => Ok(Self::Pseudonym(kind)),
                 None => Err(BadRule::UnknownKind(label.to_owned())),
             },
+            (None, Some(("whole", most))) => match most.parse() {
+                Ok(most @ 1..=MAX_COUNT) => Ok(Self::Whole(most)),
+                _ => Err(BadRule::Unknown(text.to_owned())),
+            },
             (None, Some(("list", item))) => match Self::parse(item)? {
                 Self::List(_) => Err(BadRule::NestedList(text.to_owned())),
                 item => Ok(Self::List(Box::new(item))),
@@ -146,6 +152,7 @@ impl Form {
             Self::Phrase => "phrase",
             Self::Word(_) => "word",
             Self::Count => "count",
+            Self::Whole(_) => "whole",
             Self::DurationMs => "duration_ms",
             Self::Time => "time",
             Self::Bool => "bool",
@@ -172,6 +179,12 @@ impl Form {
             Self::Phrase => value.text().filter(|text| is_phrase(text)).map(|text| Clear::text(text.to_owned())),
             Self::Word(vocabulary) => vocabulary.spelling(value.text()?).map(Clear::text),
             Self::Count => whole_number(value).filter(|n| (0..=MAX_COUNT).contains(n)).map(Clear::int),
+            Self::Whole(most) => {
+                let digits = value.text().filter(|text| (1..=MAX_DIGITS).contains(&text.len()));
+                let digits = digits.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+                let number = whole_number(value).or_else(|| digits?.parse().ok());
+                number.filter(|number| (0..=*most).contains(number)).map(Clear::int)
+            }
             Self::DurationMs => whole_number(value).filter(|n| (0..=MAX_DURATION_MS).contains(n)).map(Clear::int),
             Self::Time => time(value).map(Clear::time),
             Self::Bool => flag(value).map(Clear::bool),
@@ -202,6 +215,7 @@ impl fmt::Display for Form {
         f.write_str(self.label())?;
         match self {
             Self::Word(vocabulary) => write!(f, ":{}", vocabulary.name),
+            Self::Whole(most) => write!(f, ":{most}"),
             Self::Pseudonym(kind) => write!(f, ":{kind}"),
             Self::List(item) => write!(f, ":{item}"),
             _ => Ok(()),
@@ -283,6 +297,9 @@ fn kinds() -> String {
 
 /// Six digits: below every telephone number, above every priority, position or attempt.
 pub(super) const MAX_COUNT: i64 = 999_999;
+
+/// Its digits.
+const MAX_DIGITS: usize = 6;
 
 /// Nine digits, eleven and a half days: below every telephone number with its area code. What waits longer is masked.
 pub(super) const MAX_DURATION_MS: i64 = 999_999_999;

@@ -390,7 +390,7 @@ fn a_hash_tells_apart_whatever_decides() {
     assert_eq!(hashes[6], PINNED);
 }
 
-const PINNED: &str = "6d3586c662c8381e979e4fc4caeba505682db633c14eeacf3d68284b7a9e383e";
+const PINNED: &str = "c133264624a2800d10ef84549bce170eb9a381bd5fac166c8a77f1d65fedcd6d";
 
 /// Telephone numbers as numbering plans allow them: no calling code from 1 to 219 has numbers of 13 digits.
 fn phone() -> impl Strategy<Value = String> {

@@ -1,12 +1,20 @@
 //! Changes that expect a row to be as it was read.
 
+use std::collections::BTreeSet;
+
 use ledgerline_ledger::store::StoreError;
+use ledgerline_privacy::{SuppressionKey, SuppressionRing};
+use ledgerline_store::crm::{CrmName, CrmOrgs, CrmPut, CrmRow, CrmRows};
+use ledgerline_store::cutoff::Cutoff;
+use ledgerline_store::gold_date::{GoldDate, GoldDates};
 use ledgerline_store::own::{Change, OwnName, OwnNumbers};
 use ledgerline_store::subject::{Subjects, state_key};
 use ledgerline_store::table::IntoValue as _;
+use ledgerline_store::tombstone::{Suppression, Tombs};
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::Faults;
 use ledgerline_testkit::table::FakeTable;
+use time::macros::date;
 
 const EARLIER: &str = "2026-03-02T14:00:00.000Z";
 const LATER: &str = "2026-03-02T15:00:00.000Z";
@@ -62,4 +70,59 @@ async fn a_subject_is_marked_once_and_what_it_missed_stays_missed() {
     assert_eq!((state().await.shared_at, state().await.missed), (None, true));
     keys.change(&state_key("s_1"), |row| drop(row.insert("state".to_owned(), "erasing".into_value())));
     assert!(is_conflict(subjects.mark_shared("s_1", 2, Some(LATER)).await), "an erased one is left alone");
+}
+
+#[tokio::test]
+async fn a_date_is_dirty_until_what_was_written_by_then_is_computed() {
+    let dates = GoldDates::new(table("ControlTable").port());
+    let day = date!(2026 - 03 - 02);
+    let of = |touched, computed| Some(GoldDate { date: day, touched, computed });
+    assert!(!dates.computed(day, 1).await.unwrap(), "nobody wrote anything");
+    assert_eq!(dates.of(day).await.unwrap(), None);
+    dates.touch(day).await.unwrap();
+    dates.touch(day).await.unwrap();
+    dates.touch(date!(1990 - 01 - 01)).await.unwrap();
+    assert_eq!(dates.of(day).await.unwrap(), of(2, 0));
+    // One run reads the mark, something else is written, another run is faster.
+    dates.touch(day).await.unwrap();
+    assert!(dates.computed(day, 3).await.unwrap());
+    assert!(!dates.computed(day, 2).await.unwrap(), "the older run takes no mark away");
+    assert!(!dates.computed(day, 3).await.unwrap(), "nothing new");
+    assert_eq!(dates.of(day).await.unwrap(), of(3, 3));
+    let dirty = |all: Vec<GoldDate>| all.iter().map(|one| one.date).collect::<Vec<_>>();
+    assert_eq!(dirty(dates.dirty().await.unwrap()), [date!(1990 - 01 - 01)]);
+    dates.touch(day).await.unwrap();
+    assert_eq!(dirty(dates.dirty().await.unwrap()), [date!(1990 - 01 - 01), day]);
+    assert_eq!(dates.all().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_a_crm_says_is_put_only_while_nobody_is_erased() {
+    let (control, keys) = (table("ControlTable"), table("KeysTable"));
+    let (tombs, crm) = (Tombs::new(control.port()), CrmRows::new(keys.port()));
+    let ring = SuppressionRing::new([SuppressionKey::new(1, [7; 32])]).unwrap();
+    let row = |tier: &str| CrmRow { tier: Some(tier.to_owned()), ..CrmRow::default() };
+    let (hers, record) = (CrmName::Pseudonym("p1_ab".to_owned()), CrmName::Record("c-1".to_owned()));
+    let put = async |name: &CrmName, tier: &str, seen: &[Suppression]| {
+        crm.put("acme", &[CrmPut { name: name.clone(), row: row(tier) }], tombs.unchanged(seen)).await
+    };
+    let names = BTreeSet::from([("acme", hers.clone()), ("acme", record.clone()), ("beta", hers.clone())]);
+    let said =
+        async || -> Vec<String> { crm.read(&names).await.unwrap().into_values().filter_map(|row| row.tier).collect() };
+    let seen = tombs.read(&ring, &[("acme", "p1_ab")]).await.unwrap();
+    put(&hers, "Gold", &seen).await.unwrap();
+    put(&record, "Bronze", &[]).await.unwrap();
+    put(&hers, "Silver", &seen).await.unwrap();
+    assert_eq!(said().await, ["Silver", "Bronze"], "the later one, in its org");
+    tombs.put(&ring, "acme", "p1_ab", 7, 1_800_000_000).await.unwrap();
+    keys.erase_record("acme/c-1", Some(Cutoff::Closed));
+    assert!(is_conflict(put(&hers, "Gold", &seen).await) && is_conflict(put(&record, "Gold", &[]).await));
+    assert_eq!(said().await, ["Silver", "Bronze"]);
+    let orgs = CrmOrgs::new(control.port());
+    assert!(orgs.kinds("acme").await.unwrap().is_empty());
+    for kinds in [&["phone"][..], &["record", "email"], &["phone"]] {
+        orgs.note("acme", &kinds.iter().map(|kind| (*kind).to_owned()).collect()).await.unwrap();
+    }
+    assert_eq!(orgs.kinds("acme").await.unwrap().into_iter().collect::<Vec<_>>(), ["email", "phone", "record"]);
+    assert!(orgs.kinds("beta").await.unwrap().is_empty());
 }

@@ -11,6 +11,7 @@ use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::{Kind, SuppressionKey, SuppressionRing};
 use ledgerline_sealed::{KeyRow, WrappedKey};
 use ledgerline_store::alias::{self, Aliases};
+use ledgerline_store::crm::{CrmName, CrmOrgs, CrmPut, CrmRow, CrmRows};
 use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::gone::Gone;
 use ledgerline_store::held::{self, Held};
@@ -348,6 +349,8 @@ async fn no_error_names_a_subject_a_pseudonym_an_alias_a_record_or_a_token() {
     let (aliases, tokens) = (Aliases::new(Arc::clone(&down)), Tokens::new(Arc::clone(&down)));
     let (tombs, gone) = (Tombs::new(Arc::clone(&down)), Gone::new(Arc::clone(&down)));
     let (orgs, records) = (Orgs::new(Arc::clone(&down)), Records::new(Arc::clone(&down)));
+    let (crm, crm_orgs) = (CrmRows::new(Arc::clone(&down)), CrmOrgs::new(Arc::clone(&down)));
+    let planted_name = || CrmName::Pseudonym("planted".to_owned());
     let nothing = || Beside { table: Arc::clone(&down), writes: Vec::new() };
     let name = SubjectName { org: "planted".to_owned(), kind: Kind::Phone, pseudonym: "planted".to_owned() };
     let create = SubjectWrite::Create {
@@ -388,6 +391,10 @@ async fn no_error_names_a_subject_a_pseudonym_an_alias_a_record_or_a_token() {
         orgs.has("planted").await.err(),
         records.pin(PERSON, &LogId::parse("acme/entity/1/0").unwrap()).await.err(),
         records.pins(&[PERSON]).await.err(),
+        crm.read(&BTreeSet::from([("planted", planted_name())])).await.map(drop).err(),
+        crm.put("planted", &[CrmPut { name: planted_name(), row: CrmRow::default() }], nothing()).await.err(),
+        crm_orgs.kinds("planted").await.map(drop).err(),
+        crm_orgs.note("planted", &BTreeSet::from(["phone".to_owned()])).await.err(),
     ];
     for error in errors {
         let text = format!("{:?}", error.unwrap());

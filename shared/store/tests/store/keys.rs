@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use ledgerline_figures::summary::Granularity;
 use ledgerline_lake::keys::PlanOf;
 use ledgerline_lake::plan::{ChunkRange, Counts, Header};
 use ledgerline_lake::{ObjectId, keys};
@@ -23,8 +24,12 @@ use ledgerline_store::act_note::{ActNotes, object_of};
 use ledgerline_store::alias::Aliases;
 use ledgerline_store::checkpoint::Checkpoints;
 use ledgerline_store::claim::{Claim, Claims};
+use ledgerline_store::crm::{CrmName, CrmOrgs, CrmPut, CrmRow, CrmRows};
 use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::data_key::{Purpose, WrappedKey, WrappedKeys};
+use ledgerline_store::gold::Gold;
+use ledgerline_store::gold_date::GoldDates;
+use ledgerline_store::gold_repeats::{GoldRepeats, Told};
 use ledgerline_store::gone::Gone;
 use ledgerline_store::head::Heads;
 use ledgerline_store::held::Held;
@@ -62,6 +67,7 @@ use ledgerline_testkit::faults::Faults;
 use ledgerline_testkit::table::FakeTable;
 use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
+use time::macros::date;
 
 const NOW: &str = "2026-03-02T14:00:00.000Z";
 const NOW_MS: i64 = 1_772_460_000_000;
@@ -198,6 +204,16 @@ async fn control() -> FakeTable {
     WrappedKeys::new(control.port()).create(Purpose::Pseudonym, &wrapped, NOW).await.unwrap();
     MonthKeys::new(control.port()).create("2026-03", &month_key(), &[0xAB, 0xCD], NOW).await.unwrap();
     Orgs::new(control.port()).note("acme").await.unwrap();
+    CrmOrgs::new(control.port()).note("acme", &BTreeSet::from(["phone".to_owned()])).await.unwrap();
+    let dates = GoldDates::new(control.port());
+    for _ in 0..3 {
+        dates.touch(date!(2026 - 03 - 02)).await.unwrap();
+    }
+    assert!(dates.computed(date!(2026 - 03 - 02), 2).await.unwrap());
+    let repeats = GoldRepeats::new(control.port());
+    for (touched, settled) in [(2, false), (3, true), (1, false)] {
+        repeats.tell(Told { date: date!(2026 - 03 - 02), touched, settled }).await.unwrap();
+    }
     Tombs::new(control.port()).put(&ring(), "acme", "p1_ab", NOW_MS, 1_800_000_000).await.unwrap();
     Gone::new(control.port()).put(&["s_1"]).await.unwrap();
     Held::new(control.port()).add(RECORD, "matter-7").await.unwrap();
@@ -305,6 +321,12 @@ async fn people() -> FakeTable {
     people.erase_record(RECORD, Some(Cutoff::At(NOW_MS)));
     requested(&table("ControlTable"), &people).await;
     let principal = Pseudonym::parse(&format!("p1_{}", "ab".repeat(32))).unwrap();
+    let said = |text: &str| Some(text.to_owned());
+    let row = CrmRow { tier: said("Gold"), product: said("Credit card"), owner: said("p1_ef") };
+    let puts = [CrmName::Pseudonym("p1_ab".to_owned()), CrmName::Record("c-9".to_owned())]
+        .map(|name| CrmPut { name, row: row.clone() });
+    let nothing = Tombs::new(table("ControlTable").port()).unchanged([]);
+    CrmRows::new(people.port()).put("acme", &puts, nothing).await.unwrap();
     Principals::new(people.port()).alias(&[principal], "u_1").await.unwrap();
     let unchanged = Tombs::new(table("ControlTable").port()).unchanged([]);
     Aliases::new(people.port()).give("acme", &[("p1_cd", None)], "x_1", unchanged).await.unwrap();
@@ -335,6 +357,15 @@ async fn objects() -> FakeBucket {
     }
     Poison::new(bucket.port()).keep("audit-write", "m-1", "{}".into()).await.unwrap();
     SweepStates::new(bucket.port()).store("sweep/bronze.json", b"{}".to_vec(), None).await.unwrap();
+    let (gold, day) = (Gold::new(bucket.port()), date!(2026 - 03 - 02));
+    for key in [keys::gold_intervals(day), keys::gold_daily(day)] {
+        assert!(gold.put_parquet(&key, "parquet".into(), None).await.unwrap());
+    }
+    gold.put_run(day, 7, b"{}".to_vec()).await.unwrap();
+    bucket.seed(&keys::gold_summary(day, Granularity::Daily), "{}");
+    // Athena's, and the owner's.
+    bucket.seed("athena/00112233-4455-4677-8899-aabbccddeeff.csv", "x");
+    bucket.seed("reference/queues.csv", "x");
     // Firehose's own, under the prefixes that the template gives it.
     bucket.seed("bronze/event_type=interaction/year=2026/month=03/day=02/hour=14/x.gz", "lines");
     bucket.seed("errors/processing-failed/year=2026/month=03/day=02/hour=14/x", "lines");
@@ -354,6 +385,9 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
         ["ACTS#2026-03-02T14", "c56a9b138614f8a35b8a35b58704c265", { "key": "act/hold/1", "at": NOW, "ttl": 1773669600 }],
         ["ACTS#2026-03-02T14", "f7023f4218f528c65da6130c091d25fc", { "key": "act/request/req_00112233445566778899aabbccddeeff/0", "at": NOW, "ttl": 1773669600 }],
         ["BRONZE", "PLANNED", { "through": NOW }],
+        ["CRMS", "acme", { "kinds": { "texts": ["phone"] } }],
+        ["GOLD", "2026-03-02", { "touched": 3, "computed": 2 }],
+        ["GOLD#REPEATS", "2026-03-02", { "touched": 3, "settled": true }],
         ["GONE#s_1", "GONE", { "v": 1 }],
         ["HELD#acme/c-1", "HELD", { "holds": { "texts": ["matter-7"] } }],
         ["HOLD#matter-7", "acme/c-1", {
@@ -433,6 +467,8 @@ async fn every_row_of_the_keys_table_is_stored_as_ever() {
         ["ALIAS#/p1_abababababababababababababababababababababababababababababababab", "ALIAS", { "alias": "u_1" }],
         ["ALIAS#acme/p1_cd", "ALIAS", { "alias": "x_1" }],
         ["ALIAS#acme/x_1", "NAMES", { "names": { "texts": ["p1_cd"] } }],
+        ["CRM#acme/c-9", "RECORD", { "tier": "Gold", "product": "Credit card", "owner": "p1_ef" }],
+        ["CRM#acme/p1_ab", "CRM", { "tier": "Gold", "product": "Credit card", "owner": "p1_ef" }],
         ["ID#acme/p1_ab", "SUBJECT", { "subjectId": "s_1", "customerRef": "c_1", "kind": "phone", "createdAt": NOW }],
         ["INT#acme/c-1", "PARTY", { "subjects": { "texts": ["s_1"] }, "erasures": 1, "cutoff": NOW }],
         ["INT#acme/c-1", "PARTY#00112233445566778899aabbccddeeff#89abcdef", {
@@ -466,8 +502,13 @@ async fn every_object_lies_where_it_always_did() {
     let tag = |tag: &str| (Some(tag.to_owned()), false);
     let (plain, locked) = ((None, false), (None, true));
     let expected = [
+        ("athena/00112233-4455-4677-8899-aabbccddeeff.csv", plain.clone()),
         ("bronze/event_type=interaction/year=2026/month=03/day=02/hour=14/x.gz", plain.clone()),
         ("errors/processing-failed/year=2026/month=03/day=02/hour=14/x", plain.clone()),
+        ("gold/gold_daily_queue_metrics/date=2026-03-02/part.parquet", plain.clone()),
+        ("gold/gold_interval_queue_metrics/date=2026-03-02/part.parquet", plain.clone()),
+        ("gold/runs/date=2026-03-02/7.json", plain.clone()),
+        ("gold/summary/date=2026-03-02/daily.json", plain.clone()),
         ("ledger/acme/interaction/1/0/checkpoint", tag("live")),
         ("ledger/acme/interaction/1/0/checkpoints/00000000000000000263", locked.clone()),
         ("ledger/acme/interaction/1/0/segment/00000000000000000000-1-03e71c6d7dc6bd4e.jsonl.gz", locked.clone()),
@@ -475,6 +516,7 @@ async fn every_object_lies_where_it_always_did() {
         ("ledger/acme/interaction/1/0/tile/0/x001/x234/067", locked),
         ("poison/audit-write/m-1.json", plain.clone()),
         ("quarantine/transform/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
+        ("reference/queues.csv", plain.clone()),
         ("silver/events/date=2026-03-02/00112233445566778899aabbccddeeff.parquet", plain.clone()),
         ("staged/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
         ("staged/acts/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
@@ -489,15 +531,18 @@ async fn every_family_knows_its_keys_and_no_other() {
     for table in [control().await, index().await, people().await] {
         for key in table.rows().keys() {
             let family = Family::of_key(key).unwrap_or_else(|| panic!("{key} is of no family"));
-            // Of bronze objects and of acts; of two versions of the keys.
-            let has_two = matches!(family, Family::Marker | Family::ObjectRow | Family::ActNote | Family::SameRequest);
+            // Of bronze objects and of acts; of two versions of the keys; of an identifier and of a record.
+            let has_two = matches!(
+                family,
+                Family::Marker | Family::ObjectRow | Family::ActNote | Family::SameRequest | Family::Crm
+            );
             assert!(seen.insert(family) || has_two, "two rows of one family: {key}");
         }
     }
     for key in objects().await.all().keys() {
         let family = Family::of_object(key).unwrap_or_else(|| panic!("{key} is of no family"));
         assert!(
-            seen.insert(family) || matches!(family, Family::Tile | Family::Plan),
+            seen.insert(family) || matches!(family, Family::Tile | Family::Plan | Family::Gold),
             "two objects of one family: {key}"
         );
     }
@@ -505,7 +550,16 @@ async fn every_family_knows_its_keys_and_no_other() {
     for (pk, sk) in [("LOG#acme", "HEAD"), ("INT#acme/c-1", "STATE"), ("SUB#s_1", "LOG"), ("LOGS", "x"), ("", "")] {
         assert_eq!(Family::of_key(&Key::new(pk, sk)), None, "{pk} {sk}");
     }
-    for key in ["", "ledger/x", "silver/x", "quarantine/x", "ledger/acme/interaction/1/0/checkpoints/7", "test/a"] {
+    for key in [
+        "",
+        "ledger/x",
+        "silver/x",
+        "gold/x",
+        "reference/x.csv",
+        "quarantine/x",
+        "ledger/acme/interaction/1/0/checkpoints/7",
+        "test/a",
+    ] {
         assert_eq!(Family::of_object(key), None, "{key}");
     }
     // What redrive cannot put back into the stream joins what transform sets aside.
@@ -528,6 +582,7 @@ fn each_family_that_does_not_stay_is_listed() {
         Family::SubjectLink,
         Family::Party,
         Family::PartyKey,
+        Family::Crm,
         Family::Alias,
         Family::RequestWho,
         Family::AliasNames,
@@ -535,6 +590,7 @@ fn each_family_that_does_not_stay_is_listed() {
         Family::Quarantine,
         Family::Error,
         Family::Silver,
+        Family::QueryResult,
         Family::Plan,
         Family::Poison,
     ];
@@ -558,12 +614,13 @@ fn each_family_that_does_not_stay_is_listed() {
 }
 
 /// What keys begin with.
-const PREFIXES: [&str; 25] = [
+const PREFIXES: [&str; 27] = [
     "OBJ#", "ACT#", "LOG#", "INT#", "SUB#", "ID#", "BRZ#", "CHUNK#", "CLAIM#", "POST#", "HOLD#", "OWN#", "WATCH#",
     "KEY#", "ACTS#", "TOMB#", "GONE#", "HELD#", "ALIAS#", "TOK#", "REQ#", "REQS#", "REQDUP#", "USED#", "PARTY#",
+    "CRM#", "GOLD#",
 ];
 /// Whole keys.
-const KEYS: [&str; 3] = ["\"LOGS\"", "\"BRONZE\"", "\"ORGS\""];
+const KEYS: [&str; 5] = ["\"LOGS\"", "\"BRONZE\"", "\"ORGS\"", "\"CRMS\"", "\"GOLD\""];
 /// This crate; the names of rows in findings, which are texts for people; the leading keys that the template's roles name.
 const SPELLED: [&str; 5] = [
     "shared/store/",

@@ -143,6 +143,7 @@ pub(crate) fn report() -> Report {
             copy: "target/demo/export/entries.jsonl".to_owned(),
             altered_copy: "target/demo/export/entries.altered.jsonl".to_owned(),
         },
+        figures: figures(),
         segments: vec![
             "ledger/acme/interaction/1/0/segment/00000000000000000000-256-3f9a1c0be4d7a815.jsonl.gz".to_owned(),
         ],
@@ -202,7 +203,7 @@ fn identity() -> Identity {
         named("keyIds", json!(key_id)),
         named("sealed/customer", json!(format!("{}… (550 characters)", "Qk3jZ0yN".repeat(12)))),
         named("lineageToken", json!("0d0f8a52-6b61-5f0e-9b0b-0b1c2d3e4f50")),
-        named("policyVersion", json!("builtin-5")),
+        named("policyVersion", json!("builtin-6")),
         named("eventId", json!("5b1f0c9a7d3e42b8a6f0d1c2e3b4a596")),
         named("org", json!("demo")),
         named("salt", json!("Jq3cB2n0V7l1u8wq0sKx4g")),
@@ -226,7 +227,7 @@ fn identity() -> Identity {
     silver.extend([
         named("customer_ref", json!("c_5b1f0c9a7d3e42b8a6f0d1c2e3b4a596")),
         named("masked_fields", json!("account_number_hash,phone_hash_sent,resolved_customer_id")),
-        named("policy_version", json!("builtin-5")),
+        named("policy_version", json!("builtin-6")),
         named("lineage_token", json!("0d0f8a52-6b61-5f0e-9b0b-0b1c2d3e4f50")),
         named("lineage_from", json!("derived")),
         named("bronze_object", json!("0f1e2d3c4b5a69788796a5b4c3d2e1f0")),
@@ -277,5 +278,38 @@ fn refused(function: &str) -> Attempt {
         status: 400,
         code: "AccessDeniedException".to_owned(),
         message: format!("{function}'s role is not authorized to perform: kms:Decrypt"),
+    }
+}
+
+fn figures() -> Figures {
+    let queue = |id: Option<&str>, contacts, abandoned, level, handled| Queue {
+        queue_id: id.map(str::to_owned),
+        contacts,
+        abandoned,
+        service_level_pct: level,
+        avg_duration_sec: handled,
+        fcr_rate_pct: level.map(|level| level / 2.0),
+        customer_satisfaction_avg: None,
+    };
+    let half_hour = |hour: u32, answered: u64| HalfHour {
+        start: format!("2026-03-02T{:02}:{:02}:00.000Z", hour / 2, hour % 2 * 30),
+        offered: answered + 3,
+        answered,
+        abandoned: u64::from(hour % 3),
+    };
+    Figures {
+        date: "2026-03-02".to_owned(),
+        time_zone: "UTC".to_owned(),
+        as_of: "2026-03-03T09:41:41.120Z".to_owned(),
+        revision: 2,
+        milliseconds: 18,
+        totals: queue(None, 441, 37, Some(63.27), Some(214.5)),
+        queues: vec![
+            queue(None, 0, 0, None, Some(88.25)),
+            queue(Some("5169b6fa-0543-5428-8d60-2e3d7a1d2909"), 302, 20, Some(71.52), Some(201.75)),
+            queue(Some("632e14a0-91c3-5c1a-9a4e-0d1e2f3a4b5c"), 139, 17, Some(45.6), Some(243.0)),
+        ],
+        half_hours: (14..40).map(|hour| half_hour(hour, u64::from(40 - hour.abs_diff(22)))).collect(),
+        table: "queue     contacts\n5169b6fa       302\n632e14a0       139".to_owned(),
     }
 }

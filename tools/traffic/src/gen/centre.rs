@@ -101,7 +101,7 @@ fn caller(dice: &mut Dice, number: usize) -> Caller {
     Caller {
         email,
         name,
-        phone: format!("+1{}55501{:02}", AREA_CODES[number / 100], number % 100),
+        phone: fictional_phone(number),
         account: format!("AC-{:08}", 10_000_000 + number * 97),
         card: dice.pick(&TEST_CARDS),
         external_contact: dice.percent(80.0).then(|| dice.uuid()),
@@ -113,6 +113,12 @@ fn agent(dice: &mut Dice, number: usize) -> Agent {
     let name = format!("{} {}", FIRST_NAMES[number % FIRST_NAMES.len()], AGENT_SURNAMES[number % AGENT_SURNAMES.len()]);
     let email = format!("{}@example.net", name.to_lowercase().replace(' ', "."));
     Agent { id: dice.uuid(), name, email }
+}
+
+/// A number that is nobody's; there are [`PHONES`], which then come again.
+pub(super) fn fictional_phone(number: usize) -> String {
+    let number = number % PHONES;
+    format!("+1{}55501{:02}", AREA_CODES[number / 100], number % 100)
 }
 
 /// The center's own number: it names nobody. 800-555-01XX is reserved for fiction, too.

@@ -1,0 +1,6 @@
+//! Figures over a strict fake, as API Gateway would ask for them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod refusals;
+mod selections;
+mod world;
