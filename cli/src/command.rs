@@ -8,6 +8,8 @@ mod check_proof;
 #[cfg(feature = "aws")]
 mod doctor;
 #[cfg(feature = "aws")]
+mod erase;
+#[cfg(feature = "aws")]
 mod export;
 #[cfg(feature = "aws")]
 mod finishing;
@@ -54,6 +56,8 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Subject(_) => "subject",
         #[cfg(feature = "aws")]
         Command::Request(_) => "request",
+        #[cfg(feature = "aws")]
+        Command::Erase(_) => "erase",
         Command::Retention(_) => "retention",
         Command::RebuildPostings(_) => "rebuild-postings",
         #[cfg(feature = "aws")]
@@ -88,6 +92,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Answered {
         Command::Subject(what) => subject::run(&what, context),
         #[cfg(feature = "aws")]
         Command::Request(what) => request::run(&what, context),
+        #[cfg(feature = "aws")]
+        Command::Erase(args) => erase::run(&args, context),
         Command::Retention(args) => retention::run(&args, context),
         Command::RebuildPostings(args) => rebuild_postings::run(&args, context),
         #[cfg(feature = "aws")]

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod compliance;
+pub mod erasure;
 pub mod guess;
 pub mod issuer;
 pub mod org;

@@ -15,8 +15,8 @@ use crate::paths;
 use crate::tools::{self, Venv, say};
 
 /// The functions: each is a binary, and a directory below `functions/`.
-pub const FUNCTIONS: [&str; 9] =
-    ["ingest", "transform", "audit-write", "authorizer", "dsar", "requests", "redrive", "sweep", "verify"];
+pub const FUNCTIONS: [&str; 10] =
+    ["ingest", "transform", "audit-write", "authorizer", "dsar", "requests", "rtbf", "redrive", "sweep", "verify"];
 
 /// Brings the local stack up to the state of the working tree. Returns where it is described.
 ///

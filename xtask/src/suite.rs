@@ -15,7 +15,7 @@ use crate::{local, paths, permissions, tools};
 
 /// The functions' own tests. By the names of their binaries: with `--package` Cargo would choose other features, and build the SDKs once
 /// more.
-const OF_FUNCTIONS: [&str; 15] = [
+const OF_FUNCTIONS: [&str; 17] = [
     "--workspace",
     "--test",
     "planning",
@@ -29,6 +29,8 @@ const OF_FUNCTIONS: [&str; 15] = [
     "asking",
     "--test",
     "redrive",
+    "--test",
+    "erasing",
     "--test",
     "sweeping",
 ];

@@ -8,7 +8,6 @@
 
 pub mod aliases;
 pub mod config;
-pub mod decode;
 pub mod error;
 pub mod gate;
 pub mod object;

@@ -6,6 +6,7 @@ pub mod answer;
 pub mod committed;
 pub mod completion;
 pub mod derivation;
+pub mod erasure;
 pub mod holding;
 pub mod keys;
 pub mod order;

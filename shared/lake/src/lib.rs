@@ -8,7 +8,9 @@
 pub mod bronze;
 pub mod ids;
 pub mod keys;
+pub mod lines;
 pub mod plan;
+pub mod redact;
 pub mod silver;
 
 pub use ids::ObjectId;

@@ -23,9 +23,11 @@ use crate::ids::ObjectId;
 use crate::keys;
 
 mod columns;
+mod erase;
 
 use columns::{COLUMNS, Column, ColumnKind, FIELD_COLUMNS, From};
 pub use columns::{ERASED, TOKEN, is_erased};
+pub use erase::{SilverRow, erase_rows};
 
 /// One event. What has no column of its own is looked up in `fields` by the column's name.
 #[derive(Debug, Clone, Copy)]
@@ -158,8 +160,8 @@ pub enum SilverError {
     /// A time that no calendar day has.
     #[error("a silver row's time is out of the calendar's range")]
     Time,
-    /// The Parquet library's own.
-    #[error("the silver file could not be written as Parquet: {0}")]
+    /// The Parquet library's own, or the file is not one of silver's.
+    #[error("the silver file could not be read or written as Parquet: {0}")]
     Parquet(#[from] ParquetError),
 }
 

@@ -6,6 +6,7 @@
 mod access;
 mod caller;
 mod chain;
+mod erasure;
 mod export;
 mod flow;
 mod identity;
@@ -88,6 +89,7 @@ async fn tell(args: &DemoArgs, typed: Option<String>, chain: Chain) -> Result<()
         None => which_phone(args, &mut screen, run.suggested_phone())?,
     };
     let access = run.access(&mut screen, &phone)?;
+    let erasure = run.erased(&mut screen, &phone).await?;
     let lock = run.locked(&mut screen).await?;
     let tamper = run.tampered(&mut screen).await?;
 
@@ -103,6 +105,7 @@ async fn tell(args: &DemoArgs, typed: Option<String>, chain: Chain) -> Result<()
         caller,
         identity,
         access,
+        erasure,
         lock,
         tamper,
         segments: run.segments(),
@@ -123,7 +126,7 @@ fn opening(screen: &mut Screen<io::Stdout>, run: &Run<'_>) -> io::Result<()> {
 }
 
 fn closing(screen: &mut Screen<io::Stdout>, report: &Report, written: &[PathBuf]) -> io::Result<()> {
-    screen.act(6, "Where to look next")?;
+    screen.act(7, "Where to look next")?;
     for (what, place) in &report.next {
         screen.fact(what, place)?;
     }

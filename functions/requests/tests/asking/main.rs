@@ -3,6 +3,7 @@
 
 mod acts;
 mod callers;
+mod erasing;
 mod faults;
 mod flow;
 mod previews;

@@ -10,6 +10,7 @@ mod event_ids;
 mod faults;
 mod filters;
 mod identity;
+mod lines;
 mod membership;
 mod notifications;
 mod orgs;

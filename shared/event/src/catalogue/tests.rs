@@ -189,3 +189,10 @@ fn of_an_outcomes_rows_the_latest_that_has_begun_counts() {
         assert_eq!(catalogue.outcome("Cancelled", instant::parse(at).unwrap()), Some(meaning), "{at}");
     }
 }
+
+#[test]
+fn the_entities_whose_ids_are_a_customers_are_listed_as_they_are_spelled() {
+    let personal: Vec<&str> = built_in().personal_entities().collect();
+    assert_eq!(personal, ["Contact", "Customer", "ExternalContact"]);
+    assert!(personal.iter().all(|kind| built_in().kinds_of_entity(kind).next().is_some()));
+}
