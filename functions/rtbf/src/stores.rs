@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use ledgerline_custody::acts::ActStores;
+use ledgerline_custody::keys::KeyCache;
 use ledgerline_custody::own::{OwnItem, OwnLists};
 use ledgerline_lambda::random::OwnedRandom;
 use ledgerline_ledger::store::StoreError;
@@ -38,7 +39,7 @@ use ledgerline_store::waiting::Waiting;
 use ledgerline_store::wrapping::Wrapping;
 
 use crate::Random;
-use crate::keys::{KeyCache, Keys};
+use crate::keys::{Keys, missing};
 
 /// The tables, buckets, queues and the key, as `main` or a test has them.
 #[derive(Clone, Debug)]
@@ -97,7 +98,7 @@ pub struct Stores {
     plans: Plans,
     pointers: Pointers,
     act_notes: ActNotes,
-    keys: KeyCache,
+    keys: KeyCache<Keys>,
     random: OwnedRandom,
 }
 
@@ -145,7 +146,8 @@ impl Stores {
 
     /// The data keys; own numbers are of the settings.
     pub(crate) async fn keys(&self, own_numbers: &[OwnItem], now_ms: i64) -> Result<Arc<Keys>, StoreError> {
-        self.keys.get(&self.data_keys, own_numbers, now_ms).await
+        let opened = self.keys.get(now_ms, Keys::open(&self.data_keys, own_numbers)).await?;
+        opened.ok_or_else(|| missing("pseudonym"))
     }
 
     /// Where acts go.

@@ -160,7 +160,7 @@ impl EraseNote {
                 record.split_once('/').is_some_and(|(org, id)| !org.is_empty() && !id.is_empty())
             }
         };
-        fits.then(|| match note {
+        fits.then_some(match note {
             RawNote::Erase { request } => Self::Erase { request },
             RawNote::Suppressed { bucket, key, object } => Self::Suppressed { bucket, key, object },
             RawNote::Released { record } => Self::Released { record },

@@ -19,6 +19,7 @@ use ledgerline_lake::ObjectId;
 use ledgerline_lake::bronze::{self, BronzeLine};
 use ledgerline_lake::keys::{self, PlanOf};
 use ledgerline_lambda::clock::{Clock, FixedClock};
+use ledgerline_lambda::random::OwnedRandom;
 use ledgerline_ledger::entry::Entry;
 use ledgerline_ledger::lock::LockMode;
 use ledgerline_ledger::retention::{Classes, LockPolicy};
@@ -169,7 +170,7 @@ impl World {
         }
     }
 
-    fn random(&self) -> Box<dyn Fn(&mut [u8]) + Send + Sync> {
+    fn random(&self) -> OwnedRandom {
         let random = Arc::clone(&self.random);
         Box::new(move |buffer: &mut [u8]| {
             if buffer.len() == 8 {
