@@ -1,7 +1,7 @@
-//! What earlier erasures cover, on the local stack: tombstones are planted as an erasure plants them, the events come again.
+//! What earlier erasures cover, on the local stack: tombstones are planted as an erasure plants them, the events come again, and the eraser is
+//! told of their lines.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ledgerline_event::instant;
@@ -11,11 +11,12 @@ use ledgerline_store::gone::Gone;
 use ledgerline_store::subject::{identifier_key, parse_identifier_key};
 use ledgerline_store::tombstone::Tombs;
 use ledgerline_tests::access::ask;
+use ledgerline_tests::erasure::{is_placeholder, with};
 use ledgerline_tests::org::Org;
 use ledgerline_tests::scan::{everywhere_but_bronze, found};
 use ledgerline_tests::silver;
 use ledgerline_tests::stack::{Stack, key_of, text};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// What an erasure has: the keys, and the rows that it alone writes.
 struct Eraser {
@@ -49,24 +50,6 @@ fn now_ms() -> i64 {
     i64::try_from(std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap()
 }
 
-/// The bodies of all messages that lie for the eraser, which are taken: nothing else reads them.
-fn notes(stack: &Stack) -> Vec<Value> {
-    let url = &stack.description().queues["EraseQueue"];
-    let mut notes = Vec::new();
-    loop {
-        let receive = stack.sqs.receive_message().queue_url(url).max_number_of_messages(10).wait_time_seconds(1);
-        let answer = stack.block(receive.send()).unwrap();
-        if answer.messages().is_empty() {
-            return notes;
-        }
-        for message in answer.messages() {
-            notes.push(serde_json::from_str(message.body().unwrap()).unwrap());
-            let delete = stack.sqs.delete_message().queue_url(url).receipt_handle(message.receipt_handle().unwrap());
-            stack.block(delete.send()).unwrap();
-        }
-    }
-}
-
 #[test]
 fn what_an_erasure_covers_is_in_the_ledger_and_names_nobody_anywhere() {
     let Some(stack) = Stack::running() else { return };
@@ -84,7 +67,6 @@ fn what_an_erasure_covers_is_in_the_ledger_and_names_nobody_anywhere() {
     // Transform's first start makes the keys.
     stack.send(&[call("i-0", "answered", before, &anothers)]);
     org.committed(1);
-    notes(&stack);
     let eraser = Eraser::of(&stack);
     let cutoff_ms = now_ms();
     let pseudonym = stack.block(eraser.plant(&org.name, &theirs, cutoff_ms));
@@ -113,19 +95,14 @@ fn what_an_erasure_covers_is_in_the_ledger_and_names_nobody_anywhere() {
     let needles = [pseudonym[3..].to_owned(), digits(&theirs), theirs.clone()];
     assert_eq!(found(&needles, &everywhere_but_bronze(&stack)), Vec::<String>::new());
 
-    // One note for each object that holds a line of theirs, by ids alone.
-    let told: BTreeSet<String> = notes(&stack)
-        .iter()
-        .map(|note| {
-            assert_eq!(
-                (&note["v"], &note["kind"], &note["bucket"]),
-                (&json!(1), &json!("suppressed"), &json!(stack.bucket("BronzeBucket")))
-            );
-            assert_eq!(note.as_object().unwrap().len(), 5, "{note}");
-            note["object"].as_str().unwrap().to_owned()
-        })
-        .collect();
-    assert!(!told.is_empty() && told.is_subset(&org.objects()), "{told:?}");
+    // Transform told the eraser of each object that holds a line of theirs: it goes, the filtered one's, too.
+    let lines = stack.wait_for("the lines to be redacted", || {
+        let lines = org.bronze_lines();
+        let left = with(&lines, &theirs).len();
+        if left == 0 { Ok(lines) } else { Err(format!("{left} lines are left")) }
+    });
+    assert_eq!(lines.values().filter(|line| is_placeholder(line)).count(), 2);
+    assert_eq!(with(&lines, &anothers).len(), 2, "i-0 and i-2 stand");
 
     // Nobody is found by it. Whoever is gone was never seen, either.
     let found_by = |phone: &str| {
@@ -145,5 +122,11 @@ fn what_an_erasure_covers_is_in_the_ledger_and_names_nobody_anywhere() {
     assert_eq!((found_by(&theirs), found_by(&anothers)), (1, 1));
     let now = people(&stack);
     assert!(now.len() == 2 && now.iter().all(|(_, subject)| *subject != known[0].1), "{now:?}");
-    assert_eq!(notes(&stack), Vec::<Value>::new());
+    stack.drained();
+    let lines = org.bronze_lines();
+    assert_eq!(
+        (with(&lines, "\"i-4\"").len(), with(&lines, "\"i-5\"").len()),
+        (1, 1),
+        "what came after the cutoff stays"
+    );
 }

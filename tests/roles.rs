@@ -175,6 +175,8 @@ fn dsar_reads_and_writes_that_it_answered() {
         Call::Query("IndexTable", "INT#none"),
         Call::BatchGet("KeysTable", "ID#none"),
         Call::BatchGet("KeysTable", "INT#none"),
+        Call::BatchGet("KeysTable", "ASKED#none"),
+        Call::GetItem("ControlTable", "REQ#none"),
         Call::Query("KeysTable", "SUB#none"),
         Call::GetVersion("LedgerBucket", SEGMENT),
         Call::UpdateItem("ControlTable", "ACT#none"),
@@ -185,6 +187,9 @@ fn dsar_reads_and_writes_that_it_answered() {
         Call::OpenKey { deployment: "local", purpose: "pseudonym" },
     ];
     let refused = [
+        Call::UpdateItem("KeysTable", "ASKED#none"),
+        Call::UpdateItem("ControlTable", "REQ#none"),
+        Call::Send("EraseQueue"),
         Call::GetObject("LedgerBucket", SEGMENT),
         Call::GetItem("ControlTable", "OBJ#none"),
         Call::BatchGet("ControlTable", "TOMB#none"),
@@ -239,9 +244,15 @@ fn requests_writes_requests_and_deletes_nothing() {
         Call::PutObject("StagedBucket", "staged/acts/none"),
         Call::MakeKey { deployment: "local", purpose: "request" },
         Call::OpenKey { deployment: "local", purpose: "pseudonym" },
+        Call::PutItem("ControlTable", "WAKE"),
+        Call::UpdateItem("KeysTable", "ASKED#none"),
         Call::Send("LedgerQueue"),
+        Call::Send("EraseQueue"),
     ];
     let refused = [
+        Call::DeleteItem("ControlTable", "WAKE"),
+        Call::DeleteItem("KeysTable", "ASKED#none"),
+        Call::Receive("EraseQueue"),
         Call::DeleteItem("ControlTable", "REQ#none"),
         Call::DeleteItem("ControlTable", "REQS#none"),
         Call::DeleteItem("KeysTable", "REQ#none"),
@@ -275,7 +286,6 @@ fn requests_writes_requests_and_deletes_nothing() {
         Call::Query("KeysTable", "INT#none"),
         Call::MakeKey { deployment: "local", purpose: "pseudonym" },
         FOREIGN_KEY,
-        Call::Send("EraseQueue"),
         Call::Sign,
     ];
     Role::of(&stack, "RequestsFunction").check(&allowed, &refused);
@@ -303,6 +313,79 @@ fn insight_reads_figures_and_nothing_else() {
         Call::Send("LedgerQueue"),
     ];
     Role::of(&stack, "InsightFunction").check(&allowed, &refused);
+}
+
+#[test]
+fn rtbf_erases_and_neither_opens_what_is_sealed_nor_touches_the_ledger() {
+    let Some(stack) = Stack::running() else { return };
+    let allowed = [
+        Call::Receive("EraseQueue"),
+        Call::Send("EraseQueue"),
+        Call::Send("LedgerQueue"),
+        Call::GetObject("BronzeBucket", "bronze/none"),
+        Call::PutObject("BronzeBucket", "bronze/none"),
+        Call::DeleteVersion("BronzeBucket", "bronze/none"),
+        Call::PutObject("LakeBucket", "silver/none"),
+        Call::PutObject("StagedBucket", "erasure/none"),
+        Call::DeleteObject("StagedBucket", "erasure/none"),
+        Call::PutObject("StagedBucket", "staged/acts/none"),
+        Call::PutObject("StagedBucket", "poison/rtbf/none"),
+        Call::GetItem("ControlTable", "REQ#none"),
+        Call::BatchGet("ControlTable", "TOMB#none"),
+        Call::BatchGet("ControlTable", "HELD#none"),
+        Call::PutItem("ControlTable", "TOMB#none"),
+        Call::PutItem("ControlTable", "GONE#none"),
+        Call::UpdateItem("ControlTable", "REQ#none"),
+        Call::UpdateItem("ControlTable", "ACT#none"),
+        Call::DeleteItem("ControlTable", "WAKE"),
+        Call::Query("ControlTable", "KEY#pseudonym"),
+        Call::Query("ControlTable", "OWN#none"),
+        Call::Query("IndexTable", "INT#none"),
+        Call::BatchDelete("IndexTable", "TOK#none"),
+        Call::GetItem("KeysTable", "REQ#none"),
+        Call::DeleteItem("KeysTable", "REQ#none"),
+        Call::DeleteItem("KeysTable", "ID#none"),
+        Call::UpdateItem("KeysTable", "INT#none"),
+        Call::BatchDelete("KeysTable", "INT#none"),
+        Call::BatchDelete("KeysTable", "SUB#none"),
+        Call::Query("KeysTable", "SUB#none"),
+        Call::OpenKey { deployment: "local", purpose: "request" },
+        Call::OpenKey { deployment: "local", purpose: "pseudonym" },
+    ];
+    let refused = [
+        PRIVATE_KEY,
+        FOREIGN_KEY,
+        Call::OpenKey { deployment: "local", purpose: "event" },
+        Call::MakeKey { deployment: "local", purpose: "request" },
+        Call::GetItem("ControlTable", "KEY#party"),
+        Call::Query("ControlTable", "KEY#event"),
+        Call::Scan("ControlTable"),
+        Call::Scan("KeysTable"),
+        // No name is deleted in bronze, which would lay a marker over it, and nothing but bronze.
+        Call::DeleteObject("BronzeBucket", "bronze/none"),
+        Call::DeleteVersion("BronzeBucket", "quarantine/none"),
+        Call::PutObject("BronzeBucket", "quarantine/none"),
+        Call::DeleteObject("LakeBucket", "silver/none"),
+        Call::PutObject("StagedBucket", "staged/none"),
+        Call::DeleteObject("StagedBucket", "staged/acts/none"),
+        Call::GetObject("LedgerBucket", SEGMENT),
+        Call::PutLocked("LedgerBucket", SEGMENT, 1),
+        Call::DeleteVersion("LedgerBucket", SEGMENT),
+        // What is gone stays gone, what is held is the operator's to say, and what a line is about is transform's.
+        Call::DeleteItem("ControlTable", "GONE#none"),
+        Call::DeleteItem("ControlTable", "TOMB#none"),
+        Call::UpdateItem("ControlTable", "HELD#none"),
+        Call::UpdateItem("ControlTable", "OBJ#none"),
+        Call::UpdateItem("ControlTable", "LOG#none"),
+        Call::UpdateItem("ControlTable", "OWN#none"),
+        Call::PutItem("KeysTable", "ID#none"),
+        Call::PutItem("KeysTable", "SUB#none"),
+        Call::BatchDelete("IndexTable", "INT#none"),
+        Call::Sign,
+        Call::Send("BronzeQueue"),
+        Call::Receive("LedgerQueue"),
+    ];
+    Role::of(&stack, "RtbfFunction").check(&allowed, &refused);
 }
 
 #[test]
@@ -349,7 +432,9 @@ fn sweep_deletes_segments_by_version_makes_keys_that_it_cannot_open_and_reads_no
         Call::PutItem("ControlTable", "KEY#party"),
         MAKE_PAIR,
         Call::BatchDelete("IndexTable", "INT#none"),
+        Call::Query("ControlTable", "WAKE"),
         Call::Send("LedgerQueue"),
+        Call::Send("EraseQueue"),
         Call::Sign,
     ];
     let refused = [
@@ -374,6 +459,9 @@ fn sweep_deletes_segments_by_version_makes_keys_that_it_cannot_open_and_reads_no
         Call::BatchGet("KeysTable", "ID#none"),
         Call::GetItem("KeysTable", "REQ#none"),
         Call::UpdateItem("ControlTable", "REQ#none"),
+        Call::PutItem("ControlTable", "WAKE"),
+        Call::DeleteItem("ControlTable", "WAKE"),
+        Call::Receive("EraseQueue"),
         Call::Send("ErrorsQueue"),
         Call::Receive("LedgerQueue"),
     ];

@@ -4,6 +4,7 @@ mod approval;
 mod callers;
 mod chain;
 mod compliance;
+mod erasing;
 mod erasure;
 mod evidence;
 mod figures;

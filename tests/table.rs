@@ -150,6 +150,12 @@ fn drawn(dice: &mut Dice, run: &str) -> Write {
             ];
             let take = dice.random_range(1..changes.len());
             let lists = [Change::Append("list".into(), vec![item("c")]), Change::RemoveFirst("list".into(), 1)];
+            if dice.random_range(0..6) == 0 {
+                // A key is taken from a row of keys; where there is none, both tables refuse.
+                let member = if dice.random() { "a" } else { "b" };
+                let write = Write::update(key).remove_member("map", member).remove_member("map", "c");
+                return write.set("n", number).when(Condition::has("map"));
+            }
             if dice.random_range(0..3) == 0 {
                 // Commit and publication change the list that a row has; where there is none, both tables refuse.
                 let change = lists.choose(dice).unwrap().clone();
@@ -179,7 +185,7 @@ fn bare(dice: &mut Dice, run: &str) -> Write {
 
 fn condition(dice: &mut Dice) -> Option<Condition> {
     let n = dice.random_range(0..4_u64);
-    Some(match dice.random_range(0..18) {
+    Some(match dice.random_range(0..21) {
         0 => Condition::Exists,
         1 => Condition::Absent,
         2 => Condition::has("n"),
@@ -195,6 +201,9 @@ fn condition(dice: &mut Dice) -> Option<Condition> {
         12 => Condition::equals("bytes", Value::B(vec![dice.random_range(0..2)])),
         13 => Condition::excludes("texts", format!("t{n}")),
         14 => Condition::equals("texts", Value::Ss(["t1", "t0"].map(str::to_owned).into())),
+        15 => Condition::size("texts", dice.random_range(0..3)),
+        16 => Condition::size("set", dice.random_range(0..3)),
+        17 => Condition::size("map", dice.random_range(0..3)),
         _ => return None,
     })
 }
@@ -208,6 +217,7 @@ fn row(dice: &mut Dice) -> Row {
             ("bytes", Value::B(bytes)),
             ("flag", Value::Bool(dice.random())),
             ("list", Value::L(vec![item("a"), item("b")])),
+            ("map", Value::M(["a", "b"].map(|name| (name.to_owned(), Value::Bool(true))).into())),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     )

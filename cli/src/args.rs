@@ -67,6 +67,9 @@ pub(crate) enum Command {
     #[cfg(feature = "aws")]
     #[command(subcommand)]
     Gold(GoldCommand),
+    /// What an erasure would reach, in full, before it is approved; erasing follows from the approval
+    #[cfg(feature = "aws")]
+    Erase(EraseArgs),
     /// What is kept, until when, and what lacks a lock
     Retention(RetentionArgs),
     /// Build the index of entries again from the segments, and compare it with what is stored
@@ -583,6 +586,17 @@ pub(crate) struct RequestReasonArgs {
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
+}
+
+/// `erase`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct EraseArgs {
+    /// The request (req_…) whose erasure is looked at; it is verified
+    #[arg(long, value_name = "ID")]
+    pub(crate) preview: String,
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
 }
 
 /// What is asked for.

@@ -10,6 +10,8 @@ mod crm;
 #[cfg(feature = "aws")]
 mod doctor;
 #[cfg(feature = "aws")]
+mod erase;
+#[cfg(feature = "aws")]
 mod export;
 #[cfg(feature = "aws")]
 mod finishing;
@@ -62,6 +64,8 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Crm(_) => "crm",
         #[cfg(feature = "aws")]
         Command::Gold(_) => "gold",
+        #[cfg(feature = "aws")]
+        Command::Erase(_) => "erase",
         Command::Retention(_) => "retention",
         Command::RebuildPostings(_) => "rebuild-postings",
         #[cfg(feature = "aws")]
@@ -100,6 +104,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Answered {
         Command::Crm(what) => crm::run(&what, context),
         #[cfg(feature = "aws")]
         Command::Gold(what) => gold::run(&what, context),
+        #[cfg(feature = "aws")]
+        Command::Erase(args) => erase::run(&args, context),
         Command::Retention(args) => retention::run(&args, context),
         Command::RebuildPostings(args) => rebuild_postings::run(&args, context),
         #[cfg(feature = "aws")]

@@ -29,6 +29,7 @@ PARAMETERS = {
     "Architecture": "x86_64",
     "RedriveDelaySeconds": "2",
     "ErasureCoolingHours": "0",
+    "ErasureDrainSeconds": "2",
 }
 SECTIONS = {
     "AWS::KinesisFirehose::DeliveryStream": "streams",

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod compliance;
+pub mod erasure;
 pub mod gold;
 pub mod guess;
 pub mod issuer;

@@ -15,13 +15,14 @@ use crate::paths;
 use crate::tools::{self, Venv, say};
 
 /// The functions: each is a binary, and a directory below `functions/`.
-pub const FUNCTIONS: [&str; 11] = [
+pub const FUNCTIONS: [&str; 12] = [
     "ingest",
     "transform",
     "audit-write",
     "authorizer",
     "dsar",
     "requests",
+    "rtbf",
     "insight",
     "redrive",
     "sweep",

@@ -15,7 +15,7 @@ use crate::{local, paths, permissions, tools};
 
 /// The functions' own tests. By the names of their binaries: with `--package` Cargo would choose other features, and build the SDKs once
 /// more.
-const OF_FUNCTIONS: [&str; 19] = [
+const OF_FUNCTIONS: [&str; 21] = [
     "--workspace",
     "--test",
     "planning",
@@ -31,6 +31,8 @@ const OF_FUNCTIONS: [&str; 19] = [
     "serving",
     "--test",
     "redrive",
+    "--test",
+    "erasing",
     "--test",
     "sweeping",
     "--test",

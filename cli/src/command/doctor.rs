@@ -23,7 +23,7 @@ const QUEUES: [(&str, &str); 4] = [
     ("EraseQueue", "EraseDeadLetterQueue"),
 ];
 /// Functions and the variables that each must have. What each does with them is in its README.
-const FUNCTIONS: [(&str, &[&str]); 7] = [
+const FUNCTIONS: [(&str, &[&str]); 8] = [
     ("IngestFunction", &["DEFAULT_ORG", "LATE_AFTER_HOURS"]),
     (
         "TransformFunction",
@@ -66,6 +66,7 @@ const FUNCTIONS: [(&str, &[&str]); 7] = [
             "RETENTION_DAYS",
             "SIGNING_KEY_ID",
             "LATE_AFTER_HOURS",
+            "ERASE_QUEUE_URL",
         ],
     ),
     (
@@ -82,6 +83,22 @@ const FUNCTIONS: [(&str, &[&str]); 7] = [
         ],
     ),
     ("DsarFunction", &["DEPLOYMENT_ID", "CONTROL_TABLE", "INDEX_TABLE", "KEYS_TABLE", "LEDGER_BUCKET", "DATA_KEY_ID"]),
+    (
+        "RtbfFunction",
+        &[
+            "DEPLOYMENT_ID",
+            "CONTROL_TABLE",
+            "INDEX_TABLE",
+            "KEYS_TABLE",
+            "BRONZE_BUCKET",
+            "LAKE_BUCKET",
+            "STAGED_BUCKET",
+            "ERASE_QUEUE_URL",
+            "LEDGER_QUEUE_URL",
+            "DATA_KEY_ID",
+            "BRONZE_EXPIRE_DAYS",
+        ],
+    ),
     ("RedriveFunction", &["STREAM_NAME"]),
 ];
 /// What whoever writes and whoever checks evidence must be told alike.

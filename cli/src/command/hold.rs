@@ -4,8 +4,9 @@
 //! each segment; (4) the act goes to the ledger; (5) S3 holds what came meanwhile, the act's own segment with it. S3 comes
 //! before the act, since the opposite crash would leave a ledger that claims a hold while the evidence may be deleted; this
 //! one leaves evidence that is held and not documented yet, and the row says by whom the command must be run again.
-//! **Lifting**: (1) the act; (2) the hold's row; (3) S3 releases each segment that no other hold needs; (4) the record's row.
-//! A crash leaves more held than must be. Invariant: both may be repeated at any point and come to the same end; what rows and S3 need
+//! **Lifting**: (1) the act; (2) the hold's row; (3) S3 releases each segment that no other hold needs; (4) the record's row; (5) an erasure
+//! that waited for the last hold is told to go on. A crash leaves more held than must be, or the erasure waiting until the command is run
+//! again. Invariant: both may be repeated at any point and come to the same end; what rows and S3 need
 //! for that, [`ledgerline_custody::holding`] does.
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use ledgerline_custody::access::split_record;
 use ledgerline_custody::acts::{Act, ActKind, Recorded};
-use ledgerline_custody::holding::{Holding, Place};
+use ledgerline_custody::holding::{Holding, Place, Released};
 use ledgerline_ledger::entry::Field;
 use ledgerline_ledger::log::LogId;
 use ledgerline_store::hold::HoldRow;
@@ -50,6 +51,12 @@ fn put(args: &HoldPlaceArgs, context: &Context) -> Answered {
     let cloud = Cloud::open(&which.deployment.stack)?;
     let key = format!("{}/{}", which.org, which.record);
     let (log, holding) = (log_of(&cloud, &key)?, holding(&cloud)?);
+    if cloud.ask(holding.is_erased(&key))? {
+        return Err(Fault::new(
+            format!("{key} is erased: no hold brings anything of it back"),
+            "its entries stay in the ledger, without their content, as long as their retention says",
+        ));
+    }
     let wanted = HoldRow {
         hold: which.hold.clone(),
         record_key: key.clone(),
@@ -93,7 +100,8 @@ fn put(args: &HoldPlaceArgs, context: &Context) -> Answered {
     }
     progress.finish_and_clear();
     let own_held = held.len() > before.len() || matches!(recorded, Recorded::Before(_));
-    Ok(Box::new(Placed { row, segments: held.into_iter().collect(), own_held, lifted: false, kept: 0 }))
+    let segments = held.into_iter().collect();
+    Ok(Box::new(Placed { row, segments, own_held, lifted: false, kept: 0, erases: false }))
 }
 
 fn lift(args: &WhichHold, context: &Context) -> Answered {
@@ -110,10 +118,9 @@ fn lift(args: &WhichHold, context: &Context) -> Answered {
     let recorder = Recorder::new(&cloud)?;
     let purpose = format!("lift/{}/{key}", row.hold);
     recorder.record(&purpose, &[act(ActKind::HoldLifted, &row, &context.now_text())?], context)?;
-    // 2, 3, 4. No longer meant; released, but for what another hold needs; erasures may go on.
-    let released = cloud.ask(holding.lift(&row, &context.now_text()))?;
-    let kept = released.kept as u64;
-    Ok(Box::new(Placed { row, segments: released.segments, own_held: true, lifted: true, kept }))
+    // 2 to 5. No longer meant; released, but for what another hold needs; erasures may go on, and one that waited is told.
+    let Released { segments, kept, erases } = cloud.ask(holding.lift(&row, &context.now_text()))?;
+    Ok(Box::new(Placed { row, segments, own_held: true, lifted: true, kept: kept as u64, erases }))
 }
 
 fn list(args: &DeploymentArgs, context: &Context) -> Answered {
@@ -139,8 +146,11 @@ fn list(args: &DeploymentArgs, context: &Context) -> Answered {
 }
 
 fn holding(cloud: &Cloud) -> Result<Holding, Fault> {
-    let (control, index) = (told(cloud.operator.rows_of("ControlTable"))?, told(cloud.operator.rows_of("IndexTable"))?);
-    Ok(Holding::new(&control, &index, &told(cloud.operator.objects_of("LedgerBucket"))?))
+    let operator = &cloud.operator;
+    let rows = |table| told(operator.rows_of(table));
+    let (control, index, keys) = (rows("ControlTable")?, rows("IndexTable")?, rows("KeysTable")?);
+    let (ledger, queue) = (told(operator.objects_of("LedgerBucket"))?, told(operator.messages_of("EraseQueue"))?);
+    Ok(Holding::new(&control, &index, &keys, &ledger, &queue))
 }
 
 fn log_of(cloud: &Cloud, record_key: &str) -> Result<LogId, Fault> {
@@ -192,6 +202,7 @@ struct Placed {
     own_held: bool,
     lifted: bool,
     kept: u64,
+    erases: bool,
 }
 
 impl Answer for Placed {
@@ -201,7 +212,7 @@ impl Answer for Placed {
             "hold": self.row.hold, "record": self.row.record_key, "log": self.row.log.as_str(),
             "purpose": self.row.purpose, "basis": self.row.basis, "review": self.row.review,
             "lifted": self.lifted, "segments": segments.collect::<Vec<_>>(),
-            "keptByOtherHolds": self.kept, "actHeld": self.own_held,
+            "keptByOtherHolds": self.kept, "actHeld": self.own_held, "erasureGoesOn": self.erases,
         })
     }
 
@@ -221,6 +232,10 @@ impl Answer for Placed {
         if !self.own_held {
             let advice = "run the same command again in a minute: it will hold the segment of the act itself, too";
             screen.check(Mark::Look, "the act is on its way into the ledger", advice)?;
+        }
+        if self.erases {
+            let advice = "what it left of this record goes now";
+            screen.check(Mark::Look, "an erasure waited for this hold", advice)?;
         }
         let count = counted(self.segments.len() as u64, "segment", "segments");
         if self.lifted {

@@ -118,11 +118,15 @@ fn step(which: &WhichRequest, verb: &str, body: &Value, context: &Context) -> An
     Ok(Box::new(Shown { request, preview: None }))
 }
 
-/// The id, if it is one: it goes into a path.
 fn id(which: &WhichRequest) -> Result<&str, Fault> {
-    let plain = which.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    checked_id(&which.id)
+}
+
+/// The id, if it is one: it goes into a path.
+pub(super) fn checked_id(id: &str) -> Result<&str, Fault> {
+    let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let remedy = "name it as `ledgerline request list` shows it: req_ and 32 digits";
-    if plain && !which.id.is_empty() { Ok(&which.id) } else { Err(Fault::new("ID is not a request's id", remedy)) }
+    if plain && !id.is_empty() { Ok(id) } else { Err(Fault::new("ID is not a request's id", remedy)) }
 }
 
 fn read_input() -> Result<String, Fault> {
@@ -166,12 +170,12 @@ fn word(value: impl clap::ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
-fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+pub(super) fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value[name].as_str().unwrap_or_default()
 }
 
 /// The day of a time.
-fn day(time: &str) -> &str {
+pub(super) fn day(time: &str) -> &str {
     time.get(..10).unwrap_or(time)
 }
 

@@ -20,12 +20,12 @@ mod logs;
 
 use logs::LogState;
 
-/// The stages, upstream first: their queues and where their dead letters go. Nothing reads the eraser's queue yet: its messages stay.
+/// The stages, upstream first, by the last part of their functions' names: their queues and where their dead letters go.
 const STAGES: [(&str, &str, &str); 4] = [
     ("transform", "BronzeQueue", "BronzeDeadLetterQueue"),
     ("audit-write", "LedgerQueue", "LedgerDeadLetterQueue"),
     ("redrive", "ErrorsQueue", "ErrorsDeadLetterQueue"),
-    ("eraser", "EraseQueue", "EraseDeadLetterQueue"),
+    ("rtbf", "EraseQueue", "EraseDeadLetterQueue"),
 ];
 /// The one dead-letter queue without a stage of ours; a deployment without a partner source has none.
 const RULE_DEAD_LETTERS: &str = "RuleDeadLetterQueue";

@@ -9,6 +9,7 @@ mod config;
 mod gather;
 mod own;
 mod problem;
+mod requests;
 mod stores;
 mod subjects;
 
@@ -96,6 +97,7 @@ async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Strin
     let Active { subjects: active, leading } = subjects::active(&dsar.stores, &query, &orgs, keys.as_deref()).await?;
     let identifiers = subjects::counted(&query, keys.as_deref(), active.len(), &leading);
     let own = Own::of(&dsar.stores, &dsar.config, &query, &orgs, &active, keys.as_deref(), now_ms).await?;
+    let requests = requests::open(&dsar.stores, &query, &orgs, &active, keys.as_deref(), &caller.orgs).await?;
     let cap = dsar.config.fan_out_cap;
     // Transform links a shared subject to nothing more, and nothing is kept of what it left out: there may be some. So it is with
     // what came while an identifier was the company's own.
@@ -141,6 +143,7 @@ async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Strin
             weak: query.is_weak(),
             other_spellings: query.other_spellings(),
         },
+        requests,
         systems: Systems { ledger: reads },
         interactions,
         filtered,

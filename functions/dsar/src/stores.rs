@@ -7,6 +7,7 @@ use ledgerline_custody::acts::ActStores;
 use ledgerline_custody::own::OwnLists;
 use ledgerline_lambda::random::OwnedRandom;
 use ledgerline_store::act_note::ActNotes;
+use ledgerline_store::asked::Asked;
 use ledgerline_store::bucket::Bucket;
 use ledgerline_store::data_key::DataKeys;
 use ledgerline_store::gone::Gone;
@@ -21,6 +22,7 @@ use ledgerline_store::posting::Postings;
 use ledgerline_store::principal::Principals;
 use ledgerline_store::queue::{Pointers, Queue};
 use ledgerline_store::record::Records;
+use ledgerline_store::request::RequestRows;
 use ledgerline_store::segment::Segments;
 use ledgerline_store::subject::Subjects;
 use ledgerline_store::table::Table;
@@ -53,6 +55,10 @@ pub struct Stores {
     pub subjects: Subjects,
     /// Subjects that are gone for good.
     pub gone: Gone,
+    /// Which requests are about an identifier.
+    pub asked: Asked,
+    /// Requests: what is decided about them, and not about whom they are.
+    pub requests: RequestRows,
     /// Up to when records were erased.
     pub parties: Parties,
     /// Which log keeps a record.
@@ -86,6 +92,8 @@ impl Stores {
             keys: DataKeys::new(Arc::clone(&control), wrapping, deployment),
             subjects: Subjects::new(Arc::clone(&keys)),
             principals: Principals::new(Arc::clone(&keys)),
+            asked: Asked::new(Arc::clone(&keys)),
+            requests: RequestRows::new(Arc::clone(&control)),
             parties: Parties::new(keys),
             gone: Gone::new(Arc::clone(&control)),
             records: Records::new(Arc::clone(&index)),

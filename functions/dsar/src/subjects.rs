@@ -68,7 +68,7 @@ pub(crate) async fn active(
     if keys.is_none() && matches!(query.who, Who::Identifiers(_)) {
         return Ok(Active::default());
     }
-    let Names { mut subjects, pseudonyms } = query.names(keys.map(|keys| &keys.ring));
+    let Names { mut subjects, pseudonyms, .. } = query.names(keys.map(|keys| &keys.ring));
     let names: Vec<(&str, &str)> =
         orgs.iter().flat_map(|org| pseudonyms.iter().map(|name| (org.as_str(), name.as_str()))).collect();
     let found: Vec<_> = stream::iter(names.chunks(NAMES_PER_READ))

@@ -18,6 +18,8 @@ pub struct Config {
     pub staged_bucket: String,
     /// audit-write's queue.
     pub ledger_queue_url: String,
+    /// The eraser's queue.
+    pub erase_queue_url: String,
     /// The KMS key that wraps the data keys.
     pub data_key_id: String,
     /// What decides how requests are dealt with.
@@ -64,6 +66,7 @@ impl Config {
             keys_table: env.text("KEYS_TABLE"),
             staged_bucket: env.text("STAGED_BUCKET"),
             ledger_queue_url: env.text("LEDGER_QUEUE_URL"),
+            erase_queue_url: env.text("ERASE_QUEUE_URL"),
             data_key_id: env.text("DATA_KEY_ID"),
             settings: Settings {
                 deployment: env.text("DEPLOYMENT_ID"),

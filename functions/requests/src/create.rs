@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 use ledgerline_custody::own::{OwnList, Standing, domain_of};
-use ledgerline_custody::query::{Names, Who as Named};
+use ledgerline_custody::query::Who as Named;
 use ledgerline_custody::request::ask::Asked;
 use ledgerline_custody::request::machine;
 use ledgerline_lambda::caller::Orgs;
@@ -46,14 +46,15 @@ pub(crate) async fn create(call: &Call<'_>, asked: Asked, form: Form) -> Result<
     let by = call.alias(&keys).await?;
     call.count(&by, Use::Request).await?;
     let mut orgs = orgs(call, asked.org.as_deref()).await?;
-    let Names { mut subjects, pseudonyms } =
-        asked.who.as_ref().map(|who| who.names(Some(&keys.ring))).unwrap_or_default();
-    let mut pseudonyms: Vec<String> = pseudonyms.iter().map(|one| one.as_str().to_owned()).collect();
+    let names = asked.who.as_ref().map(|who| who.names(Some(&keys.ring))).unwrap_or_default();
+    let text = |names: &[Pseudonym]| -> Vec<String> { names.iter().map(|one| one.as_str().to_owned()).collect() };
+    let mut identifiers: Vec<Vec<String>> = names.groups().iter().map(|group| text(group)).collect();
+    let (mut subjects, mut pseudonyms) = (names.subjects, text(&names.pseudonyms));
     // What an event names is the identifier: a subject that is asked for by its id is followed by it.
     if let Some(Named::Subject(id)) = &asked.who {
         let name = reach::name_of(stores, id).await?.filter(|name| orgs.contains(&name.org));
         let name = name.ok_or_else(Problem::no_subject)?;
-        (orgs, pseudonyms) = (vec![name.org], vec![name.pseudonym]);
+        (orgs, pseudonyms, identifiers) = (vec![name.org], vec![name.pseudonym.clone()], vec![vec![name.pseudonym]]);
     }
     refuse_own(call, &keys, (asked.who.as_ref(), &pseudonyms), &orgs).await?;
     // Each is looked for in every org: what no preview could show is not made.
@@ -70,6 +71,7 @@ pub(crate) async fn create(call: &Call<'_>, asked: Asked, form: Form) -> Result<
     };
     let who = Who {
         pseudonyms,
+        identifiers,
         subjects,
         interactions: asked.interactions,
         reference: asked.reference,
@@ -83,13 +85,20 @@ pub(crate) async fn create(call: &Call<'_>, asked: Asked, form: Form) -> Result<
         let Same { open, closed } = same(call, &digests).await?;
         let Some((id, open)) = open else {
             let id = id_of_random(stores.draw());
+            // Before the request: a person's answers name it from its first moment on, and what is no request is not told.
+            call.note_asked(&id, &row.orgs, &who).await?;
             match stores.requests.create(&id, &row, &who, &closed, &call.now).await {
                 Ok(()) => {
                     call.settle(&id, &row).await;
                     return Ok(answered(201, &id, &row, &who, by, form));
                 }
-                // Somebody asked for the same: theirs is the request.
-                Err(StoreError::Conflict(_)) => continue,
+                // Somebody asked for the same: theirs is the request, unless it is this one, of which no answer was heard.
+                Err(StoreError::Conflict(_)) => {
+                    if stores.requests.request(&id).await?.is_none() {
+                        call.forget_asked(&id, &row.orgs, &who).await?;
+                    }
+                    continue;
+                }
                 Err(error) => return Err(Problem::not_recorded(&error, NOT_RECORDED)),
             }
         };

@@ -1,7 +1,7 @@
 //! Takes requests of persons, for their data or their erasure, from receipt to approval: `/api/v1/compliance/requests` and the short form
 //! `/api/v1/compliance/rtbf`. Takes what a CRM says of customers, too: `/api/v1/reference/crm`.
 //!
-//! Invariant: the function destroys nothing and may delete nothing. What names a person becomes pseudonyms before anything is stored;
+//! Invariant: the function destroys nothing and may delete nothing; it tells the eraser that an erasure may begin. What names a person becomes pseudonyms before anything is stored;
 //! nothing that a caller typed is logged, or sent back in an error. A request of an org that the caller may not see does not exist. Left
 //! out: who calls (the API's authorizer), and carrying out what was approved.
 //!
@@ -14,6 +14,9 @@
 //! | the same asked again: the caller's alias in the request's row | that it is the caller's, too | nobody needs to: the caller asked |
 //! | a step taken: row, list, whom it is about, and the note of its act, in one transaction | a step whose act is not planned | the same call again, or sweep, as above |
 //! | the act: row, note, plan, pointers | part of it | the same call again; sweep |
+//! | that its identifiers are asked about, before the request is made | the id of no request, under them | nobody needs to: what is no request is not told; the person's erasure takes the row |
+//! | a request taken back or refused, before its identifiers forget it | a closed request's id under them, which is not told | the same call again |
+//! | an approval that may begin at once, before its message | the row that sweep wakes it by | sweep, a minute later |
 //! | the kinds that a CRM names customers by; some of its rows | an org whose customers are looked up in vain; part of a load | the same load again: each row is put in the place of what is there |
 //! | before the answer is heard | all of it | the same call again by the same principal, with the same words, is answered 200 |
 //!
@@ -32,6 +35,7 @@ mod stores;
 use std::sync::Arc;
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_custody::crm::{LOAD_BYTES, Load};
 use ledgerline_custody::keys::KeyCache;
 use ledgerline_custody::request::acts;
@@ -41,8 +45,9 @@ use ledgerline_lambda::api::{self, Request};
 use ledgerline_lambda::caller::Caller;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_store::erasing::Erasing;
 use ledgerline_store::principal;
-use ledgerline_store::request::{RequestRow, Who, is_id};
+use ledgerline_store::request::{RequestRow, State, Who, is_id};
 use ledgerline_store::usage::{KEPT_DAYS, Use};
 use serde_json::Value;
 
@@ -251,6 +256,31 @@ impl<'f> Call<'f> {
         self.stores().requests.who(id, self.now_s()).await
     }
 
+    /// Notes that a request is about its identifiers, in its orgs.
+    async fn note_asked(&self, id: &str, orgs: &[String], who: &Who) -> Result<(), Problem> {
+        let asked = &self.stores().asked;
+        let note = |names: Vec<(String, String)>| async move { asked.add(&lent(&names), id).await };
+        let noted: Result<(), StoreError> =
+            stream::iter(named(orgs, who)).map(note).buffered(PARALLEL).try_collect().await;
+        noted.map_err(|error| Problem::not_recorded(&error, ASKED_NOT_RECORDED))
+    }
+
+    /// Takes that back.
+    async fn forget_asked(&self, id: &str, orgs: &[String], who: &Who) -> Result<(), Problem> {
+        let asked = &self.stores().asked;
+        // The row stays, empty: this function may delete none.
+        let forget = |names: Vec<(String, String)>| async move { asked.take(&lent(&names), id, false).await };
+        let forgotten: Result<(), StoreError> =
+            stream::iter(named(orgs, who)).map(forget).buffered(PARALLEL).try_collect().await;
+        forgotten.map_err(|error| Problem::not_recorded(&error, ASKED_NOT_RECORDED))
+    }
+
+    /// How far a request's erasure is, if it has begun.
+    async fn erasing(&self, id: &str, row: &RequestRow) -> Result<Option<Erasing>, StoreError> {
+        let has_begun = matches!(row.state, State::Erasing | State::Done);
+        if has_begun { self.stores().erasing.read(id).await } else { Ok(None) }
+    }
+
     /// Records the act of a request's last step. It is noted with the step: where that fails now, sweep does it, and the step stands.
     async fn settle(&self, id: &str, row: &RequestRow) {
         let last = row.history.len().saturating_sub(1);
@@ -260,6 +290,24 @@ impl<'f> Call<'f> {
     }
 }
 
+const ASKED_NOT_RECORDED: &str =
+    "Which identifiers requests are about could not be recorded; the same again records it.";
+
+/// A request's identifiers by org, some at a time.
+fn named(orgs: &[String], who: &Who) -> Vec<Vec<(String, String)>> {
+    let of = |org: &String| who.pseudonyms.iter().map(|one| (org.clone(), one.clone())).collect::<Vec<_>>();
+    let all: Vec<(String, String)> = orgs.iter().flat_map(of).collect();
+    all.chunks(NAMES_AT_ONCE).map(<[_]>::to_vec).collect()
+}
+
+fn lent(names: &[(String, String)]) -> Vec<(&str, &str)> {
+    names.iter().map(|(org, name)| (org.as_str(), name.as_str())).collect()
+}
+
+/// Identifiers that are noted in one go, and goes under way at once: 50 identifiers of 5 readings under 2 keys in 40 orgs are 20,000
+/// writes of 5 ms, 64 at once, two seconds of the function's 29.
+const NAMES_AT_ONCE: usize = 8;
+const PARALLEL: usize = 64;
 const DAY_CHARS: usize = "yyyy-mm-dd".len();
 const DAY_S: i64 = 24 * 60 * 60;
 

@@ -20,13 +20,15 @@ async fn main() -> Result<(), Error> {
     let config = Config::from_env(Env::process())?;
     let aws = ledgerline_aws::config::load();
     let dynamo = aws_sdk_dynamodb::Client::new(&aws);
+    let sqs = aws_sdk_sqs::Client::new(&aws);
     let table = |name: &str| -> Arc<dyn Table> { Arc::new(DynamoTable::new(dynamo.clone(), name)) };
     let ports = Ports {
         control: table(&config.control_table),
         index: table(&config.index_table),
         keys: table(&config.keys_table),
         staged: Arc::new(S3Bucket::new(ledgerline_aws::config::s3(&aws), &config.staged_bucket)),
-        pointers: Arc::new(SqsQueue::new(aws_sdk_sqs::Client::new(&aws), &config.ledger_queue_url)),
+        pointers: Arc::new(SqsQueue::new(sqs.clone(), &config.ledger_queue_url)),
+        erase_queue: Arc::new(SqsQueue::new(sqs, &config.erase_queue_url)),
         wrapping: Arc::new(KmsWrapping::new(aws_sdk_kms::Client::new(&aws), &config.data_key_id)),
     };
     let stores = Stores::new(ports, &config.settings.deployment, Box::new(os_random));

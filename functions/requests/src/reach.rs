@@ -1,7 +1,7 @@
 //! What a request reaches: its subjects, their records, who else has part in them, and how much lies where.
 //!
 //! Invariant: every store is read whole or the call fails: a preview that misses records must not be approved. The work is bounded by
-//! [`MAX_RECORDS`]. Lines and entries are those of the records, and so the most that could go of them.
+//! [`MAX_RECORDS`]. A subject that an erasure ended leads to records as long as its links stand. Lines and entries are those of the records, and so the most that could go of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -104,8 +104,12 @@ pub(crate) async fn preview(call: &Call<'_>, id: &str, row: &RequestRow, who: &W
     let stores = call.stores();
     let subjects = active(stores, &row.orgs, &who.pseudonyms, &who.subjects).await?;
     let nobodys = Nobodys::of(call, &row.orgs).await?;
-    let named: Vec<&str> =
+    let mut named: Vec<&str> =
         subjects.iter().filter(|(_, state)| !nobodys.has(state)).map(|(subject, _)| subject.as_str()).collect();
+    let subjects_shared = subjects.len() - named.len();
+    // Of an erasure that waits: those that it ended are the person's still, and lead to what is left.
+    let ended = who.erased();
+    named.extend(ended.iter().map(|subject| subject.subject_id.as_str()));
     let mut records = records(stores, row, who, &named).await?;
     if records.len() > MAX_RECORDS {
         return Err(Problem::too_many_records());
@@ -113,7 +117,8 @@ pub(crate) async fn preview(call: &Call<'_>, id: &str, row: &RequestRow, who: &W
     let mut held = Held::default();
     read_parties(stores, &mut records).await?;
     count(stores, &mut records, &mut held).await?;
-    let own: BTreeSet<String> = subjects.keys().cloned().collect();
+    let ended_ids = ended.iter().map(|subject| subject.subject_id.clone());
+    let own: BTreeSet<String> = subjects.keys().cloned().chain(ended_ids).collect();
     let seen: Vec<Seen> = records.into_values().collect();
     let others: BTreeSet<&str> =
         seen.iter().flat_map(|seen| seen.subjects.difference(&own)).map(String::as_str).collect();
@@ -125,8 +130,8 @@ pub(crate) async fn preview(call: &Call<'_>, id: &str, row: &RequestRow, who: &W
     let others: BTreeMap<String, Other> = others.into_iter().filter_map(other).collect();
     Ok(Preview {
         reach: Reach::of(id, seen, &own, &others),
-        subjects: subjects.len(),
-        subjects_shared: subjects.len() - named.len(),
+        subjects: own.len(),
+        subjects_shared,
         bronze_objects: held.objects.len(),
         bronze_lines: held.lines,
         silver_files: held.files.len(),

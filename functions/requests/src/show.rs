@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledgerline_custody::page::{Cursor, NotSealed, Place, TOKEN_TTL_MS, TokenError, digest_of};
 use ledgerline_custody::request::{clock, machine};
+use ledgerline_event::instant;
 use ledgerline_lambda::api::Request;
 use ledgerline_lambda::caller::Orgs;
-use ledgerline_store::request::{Listed, RequestRow, State, Step, Who};
+use ledgerline_store::erasing::Erasing;
+use ledgerline_store::request::{Listed, RequestKind, RequestRow, State, Step, Who};
 use ledgerline_store::usage::Use;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -96,7 +98,8 @@ async fn listed_orgs(call: &Call<'_>, only: Option<&str>) -> Result<Vec<String>,
 pub(crate) async fn one(call: &Call<'_>, id: &str) -> Result<Answered, Problem> {
     let row = call.request(id).await?;
     let who = call.who(id).await?;
-    let body = whole(id, &row, who.as_ref(), call.now_ms);
+    let erasing = call.erasing(id, &row).await?;
+    let body = whole(id, &row, who.as_ref(), erasing.as_ref(), call.now_ms);
     Ok(Answered {
         status: 200,
         what: "shown",
@@ -164,7 +167,7 @@ fn short(id: &str, row: &RequestRow, now_ms: i64) -> Map<String, Value> {
 }
 
 /// All that is told of a request; of one that is closed for long without what callers typed.
-pub(crate) fn whole(id: &str, row: &RequestRow, who: Option<&Who>, now_ms: i64) -> Value {
+pub(crate) fn whole(id: &str, row: &RequestRow, who: Option<&Who>, erasing: Option<&Erasing>, now_ms: i64) -> Value {
     let mut shown = short(id, row, now_ms);
     let mut say = |name: &str, value: Value| drop(shown.insert(name.to_owned(), value));
     if let Some(reference) = who.and_then(|who| who.reference.as_ref()) {
@@ -177,16 +180,22 @@ pub(crate) fn whole(id: &str, row: &RequestRow, who: Option<&Who>, now_ms: i64) 
         let (records, shared) = (approved.records, approved.shared);
         say("approved", json!({ "digest": approved.digest, "records": records, "shared": shared }));
     }
-    let path = [Step::Received, Step::Verified, Step::Approved];
-    let steps = path.map(|step| {
-        let done = row.history.iter().rfind(|done| done.step == step);
+    let path = [Step::Received, Step::Verified, Step::Approved, Step::Done];
+    // Nothing carries out yet what is no erasure.
+    let path = if row.kind == RequestKind::Erasure { &path[..] } else { &path[..3] };
+    let steps = path.iter().map(|step| {
+        let done = row.history.iter().rfind(|done| done.step == *step);
         json!({ "step": step.as_str(), "doneAt": done.map(|done| &done.at) })
     });
-    say("steps", json!(steps));
+    say("steps", steps.collect());
     say("possible", json!(machine::possible(row, now_ms).into_iter().map(verb).collect::<Vec<_>>()));
     // Others have no connectors yet: nothing is asked of them, and nothing is promised.
-    let ledgerline = if row.state.is_final() { row.state.as_str() } else { "waiting" };
+    let is_open = !row.state.is_final() && row.state != State::Erasing;
+    let ledgerline = if is_open { "waiting" } else { row.state.as_str() };
     say("systems", json!({ "ledgerline": ledgerline }));
+    if let Some(erasing) = erasing {
+        say("erasure", erasure(erasing));
+    }
     let history = (0_u64..).zip(&row.history).map(|(place, done)| {
         let mut line = json!({ "step": done.step.as_str(), "at": done.at, "by": done.by });
         if let Some(method) = done.method {
@@ -204,6 +213,30 @@ pub(crate) fn whole(id: &str, row: &RequestRow, who: Option<&Who>, now_ms: i64) 
     Value::Object(shown)
 }
 
+/// How far an erasure is, in words and numbers.
+fn erasure(erasing: &Erasing) -> Value {
+    let Erasing { position, counts, .. } = erasing;
+    let mut shown = json!({
+        "step": position.step,
+        "pass": position.pass,
+        "counts": counts,
+        "held": counts.held,
+        "waiting": counts.waiting,
+        "systems": "none configured",
+        "certificate": null,
+        "certificateNote": NO_CERTIFICATE,
+    });
+    if let Some(until_ms) = position.wait_until_ms {
+        shown["waitsUntil"] = json!(instant::to_rfc3339(until_ms));
+    }
+    if let Some(reason) = &position.reason {
+        shown["reason"] = json!(reason);
+    }
+    shown
+}
+
+const NO_CERTIFICATE: &str = "This version writes no certificate and no entries of what it deleted. Ask for the person's data again: nothing is found.";
+
 /// What leads to a step, as paths have it.
 fn verb(step: Step) -> &'static str {
     match step {
@@ -213,5 +246,7 @@ fn verb(step: Step) -> &'static str {
         Step::Refused => "refuse",
         Step::Cancelled => "cancel",
         Step::Extended => "extend",
+        // Nobody can ask for it: it is never among what is possible.
+        Step::Done => "done",
     }
 }

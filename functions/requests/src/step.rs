@@ -10,7 +10,7 @@ use ledgerline_custody::request::ask::{self, Approval};
 use ledgerline_custody::request::machine::{self, Action, Actor};
 use ledgerline_lambda::caller::Caller;
 use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_store::request::{Approved, RequestRow, Who, WhoChange};
+use ledgerline_store::request::{Approved, RequestRow, State, Who, WhoChange};
 use ledgerline_store::usage::Use;
 
 use crate::problem::Problem;
@@ -102,8 +102,7 @@ pub(crate) async fn take(call: &Call<'_>, id: &str, verb: Verb, body: &[u8]) -> 
         let kept = who.clone().unwrap_or_default();
         let decided_so = said.approval.as_ref().is_none_or(|approval| going(approval) == kept.erase_shared);
         if decided_so && machine::is_repeated(&row, &kept, &said.action, actor, said.text.as_deref()) {
-            call.settle(id, &row).await;
-            return Ok(answered(call, verb, id, &row, who.as_ref(), by));
+            return finish(call, verb, id, &row, &kept, by).await;
         }
         let rules = call.settings().rules;
         let mut next = machine::next(&row, &said.action, actor, rules, call.now_ms).map_err(Problem::of_refused)?;
@@ -121,12 +120,11 @@ pub(crate) async fn take(call: &Call<'_>, id: &str, verb: Verb, body: &[u8]) -> 
         if next.state.is_final() {
             change.expires_at_s = Some(call.now_s() + call.settings().closed_kept_days * DAY_S);
         }
+        change.wake = begins_at(&next, &said.action);
         let now = (call.now.as_str(), call.now_s());
         match call.stores().requests.advance(id, (&row, &next), change, &who.duplicates, now).await {
             Ok(()) => {
-                call.settle(id, &next).await;
-                let who = call.who(id).await?;
-                return Ok(answered(call, verb, id, &next, who.as_ref(), by));
+                return finish(call, verb, id, &next, &who, by).await;
             }
             Err(StoreError::Conflict(_)) => {}
             Err(error) => return Err(Problem::not_recorded(&error, NOT_RECORDED)),
@@ -155,13 +153,51 @@ fn going(approval: &Approval) -> Vec<String> {
     approval.shared.iter().filter(|(_, goes)| **goes).map(|(record, _)| record.clone()).collect()
 }
 
-fn answered(call: &Call<'_>, verb: Verb, id: &str, row: &RequestRow, who: Option<&Who>, by: String) -> Answered {
-    Answered {
+/// From when on the eraser may take the request up that this step approved, RFC 3339: sweep wakes it then.
+fn begins_at(next: &RequestRow, action: &Action) -> Option<String> {
+    let Action::Approve(_) = action else { return None };
+    match next.state {
+        State::CoolingOff => next.cooling_off_until.clone(),
+        // Approved again, it goes on at once.
+        State::Erasing => next.history.last().map(|done| done.at.clone()),
+        _ => None,
+    }
+}
+
+/// What follows a step: its act, that nobody asks about these identifiers any more, or that an erasure may begin; then the answer.
+async fn finish(
+    call: &Call<'_>,
+    verb: Verb,
+    id: &str,
+    row: &RequestRow,
+    who: &Who,
+    by: String,
+) -> Result<Answered, Problem> {
+    call.settle(id, row).await;
+    if row.state.is_final() {
+        call.forget_asked(id, &row.orgs, who).await?;
+    }
+    if verb == Verb::Approve && may_begin(row, &call.now) {
+        // The row that sweep wakes it by is there: a message only spares a minute.
+        if let Err(error) = call.stores().erase.erase(id).await {
+            tracing::warn!(request = id, kind = error.kind(), %error, "an erasure waits for sweep");
+        }
+    }
+    let (who, erasing) = (call.who(id).await?, call.erasing(id, row).await?);
+    Ok(Answered {
         status: 200,
         what: verb.done(),
         request: Some(id.to_owned()),
         state: Some(row.state.as_str()),
         by: Some(by),
-        body: show::whole(id, row, who, call.now_ms),
+        body: show::whole(id, row, who.as_ref(), erasing.as_ref(), call.now_ms),
+    })
+}
+
+/// Whether an approved erasure need not wait any longer.
+fn may_begin(row: &RequestRow, now: &str) -> bool {
+    match row.state {
+        State::CoolingOff => row.cooling_off_until.as_deref().is_some_and(|until| until <= now),
+        state => state == State::Erasing,
     }
 }

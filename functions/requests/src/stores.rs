@@ -7,9 +7,11 @@ use ledgerline_custody::acts::{ActStores, Random};
 use ledgerline_custody::own::OwnLists;
 use ledgerline_lambda::random::OwnedRandom;
 use ledgerline_store::act_note::ActNotes;
+use ledgerline_store::asked::Asked;
 use ledgerline_store::bucket::Bucket;
 use ledgerline_store::crm::{CrmOrgs, CrmRows};
 use ledgerline_store::data_key::DataKeys;
+use ledgerline_store::erasing::ErasingRows;
 use ledgerline_store::gone::Gone;
 use ledgerline_store::object_row::ObjectRows;
 use ledgerline_store::orgs::Orgs;
@@ -18,7 +20,7 @@ use ledgerline_store::party::Parties;
 use ledgerline_store::plan::Plans;
 use ledgerline_store::posting::Postings;
 use ledgerline_store::principal::Principals;
-use ledgerline_store::queue::{Pointers, Queue};
+use ledgerline_store::queue::{EraseNotes, Pointers, Queue};
 use ledgerline_store::record::Records;
 use ledgerline_store::request::Requests;
 use ledgerline_store::subject::Subjects;
@@ -27,7 +29,7 @@ use ledgerline_store::tombstone::Tombs;
 use ledgerline_store::usage::Usage;
 use ledgerline_store::wrapping::Wrapping;
 
-/// The tables, the bucket, the queue and the key, as `main` or a test has them.
+/// The tables, the bucket, the queues and the key, as `main` or a test has them.
 #[derive(Clone, Debug)]
 pub struct Ports {
     /// The control table.
@@ -40,6 +42,8 @@ pub struct Ports {
     pub staged: Arc<dyn Bucket>,
     /// audit-write's queue.
     pub pointers: Arc<dyn Queue>,
+    /// The eraser's queue.
+    pub erase_queue: Arc<dyn Queue>,
     /// The key that wraps data keys.
     pub wrapping: Arc<dyn Wrapping>,
 }
@@ -48,6 +52,12 @@ pub struct Ports {
 pub struct Stores {
     /// Requests, and whom they are about.
     pub requests: Requests,
+    /// Which requests are about an identifier.
+    pub asked: Asked,
+    /// How far erasures are.
+    pub erasing: ErasingRows,
+    /// What tells the eraser that one may begin.
+    pub erase: EraseNotes,
     /// Aliases of those who call.
     pub principals: Principals,
     /// What they used today.
@@ -84,9 +94,12 @@ pub struct Stores {
 impl Stores {
     /// Over these ports, in this deployment; `random` fills ids and salts.
     pub fn new(ports: Ports, deployment: &str, random: OwnedRandom) -> Self {
-        let Ports { control, index, keys, staged, pointers, wrapping } = ports;
+        let Ports { control, index, keys, staged, pointers, erase_queue, wrapping } = ports;
         Self {
             requests: Requests::new(Arc::clone(&control), Arc::clone(&keys)),
+            asked: Asked::new(Arc::clone(&keys)),
+            erasing: ErasingRows::new(Arc::clone(&control)),
+            erase: EraseNotes::new(erase_queue),
             principals: Principals::new(Arc::clone(&keys)),
             usage: Usage::new(Arc::clone(&control)),
             keys: DataKeys::new(Arc::clone(&control), wrapping, deployment),

@@ -22,6 +22,8 @@ pub struct Config {
     pub bronze_queue_url: String,
     /// audit-write's queue.
     pub ledger_queue_url: String,
+    /// The eraser's queue.
+    pub erase_queue_url: String,
     /// The KMS key that signs checkpoints.
     pub signing_key_id: String,
     /// The KMS key that wraps the private halves of months' keys.
@@ -64,6 +66,7 @@ impl Config {
             ledger_bucket: env.text("LEDGER_BUCKET"),
             bronze_queue_url: env.text("BRONZE_QUEUE_URL"),
             ledger_queue_url: env.text("LEDGER_QUEUE_URL"),
+            erase_queue_url: env.text("ERASE_QUEUE_URL"),
             signing_key_id: env.text("SIGNING_KEY_ID"),
             data_key_id: env.text("DATA_KEY_ID"),
             settings: Settings {

@@ -1,14 +1,15 @@
 //! Finishes what was left open, brings back what was forgotten, says what is complete, prunes what has expired.
 //!
-//! Six parts, each independent of the others: one that fails does not stop the rest, and the next run, a minute later,
+//! Seven parts, each independent of the others: one that fails does not stop the rest, and the next run, a minute later,
 //! takes it up again.
 //!
 //! 0. [`month_keys`]: the keys of this month and the next two, without which transform plans nothing.
-//! 1. [`planned`]: how far bronze is planned, which access answers say.
-//! 2. [`logs`]: heads that are not indexed, not published or not signed, by the same code as audit-write's.
-//! 3. [`bronze`]: objects that nobody planned, chunks that nobody committed.
-//! 4. [`follow`]: complete interactions get their entry; audit triggers lengthen locks.
-//! 5. [`prune`]: expired segments go, after an entry that a signed checkpoint covers.
+//! 1. [`erasures`]: those whose time has come are told to go on.
+//! 2. [`planned`]: how far bronze is planned, which access answers say.
+//! 3. [`logs`]: heads that are not indexed, not published or not signed, by the same code as audit-write's.
+//! 4. [`bronze`]: objects that nobody planned, chunks that nobody committed.
+//! 5. [`follow`]: complete interactions get their entry; audit triggers lengthen locks.
+//! 6. [`prune`]: expired segments go, after an entry that a signed checkpoint covers.
 //!
 //! Invariant: everything that is written can be written again, by this run, the next one or another at the same time,
 //! without a difference. Own state is a cursor and what is open behind it; lost, it is built again from the evidence.
@@ -29,6 +30,7 @@ use serde::Serialize;
 
 pub mod bronze;
 pub mod config;
+pub mod erasures;
 pub mod error;
 pub mod follow;
 pub mod logs;
@@ -70,6 +72,8 @@ pub struct Summary {
     pub published: u64,
     /// Checkpoints signed.
     pub signed: u64,
+    /// Erasures that were told to go on.
+    pub woken: u64,
     /// Bronze objects that are listed and not planned.
     pub unplanned: u64,
     /// Bronze objects looked at.
@@ -128,6 +132,11 @@ pub async fn handle<C: Clock>(
     for month in month_key::due(clock.now_ms()).into_iter().filter(|_| run.has_time()) {
         guarded("month keys", &month, &mut summary, run.make_month_key(&month)).await;
     }
+    let mut woken = 0;
+    if run.has_time() {
+        guarded("erasures", "", &mut summary, run.wake_erasures(&mut woken)).await;
+    }
+    summary.woken = woken;
     let names = guarded("list", "", &mut summary, async { Ok(stores.ledger.heads.logs().await?) }).await;
     let names = turned(names.unwrap_or_default(), clock.now_ms());
     let (logs, bronze) = (run.part(LOGS_END_AT), run.part(BRONZE_ENDS_AT));

@@ -38,6 +38,7 @@ async fn main() -> Result<(), Error> {
         staged: bucket(&config.staged_bucket),
         notices: queue(&config.bronze_queue_url),
         pointers: queue(&config.ledger_queue_url),
+        erase_queue: queue(&config.erase_queue_url),
         signer: Arc::new(KmsSigner::new(&sdk, &config.signing_key_id)),
         wrapping: Arc::new(KmsWrapping::new(aws_sdk_kms::Client::new(&sdk), &config.data_key_id)),
     };

@@ -8,11 +8,12 @@ use ledgerline_lambda::random::OwnedRandom;
 use ledgerline_store::act_note::ActNotes;
 use ledgerline_store::bronze_object::BronzeObjects;
 use ledgerline_store::bucket::Bucket;
+use ledgerline_store::erasing::Wakes;
 use ledgerline_store::ledger::LedgerStores;
 use ledgerline_store::month_key::MonthKeys;
 use ledgerline_store::plan::Plans;
 use ledgerline_store::planned::Planned;
-use ledgerline_store::queue::{Notices, Pointers, Queue};
+use ledgerline_store::queue::{EraseNotes, Notices, Pointers, Queue};
 use ledgerline_store::request::RequestRows;
 use ledgerline_store::signer::Sign;
 use ledgerline_store::sweep_state::SweepStates;
@@ -36,6 +37,8 @@ pub struct Ports {
     pub notices: Arc<dyn Queue>,
     /// audit-write's queue.
     pub pointers: Arc<dyn Queue>,
+    /// The eraser's queue.
+    pub erase_queue: Arc<dyn Queue>,
     /// The key that signs checkpoints.
     pub signer: Arc<dyn Sign>,
     /// The key that wraps the private halves of months' keys.
@@ -50,6 +53,10 @@ pub struct Stores {
     pub notes: ActNotes,
     /// Requests of persons, whose acts follow from their rows.
     pub requests: RequestRows,
+    /// When erasures go on.
+    pub wakes: Wakes,
+    /// What tells the eraser to look at one.
+    pub erase: EraseNotes,
     /// How far bronze is planned.
     pub planned: Planned,
     /// Plans.
@@ -74,11 +81,13 @@ pub struct Stores {
 impl Stores {
     /// Over these ports; `random` fills salts.
     pub fn new(ports: Ports, random: OwnedRandom) -> Self {
-        let Ports { control, index, ledger, bronze, staged, notices, pointers, signer, wrapping } = ports;
+        let Ports { control, index, ledger, bronze, staged, notices, pointers, erase_queue, signer, wrapping } = ports;
         Self {
             ledger: LedgerStores::new(&control, &index, &ledger),
             notes: ActNotes::new(Arc::clone(&control)),
             requests: RequestRows::new(Arc::clone(&control)),
+            wakes: Wakes::new(Arc::clone(&control)),
+            erase: EraseNotes::new(erase_queue),
             planned: Planned::new(Arc::clone(&control)),
             month_keys: MonthKeys::new(control),
             plans: Plans::new(Arc::clone(&staged)),

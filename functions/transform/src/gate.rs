@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use ledgerline_custody::erasure::cutoff_from;
 use ledgerline_ledger::entry::Record;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_privacy::pseudonym::is_alias;
@@ -13,7 +14,7 @@ use ledgerline_store::party::Party;
 use ledgerline_store::tombstone::Suppression;
 
 use crate::config::Settings;
-use crate::reading::{Adapted, Read, RecordSeen, cutoff_from};
+use crate::reading::{Adapted, Read, RecordSeen};
 use crate::stores::Stores;
 
 /// The erasures that an object's lines meet, as they were read.

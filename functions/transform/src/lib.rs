@@ -9,7 +9,6 @@
 pub mod aliases;
 pub mod config;
 mod crm;
-pub mod decode;
 pub mod error;
 pub mod gate;
 pub mod object;

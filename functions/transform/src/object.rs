@@ -85,7 +85,7 @@ pub async fn transform(
             //    comes back and is told again that they are its own.
             let mut owned = claim(stores, settings, object, &read, started_at_ms).await?;
             let logs = pin(&stores.records, &read, &owned).await?;
-            note(stores, object, key, &read).await?;
+            note(stores, object, key, &read, opened.again).await?;
 
             // 3. Ask what earlier erasures cover, resolve the subjects of the rest, keep the keys that seal it, order. If an erasure
             //    meanwhile reached what is resolved, it is all asked again. A crash leaves whole subjects and whole links, each with
@@ -247,7 +247,7 @@ async fn pin(pins: &Records, read: &Read, owned: &[&Event]) -> Result<Vec<Option
 }
 
 /// Notes every record that the object holds lines of, duplicates and filtered ones too: an erasure must find them.
-async fn note(stores: &Stores, object: ObjectId, key: &str, read: &Read) -> Result<(), TransformError> {
+async fn note(stores: &Stores, object: ObjectId, key: &str, read: &Read, again: bool) -> Result<(), TransformError> {
     let object = object.to_hex();
     let date = |day: &i64| date_of(&instant::to_rfc3339(day * DAY_S * 1_000)).to_owned();
     let dates: Vec<Vec<String>> = read.records.iter().map(|seen| seen.days.iter().map(date).collect()).collect();
@@ -262,7 +262,7 @@ async fn note(stores: &Stores, object: ObjectId, key: &str, read: &Read) -> Resu
         .collect();
     // 16 batches of 25 rows at once.
     stream::iter(rows.chunks(ROWS_PER_BATCH))
-        .map(|rows| stores.records.note_bronze(rows))
+        .map(|rows| stores.records.note_bronze(rows, again))
         .buffered(CALLS_AT_ONCE)
         .try_collect::<()>()
         .await?;

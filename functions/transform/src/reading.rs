@@ -30,6 +30,7 @@ use ledgerline_event::document::{self, Rejection};
 use ledgerline_event::{Context, Links, SourceEvent, adapt, content_id, instant, text_layer};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::bronze::{self, BronzeLine};
+use ledgerline_lake::lines::{Decoder, TakeLine};
 use ledgerline_ledger::entry::Record;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::{Failure, StoreError};
@@ -38,7 +39,6 @@ use ledgerline_sealed::Random;
 use ledgerline_store::record::LINES_NAMED;
 
 use crate::config::Settings;
-use crate::decode::{Decoder, TakeLine};
 use crate::error::TransformError;
 use crate::own::{Lists, Own};
 use entry::Sealer;
@@ -47,7 +47,6 @@ pub use read::{Adapted, Event, Named, Read, RecordSeen};
 pub(crate) use waiting::random_alias;
 pub use waiting::{Alias, Found, Person, Unnamed, Wanted};
 use waiting::{Waiting, WaitingLine};
-pub(crate) use whom::cutoff_from;
 use whom::{About, Identified, Spellings};
 
 /// Reads one object, piece by piece.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, stream};
+use ledgerline_custody::erasure::cutoff_from;
 use ledgerline_event::instant;
 use ledgerline_lake::ObjectId;
 use ledgerline_ledger::entry::Party;
@@ -17,7 +18,7 @@ use ledgerline_store::party_key::ROWS_AT_ONCE;
 use crate::CALLS_AT_ONCE;
 use crate::config::Settings;
 use crate::gate::Gate;
-use crate::reading::{Drawn, Event, Owner, Read, cutoff_from};
+use crate::reading::{Drawn, Event, Owner, Read};
 use crate::resolve::{Clashes, Resolved};
 use crate::stores::Stores;
 

@@ -14,7 +14,7 @@ use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat};
 use aws_sdk_s3::types::{
     ChecksumMode, DeleteMarkerEntry, ObjectLockLegalHold, ObjectLockLegalHoldStatus, ObjectLockMode,
-    ObjectLockRetention, ObjectLockRetentionMode, ObjectVersion, Tag, Tagging,
+    ObjectLockRetention, ObjectLockRetentionMode, ObjectVersion, StorageClass as ObjectClass, Tag, Tagging,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use base64::Engine as _;
@@ -24,8 +24,8 @@ use ledgerline_ledger::lock::{Lock, LockMode};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::tree::Hash;
 use ledgerline_store::bucket::{
-    Body, Bucket, Buckets, Get, Head, Listed, ListedVersion, Object, OnlyIf, Opened, Put, PutOutcome, TAG,
-    VersionMarker, VersionPage,
+    Body, Bucket, Buckets, Get, Head, Listed, ListedVersion, Object, OnlyIf, Opened, Put, PutOutcome, StorageClass,
+    TAG, VersionMarker, VersionPage,
 };
 use ledgerline_store::table::corrupt;
 
@@ -67,6 +67,8 @@ impl S3Bucket {
                 LockMode::Compliance => ObjectLockMode::Compliance,
             }),
         };
+        let class = put.class.map(|StorageClass(class)| ObjectClass::from(class.as_str()));
+        let request = request.set_storage_class(class);
         let request = request.set_object_lock_retain_until_date(put.lock.map(|lock| date(lock.retain_until_s)));
         match put.only_if {
             None => request,
@@ -84,7 +86,9 @@ impl Bucket for S3Bucket {
         let written_at_ms = answer.last_modified.as_ref().and_then(ms);
         let body = answer.body.collect().await;
         let body = body.map_err(|error| StoreError::Unknown(Failure::caused_by(what, error)))?;
-        Ok(Object { bytes: body.into_bytes(), tag, written_at_ms })
+        let (version_id, class) = (answer.version_id, answer.storage_class);
+        let class = class.map(|class| StorageClass(class.as_str().to_owned()));
+        Ok(Object { bytes: body.into_bytes(), tag, written_at_ms, version_id, class })
     }
 
     async fn open(&self, what: &str, get: Get) -> Result<Opened, StoreError> {
@@ -380,6 +384,7 @@ mod tests {
             sha256: Some(Hash([1; 32])),
             lock: Some(lock),
             tag: Some("live"),
+            class: Some(StorageClass("STANDARD_IA".to_owned())),
             ..Put::of("key", "bytes", "text/plain").if_free()
         };
         let request = bucket.put_request(whole);
@@ -388,12 +393,14 @@ mod tests {
         assert_eq!(request.get_object_lock_retain_until_date(), &Some(DateTime::from_secs(7)));
         assert_eq!(request.get_checksum_sha256(), &Some(STANDARD.encode([1; 32])));
         assert_eq!(request.get_tagging().as_deref(), Some("ledgerline=live"));
+        assert_eq!(request.get_storage_class(), &Some(ObjectClass::StandardIa));
         assert_eq!((request.get_if_none_match().as_deref(), request.get_if_match()), (Some("*"), &None));
         let bare = bucket.put_request(Put::of("key", "bytes", "text/plain").in_place_of(Some("tag")));
         let bare = bare.as_input();
         assert_eq!((bare.get_if_none_match(), bare.get_if_match().as_deref()), (&None, Some("tag")));
         assert!(bare.get_object_lock_mode().is_none() && bare.get_object_lock_retain_until_date().is_none());
         assert!(bare.get_tagging().is_none() && bare.get_checksum_sha256().is_none());
+        assert!(bare.get_storage_class().is_none());
     }
 
     #[test]

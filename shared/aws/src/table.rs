@@ -366,6 +366,12 @@ impl Used {
                 let (path, value) = (self.path(path), self.value(value));
                 format!("(attribute_not_exists({path}) OR NOT contains({path},{value}))")
             }
+            // What is not there has no size: asking for it is an error. No set is empty.
+            Condition::Size(path, 0) => format!("attribute_not_exists({})", self.path(path)),
+            Condition::Size(path, members) => {
+                let (path, members) = (self.path(path), self.value(&Value::N(members.to_string())));
+                format!("attribute_exists({path}) AND size({path})={members}")
+            }
             Condition::All(all) => all.iter().map(|one| self.condition(one)).collect::<Vec<_>>().join(" AND "),
         }
     }
@@ -390,6 +396,9 @@ impl Used {
                 Change::RemoveFirst(name, count) => {
                     let name = self.name(name);
                     removes.extend((0..*count).rev().map(|place| format!("{name}[{place}]")));
+                }
+                Change::RemoveMember(name, member) => {
+                    removes.push(format!("{}.{}", self.name(name), self.name(member)));
                 }
             }
         }
@@ -438,27 +447,31 @@ mod tests {
             .take("holds", Value::Ss(vec!["h".into()]))
             .remove("old")
             .and(Change::RemoveFirst("list".into(), 2))
+            .remove_member("keys", "k-1")
             .when(Condition::Exists)
             .when(Condition::at_most("size", 3_u64))
             .when(Condition::equals(Path::inside("list", 1, "key"), "k"))
             .when(Condition::excludes("done", 3_u64))
-            .when(Condition::lacks("gone"));
+            .when(Condition::lacks("gone"))
+            .when(Condition::size("done", 3))
+            .when(Condition::size("gone", 0));
         let expressions = Expressions::of(&write);
         assert_eq!(
             expressions.update.as_deref(),
             Some(
-                "SET #0=:0,#1=if_not_exists(#1,:1),#2=list_append(#2,:2) ADD #3 :0,#4 :3 DELETE #5 :4 REMOVE #6,#2[1],#2[0]"
+                "SET #0=:0,#1=if_not_exists(#1,:1),#2=list_append(#2,:2) ADD #3 :0,#4 :3 DELETE #5 :4 REMOVE #6,#2[1],#2[0],#7.#8"
             )
         );
         assert_eq!(
             expressions.condition.as_deref(),
             Some(
                 "attribute_exists(pk) AND #0<=:0 AND #2[1].#1=:1 AND \
-                 (attribute_not_exists(#4) OR NOT contains(#4,:0)) AND attribute_not_exists(#7)"
+                 (attribute_not_exists(#4) OR NOT contains(#4,:0)) AND attribute_not_exists(#9) AND \
+                 attribute_exists(#4) AND size(#4)=:0 AND attribute_not_exists(#9)"
             )
         );
         let names = expressions.names.as_ref().unwrap();
-        assert_eq!((names.len(), names["#7"].as_str(), values(&expressions)), (8, "gone", 5));
+        assert_eq!((names.len(), names["#9"].as_str(), values(&expressions)), (10, "gone", 5));
     }
 
     #[test]

@@ -57,13 +57,15 @@ pub enum ActKind {
     RequestCancelled,
     /// A request was given a later deadline.
     RequestExtended,
+    /// What a request asked for is done.
+    RequestDone,
     /// A question about a person was answered.
     AccessAnswered,
 }
 
 impl ActKind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::InteractionSealed,
         Self::HoldPlaced,
         Self::HoldLifted,
@@ -76,6 +78,7 @@ impl ActKind {
         Self::RequestRefused,
         Self::RequestCancelled,
         Self::RequestExtended,
+        Self::RequestDone,
         Self::AccessAnswered,
     ];
 
@@ -94,6 +97,7 @@ impl ActKind {
             Self::RequestRefused => types::REQUEST_REFUSED,
             Self::RequestCancelled => types::REQUEST_CANCELLED,
             Self::RequestExtended => types::REQUEST_EXTENDED,
+            Self::RequestDone => types::REQUEST_DONE,
             Self::AccessAnswered => types::ACCESS_ANSWERED,
         }
     }

@@ -16,8 +16,8 @@ use crate::query::{DateRange, RequestType};
 
 /// Bytes that a page's interactions may take inside the function's answer, where the body is a JSON string and each of
 /// its quotes and backslashes takes one byte more. Lambda answers with 6 MB (6,291,456 bytes) at most. What is not
-/// counted here: status and headers (< 1 KB), the envelope with its token (< 4 KB), and up to [`MAX_FAULTS`] faults of
-/// < 700 bytes. The largest entry, 256 KiB escaped to twice that, fits an empty page five times over.
+/// counted here: status and headers (< 1 KB), the envelope with its token (< 4 KB), up to [`MAX_FAULTS`] faults of
+/// < 700 bytes, and up to 1,000 requests of < 200. The largest entry, 256 KiB escaped to twice that, fits an empty page five times over.
 pub const PAGE_BYTES: usize = 5 * 1024 * 1024;
 /// Faults that an answer spells out; the rest is counted.
 pub const MAX_FAULTS: usize = 100;
@@ -35,6 +35,9 @@ pub struct Answer {
     pub request: Asked,
     /// Whether the customer is known.
     pub customer: Customer,
+    /// The open requests about the customer that the caller may see, what is due first, first; on every page alike.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<OpenRequest>,
     /// The systems asked.
     pub systems: Systems,
     /// The customer's interactions, by org and id.
@@ -101,6 +104,21 @@ pub struct Customer {
     /// ninth digit. Whoever knows that they are this customer's asks by them, too.
     #[serde(skip_serializing_if = "is_none")]
     pub other_spellings: usize,
+}
+
+/// A request about the customer that is not closed yet.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenRequest {
+    /// Its id.
+    pub request_id: String,
+    /// `ERASURE`…
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// `received`…
+    pub state: &'static str,
+    /// By when it is to be answered.
+    pub due_at: String,
 }
 
 /// The systems that were asked.

@@ -2,7 +2,9 @@
 //!
 //! Invariant: the row names a hold before S3 holds any segment for it, and until S3 holds none. So wherever a run ends, what is held
 //! is not erased, and the same call comes to the same end. A segment is shared by many records: it is released only if no other
-//! active hold needs it, which is asked again after the release. Left out: what is meant, and the acts that say so.
+//! active hold needs it, which is asked again after the release. What an erasure left of the record to be done once no hold is on it is
+//! asked after the row is released: an erasure that comes later finds no hold and does it itself. Left out: what is meant, and the acts
+//! that say so.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,9 +14,12 @@ use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::segment::Segment;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_store::bucket::Bucket;
+use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::held::Held;
 use ledgerline_store::hold::{HoldRow, Holds};
 use ledgerline_store::ledger::LedgerStores;
+use ledgerline_store::party::{Parties, Party};
+use ledgerline_store::queue::{EraseNotes, Queue};
 use ledgerline_store::table::Table;
 
 use crate::access::corrupt;
@@ -29,6 +34,8 @@ pub struct Released {
     pub segments: Vec<Place>,
     /// How many others of the record's other holds need.
     pub kept: usize,
+    /// Whether an erasure waited for the last hold on the record, and goes on now.
+    pub erases: bool,
 }
 
 /// The stores of holds.
@@ -40,16 +47,36 @@ pub struct Holding {
     pub held: Held,
     /// What they hold.
     pub ledger: LedgerStores,
+    /// What erasures did to records, and left to be done.
+    pub parties: Parties,
+    /// What tells the eraser that a record is not held any more.
+    pub erase: EraseNotes,
 }
 
 impl Holding {
-    /// Over the control table, the index table and the ledger's bucket.
-    pub fn new(control: &Arc<dyn Table>, index: &Arc<dyn Table>, bucket: &Arc<dyn Bucket>) -> Self {
+    /// Over the control, index and keys tables, the ledger's bucket and the eraser's queue.
+    pub fn new(
+        control: &Arc<dyn Table>,
+        index: &Arc<dyn Table>,
+        keys: &Arc<dyn Table>,
+        bucket: &Arc<dyn Bucket>,
+        erase_queue: &Arc<dyn Queue>,
+    ) -> Self {
         Self {
             holds: Holds::new(Arc::clone(control)),
             held: Held::new(Arc::clone(control)),
             ledger: LedgerStores::new(control, index, bucket),
+            parties: Parties::new(Arc::clone(keys)),
+            erase: EraseNotes::new(Arc::clone(erase_queue)),
         }
+    }
+
+    /// Whether the record was erased for good: no hold brings anything of it back.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn is_erased(&self, record_key: &str) -> Result<bool, StoreError> {
+        Ok(self.party(record_key).await?.cutoff == Some(Cutoff::Closed))
     }
 
     /// Carries out a hold that is noted: no erasure destroys anything of the record from here on, and S3 holds its segments.
@@ -73,7 +100,7 @@ impl Holding {
         Ok(places)
     }
 
-    /// Notes that a hold is lifted, releases what no other hold needs, and lets erasures go on.
+    /// Notes that a hold is lifted, releases what no other hold needs, and lets erasures go on: one that waited is told.
     ///
     /// # Errors
     /// The stores'; some segments may be held then.
@@ -89,7 +116,22 @@ impl Holding {
             self.ledger.segments.put_legal_hold(segment, version, true).await?;
         }
         self.held.remove(&hold.record_key, &hold.hold).await?;
-        Ok(Released { segments: released, kept: kept.len() })
+        let erases = self.go_on(&hold.record_key).await?;
+        Ok(Released { segments: released, kept: kept.len(), erases })
+    }
+
+    /// Tells the eraser of a record on which no hold is any more, if an erasure waited for that.
+    async fn go_on(&self, record_key: &str) -> Result<bool, StoreError> {
+        // Asked in this order: an erasure waits in one transaction with a hold being there.
+        let waits = !self.held.is_held(record_key).await? && self.party(record_key).await?.pending_until.is_some();
+        if waits {
+            self.erase.released(record_key).await?;
+        }
+        Ok(waits)
+    }
+
+    async fn party(&self, record_key: &str) -> Result<Party, StoreError> {
+        Ok(self.parties.read(&[record_key]).await?.into_iter().next().unwrap_or_default())
     }
 
     /// The segments that keep a record's entries: those with postings, and those that are not indexed yet.

@@ -7,6 +7,7 @@ pub mod committed;
 pub mod completion;
 pub mod crm;
 pub mod derivation;
+pub mod erasure;
 pub mod holding;
 pub mod keys;
 pub mod order;

@@ -176,14 +176,11 @@ impl Who {
     /// What is to be looked up, under all versions of the key. Without any key there are no pseudonyms at all.
     pub fn names(&self, ring: Option<&KeyRing>) -> Names {
         match self {
-            Self::Subject(id) => Names { subjects: vec![id.clone()], pseudonyms: Vec::new() },
-            Self::Pseudonym(pseudonym) => Names { subjects: Vec::new(), pseudonyms: vec![pseudonym.clone()] },
+            Self::Subject(id) => Names { subjects: vec![id.clone()], ..Names::default() },
+            Self::Pseudonym(pseudonym) => Names::of_groups(vec![vec![pseudonym.clone()]]),
             Self::Identifiers(identifiers) => {
-                let all = identifiers.iter().flat_map(|one| ring.into_iter().flat_map(|ring| ring.pseudonyms(one)));
-                let mut pseudonyms: Vec<Pseudonym> = all.collect();
-                pseudonyms.sort();
-                pseudonyms.dedup();
-                Names { subjects: Vec::new(), pseudonyms }
+                let of = |ring: &KeyRing| identifiers.iter().map(|one| ring.pseudonyms(one)).collect();
+                Names::of_groups(ring.map(of).unwrap_or_default())
             }
         }
     }
@@ -196,6 +193,21 @@ pub struct Names {
     pub subjects: Vec<String>,
     /// Identifiers' pseudonyms, sorted, each once.
     pub pseudonyms: Vec<Pseudonym>,
+    groups: Vec<Vec<Pseudonym>>,
+}
+
+impl Names {
+    /// The pseudonyms by the identifier that they are of: one of each version of the key.
+    pub fn groups(&self) -> &[Vec<Pseudonym>] {
+        &self.groups
+    }
+
+    fn of_groups(groups: Vec<Vec<Pseudonym>>) -> Self {
+        let mut pseudonyms: Vec<Pseudonym> = groups.iter().flatten().cloned().collect();
+        pseudonyms.sort();
+        pseudonyms.dedup();
+        Self { subjects: Vec::new(), pseudonyms, groups }
+    }
 }
 
 impl RequestType {

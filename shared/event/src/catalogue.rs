@@ -59,6 +59,8 @@ pub struct Catalogue {
     impersonal: HashSet<&'static str>,
     /// Types of entities that are agents, or an agent's own.
     agents: HashSet<&'static str>,
+    /// Types of entities whose ids are a customer's, as the description spells them, sorted.
+    personal: Vec<&'static str>,
     joinable: Vec<(Joinable, Vec<&'static str>)>,
     pub(crate) fields: Vec<FieldDefinition>,
     pub(crate) well_known: WellKnown,
@@ -116,6 +118,12 @@ impl Catalogue {
             _ => None,
         };
         self.identifiers.iter().filter_map(kind)
+    }
+
+    /// The types of entities whose ids are identifiers of a customer, as the description spells them: records that an alias names are
+    /// looked for under these.
+    pub fn personal_entities(&self) -> impl Iterator<Item = &'static str> {
+        self.personal.iter().copied()
     }
 
     /// Whether a record is named `<type>/<id>` by the id that a source has for a person: where records are stored an alias stands

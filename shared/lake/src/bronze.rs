@@ -82,6 +82,31 @@ pub fn write_quarantine(received_at_ms: i64, reason: Rejection, bytes: &[u8], cu
     out.extend_from_slice(b"\"}\n");
 }
 
+/// Appends what takes the place of an event's line that an erasure takes out, its line feed included: with the line's own organisation
+/// and time of receipt, and neither where others loaded it.
+pub fn write_erased(line: &[u8], out: &mut Vec<u8>) {
+    let event = match read(line) {
+        BronzeLine::Event(event) => Some(event),
+        BronzeLine::Quarantine(_) | BronzeLine::Erased => None,
+    };
+    out.extend_from_slice(b"{\"v\":1,\"org\":");
+    match event.as_ref().and_then(|event| event.org.as_deref()) {
+        Some(org) => write_string(org, out),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"receivedAt\":");
+    match event.and_then(|event| event.received_at_ms) {
+        Some(received_at_ms) => {
+            out.push(b'"');
+            instant::write(received_at_ms, out);
+            out.push(b'"');
+        }
+        None => out.extend_from_slice(b"null"),
+    }
+    let nothing = b",\"occurredAt\":null,\"lineageToken\":null,\"source\":null,\"raw\":null,\"erased\":true}\n";
+    out.extend_from_slice(nothing);
+}
+
 /// The envelope around an event of the usual kind: members 120 bytes, times 48, organisation and token 36 each, source 64.
 const ENVELOPE_BYTES: usize = 304;
 
@@ -190,8 +215,9 @@ struct Envelope<'a> {
     org: Option<Cow<'a, str>>,
     #[serde(borrow)]
     lineage_token: Option<Cow<'a, str>>,
+    /// Of every line but one that others loaded and an erasure took out.
     #[serde(borrow)]
-    received_at: Cow<'a, str>,
+    received_at: Option<Cow<'a, str>>,
     #[serde(borrow)]
     occurred_at: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -219,16 +245,23 @@ pub fn read(line: &[u8]) -> BronzeLine<'_> {
     }
     match serde_json::from_slice::<Envelope<'_>>(line) {
         Ok(envelope) => open(line, envelope),
-        Err(_) if has_our_mark(line) => unreadable(line, Rejection::BadEnvelope),
-        Err(_) => plain(line),
+        Err(_) => not_ours(line),
     }
 }
 
+/// A line that has not all of an envelope.
+fn not_ours(line: &[u8]) -> BronzeLine<'_> {
+    if has_our_mark(line) { unreadable(line, Rejection::BadEnvelope) } else { plain(line) }
+}
+
 fn open<'a>(line: &'a [u8], envelope: Envelope<'a>) -> BronzeLine<'a> {
+    let Some(received_at) = envelope.received_at.as_deref().or(envelope.erased.then_some("")) else {
+        return not_ours(line);
+    };
+    let received_at_ms = instant::parse(received_at);
     if envelope.v != VERSION {
         return unreadable(line, Rejection::BadEnvelope);
     }
-    let received_at_ms = instant::parse(&envelope.received_at);
     let raw = match (envelope.raw, envelope.raw_base64) {
         (None, None) if envelope.erased && envelope.reason.is_none() => return BronzeLine::Erased,
         _ if envelope.erased => return unreadable(line, Rejection::BadEnvelope),
@@ -382,9 +415,34 @@ mod tests {
             let line = text.replace(from, to);
             assert!(matches!(read(line.as_bytes()), BronzeLine::Quarantine(_)), "{line}");
         }
+        // Of a line that others loaded nothing says when it came; an event's line must.
+        for unknown in ["null", "\"\""] {
+            let line = text.replace("\"2026-03-02T14:00:01.000Z\"", unknown);
+            assert_eq!(read(line.as_bytes()), BronzeLine::Erased, "{line}");
+            let event = line.replace("\"raw\":null,\"erased\":true", "\"raw\":{}");
+            assert_eq!(matches!(read(event.as_bytes()), BronzeLine::Quarantine(_)), unknown == "null", "{event}");
+        }
+        assert!(matches!(read(b"{\"a\":1,\"v\":1,\"receivedAt\":null}"), BronzeLine::Event(_)), "others' own");
         // What a source says of itself is its event's.
         let event = read(b"{\"v\":1,\"receivedAt\":\"2026-03-02T14:00:01.000Z\",\"raw\":{\"erased\":true}}");
         assert!(matches!(event, BronzeLine::Event(_)));
+    }
+
+    #[test]
+    fn what_takes_an_events_place_has_its_org_and_when_it_came_and_nothing_else() {
+        let erased = |line: &[u8]| {
+            let mut out = Vec::new();
+            write_erased(line, &mut out);
+            assert_eq!(read(&out), BronzeLine::Erased);
+            String::from_utf8(out).unwrap()
+        };
+        let whole = erased(&written(&event(b"{\"ani\":\"+15555550142\"}", false, &[])));
+        let expected = "{\"v\":1,\"org\":\"acme\",\"receivedAt\":\"2026-03-02T14:00:01.000Z\",\"occurredAt\":null,\
+            \"lineageToken\":null,\"source\":null,\"raw\":null,\"erased\":true}\n";
+        assert_eq!(whole, expected);
+        assert_eq!(erased(whole.as_bytes()).matches("null").count(), 6, "what is there already is not read again");
+        let loaded = erased(b"\xef\xbb\xbf{\"conversationId\":\"c\",\"ani\":\"+15555550142\"}\r\n");
+        assert_eq!(loaded, expected.replace("\"acme\"", "null").replace("\"2026-03-02T14:00:01.000Z\"", "null"));
     }
 
     proptest! {

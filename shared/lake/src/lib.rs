@@ -9,7 +9,9 @@ pub mod bronze;
 pub mod gold;
 pub mod ids;
 pub mod keys;
+pub mod lines;
 pub mod plan;
+pub mod redact;
 pub mod silver;
 pub mod sql;
 

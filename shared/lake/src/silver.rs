@@ -24,10 +24,12 @@ use crate::ids::ObjectId;
 use crate::keys;
 
 mod columns;
+mod erase;
 mod schema;
 
 use columns::{COLUMNS, Column, FIELD_COLUMNS, From};
 pub use columns::{ColumnKind, ERASED, TOKEN, columns, is_erased};
+pub use erase::{SilverRow, erase_rows};
 pub use schema::{SchemaError, VERSION, version_of};
 
 /// One event. What has no column of its own is looked up in `fields` by the column's name.
@@ -169,8 +171,8 @@ pub enum SilverError {
     /// A time that no calendar day has.
     #[error("a silver row's time is out of the calendar's range")]
     Time,
-    /// The Parquet library's own.
-    #[error("the silver file could not be written as Parquet: {0}")]
+    /// The Parquet library's own, or the file is not one of silver's.
+    #[error("the silver file could not be read or written as Parquet: {0}")]
     Parquet(#[from] ParquetError),
 }
 

@@ -28,11 +28,13 @@ pub const REQUEST_REFUSED: &str = "REQUEST_REFUSED";
 pub const REQUEST_CANCELLED: &str = "REQUEST_CANCELLED";
 /// A request was given a later deadline.
 pub const REQUEST_EXTENDED: &str = "REQUEST_EXTENDED";
+/// What a request asked for is done.
+pub const REQUEST_DONE: &str = "REQUEST_DONE";
 /// A question about a person was answered.
 pub const ACCESS_ANSWERED: &str = "ACCESS_ANSWERED";
 
 /// Those that this version writes.
-pub const TYPES: [&str; 13] = [
+pub const TYPES: [&str; 14] = [
     INTERACTION_SEALED,
     HOLD_PLACED,
     HOLD_LIFTED,
@@ -45,6 +47,7 @@ pub const TYPES: [&str; 13] = [
     REQUEST_REFUSED,
     REQUEST_CANCELLED,
     REQUEST_EXTENDED,
+    REQUEST_DONE,
     ACCESS_ANSWERED,
 ];
 

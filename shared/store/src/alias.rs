@@ -13,7 +13,7 @@ use std::sync::Arc;
 use ledgerline_ledger::store::StoreError;
 use serde::{Deserialize, Serialize};
 
-use crate::table::{Beside, Condition, IntoValue as _, Key, Row, Table, Write, read_row, to_row};
+use crate::table::{Beside, Condition, IntoValue as _, Key, Returning, Row, Table, Write, read_row, to_row};
 
 /// The key of a pseudonym's row in an org.
 pub fn key(org: &str, pseudonym: &str) -> Key {
@@ -86,6 +86,39 @@ impl Aliases {
         let row = Row::from([(NAMES.to_owned(), (&pseudonyms).into_value())]);
         let back = Write::put(names_key(org, alias), row).when(Condition::Absent);
         self.table.transact(what, names.iter().map(write).chain([back]).collect(), vec![unchanged]).await
+    }
+
+    /// The pseudonyms that an org's alias lies under; none once they are deleted.
+    ///
+    /// # Errors
+    /// The table's; `Corrupt` for a row of another form.
+    pub async fn names(&self, org: &str, alias: &str) -> Result<BTreeSet<String>, StoreError> {
+        let row = self.table.get("read an alias's names", &names_key(org, alias)).await?;
+        Ok(row.map(read_names).transpose()?.unwrap_or_default())
+    }
+
+    /// Deletes an alias that is gone: its rows under these names, as long as they have it, and then the names.
+    ///
+    /// # Errors
+    /// The table's; some may be deleted then, and the names are there still.
+    pub async fn delete(&self, org: &str, alias: &str, names: &BTreeSet<String>) -> Result<(), StoreError> {
+        let what = "delete an alias";
+        for pseudonym in names {
+            let key = key(org, pseudonym);
+            let delete = Write::delete(key.clone()).when(Condition::equals(ATTRIBUTE, alias));
+            match self.table.write(what, delete, Returning::Nothing).await {
+                Ok(_) => {}
+                // There is none, or another alias's, which whoever was faster gave.
+                Err(StoreError::Conflict(_)) if self.alias_at(&key).await?.as_deref() != Some(alias) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.table.batch_write(what, vec![Write::delete(names_key(org, alias))]).await
+    }
+
+    async fn alias_at(&self, key: &Key) -> Result<Option<String>, StoreError> {
+        let row = self.table.get("read an alias", key).await?;
+        row.map(|row| read_row("read an alias", row).map(|Stored { alias }| alias)).transpose()
     }
 }
 

@@ -1,10 +1,11 @@
-//! Bronze objects: source events as Firehose delivered them, to stream and to list.
+//! Bronze objects: source events as Firehose delivered them, to stream and to list; an erasure puts them again without somebody's lines.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use ledgerline_ledger::store::StoreError;
 
-use crate::bucket::{Body, Bucket, Get};
+use crate::bucket::{Body, Bucket, Get, Object, Put, PutOutcome, found};
 
 /// An object of bronze in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct BronzeObject {
     pub written_at_ms: i64,
 }
 
+/// The media type that Firehose gives them.
+const BINARY: &str = "application/octet-stream";
 /// Objects in one page: S3's most.
 pub const PAGE: usize = 1_000;
 
@@ -37,6 +40,23 @@ impl BronzeObjects {
     pub async fn open(&self, key: &str) -> Result<Box<dyn Body>, StoreError> {
         // The key names a time and a delivery stream, nothing of a person.
         Ok(self.bucket.open(&format!("read bronze object {key}"), Get::current(key)).await?.body)
+    }
+
+    /// All of the object at the key; `None` if it is gone.
+    ///
+    /// # Errors
+    /// The bucket's.
+    pub async fn read(&self, key: &str) -> Result<Option<Object>, StoreError> {
+        found(self.bucket.get(&format!("read bronze object {key}"), Get::current(key)).await)
+    }
+
+    /// Puts the object, from which somebody's lines were taken, in the place of what was read, and in its storage class.
+    ///
+    /// # Errors
+    /// The bucket's; `NotFound` if it is gone, `Conflict` if another put is under way: read again.
+    pub async fn replace(&self, key: &str, bytes: Bytes, read: &Object) -> Result<PutOutcome, StoreError> {
+        let put = Put { class: read.class.clone(), ..Put::of(key, bytes, BINARY) };
+        self.bucket.put(&format!("replace bronze object {key}"), put.in_place_of(Some(&read.tag))).await
     }
 
     /// Up to a page of objects under the prefix, behind the key `after`, in the order of their keys. Fewer than

@@ -53,7 +53,15 @@ pub struct Object {
     pub tag: String,
     /// When it was written, in epoch milliseconds by the bucket's clock.
     pub written_at_ms: Option<i64>,
+    /// Which version it is; none where the bucket keeps no versions.
+    pub version_id: Option<String>,
+    /// How it is stored; none for the standard class.
+    pub class: Option<StorageClass>,
 }
+
+/// How an object is stored, as S3 says it: what takes an object's place keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageClass(pub String);
 
 /// An object that is read piece by piece, so that none need fit into memory.
 #[derive(Debug)]
@@ -97,13 +105,15 @@ pub struct Put {
     pub tag: Option<&'static str>,
     /// When it is done.
     pub only_if: Option<OnlyIf>,
+    /// How it is stored; without one, in the standard class.
+    pub class: Option<StorageClass>,
 }
 
 impl Put {
     /// These bytes, without conditions.
     pub fn of(key: impl Into<String>, bytes: impl Into<Bytes>, content_type: &'static str) -> Self {
         let (key, bytes) = (key.into(), bytes.into());
-        Self { key, bytes, content_type, sha256: None, lock: None, tag: None, only_if: None }
+        Self { key, bytes, content_type, sha256: None, lock: None, tag: None, only_if: None, class: None }
     }
 
     /// Only if no object has the key.
@@ -258,6 +268,43 @@ pub async fn put_if_free(bucket: &dyn Bucket, what: &str, put: Put) -> Result<Pu
     }
     bucket.put(what, put).await
 }
+
+/// All versions of one object and its delete markers, the newest first.
+///
+/// # Errors
+/// The bucket's.
+pub async fn versions_of(bucket: &dyn Bucket, what: &str, key: &str) -> Result<Vec<ListedVersion>, StoreError> {
+    let (mut found, mut behind) = (Vec::new(), None);
+    loop {
+        let (page, next) = bucket.list_versions(what, key, behind, VERSIONS_PER_LIST).await?;
+        // The key itself comes before all that begin with it.
+        let is_over = page.iter().any(|one| one.key != key);
+        found.extend(page.into_iter().filter(|one| one.key == key));
+        behind = next;
+        if is_over || behind.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+/// Deletes for good what lies behind the version `own` of an object, older versions and delete markers: never a version that somebody
+/// put after it, and nothing if `own` is not there any more. How many it deleted.
+///
+/// # Errors
+/// The bucket's; some may be deleted then.
+pub async fn delete_behind(bucket: &dyn Bucket, what: &str, key: &str, own: &str) -> Result<usize, StoreError> {
+    let versions = versions_of(bucket, what, key).await?;
+    let behind = versions.iter().skip_while(|one| one.version_id != own).skip(1);
+    let mut deleted = 0;
+    for one in behind {
+        bucket.delete(what, key, Some(&one.version_id)).await?;
+        deleted += 1;
+    }
+    Ok(deleted)
+}
+
+/// Versions in one answer: S3's most.
+const VERSIONS_PER_LIST: usize = 1_000;
 
 /// Times that a conditional put is tried while S3 answers that another one for its key is under way (HTTP 409). Such a
 /// put ends within seconds: 5 tries, 100 ms × (1 + 2 + 4 + 8) = 1.5 s of waiting.

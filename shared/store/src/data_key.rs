@@ -206,9 +206,19 @@ impl DataKeys {
     /// # Errors
     /// The key's.
     pub async fn new_request_key(&self) -> Result<Vec<u8>, StoreError> {
-        let context =
-            Context { deployment: self.deployment.clone(), purpose: REQUEST.to_owned(), version: "1".to_owned() };
-        self.wrapping.generate("make a request's key", &context).await
+        self.wrapping.generate("make a request's key", &self.request_context()).await
+    }
+
+    /// Opens a request's own key.
+    ///
+    /// # Errors
+    /// The key's.
+    pub async fn open_request_key(&self, wrapped: &[u8]) -> Result<KeyBytes, StoreError> {
+        self.wrapping.unwrap("open a request's key", &self.request_context(), wrapped).await
+    }
+
+    fn request_context(&self) -> Context {
+        Context { deployment: self.deployment.clone(), purpose: REQUEST.to_owned(), version: "1".to_owned() }
     }
 
     fn context(&self, purpose: Purpose, version: u32) -> Context {

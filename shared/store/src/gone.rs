@@ -48,10 +48,14 @@ impl Gone {
     /// # Errors
     /// The table's; some may be put then.
     pub async fn put(&self, names: &[&str]) -> Result<(), StoreError> {
-        let row = Row::from([("v".to_owned(), 1_u32.into_value())]);
-        let writes = names.iter().map(|name| Write::put(key(name), row.clone())).collect();
+        let writes = names.iter().map(|name| saying(name)).collect();
         self.table.batch_write("note what is gone", writes).await
     }
+}
+
+/// Says that a name is gone, in a transaction with what makes it so.
+pub(crate) fn saying(name: &str) -> Write {
+    Write::put(key(name), Row::from([("v".to_owned(), 1_u32.into_value())]))
 }
 
 const GONE: &str = "GONE#";

@@ -3,6 +3,7 @@
 //! Invariant: a record's row names every hold on it from before the first segment is held until after the last one is
 //! released, so that nothing that is held is erased. Holds are no person's: an erasure leaves them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ledgerline_ledger::store::StoreError;
@@ -24,6 +25,11 @@ pub fn not_held() -> Condition {
     Condition::lacks(HOLDS)
 }
 
+/// That a hold is on it: whoever puts something off until there is none any more does it in one transaction with this.
+pub fn is_held() -> Condition {
+    Condition::has(HOLDS)
+}
+
 /// The holds by record.
 #[derive(Clone, Debug)]
 pub struct Held {
@@ -42,6 +48,18 @@ impl Held {
     /// The table's.
     pub async fn is_held(&self, record: &str) -> Result<bool, StoreError> {
         Ok(self.row(record).await?.contains_key(HOLDS))
+    }
+
+    /// Those of these records, each `<org>/<record>`, on which a hold is.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn among<'r>(&self, records: impl IntoIterator<Item = &'r str>) -> Result<BTreeSet<&'r str>, StoreError> {
+        let records: BTreeSet<&str> = records.into_iter().collect();
+        let keys: Vec<Key> = records.iter().map(|record| key(record)).collect();
+        let rows = self.table.batch_get("read which records are held", &keys).await?;
+        let is_held = |row: &Option<Row>| row.as_ref().is_some_and(|row| row.contains_key(HOLDS));
+        Ok(records.into_iter().zip(&rows).filter(|(_, row)| is_held(row)).map(|(record, _)| record).collect())
     }
 
     /// Says that the hold is on the record.

@@ -6,6 +6,7 @@
 
 pub mod act_note;
 pub mod alias;
+pub mod asked;
 pub mod athena;
 pub mod bronze_object;
 pub mod bucket;
@@ -15,7 +16,10 @@ pub mod crm;
 pub mod cutoff;
 pub mod data_key;
 pub mod delivery;
+pub mod erasing;
+pub mod erasure_list;
 pub mod error_object;
+pub mod expiry;
 pub mod gold;
 pub mod gold_date;
 pub mod gold_repeats;
@@ -50,6 +54,7 @@ pub mod tile;
 pub mod token;
 pub mod tombstone;
 pub mod usage;
+pub mod waiting;
 pub mod watch;
 pub mod wrapping;
 
@@ -134,6 +139,16 @@ pub enum Family {
     RequestWho,
     /// The pseudonyms that aliases lie under.
     AliasNames,
+    /// How far erasures have come.
+    Erasing,
+    /// When erasures are to be looked at.
+    Wake,
+    /// Bronze objects that erasures wait for.
+    Waiting,
+    /// When rewritten bronze objects expire.
+    Expiry,
+    /// Which open requests name identifiers.
+    Asked,
     /// Segments of the ledger.
     Segment,
     /// Hash tiles of the ledger.
@@ -164,6 +179,8 @@ pub enum Family {
     Poison,
     /// What sweep carries from one run to the next.
     SweepState,
+    /// What erasures found to do.
+    ErasureList,
 }
 
 /// What an erasure does to a family.
@@ -179,7 +196,7 @@ pub enum Erasure {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 57] = [
         Self::Head,
         Self::LogList,
         Self::Marker,
@@ -216,6 +233,11 @@ impl Family {
         Self::Principal,
         Self::RequestWho,
         Self::AliasNames,
+        Self::Erasing,
+        Self::Wake,
+        Self::Waiting,
+        Self::Expiry,
+        Self::Asked,
         Self::Segment,
         Self::Tile,
         Self::ArchivedCheckpoint,
@@ -231,6 +253,7 @@ impl Family {
         Self::Plan,
         Self::Poison,
         Self::SweepState,
+        Self::ErasureList,
     ];
 
     /// What an erasure does to it. Exhaustive, so that no new family escapes the eraser.
@@ -249,6 +272,8 @@ impl Family {
             Self::Pin | Self::BronzeNote | Self::Posting => Erasure::HoldsNoPerson,
             // What was decided, when, and by whose alias; whose alias it is. Those who decide are no customers.
             Self::Request | Self::RequestList | Self::Principal => Erasure::HoldsNoPerson,
+            // Ids of requests and objects, times and counts.
+            Self::Erasing | Self::Wake | Self::Waiting | Self::Expiry => Erasure::HoldsNoPerson,
             Self::Usage => Erasure::ExpiresAfterDays(usage::KEPT_DAYS),
             // An entry names its record. Only links say whose record it is.
             Self::Segment | Self::Tile | Self::ArchivedCheckpoint | Self::LiveCheckpoint => Erasure::HoldsNoPerson,
@@ -265,13 +290,13 @@ impl Family {
             Self::Tombstone => Erasure::ExpiresAfterDays(760),
             Self::Quarantine | Self::Error => Erasure::ExpiresAfterDays(30),
             Self::Identifier => Erasure::Erased("subjects"),
-            Self::Party => Erasure::Erased("records"),
-            Self::PartyKey => Erasure::Erased("keys"),
-            Self::SubjectLink | Self::Alias | Self::AliasNames | Self::Token | Self::Crm => Erasure::Erased("links"),
-            Self::Bronze => Erasure::Erased("bronze"),
-            Self::Silver => Erasure::Erased("silver"),
+            Self::Party | Self::PartyKey => Erasure::Erased("records"),
+            Self::SubjectLink | Self::Alias | Self::AliasNames | Self::Crm => Erasure::Erased("links"),
+            // A token goes with the line that has it.
+            Self::Bronze | Self::Silver | Self::Token => Erasure::Erased("objects"),
             // The last to go: until then it says that the subject is being erased.
-            Self::SubjectState | Self::RequestWho | Self::SameRequest => Erasure::Erased("certificate"),
+            Self::SubjectState | Self::RequestWho | Self::SameRequest => Erasure::Erased("close"),
+            Self::Asked | Self::ErasureList => Erasure::Erased("close"),
         }
     }
 
@@ -315,6 +340,11 @@ impl Family {
             (principal::parse_key(key).is_some(), Self::Principal),
             (request::parse_who_key(key).is_some(), Self::RequestWho),
             (alias::parse_names_key(key).is_some(), Self::AliasNames),
+            (erasing::parse_key(key).is_some(), Self::Erasing),
+            (erasing::parse_wake_key(key).is_some(), Self::Wake),
+            (waiting::parse_key(key).is_some(), Self::Waiting),
+            (expiry::parse_key(key).is_some(), Self::Expiry),
+            (asked::parse_key(key).is_some(), Self::Asked),
         ];
         families.into_iter().find_map(|(is, family)| is.then_some(family))
     }
@@ -337,6 +367,7 @@ impl Family {
             (keys::parse_staged(key).is_some(), Self::Plan),
             (folder == keys::POISON, Self::Poison),
             (folder == sweep_state::FOLDER, Self::SweepState),
+            (folder == erasure_list::FOLDER, Self::ErasureList),
         ];
         families.into_iter().find_map(|(is, family)| is.then_some(family))
     }

@@ -11,8 +11,8 @@ use ledgerline_ledger::store::StoreError;
 use serde::Deserialize;
 
 use crate::cutoff::Cutoff;
-use crate::record;
-use crate::table::{Condition, Key, Row, Table, Write, corrupt, read_row};
+use crate::table::{Beside, Condition, Key, Returning, Row, Table, Write, corrupt, read_row};
+use crate::{held, record};
 
 /// The key of a record's row.
 pub fn key(record: &str) -> Key {
@@ -39,9 +39,21 @@ pub struct Party {
     pub cutoff: Option<Cutoff>,
     /// Subjects that are to be erased from it once no hold is on it.
     pub pending_erase: BTreeSet<String>,
+    /// Up to when they are.
+    pub pending_until: Option<Cutoff>,
+    /// Whether it was full before an erasure took a subject out: it may still have more subjects than it names.
+    pub full: bool,
 }
 
 impl Party {
+    /// That nothing was put off since, or done of it.
+    fn pends(&self) -> Condition {
+        Condition::All(vec![
+            Condition::size(PENDING, self.pending_erase.len()),
+            Condition::equals_or_lacks(PENDING_UNTIL, self.pending_until.map(Cutoff::to_text)),
+        ])
+    }
+
     /// Whether it may have more subjects than it names: such a record is always shared.
     pub fn is_full(&self) -> bool {
         self.seen().is_full()
@@ -49,7 +61,7 @@ impl Party {
 
     /// What a write that adds a subject depends on.
     pub fn seen(&self) -> PartySeen {
-        PartySeen { subjects: self.subjects.len(), erasures: self.erasures, cutoff: self.cutoff }
+        PartySeen { subjects: self.subjects.len(), erasures: self.erasures, cutoff: self.cutoff, full: self.full }
     }
 }
 
@@ -62,12 +74,23 @@ pub struct PartySeen {
     pub erasures: u64,
     /// Up to when its events were suppressed.
     pub cutoff: Option<Cutoff>,
+    /// Whether it was full once.
+    pub full: bool,
+}
+
+/// How an erasure reaches a record.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach<'a> {
+    /// The subjects that it takes out, of those that take part.
+    pub take: &'a BTreeSet<String>,
+    /// Up to when the record's events are suppressed from now on, if all of it goes; an earlier cutoff than the row's changes nothing.
+    pub cutoff: Option<Cutoff>,
 }
 
 impl PartySeen {
     /// Whether a new link adds nobody to the row.
     pub fn is_full(self) -> bool {
-        self.subjects >= SUBJECTS_PER_RECORD
+        self.full || self.subjects >= SUBJECTS_PER_RECORD
     }
 
     /// That no erasure reached the record since.
@@ -133,6 +156,69 @@ impl Parties {
         let now = self.read(&records).await?;
         Ok(seen.values().zip(&now).all(|(seen, now)| seen.is_of(now)))
     }
+
+    /// Lets an erasure reach a record on which no hold is, by `control`'s rows: it is counted, its subjects are out, and what comes up to
+    /// the cutoff is suppressed.
+    ///
+    /// # Errors
+    /// `Conflict` if a hold is on it, or the row is not as it was seen: read again.
+    pub async fn reach(
+        &self,
+        control: &Arc<dyn Table>,
+        record: &str,
+        seen: &Party,
+        reach: &Reach<'_>,
+    ) -> Result<(), StoreError> {
+        let mut write = Write::update(key(record))
+            .add(ERASURES, 1_u64)
+            .when(Condition::size(SUBJECTS, seen.subjects.len()))
+            .when(seen.seen().holds());
+        let taken: BTreeSet<String> = seen.subjects.intersection(reach.take).cloned().collect();
+        if !taken.is_empty() {
+            write = write.take(SUBJECTS, &taken);
+            if seen.is_full() {
+                write = write.set(FULL, true);
+            }
+        }
+        if let Some(cutoff) = reach.cutoff.filter(|cutoff| seen.cutoff.is_none_or(|old| old < *cutoff)) {
+            write = write.set(CUTOFF, cutoff.to_text());
+        }
+        let beside =
+            Beside { table: Arc::clone(control), writes: vec![Write::check(held::key(record), held::not_held())] };
+        self.table.transact("reach a record", vec![write], vec![beside]).await
+    }
+
+    /// Puts the erasure of these subjects from a record, up to `until`, off until no hold is on it any more; of two such ends the larger
+    /// one counts. `own` may be empty, of a record that was listed.
+    ///
+    /// # Errors
+    /// `Conflict` if no hold is on it, or the row is not as it was seen: read again.
+    pub async fn postpone(
+        &self,
+        control: &Arc<dyn Table>,
+        record: &str,
+        seen: &Party,
+        own: &BTreeSet<String>,
+        until: Cutoff,
+    ) -> Result<(), StoreError> {
+        let until = seen.pending_until.map_or(until, |old| old.max(until));
+        let mut write = Write::update(key(record)).set(PENDING_UNTIL, until.to_text()).when(seen.pends());
+        if !own.is_empty() {
+            write = write.add(PENDING, own);
+        }
+        let beside =
+            Beside { table: Arc::clone(control), writes: vec![Write::check(held::key(record), held::is_held())] };
+        self.table.transact("put an erasure off", vec![write], vec![beside]).await
+    }
+
+    /// What was put off is done.
+    ///
+    /// # Errors
+    /// `Conflict` if more was put off since the row was seen: read again.
+    pub async fn postponed_done(&self, record: &str, seen: &Party) -> Result<(), StoreError> {
+        let write = Write::update(key(record)).remove(PENDING).remove(PENDING_UNTIL).when(seen.pends());
+        self.table.write("end what was put off", write, Returning::Nothing).await.map(drop)
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -142,6 +228,8 @@ struct Stored {
     erasures: u64,
     cutoff: Option<String>,
     pending_erase: BTreeSet<String>,
+    pending_until: Option<String>,
+    full: bool,
 }
 
 /// Who takes part, in a row.
@@ -149,15 +237,21 @@ struct Stored {
 /// # Errors
 /// `Corrupt` for a row of another form.
 pub fn read(row: Row) -> Result<Party, StoreError> {
-    let Stored { subjects, erasures, cutoff, pending_erase } = read_row("read who takes part", row)?;
+    let Stored { subjects, erasures, cutoff, pending_erase, pending_until, full } =
+        read_row("read who takes part", row)?;
     let parse = |text: String| Cutoff::parse(&text).ok_or_else(|| corrupt("a record's cutoff is no time"));
-    Ok(Party { subjects, erasures, cutoff: cutoff.map(parse).transpose()?, pending_erase })
+    let (cutoff, pending_until) = (cutoff.map(parse).transpose()?, pending_until.map(parse).transpose()?);
+    Ok(Party { subjects, erasures, cutoff, pending_erase, pending_until, full })
 }
 
-const PARTY: &str = "PARTY";
+/// The row's place in its partition; what those of keys begin with.
+pub(crate) const PARTY: &str = "PARTY";
 const SUBJECTS: &str = "subjects";
 const ERASURES: &str = "erasures";
 const CUTOFF: &str = "cutoff";
+const PENDING: &str = "pendingErase";
+const PENDING_UNTIL: &str = "pendingUntil";
+const FULL: &str = "full";
 
 #[cfg(test)]
 mod tests {
@@ -173,9 +267,17 @@ mod tests {
             ("erasures".to_owned(), 2_u64.into_value()),
             ("cutoff".to_owned(), "closed".into_value()),
             ("pendingErase".to_owned(), (&texts("s_2")).into_value()),
+            ("pendingUntil".to_owned(), "1970-01-01T00:00:00.007Z".into_value()),
+            ("full".to_owned(), true.into_value()),
         ]);
-        let party =
-            Party { subjects: texts("s_1"), erasures: 2, cutoff: Some(Cutoff::Closed), pending_erase: texts("s_2") };
+        let party = Party {
+            subjects: texts("s_1"),
+            erasures: 2,
+            cutoff: Some(Cutoff::Closed),
+            pending_erase: texts("s_2"),
+            pending_until: Some(Cutoff::At(7)),
+            full: true,
+        };
         assert_eq!(read(row.clone()).unwrap(), party);
         for bad in ["".into_value(), "open".into_value(), Value::Bool(true)] {
             let row = row.clone().into_iter().chain([("cutoff".to_owned(), bad)]).collect();

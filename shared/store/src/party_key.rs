@@ -7,14 +7,15 @@
 //! accident, since each comes only where there is none. Were it taken over, it could not find them: a run is random, its role does not query
 //! the table, and a read names the whole key.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ledgerline_ledger::store::StoreError;
 use ledgerline_sealed::KeyRow;
 
-use crate::party::{self, PartySeen};
+use crate::party::{self, Party, PartySeen};
 use crate::record;
-use crate::table::{Condition, Key, Row, Table, Write, read_row, to_row};
+use crate::table::{Condition, Key, Query, Returning, Row, Table, Write, read_row, to_row};
 
 /// What names a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +75,51 @@ impl PartyKeys {
         }
         self.table.transact(what, writes, Vec::new()).await
     }
+
+    /// Who takes part in a record, and all rows of its keys, as one reading.
+    ///
+    /// # Errors
+    /// The table's; `Corrupt` for a row of another form.
+    pub async fn of(&self, record: &str) -> Result<(Party, Vec<(Key, KeyRow)>), StoreError> {
+        let query = Query::partition(record::partition(record)).beginning(party::PARTY);
+        let (mut party, mut keys) = (Party::default(), Vec::new());
+        for (sk, row) in self.table.query("read who takes part, and the wrapped keys", &query).await? {
+            let key = Key::new(&query.pk, sk);
+            if party::parse_key(&key).is_some() {
+                party = party::read(row)?;
+            } else if parse_key(&key).is_some() {
+                keys.push((key, read(row)?));
+            }
+        }
+        Ok((party, keys))
+    }
+
+    /// Takes keys, by their ids, out of rows as they were read; a row without any other goes. Their ids must be gone before: whatever
+    /// copy of a row comes back then opens nothing.
+    ///
+    /// # Errors
+    /// The table's; some may be taken out then, and doing it again is harmless.
+    pub async fn destroy(&self, goes: &[(Key, KeyRow, BTreeSet<String>)]) -> Result<(), StoreError> {
+        let what = "destroy wrapped keys";
+        let is_whole = |row: &KeyRow, ids: &BTreeSet<String>| row.keys.keys().all(|id| ids.contains(id));
+        // A row only loses keys: one of which all go has no others by now.
+        let whole = goes.iter().filter(|(_, row, ids)| is_whole(row, ids));
+        self.table.batch_write(what, whole.map(|(key, ..)| Write::delete(key.clone())).collect()).await?;
+        for (key, row, ids) in goes.iter().filter(|(_, row, ids)| !is_whole(row, ids)) {
+            let there: Vec<&String> = ids.iter().filter(|id| row.keys.contains_key(*id)).collect();
+            for some in there.chunks(KEYS_PER_UPDATE) {
+                let update = Write::update(key.clone()).when(Condition::Exists);
+                let update = some.iter().fold(update, |update, id| update.remove_member(KEYS, *id));
+                match self.table.write(what, update, Returning::Nothing).await {
+                    // No row: another erasure took it whole.
+                    Ok(_) => {}
+                    Err(StoreError::Conflict(_)) if self.table.get(what, key).await?.is_none() => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The keys in a row.
@@ -88,7 +134,11 @@ pub fn read(row: Row) -> Result<KeyRow, StoreError> {
 /// would keep each other from being done, for both ask its `PARTY`.
 pub const ROWS_AT_ONCE: usize = 12;
 
+/// Keys that one update takes out: an expression may have 4 KB, and each takes some ten bytes of it.
+const KEYS_PER_UPDATE: usize = 100;
 const PARTY_KEYS: &str = "PARTY#";
+/// The keys by their ids, as the row has them.
+const KEYS: &str = "keys";
 
 #[cfg(test)]
 mod tests {

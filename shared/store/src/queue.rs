@@ -6,9 +6,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::Pointer;
 use ledgerline_ledger::store::StoreError;
+use serde::Deserialize;
 use serde_json::json;
+
+use crate::request;
 
 /// A message for a FIFO queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +104,83 @@ impl EraseNotes {
         let body = json!({ "v": 1, "kind": "suppressed", "bucket": bucket, "key": key, "object": object });
         self.queue.send(&format!("note suppressed lines of {object}"), body.to_string()).await
     }
+
+    /// Sends that a request's erasure is to be looked at.
+    ///
+    /// # Errors
+    /// The queue's.
+    pub async fn erase(&self, request: &str) -> Result<(), StoreError> {
+        let body = json!({ "v": 1, "kind": "erase", "request": request });
+        self.queue.send(&format!("send {request} to the eraser"), body.to_string()).await
+    }
+
+    /// Sends that no hold is on a record any more, of which an erasure was put off.
+    ///
+    /// # Errors
+    /// The queue's.
+    pub async fn released(&self, record: &str) -> Result<(), StoreError> {
+        let body = json!({ "v": 1, "kind": "released", "record": record });
+        // A record's id may hold an alias: no error says it.
+        self.queue.send("send a released record to the eraser", body.to_string()).await
+    }
+}
+
+/// A message of the erase queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EraseNote {
+    /// A request's erasure is to be looked at.
+    Erase {
+        /// The request.
+        request: String,
+    },
+    /// An object holds lines which an erasure before them covers.
+    Suppressed {
+        /// The bucket.
+        bucket: String,
+        /// The object's key.
+        key: String,
+        /// The object's id.
+        object: String,
+    },
+    /// No hold is on a record any more, of which an erasure was put off.
+    Released {
+        /// `<org>/<record>`.
+        record: String,
+    },
+}
+
+impl EraseNote {
+    /// Reads what [`EraseNotes`] sends, and nothing else: the object is the one that bucket and key name.
+    pub fn parse(body: &str) -> Option<Self> {
+        let Versioned { v: 1, note } = serde_json::from_str(body).ok()? else { return None };
+        let fits = match &note {
+            RawNote::Erase { request } => request::is_id(request),
+            RawNote::Suppressed { bucket, key, object } => ObjectId::of(bucket, key).to_hex() == *object,
+            RawNote::Released { record } => {
+                record.split_once('/').is_some_and(|(org, id)| !org.is_empty() && !id.is_empty())
+            }
+        };
+        fits.then_some(match note {
+            RawNote::Erase { request } => Self::Erase { request },
+            RawNote::Suppressed { bucket, key, object } => Self::Suppressed { bucket, key, object },
+            RawNote::Released { record } => Self::Released { record },
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    v: u32,
+    #[serde(flatten)]
+    note: RawNote,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum RawNote {
+    Erase { request: String },
+    Suppressed { bucket: String, key: String, object: String },
+    Released { record: String },
 }
 
 /// Notifications of bronze objects to transform, as S3 sends them.
@@ -151,4 +232,33 @@ pub fn notification(bucket: &str, key: &str) -> String {
         "s3": { "s3SchemaVersion": "1.0", "configurationId": "sweep", "bucket": { "name": bucket }, "object": { "key": encoded } },
     });
     json!({ "Records": [record] }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_to_the_eraser_is_read_as_it_is_sent_and_nothing_else_is() {
+        let (id, object) = (request::id_of_random([7; 16]), ObjectId::of("b", "bronze/a").to_hex());
+        let suppressed = format!(r#"{{"v":1,"kind":"suppressed","bucket":"b","key":"bronze/a","object":"{object}"}}"#);
+        let notes = [
+            (format!(r#"{{"v":1,"kind":"erase","request":"{id}"}}"#), EraseNote::Erase { request: id.clone() }),
+            (suppressed.clone(), EraseNote::Suppressed { bucket: "b".into(), key: "bronze/a".into(), object }),
+            (
+                r#"{"v":1,"kind":"released","record":"acme/c-1"}"#.into(),
+                EraseNote::Released { record: "acme/c-1".into() },
+            ),
+        ];
+        for (body, note) in notes {
+            assert_eq!(EraseNote::parse(&body), Some(note), "{body}");
+            assert_eq!(EraseNote::parse(&body.replacen('1', "2", 1)), None, "another version");
+            assert_eq!(EraseNote::parse(&body.replacen("kind", "sort", 1)), None);
+        }
+        let bad = ["", "[]", "1", r#"{"v":1,"kind":"erase"}"#, r#"{"v":1,"kind":"erase","request":"7"}"#];
+        let bad = bad.into_iter().chain([r#"{"v":1,"kind":"released","record":"acme"}"#, r#"{"v":1,"kind":"all"}"#]);
+        for body in bad.map(str::to_owned).chain([suppressed.replace("bronze/a", "bronze/b")]) {
+            assert_eq!(EraseNote::parse(&body), None, "{body}");
+        }
+    }
 }

@@ -1,12 +1,15 @@
 //! What the index table has of a record beside its claims and postings: the log that keeps it, and the bronze objects that
 //! hold lines about it.
 //!
-//! Invariant: a record is pinned to one log for ever. Derived data: all of it can be rebuilt from bronze and the ledger.
+//! Invariant: a record is pinned to one log for ever. What one run over an object notes of it is there for good: a run that takes the
+//! object up again writes rows of its own where it found more, so that neither can lose what the other found, and readers unite them.
+//! Derived data: all of it can be rebuilt from bronze and the ledger.
 
 use std::sync::Arc;
 
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_ledger::tree::Hash;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Key, Query, Returning, Row, Table, Value, Write, corrupt, read_row, to_row};
@@ -26,9 +29,17 @@ pub fn pin_key(record: &str) -> Key {
     Key::new(partition(record), PIN)
 }
 
-/// The key of the row that an object holds lines about a record.
+/// The key of the row that an object holds lines about a record. Rows of runs that took it up again have further keys, behind this one.
 pub fn bronze_key(record: &str, object: &str) -> Key {
     Key::new(partition(record), format!("{BRONZE}{object}"))
+}
+
+/// The key of such a further row, which follows from what is in it: the same is written once.
+fn further_key(record: &str, object: &str, row: &Lines) -> Key {
+    let Lines { key, lines, at, dates } = row;
+    let digest = Hash::of_object(format!("{key}\n{lines}\n{at:?}\n{dates:?}").as_bytes());
+    let digest: String = digest.0[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+    Key::new(partition(record), format!("{BRONZE}{object}#{digest}"))
 }
 
 /// The record whose pin a key is of.
@@ -38,7 +49,12 @@ pub fn parse_pin_key(key: &Key) -> Option<&str> {
 
 /// The record and the object that holds lines about it.
 pub fn parse_bronze_key(key: &Key) -> Option<(&str, &str)> {
-    Some((parse_partition(&key.pk)?, key.sk.strip_prefix(BRONZE)?))
+    Some((parse_partition(&key.pk)?, parse_object(&key.sk)?))
+}
+
+/// The object of a row's sort key.
+fn parse_object(sk: &str) -> Option<&str> {
+    sk.strip_prefix(BRONZE)?.split('#').next()
 }
 
 /// The row that says: this object holds lines about this record. Erasure finds the objects to rewrite by it.
@@ -109,18 +125,30 @@ impl Records {
         read_pin(self.table.write("pin a record to its log", write, Returning::Changed).await?)
     }
 
-    /// Notes which objects hold lines about records; a row that exists is replaced by its equal.
+    /// Notes which objects hold lines about records. A run that is not an object's first one (`again`) reads what is noted, and adds what
+    /// is not: an earlier run may have read the same lines as another record's, and may be at work still.
     ///
     /// # Errors
     /// The table's.
-    pub async fn note_bronze(&self, rows: &[BronzeRow<'_>]) -> Result<(), StoreError> {
+    pub async fn note_bronze(&self, rows: &[BronzeRow<'_>], again: bool) -> Result<(), StoreError> {
         let what = "note bronze rows";
-        let write = |row: &BronzeRow<'_>| {
-            let BronzeRow { key, lines, at, dates, .. } = *row;
-            let stored = Lines { key: key.to_owned(), lines, at: at.to_vec(), dates: dates.to_vec() };
-            Ok(Write::put(bronze_key(row.record, row.object), to_row(what, &stored)?))
+        let keys: Vec<Key> = rows.iter().map(|row| bronze_key(row.record, row.object)).collect();
+        let noted = match again {
+            true => self.table.batch_get("read bronze rows", &keys).await?,
+            false => Vec::new(),
         };
-        let writes = rows.iter().map(write).collect::<Result<_, StoreError>>()?;
+        let mut noted = noted.into_iter();
+        let mut writes = Vec::new();
+        for (key, row) in keys.into_iter().zip(rows) {
+            let BronzeRow { record, object, key: object_key, lines, at, dates } = *row;
+            let stored = Lines { key: object_key.to_owned(), lines, at: at.to_vec(), dates: dates.to_vec() };
+            let noted = noted.next().flatten().map(|row| read_lines(object, row)).transpose()?;
+            if noted.is_some_and(|noted| noted.covers(&stored)) {
+                continue;
+            }
+            let key = if again { further_key(record, object, &stored) } else { key };
+            writes.push(Write::put(key, to_row(what, &stored)?));
+        }
         self.table.batch_write(what, writes).await
     }
 
@@ -131,11 +159,44 @@ impl Records {
     pub async fn bronze(&self, record: &str) -> Result<Vec<HoldingObject>, StoreError> {
         let query = Query::partition(partition(record)).beginning(BRONZE);
         let rows = self.table.query("read a record's bronze objects", &query).await?;
-        let read = |(sk, row): (String, Row)| {
-            let object = sk.strip_prefix(BRONZE).unwrap_or_default();
-            read_lines(object, row)
+        let read = |(sk, row): (String, Row)| read_lines(parse_object(&sk).unwrap_or_default(), row);
+        let rows = rows.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        Ok(united(rows))
+    }
+}
+
+/// What the rows of each object say together; those of one object follow each other.
+pub fn united(rows: Vec<HoldingObject>) -> Vec<HoldingObject> {
+    let mut all: Vec<HoldingObject> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match all.last_mut() {
+            Some(last) if last.object == row.object => last.unite(row),
+            _ => all.push(row),
+        }
+    }
+    all
+}
+
+impl HoldingObject {
+    /// Whether it says all that a row would.
+    fn covers(&self, row: &Lines) -> bool {
+        let has = |line: &u64| self.at.binary_search(line).is_ok();
+        self.lines >= row.lines && row.at.iter().all(has) && row.dates.iter().all(|date| self.dates.contains(date))
+    }
+
+    fn unite(&mut self, other: Self) {
+        let both = |one: &mut Vec<u64>, other: Vec<u64>| {
+            one.extend(other);
+            one.sort_unstable();
+            one.dedup();
         };
-        rows.into_iter().map(read).collect()
+        both(&mut self.at, other.at);
+        // More lines than are named say that others are not.
+        self.lines = self.lines.max(other.lines).max(self.at.len() as u64);
+        self.at.truncate(LINES_NAMED);
+        self.dates.extend(other.dates);
+        self.dates.sort_unstable();
+        self.dates.dedup();
     }
 }
 

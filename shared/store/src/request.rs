@@ -6,11 +6,12 @@
 //! | control `REQ#<id>`, `REQ` | orgs, kind, regime, state, clock, history with principals by alias: nothing that a caller typed |
 //! | control `REQS#<org>`, `<due>#<id>` or `closed#<closed>#<id>` | that the request is one of the org's: open ones by when they are due, then those that are closed |
 //! | control `REQDUP#<digest>`, `REQ` | the open request that asks for the same; one row for each version of the keys that digests are made with |
-//! | keys `REQ#<id>`, `WHO` | pseudonyms, subjects, listed interactions, and what callers typed |
+//! | keys `REQ#<id>`, `WHO` | pseudonyms, subjects, those that were ended, listed interactions, and what callers typed |
 //!
 //! Invariant: whatever a request's step changes is one transaction with the note of its act ([`crate::act_note`]), conditional on the
 //! version that was read: there is no step without an act that sweep would bring, and of two writers one reads again. A closed request
-//! never changes. No row is deleted by a caller of this module: one that must go has a `ttl`, and counts as gone from then on.
+//! never changes. Whom a request is about is deleted with the end of its erasure; any other row that must go has a `ttl`, and counts as
+//! gone from then on.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,18 +23,20 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::act_note;
+use crate::erasing::{self, Erasing};
+use crate::subject::SubjectRef;
 use crate::table::{
     Beside, Change, Condition, IntoValue as _, Key, Query, Returning, Row, Table, Write, read_row, to_row, to_value,
 };
 
 /// The key of a request's row in the control table.
 pub fn key(id: &str) -> Key {
-    Key::new(format!("{REQUEST}{id}"), SK)
+    Key::new(partition(id), SK)
 }
 
 /// The key of the row in the keys table that says whom a request is about.
 pub fn who_key(id: &str) -> Key {
-    Key::new(format!("{REQUEST}{id}"), WHO)
+    Key::new(partition(id), WHO)
 }
 
 /// The key of an open request's row in an org's list.
@@ -53,12 +56,12 @@ pub fn duplicate_key(digest: &str) -> Key {
 
 /// The request whose row a key of the control table is.
 pub fn parse_key(key: &Key) -> Option<&str> {
-    key.pk.strip_prefix(REQUEST).filter(|_| key.sk == SK)
+    parse_partition(&key.pk).filter(|_| key.sk == SK)
 }
 
 /// The request whose row in the keys table a key is of.
 pub fn parse_who_key(key: &Key) -> Option<&str> {
-    key.pk.strip_prefix(REQUEST).filter(|_| key.sk == WHO)
+    parse_partition(&key.pk).filter(|_| key.sk == WHO)
 }
 
 /// Whether a key is of a row in an org's list.
@@ -82,9 +85,9 @@ pub fn is_id(text: &str) -> bool {
         .is_some_and(|digits| digits.len() == 32 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 }
 
-/// Digests of one request: closing it writes a row of each in one transaction, which may hold 100, beside two of each of 40 orgs and three
-/// others.
-pub const MAX_DIGESTS: usize = 16;
+/// Digests of one request: closing it writes a row of each in one transaction, which may hold 100, beside two of each of 40 orgs and five
+/// others, of an erasure that is done.
+pub const MAX_DIGESTS: usize = 15;
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -243,9 +246,15 @@ pub enum Step {
     Cancelled,
     /// It was given more time.
     Extended,
+    /// It is done.
+    Done,
 }
 
 impl Step {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Received, Self::Verified, Self::Approved, Self::Refused, Self::Cancelled, Self::Extended, Self::Done];
+
     /// The word in answers.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -255,6 +264,7 @@ impl Step {
             Self::Refused => "refused",
             Self::Cancelled => "cancelled",
             Self::Extended => "extended",
+            Self::Done => "done",
         }
     }
 }
@@ -344,6 +354,16 @@ pub struct Who {
     pub subjects: Vec<String>,
     /// Interactions that were listed, by their ids, sorted.
     pub interactions: Vec<String>,
+    /// The pseudonyms again, those of one identifier together, under all versions of the key. Empty: each is its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identifiers: Vec<Vec<String>>,
+    /// The subjects that the request ended, each `<subject>/<its name in silver>`.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeSet::is_empty",
+        serialize_with = "serde_dynamo::string_set::serialize"
+    )]
+    pub erased: BTreeSet<String>,
     /// The caller's own name for the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
@@ -366,6 +386,17 @@ pub struct Who {
     pub ttl: Option<i64>,
 }
 
+impl Who {
+    /// The subjects that the request ended.
+    pub fn erased(&self) -> Vec<SubjectRef> {
+        let subject = |text: &String| {
+            let (subject_id, customer_ref) = text.split_once('/')?;
+            Some(SubjectRef { subject_id: subject_id.to_owned(), customer_ref: customer_ref.to_owned() })
+        };
+        self.erased.iter().filter_map(subject).collect()
+    }
+}
+
 /// One of an org's requests, as the list has it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Listed {
@@ -384,6 +415,8 @@ pub struct WhoChange {
     pub erase_shared: Option<Vec<String>>,
     /// How long the row is kept behind a step that closes the request, epoch seconds.
     pub expires_at_s: Option<i64>,
+    /// When the eraser is to look at the request, of an approval: RFC 3339 UTC with three decimals.
+    pub wake: Option<String>,
 }
 
 /// The key of the act of a request's step, by its place in the history.
@@ -555,42 +588,127 @@ impl Requests {
     ) -> Result<(), StoreError> {
         let what = "take a request a step on";
         let step = next.history.len().saturating_sub(1);
-        let mut update = Write::update(key(id))
-            .when(Condition::equals("version", seen.version))
-            .set("version", next.version)
-            .set("state", next.state.as_str())
-            .set("dueAt", &next.due_at)
-            .set("extended", next.extended);
-        if seen.waits_for_approval && !next.waits_for_approval {
-            update = update.remove("waitsForApproval");
-        }
-        if let Some(done) = next.history.last() {
-            update = update.and(Change::Append("history".to_owned(), vec![to_value(what, done)?]));
-        }
-        if let Some(approved) = &next.approved {
-            update = update.set("approved", to_value(what, approved)?);
-        }
-        if let Some(until) = &next.cooling_off_until {
-            update = update.set("coolingOffUntil", until);
-        }
-        let mut writes = vec![update, note(id, step, now)];
-        let is_closed = next.state.is_final();
-        if is_closed || seen.due_at != next.due_at {
-            for org in &next.orgs {
-                let place = if is_closed { closed_key(org, now, id) } else { listed_key(org, &next.due_at, id) };
-                writes.push(Write::put(place, Row::new()));
-                writes.push(Write::update(listed_key(org, &seen.due_at, id)).set(TTL, now_s));
-            }
-        }
-        if is_closed {
-            for digest in duplicates {
-                let same = Write::update(duplicate_key(digest)).set(TTL, now_s);
-                writes.push(same.when(Condition::equals(ID, id)));
+        let mut writes = step_writes(id, (seen, next), duplicates, (now, now_s))?;
+        if let Some(wake) = &change.wake {
+            writes.extend(erasing::moving(id, "", wake));
+            if seen.state == State::Erasing {
+                writes.push(erasing::woken(id, wake));
             }
         }
         let beside = Beside { table: Arc::clone(&self.keys), writes: vec![who_write(id, step, change)?] };
         self.control.transact(what, writes, vec![beside]).await
     }
+
+    /// Begins a request's erasure, from `seen` to `next`, whose history is the same, as what `erasing` says. The request's `WAKE` row moves
+    /// from the end of its cooling off to where the erasure has it.
+    ///
+    /// # Errors
+    /// `Conflict` if another step was taken since `seen` was read, or it was begun: read again.
+    pub async fn begin(
+        &self,
+        id: &str,
+        seen: &RequestRow,
+        next: &RequestRow,
+        erasing: &Erasing,
+    ) -> Result<(), StoreError> {
+        let before = seen.cooling_off_until.as_deref().unwrap_or_default();
+        let mut writes = vec![counted(id, seen, next), erasing::beginning(id, erasing)?];
+        writes.extend(erasing::moving(id, before, &erasing.wake));
+        self.control.transact("begin an erasure", writes, Vec::new()).await
+    }
+
+    /// Says that an erasure found more than was approved and waits for another approval, from `seen` to `next`.
+    ///
+    /// # Errors
+    /// `Conflict` if another step was taken since `seen` was read: read again.
+    pub async fn wait(&self, id: &str, seen: &RequestRow, next: &RequestRow) -> Result<(), StoreError> {
+        let write = counted(id, seen, next).set("waitsForApproval", next.waits_for_approval);
+        self.control.write("wait for another approval", write, Returning::Nothing).await.map(drop)
+    }
+
+    /// Closes a request whose erasure is done, from `seen` to `next`, whose last line of history says so, noted at `now`: whom it is about
+    /// goes, and nobody looks at it any more. `held` is the erasure under the caller's lease, which ends.
+    ///
+    /// # Errors
+    /// `Conflict` if another step was taken since `seen` was read, the lease is lost, or it is closed.
+    pub async fn close(
+        &self,
+        id: &str,
+        (seen, next): (&RequestRow, &RequestRow),
+        duplicates: &[String],
+        (now, now_s): (&str, i64),
+        held: &Erasing,
+    ) -> Result<(), StoreError> {
+        let ended = Erasing { lease: None, wake: String::new(), ..held.clone() };
+        let mut writes = step_writes(id, (seen, next), duplicates, (now, now_s))?;
+        writes.push(erasing::saving(id, held, &ended)?);
+        writes.extend(erasing::moving(id, &held.wake, ""));
+        let gone = Write::delete(who_key(id)).when(Condition::Exists);
+        let beside = Beside { table: Arc::clone(&self.keys), writes: vec![gone] };
+        self.control.transact("close a request", writes, vec![beside]).await
+    }
+}
+
+/// The update of a request's row that counts one more step; its state is the next one's.
+fn counted(id: &str, seen: &RequestRow, next: &RequestRow) -> Write {
+    let write = Write::update(key(id)).when(Condition::equals("version", seen.version));
+    write.set("version", next.version).set("state", next.state.as_str())
+}
+
+/// What a step that is a line of history writes of the request in the control table, with the note of its act.
+fn step_writes(
+    id: &str,
+    (seen, next): (&RequestRow, &RequestRow),
+    duplicates: &[String],
+    (now, now_s): (&str, i64),
+) -> Result<Vec<Write>, StoreError> {
+    let what = "take a request a step on";
+    let step = next.history.len().saturating_sub(1);
+    let mut update = counted(id, seen, next).set("dueAt", &next.due_at).set("extended", next.extended);
+    if seen.waits_for_approval && !next.waits_for_approval {
+        update = update.remove("waitsForApproval");
+    }
+    if let Some(done) = next.history.last() {
+        update = update.and(Change::Append("history".to_owned(), vec![to_value(what, done)?]));
+    }
+    if let Some(approved) = &next.approved {
+        update = update.set("approved", to_value(what, approved)?);
+    }
+    if let Some(until) = &next.cooling_off_until {
+        update = update.set("coolingOffUntil", until);
+    }
+    let mut writes = vec![update, note(id, step, now)];
+    let is_closed = next.state.is_final();
+    if is_closed || seen.due_at != next.due_at {
+        for org in &next.orgs {
+            let place = if is_closed { closed_key(org, now, id) } else { listed_key(org, &next.due_at, id) };
+            writes.push(Write::put(place, Row::new()));
+            writes.push(Write::update(listed_key(org, &seen.due_at, id)).set(TTL, now_s));
+        }
+    }
+    if is_closed {
+        for digest in duplicates {
+            let same = Write::update(duplicate_key(digest)).set(TTL, now_s);
+            writes.push(same.when(Condition::equals(ID, id)));
+        }
+    }
+    Ok(writes)
+}
+
+/// The write that keeps with a request that it ended a subject.
+pub(crate) fn ended(id: &str, subject_id: &str, customer_ref: &str) -> Write {
+    let ended = BTreeSet::from([format!("{subject_id}/{customer_ref}")]);
+    Write::update(who_key(id)).add(ERASED, &ended).when(Condition::Exists)
+}
+
+/// The partition of a request's rows, in either table.
+pub(crate) fn partition(id: &str) -> String {
+    format!("{REQUEST}{id}")
+}
+
+/// The request whose partition this is.
+pub(crate) fn parse_partition(pk: &str) -> Option<&str> {
+    pk.strip_prefix(REQUEST)
 }
 
 /// The note of a step's act.
@@ -601,7 +719,7 @@ fn note(id: &str, step: usize, now: &str) -> Write {
 /// What a step changes of whom the request is about; a check that the row is there if that is nothing.
 fn who_write(id: &str, step: usize, change: WhoChange) -> Result<Write, StoreError> {
     let what = "take a request a step on";
-    let WhoChange { text, erase_shared, expires_at_s } = change;
+    let WhoChange { text, erase_shared, expires_at_s, wake: _ } = change;
     let mut changes = Vec::new();
     if let Some(text) = text {
         let note = to_value(what, &Note { step: step as u64, text })?;
@@ -650,6 +768,7 @@ const WHO: &str = "WHO";
 const CLOSED: &str = "closed#";
 const ID: &str = "id";
 const TTL: &str = "ttl";
+const ERASED: &str = "erased";
 const ID_PREFIX: &str = "req_";
 /// What the purpose ids of requests' acts begin with.
 const PURPOSE: &str = "request/";
@@ -696,7 +815,7 @@ mod tests {
         for method in Method::ALL {
             assert_eq!(word(to_value("", &method).unwrap()), method.as_str());
         }
-        for step in [Step::Received, Step::Verified, Step::Approved, Step::Refused, Step::Cancelled, Step::Extended] {
+        for step in Step::ALL {
             assert_eq!(word(to_value("", &step).unwrap()), step.as_str());
         }
     }

@@ -1,13 +1,14 @@
 //! Silver files in the lake's bucket: Parquet for analysts, one a bronze object and day.
 //!
-//! Invariant: a file is overwritten only if its writer is dead without a plan, see [`RUNS_MS`].
+//! Invariant: a file is overwritten only if its writer is dead without a plan, see [`RUNS_MS`], or by an erasure, which takes values out
+//! of the very bytes that it read.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use ledgerline_ledger::store::StoreError;
 
-use crate::bucket::{self, Bucket, Get, PutOutcome, put_if_free, refused};
+use crate::bucket::{self, Bucket, Get, Object, PutOutcome, found, put_if_free, refused};
 
 /// A silver file that was written longer ago than this belongs to no run that could still plan: a run of transform lasts
 /// 300 s at most. Nor had it planned: a run that finds the file began 300 s ago at most, and would have found the plan
@@ -50,6 +51,23 @@ impl Silver {
             PutOutcome::Written { .. } => Ok(()),
             PutOutcome::Refused { .. } => Err(refused(&what)),
         }
+    }
+
+    /// The file; `None` if there is none.
+    ///
+    /// # Errors
+    /// The bucket's.
+    pub async fn read(&self, key: &str) -> Result<Option<Object>, StoreError> {
+        found(self.bucket.get(&format!("read {key}"), Get::current(key)).await)
+    }
+
+    /// Puts the file, from which somebody's values were taken, in the place of the one with this tag.
+    ///
+    /// # Errors
+    /// The bucket's; `NotFound` if it is gone, `Conflict` if another put is under way: read again.
+    pub async fn replace(&self, key: &str, parquet: Bytes, tag: &str) -> Result<PutOutcome, StoreError> {
+        let put = bucket::Put::of(key, parquet, PARQUET).in_place_of(Some(tag));
+        self.bucket.put(&format!("replace {key}"), put).await
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use ledgerline_ledger::store::StoreError;
+use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::Kind;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,7 @@ use crate::party::{self, PartySeen};
 use crate::table::{
     Beside, Change, Condition, IntoValue as _, Key, Query, Returning, Row, Table, Write, corrupt, read_row, to_row,
 };
+use crate::{gone, request};
 
 /// The key of an identifier's row in an org.
 pub fn identifier_key(org: &str, pseudonym: &str) -> Key {
@@ -76,6 +77,26 @@ impl SubjectRef {
     }
 }
 
+/// An identifier's row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectRow {
+    /// Whom it names.
+    pub subject: SubjectRef,
+    /// When the subject was made, RFC 3339.
+    pub created_at: Option<String>,
+}
+
+/// The end of a subject, by a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending<'a> {
+    /// The request, which keeps whom it ended.
+    pub request: &'a str,
+    /// Who ends.
+    pub subject: &'a SubjectRef,
+    /// The identifiers whose rows were read as naming it, each an org and a pseudonym.
+    pub identifiers: &'a [(&'a str, &'a str)],
+}
+
 /// The identifier that a subject was made under.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubjectName {
@@ -104,6 +125,8 @@ pub struct SubjectState {
     pub missed: bool,
     /// The last day on which it got new links.
     pub day: Option<Day>,
+    /// Its name in silver; none of a subject that is about to be made.
+    pub customer_ref: Option<String>,
 }
 
 /// The new links that a subject got on one day.
@@ -125,6 +148,7 @@ impl SubjectState {
         shared_at: None,
         missed: false,
         day: None,
+        customer_ref: None,
     };
 
     /// Whether it is of this org.
@@ -289,11 +313,20 @@ impl Subjects {
     /// # Errors
     /// The table's.
     pub async fn identifiers(&self, names: &[(&str, &str)]) -> Result<Vec<Option<SubjectRef>>, StoreError> {
+        let rows = self.identifier_rows(names).await?;
+        Ok(rows.into_iter().map(|row| row.map(|row| row.subject)).collect())
+    }
+
+    /// The rows of these identifiers, each given by its org and its pseudonym, in their order.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn identifier_rows(&self, names: &[(&str, &str)]) -> Result<Vec<Option<SubjectRow>>, StoreError> {
         let keys: Vec<Key> = names.iter().map(|(org, pseudonym)| identifier_key(org, pseudonym)).collect();
         let rows = self.table.batch_get("read identifiers", &keys).await?;
         let read = |row| {
-            let IdentifierRow { subject_id, customer_ref, .. } = read_row("read an identifier", row)?;
-            Ok(SubjectRef { subject_id, customer_ref })
+            let IdentifierRow { subject_id, customer_ref, created_at, .. } = read_row("read an identifier", row)?;
+            Ok(SubjectRow { subject: SubjectRef { subject_id, customer_ref }, created_at })
         };
         rows.into_iter().map(|row| row.map(read).transpose()).collect()
     }
@@ -372,6 +405,69 @@ impl Subjects {
         };
         let write = write.when(Condition::equals(STATE_OF, ACTIVE)).when(Condition::equals(GENERATION, generation));
         read_state(self.table.write("mark a subject", write, Returning::Before).await?)
+    }
+
+    /// Ends a subject: it is gone, by a row of the control table, erasing, without identifiers, and among those whom the request ended,
+    /// in one transaction.
+    ///
+    /// # Errors
+    /// `Conflict` unless the subject is active, each identifier names it, and the request is there: read again.
+    pub async fn end(&self, control: &Arc<dyn Table>, ending: &Ending<'_>) -> Result<(), StoreError> {
+        let SubjectRef { subject_id, customer_ref } = ending.subject;
+        let identifier = |(org, pseudonym): &(&str, &str)| {
+            Write::delete(identifier_key(org, pseudonym)).when(Condition::equals(SUBJECT_ID, subject_id))
+        };
+        let state = Write::update(state_key(subject_id)).set(STATE_OF, ERASING);
+        let state = state.when(Condition::equals(STATE_OF, ACTIVE));
+        let who = request::ended(ending.request, subject_id, customer_ref);
+        let writes = ending.identifiers.iter().map(identifier).chain([state, who]).collect();
+        let beside = Beside { table: Arc::clone(control), writes: vec![gone::saying(subject_id)] };
+        self.table.transact("end a subject", writes, vec![beside]).await
+    }
+
+    /// Deletes links of subjects that ended, each a subject and a record. Nothing counts them any more.
+    ///
+    /// # Errors
+    /// The table's; some may be deleted then.
+    pub async fn delete_links(&self, links: &[(&str, &str)]) -> Result<(), StoreError> {
+        let deletes = links.iter().map(|(subject, record)| Write::delete(link_key(subject, record))).collect();
+        self.table.batch_write("delete links", deletes).await
+    }
+
+    /// Deletes the states of subjects that ended.
+    ///
+    /// # Errors
+    /// The table's; some may be deleted then.
+    pub async fn delete_states(&self, subjects: &[&str]) -> Result<(), StoreError> {
+        let deletes = subjects.iter().map(|subject| Write::delete(state_key(subject))).collect();
+        self.table.batch_write("delete subjects", deletes).await
+    }
+
+    /// Takes a link from a subject that lives on, and counts it no more. `false`: there is none.
+    ///
+    /// # Errors
+    /// The table's; `Conflict` if others keep writing the subject.
+    pub async fn unlink(&self, subject_id: &str, record: &str) -> Result<bool, StoreError> {
+        let what = "take a link away";
+        for _ in 0..ROUNDS {
+            let (states, links) = self.read(&[subject_id], &[(subject_id, record)]).await?;
+            if links.iter().all(Option::is_none) {
+                return Ok(false);
+            }
+            if states.iter().all(Option::is_none) {
+                self.delete_links(&[(subject_id, record)]).await?;
+                return Ok(true);
+            }
+            let writes = vec![
+                Write::update(state_key(subject_id)).add(LINKS, -1_i64).when(Condition::at_least(LINKS, 1_u64)),
+                Write::delete(link_key(subject_id, record)).when(Condition::Exists),
+            ];
+            match self.table.transact(what, writes, Vec::new()).await {
+                Err(StoreError::Conflict(_)) => {}
+                done => return done.map(|()| true),
+            }
+        }
+        Err(StoreError::Conflict(Failure::new(format!("{what}: others wrote {ROUNDS} times"))))
     }
 }
 
@@ -524,6 +620,7 @@ pub fn read_state(row: Row) -> Result<SubjectState, StoreError> {
         shared_at: row.shared_at,
         missed: row.missed,
         day,
+        customer_ref: row.customer_ref,
     })
 }
 
@@ -554,6 +651,7 @@ const STATE: &str = "STATE";
 const LINK: &str = "INT#";
 const STATE_OF: &str = "state";
 const ACTIVE: &str = "active";
+const ERASING: &str = "erasing";
 const GENERATION: &str = "generation";
 const LINKS: &str = "links";
 const SHARED_AT: &str = "sharedAt";
@@ -562,6 +660,8 @@ const DAY: &str = "day";
 const IN_DAY: &str = "inDay";
 const FIRST: &str = "first";
 const LAST: &str = "last";
+/// How often a link is tried to be taken away: an active subject's row is written by whoever links it.
+const ROUNDS: usize = 10;
 
 #[cfg(test)]
 mod tests;

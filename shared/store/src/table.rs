@@ -63,6 +63,8 @@ pub enum Condition {
     AtLeast(Path, Value),
     /// The attribute is a set without this member, or is not there.
     Excludes(Path, Value),
+    /// The attribute has so many members, of a set, a list or a map; it is not there where that is none.
+    Size(Path, usize),
     /// All of them hold.
     All(Vec<Self>),
 }
@@ -100,6 +102,11 @@ impl Condition {
     /// The attribute is a set without this member, or is not there.
     pub fn excludes(path: impl Into<Path>, value: impl IntoValue) -> Self {
         Self::Excludes(path.into(), value.into_value())
+    }
+
+    /// The attribute has so many members; it is not there where that is none.
+    pub fn size(path: impl Into<Path>, members: usize) -> Self {
+        Self::Size(path.into(), members)
     }
 
     /// The row has the attribute.
@@ -152,6 +159,8 @@ pub enum Change {
     Remove(String),
     /// Takes so many values from the front of the list that the attribute is.
     RemoveFirst(String, usize),
+    /// Takes a member from the map that the attribute is; the map stays, with the last one gone, too.
+    RemoveMember(String, String),
 }
 
 /// What one write does.
@@ -256,6 +265,12 @@ impl Write {
     #[must_use]
     pub fn remove(self, attribute: impl Into<String>) -> Self {
         self.and(Change::Remove(attribute.into()))
+    }
+
+    /// Takes a member from a map.
+    #[must_use]
+    pub fn remove_member(self, attribute: impl Into<String>, member: impl Into<String>) -> Self {
+        self.and(Change::RemoveMember(attribute.into(), member.into()))
     }
 }
 

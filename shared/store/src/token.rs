@@ -52,6 +52,15 @@ impl Tokens {
         let writes = rows.iter().map(|(token, record)| Write::put(key(token, record), Row::new())).collect();
         self.table.batch_write("note records' tokens", writes).await
     }
+
+    /// Forgets of each of these tokens that the record has it, with the record's content. They are distinct.
+    ///
+    /// # Errors
+    /// The table's; some may be forgotten then.
+    pub async fn delete(&self, rows: &[(&str, &str)]) -> Result<(), StoreError> {
+        let writes = rows.iter().map(|(token, record)| Write::delete(key(token, record))).collect();
+        self.table.batch_write("forget records' tokens", writes).await
+    }
 }
 
 fn partition(token: &str) -> String {

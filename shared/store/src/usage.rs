@@ -1,12 +1,13 @@
-//! How often a principal used what is counted, by the day, in the control table.
+//! How often a principal used what is counted, and how many records erasures reached, by the day, in the control table.
 //!
 //! Invariant: counting comes before the work, so that what fails counts, too. A row goes two days later; it names nobody but by an alias.
 
 use std::sync::Arc;
 
-use ledgerline_ledger::store::StoreError;
+use ledgerline_ledger::store::{Failure, StoreError};
 
-use crate::table::{Key, Returning, Table, Value, Write, corrupt};
+use crate::erasing::{self, Erasing, ErasingRows};
+use crate::table::{Condition, Key, Returning, Table, Value, Write, corrupt};
 
 /// The key of a principal's row of a day, `yyyy-mm-dd`.
 pub fn key(alias: &str, day: &str) -> Key {
@@ -61,6 +62,55 @@ impl Usage {
             _ => Err(corrupt("a count of uses is no number")),
         }
     }
+
+    /// Counts the records of an erasure whose lease is held into a day, `yyyy-mm-dd`, until `expires_at_s`, once. `false`: with them the
+    /// day would have more than `limit`, and nothing is counted.
+    ///
+    /// # Errors
+    /// The table's; `Conflict` if the lease is lost, or others keep counting.
+    pub async fn spend(
+        &self,
+        id: &str,
+        held: &Erasing,
+        records: u64,
+        day: &str,
+        limit: u64,
+        expires_at_s: i64,
+    ) -> Result<bool, StoreError> {
+        let what = "count an erasure's records";
+        let key = key(ERASURE, day);
+        for _ in 0..ROUNDS {
+            let row = self.table.get(what, &key).await?.unwrap_or_default();
+            let before = row.get(RECORDS).map(|count| match count {
+                Value::N(count) => count.parse::<u64>().map_err(|_| corrupt("a count of records is no number")),
+                _ => Err(corrupt("a count of records is no number")),
+            });
+            let before = before.transpose()?;
+            if before.unwrap_or_default().saturating_add(records) > limit {
+                // Counted before, by a slice whose answer was lost: it is within the limit.
+                return self.is_counted(id).await;
+            }
+            let used = Write::update(key.clone()).add(RECORDS, records).set("ttl", expires_at_s);
+            let used = used.when(Condition::equals_or_lacks(RECORDS, before));
+            let counted = erasing::counting(id, held, day)?;
+            match self.table.transact(what, vec![used, counted], Vec::new()).await {
+                Err(StoreError::Conflict(_)) if self.is_counted(id).await? => return Ok(true),
+                Err(StoreError::Conflict(_)) => {}
+                done => return done.map(|()| true),
+            }
+        }
+        Err(StoreError::Conflict(Failure::new(format!("{what}: others wrote {ROUNDS} times"))))
+    }
+
+    async fn is_counted(&self, id: &str) -> Result<bool, StoreError> {
+        let erasing = ErasingRows::new(Arc::clone(&self.table)).read(id).await?;
+        Ok(erasing.is_some_and(|erasing| erasing.counted.is_some()))
+    }
 }
+
+/// Under whose name erasures' records are counted: no principal's alias is like it.
+const ERASURE: &str = "erasure";
+const RECORDS: &str = "records";
+const ROUNDS: usize = 8;
 
 const USED: &str = "USED#";

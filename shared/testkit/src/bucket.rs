@@ -17,8 +17,8 @@ use ledgerline_ledger::segment::SegmentName;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_ledger::tree::Hash;
 use ledgerline_store::bucket::{
-    Body, Bucket, Buckets, Get, Head, Listed, ListedVersion, Object, OnlyIf, Opened, Put, PutOutcome, VersionMarker,
-    VersionPage,
+    Body, Bucket, Buckets, Get, Head, Listed, ListedVersion, Object, OnlyIf, Opened, Put, PutOutcome, StorageClass,
+    VersionMarker, VersionPage,
 };
 use ledgerline_store::silver::RUNS_MS;
 use ledgerline_store::sweep_state::FOLDER;
@@ -51,6 +51,8 @@ pub struct Version {
     pub legal_hold: bool,
     /// The value of its tag `ledgerline`, if it has one.
     pub tag: Option<String>,
+    /// How it is stored; none for the standard class.
+    pub class: Option<StorageClass>,
     /// Whether it is a delete marker, which holds nothing and hides what came before.
     pub is_delete_marker: bool,
     /// When it was written, by the bucket's clock.
@@ -214,6 +216,13 @@ impl FakeBucket {
         self.seed(key, "damaged");
     }
 
+    /// Moves an object into another storage class, as a lifecycle does.
+    pub fn set_class(&self, key: &str, class: &str) {
+        let mut state = self.lock();
+        let newest = state.objects.get_mut(key).and_then(|versions| versions.last_mut());
+        newest.expect("an object to move").class = Some(StorageClass(class.to_owned()));
+    }
+
     /// Lays a legal hold on a version.
     pub fn hold(&self, key: &str, version_id: &str) {
         self.lock().stored_mut(key, version_id).expect("a version to hold").legal_hold = true;
@@ -262,6 +271,7 @@ impl FakeBucket {
             lock,
             legal_hold: false,
             tag: tag.map(str::to_owned),
+            class: None,
             is_delete_marker: false,
             written_at_ms: state.now_ms,
         };
@@ -337,7 +347,10 @@ impl FakeBucket {
             rules::check_replaced(&put, before, state.tampered.contains(&put.key), now_ms);
         }
         state.tampered.remove(&put.key);
-        Ok(PutOutcome::Written { version_id: self.add(state, &put.key, put.bytes, put.lock, put.tag) })
+        let version_id = self.add(state, &put.key, put.bytes, put.lock, put.tag);
+        let added = state.objects.get_mut(&put.key).and_then(|versions| versions.last_mut());
+        added.expect("it was added").class = put.class;
+        Ok(PutOutcome::Written { version_id })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -373,6 +386,7 @@ impl State {
             lock: None,
             legal_hold: false,
             tag: None,
+            class: None,
             is_delete_marker: true,
             written_at_ms: self.now_ms,
         });
@@ -402,7 +416,8 @@ impl Bucket for FakeBucket {
     async fn get(&self, what: &str, get: Get) -> Result<Object, StoreError> {
         let found = self.find("s3:GetObject", &get.key, get.version_id.as_deref()).await?;
         let bytes = cut(what, &found.bytes, get.range)?;
-        Ok(Object { bytes, tag: found.entity_tag, written_at_ms: Some(found.written_at_ms) })
+        let (version_id, class) = (self.version_id(&found), found.class);
+        Ok(Object { bytes, tag: found.entity_tag, written_at_ms: Some(found.written_at_ms), version_id, class })
     }
 
     async fn open(&self, what: &str, get: Get) -> Result<Opened, StoreError> {

@@ -2,7 +2,13 @@
 //!
 //! A broken rule is a defect of the product, so the test that meets it ends.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
 use ledgerline_lake::keys;
+use ledgerline_lake::redact::redact;
+use ledgerline_lake::silver::{SilverRow, erase_rows};
 use ledgerline_ledger::lock::Lock;
 use ledgerline_ledger::segment::SegmentName;
 use ledgerline_ledger::tile::Tile;
@@ -89,8 +95,13 @@ pub(crate) fn check_put(put: &Put, now_s: u64) {
         Family::Silver | Family::SweepState | Family::Gold => {
             assert!(put.only_if.is_some(), "{key} was put without a condition")
         }
+        Family::ErasureList => assert_eq!(put.only_if, Some(OnlyIf::Free), "the list {key} could be overwritten"),
+        // Firehose puts it; the eraser puts it again, in the place of what it read.
+        Family::Bronze => {
+            assert!(matches!(put.only_if, Some(OnlyIf::Tag(_))), "{key} was not put in the place of what was read");
+        }
         Family::Quarantine | Family::Poison => assert_eq!(put.only_if, None, "{key} may be put again"),
-        Family::Bronze | Family::Error => panic!("{key} is Firehose's to put"),
+        Family::Error => panic!("{key} is Firehose's to put"),
         Family::QueryResult => panic!("{key} is Athena's to put"),
         Family::Reference => panic!("{key} is the owner's to put"),
         other => panic!("{key}: {other:?} is a family of rows"),
@@ -110,10 +121,39 @@ pub(crate) fn check_replaced(put: &Put, before: &Version, was_tampered: bool, no
             assert_eq!(before.bytes, put.bytes, "{key} was put again with other bytes");
         }
         Some(Family::Silver) => {
-            assert!(now_ms - before.written_at_ms > RUNS_MS, "{key} was replaced while its writer may be alive");
+            let is_dead = now_ms - before.written_at_ms > RUNS_MS;
+            assert!(
+                is_dead || erases_rows(&before.bytes, &put.bytes),
+                "{key} was replaced while its writer may be alive"
+            );
+        }
+        Some(Family::Bronze) => {
+            assert!(takes_lines_out(&before.bytes, &put.bytes), "{key} was put with other lines");
+            assert_eq!(before.class, put.class, "{key} was put in another storage class");
         }
         _ => {}
     }
+}
+
+/// Whether a silver file is another one with values of some rows taken out, and nothing else.
+fn erases_rows(before: &Bytes, after: &Bytes) -> bool {
+    let erased = RefCell::new(BTreeSet::new());
+    let note = |row: &SilverRow<'_>| {
+        if row.erased {
+            erased.borrow_mut().insert(row.line);
+        }
+        false
+    };
+    let read = erase_rows(after.clone(), &note).is_ok();
+    let made = erase_rows(before.clone(), &|row| erased.borrow().contains(&row.line));
+    read && made.is_ok_and(|made| made.is_some_and(|made| *after == made))
+}
+
+/// Whether an object of bronze is another one with placeholders for some lines, and nothing else.
+fn takes_lines_out(before: &Bytes, after: &Bytes) -> bool {
+    let placeholders = redact(after, &mut |_, _| false).map(|found| found.placeholders);
+    let made = placeholders.and_then(|lines| redact(before, &mut |number, _| lines.contains(&number)));
+    made.is_ok_and(|made| made.gzip.is_some_and(|made| *after == made))
 }
 
 /// Panics unless this lock may take the place of that.
@@ -144,13 +184,15 @@ pub(crate) fn check_tag(key: &str, value: &str) {
 /// As said.
 pub(crate) fn check_delete(key: &str, is_there: bool, is_for_good: bool) {
     match family_of(key) {
-        Some(Family::Segment) => assert!(is_for_good, "{key} would only be hidden"),
+        Some(Family::Segment | Family::Bronze | Family::ErasureList) => {
+            assert!(is_for_good, "{key} would only be hidden");
+        }
         Some(Family::Error) => {
             assert!(is_for_good, "{key} would only be hidden");
             assert!(is_there, "{key} was deleted before");
         }
         None => {}
-        _ => panic!("{key} is neither a segment nor an error object: nothing else is ever deleted"),
+        _ => panic!("{key}: objects of its family are never deleted"),
     }
 }
 
@@ -191,6 +233,7 @@ mod tests {
             (keys::quarantine_of(object), "quarantine"),
             (keys::poison("sweep", "1"), "poison"),
             ("sweep/reconciliation.json".to_owned(), "sweep"),
+            (ledgerline_store::erasure_list::key("req_1", 0), "erasure"),
             ("bronze/event_type=x/y".to_owned(), "bronze"),
         ] {
             assert_eq!(put_label(&key), format!("s3:PutObject {label}"), "{key}");

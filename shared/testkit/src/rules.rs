@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use ledgerline_sealed::KeyRow;
 use ledgerline_store::request::RequestRow;
-use ledgerline_store::table::{Key, Row, Value};
-use ledgerline_store::{Family, claim, party, party_key, request};
+use ledgerline_store::table::{Action, Key, Row, Value, Write};
+use ledgerline_store::{Family, claim, party, party_key, request, subject};
 
 /// The family that a row is of; `None` for rows of tests of tables.
 ///
@@ -41,7 +41,22 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
     let Some(after) = after else {
         let goes = matches!(
             family,
-            None | Some(Family::Posting | Family::Identifier | Family::SubjectLink | Family::PartyKey | Family::Crm)
+            None | Some(
+                Family::Posting
+                    | Family::Identifier
+                    | Family::SubjectState
+                    | Family::SubjectLink
+                    | Family::PartyKey
+                    | Family::Crm
+                    | Family::Alias
+                    | Family::AliasNames
+                    | Family::Token
+                    | Family::RequestWho
+                    | Family::Wake
+                    | Family::Waiting
+                    | Family::Expiry
+                    | Family::Asked
+            )
         );
         assert!(goes, "{key}: a row of {family:?} is never deleted");
         return;
@@ -82,7 +97,10 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
         }
         Family::SubjectState => {
             ["customerRef", "org", "kind", "pseudonym", "missed"].into_iter().for_each(same);
-            ["links", "generation"].into_iter().for_each(grows);
+            // Links are held against the rows of links, by `counted_links`.
+            grows("generation");
+            let is_active = |row| texts(row, "state") == ["active"];
+            assert!(is_active(before) || !is_active(after), "{key}: an erased subject came back");
         }
         Family::SubjectLink => {
             assert_ne!(before, after, "{key} is written in vain");
@@ -107,6 +125,7 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
                 erased || subjects(before).is_subset(&subjects(after)),
                 "{key}: only an erasure takes subjects out"
             );
+            same("full");
         }
         Family::PartyKey => {
             let (old, new) = (keys(before), keys(after));
@@ -128,6 +147,8 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
         | Family::Org
         | Family::Principal
         | Family::Token
+        | Family::Waiting
+        | Family::Wake
         | Family::AliasNames => {
             assert_eq!(before, after, "{key} changed, and never may");
         }
@@ -145,9 +166,10 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
             assert!(is_free, "{key}: an open request lost its place to another one");
         }
         Family::RequestWho => {
-            ["pseudonyms", "subjects", "interactions", "reference", "deletionReason", "wrapped", "duplicates"]
-                .into_iter()
-                .for_each(same);
+            let fixed = ["pseudonyms", "subjects", "interactions", "identifiers", "reference", "deletionReason"];
+            fixed.into_iter().chain(["wrapped", "duplicates"]).for_each(same);
+            let erased = |row| texts(row, "erased").into_iter().collect::<BTreeSet<String>>();
+            assert!(erased(before).is_subset(&erased(after)), "{key}: who was erased is forgotten");
             assert!(list(after, "notes").starts_with(list(before, "notes")), "{key}: a note changed");
         }
         Family::GoldDate => {
@@ -159,7 +181,11 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
             let kinds = |row| texts(row, "kinds").into_iter().collect::<BTreeSet<String>>();
             assert!(kinds(before).is_subset(&kinds(after)), "{key}: a kind was taken away");
         }
-        Family::Usage => ["requests", "previews", "steps"].into_iter().for_each(grows),
+        Family::Usage => ["requests", "previews", "steps", "records"].into_iter().for_each(grows),
+        Family::Erasing => {
+            same("cutoff");
+            grows("pass");
+        }
         // Written again as it is, moved on, or lifted; the families' own tests say how.
         _ => {}
     }
@@ -206,12 +232,22 @@ fn keys(row: &Row) -> KeyRow {
     party_key::read(row.clone()).expect("a row of keys")
 }
 
-/// How many of a subject's links a write of this row counts, less those that it makes: all rows of one write add up to none.
-pub(crate) fn counted_links(key: &Key, before: Option<&Row>, after: Option<&Row>) -> i64 {
+/// The subject whose links a write counts, beside those that it makes or deletes.
+pub(crate) fn counting(write: &Write) -> Option<&str> {
+    subject::parse_state_key(&write.key).filter(|_| matches!(write.action, Action::Update(_)))
+}
+
+/// How many of a subject's links a write of this row counts, less those that it makes: all rows of one write add up to none. Links of a
+/// subject that is erased go without being counted, and its count goes with its row.
+pub(crate) fn counted_links(key: &Key, before: Option<&Row>, after: Option<&Row>, counting: &BTreeSet<String>) -> i64 {
     let links = |row: Option<&Row>| row.map_or(0, |row| number(row, "links").cast_signed());
     match family_of(key) {
-        Some(Family::SubjectState) => links(after) - links(before),
-        Some(Family::SubjectLink) => -i64::from(before.is_none()),
+        Some(Family::SubjectState) if after.is_some() => links(after) - links(before),
+        Some(Family::SubjectLink) => {
+            let is_counted = subject::parse_link_key(key).is_some_and(|(subject, _)| counting.contains(subject));
+            i64::from(is_counted && before.is_some() && after.is_none())
+                - i64::from(before.is_none() && after.is_some())
+        }
         _ => 0,
     }
 }

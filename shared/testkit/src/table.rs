@@ -196,14 +196,17 @@ impl FakeTable {
     }
 
     fn apply(&self, writes: &[Write]) -> Result<Option<Row>, StoreError> {
-        let gone = self.gone();
+        let gone = self.gone(writes);
         let mut state = self.lock();
         state.check(writes)?;
         Ok(state.change(writes, &gone))
     }
 
     /// The names that are gone. Asked before a table is locked that a transaction writes: the other one may be of the same transaction.
-    fn gone(&self) -> BTreeSet<String> {
+    fn gone(&self, writes: &[Write]) -> BTreeSet<String> {
+        if !writes.iter().any(|write| Family::of_key(&write.key) == Some(Family::PartyKey)) {
+            return BTreeSet::new();
+        }
         let control = self.lock().gone_in.clone();
         let from = |rows: &Rows| {
             let names = rows.range(gone::key("")..).map_while(|(key, _)| gone::parse_key(key));
@@ -248,6 +251,7 @@ impl State {
     /// Does what the writes say; the last one's row as it was.
     fn change(&mut self, writes: &[Write], gone: &BTreeSet<String>) -> Option<Row> {
         let (mut before, mut counted_links) = (None, 0);
+        let counting: BTreeSet<String> = writes.iter().filter_map(rules::counting).map(str::to_owned).collect();
         for Write { key, action, .. } in writes {
             let old = self.rows.get(key).cloned();
             let new = match action {
@@ -262,7 +266,7 @@ impl State {
             };
             rules::check(key, old.as_ref(), new.as_ref());
             rules::check_revived(key, old.as_ref(), new.as_ref(), gone);
-            counted_links += rules::counted_links(key, old.as_ref(), new.as_ref());
+            counted_links += rules::counted_links(key, old.as_ref(), new.as_ref(), &counting);
             match new {
                 Some(row) => drop(self.rows.insert(key.clone(), fitting(key, row))),
                 None => drop(self.rows.remove(key)),
@@ -369,7 +373,7 @@ impl Table for FakeTable {
         let _held = parts.iter().map(|(table, writes)| table.hold(writes)).collect::<Result<Vec<Held>, _>>()?;
         self.faults.latency().await;
         self.faults.write(CALL, || {
-            let gone: Vec<_> = parts.iter().map(|(table, _)| table.gone()).collect();
+            let gone: Vec<_> = parts.iter().map(|(table, writes)| table.gone(writes)).collect();
             let mut states: Vec<_> = parts.iter().map(|(table, _)| table.lock()).collect();
             for (state, (_, writes)) in states.iter_mut().zip(&parts) {
                 state.check(writes)?;
@@ -485,6 +489,10 @@ fn holds(condition: &Condition, row: Option<&Row>) -> bool {
             }
             _ => true,
         },
+        Condition::Size(path, members) => match value(path) {
+            None => *members == 0,
+            Some(value) => *members > 0 && members_of(value) == *members,
+        },
         Condition::All(all) => all.iter().all(|one| holds(one, row)),
     }
 }
@@ -494,7 +502,16 @@ fn change_row(key: &Key, row: &mut Row, changes: &[Change]) {
     let mut named = BTreeSet::new();
     for change in changes {
         let name = changed_attribute(change);
-        assert!(named.insert(name), "an update of {key} names {name} twice, which the real table refuses");
+        let member = match change {
+            Change::RemoveMember(_, member) => Some(member.as_str()),
+            _ => None,
+        };
+        // Members of one map are places of their own; the map and one of its members overlap.
+        let overlaps = |other: &(&str, Option<&str>)| {
+            other.0 == name && (other.1.is_none() || member.is_none() || other.1 == member)
+        };
+        assert!(!named.iter().any(overlaps), "an update of {key} names {name} twice, which the real table refuses");
+        named.insert((name, member));
         let empty = |value: &Value| matches!(value, Value::Ns(all) | Value::Ss(all) if all.is_empty());
         match change {
             Change::Set(_, value) | Change::Add(_, value) | Change::Take(_, value) if empty(value) => {
@@ -543,7 +560,25 @@ fn change_row(key: &Key, row: &mut Row, changes: &[Change]) {
                 Some(Value::L(list)) => drop(list.drain(..(*count).min(list.len()))),
                 other => panic!("{name} of {key} is not a list: {other:?}"),
             },
+            Change::RemoveMember(name, member) => match row.get_mut(name) {
+                Some(Value::M(map)) => drop(map.remove(member)),
+                other => panic!("{name} of {key} is not a map: {other:?}"),
+            },
         }
+    }
+}
+
+/// How many members a set, a list or a map has.
+///
+/// # Panics
+/// It is none of them: no caller asks for the size of anything else.
+fn members_of(value: &Value) -> usize {
+    match value {
+        Value::Ss(texts) => texts.len(),
+        Value::Ns(numbers) => numbers.len(),
+        Value::L(values) => values.len(),
+        Value::M(values) => values.len(),
+        other => panic!("the members of {other:?}"),
     }
 }
 
@@ -558,7 +593,8 @@ fn changed_attribute(change: &Change) -> &str {
     | Change::Add(name, _)
     | Change::Take(name, _)
     | Change::Remove(name)
-    | Change::RemoveFirst(name, _)) = change;
+    | Change::RemoveFirst(name, _)
+    | Change::RemoveMember(name, _)) = change;
     name
 }
 

@@ -14,7 +14,7 @@ use ledgerline_store::object_row::Progress;
 use ledgerline_store::party::{self, Party};
 use ledgerline_store::record::HoldingObject;
 use ledgerline_store::subject::SubjectState;
-use ledgerline_store::table::IntoValue as _;
+use ledgerline_store::table::{IntoValue as _, Key};
 use ledgerline_store::{claim, head, object_row, planned, posting, record, subject};
 
 use crate::table::FakeTable;
@@ -104,8 +104,12 @@ impl FakeTable {
 
     /// What an object is noted to hold about a record.
     pub fn bronze_row(&self, record: &str, object: &str) -> Option<HoldingObject> {
-        let row = self.peek(&record::bronze_key(record, object))?;
-        Some(record::read_lines(object, row).expect("a bronze row"))
+        let is_of = |key: &Key| record::parse_bronze_key(key) == Some((record, object));
+        let rows = self.look(|rows| {
+            let of = rows.iter().filter(|(key, _)| is_of(key));
+            of.map(|(_, row)| record::read_lines(object, row.clone()).expect("a bronze row")).collect()
+        });
+        record::united(rows).pop()
     }
 
     /// All postings, by record and segment.

@@ -25,14 +25,8 @@ pub(super) struct Answer {
 /// Asks until the last page.
 pub(super) fn ask(stack: &Stack, org: &str, phone: &str) -> Result<Answer, Fault> {
     let mut answer = Answer { as_of: String::new(), complete: true, entries: BTreeMap::new() };
-    let mut token: Option<String> = None;
-    loop {
-        let identifiers = json!([{"kind": "phone", "value": phone}]);
-        let mut question = json!({"identifiers": identifiers, "requestType": "ACCESS", "org": org});
-        if let Some(token) = &token {
-            question["pageToken"] = token.as_str().into();
-        }
-        let page = post(stack, &question)?;
+    let identifiers = json!([{"kind": "phone", "value": phone}]);
+    for page in pages(stack, &json!({"identifiers": identifiers, "requestType": "ACCESS", "org": org}))? {
         if answer.as_of.is_empty() {
             answer.as_of = page["asOf"].as_str().unwrap_or_default().to_owned();
         }
@@ -41,9 +35,19 @@ pub(super) fn ask(stack: &Stack, org: &str, phone: &str) -> Result<Answer, Fault
             let held = answer.entries.entry(name(interaction)).or_default();
             held.extend(interaction["entries"].as_array().into_iter().flatten().filter_map(entry));
         }
-        token = page["nextPageToken"].as_str().map(str::to_owned);
-        if token.is_none() {
-            return Ok(answer);
+    }
+    Ok(answer)
+}
+
+/// All pages of a question's answer.
+pub(super) fn pages(stack: &Stack, question: &Value) -> Result<Vec<Value>, Fault> {
+    let (mut question, mut pages) = (question.clone(), Vec::new());
+    loop {
+        let page = post(stack, &question)?;
+        question["pageToken"] = page["nextPageToken"].clone();
+        pages.push(page);
+        if !question["pageToken"].is_string() {
+            return Ok(pages);
         }
     }
 }
@@ -101,7 +105,8 @@ fn post(stack: &Stack, question: &Value) -> Result<Value, Fault> {
     Err(Fault::new(format!("the access API answers {status}: {detail}"), remedy))
 }
 
-fn name(interaction: &Value) -> String {
+/// The interaction, or the entity.
+pub(super) fn name(interaction: &Value) -> String {
     match interaction["interactionId"].as_str() {
         Some(id) => id.to_owned(),
         None => {

@@ -6,6 +6,7 @@
 mod access;
 mod caller;
 mod chain;
+mod erasure;
 mod export;
 mod figures;
 mod flow;
@@ -89,6 +90,7 @@ async fn tell(args: &DemoArgs, typed: Option<String>, chain: Chain) -> Result<()
         None => which_phone(args, &mut screen, run.suggested_phone())?,
     };
     let access = run.access(&mut screen, &phone)?;
+    let erasure = run.erased(&mut screen, &phone).await?;
     let lock = run.locked(&mut screen).await?;
     let tamper = run.tampered(&mut screen).await?;
     let figures = run.figures(&mut screen).await?;
@@ -105,6 +107,7 @@ async fn tell(args: &DemoArgs, typed: Option<String>, chain: Chain) -> Result<()
         caller,
         identity,
         access,
+        erasure,
         lock,
         tamper,
         figures,

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::caller::shown;
 use super::report::{
-    Access, Attempt, Caller, Figures, Identity, Lock, Queue, Report, Sealed, Span, Tally, Tamper, grouped,
+    Access, Attempt, Caller, Erasure, Figures, Identity, Lock, Queue, Report, Sealed, Span, Tally, Tamper, grouped,
 };
 use super::{identity as audit, picture};
 
@@ -28,6 +28,7 @@ pub(super) fn render(report: &Report) -> String {
     page.push_str(&section("One caller, before and after", &caller_lead(&report.caller), &before_and_after));
     page.push_str(&section("Nothing is lost", &equation_lead(report), &equation(&report.tally)));
     page.push_str(&section("“What do you hold on me?”", &access_lead(&report.access), &access(&report.access)));
+    page.push_str(&section("“Forget me.”", &erasure_lead(&report.erasure), &erasure(&report.erasure)));
     page.push_str(&section("An administrator tries to delete it", &lock_lead(&report.lock), &lock(&report.lock)));
     page.push_str(&section("One byte is changed in a copy", &tamper_lead(&report.tamper), &tamper(&report.tamper)));
     page.push_str(&section("The day in figures", &day_lead(&report.figures), &day(&report.figures)));
@@ -289,6 +290,50 @@ fn access(access: &Access) -> String {
         "<ol class=\"held\">\n{rows}</ol>\n<details>\n<summary>One of these entries, as it stands in the ledger</summary>\n\
          <pre>{}</pre>\n</details>\n",
         esc(&example)
+    )
+}
+
+fn erasure_lead(erasure: &Erasure) -> String {
+    let found = if erasure.found { "something is <strong>still found</strong>" } else { "nothing is found" };
+    format!(
+        "The same person asks to be erased. One token made the request, another verified who asks, a third approved what the preview \
+         showed. <strong>{:.0} seconds</strong> later an access request is asked again: {found}.",
+        erasure.seconds,
+    )
+}
+
+/// What went, and what stayed, side by side.
+fn erasure(erasure: &Erasure) -> String {
+    let counted = |rows: &[(&str, String)]| {
+        let mut cells = String::new();
+        for (what, value) in rows {
+            let _ = writeln!(cells, "<tr><th>{what}</th><td>{}</td></tr>", esc(value));
+        }
+        table(&cells)
+    };
+    let went = [
+        ("keys destroyed", grouped(erasure.keys)),
+        ("links deleted", grouped(erasure.links)),
+        ("lines taken out of bronze", grouped(erasure.lines)),
+        ("bronze objects rewritten", grouped(erasure.objects)),
+        ("rows of silver emptied", grouped(erasure.silver_rows)),
+    ];
+    let same = erasure.digest_before == erasure.digest_after;
+    let stayed = [
+        ("the person's entries, unreadable", grouped(erasure.entries)),
+        ("other numbers asked for", grouped(erasure.others)),
+        ("their interactions", grouped(erasure.other_interactions)),
+        ("digest of their answers, before and after", if same { "the same" } else { "NOT the same" }.to_owned()),
+        ("entries verified afterwards", grouped(erasure.verified_entries)),
+        ("the evidence", if erasure.holds { "holds" } else { "does NOT hold" }.to_owned()),
+    ];
+    format!(
+        "<div class=\"pair\">\n{}{}</div>\n<p class=\"note\">Request <code>{}</code>, {}. The entries stay, locked, with every proof over \
+         them; the keys of what they hold sealed are gone. No certificate is written yet: asking again is the proof.</p>\n",
+        figure("What went", "bronze, silver, keys", &counted(&went)),
+        figure("What stayed", "ledger, and everybody else", &counted(&stayed)),
+        esc(&erasure.request_id),
+        esc(&erasure.state),
     )
 }
 
@@ -564,7 +609,7 @@ mod tests {
         let mut report = sample::report();
         report.checks[0].passed = false;
         let page = render(&report);
-        assert!(page.contains("Something does not hold") && page.contains("6 of 7 checks passed"));
+        assert!(page.contains("Something does not hold") && page.contains("7 of 8 checks passed"));
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub(super) struct Report {
     pub identity: Identity,
     /// An access request, answered.
     pub access: Access,
+    /// Whoever asked, erased.
+    pub erasure: Erasure,
     /// A locked object, attacked.
     pub lock: Lock,
     /// An exported copy, altered.
@@ -206,6 +208,48 @@ pub(super) struct Held {
     pub to: String,
     /// Types of its events, in event order.
     pub types: Vec<String>,
+}
+
+/// An erasure by phone number, and what it left as it was.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Erasure {
+    /// The request.
+    pub request_id: String,
+    /// How it stands: `done`.
+    pub state: String,
+    /// Interactions and entities that the person had part in.
+    pub records: u64,
+    /// Of these, such as another customer has part in, too.
+    pub shared: u64,
+    /// Their entries in the ledger, which stay.
+    pub entries: u64,
+    /// From the request to its end.
+    pub seconds: f64,
+    /// Bronze objects that were rewritten…
+    pub objects: u64,
+    /// …and lines that were taken out of them.
+    pub lines: u64,
+    /// Rows of silver whose values were taken out.
+    pub silver_rows: u64,
+    /// Keys that were destroyed.
+    pub keys: u64,
+    /// Links from the person to interactions that were deleted.
+    pub links: u64,
+    /// Whether an access request still finds anything.
+    pub found: bool,
+    /// Other people's numbers that were asked for before and after…
+    pub others: u64,
+    /// …and their interactions.
+    pub other_interactions: u64,
+    /// SHA-256 over what these answers held before…
+    pub digest_before: String,
+    /// …and after.
+    pub digest_after: String,
+    /// Entries that were verified afterwards.
+    pub verified_entries: u64,
+    /// Whether the evidence holds.
+    pub holds: bool,
 }
 
 /// A locked segment, and who tried what.

@@ -17,9 +17,9 @@ use xtask::fault::Fault;
 
 use super::chain::{Chain, Moment, tally_since};
 use super::flow::{self, Search, Shown};
-use super::report::{Access, Caller, Check, Figures, Identity, Lock, Pace, Tally, Tamper, grouped};
+use super::report::{Access, Caller, Check, Erasure, Figures, Identity, Lock, Pace, Tally, Tamper, grouped};
 use super::screen::Screen;
-use super::{access, caller, epoch_ms, export, figures, identity, lock, lost, sealed, tamper};
+use super::{access, caller, epoch_ms, erasure, export, figures, identity, lock, lost, sealed, tamper};
 
 /// A run: what was there before, what is sent, what was found.
 pub(super) struct Run<'c> {
@@ -291,9 +291,22 @@ impl<'c> Run<'c> {
         self.check("The answer holds all of it, and nothing else", answer.complete && off == 0, detail, remedy);
     }
 
-    /// Act 4: somebody with every permission tries to get rid of a segment.
+    /// Act 4: who asked is erased; everybody else is as before, and the evidence, too.
+    pub(super) async fn erased(&mut self, screen: &mut Stdout, phone: &str) -> Result<Erasure, Fault> {
+        screen.act(4, "“Forget me.”").map_err(lost)?;
+        let spinner = spinner("somebody asks, another verifies, a third approves");
+        let numbers = self.planted.identifiers.iter().filter(|one| one.kind == "phone" && one.value != phone);
+        let others: Vec<String> = numbers.map(|one| one.value.clone()).collect();
+        let erasure = erasure::erase(self.chain, ORG, phone, &others).await?;
+        spinner.finish_and_clear();
+        erasure::tell(screen, &erasure).map_err(lost)?;
+        self.checks.extend(erasure::checks(&erasure));
+        Ok(erasure)
+    }
+
+    /// Act 5: somebody with every permission tries to get rid of a segment.
     pub(super) async fn locked(&mut self, screen: &mut Stdout) -> Result<Lock, Fault> {
-        screen.act(4, "An administrator tries to delete it").map_err(lost)?;
+        screen.act(5, "An administrator tries to delete it").map_err(lost)?;
         let key = self.segment_of_the_caller().await?;
         let now = Duration::from_secs(u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or(0));
         let lock = lock::attack(self.chain, &key, now).await?;
@@ -313,9 +326,9 @@ impl<'c> Run<'c> {
         Ok(lock)
     }
 
-    /// Act 5: the log is exported, one bit of the copy is turned, and recomputing names the entry.
+    /// Act 6: the log is exported, one bit of the copy is turned, and recomputing names the entry.
     pub(super) async fn tampered(&mut self, screen: &mut Stdout) -> Result<Tamper, Fault> {
-        screen.act(5, "One byte is changed in a copy").map_err(lost)?;
+        screen.act(6, "One byte is changed in a copy").map_err(lost)?;
         let export = export::log(self.chain, ORG, "interaction").await?;
         let leaves = tamper::leaves(&export.copy);
         let root = tamper::root(&leaves).hex();

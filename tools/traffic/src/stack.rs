@@ -22,7 +22,7 @@ use xtask::fault::Fault;
 use xtask::{emulator, paths};
 
 /// Queues through which work flows, upstream first.
-const WORK_QUEUES: [&str; 3] = ["ErrorsQueue", "BronzeQueue", "LedgerQueue"];
+const WORK_QUEUES: [&str; 4] = ["ErrorsQueue", "BronzeQueue", "LedgerQueue", "EraseQueue"];
 /// Queues in which nothing should lie.
 const DEAD_LETTER_QUEUES: [&str; 4] =
     ["BronzeDeadLetterQueue", "LedgerDeadLetterQueue", "ErrorsDeadLetterQueue", "EraseDeadLetterQueue"];

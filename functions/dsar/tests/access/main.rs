@@ -12,5 +12,6 @@ mod own;
 mod pages;
 mod problems;
 mod reads;
+mod requests;
 mod shared;
 mod world;

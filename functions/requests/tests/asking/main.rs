@@ -4,6 +4,7 @@
 mod acts;
 mod callers;
 mod crm;
+mod erasing;
 mod faults;
 mod flow;
 mod previews;

@@ -45,6 +45,7 @@ pub(crate) struct World {
     pub(crate) keys: FakeTable,
     pub(crate) staged: FakeBucket,
     pub(crate) pointers: FakeQueue,
+    pub(crate) erase: FakeQueue,
     index: FakeTable,
     wrapping: FakeWrapping,
     function: Function,
@@ -75,6 +76,7 @@ impl World {
         let (control, index, keys) = (table("ControlTable"), table("IndexTable"), table("KeysTable"));
         let staged = FakeBucket::new("StagedBucket", Faults::none(), Calls::default(), NOW_MS);
         let pointers = FakeQueue::new("LedgerQueue", Faults::none(), Calls::default());
+        let erase = FakeQueue::new("EraseQueue", Faults::none(), Calls::default());
         let wrapping = FakeWrapping::new("DataKey", Faults::none(), Calls::default());
         let seen = |table: &FakeTable| table.seen_by(faults.clone(), calls.clone()).port();
         let ports = Ports {
@@ -83,6 +85,7 @@ impl World {
             keys: seen(&keys),
             staged: staged.seen_by(faults.clone(), calls.clone()).port(),
             pointers: pointers.seen_by(faults.clone(), calls.clone()).port(),
+            erase_queue: erase.seen_by(faults.clone(), calls.clone()).port(),
             wrapping: wrapping.seen_by(faults.clone(), calls.clone()).port(),
         };
         // Each draw is another one, and the same in each run.
@@ -93,7 +96,7 @@ impl World {
         };
         let stores = Stores::new(ports, DEPLOYMENT, Box::new(random));
         let function = Function::new(stores, settings);
-        Self { control, keys, staged, pointers, index, wrapping, function, now_ms: AtomicI64::new(NOW_MS) }
+        Self { control, keys, staged, pointers, erase, index, wrapping, function, now_ms: AtomicI64::new(NOW_MS) }
     }
 
     pub(crate) fn pass(&self, ms: i64) {
@@ -176,7 +179,7 @@ impl World {
         };
         let dates = ["2026-03-01".to_owned()];
         let row = BronzeRow { record, object: OBJECT, key: "bronze/a", lines: 2, at: &[0, 1], dates: &dates };
-        Records::new(self.index.port()).note_bronze(&[row]).await.unwrap();
+        Records::new(self.index.port()).note_bronze(&[row], false).await.unwrap();
         let posting = Posting {
             record_key: record.to_owned(),
             log,

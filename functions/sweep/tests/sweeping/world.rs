@@ -55,6 +55,7 @@ pub struct World {
     pub staged: FakeBucket,
     pub notices: FakeQueue,
     pub pointers: FakeQueue,
+    pub erase: FakeQueue,
     pub settings: Settings,
     pub faults: Faults,
     pub calls: Calls,
@@ -76,7 +77,7 @@ impl World {
         let (control, index) = (table("ControlTable"), table("IndexTable"));
         let (ledger, bronze) = (versioned("LedgerBucket"), versioned("BronzeBucket"));
         let staged = FakeBucket::new("StagedBucket", faults.clone(), calls.clone(), START_MS);
-        let (notices, pointers) = (queue("BronzeQueue"), queue("LedgerQueue"));
+        let (notices, pointers, erase) = (queue("BronzeQueue"), queue("LedgerQueue"), queue("EraseQueue"));
         let signer = FakeSigner::new("SigningKey", faults.clone(), calls.clone());
         let wrapping = FakeWrapping::new("DataKey", faults.clone(), calls.clone());
         let stores = |calls: &Calls| {
@@ -91,6 +92,7 @@ impl World {
                 staged: bucket(&staged),
                 notices: queue(&notices),
                 pointers: queue(&pointers),
+                erase_queue: queue(&erase),
                 signer: signer.seen_by(faults.clone(), calls.clone()).port(),
                 wrapping: wrapping.seen_by(faults.clone(), calls.clone()).port(),
             };
@@ -116,6 +118,7 @@ impl World {
             staged,
             notices,
             pointers,
+            erase,
             settings,
             faults,
             calls,

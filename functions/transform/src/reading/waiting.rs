@@ -5,15 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use ledgerline_custody::erasure::names_of_entity;
 use ledgerline_event::SourceEvent;
 use ledgerline_event::catalogue::built_in;
+use ledgerline_lake::lines::MAX_LINE_BYTES;
 use ledgerline_privacy::{Identifier, Pseudonym};
 use ledgerline_sealed::Random;
 use ledgerline_store::alias;
 use ledgerline_store::cutoff::Cutoff;
 
 use crate::config::Settings;
-use crate::decode::MAX_LINE_BYTES;
 use crate::own::Lists;
 
 /// Somebody whose id names a record, and whose alias is looked up by pseudonyms.
@@ -33,19 +34,16 @@ impl Person {
     /// Whose id names an event's record: of a `kind`, which the source calls as `sent`.
     pub(super) fn of(settings: &Settings, event: &SourceEvent<'_>, kind: &str, sent: &str, id: &str) -> Self {
         let (ring, region) = (&settings.pseudonyms, settings.regions.of(event.names_of_source()));
-        let identifiers = built_in().kinds_of_entity(kind).filter_map(|kind| Identifier::parse(kind, id, region));
         let text = |name: Pseudonym| name.as_str().to_owned();
+        // An id that is no identifier is not normalised: all versions name one and the same.
+        let is_identifier = built_in().kinds_of_entity(kind).any(|kind| Identifier::parse(kind, id, region).is_some());
+        let newest = ring.newest().version();
+        let is_known = |name: &Pseudonym| !is_identifier || name.version() == newest || ring.is_of_today(name);
         let (mut names, mut of_other_rules) = (Vec::new(), Vec::new());
-        for identifier in identifiers {
-            let newest = ring.newest().version();
-            let is_known = |name: &Pseudonym| name.version() == newest || ring.is_of_today(name);
-            let (known, others): (Vec<_>, Vec<_>) = ring.pseudonyms(&identifier).into_iter().partition(is_known);
+        for pseudonyms in names_of_entity(ring, region, kind, sent, id) {
+            let (known, others): (Vec<_>, Vec<_>) = pseudonyms.into_iter().partition(is_known);
             names.push(known.into_iter().map(text).collect());
             of_other_rules.extend(others.into_iter().map(text));
-        }
-        // An id that is no identifier is not normalised: all versions name one and the same.
-        if names.is_empty() {
-            names.push(ring.of_record(sent, id).into_iter().map(text).collect());
         }
         Self { org: event.org.to_string(), names, of_other_rules }
     }

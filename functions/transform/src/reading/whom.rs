@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ledgerline_custody::erasure::cutoff_from;
 use ledgerline_custody::own::domain_of;
 use ledgerline_event::catalogue::built_in;
-use ledgerline_event::{Links, Record as AboutRef, SourceEvent, instant};
+use ledgerline_event::{Links, Record as AboutRef, SourceEvent};
 use ledgerline_ledger::entry::Record;
 use ledgerline_privacy::{Identifier, Kind, Personal};
 
@@ -115,12 +116,4 @@ impl Gathering<'_> {
         self.identifiers.insert(identifier, at);
         at
     }
-}
-
-/// The first moment up to which a cutoff must reach to cover a line, see `Cutoff::covers`: when it occurred or was received,
-/// whichever is earlier. A line that others loaded says nowhere when it came: it may have lain anywhere since it occurred by its
-/// source's clock. Of somebody who was erased a deletion says nothing that is to be kept, whenever it comes.
-pub(crate) fn cutoff_from(occurred_at_ms: i64, received_at_ms: Option<i64>, is_deletion: bool) -> i64 {
-    let received_at_ms = received_at_ms.unwrap_or(occurred_at_ms.saturating_sub(instant::AHEAD_MS));
-    if is_deletion { i64::MIN } else { occurred_at_ms.min(received_at_ms) }
 }

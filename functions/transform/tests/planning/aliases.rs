@@ -4,16 +4,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ledgerline_custody::erasure::{RecordSeen, keys_that_go, record_rule};
 use ledgerline_event::{Context, adapt, content_id, document, lineage};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::keys::{PlanOf, staged};
-use ledgerline_ledger::entry::Record;
+use ledgerline_ledger::entry::{Party, Record};
 use ledgerline_privacy::pseudonym::is_alias;
 use ledgerline_privacy::{EventKey, Identifier, KeyRing, Kind, Pseudonym, PseudonymKey, RULES};
-use ledgerline_store::alias;
-use ledgerline_store::gone;
+use ledgerline_store::alias::{self, Aliases};
+use ledgerline_store::gone::{self, Gone};
+use ledgerline_store::party::{Parties, Reach};
+use ledgerline_store::party_key::PartyKeys;
 use ledgerline_store::subject::{identifier_key, link_key, parse_link_key};
 use ledgerline_store::table::Key;
+use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::{ALL_FAULTS, Faults};
 use ledgerline_testkit::table::{Item, item};
 use ledgerline_transform::reading::{Alias, Event, Found, Person, Read, Reading, Wanted};
@@ -427,6 +431,52 @@ async fn an_alias_that_goes_while_its_lines_are_read_covers_them() {
     }
     met.dedup();
     assert_eq!(met, ["another alias", "covered", "too late"]);
+}
+
+/// A run that fails leaves keys in the record of the alias that it looked up. The next run has another alias, and keys of its own; no plan
+/// names the first ones, and the erasure of their record destroys them.
+#[tokio::test]
+async fn keys_of_a_run_that_another_alias_overtook_go_with_their_record() {
+    let seed = |world: &World| {
+        world.bronze.seed(&key("a"), lines(&[audit(1, "ExternalContacts", "Contact", CONTACT)]));
+    };
+    let undisturbed = World::new();
+    seed(&undisturbed);
+    undisturbed.settle(&[&key("a")]).await;
+    let silver = undisturbed.faults.log().iter().position(|write| write == "s3:PutObject silver").unwrap();
+    let world = World::with(Faults::at(silver, ALL_FAULTS[0]));
+    seed(&world);
+    assert_eq!(world.deliver(&[&key("a")]).await, ["m0"], "its silver file was lost");
+    let old = stored_of(&world, &of_identifier(Kind::ExternalContact, CONTACT)).unwrap();
+    say_gone(&world, &old);
+    let (control, keys) = (world.others_control(), world.keys.seen_by(Faults::none(), Calls::default()).port());
+    let aliases = Aliases::new(Arc::clone(&keys));
+    aliases.delete("acme", &old, &aliases.names("acme", &old).await.unwrap()).await.unwrap();
+    world.settle(&[&key("a")]).await;
+    assert_eq!(world.check().unnamed.rows, 1);
+
+    let (record, party_keys) = (format!("acme/Contact/{old}"), PartyKeys::new(Arc::clone(&keys)));
+    let (party, rows) = party_keys.of(&record).await.unwrap();
+    let (own, nobody, now_ms) = (party.subjects.clone(), BTreeSet::new(), T0 + 60_000);
+    let seen = RecordSeen { party: party.clone(), listed: false, last_ms: None, decided_erase: false };
+    let rule = record_rule(&seen, &own, &nobody, &BTreeMap::new(), now_ms, now_ms);
+    let reach = Reach { take: &rule.take, cutoff: rule.cutoff };
+    Parties::new(keys).reach(&control, &record, &party, &reach).await.unwrap();
+    let [(at, row)] = &rows[..] else { panic!("the keys of one run") };
+    let ids = keys_that_go(row, &rule, &own, &nobody, &BTreeMap::new(), false);
+    Gone::new(control).put(&ids.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
+    party_keys.destroy(&[(at.clone(), row.clone(), ids)]).await.unwrap();
+    let left = party_keys.of(&record).await.unwrap().1;
+    assert!(
+        left.iter().flat_map(|(_, row)| row.keys.values()).all(|key| key.party == Party::Agent),
+        "the agent's stays"
+    );
+    // What the second run planned opens as before, and both records' rows lead to the line.
+    let entry = world.check().entries.remove(0).entity.unwrap();
+    for alias in [&old, &entry.id] {
+        let found = world.index.bronze_row(&format!("acme/Contact/{alias}"), &ObjectId::of(BUCKET, &key("a")).to_hex());
+        assert_eq!(found.unwrap().at, [0]);
+    }
 }
 
 fn alias_of_line(name: &str, line: u64) -> String {

@@ -12,6 +12,7 @@ mod faults;
 mod figures;
 mod filters;
 mod identity;
+mod lines;
 mod membership;
 mod notifications;
 mod orgs;

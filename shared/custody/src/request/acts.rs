@@ -56,6 +56,7 @@ fn kind_of(step: Step) -> ActKind {
         Step::Refused => ActKind::RequestRefused,
         Step::Cancelled => ActKind::RequestCancelled,
         Step::Extended => ActKind::RequestExtended,
+        Step::Done => ActKind::RequestDone,
     }
 }
 
@@ -112,10 +113,11 @@ const MIDNIGHT: &str = "T00:00:00.000Z";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::machine::{Action, Actor, Rules, Separation, next, received};
+    use crate::request::machine::{Action, Actor, Rules, Separation, begin, finish, next, received};
     use ledgerline_store::request::{Approved, Method, Regime, RequestKind};
 
     const NOW_MS: i64 = 1_772_460_000_350;
+    const DAY_MS: i64 = 24 * 3_600_000;
     const ID: &str = "req_00112233445566778899aabbccddeeff";
 
     fn request() -> RequestRow {
@@ -143,6 +145,11 @@ mod tests {
         // Neither counts nor the preview's digest: they could be found again in other entries.
         assert_eq!(fields(2), [said("by", "u_2")]);
         assert_eq!(acts(ID, &row, 3).unwrap(), None);
+        let row = finish(&begin(&row, NOW_MS).unwrap(), NOW_MS + DAY_MS).unwrap();
+        let done = acts(ID, &row, 3).unwrap().unwrap().remove(0);
+        assert_eq!((done.kind, done.occurred_at.as_str()), (ActKind::RequestDone, "2026-03-03T00:00:00.000Z"));
+        // The one who let it be done: what does it is nobody.
+        assert_eq!(done.fields.into_iter().collect::<Vec<_>>(), [said("by", "u_2")]);
     }
 
     #[test]

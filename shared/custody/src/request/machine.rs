@@ -9,6 +9,14 @@
 //! | refuse | received, verified, approved | refused |
 //! | extend, once, before it is due | all but done, cancelled, refused | the same, due later |
 //!
+//! What carries an erasure out takes these steps, which nobody can ask for:
+//!
+//! | step | from | to |
+//! |---|---|---|
+//! | [`begin`] | cooling_off, once that is over | erasing |
+//! | [`wait`] | erasing, unless it waits | erasing, waiting for an approval |
+//! | [`finish`] | erasing, unless it waits | done |
+//!
 //! Invariant: everything else is refused with its reason. Anyone who approves shows as a person, and neither made the request nor asked for the
 //! same while it was open.
 
@@ -199,6 +207,31 @@ pub fn next(
     Ok(next)
 }
 
+/// An approved erasure that begins now; `None` while it can be taken back, and from any other state.
+pub fn begin(row: &RequestRow, now_ms: i64) -> Option<RequestRow> {
+    let until_ms = row.cooling_off_until.as_deref().and_then(instant::parse)?;
+    let begins = row.state == State::CoolingOff && until_ms <= now_ms;
+    begins.then(|| RequestRow { state: State::Erasing, version: row.version + 1, ..row.clone() })
+}
+
+/// An erasure that found more than was approved, and waits for another approval; `None` if it does not erase, or waits as it is.
+pub fn wait(row: &RequestRow) -> Option<RequestRow> {
+    goes_on(row).then(|| RequestRow { waits_for_approval: true, version: row.version + 1, ..row.clone() })
+}
+
+/// An erasure that is done now, in the name of the one who approved it; `None` if it does not erase, or waits for an approval.
+pub fn finish(row: &RequestRow, now_ms: i64) -> Option<RequestRow> {
+    let approver = row.history.iter().rfind(|done| done.step == Step::Approved).filter(|_| goes_on(row))?;
+    let done = Done { step: Step::Done, at: instant::to_rfc3339(now_ms), by: approver.by.clone(), method: None };
+    let mut next = RequestRow { state: State::Done, version: row.version + 1, ..row.clone() };
+    next.history.push(done);
+    Some(next)
+}
+
+fn goes_on(row: &RequestRow) -> bool {
+    row.state == State::Erasing && !row.waits_for_approval
+}
+
 fn check_actor(row: &RequestRow, step: Step, actor: Actor<'_>, separation: Separation) -> Result<(), Refused> {
     let (asked, verified) = (asked(row, actor.alias), did(row, Step::Verified, actor.alias));
     // A program would stand for anyone who has its credentials.
@@ -376,6 +409,50 @@ mod tests {
         let copy = request(RequestKind::Access, State::Verified);
         let copy = next(&copy, &Action::Approve(approved()), human("approver"), RULES, NOW_MS).unwrap();
         assert_eq!((copy.state, copy.cooling_off_until), (State::Approved, None));
+    }
+
+    /// The second table of the module's comment.
+    #[test]
+    fn an_erasure_begins_waits_and_ends_from_its_states_alone() {
+        let mut seen = 0;
+        for state in State::ALL {
+            for waits in [false, true] {
+                for until_ms in [None, Some(NOW_MS - 1), Some(NOW_MS), Some(NOW_MS + 1)] {
+                    let row = request(RequestKind::Erasure, State::Verified);
+                    let mut row = next(&row, &Action::Approve(approved()), human("first"), RULES, NOW_MS).unwrap();
+                    row.cooling_off_until = until_ms.map(instant::to_rfc3339);
+                    (row.state, row.waits_for_approval) = (state, waits);
+                    let is_over = until_ms.is_some_and(|until_ms| until_ms <= NOW_MS);
+                    let (found, case) = (begin(&row, NOW_MS), format!("{state:?}, waits {waits}, {until_ms:?}"));
+                    assert_eq!(found.is_some(), state == State::CoolingOff && is_over, "{case}");
+                    let goes_on = state == State::Erasing && !waits;
+                    assert_eq!(wait(&row).is_some(), goes_on, "{case}");
+                    assert_eq!(finish(&row, NOW_MS).is_some(), goes_on, "{case}");
+                    for after in [found, wait(&row), finish(&row, NOW_MS)].into_iter().flatten() {
+                        assert_eq!(after.version, row.version + 1, "{case}");
+                    }
+                    seen += 1;
+                }
+            }
+        }
+        assert_eq!(seen, 8 * 2 * 4);
+    }
+
+    #[test]
+    fn an_erasure_is_done_in_the_name_of_the_last_who_approved_it() {
+        let verified = request(RequestKind::Erasure, State::Verified);
+        let now_rules = Rules { cooling_off_ms: 0, ..RULES };
+        let row = next(&verified, &Action::Approve(approved()), human("first"), now_rules, NOW_MS).unwrap();
+        let waits = wait(&begin(&row, NOW_MS).unwrap()).unwrap();
+        assert_eq!((waits.state, waits.waits_for_approval), (State::Erasing, true));
+        assert_eq!(waits.history, row.history, "neither is a step that anybody took");
+        let again = next(&waits, &Action::Approve(approved()), human("second"), now_rules, NOW_MS + 1).unwrap();
+        let done = finish(&again, NOW_MS + 2).unwrap();
+        let at = "2026-03-02T14:00:00.352Z".to_owned();
+        assert_eq!(done.history.last(), Some(&Done { step: Step::Done, at, by: "second".to_owned(), method: None }));
+        assert_eq!(possible(&done, NOW_MS), []);
+        // Nobody approved it: a row that no caller can make.
+        assert_eq!(finish(&request(RequestKind::Erasure, State::Erasing), NOW_MS), None);
     }
 
     #[test]

@@ -11,6 +11,8 @@ use ledgerline_privacy::Kind;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::erasure::{counted, is_shared};
+
 /// A record that the person has part in, as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
@@ -62,10 +64,9 @@ impl Reach {
         seen.sort_by(|one, other| one.record.cmp(&other.record));
         let (mut shared, mut kinds) = (Vec::new(), BTreeSet::new());
         for record in &seen {
-            let live = record.subjects.difference(own).filter_map(|subject| others.get(subject));
-            let counted: Vec<&Other> = live.filter(|other| !(record.is_listed && other.is_shared)).collect();
+            let counted: Vec<&Other> = counted(&record.subjects, own, others, record.is_listed).collect();
             kinds.extend(counted.iter().map(|other| other.kind));
-            if !counted.is_empty() || record.is_full {
+            if is_shared(counted.len(), record.is_full) {
                 shared.push(SharedRecord { record: record.record.clone(), other_customers: counted.len() });
             }
         }

@@ -1,6 +1,6 @@
 //! From a description as it is written to one that can be looked things up in.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ledgerline_json::Json;
 use ledgerline_privacy::identifier::Kind as IdentifierKind;
@@ -51,6 +51,8 @@ pub(super) fn compile(json: &str) -> Compiled<Catalogue> {
     let identifiers = said.identifier.iter().map(|rule| compiler.identifier(rule, &mut names));
     let identifiers = identifiers.collect::<Compiled<Vec<IdentifierRule>>>()?;
     let (impersonal, agents) = entities(&said.entities, &identifiers)?;
+    let personal: BTreeSet<&String> = said.identifier.iter().flat_map(|rule| &rule.entities).collect();
+    let personal = personal.into_iter().map(|name| leak(name)).collect();
     let refinements = said.refine.iter().map(|refine| compiler.refinement(refine, &kinds, &mut names));
     let refinements = refinements.collect::<Compiled<Vec<Refinement>>>()?;
     let not_events = said.not_event.iter().map(|what| names.presence(&what.all, &what.any)).collect();
@@ -90,6 +92,7 @@ pub(super) fn compile(json: &str) -> Compiled<Catalogue> {
         identifiers,
         impersonal,
         agents,
+        personal,
         joinable,
         fields,
     })

@@ -235,3 +235,10 @@ fn a_row_of_an_outcome_ends_where_it_says_and_two_never_hold_at_once() {
         assert!(error.contains("two rows of the outcome \"withdrawn\" hold at one time"), "{rows:?}: {error}");
     }
 }
+
+#[test]
+fn the_entities_whose_ids_are_a_customers_are_listed_as_they_are_spelled() {
+    let personal: Vec<&str> = built_in().personal_entities().collect();
+    assert_eq!(personal, ["Contact", "Customer", "ExternalContact"]);
+    assert!(personal.iter().all(|kind| built_in().kinds_of_entity(kind).next().is_some()));
+}

@@ -11,16 +11,17 @@ use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::{Kind, SuppressionKey, SuppressionRing};
 use ledgerline_sealed::{KeyRow, WrappedKey};
 use ledgerline_store::alias::{self, Aliases};
+use ledgerline_store::asked::Asked;
 use ledgerline_store::crm::{CrmName, CrmOrgs, CrmPut, CrmRow, CrmRows};
 use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::gone::Gone;
 use ledgerline_store::held::{self, Held};
 use ledgerline_store::orgs::Orgs;
-use ledgerline_store::party::{self, Parties, Party, PartySeen, SUBJECTS_PER_RECORD};
+use ledgerline_store::party::{self, Parties, Party, PartySeen, Reach, SUBJECTS_PER_RECORD};
 use ledgerline_store::party_key::{self, PartyKeys, RowName};
-use ledgerline_store::record::Records;
+use ledgerline_store::record::{BronzeRow, Records};
 use ledgerline_store::subject::{
-    DayCount, Growth, Link, LinkWrite, Span, SubjectName, SubjectRef, SubjectWrite, Subjects, links_of_create,
+    DayCount, Ending, Growth, Link, LinkWrite, Span, SubjectName, SubjectRef, SubjectWrite, Subjects, links_of_create,
 };
 use ledgerline_store::table::{Beside, IntoValue as _, Key, Query, Returning, Row, Scan, ScanPage, Table, Write};
 use ledgerline_store::token::{RECORDS_READ, Tokens};
@@ -30,6 +31,7 @@ use ledgerline_testkit::faults::Faults;
 use ledgerline_testkit::table::FakeTable;
 
 const RECORD: &str = "acme/c-1";
+const OBJECT: &str = "00112233445566778899aabbccddeeff";
 const WHOM: (&str, &str) = ("acme", "p1_ab");
 const TTL_S: i64 = 1_000;
 const NOW: &str = "2026-03-02T14:00:00.000Z";
@@ -369,6 +371,11 @@ async fn no_error_names_a_subject_a_pseudonym_an_alias_a_record_or_a_token() {
         Tombs::new(table("ControlTable").port()).read(&ring, &[("planted", "planted")]).await.unwrap().remove(0);
     let RowName { object, run, .. } = run_of(PERSON);
     let rows = [(run.to_owned(), keys(&[1]))];
+    let whom = SubjectRef { subject_id: "planted".to_owned(), customer_ref: "planted".to_owned() };
+    let ending = Ending { request: "r", subject: &whom, identifiers: &[("planted", "planted")] };
+    let seen = Party { subjects: set(["planted"]), ..Party::default() };
+    let (party_keys, asked) = (PartyKeys::new(Arc::clone(&down)), Asked::new(Arc::clone(&down)));
+    let bronze = BronzeRow { record: PERSON, object: OBJECT, key: "bronze/a", lines: 1, at: &[1], dates: &[] };
     let errors = [
         subjects.write(create).await.err(),
         subjects.write(link).await.err(),
@@ -395,6 +402,25 @@ async fn no_error_names_a_subject_a_pseudonym_an_alias_a_record_or_a_token() {
         crm.put("planted", &[CrmPut { name: planted_name(), row: CrmRow::default() }], nothing()).await.err(),
         crm_orgs.kinds("planted").await.map(drop).err(),
         crm_orgs.note("planted", &BTreeSet::from(["phone".to_owned()])).await.err(),
+        subjects.identifier_rows(&[("planted", "planted")]).await.err(),
+        subjects.end(&down, &ending).await.err(),
+        subjects.delete_links(&[("planted", PERSON)]).await.err(),
+        subjects.delete_states(&["planted"]).await.err(),
+        subjects.unlink("planted", PERSON).await.err(),
+        parties.reach(&down, PERSON, &seen, &Reach { take: &seen.subjects, cutoff: None }).await.err(),
+        parties.postpone(&down, PERSON, &seen, &seen.subjects, Cutoff::Closed).await.err(),
+        parties.postponed_done(PERSON, &seen).await.err(),
+        party_keys.of(PERSON).await.err(),
+        party_keys.destroy(&[(party_key::key(run_of(PERSON)), keys(&[1]), set([format!("{:043}", 1)]))]).await.err(),
+        aliases.names("planted", "x_planted").await.err(),
+        aliases.delete("planted", "x_planted", &set(["planted"])).await.err(),
+        tokens.delete(&[("planted", PERSON)]).await.err(),
+        records.note_bronze(&[bronze], true).await.err(),
+        records.bronze(PERSON).await.err(),
+        Held::new(Arc::clone(&down)).among([PERSON]).await.err(),
+        asked.add(&[("planted", "planted")], "r").await.err(),
+        asked.take(&[("planted", "planted")], "r", true).await.err(),
+        asked.of(&[("planted", "planted")]).await.err(),
     ];
     for error in errors {
         let text = format!("{:?}", error.unwrap());
@@ -403,7 +429,7 @@ async fn no_error_names_a_subject_a_pseudonym_an_alias_a_record_or_a_token() {
 }
 
 fn run_of(record: &str) -> RowName<'_> {
-    RowName { record, object: "00112233445566778899aabbccddeeff", run: "89abcdef" }
+    RowName { record, object: OBJECT, run: "89abcdef" }
 }
 
 /// A row with keys of these numbers.

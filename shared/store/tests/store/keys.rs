@@ -19,14 +19,19 @@ use ledgerline_ledger::segment::SegmentName;
 use ledgerline_ledger::tile::Tile;
 use ledgerline_ledger::tree::{Edge, Hash};
 use ledgerline_privacy::{Kind, Pseudonym, SuppressionKey, SuppressionRing};
+use ledgerline_saga::Position;
 use ledgerline_sealed::{self as sealed, KeyRow, MonthKey};
 use ledgerline_store::act_note::{ActNotes, object_of};
 use ledgerline_store::alias::Aliases;
+use ledgerline_store::asked::Asked;
 use ledgerline_store::checkpoint::Checkpoints;
 use ledgerline_store::claim::{Claim, Claims};
 use ledgerline_store::crm::{CrmName, CrmOrgs, CrmPut, CrmRow, CrmRows};
 use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::data_key::{Purpose, WrappedKey, WrappedKeys};
+use ledgerline_store::erasing::{Counts as Erased, Erasing, Lease};
+use ledgerline_store::erasure_list::ErasureLists;
+use ledgerline_store::expiry::Expiries;
 use ledgerline_store::gold::Gold;
 use ledgerline_store::gold_date::GoldDates;
 use ledgerline_store::gold_repeats::{GoldRepeats, Told};
@@ -59,6 +64,7 @@ use ledgerline_store::tile::Tiles;
 use ledgerline_store::token::Tokens;
 use ledgerline_store::tombstone::Tombs;
 use ledgerline_store::usage::{Usage, Use};
+use ledgerline_store::waiting::Waiting;
 use ledgerline_store::watch::{Watch, Watched};
 use ledgerline_store::{Erasure, Family};
 use ledgerline_testkit::bucket::FakeBucket;
@@ -219,10 +225,12 @@ async fn control() -> FakeTable {
     Held::new(control.port()).add(RECORD, "matter-7").await.unwrap();
     Usage::new(control.port()).count("u_1", Use::Preview, "2026-03-02", 1_800_000_000).await.unwrap();
     requested(&control, &table("KeysTable")).await;
+    Waiting::new(control.port()).put(OBJECT, REQUEST, "bronze/a", NOW).await.unwrap();
+    Expiries::new(control.port()).put(&[("2026-04-01", "bronze/a")]).await.unwrap();
     control
 }
 
-/// A request that was verified, and then given more time.
+/// A request that was verified, and whose erasure began.
 async fn requested(control: &FakeTable, people: &FakeTable) {
     let requests = Requests::new(control.port(), people.port());
     let done = |step, method| Done { step, at: NOW.to_owned(), by: "u_1".to_owned(), method };
@@ -249,6 +257,8 @@ async fn requested(control: &FakeTable, people: &FakeTable) {
         deletion_reason: Some("RTBF_REQUEST".to_owned()),
         wrapped: Some(ByteBuf::from([0xAB, 0xCD])),
         duplicates: ["d1", "d2"].map(str::to_owned).to_vec(),
+        identifiers: vec![vec!["p1_ab".to_owned()]],
+        erased: BTreeSet::from(["s_9/c_9".to_owned()]),
         ..Who::default()
     };
     requests.create(REQUEST, &received, &who, &[], NOW).await.unwrap();
@@ -265,8 +275,27 @@ async fn requested(control: &FakeTable, people: &FakeTable) {
         ..received.clone()
     };
     let text = Some("passport".to_owned());
-    let change = WhoChange { text, erase_shared: Some(vec![RECORD.to_owned()]), expires_at_s: Some(1_800_000_000) };
+    let change =
+        WhoChange { text, erase_shared: Some(vec![RECORD.to_owned()]), expires_at_s: Some(1_800_000_000), wake: None };
     requests.advance(REQUEST, (&received, &verified), change, &who.duplicates, (NOW, NOW_MS / 1_000)).await.unwrap();
+    let erasing = RequestRow { state: State::Erasing, version: 3, waits_for_approval: false, ..verified.clone() };
+    let position = Position {
+        step: "settle".to_owned(),
+        pass: 1,
+        cursor: 7,
+        wait_until_ms: Some(NOW_MS),
+        reason: Some("drain".to_owned()),
+        backs: 2,
+    };
+    let begun = Erasing {
+        cutoff_ms: NOW_MS,
+        position,
+        lease: Some(Lease { by: "0badcafe".to_owned(), until_ms: NOW_MS }),
+        wake: DUE.to_owned(),
+        counted: Some("2026-03-02".to_owned()),
+        counts: Erased { records: 3, silver_rows: 2, waiting_given_up: 1, ..Erased::default() },
+    };
+    requests.begin(REQUEST, &verified, &erasing, &begun).await.unwrap();
 }
 
 async fn index() -> FakeTable {
@@ -284,7 +313,7 @@ async fn index() -> FakeTable {
         at: &[0, 7],
         dates: &["2026-03-02".to_owned()],
     };
-    records.note_bronze(&[note]).await.unwrap();
+    records.note_bronze(&[note], false).await.unwrap();
     let posting = Posting {
         record_key: RECORD.to_owned(),
         log: log(),
@@ -330,6 +359,7 @@ async fn people() -> FakeTable {
     Principals::new(people.port()).alias(&[principal], "u_1").await.unwrap();
     let unchanged = Tombs::new(table("ControlTable").port()).unchanged([]);
     Aliases::new(people.port()).give("acme", &[("p1_cd", None)], "x_1", unchanged).await.unwrap();
+    Asked::new(people.port()).add(&[("acme", "p1_ab")], REQUEST).await.unwrap();
     people
 }
 
@@ -356,6 +386,7 @@ async fn objects() -> FakeBucket {
         Plans::new(bucket.port()).put_if_absent(of, object(), "plan".into()).await.unwrap();
     }
     Poison::new(bucket.port()).keep("audit-write", "m-1", "{}".into()).await.unwrap();
+    ErasureLists::new(bucket.port()).put_if_free(REQUEST, 0, "list".into()).await.unwrap();
     SweepStates::new(bucket.port()).store("sweep/bronze.json", b"{}".to_vec(), None).await.unwrap();
     let (gold, day) = (Gold::new(bucket.port()), date!(2026 - 03 - 02));
     for key in [keys::gold_intervals(day), keys::gold_daily(day)] {
@@ -385,6 +416,7 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
         ["ACTS#2026-03-02T14", "c56a9b138614f8a35b8a35b58704c265", { "key": "act/hold/1", "at": NOW, "ttl": 1773669600 }],
         ["ACTS#2026-03-02T14", "f7023f4218f528c65da6130c091d25fc", { "key": "act/request/req_00112233445566778899aabbccddeeff/0", "at": NOW, "ttl": 1773669600 }],
         ["BRONZE", "PLANNED", { "through": NOW }],
+        ["EXP#2026-04-01", "bronze/a", {}],
         ["CRMS", "acme", { "kinds": { "texts": ["phone"] } }],
         ["GOLD", "2026-03-02", { "touched": 3, "computed": 2 }],
         ["GOLD#REPEATS", "2026-03-02", { "touched": 3, "settled": true }],
@@ -420,9 +452,17 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
         }],
         ["ORGS", "acme", {}],
         ["OWN#acme", "domain#acme.example", { "addedAt": NOW, "removedAt": NOW, "formerly": true }],
+        ["REQ#req_00112233445566778899aabbccddeeff", "ERASE", {
+            "v": 1, "cutoff": NOW, "step": "settle", "pass": 1, "cursor": 7, "backs": 2, "waitUntil": NOW, "reason": "drain",
+            "lease": "0badcafe", "leaseUntil": NOW, "wake": DUE, "counted": "2026-03-02",
+            "counts": {
+                "records": 3, "shared": 0, "held": 0, "objects": 0, "lines": 0, "silverRows": 2, "keys": 0, "links": 0,
+                "waiting": 0, "waitingGivenUp": 1,
+            },
+        }],
         ["REQ#req_00112233445566778899aabbccddeeff", "REQ", {
-            "v": 1, "type": "ERASURE", "regime": "GDPR", "orgs": ["acme"], "state": "verified", "receivedAt": NOW, "dueAt": DUE,
-            "extended": false, "version": 2, "coolingOffUntil": NOW,
+            "v": 1, "type": "ERASURE", "regime": "GDPR", "orgs": ["acme"], "state": "erasing", "receivedAt": NOW, "dueAt": DUE,
+            "extended": false, "version": 3, "coolingOffUntil": NOW,
             "history": [
                 { "step": "received", "at": NOW, "by": "u_1" },
                 { "step": "verified", "at": NOW, "by": "u_1", "method": "in-person" },
@@ -437,6 +477,8 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
             "cutoff": NOW, "ttl": 1_800_000_000,
         }],
         ["USED#u_1", "2026-03-02", { "previews": 1, "ttl": 1_800_000_000 }],
+        ["WAIT#00112233445566778899aabbccddeeff", "req_00112233445566778899aabbccddeeff", { "key": "bronze/a", "since": NOW }],
+        ["WAKE", "2026-04-02T23:59:59.999Z#req_00112233445566778899aabbccddeeff", {}],
         ["WATCH#acme/interaction/1/0", "WATCH", {
             "size": 1, "checkpoint": "note", "keys": ["vkey"], "verifiedAt": 1, "grewAt": 2, "wholeAt": 3, "triedAt": 4,
         }],
@@ -467,6 +509,7 @@ async fn every_row_of_the_keys_table_is_stored_as_ever() {
         ["ALIAS#/p1_abababababababababababababababababababababababababababababababab", "ALIAS", { "alias": "u_1" }],
         ["ALIAS#acme/p1_cd", "ALIAS", { "alias": "x_1" }],
         ["ALIAS#acme/x_1", "NAMES", { "names": { "texts": ["p1_cd"] } }],
+        ["ASKED#acme/p1_ab", "REQ", { "requests": { "texts": [REQUEST] } }],
         ["CRM#acme/c-9", "RECORD", { "tier": "Gold", "product": "Credit card", "owner": "p1_ef" }],
         ["CRM#acme/p1_ab", "CRM", { "tier": "Gold", "product": "Credit card", "owner": "p1_ef" }],
         ["ID#acme/p1_ab", "SUBJECT", { "subjectId": "s_1", "customerRef": "c_1", "kind": "phone", "createdAt": NOW }],
@@ -482,6 +525,7 @@ async fn every_row_of_the_keys_table_is_stored_as_ever() {
         ["REQ#req_00112233445566778899aabbccddeeff", "WHO", {
             "pseudonyms": ["p1_ab"], "subjects": ["s_1"], "interactions": ["c-1"], "reference": "ticket 7",
             "deletionReason": "RTBF_REQUEST", "wrapped": { "bytes": "abcd" }, "duplicates": ["d1", "d2"],
+            "identifiers": [["p1_ab"]], "erased": { "texts": ["s_9/c_9"] },
             "notes": [{ "step": 1, "text": "passport" }], "eraseShared": [RECORD], "ttl": 1_800_000_000,
         }],
         ["SUB#s_1", "INT#acme/c-1", { "log": "acme/interaction/1/0", "first": "a", "last": "b" }],
@@ -504,6 +548,7 @@ async fn every_object_lies_where_it_always_did() {
     let expected = [
         ("athena/00112233-4455-4677-8899-aabbccddeeff.csv", plain.clone()),
         ("bronze/event_type=interaction/year=2026/month=03/day=02/hour=14/x.gz", plain.clone()),
+        ("erasure/req_00112233445566778899aabbccddeeff/0", plain.clone()),
         ("errors/processing-failed/year=2026/month=03/day=02/hour=14/x", plain.clone()),
         ("gold/gold_daily_queue_metrics/date=2026-03-02/part.parquet", plain.clone()),
         ("gold/gold_interval_queue_metrics/date=2026-03-02/part.parquet", plain.clone()),
@@ -586,6 +631,7 @@ fn each_family_that_does_not_stay_is_listed() {
         Family::Alias,
         Family::RequestWho,
         Family::AliasNames,
+        Family::Asked,
         Family::Bronze,
         Family::Quarantine,
         Family::Error,
@@ -593,6 +639,7 @@ fn each_family_that_does_not_stay_is_listed() {
         Family::QueryResult,
         Family::Plan,
         Family::Poison,
+        Family::ErasureList,
     ];
     assert_eq!(named, expected);
     // The template's defaults say the same.
@@ -614,13 +661,13 @@ fn each_family_that_does_not_stay_is_listed() {
 }
 
 /// What keys begin with.
-const PREFIXES: [&str; 27] = [
+const PREFIXES: [&str; 30] = [
     "OBJ#", "ACT#", "LOG#", "INT#", "SUB#", "ID#", "BRZ#", "CHUNK#", "CLAIM#", "POST#", "HOLD#", "OWN#", "WATCH#",
     "KEY#", "ACTS#", "TOMB#", "GONE#", "HELD#", "ALIAS#", "TOK#", "REQ#", "REQS#", "REQDUP#", "USED#", "PARTY#",
-    "CRM#", "GOLD#",
+    "CRM#", "GOLD#", "WAIT#", "EXP#", "ASKED#",
 ];
 /// Whole keys.
-const KEYS: [&str; 5] = ["\"LOGS\"", "\"BRONZE\"", "\"ORGS\"", "\"CRMS\"", "\"GOLD\""];
+const KEYS: [&str; 6] = ["\"LOGS\"", "\"BRONZE\"", "\"ORGS\"", "\"CRMS\"", "\"GOLD\"", "\"WAKE\""];
 /// This crate; the names of rows in findings, which are texts for people; the leading keys that the template's roles name.
 const SPELLED: [&str; 5] = [
     "shared/store/",

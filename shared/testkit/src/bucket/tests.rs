@@ -8,6 +8,7 @@ use ledgerline_ledger::lock::LockMode;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::tile::Tile;
 use ledgerline_store::bronze_object::{BronzeObject, BronzeObjects};
+use ledgerline_store::bucket::{delete_behind, versions_of};
 use ledgerline_store::checkpoint::Checkpoints;
 use ledgerline_store::error_object::ErrorObjects;
 use ledgerline_store::plan::{self, Plans};
@@ -450,4 +451,81 @@ async fn an_error_object_is_read_kept_and_deleted_by_version() {
     errors.delete("bronze", "errors/a", opened.version_id.as_deref()).await.unwrap();
     assert_eq!(fake.keys(""), ["quarantine/redrive/a.jsonl"]);
     assert_eq!(kind(errors.open("bronze", "errors/a").await), "not_found");
+}
+
+#[tokio::test]
+async fn only_what_lies_behind_ones_own_version_is_deleted() {
+    let fake = ledger();
+    let port = fake.port();
+    // More than a page, and a marker among them; keys that begin alike stay.
+    for bytes in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        port.put("", test_put(bytes)).await.unwrap();
+    }
+    fake.delete("test/a");
+    port.put("", test_put("own")).await.unwrap();
+    port.put("", test_put("newer")).await.unwrap();
+    for other in ["test/", "test/a.gz", "test/a/b", "test/b"] {
+        fake.seed(other, "other");
+        fake.seed(other, "other");
+    }
+    let listed = versions_of(&*port, "", "test/a").await.unwrap();
+    assert_eq!((listed.len(), listed[0].version_id.as_str()), (11, version(10).as_str()));
+    assert_eq!(delete_behind(&*port, "", "test/a", "v-none").await.unwrap(), 0, "it is not there");
+    assert_eq!(delete_behind(&*port, "", "test/a", &version(9)).await.unwrap(), 9);
+    let left: Vec<Bytes> = fake.versions("test/a").into_iter().map(|version| version.bytes).collect();
+    assert_eq!(left, ["own", "newer"]);
+    assert!(["test/", "test/a.gz", "test/a/b", "test/b"].iter().all(|other| fake.versions(other).len() == 2));
+    assert_eq!(delete_behind(&*port, "", "test/a", &version(9)).await.unwrap(), 0);
+    // Behind a marker that hides the object, too.
+    fake.delete("test/a");
+    let marker = versions_of(&*port, "", "test/a").await.unwrap().remove(0);
+    assert!(marker.is_delete_marker);
+    assert_eq!(delete_behind(&*port, "", "test/a", &marker.version_id).await.unwrap(), 2);
+    assert_eq!(fake.versions("test/a").len(), 1);
+}
+
+fn bronze_key() -> String {
+    "bronze/event_type=interaction/x.gz".to_owned()
+}
+
+#[tokio::test]
+async fn an_object_of_bronze_keeps_its_class_and_is_replaced_as_it_was_read_alone() {
+    let fake = FakeBucket::versioned("BronzeBucket", Faults::none(), Calls::default(), NOW_MS);
+    let (bronze, key) = (BronzeObjects::new(fake.port()), bronze_key());
+    assert_eq!(bronze.read(&key).await.unwrap(), None);
+    fake.seed(&key, "{\"a\":1}\n{\"b\":2}\n");
+    fake.set_class(&key, "STANDARD_IA");
+    let read = bronze.read(&key).await.unwrap().unwrap();
+    assert_eq!(
+        (read.version_id.clone(), read.class.clone()),
+        (Some(version(0)), Some(StorageClass("STANDARD_IA".into())))
+    );
+    let without =
+        |line| ledgerline_lake::redact::redact(&read.bytes, &mut |number, _| number == line).unwrap().gzip.unwrap();
+    let put = bronze.replace(&key, without(0).into(), &read).await.unwrap();
+    assert_eq!(put, PutOutcome::Written { version_id: Some(version(1)) });
+    assert_eq!(fake.current(&key).unwrap().class, read.class);
+    // The other of two erasures at once reads again.
+    let refused = bronze.replace(&key, without(1).into(), &read).await.unwrap();
+    assert!(matches!(refused, PutOutcome::Refused { .. }));
+}
+
+#[tokio::test]
+#[should_panic(expected = "was put with other lines")]
+async fn an_object_of_bronze_that_loses_more_than_lines_is_a_defect() {
+    let fake = FakeBucket::versioned("BronzeBucket", Faults::none(), Calls::default(), NOW_MS);
+    let (bronze, key) = (BronzeObjects::new(fake.port()), bronze_key());
+    fake.seed(&key, "{\"a\":1}\n{\"b\":2}\n");
+    let read = bronze.read(&key).await.unwrap().unwrap();
+    let _ = bronze.replace(&key, Bytes::from("{\"b\":2}\n"), &read).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "was replaced while its writer may be alive")]
+async fn a_silver_file_that_loses_more_than_values_is_a_defect() {
+    let (fake, key) = (staged(), format!("silver/events/date=2026-03-02/{}.parquet", ObjectId::of("b", "k")));
+    fake.seed(&key, "rows");
+    let silver = Silver::new(fake.port());
+    let read = silver.read(&key).await.unwrap().unwrap();
+    let _ = silver.replace(&key, Bytes::from("others"), &read.tag).await;
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_store::alias::{self, Aliases};
 use ledgerline_store::cutoff::Cutoff;
-use ledgerline_store::party::{self, Parties};
+use ledgerline_store::party::{Parties, Reach};
 use ledgerline_store::subject::{Subjects, identifier_key, link_key, state_key};
 use ledgerline_store::table::{Beside, Condition, IntoValue as _, Row, Write};
 use ledgerline_store::tombstone::Tombs;
@@ -156,19 +156,9 @@ impl Erasure {
                 let seen = parties.read(&[record]).await?.remove(0);
                 let is_alone = seen.subjects.is_subset(&self.subjects) && stage.traffic.interactions().contains(record);
                 let cutoff = self.of_record.filter(|_| is_alone).max(seen.cutoff);
-                let mut write = Write::update(party::key(record)).add("erasures", 1_u64);
-                if seen.subjects.contains(subject) {
-                    write = write.take("subjects", &BTreeSet::from([subject.clone()]));
-                }
-                if let Some(cutoff) = cutoff {
-                    write = write.set("cutoff", cutoff.to_text());
-                }
-                let erasures = Some(seen.erasures).filter(|erasures| *erasures > 0);
-                let subjects = (!seen.subjects.is_empty()).then_some(&seen.subjects);
-                let write = write
-                    .when(Condition::equals_or_lacks("erasures", erasures))
-                    .when(Condition::equals_or_lacks("subjects", subjects));
-                match keys(stage).transact("reach a record", vec![write], Vec::new()).await {
+                let (take, control) = (BTreeSet::from([subject.clone()]), control(stage));
+                let reach = Reach { take: &take, cutoff };
+                match parties.reach(&control, record, &seen, &reach).await {
                     Ok(()) => {
                         let goes_whole = is_alone && self.of_record.is_some();
                         let reach = Some(Cutoff::At(self.cutoff_ms)).max(cutoff).expect("a cutoff");

@@ -11,7 +11,7 @@ mod eraser;
 mod history;
 mod model;
 mod stage;
-mod traffic;
+pub(crate) mod traffic;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

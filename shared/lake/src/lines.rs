@@ -1,4 +1,4 @@
-//! From an object's bytes to its lines: gzip (any number of members) or plain, told apart by the first two bytes.
+//! From a bronze object's bytes to its lines: gzip (any number of members) or plain, told apart by the first two bytes.
 //!
 //! Invariant: at most one line and the decoder's window are in memory, whatever the object unpacks to.
 
@@ -22,6 +22,12 @@ pub struct Damaged;
 
 /// Unpacks what is pushed and passes the lines on.
 pub struct Decoder<T: TakeLine>(State<T>);
+
+impl<T: TakeLine> std::fmt::Debug for Decoder<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Decoder")
+    }
+}
 
 enum State<T: TakeLine> {
     /// Fewer bytes than tell gzip from plain.
@@ -84,12 +90,17 @@ impl<T: TakeLine> Decoder<T> {
 
     fn decide(&mut self) -> Result<(), Damaged> {
         let State::Unknown(begun, lines) = std::mem::replace(&mut self.0, State::Gone) else { return Err(Damaged) };
-        self.0 = match begun.starts_with(&GZIP_MAGIC) {
+        self.0 = match is_gzip(&begun) {
             true => State::Gzip(Box::new(MultiGzDecoder::new(lines))),
             false => State::Plain(lines),
         };
         self.push(&begun)
     }
+}
+
+/// Whether an object that begins so is gzip.
+pub(crate) fn is_gzip(begun: &[u8]) -> bool {
+    begun.starts_with(&GZIP_MAGIC)
 }
 
 /// Cuts bytes into lines.

@@ -1,0 +1,20 @@
+//! The eraser against strict fakes, with what transform and audit-write really left there: what goes, what stays, whatever comes between.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod traffic;
+mod world;
+
+mod approval;
+mod bronze;
+mod calls;
+mod faults;
+mod held;
+mod hints;
+mod lease;
+mod listed;
+mod owners;
+mod restore;
+mod scale;
+mod simulation;
+mod steps;
+mod twice;
