@@ -18,6 +18,7 @@ use ledgerline_lake::keys::PlanOf;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::cutoff::Cutoff;
 
+use crate::crm;
 use crate::keys::Keys;
 use crate::object::{Deciding, OfAlias, Target, erase, look};
 use crate::people::{KEYS_PER_READ, Others};
@@ -159,6 +160,7 @@ async fn whole_record(
     if cutoffs.is_empty() {
         return Ok(Ended::Done);
     }
+    crm::delete(stores, &BTreeSet::new(), &cutoffs.keys().cloned().collect()).await?;
     let rules = Rules { cutoffs, ..Rules::default() };
     let (refs, whole) = (&BTreeSet::new(), &BTreeSet::new());
     let deciding = Deciding { call, keys, rules: &rules, refs, whole, large };

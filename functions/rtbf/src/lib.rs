@@ -9,6 +9,7 @@
 
 mod breaker;
 mod config;
+mod crm;
 mod hint;
 mod keys;
 mod list;

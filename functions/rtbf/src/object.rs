@@ -2,11 +2,12 @@
 //!
 //! Invariant: an object that is not planned is never touched: its counts are to come. A line goes if transform would suppress it now, or
 //! the request says so ([`line_goes`]); never one of a record that a hold is on. What goes leaves a placeholder, so that lines keep their
-//! numbers and the placeholders of an object are the rows of silver whose values go.
+//! numbers and the placeholders of an object are the rows of silver whose values go. Behind silver the days are marked, so that figures
+//! are computed again from what is left.
 //!
 //! | crash after | what is stored | who repairs |
 //! |---|---|---|
-//! | silver | rows without values, lines that are there still | the same lines go when it is done again |
+//! | silver | rows without values, lines that are there still, days that nobody marked | the same lines go when it is done again, and the days are marked |
 //! | tokens, the day of expiry | nothing that anybody misses | done again |
 //! | the object | the new version, with the old ones behind it | done again it finds nothing to change, and deletes what lies behind |
 
@@ -24,6 +25,7 @@ use ledgerline_lake::silver::{SilverRow, erase_rows};
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::bucket::{self, Object, PutOutcome, versions_of};
 use ledgerline_store::cutoff::Cutoff;
+use ledgerline_store::gold_date::touched_by;
 use ledgerline_store::subject::date_of;
 use time::Date;
 use time::macros::format_description;
@@ -31,7 +33,7 @@ use time::macros::format_description;
 use crate::keys::Keys;
 use crate::rules::held_of;
 use crate::stores::Stores;
-use crate::{Call, LargeObjects};
+use crate::{CALLS_AT_ONCE, Call, LargeObjects, OBJECTS_AT_ONCE, at_once};
 
 /// How often an object, or a file of silver, is read again since another erasure put it.
 const ROUNDS: usize = 5;
@@ -132,8 +134,30 @@ impl Lists {
     }
 }
 
-/// Takes the lines that go out of an object and its silver files.
+/// Takes the lines that go out of these objects and their silver files, and marks their days. These are marked whatever came of it, and
+/// each time: whoever does it again does not see which files were changed before.
+pub(crate) async fn erase_all(deciding: &Deciding<'_>, targets: &[Target]) -> Result<Vec<Erased>, StoreError> {
+    let erasures = targets.iter().map(|target| erase_one(deciding, target));
+    let erased = at_once(OBJECTS_AT_ONCE, erasures.collect()).await;
+    mark(deciding.call, &targets.iter().flat_map(|target| target.dates.iter().cloned()).collect()).await?;
+    erased
+}
+
+/// The same of one object.
 pub(crate) async fn erase(deciding: &Deciding<'_>, target: &Target) -> Result<Erased, StoreError> {
+    let mut erased = erase_all(deciding, std::slice::from_ref(target)).await?;
+    Ok(erased.pop().unwrap_or_default())
+}
+
+/// Marks the days, and those beside them: silver of theirs was written.
+async fn mark(call: &Call<'_>, days: &BTreeSet<String>) -> Result<(), StoreError> {
+    let days = days.iter().map(|day| parse_date(day)).collect::<Result<Vec<_>, _>>()?;
+    let touches = touched_by(days, call.now_ms()).into_iter().map(|date| call.stores.gold_dates.touch(date));
+    at_once(CALLS_AT_ONCE, touches.collect()).await.map(drop)
+}
+
+/// Takes the lines that go out of an object and its silver files.
+async fn erase_one(deciding: &Deciding<'_>, target: &Target) -> Result<Erased, StoreError> {
     let stores = deciding.call.stores;
     let mut erased = Erased::default();
     for _ in 0..ROUNDS {
@@ -147,6 +171,8 @@ pub(crate) async fn erase(deciding: &Deciding<'_>, target: &Target) -> Result<Er
         // Silver first: of a line that is gone nothing says any more on which days its rows are.
         let dates = dates_of(stores, target, &going).await?;
         erased.rows += erase_silver(stores, target.object, &dates, &redacted.placeholders).await?;
+        // Nor on which days that the target has not, so these are marked before the line is gone.
+        mark(deciding.call, &(&dates - &target.dates)).await?;
         let own = match redacted.gzip {
             None => object.version_id,
             Some(gzip) => match put(deciding, target, &object, &going, gzip).await? {

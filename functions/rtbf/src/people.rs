@@ -82,6 +82,8 @@ pub(crate) struct Whom {
     pub(crate) kept: BTreeSet<String>,
     /// The names in silver of those that it erases.
     pub(crate) refs: BTreeSet<String>,
+    /// The identifiers of those that it erases, as far as their states are there.
+    pub(crate) names: BTreeSet<Name>,
 }
 
 impl Whom {
@@ -95,7 +97,9 @@ impl Whom {
             all.into_iter().partition(|one| states.live(one).is_some());
         let of_states = own.iter().filter_map(|subject| states.found.get(subject)?.customer_ref.clone());
         let refs = erased.into_iter().map(|subject| subject.customer_ref).chain(of_states).collect();
-        Ok(Self { own, kept, refs })
+        let names = own.iter().filter_map(|subject| states.found.get(subject)?.name.as_ref());
+        let names = names.map(|name| (name.org.clone(), name.pseudonym.clone())).collect();
+        Ok(Self { own, kept, refs, names })
     }
 }
 

@@ -1,7 +1,7 @@
 //! A record on which no hold is any more: what erasures put off of it is done now.
 //!
 //! Invariant: what is to be done stands in the record's row, until all of it is; a message that nobody meant finds nothing there. The steps
-//! are those of a request, for the one record: its row and keys, links and alias, lines and silver.
+//! are those of a request, for the one record: its row and keys, links and alias, what a CRM says of it, lines and silver.
 //!
 //! | crash after | what is stored | who repairs |
 //! |---|---|---|
@@ -14,6 +14,7 @@ use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::pseudonym::is_alias;
 use ledgerline_store::cutoff::Cutoff;
 
+use crate::crm;
 use crate::hint::{erase_objects, last_of};
 use crate::keys::Keys;
 use crate::object::{Deciding, look};
@@ -58,6 +59,9 @@ pub(crate) async fn released(call: &Call<'_>, record: &str) -> Result<Ended, Sto
     let OfRecords { rules, whole } = of_records(call, &erasure, &tombs, &[coming]).await?;
     if rules.held.contains(record) {
         return Ok(Ended::Done);
+    }
+    if rules.cutoffs.contains_key(record) || whole.contains(record) {
+        crm::delete(stores, &BTreeSet::new(), &BTreeSet::from([record.to_owned()])).await?;
     }
     let (refs, large) = (BTreeSet::new(), LargeObjects::default());
     let deciding = Deciding { call, keys: &keys, rules: &rules, refs: &refs, whole: &whole, large: &large };

@@ -13,10 +13,12 @@ use ledgerline_store::alias::Aliases;
 use ledgerline_store::asked::Asked;
 use ledgerline_store::bronze_object::BronzeObjects;
 use ledgerline_store::bucket::Bucket;
+use ledgerline_store::crm::CrmRows;
 use ledgerline_store::data_key::DataKeys;
 use ledgerline_store::erasing::{ErasingRows, Wakes};
 use ledgerline_store::erasure_list::ErasureLists;
 use ledgerline_store::expiry::Expiries;
+use ledgerline_store::gold_date::GoldDates;
 use ledgerline_store::gone::Gone;
 use ledgerline_store::held::Held;
 use ledgerline_store::object_row::ObjectRows;
@@ -83,11 +85,13 @@ pub struct Stores {
     pub(crate) parties: Parties,
     pub(crate) party_keys: PartyKeys,
     pub(crate) aliases: Aliases,
+    pub(crate) crm: CrmRows,
     pub(crate) records: Records,
     pub(crate) postings: Postings,
     pub(crate) tokens: Tokens,
     pub(crate) bronze: BronzeObjects,
     pub(crate) silver: Silver,
+    pub(crate) gold_dates: GoldDates,
     pub(crate) poison: Poison,
     pub(crate) notes: EraseNotes,
     pub(crate) data_keys: DataKeys,
@@ -126,11 +130,13 @@ impl Stores {
             parties: Parties::new(of_keys()),
             party_keys: PartyKeys::new(of_keys()),
             aliases: Aliases::new(of_keys()),
+            crm: CrmRows::new(of_keys()),
             records: Records::new(Arc::clone(&index)),
             postings: Postings::new(Arc::clone(&index)),
             tokens: Tokens::new(index),
             bronze: BronzeObjects::new(Arc::clone(&bronze)),
             silver: Silver::new(lake),
+            gold_dates: GoldDates::new(of_control()),
             poison: Poison::new(Arc::clone(&staged)),
             notes: EraseNotes::new(erase_queue),
             data_keys: DataKeys::new(of_control(), wrapping, deployment),

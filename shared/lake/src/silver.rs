@@ -15,6 +15,7 @@ use parquet::basic::Compression;
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnPath, Type};
@@ -138,7 +139,7 @@ impl SilverWriter {
     pub fn new(object: ObjectId) -> Result<Self, SilverError> {
         let fields = COLUMNS.iter().map(|column| column.parquet().map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
         let schema = Arc::new(Type::group_type_builder("silver_events").with_fields(fields).build()?);
-        let (bronze_object, properties) = (object.to_hex(), Arc::new(properties()));
+        let (bronze_object, properties) = (object.to_hex(), Arc::new(properties(Some(schema::written()))));
         Ok(Self { object, bronze_object, schema, properties, days: BTreeMap::new() })
     }
 
@@ -174,6 +175,9 @@ pub enum SilverError {
     /// The Parquet library's own, or the file is not one of silver's.
     #[error("the silver file could not be read or written as Parquet: {0}")]
     Parquet(#[from] ParquetError),
+    /// The file is not of a version of the schema that this code knows.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
 }
 
 /// One day's file: rows are gathered by column and written out as row groups.
@@ -375,10 +379,11 @@ impl Values {
     }
 }
 
-fn properties() -> WriterProperties {
+/// How files are written; `said` is what the footer says of them, above all of which version they are.
+fn properties(said: Option<Vec<KeyValue>>) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_created_by("ledgerline".to_owned())
-        .set_key_value_metadata(Some(schema::written()))
+        .set_key_value_metadata(said)
         .set_compression(Compression::SNAPPY)
         // Per row group, for skipping; the per-page index costs more than files of this size gain by it.
         .set_statistics_enabled(EnabledStatistics::Chunk)

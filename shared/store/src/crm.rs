@@ -137,6 +137,16 @@ impl CrmRows {
         }
         self.table.transact("put what a CRM says", writes, vec![unchanged]).await
     }
+
+    /// Deletes the rows of these, each an org and a name, where there are any: after what keeps a new one from being put, a tombstone or
+    /// the record's end.
+    ///
+    /// # Errors
+    /// The table's; some may be deleted then.
+    pub async fn delete(&self, names: &BTreeSet<(&str, CrmName)>) -> Result<(), StoreError> {
+        let deletes = names.iter().map(|(org, name)| Write::delete(key(org, name))).collect();
+        self.table.batch_write("delete what a CRM says", deletes).await
+    }
 }
 
 /// How many rows of a transaction a row of this name takes, `tombstones` of which are checked for it.

@@ -1,11 +1,12 @@
-//! 5. Whatever finds the person's records: links, and the aliases in records' ids.
+//! 5. Whatever finds the person's records: links, and the aliases in records' ids. And what a CRM says of the person, and of records whose
+//! joint content goes.
 //!
-//! Of a record that a hold is on the links stay, and so does an alias of one. Another customer's link to a record goes with the last that
+//! Of a record that a hold is on the links stay, and so does an alias of one, and what a CRM says of it. Another customer's link to a record goes with the last that
 //! is that customer's own there, where the joint content went: no key of theirs is left then, and no line names them that stays.
 //!
 //! | crash leaves | done again |
 //! |---|---|
-//! | some links, rows of an alias that is gone | the rest goes: the list has the records and the aliases |
+//! | some links, rows of a CRM, rows of an alias that is gone | the rest goes: the list has the records and the aliases |
 
 use std::collections::BTreeSet;
 
@@ -16,6 +17,7 @@ use ledgerline_saga::{Outcome, Position, Step};
 use ledgerline_store::party::Reach;
 
 use super::objects::About;
+use crate::crm;
 use crate::object::look;
 use crate::people::Others;
 use crate::record::{Coming, Read};
@@ -44,6 +46,7 @@ impl<'a> Step<Request<'a>> for Links {
             }
             unlink_others(request, &about, &coming).await?;
         }
+        delete_crm_rows(request, &about, &free).await?;
         delete_aliases(request, &about, &held).await?;
         Ok(Outcome::Done)
     }
@@ -124,6 +127,14 @@ async fn named_by_what_stays(
         .await?;
     }
     Ok(Some(named))
+}
+
+/// Deletes what a CRM says of the person, and of those of these records whose joint content went.
+async fn delete_crm_rows(request: &Request<'_>, about: &About, free: &BTreeSet<&str>) -> Result<(), StoreError> {
+    let OfRecords { rules, whole } = about.rules_of(request, free).await?;
+    let went = rules.cutoffs.into_keys().chain(whole).filter(|record| !rules.held.contains(record)).collect();
+    let names = about.tombed().chain(about.whom.names.iter().cloned()).collect();
+    crm::delete(request.call.stores, &names, &went).await
 }
 
 /// Aliases: gone first, then their rows, their names last.

@@ -1,11 +1,11 @@
-//! 6 and 7. Each bronze object without the lines that go, and its silver files; see [`crate::object`].
+//! 6 and 7. Each bronze object without the lines that go, and its silver files, whose days are marked for gold; see [`crate::object`].
 //!
 //! Each is rewritten once for all of the person's records in it. One that is not planned is left for a later pass; a later pass leaves
 //! alone what was done before and cannot have changed since.
 //!
 //! | crash leaves | done again |
 //! |---|---|
-//! | objects up to the last cursor, and some behind it | these have nothing that goes; what lies behind them is deleted |
+//! | objects up to the last cursor, and some behind it | these have nothing that goes; what lies behind them is deleted, their days are marked |
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::request::Who;
 
 use crate::list::{List, ListObject, ListRecord};
-use crate::object::{Deciding, Erased, OfAlias, Target, erase};
+use crate::object::{Deciding, OfAlias, Target, erase_all};
 use crate::people::{Name, Others, Whom, flat, groups};
 use crate::record::{self, Coming, Erasure};
 use crate::request::Request;
 use crate::rules::{OfRecords, of_records, tombs_of};
-use crate::{CALLS_AT_ONCE, LargeObjects, OBJECTS_AT_ONCE, at_once};
+use crate::{CALLS_AT_ONCE, LargeObjects, at_once};
 
 pub(super) const NAME: &str = "objects";
 
@@ -61,8 +61,7 @@ impl<'a> Step<Request<'a>> for Objects {
             about.pass_over(request, &rules.held).await?;
             let (keys, refs, rules, whole) = (&*request.keys, &about.whom.refs, &rules, &whole);
             let deciding = Deciding { call, keys, rules, refs, whole, large: &large };
-            let erasures = targets.iter().map(|target| erase(&deciding, target));
-            let erased: Vec<Erased> = at_once(OBJECTS_AT_ONCE, erasures.collect()).await?;
+            let erased = erase_all(&deciding, &targets).await?;
             done += objects.len();
             request.count(|counts| {
                 counts.objects += erased.iter().filter(|one| one.rewritten).count() as u64;
@@ -103,6 +102,11 @@ impl About {
             aliases.insert((org.clone(), alias.clone()), (names, gone.contains(alias.as_str())));
         }
         Ok(Self { list, whom, who, tombs, aliases })
+    }
+
+    /// The request's identifiers that have a tombstone: the others name no person.
+    pub(super) fn tombed(&self) -> impl Iterator<Item = Name> {
+        self.tombs.keys().cloned()
     }
 
     pub(super) fn target(&self, one: &ListObject) -> Result<Target, StoreError> {

@@ -1,4 +1,5 @@
-//! 10. Reads back what was done: objects with their versions, silver, keys, who is found. What is not as it should be is done again.
+//! 10. Reads back what was done: objects with their versions, silver, keys, who is found, what a CRM says. What is not as it should be is done
+//! again.
 //!
 //! | crash leaves | done again |
 //! |---|---|
@@ -12,11 +13,12 @@ use ledgerline_saga::{Outcome, Position, Step};
 
 use super::objects::{About, OBJECTS_PER_READ};
 use super::{links, objects, records, subjects};
+use crate::crm;
 use crate::object::{Deciding, Target, is_clean};
 use crate::people::Others;
 use crate::record::{Coming, Read};
 use crate::request::Request;
-use crate::rules::{OfRecords, held_of};
+use crate::rules::{OfRecords, cutoffs_of, held_of};
 use crate::{CALLS_AT_ONCE, LargeObjects, OBJECTS_AT_ONCE, at_once};
 
 pub(super) struct Readback;
@@ -58,12 +60,17 @@ impl<'a> Step<Request<'a>> for Readback {
             if !are_clean(request, &about, &names).await? {
                 return Ok(sent_back(request, records::NAME));
             }
+            if crm::is_any(call.stores, &BTreeSet::new(), &ended(request, &names).await?).await? {
+                return Ok(sent_back(request, links::NAME));
+            }
             read += records.len();
         }
         if !subjects::ends(request, request.cutoff_ms).await?.is_empty() {
             return Ok(sent_back(request, subjects::NAME));
         }
-        if is_linked(request, &about).await? {
+        if is_linked(request, &about).await?
+            || crm::is_any(call.stores, &about.tombed().collect(), &BTreeSet::new()).await?
+        {
             return Ok(sent_back(request, links::NAME));
         }
         Ok(Outcome::Done)
@@ -87,6 +94,15 @@ async fn are_clean(request: &Request<'_>, about: &About, records: &BTreeSet<&str
         !read.changes_row() && read.keys_that_go(&erasure, coming.is_listed).is_empty()
     };
     Ok(reads.iter().zip(&coming).all(is_clean))
+}
+
+/// Those of these records that have an end, and no hold: nothing is said of them any more. Of one that lost its joint content alone a CRM may
+/// say something again.
+async fn ended(request: &Request<'_>, records: &BTreeSet<&str>) -> Result<BTreeSet<String>, StoreError> {
+    let records: BTreeSet<String> = records.iter().map(|one| (*one).to_owned()).collect();
+    let held = held_of(request.call.stores, &records).await?;
+    let ended = cutoffs_of(request.call.stores, &records).await?.into_keys();
+    Ok(ended.filter(|record| !held.contains(record)).collect())
 }
 
 /// Whether a subject of the request's is linked to anything that is not held.

@@ -1,7 +1,8 @@
 //! A silver file without what says of a person in some of its rows: the rows are as transform writes one that an erasure covers.
 //!
 //! Invariant: of a chunk of a column in which no value goes every byte is kept, with its statistics; one in which some do is encoded
-//! again, with new ones. Rows keep their order, and columns that this version does not know are kept.
+//! again, with new ones. Rows keep their order, and the file its version of the schema with all else that its footer says. One of a version
+//! that this code does not know is refused: which of its columns tell of a person is never guessed.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader as _, RowGroupReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 
-use super::{SilverError, TOKEN, is_erased, properties};
+use super::{SilverError, TOKEN, is_erased, properties, version_of};
 
 /// A row, as far as it decides whether what it says of a person goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +38,10 @@ pub struct SilverRow<'a> {
 /// those that are erased, too, whose answer changes nothing.
 ///
 /// # Errors
-/// [`SilverError::Parquet`] if the file is not one of silver's.
+/// [`SilverError::Schema`] for a file of another version, or whose columns are not those of its own; [`SilverError::Parquet`] if its rows are
+/// not as silver's are.
 pub fn erase_rows(parquet: Bytes, goes: &dyn Fn(&SilverRow<'_>) -> bool) -> Result<Option<Vec<u8>>, SilverError> {
+    version_of(&parquet)?;
     let reader = SerializedFileReader::new(parquet.clone())?;
     let groups = (0..reader.num_row_groups()).map(|group| reader.get_row_group(group));
     let groups = groups.collect::<Result<Vec<_>, _>>()?;
@@ -46,8 +49,9 @@ pub fn erase_rows(parquet: Bytes, goes: &dyn Fn(&SilverRow<'_>) -> bool) -> Resu
     if going.iter().all(Going::is_nothing) {
         return Ok(None);
     }
-    let schema = reader.metadata().file_metadata().schema_descr().root_schema_ptr();
-    let mut file = SerializedFileWriter::new(Vec::with_capacity(parquet.len()), schema, Arc::new(properties()))?;
+    let of_file = reader.metadata().file_metadata();
+    let (schema, said) = (of_file.schema_descr().root_schema_ptr(), of_file.key_value_metadata().cloned());
+    let mut file = SerializedFileWriter::new(Vec::with_capacity(parquet.len()), schema, Arc::new(properties(said)))?;
     for (group, going) in groups.iter().zip(&going) {
         let mut out = file.next_row_group()?;
         for column in 0..group.num_columns() {

@@ -118,6 +118,12 @@ async fn what_a_crm_says_is_put_only_while_nobody_is_erased() {
     keys.erase_record("acme/c-1", Some(Cutoff::Closed));
     assert!(is_conflict(put(&hers, "Gold", &seen).await) && is_conflict(put(&record, "Gold", &[]).await));
     assert_eq!(said().await, ["Silver", "Bronze"]);
+    // An erasure deletes by names, and whether there is a row of each or not.
+    crm.delete(&BTreeSet::from([("acme", hers.clone()), ("beta", hers.clone())])).await.unwrap();
+    assert_eq!(said().await, ["Bronze"], "of the record nothing was asked");
+    crm.delete(&BTreeSet::from([("acme", record.clone())])).await.unwrap();
+    crm.delete(&BTreeSet::new()).await.unwrap();
+    assert!(said().await.is_empty());
     let orgs = CrmOrgs::new(control.port());
     assert!(orgs.kinds("acme").await.unwrap().is_empty());
     for kinds in [&["phone"][..], &["record", "email"], &["phone"]] {

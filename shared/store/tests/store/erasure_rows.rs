@@ -400,6 +400,7 @@ async fn no_error_names_a_subject_a_pseudonym_an_alias_a_record_or_a_token() {
         records.pins(&[PERSON]).await.err(),
         crm.read(&BTreeSet::from([("planted", planted_name())])).await.map(drop).err(),
         crm.put("planted", &[CrmPut { name: planted_name(), row: CrmRow::default() }], nothing()).await.err(),
+        crm.delete(&BTreeSet::from([("planted", planted_name())])).await.err(),
         crm_orgs.kinds("planted").await.map(drop).err(),
         crm_orgs.note("planted", &BTreeSet::from(["phone".to_owned()])).await.err(),
         subjects.identifier_rows(&[("planted", "planted")]).await.err(),

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledgerline_privacy::Clear;
-use parquet::file::metadata::ParquetMetaData;
+use ledgerline_privacy::{Clear, FieldRule, Policy, PseudonymKey, Rule, Side, Store};
+use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use parquet::record::Row as ParquetRow;
+use parquet::schema::types::Type;
 
 use super::*;
 use crate::ids::ObjectId;
 use crate::silver::columns::COLUMNS;
-use crate::silver::{ROW_GROUP_ROWS, Row, SilverWriter};
+use crate::silver::{ERASED, ROW_GROUP_ROWS, Row, SchemaError, SilverWriter};
 
 /// 2026-03-02T12:00:00Z
 const NOON_MS: i64 = 1_772_452_800_000;
@@ -39,6 +40,10 @@ fn row<'r>(line: u64, fields: &'r [(&'static str, Clear)], extra: &'r BTreeMap<S
         ingested_at_ms: Some(NOON_MS),
         processed_at_ms: None,
         customer_ref: (!line.is_multiple_of(3)).then_some("c_0a1b"),
+        crm_tier: (!line.is_multiple_of(3)).then_some("Gold"),
+        crm_product: (!line.is_multiple_of(7)).then_some("Credit card"),
+        crm_owner: (!line.is_multiple_of(2)).then_some("p1_ef"),
+        outcome_map: Some("1"),
         fields,
         masked: &["ani"],
         policy_version: "test-1",
@@ -53,12 +58,34 @@ fn row<'r>(line: u64, fields: &'r [(&'static str, Clear)], extra: &'r BTreeMap<S
     }
 }
 
+/// Fields of an event: one of the centre's, a survey's score, and one that stands in `custom`.
+fn fields() -> Vec<(&'static str, Clear)> {
+    let rules = [("media", "word:media"), ("requested_language_id", "uuid"), ("survey_score_centi", "whole:10000")];
+    let field = |(name, rule)| FieldRule {
+        name,
+        store: Store::Both,
+        rule: Some(Rule::parse(rule).unwrap()),
+        side: Side::Centre,
+    };
+    let policy = Policy::new("test-1", rules.map(field)).unwrap();
+    let said = [
+        ("media", r#""voice""#),
+        ("requested_language_id", r#""5169b6fa-0543-5428-8d60-2e3d7a1d2909""#),
+        ("survey_score_centi", "450"),
+    ];
+    let said = said.map(|(name, text)| (name, ledgerline_json::parse(text.as_bytes()).unwrap()));
+    let clear = policy.mask(&PseudonymKey::new(1, [7; 32]), said.iter().map(|(name, value)| (*name, value))).clear;
+    assert_eq!(clear.len(), 3);
+    clear
+}
+
 /// A file of so many rows, those of these lines erased by transform.
 fn file(rows: u64, erased: &BTreeSet<u64>) -> Bytes {
+    let fields = fields();
     let extra = BTreeMap::from([("organizationId".to_owned(), "string")]);
     let mut writer = SilverWriter::new(ObjectId::of("bucket", "bronze/x")).unwrap();
     for line in 0..rows {
-        writer.push(&Row { erased: erased.contains(&line), ..row(line, &[], &extra) }).unwrap();
+        writer.push(&Row { erased: erased.contains(&line), ..row(line, &fields, &extra) }).unwrap();
     }
     writer.finish().unwrap().remove(0).parquet
 }
@@ -115,7 +142,7 @@ fn rows_may_go_one_after_the_other_and_those_that_transform_erased_stay_so() {
 fn chunks_in_which_nothing_goes_keep_every_byte_and_their_statistics() {
     let group = ROW_GROUP_ROWS as u64;
     let whole = file(2 * group + 3, &BTreeSet::new());
-    // In the second of three row groups; line 3 × 5 × n has neither a customer nor a token that goes.
+    // In the second of three row groups.
     let goers = BTreeSet::from([group + 1, group + 2]);
     let erased = erase(&whole, &goers).unwrap();
     let (before, after) = (chunks(&whole), chunks(&erased));
@@ -125,7 +152,18 @@ fn chunks_in_which_nothing_goes_keep_every_byte_and_their_statistics() {
         .filter(|(at, bytes)| after[*at] != **bytes)
         .map(|((group, name), _)| (*group, name.as_str()))
         .collect();
-    let expected = ["customer_ref", "erased", "extra", "lineage_provenance", "lineage_token", "masked_fields"];
+    let expected = [
+        "crm_owner",
+        "crm_product",
+        "crm_tier",
+        "custom",
+        "customer_ref",
+        "erased",
+        "extra",
+        "lineage_provenance",
+        "lineage_token",
+        "masked_fields",
+    ];
     assert_eq!(changed, expected.map(|name| (1, name)).into());
     let (old, new) = (metadata(&whole), metadata(&erased));
     for (group, (old, new)) in old.row_groups().iter().zip(new.row_groups()).enumerate() {
@@ -177,6 +215,79 @@ fn it_is_asked_of_each_row_what_decides() {
     let expected =
         expected.map(|(line, name, record, erased)| (line, name, record.to_owned(), NOON_MS + line as i64, erased));
     assert_eq!(seen.into_inner(), expected);
+}
+
+/// The file as it was before the last columns were added: of the first version, which says so by saying nothing.
+fn of_version_1(parquet: &Bytes) -> Bytes {
+    let reader = SerializedFileReader::new(parquet.clone()).unwrap();
+    let columns = COLUMNS.iter().position(|column| column.name == "survey_score_centi").unwrap();
+    let fields = COLUMNS[..columns].iter().map(|column| Arc::new(column.parquet().unwrap())).collect();
+    let schema = Arc::new(Type::group_type_builder("silver_events").with_fields(fields).build().unwrap());
+    let mut file = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties(None))).unwrap();
+    for group in reader.metadata().row_groups() {
+        let mut out = file.next_row_group().unwrap();
+        (0..columns).for_each(|column| append(&mut out, group, column, parquet).unwrap());
+        out.close().unwrap();
+    }
+    file.into_inner().unwrap().into()
+}
+
+/// The same file, which says something else of itself.
+fn saying(parquet: &Bytes, said: Option<Vec<KeyValue>>) -> Bytes {
+    let reader = SerializedFileReader::new(parquet.clone()).unwrap();
+    let schema = reader.metadata().file_metadata().schema_descr().root_schema_ptr();
+    let mut file = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties(said))).unwrap();
+    for group in reader.metadata().row_groups() {
+        let mut out = file.next_row_group().unwrap();
+        (0..group.num_columns()).for_each(|column| append(&mut out, group, column, parquet).unwrap());
+        out.close().unwrap();
+    }
+    file.into_inner().unwrap().into()
+}
+
+#[test]
+fn all_that_a_file_says_of_itself_stays_and_so_does_its_version() {
+    let whole = file(12, &BTreeSet::new());
+    let said = |parquet: &Bytes| metadata(parquet).file_metadata().key_value_metadata().cloned();
+    let goers = BTreeSet::from([1, 2]);
+    let erased = erase(&whole, &goers).unwrap();
+    assert_eq!((version_of(&erased), said(&erased)), (Ok(2), said(&whole)));
+    let more = [said(&whole).unwrap(), vec![KeyValue::new("somebody".to_owned(), "else's".to_owned())]].concat();
+    let erased = erase(&saying(&whole, Some(more.clone())), &goers).unwrap();
+    assert_eq!(said(&erased), Some(more));
+    // Of a version without the last columns it is so still: a number would make readers look for them.
+    let old = of_version_1(&whole);
+    let erased = erase(&old, &goers).unwrap();
+    assert_eq!((version_of(&erased), said(&erased)), (Ok(1), None));
+    assert_eq!(rows(&erased), rows(&of_version_1(&file(12, &goers))));
+}
+
+#[test]
+fn a_file_of_a_later_version_is_refused_since_its_columns_are_not_known() {
+    let version = |text: &str| Some(vec![KeyValue::new("ledgerline.silver".to_owned(), text.to_owned())]);
+    let whole = file(5, &BTreeSet::new());
+    assert!(erase(&saying(&whole, version("2")), &BTreeSet::from([1])).is_some());
+    let error = erase_rows(saying(&whole, version("3")), &|_| true).unwrap_err();
+    assert!(matches!(error, SilverError::Schema(SchemaError::Unknown)), "{error}");
+}
+
+#[test]
+fn every_column_of_a_person_is_null_in_a_row_that_went_and_figures_keep_theirs() {
+    let names = |row: &ParquetRow| -> BTreeMap<String, bool> {
+        row.get_column_iter()
+            .map(|(name, field)| (name.clone(), !matches!(field, parquet::record::Field::Null)))
+            .collect()
+    };
+    let whole = file(12, &BTreeSet::new());
+    let erased = erase(&whole, &BTreeSet::from([1])).unwrap();
+    let (before, after) = (names(&rows(&whole)[1]), names(&rows(&erased)[1]));
+    let gone: Vec<&str> =
+        before.iter().filter(|(name, is)| **is && !after[*name]).map(|(name, _)| name.as_str()).collect();
+    for column in ["crm_owner", "crm_product", "crm_tier", "custom", "customer_ref"] {
+        assert!(gone.contains(&column), "{column}");
+    }
+    assert!(ERASED.iter().all(|name| !after[*name]));
+    assert!(["media", "survey_score_centi", "outcome_map", "occurred_at_ms"].iter().all(|name| after[*name]));
 }
 
 #[test]
