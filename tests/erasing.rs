@@ -9,11 +9,13 @@ use ledgerline_event::instant;
 use ledgerline_ledger::origin::PlanOf;
 use ledgerline_store::subject::parse_link_key;
 use ledgerline_store::table::Key;
-use ledgerline_store::{gone, object_row};
+use ledgerline_store::{crm, gone, object_row};
 use ledgerline_tests::access::ask;
+use ledgerline_tests::compliance::load_crm;
 use ledgerline_tests::erasure::{
     Customer, Erasure, Lines, Paused, Version, binary_of, event, is_placeholder, message, version_text, versions, with,
 };
+use ledgerline_tests::gold;
 use ledgerline_tests::org::Org;
 use ledgerline_tests::scan::{Place, everywhere_but_bronze, found};
 use ledgerline_tests::silver::{self, Row};
@@ -95,6 +97,17 @@ fn redacted(org: &Org<'_>, words: &[&str]) -> Lines {
     })
 }
 
+/// Whose rows the organisation's CRM has: the names in their keys.
+fn said_by_crm(org: &Org<'_>) -> BTreeSet<String> {
+    let keys: Vec<Key> = org.stack.items("KeysTable", "CRM#").iter().map(key_of).collect();
+    let names = keys.iter().filter_map(crm::parse_key).filter(|(of, _)| *of == org.name);
+    names
+        .map(|(_, name)| match name {
+            crm::CrmName::Pseudonym(name) | crm::CrmName::Record(name) => name,
+        })
+        .collect()
+}
+
 // What remains by intent, and is named: rows that say that a random id is gone for good.
 fn is_gone_row(place: &Place) -> bool {
     place.name.starts_with("ControlTable") && place.name.contains(&gone::key("").pk)
@@ -105,6 +118,10 @@ fn nothing_of_the_erased_is_left() {
     let Some(stack) = Stack::running() else { return };
     let org = Org::new(&stack, "forgets");
     let (person, other) = (Customer::of(&org, 0), Customer::of(&org, 1));
+    let says =
+        |kind: &str, value: &str| json!({ "kind": kind, "value": value, "tier": "Gold", "owner": "Enterprise team" });
+    let theirs = [says("phone", &person.phone), says("email", &person.mail), says("record", "i-1")];
+    load_crm(&org, &[&theirs[..], &[says("phone", &other.phone), says("record", "o-1")]].concat());
     calls(&org, &person, &other);
     // The person as a record of their own, too: its id stands in the ledger as a random alias.
     let contact = uuid::Uuid::new_v4().to_string();
@@ -122,6 +139,9 @@ fn nothing_of_the_erased_is_left() {
     let subjects = person.subjects(&org);
     assert!(!refs.is_empty() && subjects.len() == 2, "{refs:?} {subjects:?}");
     let ids: Vec<String> = refs.into_iter().chain(subjects).collect();
+    assert_eq!(said_by_crm(&org).len(), 5);
+    // What gold made of them, and what Athena answered, is searched, too.
+    gold::compute(&stack, &AT[..10]);
     let unknown = timeless(asked(&org, &Customer::of(&org, 4).identifiers()));
 
     let shown = org.erase(&identifiers);
@@ -136,6 +156,9 @@ fn nothing_of_the_erased_is_left() {
     assert_eq!(timeless(asked(&org, &person.identifiers())), unknown, "as if never seen");
 
     let mut places = everywhere_but_bronze(&stack);
+    for searched in ["LakeBucket/gold/summary/", "LakeBucket/athena/", "ControlTable Some(S(\"GOLD\"))"] {
+        assert!(places.iter().any(|place| place.name.starts_with(searched)), "{searched}");
+    }
     let bronze = versions(&stack, "BronzeBucket", "");
     places.extend(bronze.iter().filter(|version| version.etag.is_some()).map(|version| {
         let content = String::from_utf8_lossy(&version_text(&stack, "BronzeBucket", version)).into_owned();
@@ -147,6 +170,9 @@ fn nothing_of_the_erased_is_left() {
     // What the search would find: the other customer is there.
     let others: Vec<String> = other.pseudonyms(&stack).iter().map(|name| name[3..].to_owned()).collect();
     assert_eq!(found(&others, &places).len(), 2);
+    let of_other = other.pseudonyms(&stack).into_iter().chain(["o-1".to_owned()]).collect();
+    let said = said_by_crm(&org);
+    assert!(said.len() == 2 && said.is_subset(&of_other), "{said:?}");
     let left = keys_with(&stack, &[format!("{}/i-1", org.name), format!("{}/i-2", org.name)]);
     assert!(left.values().all(|row| !row.contains("wrapped")), "{left:?}");
 }

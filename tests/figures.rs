@@ -8,12 +8,13 @@ use std::path::PathBuf;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ledgerline_lake::{keys, sql};
-use ledgerline_store::claim;
 use ledgerline_store::table::Key;
+use ledgerline_store::{claim, gold_date};
 use ledgerline_tests::access::{self, Answer, bearer};
 use ledgerline_tests::gold::{self, ask, ask_once, compute};
 use ledgerline_tests::org::Org;
-use ledgerline_tests::stack::{Item, Stack, corpus, text};
+use ledgerline_tests::silver;
+use ledgerline_tests::stack::{Item, Stack, corpus, number, text};
 use ledgerline_traffic::r#gen::known::{Day, Expected, KnownArgs, KnownDay, OF_INTERVALS, OF_REPEATS, Sums, generate};
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
@@ -373,6 +374,60 @@ fn all_of_bronze_under_other_names_gives_the_same_bytes() {
         for (key, bytes) in one {
             assert!(other[key] == *bytes, "{key} has other bytes");
         }
+    }
+}
+
+/// Who called most often on a day, and the conversations.
+fn most_frequent_caller(day: &KnownDay) -> (String, BTreeSet<String>) {
+    let mut callers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for record in &day.in_time {
+        let event: Value = serde_json::from_slice(record).unwrap();
+        let body = &event["detail"]["eventBody"];
+        if let (Some(number), "INBOUND") = (body["ani"].as_str(), body["direction"].as_str().unwrap_or_default())
+            && let Some(number) = number.strip_prefix("tel:+")
+        {
+            callers.entry(format!("+{number}")).or_default().insert(text_of(&body["conversationId"]));
+        }
+    }
+    callers.into_iter().max_by_key(|(_, conversations)| conversations.len()).unwrap()
+}
+
+#[test]
+fn an_erasure_has_its_days_computed_again_and_half_hours_keep_every_byte() {
+    let Some(stack) = Stack::running() else { return };
+    let org = Org::new(&stack, "erased");
+    let date = date!(2025 - 10 - 13);
+    let (day, name) = (known(&org, 60, 7, date), keys::iso_date(date));
+    send_in_objects(&stack, day.in_time.clone(), 2, 7);
+    org.committed(day.in_time.len() as u64);
+    stack.drained();
+    compute(&stack, &name);
+    let touched = || {
+        let row = stack.item("ControlTable", &gold_date::key(date)).unwrap();
+        number(&row, "touched")
+    };
+    let (before, marks) = (figures_of(&stack, date), touched());
+    let (caller, conversations) = most_frequent_caller(&day);
+    let erased = || {
+        let rows = silver::rows(&org).into_iter();
+        let is_callers = |row: &silver::Row| {
+            row.get("interaction_id").and_then(Value::as_str).is_some_and(|id| conversations.contains(id))
+        };
+        rows.filter(is_callers).map(|row| row["erased"] == true).collect::<Vec<bool>>()
+    };
+    assert!(!erased().is_empty() && erased().iter().all(|is| !is));
+
+    org.erase(&json!([{ "kind": "phone", "value": caller }]));
+    stack.drained();
+    assert!(erased().iter().all(|is| *is), "all of the caller's conversations");
+    assert!(touched() > marks, "nobody would compute it again");
+    compute(&stack, &name);
+    let (after, intervals) = (figures_of(&stack, date), keys::gold_intervals(date));
+    assert!(after[&intervals] == before[&intervals], "the figures of half hours are others");
+    // Who came again within a week is told by customer, and so by others from now on; all else is as it was known before.
+    let totals = &answered(&org, &[("date", name.as_str()), ("org", &org.name)])["totals"]["counts"];
+    for counter in OF_INTERVALS {
+        assert_eq!(totals[counter], json!(day.expected_in_time.days[&name].totals.counters[counter]), "{counter}");
     }
 }
 

@@ -17,10 +17,15 @@ pub fn call(stack: &Stack, part: &str, path: &str, body: Option<&Value>) -> (u16
 
 /// What a call with this token is answered. One that the usage plan turns away has done nothing, and is made again.
 pub fn call_as(stack: &Stack, token: &str, path: &str, body: Option<&Value>) -> Answer {
-    let (token, path) = (bearer(token), format!("{BASE}{path}"));
+    call_whole(stack, token, &format!("{BASE}{path}"), body)
+}
+
+/// The same, of a path that is given whole.
+fn call_whole(stack: &Stack, token: &str, path: &str, body: Option<&Value>) -> Answer {
+    let token = bearer(token);
     let headers = [("authorization", token.as_str()), ("x-api-key", stack.description().api_key.as_str())];
     stack.wait_for("the usage plan to let a call in", || {
-        let answer = exchange(stack, &path, &headers, body);
+        let answer = exchange(stack, path, &headers, body);
         if answer.is_problem(429, "too-many-requests") { Err(format!("{answer:?}")) } else { Ok(answer) }
     })
 }
@@ -52,6 +57,16 @@ pub fn customers_call(org: &Org<'_>) -> String {
     ]);
     org.committed(3);
     phone
+}
+
+/// Loads what an organisation's CRM says of its customers, as its export does.
+///
+/// # Panics
+/// If not all of it is taken.
+pub fn load_crm(org: &Org<'_>, rows: &[Value]) {
+    let (stack, body) = (org.stack, json!({ "org": org.name, "rows": rows }));
+    let answer = call_whole(stack, stack.description().token("loader").unwrap(), "/api/v1/reference/crm", Some(&body));
+    assert_eq!((answer.status, &answer.body["loaded"]), (200, &json!(rows.len())), "{:?}", answer.body);
 }
 
 /// The erasure of the customer of a phone number, in one organisation.

@@ -40,6 +40,7 @@ async fn every_write_of_a_hint_and_of_a_released_record() {
         let world = filled().await;
         world.hold("acme/c-1").await;
         world.erase(Asking::whole(ADA)).await;
+        world.compute().await;
         world.meeting(Faults::none())
     };
     let undisturbed = ready().await;
@@ -55,6 +56,7 @@ async fn every_write_of_a_hint_and_of_a_released_record() {
             assert_eq!(world.faults.struck(), 1, "{case}: the fault never struck");
             assert_eq!((world.redacted(), world.gone().len()), (redacted.clone(), undisturbed.gone().len()), "{case}");
             assert!(world.keys.party("acme/c-1").pending_until.is_none(), "{case}");
+            assert_eq!((world.said(), world.outdated().await), (undisturbed.said(), Vec::new()), "{case}");
         }
     }
 }

@@ -120,7 +120,7 @@ async fn a_hint_of_an_object_that_is_not_planned_waits_and_comes_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hint_that_died_in_the_midst_is_ended_when_it_comes_again() {
-    for calls in 1..60 {
+    for calls in 1..90 {
         let world = erased().await;
         world.fill("b", &[nobody("c-9", T0 + 2 * SECOND)]).await;
         world.fill("c", &[call("c-9", ADA, T0 + 3 * SECOND)]).await;

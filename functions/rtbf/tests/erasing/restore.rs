@@ -5,6 +5,7 @@ use ledgerline_sealed::KeyRow;
 use ledgerline_store::request::State;
 use ledgerline_store::{party_key, request};
 
+use crate::crm;
 use crate::steps::filled;
 use crate::traffic::{ADA, HOUR, call};
 use crate::world::{Asking, World};
@@ -45,6 +46,7 @@ async fn a_request_whose_rows_went_back_is_erased_again() {
     // The same again, by another request: nothing panics, nobody comes back, and it ends.
     let again = world.erase(Asking::whole(ADA)).await;
     assert_eq!((world.row(&again).await.state, world.redacted()), (State::Done, redacted));
+    assert_eq!(world.said(), crm::in_acme(crm::bobs(&world)));
     let subject = world.subject("acme", ADA, Kind::Phone).await;
     assert!(subject.is_none_or(|subject| world.is_gone(&subject.subject_id)));
     assert!(world.keys.peek(&request::who_key(&again)).is_none());

@@ -7,8 +7,9 @@ use ledgerline_ledger::entry::Party;
 use ledgerline_privacy::Kind;
 use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::request::{State, Step};
-use ledgerline_store::{Family, alias, asked, erasing, request, subject};
+use ledgerline_store::{Erasure, Family, alias, asked, erasing, request, subject};
 
+use crate::crm;
 use crate::traffic::{ADA, BOB, DAY, Line, T0, audit, beat, call, call_in, mail, nobody, with_token};
 use crate::world::{Asking, World, all, next_hour, places};
 
@@ -31,11 +32,14 @@ pub(crate) fn traffic() -> [(&'static str, Vec<Line>); 2] {
     [("a", a), ("b", b)]
 }
 
+/// A deployment with that traffic, of whose people a CRM says something, and whose figures are computed.
 pub(crate) async fn filled() -> World {
     let world = World::new().await;
+    world.crm_says("acme", &[crm::adas(&world), crm::bobs(&world)].concat()).await;
     for (name, lines) in traffic() {
         world.fill(name, &lines).await;
     }
+    world.compute().await;
     world
 }
 
@@ -120,6 +124,31 @@ async fn of_the_request_nothing_is_left_but_that_it_was_done() {
     assert!(counts.keys >= 4);
     let families: BTreeSet<_> = world.control.look(|rows| rows.keys().filter_map(Family::of_key).collect());
     assert!(families.contains(&Family::Tombstone) && families.contains(&Family::Expiry));
+}
+
+/// What the search of everything looks at: nothing of a person would be found in a store that it passes over, or that is empty.
+#[tokio::test(start_paused = true)]
+async fn whatever_an_erasure_takes_from_is_searched() {
+    let world = filled().await;
+    let id = world.approved(Asking::whole(ADA)).await;
+    assert!(!world.invoke_until(&World::erase_note(&id), |world| world.step_of(&id) == "links").await);
+    let seen = world.families_searched();
+    for family in Family::ALL {
+        // The API notes what is asked for twice; here requests are made without it.
+        let is_taken = matches!(family.erasure(), Erasure::Erased(_)) && family != Family::SameRequest;
+        assert!(!is_taken || seen.contains(&family), "{family:?}");
+    }
+    for family in [Family::CrmOrg, Family::GoldDate] {
+        assert!(seen.contains(&family), "{family:?}");
+    }
+    // And it finds what is there.
+    world.crm_says("beta", &[world.in_crm(ADA, Kind::Phone)]).await;
+    world.lake.seed("gold/summary/date=2026-03-02/daily.json", ADA.phone().into_bytes());
+    let places = world.places_of(&world.needles(ADA).await);
+    assert!(
+        ["CRM#beta/", "gold/summary/"].iter().all(|place| places.iter().any(|one| one.contains(place))),
+        "{places:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

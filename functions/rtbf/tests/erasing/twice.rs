@@ -7,6 +7,7 @@ use ledgerline_store::erasing;
 use ledgerline_store::request::State;
 use ledgerline_testkit::table::value;
 
+use crate::crm;
 use crate::steps::{adas, filled};
 use crate::traffic::ADA;
 use crate::world::{Asking, SLICE, World};
@@ -28,6 +29,8 @@ pub(crate) async fn check(world: &World, id: &str, needles: &[String], case: &st
     assert!(world.staged.keys("erasure/").is_empty(), "{case}");
     let wakes = world.control.look(|rows| rows.keys().filter(|key| erasing::parse_wake_key(key).is_some()).count());
     assert_eq!(wakes, 0, "{case}");
+    assert_eq!(world.said(), crm::in_acme(crm::bobs(world)), "{case}");
+    assert_eq!(world.outdated().await, [], "{case}: figures are of silver that is not there any more");
     for record in ["acme/c-1", "acme/c-3", "acme/c-4"] {
         let party = world.keys.party(record);
         assert!(
@@ -59,6 +62,8 @@ async fn killed_at_any_call_it_is_ended_by_whoever_comes_next() {
             world.pass(700_000);
         }
         assert!(died || world.row(&id).await.state == State::Done, "{case}");
+        // Gold comes by: what it is to compute again is marked, or will be.
+        world.compute().await;
         world.pass(SLICE + 31_000);
         world.finish(&[&id]).await;
         check(&world, &id, &needles, &case).await;

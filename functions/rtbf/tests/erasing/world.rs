@@ -29,12 +29,13 @@ use ledgerline_rtbf::{Ports, Settings, Stores, handle};
 use ledgerline_store::asked::Asked;
 use ledgerline_store::data_key::DataKeys;
 use ledgerline_store::erasing::{self, Erasing, ErasingRows, Wakes};
-use ledgerline_store::gone;
 use ledgerline_store::held::Held;
 use ledgerline_store::request::{
     Approved, Method, Regime, RequestKind, RequestRow, Requests, State, Who, WhoChange, id_of_random,
 };
 use ledgerline_store::subject::{SubjectRef, Subjects, parse_link_key};
+use ledgerline_store::table::{Key, Row};
+use ledgerline_store::{Family, gone};
 use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::Faults;
@@ -48,6 +49,7 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::Field;
 use serde_bytes::ByteBuf;
 
+use crate::figures::Figures;
 use crate::traffic::{DAY, HOUR, Line, Person, T0, gzip};
 
 pub(crate) const BUCKET: &str = "bronze";
@@ -103,6 +105,7 @@ pub(crate) struct World {
     taken: Arc<AtomicUsize>,
     /// Messages that came back, each with how often it came and when it is seen again.
     returned: Arc<Mutex<Vec<(String, u32, i64)>>>,
+    pub(crate) figures: Figures,
 }
 
 impl World {
@@ -141,6 +144,7 @@ impl World {
             committed: Arc::default(),
             taken: Arc::default(),
             returned: Arc::default(),
+            figures: Figures::default(),
             control,
             index,
             keys,
@@ -611,23 +615,33 @@ impl World {
         plans
     }
 
-    /// Everything that is stored or sent, old versions, too, as texts with where each is; but for what says that a name is gone.
-    pub(crate) fn everything(&self) -> Vec<(String, String)> {
+    /// Everything that is stored or sent, old versions, too.
+    fn everything(&self) -> Vec<Stored> {
         let mut all = Vec::new();
         for table in [&self.control, &self.index, &self.keys] {
-            table.look(|rows| {
-                let kept = rows.iter().filter(|(key, _)| ledgerline_store::gone::parse_key(key).is_none());
-                all.extend(kept.map(|(key, row)| (key.to_string(), format!("{key} {row:?}"))));
-            });
+            let of = |(key, row): (&Key, &Row)| {
+                let (place, text) = (key.to_string(), format!("{key} {row:?}"));
+                Stored { place, family: Family::of_key(key), text }
+            };
+            table.look(|rows| all.extend(rows.iter().map(of)));
         }
         for bucket in [&self.bronze, &self.lake, &self.staged, &self.ledger] {
             for (key, versions) in bucket.all() {
-                all.extend(versions.iter().map(|one| (key.clone(), format!("{key} {}", readable(&key, &one.bytes)))));
+                all.extend(versions.iter().map(|one| {
+                    let (place, text) = (key.clone(), format!("{key} {}", readable(&key, &one.bytes)));
+                    Stored { place, family: Family::of_object(&key), text }
+                }));
             }
         }
         let messages = self.pointers.messages().into_iter().map(|message| format!("{message:?}"));
-        all.extend(messages.chain(self.erase_queue.bodies()).map(|text| ("a message".to_owned(), text)));
+        let sent = |text| Stored { place: "a message".to_owned(), family: None, text };
+        all.extend(messages.chain(self.erase_queue.bodies()).map(sent));
         all
+    }
+
+    /// The families of which the search of everything sees something.
+    pub(crate) fn families_searched(&self) -> Vec<Family> {
+        self.everything().into_iter().filter_map(|one| one.family).collect()
     }
 
     /// What must not be found of somebody once they are erased: spellings, pseudonyms, subjects and their names in silver.
@@ -643,14 +657,19 @@ impl World {
         needles
     }
 
-    /// Where any of these texts is.
+    /// Where any of these texts is; what says that a name is gone aside.
     pub(crate) fn places_of(&self, needles: &[String]) -> Vec<String> {
         let holds = |text: &str| needles.iter().find(|needle| text.to_lowercase().contains(&needle.to_lowercase()));
-        self.everything()
-            .into_iter()
-            .filter_map(|(place, text)| holds(&text).map(|needle| format!("{needle} in {place}")))
-            .collect()
+        let all = self.everything().into_iter().filter(|one| one.family != Some(Family::Gone));
+        all.filter_map(|one| holds(&one.text).map(|needle| format!("{needle} in {}", one.place))).collect()
     }
+}
+
+/// Something that is stored or sent, and where.
+struct Stored {
+    place: String,
+    family: Option<Family>,
+    text: String,
 }
 
 /// What a request asks for.

@@ -9,6 +9,7 @@ use std::task::Poll;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::keys::{PlanOf, staged};
 use ledgerline_privacy::Kind;
+use ledgerline_store::crm::CrmName;
 use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::party;
 use ledgerline_store::request::State;
@@ -16,6 +17,7 @@ use ledgerline_testkit::faults::{Dice, Faults, Weather};
 
 use super::traffic::{PEOPLE, Traffic, Who, word};
 use super::{Tally, count, take_panic};
+use crate::crm::record;
 use crate::traffic::HOUR;
 use crate::world::{Asking, BUCKET, World, key};
 
@@ -45,6 +47,9 @@ impl History {
         let mut dice = Dice::new(seed);
         let traffic = Traffic::draw(&mut dice);
         let world = World::new().await.meeting(Faults::seeded(dice.roll()));
+        for org in ["acme", "beta"] {
+            world.crm_says(org, &crm_of(&world)).await;
+        }
         for at in 0..traffic.objects.len() {
             world.put(&traffic.objects[at].0, &traffic.lines(at));
         }
@@ -93,6 +98,8 @@ impl History {
         if self.dice.below(2) == 0 {
             self.world.commit().await;
         }
+        // Whatever died in the midst.
+        self.world.compute().await;
         // No run of transform lasts longer than the drain; a slice's lease, or a returned message, may take longer.
         self.world.pass([60_000, 650_000, 1_000_000, 6_000_000][self.dice.below(4) as usize]);
         self.trouble()
@@ -289,6 +296,17 @@ impl History {
         self.world.erasing(&requested.id).await.cutoff_ms
     }
 }
+
+/// Of whom and of what a CRM says something, in each org.
+pub(crate) fn crm_of(world: &World) -> Vec<CrmName> {
+    let people = PEOPLE.into_iter().flat_map(|person| KINDS.map(|kind| world.in_crm(person, kind)));
+    people.chain(RECORDS.map(record)).collect()
+}
+
+/// The identifiers that people have.
+pub(crate) const KINDS: [Kind; 3] = [Kind::Phone, Kind::Email, Kind::ExternalContact];
+/// Records that a CRM has rows of, whoever takes part in them.
+pub(crate) const RECORDS: [&str; 4] = ["c-0", "c-1", "c-2", "c-3"];
 
 /// Fine, changeable, storm.
 const WEATHERS: [Weather; 3] = [

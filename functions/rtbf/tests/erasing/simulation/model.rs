@@ -8,8 +8,9 @@ use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::subject::parse_link_key;
 use ledgerline_store::{Family, party};
 
-use super::history::History;
-use super::traffic::{About, Event, Sent, Who};
+use super::history::{History, KINDS, RECORDS};
+use super::traffic::{About, Event, PEOPLE, Sent, Who, word};
+use crate::crm::record;
 use crate::world::Place;
 
 /// Whom requests erase, each with the latest end of theirs.
@@ -30,6 +31,8 @@ pub(crate) async fn check(history: &History) -> Result<(), String> {
     check_events(history)?;
     check_keys(history)?;
     check_people(history)?;
+    check_crm(history, &erased)?;
+    check_figures(history).await?;
     check_left(history)
 }
 
@@ -208,6 +211,28 @@ fn check_people(history: &History) -> Result<(), String> {
         }
         Ok(())
     })
+}
+
+/// A CRM says nothing any more of whom was erased, nor of a record that went whole; of all others what it said.
+fn check_crm(history: &History, erased: &Erased) -> Result<(), String> {
+    let (world, mut expected) = (&history.world, BTreeSet::new());
+    for org in ["acme", "beta"] {
+        for (person, kind) in PEOPLE.into_iter().flat_map(|person| KINDS.map(|kind| (person, kind))) {
+            if !erased.contains_key(&(org, person, word(kind))) {
+                expected.insert((org.to_owned(), world.in_crm(person, kind)));
+            }
+        }
+        let is_there = |id: &&str| world.keys.party(&format!("{org}/{id}")).cutoff.is_none();
+        expected.extend(RECORDS.into_iter().filter(is_there).map(|id| (org.to_owned(), record(id))));
+    }
+    let said = world.said();
+    if said == expected { Ok(()) } else { Err(format!("a CRM says {said:?}, and should say {expected:?}")) }
+}
+
+/// No figures stay that are of silver which is not there any more.
+async fn check_figures(history: &History) -> Result<(), String> {
+    let outdated = history.world.outdated().await;
+    if outdated.is_empty() { Ok(()) } else { Err(format!("nobody marked {outdated:?}")) }
 }
 
 /// Of requests nothing is left that they needed on the way; of each object there is one version.
