@@ -1,5 +1,5 @@
 //! 10. Reads back what was done: objects with their versions, silver, keys, who is found, what a CRM says. What is not as it should be is done
-//!    again.
+//!     again.
 //!
 //! | crash leaves | done again |
 //! |---|---|
