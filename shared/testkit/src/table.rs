@@ -335,7 +335,9 @@ impl Table for FakeTable {
                 (Returning::Nothing, _) => Row::new(),
                 (Returning::Before, _) => before.unwrap_or_default(),
                 (Returning::Changed, Action::Update(changes)) => {
-                    let named: BTreeSet<&str> = changes.iter().map(changed_attribute).collect();
+                    // What is taken out of a map is not given back, nor is the rest of the map.
+                    let given = changes.iter().filter(|change| !matches!(change, Change::RemoveMember(..)));
+                    let named: BTreeSet<&str> = given.map(changed_attribute).collect();
                     after().into_iter().filter(|(name, _)| named.contains(name.as_str())).collect()
                 }
                 (Returning::After | Returning::Changed, _) => after(),
