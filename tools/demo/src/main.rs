@@ -129,7 +129,7 @@ fn opening(screen: &mut Screen<io::Stdout>, run: &Run<'_>) -> io::Result<()> {
 }
 
 fn closing(screen: &mut Screen<io::Stdout>, report: &Report, written: &[PathBuf]) -> io::Result<()> {
-    screen.act(7, "Where to look next")?;
+    screen.act(8, "Where to look next")?;
     for (what, place) in &report.next {
         screen.fact(what, place)?;
     }

@@ -379,9 +379,9 @@ impl<'c> Run<'c> {
         Ok(tamper)
     }
 
-    /// Act 6: gold computes the day, and the API answers it.
+    /// Act 7: gold computes the day, and the API answers it.
     pub(super) async fn figures(&mut self, screen: &mut Stdout) -> Result<Figures, Fault> {
-        screen.act(6, "The day in figures").map_err(lost)?;
+        screen.act(7, "The day in figures").map_err(lost)?;
         let spinner = spinner("gold computes the day");
         let read = figures::read(self.chain, ORG, &self.planted.date).await?;
         spinner.finish_and_clear();
