@@ -1,7 +1,7 @@
-//! 5. Whatever finds the person's records: links, and the aliases in records' ids. And what a CRM says of the person, and of records whose
-//! joint content goes.
+//! 5. Whatever finds the person's records: links, and the aliases in records' ids. And what a CRM says.
 //!
-//! Of a record that a hold is on the links stay, and so does an alias of one, and what a CRM says of it. Another customer's link to a record goes with the last that
+//! A CRM's rows go of the person's identifiers, and of records whose joint content went. Of a record that a hold is on the links stay, and
+//! so does an alias of one, and what a CRM says of it. Another customer's link to a record goes with the last that
 //! is that customer's own there, where the joint content went: no key of theirs is left then, and no line names them that stays.
 //!
 //! | crash leaves | done again |
