@@ -13,7 +13,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ledgerline_event::document::Rejection;
-use ledgerline_lake::bronze::{self, BronzeLine};
+use ledgerline_lake::bronze::{self, BronzeLine, NewQuarantine};
 use ledgerline_lake::keys::{ERRORS, QUARANTINE};
 use ledgerline_lambda::disposition::Disposition;
 use ledgerline_ledger::store::{Failure, StoreError};
@@ -172,6 +172,7 @@ fn after_ingest(events: &[&[u8]], garbage: &[&[u8]]) -> String {
             received_at_ms: NOW_MS,
             occurred_at_ms: Some(NOW_MS),
             source: None,
+            replayed: 0,
             cut: &[],
             raw,
             has_line_break: raw.contains(&b'\n'),
@@ -179,7 +180,9 @@ fn after_ingest(events: &[&[u8]], garbage: &[&[u8]]) -> String {
         bronze::write_event(&event, &mut transformed);
     }
     for bytes in garbage {
-        bronze::write_quarantine(NOW_MS, Rejection::NotJson, bytes, &[], &mut transformed);
+        let kept =
+            NewQuarantine { received_at_ms: NOW_MS, reason: Rejection::NotJson, replayed: 0, cut: &[], bytes };
+        bronze::write_quarantine(&kept, &mut transformed);
     }
     line(transformed)
 }
