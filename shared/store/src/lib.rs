@@ -24,6 +24,7 @@ pub mod gone;
 pub mod head;
 pub mod held;
 pub mod hold;
+pub mod kept_object;
 pub mod ledger;
 pub mod lines;
 pub mod month_key;
@@ -83,6 +84,8 @@ pub enum Family {
     ActNote,
     /// How far bronze is planned.
     Planned,
+    /// Lines that were put back into the stream.
+    ReplayMark,
     /// The list of orgs.
     Org,
     /// Orgs that have rows of a CRM.
@@ -182,7 +185,7 @@ pub enum Erasure {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 52] = [
         Self::Head,
         Self::LogList,
         Self::Marker,
@@ -192,6 +195,7 @@ impl Family {
         Self::Own,
         Self::ActNote,
         Self::Planned,
+        Self::ReplayMark,
         Self::Org,
         Self::CrmOrg,
         Self::GoldDate,
@@ -245,6 +249,8 @@ impl Family {
             // Only KMS opens a wrapped key. A removed own number may name a customer since: its pseudonym stays, and leads
             // to nothing once the identifier is gone.
             Self::Own | Self::DataKey | Self::MonthKey | Self::Planned => Erasure::HoldsNoPerson,
+            // Which line of which object, and when: an object's key names a time and a function.
+            Self::ReplayMark => Erasure::HoldsNoPerson,
             // Names of orgs and holds; random names of whom no row knows any more.
             Self::Org | Self::Held | Self::Gone => Erasure::HoldsNoPerson,
             // Names of orgs and kinds of identifiers; dates and counts.
@@ -290,6 +296,7 @@ impl Family {
             (own::parse_key(key).is_some(), Self::Own),
             (act_note::is_key(key), Self::ActNote),
             (*key == planned::key(), Self::Planned),
+            (replay_mark::parse_key(key).is_some(), Self::ReplayMark),
             (orgs::parse_key(key).is_some(), Self::Org),
             (crm::is_org_key(key), Self::CrmOrg),
             (gold_date::parse_key(key).is_some(), Self::GoldDate),

@@ -45,8 +45,9 @@ use ledgerline_store::planned::Planned;
 use ledgerline_store::poison::Poison;
 use ledgerline_store::posting::Postings;
 use ledgerline_store::principal::Principals;
-use ledgerline_store::quarantine::Quarantine;
+use ledgerline_store::quarantine::{self, Quarantine};
 use ledgerline_store::record::{BronzeRow, Records};
+use ledgerline_store::replay_mark::{Place, ReplayMarks};
 use ledgerline_store::request::{
     Approved, Done, Method, Regime, RequestKind, RequestRow, Requests, State, Step, Who, WhoChange,
 };
@@ -200,6 +201,13 @@ async fn control() -> FakeTable {
     }
     ActNotes::new(control.port()).note(object_of("act/hold/1").unwrap(), "act/hold/1", NOW).await.unwrap();
     Planned::new(control.port()).keep_through(NOW_MS, None).await.unwrap();
+    let (marks, line) = (ReplayMarks::new(control.port()), Place { object_key: "quarantine/redrive/x.jsonl".to_owned(), line: 3 });
+    assert_eq!(marks.of(std::slice::from_ref(&line)).await.unwrap(), [false]);
+    // Marked again, the first time counts.
+    for (at_ms, is_first) in [(NOW_MS, true), (NOW_MS + 1, false)] {
+        assert_eq!(marks.mark(&line, at_ms, Some(30)).await.unwrap(), is_first);
+    }
+    assert_eq!(marks.of(&[line]).await.unwrap(), [true]);
     let wrapped = WrappedKey { version: 1, rules: 2, wrapped: vec![0xAB, 0xCD] };
     WrappedKeys::new(control.port()).create(Purpose::Pseudonym, &wrapped, NOW).await.unwrap();
     MonthKeys::new(control.port()).create("2026-03", &month_key(), &[0xAB, 0xCD], NOW).await.unwrap();
@@ -420,6 +428,7 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
         }],
         ["ORGS", "acme", {}],
         ["OWN#acme", "domain#acme.example", { "addedAt": NOW, "removedAt": NOW, "formerly": true }],
+        ["REPLAY#quarantine/redrive/x.jsonl", "3", { "at": NOW, "ttl": 1777644000 }],
         ["REQ#req_00112233445566778899aabbccddeeff", "REQ", {
             "v": 1, "type": "ERASURE", "regime": "GDPR", "orgs": ["acme"], "state": "verified", "receivedAt": NOW, "dueAt": DUE,
             "extended": false, "version": 2, "coolingOffUntil": NOW,
@@ -562,8 +571,14 @@ async fn every_family_knows_its_keys_and_no_other() {
     ] {
         assert_eq!(Family::of_object(key), None, "{key}");
     }
-    // What redrive cannot put back into the stream joins what transform sets aside.
-    assert_eq!(Family::of_object("quarantine/redrive/x.jsonl"), Some(Family::Quarantine));
+    // What redrive cannot put back into the stream, and what ingest refuses, joins what transform sets aside.
+    for key in [
+        quarantine::redriven(object(), 0),
+        quarantine::redriven(object(), 2),
+        "quarantine/event_type=unreadable/year=2026/month=03/day=02/hour=14/x.gz".to_owned(),
+    ] {
+        assert_eq!(Family::of_object(&key), Some(Family::Quarantine), "{key}");
+    }
 }
 
 #[test]
@@ -614,10 +629,10 @@ fn each_family_that_does_not_stay_is_listed() {
 }
 
 /// What keys begin with.
-const PREFIXES: [&str; 27] = [
+const PREFIXES: [&str; 28] = [
     "OBJ#", "ACT#", "LOG#", "INT#", "SUB#", "ID#", "BRZ#", "CHUNK#", "CLAIM#", "POST#", "HOLD#", "OWN#", "WATCH#",
     "KEY#", "ACTS#", "TOMB#", "GONE#", "HELD#", "ALIAS#", "TOK#", "REQ#", "REQS#", "REQDUP#", "USED#", "PARTY#",
-    "CRM#", "GOLD#",
+    "CRM#", "GOLD#", "REPLAY#",
 ];
 /// Whole keys.
 const KEYS: [&str; 5] = ["\"LOGS\"", "\"BRONZE\"", "\"ORGS\"", "\"CRMS\"", "\"GOLD\""];
