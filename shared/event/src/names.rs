@@ -23,11 +23,11 @@ pub struct Names {
 
 /// What the documents of a record name, each pair once, at most `limit`. Bytes that are no document name nothing, and neither does
 /// a document that is about nothing that can be told.
-pub fn of(record: &[u8], default_org: &str, limit: usize) -> Vec<Names> {
+pub fn of(record: &[u8], limit: usize) -> Vec<Names> {
     let mut all: Vec<Names> = Vec::new();
     for fragment in split(record) {
         let Fragment::Document(bytes, _) = fragment else { continue };
-        let Some(names) = of_document(bytes, default_org).filter(|names| !all.contains(names)) else { continue };
+        let Some(names) = of_document(bytes).filter(|names| !all.contains(names)) else { continue };
         if all.len() == limit {
             break;
         }
@@ -36,10 +36,13 @@ pub fn of(record: &[u8], default_org: &str, limit: usize) -> Vec<Names> {
     all
 }
 
-fn of_document(document: &[u8], default_org: &str) -> Option<Names> {
+/// Whose the record is, is not told here.
+const ANY_ORG: &str = "any";
+
+fn of_document(document: &[u8]) -> Option<Names> {
     let undone = text_layer::undone(document);
     let value = parse(&undone).ok()?;
-    let event = adapt(&value, &Context { default_org, numeric_id_sources: &[] }).ok()?;
+    let event = adapt(&value, &Context { default_org: ANY_ORG, numeric_id_sources: &[] }).ok()?;
     let is_sent = matches!(event.lineage_from, LineageFrom::Source);
     let token = |said: bool| said.then(|| event.lineage_token.to_string());
     let names = match &event.record {
@@ -62,14 +65,14 @@ mod tests {
         );
         let derived = r#"{"interactionId":"c-2","eventType":"x","timestamp":"2026-03-02T14:00:00Z"}"#;
         let record = format!("{sent}\n{derived}{sent}garbage");
-        let names = of(record.as_bytes(), "acme", 10);
+        let names = of(record.as_bytes(), 10);
         let of_two = crate::lineage::derived_token("c-2");
         let expected = [(TOKEN, "c-1"), (of_two.as_str(), "c-2")].map(|(token, id)| Names {
             lineage_token: Some(token.to_owned()),
             interaction_id: Some(id.to_owned()),
         });
         assert_eq!(names, expected);
-        assert_eq!(of(record.as_bytes(), "acme", 1).len(), 1);
+        assert_eq!(of(record.as_bytes(), 1).len(), 1);
     }
 
     #[test]
@@ -81,10 +84,10 @@ mod tests {
             "no document",
             "",
         ] {
-            assert_eq!(of(record.as_bytes(), "acme", 10), [], "{record}");
+            assert_eq!(of(record.as_bytes(), 10), [], "{record}");
         }
         let refused = r#"{"interactionId":"c-1","eventType":"x","timestamp":"2026-03-02T14:00:00Z","lineageToken":"Ms Miller"}"#;
-        let names = of(refused.as_bytes(), "acme", 10);
+        let names = of(refused.as_bytes(), 10);
         assert_eq!(names[0].lineage_token, Some(crate::lineage::derived_token("c-1")));
     }
 }

@@ -46,6 +46,7 @@ pub mod request;
 pub mod segment;
 pub mod signer;
 pub mod silver;
+pub mod spill;
 pub mod stream;
 pub mod subject;
 pub mod sweep_state;
@@ -154,6 +155,8 @@ pub enum Family {
     Quarantine,
     /// What could not be delivered.
     Error,
+    /// What the stream refused.
+    Spill,
     /// Parquet for analysts.
     Silver,
     /// Figures: counters, days, documents, runs.
@@ -185,7 +188,7 @@ pub enum Erasure {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 53] = [
         Self::Head,
         Self::LogList,
         Self::Marker,
@@ -230,6 +233,7 @@ impl Family {
         Self::Bronze,
         Self::Quarantine,
         Self::Error,
+        Self::Spill,
         Self::Silver,
         Self::Gold,
         Self::GoldRepeats,
@@ -272,7 +276,7 @@ impl Family {
             Self::Claim => Erasure::ExpiresAfterDays(400),
             // Made by the erasure itself: digests, under a key of the deployment's.
             Self::Tombstone => Erasure::ExpiresAfterDays(760),
-            Self::Quarantine | Self::Error => Erasure::ExpiresAfterDays(30),
+            Self::Quarantine | Self::Error | Self::Spill => Erasure::ExpiresAfterDays(30),
             Self::Identifier => Erasure::Erased("subjects"),
             Self::Party => Erasure::Erased("records"),
             Self::PartyKey => Erasure::Erased("keys"),
@@ -340,6 +344,7 @@ impl Family {
             (folder == keys::BRONZE, Self::Bronze),
             (quarantine::is_key(key), Self::Quarantine),
             (folder == keys::ERRORS, Self::Error),
+            (spill::is_key(key), Self::Spill),
             (keys::parse_silver_events(key).is_some(), Self::Silver),
             (keys::is_gold(key), Self::Gold),
             (folder == keys::QUERY_RESULTS, Self::QueryResult),

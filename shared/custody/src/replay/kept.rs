@@ -8,6 +8,7 @@ use ledgerline_lake::keys;
 use ledgerline_store::bucket::Listed;
 use ledgerline_store::error_object;
 use ledgerline_store::quarantine::By;
+use ledgerline_store::spill::SpillLine;
 use ledgerline_store::stream::RECORD_BYTES_MAX;
 
 use super::report::Group;
@@ -19,6 +20,8 @@ pub enum Origin {
     Quarantine,
     /// What Firehose could not process or deliver, and redrive did not put back.
     Errors,
+    /// What the stream refused when capture gave it.
+    Spill,
 }
 
 /// A line that can go back.
@@ -44,8 +47,10 @@ pub(super) enum Read {
     TooLarge,
 }
 
-/// The reason of an error whose code is not spelled as one.
-const UNKNOWN: &str = "unknown";
+/// The reason of what has no code, or one that is not spelled as a code is.
+pub(super) const UNKNOWN: &str = "unknown";
+/// Who spills.
+const CAPTURE: &str = "capture";
 
 impl Origin {
     /// The folder of the bronze bucket.
@@ -53,6 +58,7 @@ impl Origin {
         match self {
             Self::Quarantine => keys::QUARANTINE,
             Self::Errors => keys::ERRORS,
+            Self::Spill => keys::SPILL,
         }
     }
 
@@ -64,6 +70,7 @@ impl Origin {
         match self {
             Self::Quarantine => quarantined(&listed.key, line),
             Self::Errors => failed(listed, line),
+            Self::Spill => spilled(line),
         }
     }
 }
@@ -91,6 +98,22 @@ fn failed(listed: &Listed, line: &[u8]) -> Read {
     let group = Group::new(at_ms, folder, failed.code.as_deref().unwrap_or(UNKNOWN));
     going_back(group, at_ms, replayed, record)
 }
+
+fn spilled(line: &[u8]) -> Read {
+    let Some(SpillLine { received_at_ms: at_ms, reason, record }) = SpillLine::parse(line) else {
+        return Read::Unreadable;
+    };
+    let reason = if is_code(&reason) { reason.as_str() } else { UNKNOWN };
+    let (record, replayed) = replayed::read(&record);
+    going_back(Group::new(at_ms, CAPTURE, reason), at_ms, replayed, record)
+}
+
+/// Whether a reason is spelled as a code is: whatever else stands there is not shown.
+pub(super) fn is_code(reason: &str) -> bool {
+    (1..=CODE_BYTES_MAX).contains(&reason.len()) && reason.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+const CODE_BYTES_MAX: usize = 64;
 
 /// A record with one replay more behind it, in pieces where it is too much for ingest.
 pub(super) fn going_back(group: Group, at_ms: i64, replayed: u32, record: &[u8]) -> Read {

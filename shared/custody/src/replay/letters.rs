@@ -13,7 +13,7 @@ use ledgerline_store::replay_mark::ReplayMarks;
 use ledgerline_store::stream::Stream;
 use ledgerline_store::table::Table;
 
-use super::kept::{Read, going_back};
+use super::kept::{Read, UNKNOWN, going_back, is_code};
 use super::report::{Group, LettersReport, Seen, Wanted};
 use super::{Mode, batches};
 
@@ -43,7 +43,6 @@ pub struct Letters {
 const NOTIFICATION: &str = "notification";
 const CHUNK: &str = "chunk";
 const EVENT: &str = "event";
-const UNKNOWN: &str = "unknown";
 
 /// For how long a message is hidden while a run works: longer than a thousand messages take.
 const HIDDEN_S: u32 = 300;
@@ -199,10 +198,3 @@ fn fifo((_, message): &(Group, Received)) -> Option<FifoMessage> {
     let (group, deduplication_id) = message.fifo.clone()?;
     Some(FifoMessage { group, deduplication_id, body: message.body.clone() })
 }
-
-/// Whether a reason is spelled as a code is: whatever else stands there is not shown.
-fn is_code(reason: &str) -> bool {
-    (1..=CODE_BYTES_MAX).contains(&reason.len()) && reason.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
-}
-
-const CODE_BYTES_MAX: usize = 64;

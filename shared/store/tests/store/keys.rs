@@ -53,6 +53,7 @@ use ledgerline_store::request::{
 };
 use ledgerline_store::segment::Segments;
 use ledgerline_store::silver::Silver;
+use ledgerline_store::spill::{self, Spill, SpillLine};
 use ledgerline_store::subject::{Link, LinkWrite, Span, SubjectName, SubjectRef, SubjectWrite, Subjects};
 use ledgerline_store::sweep_state::SweepStates;
 use ledgerline_store::table::Key;
@@ -364,6 +365,8 @@ async fn objects() -> FakeBucket {
         Plans::new(bucket.port()).put_if_absent(of, object(), "plan".into()).await.unwrap();
     }
     Poison::new(bucket.port()).keep("audit-write", "m-1", "{}".into()).await.unwrap();
+    let line = SpillLine { received_at_ms: NOW_MS, reason: "denied".to_owned(), record: b"{}".to_vec() };
+    Spill::new(bucket.port()).put(&spill::key(NOW_MS, [0xAB; 16]), &[line]).await.unwrap();
     SweepStates::new(bucket.port()).store("sweep/bronze.json", b"{}".to_vec(), None).await.unwrap();
     let (gold, day) = (Gold::new(bucket.port()), date!(2026 - 03 - 02));
     for key in [keys::gold_intervals(day), keys::gold_daily(day)] {
@@ -527,6 +530,7 @@ async fn every_object_lies_where_it_always_did() {
         ("quarantine/transform/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
         ("reference/queues.csv", plain.clone()),
         ("silver/events/date=2026-03-02/00112233445566778899aabbccddeeff.parquet", plain.clone()),
+        ("spill/2026/03/02/14/abababababababababababababababab.jsonl", plain.clone()),
         ("staged/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
         ("staged/acts/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
         ("sweep/bronze.json", plain),
@@ -604,6 +608,7 @@ fn each_family_that_does_not_stay_is_listed() {
         Family::Bronze,
         Family::Quarantine,
         Family::Error,
+        Family::Spill,
         Family::Silver,
         Family::QueryResult,
         Family::Plan,
@@ -619,7 +624,7 @@ fn each_family_that_does_not_stay_is_listed() {
     };
     for (parameter, families) in [
         ("ClaimDays", &[Family::Claim][..]),
-        ("QuarantineDays", &[Family::Quarantine, Family::Error]),
+        ("QuarantineDays", &[Family::Quarantine, Family::Error, Family::Spill]),
         ("StagedDays", &[Family::Plan]),
     ] {
         for family in families {
