@@ -23,7 +23,7 @@ const MESSAGES_PER_BATCH: usize = 10;
 const ROUNDS: u32 = 7;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// Waiting asks all of the service's servers, of which a short question asks a few; no message within this time, and there is none.
-const ASK_ALL_S: i32 = 2;
+const ASK_ALL_S: i32 = 1;
 
 /// A queue by its URL.
 #[derive(Clone, Debug)]
