@@ -130,11 +130,15 @@ fn what_is_refused_again_says_how_often() {
     stack.send(std::slice::from_ref(&garbage));
     for round in 0..2 {
         let seen: BTreeSet<u64> = (0..=round).collect();
-        stack.wait_for("the record to be set aside", || if mine() == seen { Ok(()) } else { Err(format!("{:?}", mine())) });
+        stack.wait_for("the record to be set aside", || {
+            if mine() == seen { Ok(()) } else { Err(format!("{:?}", mine())) }
+        });
         let most = round.to_string();
         replay(&org, &["quarantine", "--reason", "not_json", "--replayed-at-most", &most, "--apply"]);
     }
-    stack.wait_for("the record's third refusal", || if mine().contains(&2) { Ok(()) } else { Err(format!("{:?}", mine())) });
+    stack.wait_for("the record's third refusal", || {
+        if mine().contains(&2) { Ok(()) } else { Err(format!("{:?}", mine())) }
+    });
     stack.drained();
 }
 

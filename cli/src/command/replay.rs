@@ -8,9 +8,7 @@ mod answer;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ledgerline_custody::replay::{
-    LetterQueue, Letters, LettersReport, Mode, Origin, Replaying, Report, Wanted,
-};
+use ledgerline_custody::replay::{LetterQueue, Letters, LettersReport, Mode, Origin, Replaying, Report, Wanted};
 use ledgerline_event::Rejection;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_store::dead_letter::{Home, ROUTES};
@@ -135,7 +133,8 @@ fn known(option: &str, given: &[String], all: &[&str]) -> Result<(), Fault> {
 }
 
 fn ended_early(error: &StoreError, sent: u64) -> Fault {
-    let what = format!("the replay ended early; {} went back before", counted(sent, "line or message", "lines or messages"));
+    let what =
+        format!("the replay ended early; {} went back before", counted(sent, "line or message", "lines or messages"));
     Fault::caused_by(what, error, "see what it says, then run the same command again: it goes on from there")
 }
 

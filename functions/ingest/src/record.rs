@@ -152,13 +152,7 @@ pub(crate) fn whole(workspace: &mut Workspace, arrival_ms: i64, reason: Rejectio
     kept_whole(workspace, arrival_ms, reason, 0, bytes)
 }
 
-fn kept_whole(
-    workspace: &mut Workspace,
-    arrival_ms: i64,
-    reason: Rejection,
-    replayed: u32,
-    bytes: &[u8],
-) -> Bronze {
+fn kept_whole(workspace: &mut Workspace, arrival_ms: i64, reason: Rejection, replayed: u32, bytes: &[u8]) -> Bronze {
     quarantine(workspace, arrival_ms, reason, replayed, bytes);
     let quarantined = Reasons::from([(reason, 1)]);
     Bronze { partition: Partition::quarantine(arrival_ms), events: 0, quarantined }

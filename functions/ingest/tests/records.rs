@@ -165,7 +165,8 @@ fn each_line_of_a_replayed_record_says_how_often_and_its_bytes_stay_as_they_were
         record.extend(vec![b'\t'; rounds]);
         let (answer, _) = answer_of(&record);
         let lines = read(&answer.lines);
-        let [BronzeLine::Quarantine(garbage), BronzeLine::Event(event), BronzeLine::Event(unplaced)] = &lines[..] else {
+        let [BronzeLine::Quarantine(garbage), BronzeLine::Event(event), BronzeLine::Event(unplaced)] = &lines[..]
+        else {
             panic!("{lines:?}")
         };
         assert_eq!((garbage.replayed, event.replayed, unplaced.replayed), (replayed, replayed, replayed));

@@ -191,8 +191,7 @@ fn after_ingest(events: &[&[u8]], garbage: &[&[u8]]) -> String {
         bronze::write_event(&event, &mut transformed);
     }
     for bytes in garbage {
-        let kept =
-            NewQuarantine { received_at_ms: NOW_MS, reason: Rejection::NotJson, replayed: 0, cut: &[], bytes };
+        let kept = NewQuarantine { received_at_ms: NOW_MS, reason: Rejection::NotJson, replayed: 0, cut: &[], bytes };
         bronze::write_quarantine(&kept, &mut transformed);
     }
     line(transformed)

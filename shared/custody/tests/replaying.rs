@@ -108,7 +108,8 @@ fn quarantine(faults: Faults) -> World {
     let world = World::new(faults);
     let first = [kept(NOW_MS, Rejection::NotJson, 0, TYPED), b"\n".to_vec(), kept(NOW_MS, Rejection::NotUtf8, 2, "b")];
     world.bucket.seed(BY_INGEST, first.concat());
-    let second = [kept(NOW_MS - DAY_MS, Rejection::NoTime, 0, "{\"c\":1}"), kept(NOW_MS, Rejection::NoTime, 0, "{\"d\":1}")];
+    let second =
+        [kept(NOW_MS - DAY_MS, Rejection::NoTime, 0, "{\"c\":1}"), kept(NOW_MS, Rejection::NoTime, 0, "{\"d\":1}")];
     world.bucket.seed(BY_TRANSFORM, second.concat());
     world
 }
@@ -174,7 +175,8 @@ async fn whatever_fails_each_line_is_sent_and_none_is_marked_before() {
 #[tokio::test]
 async fn a_run_that_ends_early_goes_on_where_it_ended() {
     let world = World::new(Faults::none());
-    let lines: Vec<u8> = (0..1_200).flat_map(|n| kept(NOW_MS, Rejection::NoTime, 0, &format!("{{\"n\":{n}}}"))).collect();
+    let lines: Vec<u8> =
+        (0..1_200).flat_map(|n| kept(NOW_MS, Rejection::NoTime, 0, &format!("{{\"n\":{n}}}"))).collect();
     world.bucket.seed(BY_TRANSFORM, lines);
     // The second batch: behind the first one and its marks.
     world.faults.plan(501, Fault::Lost);
@@ -334,8 +336,7 @@ impl Dead {
         let dead = Self { world, queues, homes };
         dead.queues[0].1.leave(NOTICE, NOW_MS);
         dead.queues[0].1.leave(&serde_json::to_string(&dead.pointer()).unwrap(), NOW_MS);
-        let fifo =
-            FifoMessage { group: "log".to_owned(), deduplication_id: "o-1".to_owned(), body: CHUNK.to_owned() };
+        let fifo = FifoMessage { group: "log".to_owned(), deduplication_id: "o-1".to_owned(), body: CHUNK.to_owned() };
         dead.queues[1].1.leave_fifo(&fifo, NOW_MS);
         dead.queues[2].1.leave(&format!("{{\"a\":\"{TYPED}\"}}"), NOW_MS);
         dead

@@ -67,10 +67,8 @@ mod tests {
         let record = format!("{sent}\n{derived}{sent}garbage");
         let names = of(record.as_bytes(), 10);
         let of_two = crate::lineage::derived_token("c-2");
-        let expected = [(TOKEN, "c-1"), (of_two.as_str(), "c-2")].map(|(token, id)| Names {
-            lineage_token: Some(token.to_owned()),
-            interaction_id: Some(id.to_owned()),
-        });
+        let expected = [(TOKEN, "c-1"), (of_two.as_str(), "c-2")]
+            .map(|(token, id)| Names { lineage_token: Some(token.to_owned()), interaction_id: Some(id.to_owned()) });
         assert_eq!(names, expected);
         assert_eq!(of(record.as_bytes(), 1).len(), 1);
     }
@@ -86,7 +84,8 @@ mod tests {
         ] {
             assert_eq!(of(record.as_bytes(), 10), [], "{record}");
         }
-        let refused = r#"{"interactionId":"c-1","eventType":"x","timestamp":"2026-03-02T14:00:00Z","lineageToken":"Ms Miller"}"#;
+        let refused =
+            r#"{"interactionId":"c-1","eventType":"x","timestamp":"2026-03-02T14:00:00Z","lineageToken":"Ms Miller"}"#;
         let names = of(refused.as_bytes(), 10);
         assert_eq!(names[0].lineage_token, Some(crate::lineage::derived_token("c-1")));
     }

@@ -98,9 +98,8 @@ impl DeadLetters {
     /// The queue's.
     pub async fn send(&self, pointer: &Pointer) -> Result<(), StoreError> {
         let what = format!("tell of line {} of {}", pointer.line, pointer.key);
-        let body = serde_json::to_string(pointer).map_err(|error| {
-            StoreError::Corrupt(Failure::caused_by(what.as_str(), error))
-        })?;
+        let body = serde_json::to_string(pointer)
+            .map_err(|error| StoreError::Corrupt(Failure::caused_by(what.as_str(), error)))?;
         self.queue.send(&what, body).await
     }
 }

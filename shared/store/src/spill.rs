@@ -138,10 +138,12 @@ mod tests {
         let line = SpillLine { received_at_ms: 1_772_460_000_000, reason: "denied".into(), record: b"\xFF\n".to_vec() };
         let mut stored = Vec::new();
         line.write(&mut stored);
-        let form = "{\"v\":1,\"receivedAt\":\"2026-03-02T14:00:00.000Z\",\"reason\":\"denied\",\"recordBase64\":\"/wo=\"}\n";
+        let form =
+            "{\"v\":1,\"receivedAt\":\"2026-03-02T14:00:00.000Z\",\"reason\":\"denied\",\"recordBase64\":\"/wo=\"}\n";
         assert_eq!(String::from_utf8(stored).unwrap(), form);
         assert_eq!(SpillLine::parse(form.as_bytes()), Some(line));
-        for other in ["", "{}", &form.replace("\"v\":1", "\"v\":2"), &form.replace("/wo=", "%"), &form.replace("14:00", "x")]
+        for other in
+            ["", "{}", &form.replace("\"v\":1", "\"v\":2"), &form.replace("/wo=", "%"), &form.replace("14:00", "x")]
         {
             assert_eq!(SpillLine::parse(other.as_bytes()), None, "{other}");
         }

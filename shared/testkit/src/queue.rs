@@ -172,7 +172,10 @@ impl Queue for FakeQueue {
         for handles in receipt_handles.chunks(MESSAGES_PER_BATCH) {
             let release = |state: &mut State| {
                 state.released.extend(handles.iter().map(|handle| (handle.clone(), after_s)));
-                let shown = state.letters.iter_mut().filter(|letter| after_s == 0 && handles.contains(&letter.received.receipt));
+                let shown = state
+                    .letters
+                    .iter_mut()
+                    .filter(|letter| after_s == 0 && handles.contains(&letter.received.receipt));
                 shown.for_each(|letter| letter.hidden = false);
                 Ok(())
             };
@@ -218,7 +221,9 @@ impl Inbox for FakeQueue {
         assert!((1..=MESSAGES_PER_BATCH).contains(&receipts.len()), "{} receipts at once", receipts.len());
         let delete = |state: &mut State| {
             let before = state.letters.len();
-            state.letters.retain(|letter| letter.received.receipt.is_empty() || !receipts.contains(&letter.received.receipt));
+            state
+                .letters
+                .retain(|letter| letter.received.receipt.is_empty() || !receipts.contains(&letter.received.receipt));
             state.backlog = state.backlog.saturating_sub((before - state.letters.len()) as u64);
             Ok(())
         };

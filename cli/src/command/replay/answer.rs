@@ -53,7 +53,10 @@ impl Answer for Lines {
             screen.fact("not chosen", &counted(report.not_wanted, "line", "lines"))?;
         }
         if report.deleted > 0 {
-            screen.fact("deleted", &counted(report.deleted, "error object, all of it back", "error objects, all of them back"))?;
+            screen.fact(
+                "deleted",
+                &counted(report.deleted, "error object, all of it back", "error objects, all of them back"),
+            )?;
         }
         screen.gap()?;
         let left = [
@@ -106,7 +109,8 @@ impl Answer for Messages {
             screen.check(Mark::Look, &what, &names.join("; "))?;
         }
         if report.waiting > 0 {
-            let what = format!("{} at a line that is not back", counted(report.waiting, "message points", "messages point"));
+            let what =
+                format!("{} at a line that is not back", counted(report.waiting, "message points", "messages point"));
             let advice = "`ledgerline replay quarantine` or `replay spill` puts the lines back, and this command then takes the messages away";
             screen.check(Mark::Look, &what, advice)?;
         }
@@ -115,7 +119,11 @@ impl Answer for Messages {
             screen.check(Mark::Bad, &what, "look at it in its queue; it stays until it expires")?;
         }
         for queue in &report.cut_short {
-            screen.check(Mark::Look, &format!("there is more in {queue}"), "choose by --reason, --source and --since")?;
+            screen.check(
+                Mark::Look,
+                &format!("there is more in {queue}"),
+                "choose by --reason, --source and --since",
+            )?;
         }
         let (mark, verdict) = verdict(self.applied, report.open(), report.sent_letters(), ["message", "messages"]);
         screen.verdict(mark, &verdict)
@@ -166,9 +174,15 @@ fn verdict(applied: bool, open: u64, sent: u64, [one, many]: [&str; 2]) -> (Mark
         (_, 0) => (Mark::Good, "There is nothing to put back.".to_owned()),
         (true, _) => {
             let verb = if sent == 1 { "is" } else { "are" };
-            (Mark::Good, format!("{} {verb} back. What came twice is counted as a duplicate.", counted(sent, one, many)))
+            (
+                Mark::Good,
+                format!("{} {verb} back. What came twice is counted as a duplicate.", counted(sent, one, many)),
+            )
         }
-        (false, _) => (Mark::Look, format!("{} would go back. Nothing was changed: --apply puts them back.", counted(open, one, many))),
+        (false, _) => (
+            Mark::Look,
+            format!("{} would go back. Nothing was changed: --apply puts them back.", counted(open, one, many)),
+        ),
     }
 }
 
@@ -201,7 +215,8 @@ mod tests {
         };
         let look = Lines { origin: Origin::Quarantine, applied: false, report: report.clone() };
         let text = drawn(&look);
-        for wanted in ["2026-03-02", "transform", "no_time", "1,200", "--apply", "2026-03-02T14:00:00.000Z", "7 lines"] {
+        for wanted in ["2026-03-02", "transform", "no_time", "1,200", "--apply", "2026-03-02T14:00:00.000Z", "7 lines"]
+        {
             assert!(text.contains(wanted), "{wanted}: {text}");
         }
         assert_eq!(look.json()["groups"][0]["refusedAgain"], 3);

@@ -202,7 +202,8 @@ async fn control() -> FakeTable {
     }
     ActNotes::new(control.port()).note(object_of("act/hold/1").unwrap(), "act/hold/1", NOW).await.unwrap();
     Planned::new(control.port()).keep_through(NOW_MS, None).await.unwrap();
-    let (marks, line) = (ReplayMarks::new(control.port()), Place { object_key: "quarantine/redrive/x.jsonl".to_owned(), line: 3 });
+    let (marks, line) =
+        (ReplayMarks::new(control.port()), Place { object_key: "quarantine/redrive/x.jsonl".to_owned(), line: 3 });
     assert_eq!(marks.of(std::slice::from_ref(&line)).await.unwrap(), [false]);
     // Marked again, the first time counts.
     for (at_ms, is_first) in [(NOW_MS, true), (NOW_MS + 1, false)] {
