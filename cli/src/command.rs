@@ -26,6 +26,8 @@ mod rebuild_postings;
 #[cfg(feature = "aws")]
 mod rebuild_tiles;
 #[cfg(feature = "aws")]
+mod replay;
+#[cfg(feature = "aws")]
 mod request;
 mod retention;
 #[cfg(feature = "aws")]
@@ -66,6 +68,7 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Gold(_) => "gold",
         #[cfg(feature = "aws")]
         Command::Erase(_) => "erase",
+        Command::Replay(_) => "replay",
         Command::Retention(_) => "retention",
         Command::RebuildPostings(_) => "rebuild-postings",
         #[cfg(feature = "aws")]
@@ -106,6 +109,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Answered {
         Command::Gold(what) => gold::run(&what, context),
         #[cfg(feature = "aws")]
         Command::Erase(args) => erase::run(&args, context),
+        Command::Replay(what) => replay::run(&what, context),
         Command::Retention(args) => retention::run(&args, context),
         Command::RebuildPostings(args) => rebuild_postings::run(&args, context),
         #[cfg(feature = "aws")]

@@ -99,7 +99,7 @@ const FUNCTIONS: [(&str, &[&str]); 8] = [
             "BRONZE_EXPIRE_DAYS",
         ],
     ),
-    ("RedriveFunction", &["STREAM_NAME"]),
+    ("RedriveFunction", &["STREAM_NAME", "DEAD_LETTER_QUEUE_URL"]),
 ];
 /// What whoever writes and whoever checks evidence must be told alike.
 const SHARED: [&str; 5] = ["DEPLOYMENT_ID", "SIGNING_KEY_ID", "LOCK_MODE", "RETENTION_DAYS", "RETENTION_CLASSES"];

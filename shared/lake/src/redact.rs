@@ -193,6 +193,7 @@ mod tests {
                 received_at_ms: 1_772_460_001_000,
                 occurred_at_ms: None,
                 source: None,
+                replayed: 0,
                 cut: &[],
                 raw: raw.as_bytes(),
                 has_line_break: false,

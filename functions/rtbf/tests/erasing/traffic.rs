@@ -145,6 +145,7 @@ pub(crate) fn gzip(lines: &[Line]) -> Vec<u8> {
             received_at_ms: *received_ms,
             occurred_at_ms: Some(*occurred_ms),
             source: None,
+            replayed: 0,
             cut: &[],
             raw: raw.as_bytes(),
             has_line_break: false,

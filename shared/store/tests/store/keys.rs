@@ -50,13 +50,15 @@ use ledgerline_store::planned::Planned;
 use ledgerline_store::poison::Poison;
 use ledgerline_store::posting::Postings;
 use ledgerline_store::principal::Principals;
-use ledgerline_store::quarantine::Quarantine;
+use ledgerline_store::quarantine::{self, Quarantine};
 use ledgerline_store::record::{BronzeRow, Records};
+use ledgerline_store::replay_mark::{Place, ReplayMarks};
 use ledgerline_store::request::{
     Approved, Done, Method, Regime, RequestKind, RequestRow, Requests, State, Step, Who, WhoChange,
 };
 use ledgerline_store::segment::Segments;
 use ledgerline_store::silver::Silver;
+use ledgerline_store::spill::{self, Spill, SpillLine};
 use ledgerline_store::subject::{Link, LinkWrite, Span, SubjectName, SubjectRef, SubjectWrite, Subjects};
 use ledgerline_store::sweep_state::SweepStates;
 use ledgerline_store::table::Key;
@@ -206,6 +208,14 @@ async fn control() -> FakeTable {
     }
     ActNotes::new(control.port()).note(object_of("act/hold/1").unwrap(), "act/hold/1", NOW).await.unwrap();
     Planned::new(control.port()).keep_through(NOW_MS, None).await.unwrap();
+    let (marks, line) =
+        (ReplayMarks::new(control.port()), Place { object_key: "quarantine/redrive/x.jsonl".to_owned(), line: 3 });
+    assert_eq!(marks.of(std::slice::from_ref(&line)).await.unwrap(), [false]);
+    // Marked again, the first time counts.
+    for (at_ms, is_first) in [(NOW_MS, true), (NOW_MS + 1, false)] {
+        assert_eq!(marks.mark(&line, at_ms, Some(30)).await.unwrap(), is_first);
+    }
+    assert_eq!(marks.of(&[line]).await.unwrap(), [true]);
     let wrapped = WrappedKey { version: 1, rules: 2, wrapped: vec![0xAB, 0xCD] };
     WrappedKeys::new(control.port()).create(Purpose::Pseudonym, &wrapped, NOW).await.unwrap();
     MonthKeys::new(control.port()).create("2026-03", &month_key(), &[0xAB, 0xCD], NOW).await.unwrap();
@@ -387,6 +397,8 @@ async fn objects() -> FakeBucket {
     }
     Poison::new(bucket.port()).keep("audit-write", "m-1", "{}".into()).await.unwrap();
     ErasureLists::new(bucket.port()).put_if_free(REQUEST, 0, "list".into()).await.unwrap();
+    let line = SpillLine { received_at_ms: NOW_MS, reason: "denied".to_owned(), record: b"{}".to_vec() };
+    Spill::new(bucket.port()).put(&spill::key(NOW_MS, [0xAB; 16]), &[line]).await.unwrap();
     SweepStates::new(bucket.port()).store("sweep/bronze.json", b"{}".to_vec(), None).await.unwrap();
     let (gold, day) = (Gold::new(bucket.port()), date!(2026 - 03 - 02));
     for key in [keys::gold_intervals(day), keys::gold_daily(day)] {
@@ -452,6 +464,7 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
         }],
         ["ORGS", "acme", {}],
         ["OWN#acme", "domain#acme.example", { "addedAt": NOW, "removedAt": NOW, "formerly": true }],
+        ["REPLAY#quarantine/redrive/x.jsonl", "3", { "at": NOW, "ttl": 1777644000 }],
         ["REQ#req_00112233445566778899aabbccddeeff", "ERASE", {
             "v": 1, "cutoff": NOW, "step": "settle", "pass": 1, "cursor": 7, "backs": 2, "waitUntil": NOW, "reason": "drain",
             "lease": "0badcafe", "leaseUntil": NOW, "wake": DUE, "counted": "2026-03-02",
@@ -563,6 +576,7 @@ async fn every_object_lies_where_it_always_did() {
         ("quarantine/transform/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
         ("reference/queues.csv", plain.clone()),
         ("silver/events/date=2026-03-02/00112233445566778899aabbccddeeff.parquet", plain.clone()),
+        ("spill/2026/03/02/14/abababababababababababababababab.jsonl", plain.clone()),
         ("staged/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
         ("staged/acts/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
         ("sweep/bronze.json", plain),
@@ -607,8 +621,14 @@ async fn every_family_knows_its_keys_and_no_other() {
     ] {
         assert_eq!(Family::of_object(key), None, "{key}");
     }
-    // What redrive cannot put back into the stream joins what transform sets aside.
-    assert_eq!(Family::of_object("quarantine/redrive/x.jsonl"), Some(Family::Quarantine));
+    // What redrive cannot put back into the stream, and what ingest refuses, joins what transform sets aside.
+    for key in [
+        quarantine::redriven(object(), 0),
+        quarantine::redriven(object(), 2),
+        "quarantine/event_type=unreadable/year=2026/month=03/day=02/hour=14/x.gz".to_owned(),
+    ] {
+        assert_eq!(Family::of_object(&key), Some(Family::Quarantine), "{key}");
+    }
 }
 
 #[test]
@@ -635,6 +655,7 @@ fn each_family_that_does_not_stay_is_listed() {
         Family::Bronze,
         Family::Quarantine,
         Family::Error,
+        Family::Spill,
         Family::Silver,
         Family::QueryResult,
         Family::Plan,
@@ -651,7 +672,7 @@ fn each_family_that_does_not_stay_is_listed() {
     };
     for (parameter, families) in [
         ("ClaimDays", &[Family::Claim][..]),
-        ("QuarantineDays", &[Family::Quarantine, Family::Error]),
+        ("QuarantineDays", &[Family::Quarantine, Family::Error, Family::Spill]),
         ("StagedDays", &[Family::Plan]),
     ] {
         for family in families {
@@ -661,10 +682,10 @@ fn each_family_that_does_not_stay_is_listed() {
 }
 
 /// What keys begin with.
-const PREFIXES: [&str; 30] = [
+const PREFIXES: [&str; 31] = [
     "OBJ#", "ACT#", "LOG#", "INT#", "SUB#", "ID#", "BRZ#", "CHUNK#", "CLAIM#", "POST#", "HOLD#", "OWN#", "WATCH#",
     "KEY#", "ACTS#", "TOMB#", "GONE#", "HELD#", "ALIAS#", "TOK#", "REQ#", "REQS#", "REQDUP#", "USED#", "PARTY#",
-    "CRM#", "GOLD#", "WAIT#", "EXP#", "ASKED#",
+    "CRM#", "GOLD#", "WAIT#", "EXP#", "ASKED#", "REPLAY#",
 ];
 /// Whole keys.
 const KEYS: [&str; 6] = ["\"LOGS\"", "\"BRONZE\"", "\"ORGS\"", "\"CRMS\"", "\"GOLD\"", "\"WAKE\""];

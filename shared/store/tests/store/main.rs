@@ -7,4 +7,5 @@ mod changes;
 mod erasing;
 mod erasure_rows;
 mod keys;
+mod pacing;
 mod reaching;
