@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ledgerline_lake::keys;
 use serde_json::Value;
 
 use crate::stack::Stack;
@@ -28,4 +29,18 @@ pub fn kept(stack: &Stack, prefix: &str) -> Vec<Kept> {
         }
     }
     kept
+}
+
+/// What the lines of an object hold that were set aside: in quarantine, or refused by the stream. Other objects have none.
+///
+/// # Panics
+/// If a line is none.
+pub fn decoded<'a>(key: &str, lines: &'a [u8]) -> impl Iterator<Item = String> + use<'a> {
+    let is_kept = key.starts_with(keys::QUARANTINE) || key.starts_with(keys::SPILL);
+    let lines = if is_kept { lines } else { &[] };
+    lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(|line| {
+        let line: Value = serde_json::from_slice(line).unwrap();
+        let packed = line.get("rawBase64").or(line.get("recordBase64")).and_then(Value::as_str);
+        String::from_utf8_lossy(&STANDARD.decode(packed.unwrap()).unwrap()).into_owned()
+    })
 }

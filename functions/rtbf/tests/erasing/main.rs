@@ -17,6 +17,7 @@ mod listed;
 mod owners;
 mod restore;
 mod scale;
+mod set_aside;
 mod simulation;
 mod steps;
 mod twice;

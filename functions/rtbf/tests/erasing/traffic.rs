@@ -62,6 +62,8 @@ pub(crate) struct Line {
     pub(crate) raw: String,
     pub(crate) received_ms: i64,
     pub(crate) occurred_ms: i64,
+    /// How often it was put back after it was set aside.
+    pub(crate) replayed: u32,
 }
 
 impl Line {
@@ -80,7 +82,7 @@ fn told(org: &'static str, interaction: &str, kind: &str, at_ms: i64, more: &Val
     let raw = json!({ "version": "0", "id": format!("6f65ecc3-c2f9-51d6-97d6-{:012}", at_ms.rem_euclid(1_000_000_000)),
         "detail-type": "interaction", "time": at, "source": format!("aws.partner/genesys.com/cloud/{org}/fixture"),
         "detail": detail });
-    Line { org, raw: raw.to_string(), received_ms: at_ms + SECOND, occurred_ms: at_ms }
+    Line { org, raw: raw.to_string(), received_ms: at_ms + SECOND, occurred_ms: at_ms, replayed: 0 }
 }
 
 /// A call that was answered, of somebody by phone.
@@ -132,20 +134,20 @@ pub(crate) fn audit(who: Person, n: u32, at_ms: i64) -> Line {
             "entity": { "id": contact, "name": "Avery Quill" },
         } },
     });
-    Line { org: "acme", raw: raw.to_string(), received_ms: at_ms + SECOND, occurred_ms: at_ms }
+    Line { org: "acme", raw: raw.to_string(), received_ms: at_ms + SECOND, occurred_ms: at_ms, replayed: 0 }
 }
 
 /// The bytes of an object that holds these lines.
 pub(crate) fn gzip(lines: &[Line]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for Line { org, raw, received_ms, occurred_ms } in lines {
+    for Line { org, raw, received_ms, occurred_ms, replayed } in lines {
         let event = NewEvent {
             org,
             lineage_token: None,
             received_at_ms: *received_ms,
             occurred_at_ms: Some(*occurred_ms),
             source: None,
-            replayed: 0,
+            replayed: *replayed,
             cut: &[],
             raw: raw.as_bytes(),
             has_line_break: false,

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::task::Poll;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ledgerline_audit_write as audit_write;
 use ledgerline_custody::publication::{self, Memory};
 use ledgerline_custody::request::machine::{self, Action, Actor, Rules, Separation};
@@ -741,10 +743,25 @@ fn readable(key: &str, bytes: &bytes::Bytes) -> String {
         return reader.get_row_iter(None).unwrap().map(|row| format!("{}\n", row.unwrap())).collect();
     }
     let mut text = Vec::new();
-    match flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_end(&mut text) {
-        Ok(_) => String::from_utf8_lossy(&text).into_owned(),
-        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+    let text = match flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_end(&mut text) {
+        Ok(_) => &text[..],
+        Err(_) => &bytes[..],
+    };
+    format!("{}{}", String::from_utf8_lossy(text), set_aside(key, text))
+}
+
+/// What the lines of an object hold that were set aside, in base64 there.
+fn set_aside(key: &str, text: &[u8]) -> String {
+    if !key.starts_with(keys::QUARANTINE) && !key.starts_with(keys::SPILL) {
+        return String::new();
     }
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let decoded = lines.map(|line| {
+        let line: serde_json::Value = serde_json::from_slice(line).unwrap();
+        let packed = line.get("rawBase64").or(line.get("recordBase64")).and_then(|packed| packed.as_str());
+        format!("\n{}", String::from_utf8_lossy(&STANDARD.decode(packed.unwrap()).unwrap()))
+    });
+    decoded.collect()
 }
 
 pub(crate) fn message(body: &str, receives: u32) -> SqsMessage {
