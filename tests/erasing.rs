@@ -100,7 +100,7 @@ fn redacted(org: &Org<'_>, words: &[&str]) -> Lines {
 
 /// Whose rows the organisation's CRM has: the names in their keys.
 fn said_by_crm(org: &Org<'_>) -> BTreeSet<String> {
-    let keys: Vec<Key> = org.stack.items("KeysTable", "CRM#").iter().map(key_of).collect();
+    let keys: Vec<Key> = org.stack.items("KeysTable", "").iter().map(key_of).collect();
     let names = keys.iter().filter_map(crm::parse_key).filter(|(of, _)| *of == org.name);
     names
         .map(|(_, name)| match name {

@@ -229,7 +229,7 @@ mod tests {
             rows,
         };
         let mut out = Vec::new();
-        Shown { summary }.draw(&mut Screen::new(&mut out, 160, false)).unwrap();
+        Shown { summary }.draw(&mut Screen::new(&mut out, 120, false)).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn orgs_and_media_are_named_where_they_tell_rows_apart() {
         let text = drawn(vec![row("acme", Some("VOICE"), 1_000), row("zeta", Some("VOICE"), 1_000)]);
-        for word in ["org", "acme", "zeta", "media", "VOICE"] {
+        for word in ["acme", "zeta", "media", "VOICE"] {
             assert!(text.contains(word), "{word}: {text}");
         }
         assert!(drawn(Vec::new()).contains("no contact"));

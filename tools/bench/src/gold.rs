@@ -46,7 +46,7 @@ use crate::{ARRIVAL_MS, DAY, SEED, ingest};
 const SIZES: [u64; 2] = [100_000, 1_000_000];
 /// Events of one bronze object, and interactions that have some more.
 const OBJECT_EVENTS: usize = 100_000;
-const OBJECT_INTERACTIONS: u32 = 7_500;
+const OBJECT_INTERACTIONS: u32 = 12_000;
 /// Part of the folder's name: a change of what is written asks for another.
 const FORMAT: u32 = 1;
 /// Rows of a page, the most that Athena gives.

@@ -1,4 +1,5 @@
-//! 10. Reads back what was done: objects, silver, keys, who is found, what a CRM says. What is not as it should be is done again.
+//! 10. Reads back what was done: objects with their versions, silver, keys, who is found, what a CRM says. What is not as it should be is done
+//!     again.
 //!
 //! | crash leaves | done again |
 //! |---|---|

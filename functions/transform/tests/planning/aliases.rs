@@ -15,7 +15,7 @@ use ledgerline_store::alias::{self, Aliases};
 use ledgerline_store::gone::{self, Gone};
 use ledgerline_store::party::{Parties, Reach};
 use ledgerline_store::party_key::PartyKeys;
-use ledgerline_store::subject::{identifier_key, link_key, parse_link_key};
+use ledgerline_store::subject::{Subjects, identifier_key, link_key, parse_link_key};
 use ledgerline_store::table::Key;
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::{ALL_FAULTS, Faults};
@@ -461,11 +461,13 @@ async fn keys_of_a_run_that_another_alias_overtook_go_with_their_record() {
     let seen = RecordSeen { party: party.clone(), listed: false, last_ms: None, decided_erase: false };
     let rule = record_rule(&seen, &own, &nobody, &BTreeMap::new(), now_ms, now_ms);
     let reach = Reach { take: &rule.take, cutoff: rule.cutoff };
-    Parties::new(keys).reach(&control, &record, &party, &reach).await.unwrap();
+    Parties::new(Arc::clone(&keys)).reach(&control, &record, &party, &reach).await.unwrap();
     let [(at, row)] = &rows[..] else { panic!("the keys of one run") };
     let ids = keys_that_go(row, &rule, &own, &nobody, &BTreeMap::new(), false);
     Gone::new(control).put(&ids.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
     party_keys.destroy(&[(at.clone(), row.clone(), ids)]).await.unwrap();
+    let linked: Vec<(&str, &str)> = own.iter().map(|subject| (subject.as_str(), record.as_str())).collect();
+    Subjects::new(keys).delete_links(&linked).await.unwrap();
     let left = party_keys.of(&record).await.unwrap().1;
     assert!(
         left.iter().flat_map(|(_, row)| row.keys.values()).all(|key| key.party == Party::Agent),

@@ -85,7 +85,8 @@ fn a_state_row_reads_back_as_it_was_created_and_without_a_day_as_older_ones_are(
         let Action::Put(mut row) = writes[1].action.clone() else { panic!("a state is put") };
         let day = Some(Day { date: "2026-03-02".into(), links: 1 });
         let name = Some(phone_in("acme"));
-        let made = SubjectState { name: name.clone(), links: 1, missed: fills, day, ..SubjectState::NEW };
+        let customer_ref = Some("c_1".to_owned());
+        let made = SubjectState { name: name.clone(), links: 1, missed: fills, day, customer_ref, ..SubjectState::NEW };
         assert!(made.is_of("acme") && !made.is_of("beta") && !SubjectState::NEW.is_of("acme"));
         assert_eq!(read_state(row.clone()).unwrap(), made);
         assert_eq!(row.contains_key("missed"), fills);
@@ -93,7 +94,7 @@ fn a_state_row_reads_back_as_it_was_created_and_without_a_day_as_older_ones_are(
         assert_eq!(read_state(row.clone()).unwrap().shared_at.as_deref(), Some("2026-03-03T09:00:00.000Z"));
         row.remove("inDay");
         assert!(read_state(row.clone()).is_err());
-        row.retain(|name, _| !["day", "sharedAt", "missed"].contains(&name.as_str()));
+        row.retain(|name, _| !["day", "sharedAt", "missed", "customerRef"].contains(&name.as_str()));
         assert_eq!(read_state(row.clone()).unwrap(), SubjectState { name, links: 1, ..SubjectState::NEW });
         row.insert("state".to_owned(), "erasing".into_value());
         assert!(!read_state(row.clone()).unwrap().active);

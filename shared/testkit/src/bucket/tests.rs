@@ -294,7 +294,7 @@ async fn a_lock_ends_in_the_future() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "nothing else is ever deleted")]
+#[should_panic(expected = "objects of its family are never deleted")]
 async fn no_plan_is_deleted() {
     drop(staged().port().delete("", &keys::staged(PlanOf::Bronze, ObjectId::of("bucket", "key")), None).await);
 }

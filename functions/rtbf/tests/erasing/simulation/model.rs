@@ -29,7 +29,7 @@ pub(crate) async fn check(history: &History) -> Result<(), String> {
     check_lines(history, &erased)?;
     check_silver(history)?;
     check_events(history)?;
-    check_keys(history)?;
+    check_keys(history, &erased)?;
     check_people(history)?;
     check_crm(history, &erased)?;
     check_figures(history).await?;
@@ -139,14 +139,14 @@ fn check_events(history: &History) -> Result<(), String> {
     if committed == kept { Ok(()) } else { Err(format!("committed are {committed:?}, kept {kept:?}")) }
 }
 
-/// Of what went nothing opens but the agents' side; a key that was destroyed sealed something that went.
-fn check_keys(history: &History) -> Result<(), String> {
+/// Of what went nothing opens but the agents' side; a key that was destroyed sealed something that went. A line about a contact who came
+/// again after the cutoff may have gone with the contact's alias, although what it sealed is not the erased one's, and stays.
+fn check_keys(history: &History, erased: &Erased) -> Result<(), String> {
     let (contents, entries, redacted) = (history.world.contents(), history.world.entries(), history.world.redacted());
-    let mut of_key: BTreeMap<&String, (Party, bool, bool)> = BTreeMap::new();
+    let mut of_key: BTreeMap<&String, (Party, bool, bool, bool)> = BTreeMap::new();
     let told = |id: &String| {
         let of = |(place, entry): (&Place, &ledgerline_ledger::entry::Entry)| {
-            let event = &history.traffic.events
-                [history.traffic.objects.iter().find(|(of, _)| *of == place.0).unwrap().1[place.1 as usize].event];
+            let event = event_at(history, place).1;
             entry.key_ids.contains(id).then(|| format!("{place:?} went: {}, {event:?}", redacted.contains(place)))
         };
         let lines: Vec<String> = entries.iter().filter_map(of).collect();
@@ -166,12 +166,14 @@ fn check_keys(history: &History) -> Result<(), String> {
         for block in &entry.sealed {
             let id = &entry.key_ids[block.k];
             let is_open = contents[place][&block.p].is_some();
-            let sealed = of_key.entry(id).or_insert((block.p, is_open, false));
-            sealed.2 |= redacted.contains(place);
+            let sealed = of_key.entry(id).or_insert((block.p, is_open, false, false));
+            let has_gone = redacted.contains(place);
+            sealed.2 |= has_gone;
+            sealed.3 |= has_gone && !is_of_who_came_again(history, place, erased);
         }
     }
-    for (id, (party, is_open, some_went)) in of_key {
-        match (party, is_open, some_went) {
+    for (id, (party, is_open, some_went, must_not_open)) in of_key {
+        match (party, is_open, if is_open { must_not_open } else { some_went }) {
             (Party::Agent, false, _) => return Err(format!("the agents' key {id} is destroyed")),
             (Party::Agent, true, _) | (_, true, false) => {}
             (_, true, true) => {
@@ -184,6 +186,21 @@ fn check_keys(history: &History) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A line and its event.
+fn event_at<'h>(history: &'h History, place: &Place) -> (&'h Sent, &'h Event) {
+    let (_, lines) = history.traffic.objects.iter().find(|(of, _)| *of == place.0).expect("an object that was sent");
+    let sent = &lines[place.1 as usize];
+    (sent, &history.traffic.events[sent.event])
+}
+
+/// Whether a line is about a contact, and nobody's end covers it.
+fn is_of_who_came_again(history: &History, place: &Place, erased: &Erased) -> bool {
+    let (sent, event) = event_at(history, place);
+    let reached_ms = history.traffic.reached_ms(sent);
+    let is_covered = event.who.iter().any(|who| erased.get(who).is_some_and(|cutoff_ms| reached_ms <= *cutoff_ms));
+    matches!(event.about, About::Contact(..)) && !is_covered
 }
 
 /// Whoever is gone is linked to nothing and takes part in nothing.
