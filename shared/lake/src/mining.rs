@@ -30,7 +30,7 @@ use std::io;
 use time::Date;
 
 pub use case::{Case, Cases, Facts};
-pub use event::Event;
+pub use event::{Event, Order};
 pub use people::People;
 pub use read::{ReadError, read_events};
 pub use step::{Step, Transition};

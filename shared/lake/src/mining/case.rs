@@ -46,10 +46,8 @@ impl Case {
 
     /// What is said of it as a whole.
     pub fn facts(&self) -> Facts<'_> {
-        fn first<'e>(events: impl IntoIterator<Item = &'e Event>, of: fn(&Event) -> Option<&String>) -> Option<&'e str> {
-            events.into_iter().find_map(of).map(String::as_str)
-        }
-        let (forward, backward) = (|of| first(&self.events, of), |of| first(self.events.iter().rev(), of));
+        let forward = |of: Said| self.events.iter().find_map(of).map(String::as_str);
+        let backward = |of: Said| self.events.iter().rev().find_map(of).map(String::as_str);
         // As the figures have it: who waited as a callback is called back, and is still the one who called.
         let is_callback = |event: &Event| event.kind.starts_with("acd.") && event.media.as_deref() == Some(CALLBACK);
         let is_callback = self.events.iter().any(is_callback);
@@ -77,6 +75,9 @@ impl Case {
         })
     }
 }
+
+/// What an event says of something.
+type Said = fn(&Event) -> Option<&String>;
 
 /// What is said of a case as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The order of events: when they occurred, the source's sequence, rank, event id.
+pub type Order<'a> = (i64, Option<i64>, i64, &'a str);
+
 /// A silver row of a conversation. It is sorted in files, so that its JSON is short.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -71,18 +74,18 @@ pub struct Event {
 }
 
 impl Event {
-    /// The order of events, within a case.
-    pub fn order(&self) -> impl Ord + '_ {
+    /// Where it stands among the events of its case.
+    pub fn order(&self) -> Order<'_> {
         self.order_at(self.at_ms)
     }
 
     /// The same, as if it had occurred at another time.
-    pub(super) fn order_at(&self, at_ms: i64) -> (i64, Option<i64>, i64, &str) {
+    pub(super) fn order_at(&self, at_ms: i64) -> Order<'_> {
         (at_ms, self.sequence, self.rank, &self.id)
     }
 
-    /// The order in which cases can be told one after the other.
-    pub fn place(&self) -> impl Ord + '_ {
-        (self.case.as_str(), self.order_at(self.at_ms))
+    /// Where it stands if cases are told one after the other, by their ids.
+    pub fn place(&self) -> (&str, Order<'_>) {
+        (&self.case, self.order())
     }
 }

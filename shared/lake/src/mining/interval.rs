@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::case::Case;
-use super::event::Event;
+use super::event::{Event, Order};
 
 /// A moment of an interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl<'a> Interval<'a> {
         self.start.or(self.end)
     }
 
-    fn order(&self) -> Option<(i64, Option<i64>, i64, &'a str)> {
+    fn order(&self) -> Option<Order<'a>> {
         self.first().map(|first| first.event.order_at(first.at_ms))
     }
 

@@ -23,8 +23,7 @@ pub trait Spool: Read + Write + Seek {}
 impl<T: Read + Write + Seek> Spool for T {}
 
 /// A file that is being written.
-#[derive(Debug)]
-pub struct Ocel<W, S> {
+pub struct Ocel<W, S: Spool> {
     out: W,
     objects: List<S>,
     events: List<S>,
@@ -186,34 +185,14 @@ impl<W: Write, S: Spool> Log for Ocel<W, S> {
 }
 
 /// The members of a JSON array, a line each.
-#[derive(Debug)]
-struct List<S> {
-    spool: io::BufWriter<SpoolOf<S>>,
+struct List<S: Spool> {
+    spool: io::BufWriter<S>,
     is_empty: bool,
-}
-
-/// A spool whose debug form is no matter.
-struct SpoolOf<S>(S);
-
-impl<S> std::fmt::Debug for SpoolOf<S> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SpoolOf")
-    }
-}
-
-impl<S: Write> Write for SpoolOf<S> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
 }
 
 impl<S: Spool> List<S> {
     fn new(spool: S) -> Self {
-        Self { spool: io::BufWriter::new(SpoolOf(spool)), is_empty: true }
+        Self { spool: io::BufWriter::new(spool), is_empty: true }
     }
 
     fn push(&mut self, member: &impl Serialize) -> io::Result<()> {
@@ -223,7 +202,7 @@ impl<S: Spool> List<S> {
     }
 
     fn copy_to(self, out: &mut impl Write) -> io::Result<()> {
-        let SpoolOf(mut spool) = self.spool.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let mut spool = self.spool.into_inner().map_err(io::IntoInnerError::into_error)?;
         spool.rewind()?;
         io::copy(&mut spool, out).map(drop)
     }

@@ -47,8 +47,8 @@ pub struct Step<'a> {
 
 /// Every event, as something that is complete.
 pub(super) fn milestones(case: &Case) -> Vec<Step<'_>> {
-    let step = |(order, event): (u64, _)| step(order, event, &event.activity, Transition::Complete);
-    (1..).zip(case.events()).map(step).collect()
+    let numbered = (1..).zip(case.events());
+    numbered.map(|(order, event)| step(order, event, &event.activity, Transition::Complete)).collect()
 }
 
 fn step<'a>(order: u64, event: &'a Event, activity: &'a str, transition: Transition) -> Step<'a> {

@@ -20,19 +20,13 @@ pub struct Xes<W: Write> {
     labels: Labels,
 }
 
-impl<W: Write> std::fmt::Debug for Xes<W> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Xes {{ {:?} }}", self.labels)
-    }
-}
-
 impl<W: Write> Xes<W> {
     /// Begins the file.
     ///
     /// # Errors
     /// The output's.
     pub fn new(out: W, labels: Labels) -> io::Result<Self> {
-        let mut xes = Self { xml: Writer::new_with_indent(out, '\t', 1), labels };
+        let mut xes = Self { xml: Writer::new_with_indent(out, b'\t', 1), labels };
         xes.head()?;
         Ok(xes)
     }
