@@ -18,6 +18,8 @@ mod gold;
 #[cfg(feature = "aws")]
 mod hold;
 #[cfg(feature = "aws")]
+mod mining;
+#[cfg(feature = "aws")]
 mod own_numbers;
 mod prove;
 mod rebuild_postings;
@@ -37,6 +39,9 @@ mod subject;
 mod trace;
 mod verify;
 mod witness;
+
+#[cfg(feature = "aws")]
+pub(crate) use mining::TOKEN as MINING_TOKEN;
 
 use crate::answer::Answered;
 use crate::args::Command;
@@ -62,6 +67,8 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Crm(_) => "crm",
         #[cfg(feature = "aws")]
         Command::Gold(_) => "gold",
+        #[cfg(feature = "aws")]
+        Command::Mining(_) => "mining",
         Command::Retention(_) => "retention",
         Command::RebuildPostings(_) => "rebuild-postings",
         #[cfg(feature = "aws")]
@@ -100,6 +107,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Answered {
         Command::Crm(what) => crm::run(&what, context),
         #[cfg(feature = "aws")]
         Command::Gold(what) => gold::run(&what, context),
+        #[cfg(feature = "aws")]
+        Command::Mining(what) => mining::run(&what, context),
         Command::Retention(args) => retention::run(&args, context),
         Command::RebuildPostings(args) => rebuild_postings::run(&args, context),
         #[cfg(feature = "aws")]
