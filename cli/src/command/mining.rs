@@ -78,7 +78,7 @@ impl Dates {
     fn around(self, days: u8) -> impl Iterator<Item = Date> {
         let days = Duration::days(days.into());
         let (from, to) = (self.from.saturating_sub(days), self.to.saturating_add(days));
-        std::iter::successors(Some(from), Date::next_day).take_while(move |date| *date <= to)
+        std::iter::successors(Some(from), |date| date.next_day()).take_while(move |date| *date <= to)
     }
 }
 

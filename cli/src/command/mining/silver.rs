@@ -7,10 +7,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
+use hyper::body::Bytes;
 use indicatif::ProgressBar;
 use ledgerline_lake::keys;
 use ledgerline_lake::mining::{Event, read_events};
+use ledgerline_ledger::store::StoreError;
 use ledgerline_store::gold::Gold;
 use time::Date;
 use tokio::task::JoinSet;
@@ -111,7 +112,7 @@ impl Silver {
                     for (place, loaded) in tasks.join_all().await {
                         fetched[place] = loaded?.map(|stored| stored.bytes);
                     }
-                    Ok(fetched)
+                    Ok::<_, StoreError>(fetched)
                 });
                 let fetched = fetched.map_err(|error| store_fault(&error))?;
                 let gone = |key: &String| Fault::new(format!("{key} is gone since it was listed"), "run it again");

@@ -125,7 +125,7 @@ impl Iterator for Sorted {
             Ok(Some(event)) => Some(Ok(event)),
             Ok(None) => Some(Ok(PeekMut::pop(head).0.event)),
             Err(error) => {
-                PeekMut::pop(head);
+                drop(PeekMut::pop(head));
                 Some(Err(error))
             }
         }
