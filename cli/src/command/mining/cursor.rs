@@ -4,13 +4,11 @@
 //! kept with it, so that what goes on sends the cases that the first run would have, and so is the size that the engine takes, so that a batch
 //! whose answer was lost is sent again under the same id.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ledgerline_lake::mining::bulk::{Limits, Position};
-use ledgerline_ledger::tree::leaf_hash;
+use ledgerline_lake::mining::bulk::{Limits, Position, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
@@ -93,20 +91,6 @@ impl Cursor {
             Fault::caused_by(what, &error, "name a place that you may write to with --cursor")
         })
     }
-}
-
-/// Hex, of texts each with its length before it.
-fn digest(texts: &[&str]) -> String {
-    let mut all = Vec::new();
-    for text in texts {
-        all.extend_from_slice(&(text.len() as u64).to_be_bytes());
-        all.extend_from_slice(text.as_bytes());
-    }
-    leaf_hash(&all).0.iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 #[cfg(test)]

@@ -52,7 +52,8 @@ pub(super) fn run(args: &MiningPushArgs, context: &Context) -> Answered {
     let recipient = what.recipient.as_deref().map_or(String::new(), |name| format!("to {name}"));
     let around = what.around.to_string();
     let view = wanted.labels.view.as_str();
-    let sent = [&what.org, &from, &to, view, &around, &what.process, &recipient, &engine.url];
+    let named = if what.customers { "with customers" } else { "" };
+    let sent: [&str; 9] = [&what.org, &from, &to, view, &around, &what.process, &recipient, named, &engine.url];
     let mut cursor = Cursor::open(&args.cursor, &sent, wanted.settled_ms)?;
     let before = cursor.state.records;
     if cursor.state.done {
@@ -298,22 +299,23 @@ mod tests {
     #[test]
     fn each_status_has_its_verdict() {
         let seconds = Duration::from_secs;
-        for (status, headers, verdict) in [
-            (200, &[][..], Verdict::Arrived),
-            (202, &[("retry-after", "9")], Verdict::Arrived),
-            (413, &[], Verdict::TooLarge),
-            (429, &[("retry-after", "7")], Verdict::Later(seconds(7))),
-            (503, &[("retry-after", " 0 ")], Verdict::Later(seconds(0))),
-            (429, &[], Verdict::Again),
-            (503, &[("retry-after", "soon")], Verdict::Again),
-            (500, &[("retry-after", "7")], Verdict::Again),
-            (502, &[], Verdict::Again),
-            (400, &[], Verdict::Refused),
-            (401, &[], Verdict::Refused),
-            (302, &[], Verdict::Refused),
-            (429, &[("retry-after", "86400")], Verdict::Later(LONGEST_WAIT)),
+        for (status, retry_after, verdict) in [
+            (200, None, Verdict::Arrived),
+            (202, Some("9"), Verdict::Arrived),
+            (413, None, Verdict::TooLarge),
+            (429, Some("7"), Verdict::Later(seconds(7))),
+            (503, Some(" 0 "), Verdict::Later(seconds(0))),
+            (429, None, Verdict::Again),
+            (503, Some("soon"), Verdict::Again),
+            (500, Some("7"), Verdict::Again),
+            (502, None, Verdict::Again),
+            (400, None, Verdict::Refused),
+            (401, None, Verdict::Refused),
+            (302, None, Verdict::Refused),
+            (429, Some("86400"), Verdict::Later(LONGEST_WAIT)),
         ] {
-            assert_eq!(said(status, headers).verdict(), verdict, "{status} {headers:?}");
+            let headers: Vec<_> = retry_after.map(|value| ("retry-after", value)).into_iter().collect();
+            assert_eq!(said(status, &headers).verdict(), verdict, "{status} {retry_after:?}");
         }
     }
 

@@ -154,6 +154,8 @@ struct Record<'a> {
     media: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     direction: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     imputed: bool,
     activity_map: &'a str,
@@ -198,6 +200,7 @@ impl<'a> Lasted<'a> {
     fn line(&self, order: u64, case: &Case, labels: &Labels, map: &str) -> Option<Line> {
         let first = |of: fn(&super::Event) -> Option<&String>| self.events.into_iter().find_map(of).map(String::as_str);
         let agent = first(|event| event.agent.as_ref()).map(|agent| labels.people.agent(agent));
+        let customer = labels.people.customer(case.facts().customer);
         let record = Record {
             case_id: case.id(),
             activity: self.activity,
@@ -209,6 +212,7 @@ impl<'a> Lasted<'a> {
             queue: first(|event| event.queue.as_ref()),
             media: first(|event| event.media.as_ref()),
             direction: first(|event| event.direction.as_ref()),
+            customer: customer.as_deref(),
             imputed: self.imputed,
             activity_map: map,
         };
@@ -220,7 +224,7 @@ impl<'a> Lasted<'a> {
 }
 
 /// The first 32 hex digits of SHA-256 over texts, each with its length before it.
-fn digest(texts: &[&str]) -> String {
+pub fn digest(texts: &[&str]) -> String {
     let mut digest = Sha256::new();
     for text in texts {
         digest.update((text.len() as u64).to_be_bytes());
