@@ -9,6 +9,7 @@ pub mod compliance;
 pub mod gold;
 pub mod guess;
 pub mod issuer;
+pub mod mining;
 pub mod org;
 pub mod quarantine;
 pub mod role;

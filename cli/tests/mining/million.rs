@@ -27,15 +27,10 @@ fn a_million_events_are_exported_in_bounded_memory() {
             let id = format!("{:016x}", (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
             told.extend(call(&id, MIDNIGHT_MS - 80_000_000 + number as i64 * 500));
         }
-        let (late, early): (Vec<&Told>, Vec<&Told>) = told.iter().enumerate().map(|(n, told)| (n % CALL.len() > half, told)).fold(
-            (Vec::new(), Vec::new()),
-            |(mut late, mut early), (is_late, told)| {
-                if is_late { late.push(told) } else { early.push(told) }
-                (late, early)
-            },
-        );
-        lake.write(late);
-        lake.write(early);
+        let is_late = |place: usize| place % CALL.len() > half;
+        let part = |late: bool| told.iter().enumerate().filter(move |(place, _)| is_late(*place) == late).map(|(_, told)| told);
+        lake.write(part(true));
+        lake.write(part(false));
     }
     let out = root.join("log.xes");
     let limited = format!("ulimit -v {LIMIT_KB} && exec \"$0\" \"$@\"");

@@ -70,7 +70,9 @@ fn an_engine_that_is_busy_breaks_off_and_finds_batches_too_large_gets_each_recor
         0 => Does::Refuse(429, Some("0")),
         1 => Does::Refuse(503, Some("0")),
         2 => Does::TakeAndBreakOff,
+        3 => Does::Take,
         4 => Does::Refuse(500, None),
+        // From now on, whatever it took before.
         _ if records > 300 => Does::Refuse(413, None),
         _ => Does::Take,
     });
