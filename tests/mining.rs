@@ -170,7 +170,8 @@ fn exported(stack: &Stack, org: &Org<'_>, day: Date, view: View, folder: &Path) 
     let paths = [("xes", "log.xes"), ("ocel", "log.json"), ("csv", "tables")].map(|(format, name)| {
         let path = folder.join(view.as_str()).join(name);
         let what = ["mining", "export", "--json", "--org", &org.name, "--from", &date, "--view", view.as_str()];
-        let said = answer(&ledgerline(Some(stack), &[&what, &["--format", format, "--out", path.to_str().unwrap()][..]].concat()), 0);
+        let arguments = [&what[..], &["--format", format, "--out", path.to_str().unwrap()]].concat();
+        let said = answer(&ledgerline(Some(stack), &arguments), 0);
         assert_eq!(said["unsettled"], 0, "{said}");
         path
     });
