@@ -141,9 +141,8 @@ pub(super) fn tell<W: io::Write>(screen: &mut Screen<W>, process: &Process) -> i
     ))?;
     screen.gap()?;
     for arrow in process.most_frequent(TOLD) {
-        let told = format!("{} times, {} in the middle", grouped(arrow.count), apart(arrow.median_ms));
-        screen.fact(&grouped(arrow.count), &format!("{} → {}", arrow.from, arrow.to))?;
-        screen.fact("", &told)?;
+        let told = format!("{} → {}, median {}", arrow.from, arrow.to, apart(arrow.median_ms));
+        screen.fact(&format!("{} times", grouped(arrow.count)), &told)?;
     }
     Ok(())
 }
@@ -152,7 +151,10 @@ impl Process {
     /// The arrows that are gone most often.
     fn most_frequent(&self, most: usize) -> Vec<&Arrow> {
         let mut arrows: Vec<&Arrow> = self.arrows.iter().collect();
-        arrows.sort_by_key(|arrow| (std::cmp::Reverse(arrow.count), &arrow.from, &arrow.to));
+        arrows.sort_by(|one, other| {
+            let names = || (&one.from, &one.to).cmp(&(&other.from, &other.to));
+            other.count.cmp(&one.count).then_with(names)
+        });
         arrows.truncate(most);
         arrows
     }

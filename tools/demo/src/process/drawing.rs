@@ -57,7 +57,7 @@ struct Shown<'p> {
 impl<'p> Shown<'p> {
     fn of(process: &'p Process) -> Self {
         let mut activities: Vec<&Activity> = process.activities.iter().collect();
-        activities.sort_by_key(|activity| (std::cmp::Reverse(activity.count), &activity.name));
+        activities.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.name.cmp(&other.name)));
         activities.truncate(MOST_ACTIVITIES);
         activities.sort_by(|one, other| one.place.total_cmp(&other.place).then_with(|| one.name.cmp(&other.name)));
         let names: BTreeSet<&str> = activities.iter().map(|activity| activity.name.as_str()).collect();
@@ -86,7 +86,12 @@ impl<'p> Shown<'p> {
             let name = activity.name.as_str();
             let before = self.arrows.iter().filter(|arrow| arrow.to == name && order[arrow.from.as_str()] < order[name]);
             let layer = before.filter_map(|arrow| layers.get(arrow.from.as_str())).map(|layer| layer + 1).max();
-            layers.insert(name, layer.unwrap_or(0));
+            let is_full = |layer: usize| layers.values().filter(|other| **other == layer).count() >= BOXES;
+            let mut layer = layer.unwrap_or(0);
+            while is_full(layer) {
+                layer += 1;
+            }
+            layers.insert(name, layer);
         }
         let mut places = BTreeMap::new();
         for layer in 0..=layers.values().copied().max().unwrap_or(0) {
@@ -187,6 +192,8 @@ const TOP: usize = 10;
 const LAYER: usize = 92;
 const BOX: usize = 176;
 const BOX_HEIGHT: usize = 42;
+/// Beside each other, in what the sides leave.
+const BOXES: usize = (WIDTH - 2 * SIDE) / BOX;
 const LANE: usize = 22;
 const MOST_LANES: usize = 8;
 const MOST_ACTIVITIES: usize = 12;
