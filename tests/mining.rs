@@ -112,7 +112,8 @@ fn logs_are_read_by_other_makers_tools_whatever_stands_in_them() {
         let (xes, ocel) = (folder.join("log.xes"), folder.join("log.json"));
         let (day, people) = (date!(2026 - 03 - 02), People::new(Some("tests".to_owned()), false));
         let labels = Labels { process: "A & B".to_owned(), view, from: day, to: day, people };
-        let spool = |name: &str| File::options().read(true).write(true).create(true).truncate(true).open(folder.join(name));
+        let spool =
+            |name: &str| File::options().read(true).write(true).create(true).truncate(true).open(folder.join(name));
         let out = |path: &Path| BufWriter::new(File::create(path).unwrap());
         let mut logs: [Box<dyn Log>; 2] = [
             Box::new(Xes::new(out(&xes), labels.clone()).unwrap()),
@@ -155,7 +156,11 @@ fn table(path: &Path) -> Vec<Cells> {
     let headings: Vec<&str> = lines.next().unwrap().split(',').collect();
     // Cells of what the traffic invents have no commas but the map's version, which is the last.
     let cells = |line: &str| -> Cells {
-        headings.iter().map(|name| (*name).to_owned()).zip(line.splitn(headings.len(), ',').map(str::to_owned)).collect()
+        headings
+            .iter()
+            .map(|name| (*name).to_owned())
+            .zip(line.splitn(headings.len(), ',').map(str::to_owned))
+            .collect()
     };
     lines.map(cells).collect()
 }
@@ -226,7 +231,12 @@ fn a_days_log_is_what_duckdb_finds_in_silver_and_names_nobody() {
     assert_nobody_is_named(&[xes.clone(), ocel, tables.join("events.csv"), tables.join("cases.csv")], &sent.in_time);
 
     let [.., tables] = exported(&stack, &org, day, View::Intervals, &folder);
-    assert_intervals(&table(&tables.join("events.csv")), &found["intervals.sql"], &org.name, milestones.keys().collect());
+    assert_intervals(
+        &table(&tables.join("events.csv")),
+        &found["intervals.sql"],
+        &org.name,
+        milestones.keys().collect(),
+    );
     assert_model(&xes, &folder.join("log.bpmn"), &expected);
 }
 
@@ -241,8 +251,20 @@ fn assert_milestones(rows: &[Cells], by_case: &BTreeMap<String, Vec<Value>>) {
             assert_eq!(found["event_order"], json!(place + 1), "{case}");
             assert_eq!(json!(ms(&row["timestamp"])), found["occurred_at_ms"], "{case}");
             for column in [
-                "activity", "transition", "resource", "event_type", "queue", "flow", "campaign", "leg", "media", "direction",
-                "acd_outcome", "disconnect_type", "wrapup_code", "flow_outcome",
+                "activity",
+                "transition",
+                "resource",
+                "event_type",
+                "queue",
+                "flow",
+                "campaign",
+                "leg",
+                "media",
+                "direction",
+                "acd_outcome",
+                "disconnect_type",
+                "wrapup_code",
+                "flow_outcome",
             ] {
                 assert_eq!(row[column], found[column].as_str().unwrap_or_default(), "{case}: {column}");
             }
@@ -250,7 +272,8 @@ fn assert_milestones(rows: &[Cells], by_case: &BTreeMap<String, Vec<Value>>) {
             assert_eq!(row["since_previous_ms"], since, "{case}");
         }
         assert_eq!(rows.len(), by_case[*case].len(), "{case}");
-        let first = |kind: &str, queue: &str| rows.iter().position(|row| row["event_type"] == kind && row["queue"] == queue);
+        let first =
+            |kind: &str, queue: &str| rows.iter().position(|row| row["event_type"] == kind && row["queue"] == queue);
         for agent in rows.iter().filter(|row| row["event_type"] == "user.start" && !row["queue"].is_empty()) {
             if let Some(queued) = first("acd.start", &agent["queue"]) {
                 assert!(queued < first("user.start", &agent["queue"]).unwrap(), "{case}: an agent before its queue");
@@ -327,5 +350,8 @@ fn assert_model(xes: &Path, out: &Path, expected: &Expected) {
     let tasks: BTreeSet<&str> = model["tasks"].as_array().unwrap().iter().map(|task| task.as_str().unwrap()).collect();
     assert_eq!(tasks, activities.iter().map(|name| name.as_str()).collect());
     let bpmn = fs::read_to_string(out).unwrap();
-    assert!(bpmn.contains("http://www.omg.org/spec/BPMN/20100524/MODEL") && bpmn.matches("<bpmn:task ").count() >= tasks.len());
+    assert!(
+        bpmn.contains("http://www.omg.org/spec/BPMN/20100524/MODEL")
+            && bpmn.matches("<bpmn:task ").count() >= tasks.len()
+    );
 }

@@ -15,7 +15,8 @@ use crate::fault::Fault;
 mod mining;
 #[cfg(feature = "aws")]
 pub(crate) use mining::{
-    DatesArgs, FormatArg, LakeArgs, MiningCommand, MiningExportArgs, MiningPushArgs, MiningSqlArgs, MiningWhatArgs, ViewArg,
+    DatesArgs, FormatArg, LakeArgs, MiningCommand, MiningExportArgs, MiningPushArgs, MiningSqlArgs, MiningWhatArgs,
+    ViewArg,
 };
 
 /// The whole command line.

@@ -125,7 +125,8 @@ fn each_form_has_the_same_events_and_equal_input_gives_equal_bytes() {
         answer(&export(&root, "ocel", &ocel, &more), 0);
         let log: Value = serde_json::from_slice(&std::fs::read(&ocel).unwrap()).unwrap();
         assert_eq!(log["events"].as_array().unwrap().len() as u64, counted["events"].as_u64().unwrap());
-        let pairs = counted["differences"]["pairs"].as_array().unwrap().iter().map(|row| row["pairs"].as_u64().unwrap());
+        let pairs =
+            counted["differences"]["pairs"].as_array().unwrap().iter().map(|row| row["pairs"].as_u64().unwrap());
         assert_eq!(pairs.sum::<u64>(), counted["events"].as_u64().unwrap() - 2);
         answer(&export(&root, "xes", &xes, &more), 0);
         assert_eq!(std::fs::read_to_string(&xes).unwrap(), text);

@@ -182,7 +182,11 @@ fn sorting_folder(beside: &Path) -> PathBuf {
 }
 
 fn sorting_fault(error: &std::io::Error) -> Fault {
-    Fault::caused_by("the events cannot be sorted on disk", error, "make room where the output goes to, and run it again")
+    Fault::caused_by(
+        "the events cannot be sorted on disk",
+        error,
+        "make room where the output goes to, and run it again",
+    )
 }
 
 #[cfg(test)]

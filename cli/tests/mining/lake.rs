@@ -108,7 +108,8 @@ fn fields() -> Vec<(&'static str, Clear)> {
     let texts: Vec<(&'static str, String)> = said.iter().map(|(name, value)| (*name, value.to_string())).collect();
     let trees: Vec<_> =
         texts.iter().map(|(name, text)| (*name, ledgerline_json::parse(text.as_bytes()).unwrap())).collect();
-    let masked = built_in().policy().mask(&PseudonymKey::new(1, [7; 32]), trees.iter().map(|(name, tree)| (*name, tree)));
+    let masked =
+        built_in().policy().mask(&PseudonymKey::new(1, [7; 32]), trees.iter().map(|(name, tree)| (*name, tree)));
     assert_eq!(masked.clear.len(), said.len(), "all of it is let through");
     masked.clear
 }

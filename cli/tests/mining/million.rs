@@ -28,7 +28,9 @@ fn a_million_events_are_exported_in_bounded_memory() {
             told.extend(call(&id, MIDNIGHT_MS - 80_000_000 + number as i64 * 500));
         }
         let is_late = |place: usize| place % CALL.len() > half;
-        let part = |late: bool| told.iter().enumerate().filter(move |(place, _)| is_late(*place) == late).map(|(_, told)| told);
+        let part = |late: bool| {
+            told.iter().enumerate().filter(move |(place, _)| is_late(*place) == late).map(|(_, told)| told)
+        };
         lake.write(part(true));
         lake.write(part(false));
     }

@@ -25,7 +25,17 @@ fn lake(name: &str) -> std::path::PathBuf {
 fn push(root: &Path, url: &str, more: &[&str]) -> Output {
     let cursor = root.join("cursor.json");
     let mut command = Command::new(env!("CARGO_BIN_EXE_ledgerline"));
-    command.args(["--json", "mining", "push", "--folder", root.to_str().unwrap(), "--org", "acme", "--from", "2026-03-02"]);
+    command.args([
+        "--json",
+        "mining",
+        "push",
+        "--folder",
+        root.to_str().unwrap(),
+        "--org",
+        "acme",
+        "--from",
+        "2026-03-02",
+    ]);
     command.args(["--url", url, "--cursor", cursor.to_str().unwrap()]).args(more);
     command.env("LEDGERLINE_MINING_TOKEN", "of-the-engine").env("LEDGERLINE_TOKEN", "of-the-api").output().unwrap()
 }
@@ -51,8 +61,7 @@ fn expected() -> BTreeSet<(String, u64)> {
 
 fn assert_all_is_there_once_a_batch(requests: &[Request]) {
     let records = arrived(requests);
-    let distinct: BTreeSet<(String, u64)> =
-        records.keys().map(|(_, case, order)| (case.clone(), *order)).collect();
+    let distinct: BTreeSet<(String, u64)> = records.keys().map(|(_, case, order)| (case.clone(), *order)).collect();
     assert_eq!(distinct, expected());
     assert_eq!(records.len(), distinct.len(), "a record came under two batches");
     for request in requests {
@@ -142,7 +151,17 @@ fn nothing_is_sent_where_others_could_read_it_nor_without_a_token() {
     let refused = answer(&push(&root, "http://mining.example", &[]), 2);
     assert!(refused["error"].to_string().contains("is not https"), "{refused}");
     let mut command = Command::new(env!("CARGO_BIN_EXE_ledgerline"));
-    command.args(["--json", "mining", "push", "--folder", root.to_str().unwrap(), "--org", "acme", "--from", "2026-03-02"]);
+    command.args([
+        "--json",
+        "mining",
+        "push",
+        "--folder",
+        root.to_str().unwrap(),
+        "--org",
+        "acme",
+        "--from",
+        "2026-03-02",
+    ]);
     command.args(["--url", "https://mining.example", "--cursor", root.join("c").to_str().unwrap()]);
     let refused = answer(&command.env_remove("LEDGERLINE_MINING_TOKEN").output().unwrap(), 2);
     assert!(refused["error"].to_string().contains("LEDGERLINE_MINING_TOKEN is not set"), "{refused}");

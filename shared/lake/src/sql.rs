@@ -130,7 +130,9 @@ mod tests {
         for column in ERASED.iter().chain(&["lineage_token", "event_id", "custom"]) {
             assert!(!of_intervals.iter().any(|word| word == column), "{column}");
         }
-        for (text, column) in [MILESTONES, ACTIVITIES].iter().flat_map(|text| ERASED.iter().map(move |column| (text, column))) {
+        for (text, column) in
+            [MILESTONES, ACTIVITIES].iter().flat_map(|text| ERASED.iter().map(move |column| (text, column)))
+        {
             assert!(!words(text).iter().any(|word| word == column), "{column}: nor do the views of conversations");
         }
         assert!(words(REPEATS).iter().any(|word| word == "customer_ref"), "the test sees columns");

@@ -202,7 +202,9 @@ mod tests {
         assert_eq!((of_agent.name.as_str(), of_agent.count, of_agent.begins, of_agent.ends), ("Agent", 5, 0, 4));
         assert!(process.activities[1].place < of_agent.place);
 
-        let mut sent = BTreeMap::from([("a", 2), ("b", 2), ("c", 2), ("d", 3), ("User/x_1", 7)].map(|(record, n)| (record.to_owned(), n)));
+        let mut sent = BTreeMap::from(
+            [("a", 2), ("b", 2), ("c", 2), ("d", 3), ("User/x_1", 7)].map(|(record, n)| (record.to_owned(), n)),
+        );
         assert!(check(&process, &sent).passed);
         sent.insert("e".to_owned(), 1);
         assert!(!check(&process, &sent).passed);

@@ -73,7 +73,10 @@ impl Cursor {
         }
         if state.push != push {
             return Err(Fault::new(
-                format!("{} is the cursor of another push: of another org, dates, view, names or engine", path.display()),
+                format!(
+                    "{} is the cursor of another push: of another org, dates, view, names or engine",
+                    path.display()
+                ),
                 remedy,
             ));
         }
@@ -109,7 +112,9 @@ mod tests {
         // Later: the moment of the first run stays.
         let again = Cursor::open(&path, &["acme", "https://mine.example"], 99).unwrap();
         assert_eq!((again.state.settled_ms, &again.state), (17, &cursor.state));
-        for (what, said) in [(["acme", "https://other.example"], "another push"), (["acmeh", "ttps://mine.example"], "another push")] {
+        for (what, said) in
+            [(["acme", "https://other.example"], "another push"), (["acmeh", "ttps://mine.example"], "another push")]
+        {
             assert!(Cursor::open(&path, &what, 17).err().unwrap().to_string().contains(said));
         }
         for (text, said) in [("{}", "is no cursor"), ("{\"v\":1", "is no cursor")] {

@@ -22,7 +22,8 @@ use super::{Read, Wanted, sorting_folder};
 /// Writes a log.
 pub(super) fn run(args: &MiningExportArgs, context: &Context) -> Answered {
     let wanted = Wanted::of(&args.what, context)?;
-    let mut output = Output::open(&args.out, args.format, &wanted.labels).map_err(|error| unwritable(&args.out, &error))?;
+    let mut output =
+        Output::open(&args.out, args.format, &wanted.labels).map_err(|error| unwritable(&args.out, &error))?;
     let (sorted, mut read) = wanted.sorted(sorting_folder(&args.out), context)?;
     let progress = context.progress("writing conversations", None);
     let (mut steps_written, mut differences) = (0, Differences::default());
@@ -162,7 +163,10 @@ impl Answer for Exported {
     }
 
     fn draw(&self, screen: &mut Screen<'_>) -> io::Result<()> {
-        screen.title("EVENT LOG", &format!("{}, {} to {}", self.labels.view.as_str(), self.labels.from, self.labels.to))?;
+        screen.title(
+            "EVENT LOG",
+            &format!("{}, {} to {}", self.labels.view.as_str(), self.labels.from, self.labels.to),
+        )?;
         screen.fact("conversations", &grouped(self.read.cases))?;
         screen.fact("events", &grouped(self.events))?;
         screen.fact("activities", &activity_map())?;

@@ -64,7 +64,7 @@ pub(super) fn run(args: &MiningPushArgs, context: &Context) -> Answered {
     let progress = context.progress("sending records", None);
     let limits = Limits { records: cursor.state.batch_records.max(1), ..Limits::default() };
     let mut batcher = Batcher::new(wanted.labels.clone(), limits, cursor.state.after.clone());
-    let mut send = |batcher: &mut Batcher, cursor: &mut Cursor, is_last: bool| -> Result<(), Fault> {
+    let send = |batcher: &mut Batcher, cursor: &mut Cursor, is_last: bool| -> Result<(), Fault> {
         while is_last || batcher.is_full() {
             let Some(batch) = batcher.next_batch() else { break };
             engine.deliver(batch, batcher, cursor)?;
@@ -95,7 +95,8 @@ struct Engine {
 impl Engine {
     fn open(url: &str, context: &Context) -> Result<Self, Fault> {
         let remedy = "name the engine's URL, such as https://mining.example.com";
-        let parsed = url.parse::<Uri>().map_err(|error| Fault::caused_by("the URL of --url cannot be read", &error, remedy))?;
+        let parsed =
+            url.parse::<Uri>().map_err(|error| Fault::caused_by("the URL of --url cannot be read", &error, remedy))?;
         if !is_private(&parsed) {
             return Err(Fault::new("the URL of --url is not https: what is sent would be read on the way", remedy));
         }
@@ -192,7 +193,7 @@ impl Said {
         match self {
             Self::Nothing(_) => Verdict::Again,
             Self::Status(status, headers) => match (*status, retry_after(headers)) {
-                (200..300, _) => Verdict::Arrived,
+                (200..=299, _) => Verdict::Arrived,
                 (413, _) => Verdict::TooLarge,
                 (429 | 503, Some(wait)) => Verdict::Later(wait),
                 (429 | 500.., _) => Verdict::Again,
@@ -215,7 +216,7 @@ impl Said {
                 let remedy = match status {
                     401 | 403 => format!("set {TOKEN} to a token of the engine's that may write; then {again}"),
                     404 => "see whether --url is the engine's, before /api/v1/processes/bulk-ingest".to_owned(),
-                    300..400 => "name the URL that the engine sends on to: no redirect is followed".to_owned(),
+                    300..=399 => "name the URL that the engine sends on to: no redirect is followed".to_owned(),
                     429 | 500.. => again.to_owned(),
                     _ => format!("see in the engine's log what it says of this batch; then {again}"),
                 };
@@ -292,7 +293,8 @@ mod tests {
     use super::*;
 
     fn said(status: u16, headers: &[(&'static str, &'static str)]) -> Said {
-        let header = |(name, value): &(&'static str, &'static str)| (HeaderName::from_static(name), value.parse().unwrap());
+        let header =
+            |(name, value): &(&'static str, &'static str)| (HeaderName::from_static(name), value.parse().unwrap());
         Said::Status(status, headers.iter().map(header).collect())
     }
 
@@ -339,7 +341,9 @@ mod tests {
 
     #[test]
     fn a_fault_names_the_batch_and_what_to_do() {
-        for (status, todo) in [(401, TOKEN), (404, "--url"), (308, "no redirect"), (500, "run the same command"), (422, "log")] {
+        for (status, todo) in
+            [(401, TOKEN), (404, "--url"), (308, "no redirect"), (500, "run the same command"), (422, "log")]
+        {
             let told = said(status, &[]).fault("batch_20260302_00").to_string();
             assert!(told.contains("batch_20260302_00") && told.contains(todo), "{told}");
         }

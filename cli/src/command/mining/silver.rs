@@ -137,5 +137,9 @@ fn listed(folder: &Path) -> io::Result<Vec<String>> {
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Fault {
-    Fault::caused_by(format!("cannot read {}", path.display()), error, "see that the folder is a whole copy, and readable")
+    Fault::caused_by(
+        format!("cannot read {}", path.display()),
+        error,
+        "see that the folder is a whole copy, and readable",
+    )
 }

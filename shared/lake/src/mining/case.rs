@@ -21,7 +21,7 @@ impl Case {
 
     /// The conversation's id.
     pub fn id(&self) -> &str {
-        &self.events[0].case
+        self.events.first().map_or("", |event| event.case.as_str())
     }
 
     /// Its events, in order.
@@ -70,7 +70,8 @@ impl Case {
     fn disposition(&self) -> Option<&str> {
         let said = self.events.iter().rev().find_map(|event| event.outcome.as_deref());
         said.or_else(|| {
-            let (word, at_ms) = self.events.iter().rev().find_map(|event| Some((event.acd_outcome.as_ref()?, event.at_ms)))?;
+            let (word, at_ms) =
+                self.events.iter().rev().find_map(|event| Some((event.acd_outcome.as_ref()?, event.at_ms)))?;
             built_in().outcome(word, at_ms)
         })
     }
@@ -101,7 +102,6 @@ pub struct Facts<'a> {
 }
 
 /// Cases of events that come in the order of [`Event::place`].
-#[derive(Debug)]
 pub struct Cases<I: Iterator> {
     events: Peekable<I>,
 }

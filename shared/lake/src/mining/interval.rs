@@ -64,7 +64,8 @@ pub(super) fn intervals(case: &Case) -> Vec<Interval<'_>> {
                 }
             }
             Some((activity, Edge::Done)) => {
-                let start = event.wrapup_ms.map(|took_ms| Moment { at_ms: event.at_ms - took_ms, imputed: true, event });
+                let start =
+                    event.wrapup_ms.map(|took_ms| Moment { at_ms: event.at_ms - took_ms, imputed: true, event });
                 all.push(Interval { activity, start, end: Some(moment), aborted: false });
             }
             None => {}

@@ -66,7 +66,12 @@ impl<W: Write, S: Spool> Ocel<W, S> {
     ) -> io::Result<()> {
         self.kinds.insert(kind);
         let said = said.into_iter().filter_map(|(name, value)| Some(OfObject { name, time: EVER, value: value? }));
-        self.objects.push(&Object { id, r#type: kind, attributes: said.collect(), relationships: relationships(related) })
+        self.objects.push(&Object {
+            id,
+            r#type: kind,
+            attributes: said.collect(),
+            relationships: relationships(related),
+        })
     }
 
     /// The id of an object that cases share; it is written when it is named first.
@@ -79,7 +84,12 @@ impl<W: Write, S: Spool> Ocel<W, S> {
     }
 
     /// What a step is related to, its conversation first.
-    fn objects_of(&mut self, conversation: &str, leg: Option<&String>, step: &Step<'_>) -> io::Result<Vec<(String, &'static str)>> {
+    fn objects_of(
+        &mut self,
+        conversation: &str,
+        leg: Option<&String>,
+        step: &Step<'_>,
+    ) -> io::Result<Vec<(String, &'static str)>> {
         let event = step.event;
         let agent = event.agent.as_ref().map(|agent| self.labels.people.agent(agent).into_owned());
         let mut related = vec![(conversation.to_owned(), "conversation")];

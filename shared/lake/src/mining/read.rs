@@ -160,7 +160,8 @@ fn rows_of(group: &dyn RowGroupReader) -> usize {
 fn values<T: Readable>(group: &dyn RowGroupReader, name: &str) -> Result<Vec<Option<T::T>>, ReadError> {
     let place = group.metadata().columns().iter().position(|column| column.column_descr().name() == name);
     let (Some(place), rows) = (place, rows_of(group)) else { return Ok(Vec::new()) };
-    let damaged = || ReadError::Parquet(ParquetError::General(format!("column {name} ends early or is of another type")));
+    let damaged =
+        || ReadError::Parquet(ParquetError::General(format!("column {name} ends early or is of another type")));
     let mut reader = T::of(group.get_column_reader(place)?).ok_or_else(damaged)?;
     let (mut values, mut present) = (Vec::new(), Vec::with_capacity(rows));
     while present.len() < rows {

@@ -60,7 +60,13 @@ fn kinds(case: &Case) -> Vec<&str> {
 }
 
 fn labels(view: View, people: People) -> Labels {
-    Labels { process: "Support & <more>".to_owned(), view, from: date!(2026 - 03 - 02), to: date!(2026 - 03 - 02), people }
+    Labels {
+        process: "Support & <more>".to_owned(),
+        view,
+        from: date!(2026 - 03 - 02),
+        to: date!(2026 - 03 - 02),
+        people,
+    }
 }
 
 /// An output that can be looked at while its writer is in a box.
@@ -145,8 +151,7 @@ fn of_one_instant_the_sources_own_number_counts_before_the_rank_and_the_id_last(
         at("acd.start", None, "b"),
     ];
     let case = case(events);
-    let ids: Vec<(&str, &str)> =
-        case.events().iter().map(|event| (event.kind.as_str(), event.id.as_str())).collect();
+    let ids: Vec<(&str, &str)> = case.events().iter().map(|event| (event.kind.as_str(), event.id.as_str())).collect();
     let first = ["flow.end", "acd.start"].map(|kind| ledgerline_event::catalogue::built_in().rank_of(kind, Some(1)));
     assert!(first[0] < first[1], "the test's ranks");
     assert_eq!(
@@ -184,8 +189,12 @@ fn what_lasted_is_a_pair_of_one_name_and_one_instance() {
 fn an_abandon_is_an_abort_and_what_has_no_other_half_stands_alone() {
     let given_up = Event { acd_outcome: Some("ABANDON".to_owned()), ..event("acd.end", 9_000, "queue") };
     let unbelievable = Event { wrapup_ms: None, ..event("acw", 20_000, "agent") };
-    let events =
-        vec![event("acd.start", 1_000, "queue"), given_up, event("user.start", 2_000, "one"), event("user.end", 3_000, "two")];
+    let events = vec![
+        event("acd.start", 1_000, "queue"),
+        given_up,
+        event("user.start", 2_000, "one"),
+        event("user.end", 3_000, "two"),
+    ];
     let case = case([events, vec![unbelievable]].concat());
     let steps = View::Intervals.steps(&case);
     let told: Vec<(&str, &str)> = steps.iter().map(|step| (step.activity, step.transition.as_str())).collect();
@@ -262,8 +271,9 @@ fn facts_of_a_case_are_of_all_of_it() {
 fn events_in_order_are_grouped_into_cases_and_an_error_is_handed_on() {
     let of = |case: &str| Event { case: case.to_owned(), ..event("acd.start", 0, "l") };
     let events: Vec<Result<Event, &str>> = vec![Ok(of("a")), Ok(of("a")), Ok(of("b")), Err("broken"), Ok(of("c"))];
-    let told: Vec<Result<(String, usize), &str>> =
-        Cases::of(events.into_iter()).map(|case| case.map(|case| (case.id().to_owned(), case.events().len()))).collect();
+    let told: Vec<Result<(String, usize), &str>> = Cases::of(events.into_iter())
+        .map(|case| case.map(|case| (case.id().to_owned(), case.events().len())))
+        .collect();
     assert_eq!(told, [Ok(("a".to_owned(), 2)), Ok(("b".to_owned(), 1)), Err("broken"), Ok(("c".to_owned(), 1))]);
 }
 

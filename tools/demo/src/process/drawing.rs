@@ -66,8 +66,8 @@ impl<'p> Shown<'p> {
         let (mut arrows, mut left, mut entered) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
         for arrow in all.iter().filter(both) {
             // Of each activity the most frequent way in and the most frequent way out, however rare.
-            let is_first = arrow.from != arrow.to
-                && (!left.contains(arrow.from.as_str()) || !entered.contains(arrow.to.as_str()));
+            let is_first =
+                arrow.from != arrow.to && (!left.contains(arrow.from.as_str()) || !entered.contains(arrow.to.as_str()));
             if is_first || arrows.len() < MOST_ARROWS {
                 arrows.push(*arrow);
                 left.insert(arrow.from.as_str());
@@ -84,7 +84,8 @@ impl<'p> Shown<'p> {
         let mut layers: BTreeMap<&str, usize> = BTreeMap::new();
         for activity in &self.activities {
             let name = activity.name.as_str();
-            let before = self.arrows.iter().filter(|arrow| arrow.to == name && order[arrow.from.as_str()] < order[name]);
+            let before =
+                self.arrows.iter().filter(|arrow| arrow.to == name && order[arrow.from.as_str()] < order[name]);
             let layer = before.filter_map(|arrow| layers.get(arrow.from.as_str())).map(|layer| layer + 1).max();
             let is_full = |layer: usize| layers.values().filter(|other| **other == layer).count() >= BOXES;
             let mut layer = layer.unwrap_or(0);
@@ -155,7 +156,8 @@ impl Way {
         let middle = |place: Place| place.y + BOX_HEIGHT / 2;
         if to.layer == from.layer + 1 {
             let (bottom, bend) = (from.y + BOX_HEIGHT, LAYER / 3);
-            let line = format!("M{} {bottom}C{} {} {} {} {} {}", from.x, from.x, bottom + bend, to.x, to.y - bend, to.x, to.y);
+            let line =
+                format!("M{} {bottom}C{} {} {} {} {} {}", from.x, from.x, bottom + bend, to.x, to.y - bend, to.x, to.y);
             return Self { line, x: (from.x + to.x) / 2, y: (bottom + to.y) / 2 + 4 };
         }
         // Along the side that is nearer, each further from the middle than the one before.
@@ -165,7 +167,11 @@ impl Way {
         let edge = |place: Place| if is_right { place.x + BOX / 2 } else { place.x.saturating_sub(BOX / 2) };
         let lane_x = if is_right { WIDTH - SIDE + 6 + lane * LANE } else { SIDE - 6 - lane * LANE };
         // Apart where one leaves its own box and comes back.
-        let (y, end_y) = if from.y == to.y && from.x == to.x { (from.y + 8, to.y + BOX_HEIGHT - 8) } else { (middle(from), middle(to)) };
+        let (y, end_y) = if from.y == to.y && from.x == to.x {
+            (from.y + 8, to.y + BOX_HEIGHT - 8)
+        } else {
+            (middle(from), middle(to))
+        };
         let line = format!("M{} {y}C{lane_x} {y} {lane_x} {end_y} {} {end_y}", edge(from), edge(to));
         // Half way along the curve.
         Self { line, x: (edge(from) + 6 * lane_x + edge(to)) / 8, y: (y + end_y) / 2 + 4 }

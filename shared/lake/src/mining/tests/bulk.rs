@@ -52,8 +52,10 @@ fn a_case_is_whole_in_a_batch_unless_it_is_larger_than_one() {
     let sizes: Vec<usize> = batches.iter().map(|batch| batch.records).collect();
     assert_eq!(sizes, [8, 4, 10, 10, 9, 10]);
     let sent: Vec<(String, u64)> = batches.iter().flat_map(records).collect();
-    let expected: Vec<(String, u64)> =
-        cases.iter().flat_map(|case| (1..=case.events().len() as u64).map(|order| (case.id().to_owned(), order))).collect();
+    let expected: Vec<(String, u64)> = cases
+        .iter()
+        .flat_map(|case| (1..=case.events().len() as u64).map(|order| (case.id().to_owned(), order)))
+        .collect();
     assert_eq!(sent, expected);
 }
 

@@ -1,7 +1,7 @@
 //! Each form as a reader of it finds it.
 
-use quick_xml::Reader;
 use quick_xml::events::Event as Xml;
+use quick_xml::{Reader, XmlVersion};
 use serde_json::Value;
 
 use super::*;
@@ -20,7 +20,13 @@ fn elements(xes: &str, name: &str) -> Vec<Vec<(String, String, String)>> {
             Xml::End(_) if inside > 0 => inside -= 1,
             Xml::Empty(empty) if inside == 1 => {
                 let of = |name: &str| {
-                    empty.try_get_attribute(name).unwrap().unwrap().unescape_value().unwrap().into_owned()
+                    empty
+                        .try_get_attribute(name)
+                        .unwrap()
+                        .unwrap()
+                        .normalized_value(XmlVersion::Explicit1_0)
+                        .unwrap()
+                        .into_owned()
                 };
                 let told = (empty.name().as_ref().to_owned(), of("key"), of("value"));
                 all.last_mut().unwrap().push(told);
@@ -123,7 +129,11 @@ fn every_object_that_ocel_names_is_there_once_and_every_type_is_declared() {
 #[test]
 fn tables_say_the_order_the_difference_and_the_map_and_no_cell_is_a_formula() {
     let case = case(vec![
-        Event { case: "=cmd|' /C calc'!A0".to_owned(), queue: Some("+49 queue".to_owned()), ..event("acd.start", 0, "-l") },
+        Event {
+            case: "=cmd|' /C calc'!A0".to_owned(),
+            queue: Some("+49 queue".to_owned()),
+            ..event("acd.start", 0, "-l")
+        },
         Event { case: "=cmd|' /C calc'!A0".to_owned(), queue: Some("@q".to_owned()), ..event("acd.end", 1_500, "-l") },
     ]);
     let tables = written(View::Milestones, &People::default(), &[case]).split_off(2);
@@ -132,7 +142,8 @@ fn tables_say_the_order_the_difference_and_the_map_and_no_cell_is_a_formula() {
         reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
     };
     let events = rows(&tables[0]);
-    let cell = |row: usize, name: &str| events[row][events[0].iter().position(|column| column == name).unwrap()].as_str();
+    let cell =
+        |row: usize, name: &str| events[row][events[0].iter().position(|column| column == name).unwrap()].as_str();
     assert_eq!((cell(1, "event_order"), cell(2, "event_order"), events.len()), ("1", "2", 3));
     assert_eq!((cell(1, "since_previous_ms"), cell(2, "since_previous_ms")), ("", "1500"));
     assert_eq!((cell(1, "case_id"), cell(1, "queue"), cell(2, "queue")), ("'=cmd|' /C calc'!A0", "'+49 queue", "'@q"));

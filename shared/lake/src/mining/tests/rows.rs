@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use ledgerline_privacy::{FieldRule, Policy, PseudonymKey, Rule, Side, Store};
+use ledgerline_privacy::{Clear, FieldRule, Policy, PseudonymKey, Rule, Side, Store};
 use serde_json::{Value, json};
 
 use super::*;
@@ -11,9 +11,10 @@ use crate::ids::ObjectId;
 use crate::silver::{ERASED, Row, SilverWriter};
 
 /// Everything of a row that tells of its customer, and stands in no log.
-const PLANTED: [&str; 6] = ["c_planted", "p1_lineage", "planted-tier", "planted-product", "planted-owner", "planted-token"];
+const PLANTED: [&str; 6] =
+    ["c_planted", "p1_lineage", "planted-tier", "planted-product", "planted-owner", "planted-token"];
 
-fn fields() -> ledgerline_privacy::Masked {
+fn fields() -> Vec<(&'static str, Clear)> {
     let rules = [
         ("acd_outcome", "word:acd_outcome"),
         ("agent_ref", "pseudonym:agent"),
@@ -23,8 +24,12 @@ fn fields() -> ledgerline_privacy::Masked {
         ("session_id", "uuid"),
         ("wrapup_duration_ms", "duration_ms"),
     ];
-    let rule =
-        |(name, rule)| FieldRule { name, store: Store::Silver, rule: Some(Rule::parse(rule).unwrap()), side: Side::Centre };
+    let rule = |(name, rule)| FieldRule {
+        name,
+        store: Store::Silver,
+        rule: Some(Rule::parse(rule).unwrap()),
+        side: Side::Centre,
+    };
     let policy = Policy::new("test-1", rules.map(rule)).unwrap();
     let said = [
         ("acd_outcome", json!("ANSWERED")),
@@ -35,15 +40,16 @@ fn fields() -> ledgerline_privacy::Masked {
         ("session_id", json!("4c7ab29e-0f03-51b9-8a86-cbb493eedfd5")),
         ("wrapup_duration_ms", json!(15_000)),
     ];
-    let texts: Vec<(&'static str, String)> = said.iter().map(|(name, value)| (*name, Value::to_string(value))).collect();
+    let texts: Vec<(&'static str, String)> =
+        said.iter().map(|(name, value)| (*name, Value::to_string(value))).collect();
     let trees: Vec<_> =
         texts.iter().map(|(name, text)| (*name, ledgerline_json::parse(text.as_bytes()).unwrap())).collect();
-    policy.mask(&PseudonymKey::new(1, [7; 32]), trees.iter().map(|(name, tree)| (*name, tree)))
+    policy.mask(&PseudonymKey::new(1, [7; 32]), trees.iter().map(|(name, tree)| (*name, tree))).clear
 }
 
 /// A file of three rows: of a customer, the same one erased, and of an entity.
 fn file() -> Bytes {
-    let (masked, extra) = (fields(), BTreeMap::from([("planted-key".to_owned(), "string")]));
+    let (fields, extra) = (fields(), BTreeMap::from([("planted-key".to_owned(), "string")]));
     let mut writer = SilverWriter::new(ObjectId::of("bucket", "bronze/x")).unwrap();
     let row = Row {
         org: "acme",
@@ -71,7 +77,7 @@ fn file() -> Bytes {
         crm_product: Some(PLANTED[3]),
         crm_owner: Some(PLANTED[4]),
         outcome_map: None,
-        fields: &masked.clear,
+        fields: &fields,
         masked: &["planted-name"],
         policy_version: "test-1",
         lineage_token: PLANTED[5],
@@ -116,12 +122,20 @@ fn rows_of_the_organisations_conversations_are_read_as_they_were_written() {
 #[test]
 fn what_an_erasure_takes_is_in_no_log_and_the_rest_of_the_row_is() {
     let events = read(&file());
-    assert_eq!(events[1], Event { customer: None, case: "c-2".to_owned(), id: events[1].id.clone(), ..events[0].clone() });
-    for (view, customers) in [View::Milestones, View::Intervals].into_iter().flat_map(|view| [(view, false), (view, true)]) {
+    assert_eq!(
+        events[1],
+        Event { customer: None, case: "c-2".to_owned(), id: events[1].id.clone(), ..events[0].clone() }
+    );
+    for (view, customers) in
+        [View::Milestones, View::Intervals].into_iter().flat_map(|view| [(view, false), (view, true)])
+    {
         let people = People::new(None, customers);
         let cases = [case(vec![events[1].clone()])];
         for (form, text) in written(view, &people, &cases).iter().enumerate() {
-            assert!(PLANTED.iter().chain(&["planted-"]).all(|planted| !text.contains(planted)), "{view:?} {form}: {text}");
+            assert!(
+                PLANTED.iter().chain(&["planted-"]).all(|planted| !text.contains(planted)),
+                "{view:?} {form}: {text}"
+            );
         }
         assert!(written(view, &people, &cases)[0].contains("5169b6fa-0543-5428-8d60-2e3d7a1d2909"), "the queue stays");
         // Of whom nothing was erased no more than the random name is told, and only where that is asked for.
