@@ -172,15 +172,14 @@ fn ms(time: &str) -> i64 {
 /// The exported files of a view of an organisation's day.
 fn exported(stack: &Stack, org: &Org<'_>, day: Date, view: View, folder: &Path) -> [PathBuf; 3] {
     let date = keys::iso_date(day);
-    let paths = [("xes", "log.xes"), ("ocel", "log.json"), ("csv", "tables")].map(|(format, name)| {
+    [("xes", "log.xes"), ("ocel", "log.json"), ("csv", "tables")].map(|(format, name)| {
         let path = folder.join(view.as_str()).join(name);
         let what = ["mining", "export", "--json", "--org", &org.name, "--from", &date, "--view", view.as_str()];
         let arguments = [&what[..], &["--format", format, "--out", path.to_str().unwrap()]].concat();
         let said = answer(&ledgerline(Some(stack), &arguments), 0);
         assert_eq!(said["unsettled"], 0, "{said}");
         path
-    });
-    paths
+    })
 }
 
 /// Rows of the SQL over silver, by case: those of cases of the organisation that began on the day.
