@@ -18,7 +18,7 @@ fn elements(xes: &str, name: &str) -> Vec<Vec<(String, String, String)>> {
             }
             Xml::Start(_) if inside > 0 => inside += 1,
             Xml::End(_) if inside > 0 => inside -= 1,
-            Xml::Empty(empty) if inside == 1 => {
+            Xml::Empty(empty) if inside == 1 && empty.try_get_attribute("key").unwrap().is_some() => {
                 let of = |name: &str| {
                     empty
                         .try_get_attribute(name)
