@@ -29,12 +29,12 @@ const MEDIA: [&str; 5] = ["CALLBACK", "CHAT", "EMAIL", "MESSAGE", "VOICE"];
 /// Targets as the product's defaults have them.
 const TARGETS_MS: [i64; 2] = [20_000, 86_400_000];
 
-fn known(org: &Org<'_>, interactions: u32, seed: u64, date: Date) -> KnownDay {
+pub(crate) fn known(org: &Org<'_>, interactions: u32, seed: u64, date: Date) -> KnownDay {
     generate(&KnownArgs { interactions, seed, date, org: org.name.clone(), expected: None })
 }
 
 /// Sends in so many objects, one after the other, each in no order.
-fn send_in_objects(stack: &Stack, mut records: Vec<Vec<u8>>, objects: usize, seed: u64) {
+pub(crate) fn send_in_objects(stack: &Stack, mut records: Vec<Vec<u8>>, objects: usize, seed: u64) {
     records.shuffle(&mut Dice::seed_from_u64(seed));
     for part in records.chunks(records.len().div_ceil(objects)) {
         stack.send(part);

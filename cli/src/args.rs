@@ -11,6 +11,14 @@ use clap_complete::Shell;
 #[cfg(feature = "aws")]
 use crate::fault::Fault;
 
+#[cfg(feature = "aws")]
+mod mining;
+#[cfg(feature = "aws")]
+pub(crate) use mining::{
+    DatesArgs, FormatArg, LakeArgs, MiningCommand, MiningExportArgs, MiningPushArgs, MiningSqlArgs, MiningWhatArgs,
+    ViewArg,
+};
+
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(
@@ -74,6 +82,10 @@ pub(crate) enum Command {
     #[cfg(feature = "aws")]
     #[command(subcommand)]
     Replay(ReplayCommand),
+    /// Event logs for process mining: XES, OCEL 2.0, CSV, or sent to an engine
+    #[cfg(feature = "aws")]
+    #[command(subcommand)]
+    Mining(MiningCommand),
     /// What is kept, until when, and what lacks a lock
     Retention(RetentionArgs),
     /// Build the index of entries again from the segments, and compare it with what is stored

@@ -20,6 +20,8 @@ mod gold;
 #[cfg(feature = "aws")]
 mod hold;
 #[cfg(feature = "aws")]
+mod mining;
+#[cfg(feature = "aws")]
 mod own_numbers;
 mod prove;
 mod rebuild_postings;
@@ -41,6 +43,9 @@ mod subject;
 mod trace;
 mod verify;
 mod witness;
+
+#[cfg(feature = "aws")]
+pub(crate) use mining::TOKEN as MINING_TOKEN;
 
 use crate::answer::Answered;
 use crate::args::Command;
@@ -68,7 +73,10 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Gold(_) => "gold",
         #[cfg(feature = "aws")]
         Command::Erase(_) => "erase",
+        #[cfg(feature = "aws")]
         Command::Replay(_) => "replay",
+        #[cfg(feature = "aws")]
+        Command::Mining(_) => "mining",
         Command::Retention(_) => "retention",
         Command::RebuildPostings(_) => "rebuild-postings",
         #[cfg(feature = "aws")]
@@ -109,7 +117,10 @@ pub(crate) fn run(command: Command, context: &Context) -> Answered {
         Command::Gold(what) => gold::run(&what, context),
         #[cfg(feature = "aws")]
         Command::Erase(args) => erase::run(&args, context),
+        #[cfg(feature = "aws")]
         Command::Replay(what) => replay::run(&what, context),
+        #[cfg(feature = "aws")]
+        Command::Mining(what) => mining::run(&what, context),
         Command::Retention(args) => retention::run(&args, context),
         Command::RebuildPostings(args) => rebuild_postings::run(&args, context),
         #[cfg(feature = "aws")]

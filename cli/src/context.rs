@@ -23,6 +23,9 @@ pub(crate) struct Context {
     /// The API's key.
     #[cfg(feature = "aws")]
     pub(crate) api_key: Option<Secret>,
+    /// The bearer token for an engine that mines processes: never the API's.
+    #[cfg(feature = "aws")]
+    pub(crate) mining_token: Option<Secret>,
 }
 
 /// What nothing may print.

@@ -50,6 +50,8 @@ fn main() -> ExitCode {
         token: secret(api::TOKEN),
         #[cfg(feature = "aws")]
         api_key: secret(api::API_KEY),
+        #[cfg(feature = "aws")]
+        mining_token: secret(command::MINING_TOKEN),
     };
     let name = command::name(&arguments.command);
     let answered = command::run(arguments.command, &context);

@@ -9,4 +9,6 @@ mod file_managers;
 mod folders;
 mod hostile;
 #[cfg(feature = "aws")]
+mod mining;
+#[cfg(feature = "aws")]
 mod own_numbers;

@@ -10,6 +10,7 @@ pub mod erasure;
 pub mod gold;
 pub mod guess;
 pub mod issuer;
+pub mod mining;
 pub mod org;
 pub mod quarantine;
 pub mod role;

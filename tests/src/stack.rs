@@ -290,7 +290,8 @@ pub fn corpus() -> Option<PathBuf> {
     found
 }
 
+/// Says that a test, or a part of it, does not run here, and why.
 #[expect(clippy::print_stdout, reason = "a skipped test must be seen; `cargo xtask test` counts these lines")]
-fn skipped(why: &str) {
+pub fn skipped(why: &str) {
     println!("SKIPPED: {why}");
 }

@@ -72,6 +72,14 @@ impl Venv {
         Self::make("venv-tests", pins)
     }
 
+    /// The environment in which other makers' tools read event logs, with the packages that `pins` names.
+    ///
+    /// # Errors
+    /// As [`Venv::stack`].
+    pub fn mining(pins: &Path) -> Result<Self, Fault> {
+        Self::make("venv-mining", pins)
+    }
+
     fn make(name: &str, pins: &Path) -> Result<Self, Fault> {
         let directory = paths::local().join(name);
         let venv = Self { bin: directory.join("bin") };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
-use hyper::{Request, Uri};
+use hyper::{HeaderMap, Request, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -41,6 +41,8 @@ pub struct Bounds {
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
+    /// What stands before the body.
+    pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,
 }
@@ -87,9 +89,10 @@ impl Client {
         }
         let asked = async {
             let answer = self.0.request(request).await.map_err(AskError::Unreachable)?;
-            let status = answer.status().as_u16();
-            let body = Limited::new(answer.into_body(), bounds.body_bytes).collect().await;
-            Ok(Answer { status, body: body.map_err(AskError::Unreadable)?.to_bytes() })
+            let (parts, body) = answer.into_parts();
+            let body = Limited::new(body, bounds.body_bytes).collect().await;
+            let body = body.map_err(AskError::Unreadable)?.to_bytes();
+            Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
         };
         tokio::time::timeout(bounds.patience, asked).await.unwrap_or(Err(AskError::Late(bounds.patience)))
     }

@@ -1,7 +1,7 @@
-//! Gold's SQL: three texts beside this file, and the values that are put into them.
+//! Gold's SQL, and that of process mining's two views: texts beside this file, and the values that are put into them.
 //!
 //! Invariant: nothing is put into a text but dates of the calendar and whole numbers, so that no name and no file can change
-//! what is asked. The texts keep to what Athena, Trino and DuckDB read alike: sums of CASE, coalesce, joins, row_number, lead,
+//! what is asked. The texts keep to what Athena, Trino and DuckDB read alike: sums of CASE, coalesce, joins, row_number, lead, lag,
 //! %, dates as texts; no function of timestamps. A text orders its rows by every column that it groups by.
 
 use std::fmt::Write as _;
@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use time::{Date, Duration};
 
 use crate::keys::iso_date;
+use crate::mining::View;
 
 /// Legs of agents, one row each: for analysts, and a part of [`INTERVALS`].
 pub const SESSIONS: &str = include_str!("sql/sessions.sql");
@@ -19,10 +20,14 @@ pub const SESSIONS: &str = include_str!("sql/sessions.sql");
 pub const INTERVALS: &str = include_str!("sql/intervals.sql");
 /// First contact resolution by the half hour of the last answer.
 pub const REPEATS: &str = include_str!("sql/repeats.sql");
+/// Each event of conversations, numbered within its own: [`crate::mining::View::Milestones`].
+pub const MILESTONES: &str = include_str!("sql/milestones.sql");
+/// What lasted in conversations, from its start to its end: [`crate::mining::View::Intervals`].
+pub const ACTIVITIES: &str = include_str!("sql/activities.sql");
 /// What a column of answers within a target is called, before the target's milliseconds.
 pub const WITHIN: &str = "within_";
 
-/// SHA-256 of the three texts, in hex.
+/// SHA-256 of gold's three texts, in hex.
 pub static SHA256: LazyLock<String> = LazyLock::new(|| {
     let digest = Sha256::new().chain_update(SESSIONS).chain_update(INTERVALS).chain_update(REPEATS).finalize();
     digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
@@ -35,6 +40,15 @@ pub static SHA256: LazyLock<String> = LazyLock::new(|| {
 /// Agents' legs that have an event from one date to another.
 pub fn sessions(from: Date, to: Date) -> String {
     dated(SESSIONS, from, to)
+}
+
+/// A view of the conversations that have an event from one date to another, as far as their events occurred on these.
+pub fn mining(view: View, from: Date, to: Date) -> String {
+    let text = match view {
+        View::Milestones => MILESTONES,
+        View::Intervals => ACTIVITIES,
+    };
+    dated(text, from, to)
 }
 
 /// Counts the half hours of a UTC date, reading the day before and after, too: a leg's work may be told across midnight. For
@@ -94,6 +108,8 @@ mod tests {
             sessions(date!(2026 - 03 - 01), date!(2026 - 03 - 03)),
             intervals(date!(2026 - 03 - 02), &[20_000, 86_400_000]),
             repeats(start_ms, start_ms + 86_400_000).unwrap(),
+            mining(View::Milestones, date!(2026 - 03 - 02), date!(2026 - 03 - 02)),
+            mining(View::Intervals, date!(2026 - 03 - 02), date!(2026 - 03 - 02)),
         ];
         for sql in &texts {
             assert!(!sql.contains(['{', '}', ';']) && !sql.contains("--"), "{sql}");
@@ -114,12 +130,17 @@ mod tests {
         for column in ERASED.iter().chain(&["lineage_token", "event_id", "custom"]) {
             assert!(!of_intervals.iter().any(|word| word == column), "{column}");
         }
+        for (text, column) in
+            [MILESTONES, ACTIVITIES].iter().flat_map(|text| ERASED.iter().map(move |column| (text, column)))
+        {
+            assert!(!words(text).iter().any(|word| word == column), "{column}: nor do the views of conversations");
+        }
         assert!(words(REPEATS).iter().any(|word| word == "customer_ref"), "the test sees columns");
     }
 
     #[test]
     fn the_texts_keep_to_what_the_engines_read_alike() {
-        for sql in [SESSIONS, INTERVALS, REPEATS] {
+        for sql in [SESSIONS, INTERVALS, REPEATS, MILESTONES, ACTIVITIES] {
             let upper = sql.to_ascii_uppercase();
             for word in
                 ["FILTER", "TIMESTAMP", "AT TIME ZONE", "CREATE", "INTERVAL '", "EXTRACT", "DATE_", "NOW(", "::"]

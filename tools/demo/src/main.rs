@@ -14,6 +14,7 @@ mod identity;
 mod lock;
 mod page;
 mod picture;
+mod process;
 mod report;
 mod run;
 mod screen;
@@ -94,6 +95,7 @@ async fn tell(args: &DemoArgs, typed: Option<String>, chain: Chain) -> Result<()
     let lock = run.locked(&mut screen).await?;
     let tamper = run.tampered(&mut screen).await?;
     let figures = run.figures(&mut screen).await?;
+    let process = run.process(&mut screen).await?;
 
     let report = Report {
         v: 1,
@@ -111,6 +113,7 @@ async fn tell(args: &DemoArgs, typed: Option<String>, chain: Chain) -> Result<()
         lock,
         tamper,
         figures,
+        process,
         segments: run.segments(),
         checks: run.into_checks(),
         next: next(),
@@ -211,6 +214,7 @@ fn next() -> Vec<(String, String)> {
         ("In pictures", shown(&folder.join("report.html"))),
         ("As data", shown(&folder.join("report.json"))),
         ("A day's figures", "ledgerline gold show --date YYYY-MM-DD".to_owned()),
+        ("An event log", "ledgerline mining export --format xes --org ORG --from YYYY-MM-DD --out log.xes".to_owned()),
         ("The exported log", shown(&folder.join("export"))),
         ("All names", shown(&stack)),
         ("Your own events", "cargo xtask send FILE…".to_owned()),

@@ -8,8 +8,10 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::caller::shown;
+use super::process::drawing;
 use super::report::{
-    Access, Attempt, Caller, Erasure, Figures, Identity, Lock, Queue, Report, Sealed, Span, Tally, Tamper, grouped,
+    Access, Attempt, Caller, Erasure, Figures, Identity, Lock, Process, Queue, Report, Sealed, Span, Tally, Tamper,
+    grouped,
 };
 use super::{identity as audit, picture};
 
@@ -32,6 +34,7 @@ pub(super) fn render(report: &Report) -> String {
     page.push_str(&section("An administrator tries to delete it", &lock_lead(&report.lock), &lock(&report.lock)));
     page.push_str(&section("One byte is changed in a copy", &tamper_lead(&report.tamper), &tamper(&report.tamper)));
     page.push_str(&section("The day in figures", &day_lead(&report.figures), &day(&report.figures)));
+    page.push_str(&section("The process, as it ran", &process_lead(&report.process), &drawing::draw(&report.process)));
     page.push_str(&section("What was checked", "", &checks(report)));
     page.push_str(&section("Where to look next", "", &next(report)));
     page.push_str(&foot(report));
@@ -461,6 +464,17 @@ fn day_row(class: &str, name: &str, queue: &Queue) -> String {
     )
 }
 
+fn process_lead(process: &Process) -> String {
+    format!(
+        "What directly followed what in {} conversations with {} events, which went {} different ways. Nobody drew this model: it is what \
+         happened. <code>ledgerline mining export</code> writes the same events as XES, OCEL 2.0 or CSV, which any process mining tool reads, and \
+         <code>ledgerline mining push</code> sends them to one.",
+        grouped(process.cases),
+        grouped(process.events),
+        grouped(process.variants),
+    )
+}
+
 fn checks(report: &Report) -> String {
     let mut rows = String::new();
     for check in &report.checks {
@@ -602,6 +616,14 @@ mod tests {
         assert!(
             page.contains("<th>no queue</th><td>0</td><td>0</td><td class=\"level\"><i style=\"width:0%\"></i></td>")
         );
+    }
+
+    #[test]
+    fn the_process_is_a_picture_with_counts_and_times() {
+        let report = sample::report();
+        let page = render(&report);
+        assert_eq!(page.matches("class=\"told\"").count(), report.process.arrows.len());
+        assert!(page.contains(">503 · 18.0 s</text>") && page.contains(">Answered from queue</text>"));
     }
 
     #[test]

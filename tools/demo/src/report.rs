@@ -42,6 +42,8 @@ pub(super) struct Report {
     pub tamper: Tamper,
     /// The day in figures.
     pub figures: Figures,
+    /// The process that the conversations went through.
+    pub process: Process,
     /// Names of the segments that this run added to the ledger.
     pub segments: Vec<String>,
     /// What was checked.
@@ -374,6 +376,50 @@ pub(super) struct HalfHour {
     pub answered: u64,
     /// Contacts that gave up.
     pub abandoned: u64,
+}
+
+/// What followed what in the run's conversations.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Process {
+    /// Conversations.
+    pub cases: u64,
+    /// Their events.
+    pub events: u64,
+    /// Different sequences of activities.
+    pub variants: u64,
+    /// What happened, by name.
+    pub activities: Vec<Activity>,
+    /// What directly followed what, by names.
+    pub arrows: Vec<Arrow>,
+}
+
+/// Something that happens in conversations.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Activity {
+    /// Its name.
+    pub name: String,
+    /// How often it happened.
+    pub count: u64,
+    /// How often it was the first of its conversation.
+    pub begins: u64,
+    /// How often it was the last.
+    pub ends: u64,
+    /// Where it stands on average: 0 first, 1 last.
+    pub place: f64,
+}
+
+/// One activity directly after another.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Arrow {
+    /// The one before.
+    pub from: String,
+    /// The one after.
+    pub to: String,
+    /// How often.
+    pub count: u64,
+    /// The median time between the two.
+    pub median_ms: i64,
 }
 
 /// Something that must hold.

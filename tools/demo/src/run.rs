@@ -17,9 +17,9 @@ use xtask::fault::Fault;
 
 use super::chain::{Chain, Moment, tally_since};
 use super::flow::{self, Search, Shown};
-use super::report::{Access, Caller, Check, Erasure, Figures, Identity, Lock, Pace, Tally, Tamper, grouped};
+use super::report::{Access, Caller, Check, Erasure, Figures, Identity, Lock, Pace, Process, Tally, Tamper, grouped};
 use super::screen::Screen;
-use super::{access, caller, epoch_ms, erasure, export, figures, identity, lock, lost, sealed, tamper};
+use super::{access, caller, epoch_ms, erasure, export, figures, identity, lock, lost, process, sealed, tamper};
 
 /// A run: what was there before, what is sent, what was found.
 pub(super) struct Run<'c> {
@@ -388,6 +388,21 @@ impl<'c> Run<'c> {
         figures::tell(screen, &read).map_err(lost)?;
         let (before, sent) = self.contacts;
         self.checks.push(figures::check(sent, before, read.totals.contacts));
+        Ok(read)
+    }
+
+    /// Act 7: what followed what in the conversations of this run.
+    pub(super) async fn process(&mut self, screen: &mut Stdout) -> Result<Process, Fault> {
+        screen.act(7, "The process, as it ran").map_err(lost)?;
+        let spinner = spinner("reading what followed what");
+        let mut events = Vec::new();
+        for key in self.after.silver.difference(&self.before.silver) {
+            events.extend(process::events(self.chain.object("LakeBucket", key).await?, key, ORG)?);
+        }
+        spinner.finish_and_clear();
+        let read = process::of(events);
+        process::tell(screen, &read).map_err(lost)?;
+        self.checks.push(process::check(&read, &self.planted.per_record));
         Ok(read)
     }
 

@@ -164,6 +164,7 @@ pub(crate) fn report() -> Report {
             altered_copy: "target/demo/export/entries.altered.jsonl".to_owned(),
         },
         figures: figures(),
+        process: process(),
         segments: vec![
             "ledger/acme/interaction/1/0/segment/00000000000000000000-256-3f9a1c0be4d7a815.jsonl.gz".to_owned(),
         ],
@@ -299,6 +300,52 @@ fn refused(function: &str) -> Attempt {
         status: 400,
         code: "AccessDeniedException".to_owned(),
         message: format!("{function}'s role is not authorized to perform: kms:Decrypt"),
+    }
+}
+
+fn process() -> Process {
+    let activities = [
+        ("Customer connected", 500, 500, 0, 0.0),
+        ("Flow entered", 500, 0, 0, 0.14),
+        ("Flow left", 500, 0, 0, 0.28),
+        ("Queue entered", 561, 0, 0, 0.42),
+        ("Abandoned in queue", 58, 0, 0, 0.6),
+        ("Answered from queue", 503, 0, 0, 0.57),
+        ("Agent disconnected", 470, 0, 0, 0.71),
+        ("Customer disconnected", 500, 0, 58, 0.85),
+        ("After-call work done", 442, 0, 442, 1.0),
+    ];
+    let activity = |(name, count, begins, ends, place): (&str, u64, u64, u64, f64)| Activity {
+        name: name.to_owned(),
+        count,
+        begins,
+        ends,
+        place,
+    };
+    let arrows = [
+        ("Customer connected", "Flow entered", 500, 400),
+        ("Flow entered", "Flow left", 500, 44_600),
+        ("Flow left", "Queue entered", 500, 200),
+        ("Queue entered", "Answered from queue", 503, 18_000),
+        ("Queue entered", "Abandoned in queue", 58, 61_000),
+        ("Answered from queue", "Agent disconnected", 470, 180_000),
+        ("Agent disconnected", "Queue entered", 61, 300),
+        ("Agent disconnected", "Customer disconnected", 409, 250),
+        ("Abandoned in queue", "Customer disconnected", 58, 120),
+        ("Customer disconnected", "After-call work done", 442, 15_000),
+    ];
+    let arrow = |(from, to, count, median_ms): (&str, &str, u64, i64)| Arrow {
+        from: from.to_owned(),
+        to: to.to_owned(),
+        count,
+        median_ms,
+    };
+    Process {
+        cases: 500,
+        events: 4_034,
+        variants: 37,
+        activities: activities.map(activity).into(),
+        arrows: arrows.map(arrow).into(),
     }
 }
 
