@@ -9,6 +9,7 @@ mod evidence;
 mod figures;
 mod guides;
 mod killed;
+mod lineage;
 mod operator;
 mod requests;
 mod roles;

@@ -12,11 +12,15 @@ mod doctor;
 #[cfg(feature = "aws")]
 mod export;
 #[cfg(feature = "aws")]
+mod figure;
+#[cfg(feature = "aws")]
 mod finishing;
 #[cfg(feature = "aws")]
 mod gold;
 #[cfg(feature = "aws")]
 mod hold;
+#[cfg(feature = "aws")]
+mod lineage;
 #[cfg(feature = "aws")]
 mod own_numbers;
 mod prove;
@@ -34,6 +38,7 @@ mod show;
 mod status;
 #[cfg(feature = "aws")]
 mod subject;
+mod token_rows;
 mod trace;
 mod verify;
 mod witness;
@@ -62,6 +67,10 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Crm(_) => "crm",
         #[cfg(feature = "aws")]
         Command::Gold(_) => "gold",
+        #[cfg(feature = "aws")]
+        Command::Figure(_) => "figure",
+        #[cfg(feature = "aws")]
+        Command::Lineage(_) => "lineage",
         Command::Retention(_) => "retention",
         Command::RebuildPostings(_) => "rebuild-postings",
         #[cfg(feature = "aws")]
@@ -100,6 +109,10 @@ pub(crate) fn run(command: Command, context: &Context) -> Answered {
         Command::Crm(what) => crm::run(&what, context),
         #[cfg(feature = "aws")]
         Command::Gold(what) => gold::run(&what, context),
+        #[cfg(feature = "aws")]
+        Command::Figure(args) => figure::run(&args, context),
+        #[cfg(feature = "aws")]
+        Command::Lineage(args) => lineage::run(&args, context),
         Command::Retention(args) => retention::run(&args, context),
         Command::RebuildPostings(args) => rebuild_postings::run(&args, context),
         #[cfg(feature = "aws")]

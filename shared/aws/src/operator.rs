@@ -7,11 +7,13 @@
 use std::sync::Arc;
 
 use ledgerline_ledger::store::StoreError;
+use ledgerline_store::athena::Athena;
 use ledgerline_store::bucket::Bucket;
 use ledgerline_store::ledger::LedgerStores;
 use ledgerline_store::queue::Queue;
 use ledgerline_store::table::Table;
 
+use crate::athena::Workgroup;
 use crate::bucket::S3Bucket;
 use crate::config;
 use crate::sqs::SqsQueue;
@@ -45,6 +47,7 @@ pub struct Operator {
     /// Keys.
     pub kms: aws_sdk_kms::Client,
     lambda: aws_sdk_lambda::Client,
+    athena: aws_sdk_athena::Client,
 }
 
 impl Operator {
@@ -57,6 +60,7 @@ impl Operator {
             sqs: aws_sdk_sqs::Client::new(&config),
             kms: aws_sdk_kms::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
+            athena: aws_sdk_athena::Client::new(&config),
             deployment,
         }
     }
@@ -107,6 +111,11 @@ impl Operator {
     /// The description names none.
     pub fn messages_of(&self, logical: &str) -> Result<Arc<dyn Queue>, StoreError> {
         Ok(Arc::new(SqsQueue::new(self.sqs.clone(), self.queue(logical)?)))
+    }
+
+    /// A workgroup over a database, by the names that gold is told.
+    pub fn workgroup(&self, workgroup: &str, database: &str) -> Arc<dyn Athena> {
+        Arc::new(Workgroup::new(self.athena.clone(), workgroup, database))
     }
 
     /// The ledger.

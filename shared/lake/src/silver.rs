@@ -24,10 +24,12 @@ use crate::ids::ObjectId;
 use crate::keys;
 
 mod columns;
+mod lineage;
 mod schema;
 
 use columns::{COLUMNS, Column, FIELD_COLUMNS, From};
 pub use columns::{ColumnKind, ERASED, TOKEN, columns, is_erased};
+pub use lineage::{LineageRow, LinesError, lineage_rows};
 pub use schema::{SchemaError, VERSION, version_of};
 
 /// One event. What has no column of its own is looked up in `fields` by the column's name.

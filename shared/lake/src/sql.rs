@@ -1,6 +1,6 @@
-//! Gold's SQL: three texts beside this file, and the values that are put into them.
+//! Gold's SQL: three texts beside this file, and the values that are put into them; what a person asks of silver is in [`drill`].
 //!
-//! Invariant: nothing is put into a text but dates of the calendar and whole numbers, so that no name and no file can change
+//! Invariant: nothing is put into gold's texts but dates of the calendar and whole numbers, so that no name and no file can change
 //! what is asked. The texts keep to what Athena, Trino and DuckDB read alike: sums of CASE, coalesce, joins, row_number, lead,
 //! %, dates as texts; no function of timestamps. A text orders its rows by every column that it groups by.
 
@@ -12,6 +12,8 @@ use sha2::{Digest, Sha256};
 use time::{Date, Duration};
 
 use crate::keys::iso_date;
+
+pub mod drill;
 
 /// Legs of agents, one row each: for analysts, and a part of [`INTERVALS`].
 pub const SESSIONS: &str = include_str!("sql/sessions.sql");
@@ -50,8 +52,13 @@ pub fn intervals(date: Date, targets_ms: &[i64]) -> String {
         );
         sums
     });
-    let sql = INTERVALS.replace("{sessions}", SESSIONS.trim_end()).replace("{within}", within.trim_end());
+    let sql = whole(INTERVALS, ["", ""]).replace("{within}", within.trim_end());
     dated(&sql, from, to).replace("{date}", &iso_date(date))
+}
+
+/// The interval text, or a part of it, with the sessions, and with more columns of events and of facts.
+fn whole(text: &str, [ev, fact]: [&str; 2]) -> String {
+    text.replace("{sessions}", SESSIONS.trim_end()).replace("{ev}", ev).replace("{fact}", fact)
 }
 
 /// The dates of silver that [`intervals`] reads.

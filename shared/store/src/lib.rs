@@ -152,6 +152,8 @@ pub enum Family {
     Silver,
     /// Figures: counters, days, documents, runs.
     Gold,
+    /// Runs of gold as OpenLineage tells them.
+    OpenLineage,
     /// Which dates' repeats were told, and as of how many marks.
     GoldRepeats,
     /// What Athena answered to gold.
@@ -179,7 +181,7 @@ pub enum Erasure {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 52] = [
         Self::Head,
         Self::LogList,
         Self::Marker,
@@ -225,6 +227,7 @@ impl Family {
         Self::Error,
         Self::Silver,
         Self::Gold,
+        Self::OpenLineage,
         Self::GoldRepeats,
         Self::QueryResult,
         Self::Reference,
@@ -254,7 +257,7 @@ impl Family {
             Self::Segment | Self::Tile | Self::ArchivedCheckpoint | Self::LiveCheckpoint => Erasure::HoldsNoPerson,
             Self::SweepState => Erasure::HoldsNoPerson,
             // Sums by queue and half hour, dates, targets: no ref of a person is asked for, but to count repeats.
-            Self::Gold | Self::GoldRepeats | Self::Reference => Erasure::HoldsNoPerson,
+            Self::Gold | Self::OpenLineage | Self::GoldRepeats | Self::Reference => Erasure::HoldsNoPerson,
             Self::QueryResult => Erasure::ExpiresAfterDays(7),
             Self::Plan => Erasure::ExpiresAfterDays(30),
             Self::Poison => Erasure::ExpiresAfterDays(365),
@@ -332,6 +335,7 @@ impl Family {
             (folder == keys::ERRORS, Self::Error),
             (keys::parse_silver_events(key).is_some(), Self::Silver),
             (keys::is_gold(key), Self::Gold),
+            (keys::is_open_lineage(key), Self::OpenLineage),
             (folder == keys::QUERY_RESULTS, Self::QueryResult),
             (key == keys::REFERENCE_QUEUES, Self::Reference),
             (keys::parse_staged(key).is_some(), Self::Plan),

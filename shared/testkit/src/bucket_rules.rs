@@ -83,6 +83,7 @@ pub(crate) fn check_put(put: &Put, now_s: u64) {
             assert!(is_tagged("live") && put.only_if.is_some(), "{key} was not put as live checkpoints are");
         }
         Family::Plan => assert_eq!(put.only_if, Some(OnlyIf::Free), "the plan {key} could be overwritten"),
+        Family::OpenLineage => assert_eq!(put.only_if, Some(OnlyIf::Free), "{key} could be overwritten"),
         Family::Gold if key.starts_with(keys::GOLD_RUNS) => {
             assert_eq!(put.only_if, Some(OnlyIf::Free), "the run {key} could be overwritten");
         }
