@@ -3,6 +3,7 @@
     python figures.py gold FOLDER DATE...     the gold files of each date, and the repository's SQL over silver
     python figures.py silver FOLDER           how many cells of silver the two read, and where they differ
     python figures.py dialects FILE...        each SQL text, parsed as Athena's, Trino's and DuckDB's
+    python figures.py over FOLDER FILE...     the rows of each SQL text over silver, or over FOLDER/silver.jsonl if there is one
 
 FOLDER holds silver/events/date=D/*.parquet, gold/<table>/date=D/part.parquet and D.sql, the interval SQL of the date.
 """
@@ -29,14 +30,34 @@ def by_duckdb(connection, sql):
     return [dict(zip(names, row)) for row in answer.fetchall()]
 
 
-def gold(folder, *dates):
+def over_silver(folder):
     connection = duckdb.connect()
+    lines = pathlib.Path(folder, "silver.jsonl")
+    if lines.exists():
+        # Rows of a test's own: the first line names every column's type.
+        columns = json.loads(lines.read_text().splitlines()[0])
+        rows = pathlib.Path(folder, "silver.rows.jsonl")
+        rows.write_text("\n".join(lines.read_text().splitlines()[1:]))
+        connection.execute(
+            f"CREATE TABLE silver_events AS SELECT * FROM read_json('{rows}', format = 'newline_delimited', columns = {columns})"
+        )
+        return connection
     silver = f"{folder}/silver/events/date=*/*.parquet"
     # As Glue has it: the partition key is a text, and in no file.
     connection.execute(
         "CREATE VIEW silver_events AS SELECT * FROM "
         f"read_parquet('{silver}', hive_partitioning = true, hive_types = {{'date': VARCHAR}}, union_by_name = true)"
     )
+    return connection
+
+
+def over(folder, *files):
+    connection = over_silver(folder)
+    return {pathlib.Path(file).name: by_duckdb(connection, pathlib.Path(file).read_text()) for file in files}
+
+
+def gold(folder, *dates):
+    connection = over_silver(folder)
     found = {}
     for date in dates:
         found[date] = {"sql": by_duckdb(connection, pathlib.Path(folder, date + ".sql").read_text())}
@@ -92,5 +113,5 @@ def dialects(*files):
 
 
 if __name__ == "__main__":
-    command = {"gold": gold, "silver": silver, "dialects": dialects}[sys.argv[1]]
+    command = {"gold": gold, "silver": silver, "dialects": dialects, "over": over}[sys.argv[1]]
     json.dump(command(*sys.argv[2:]), sys.stdout)

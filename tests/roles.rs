@@ -292,11 +292,23 @@ fn requests_writes_requests_and_deletes_nothing() {
 }
 
 #[test]
-fn insight_reads_figures_and_nothing_else() {
+fn insight_reads_figures_and_where_events_are_and_nothing_of_persons() {
     let Some(stack) = Stack::running() else { return };
-    let allowed = [Call::GetObject("LakeBucket", "gold/summary/none"), Call::ListObjects("LakeBucket")];
+    let allowed = [
+        Call::GetObject("LakeBucket", "gold/summary/none"),
+        Call::GetObject("LakeBucket", "gold/runs/none"),
+        Call::GetObject("LakeBucket", "silver/events/none"),
+        Call::ListObjects("LakeBucket"),
+        Call::ListObjects("BronzeBucket"),
+        Call::GetItem("ControlTable", "LOG#none"),
+        Call::BatchGet("ControlTable", "OBJ#none"),
+        Call::BatchGet("ControlTable", "GONE#none"),
+        Call::Query("IndexTable", "INT#none"),
+        Call::Query("IndexTable", "TOK#none"),
+    ];
     let refused = [
         Call::GetObject("LakeBucket", "silver/none"),
+        Call::GetObject("LakeBucket", "lineage/none"),
         Call::GetObject("LakeBucket", "gold/gold_daily_queue_metrics/none"),
         Call::GetObject("LakeBucket", "reference/none"),
         Call::PutObject("LakeBucket", "gold/summary/none"),
@@ -307,7 +319,8 @@ fn insight_reads_figures_and_nothing_else() {
         Call::Scan("ControlTable"),
         Call::BatchGet("KeysTable", "ID#none"),
         Call::Scan("KeysTable"),
-        Call::Query("IndexTable", "INT#none"),
+        Call::BatchGet("KeysTable", "INT#none"),
+        Call::Scan("IndexTable"),
         Call::OpenKey { deployment: "local", purpose: "pseudonym" },
         PRIVATE_KEY,
         Call::Send("LedgerQueue"),

@@ -10,6 +10,7 @@ mod evidence;
 mod figures;
 mod guides;
 mod killed;
+mod lineage;
 mod mining;
 mod operator;
 mod replay;

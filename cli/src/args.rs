@@ -75,6 +75,12 @@ pub(crate) enum Command {
     #[cfg(feature = "aws")]
     #[command(subcommand)]
     Gold(GoldCommand),
+    /// The events behind a figure: their number, or the sum of what each adds, is the figure
+    #[cfg(feature = "aws")]
+    Figure(FigureArgs),
+    /// Where an interaction's events are, with proofs; or the events of a provenance's status and version
+    #[cfg(feature = "aws")]
+    Lineage(LineageArgs),
     /// What an erasure would reach, in full, before it is approved; erasing follows from the approval
     #[cfg(feature = "aws")]
     Erase(EraseArgs),
@@ -685,6 +691,70 @@ pub(crate) struct FiguresFrom {
     pub(crate) api: Option<String>,
     /// The deployment's stack.json, with credentials that may read the lake's bucket
     #[arg(long, value_name = "FILE")]
+    pub(crate) stack: Option<PathBuf>,
+}
+
+/// `figure`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct FigureArgs {
+    /// The date, in the zone of the deployment's reports
+    #[arg(value_name = "DATE")]
+    pub(crate) date: String,
+    /// The queue's id; - for what happened beside all queues
+    #[arg(value_name = "QUEUE", allow_hyphen_values = true)]
+    pub(crate) queue: String,
+    /// A count of the figures' `counts`, such as answered or talk_ms, or total_contacts
+    #[arg(value_name = "METRIC")]
+    pub(crate) metric: String,
+    /// Only this media, such as VOICE
+    #[arg(long)]
+    pub(crate) media: Option<String>,
+    /// Only this org
+    #[arg(long)]
+    pub(crate) org: Option<String>,
+    /// Only the half hour that begins then, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub(crate) half_hour: Option<String>,
+    /// The deployment's stack.json, with credentials that may ask Athena
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stack: PathBuf,
+}
+
+/// `lineage`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("asked").required(true).multiple(true))]
+pub(crate) struct LineageArgs {
+    /// An interaction id, <entity type>/<entity id>, or a lineage token: asked of the API
+    #[arg(value_name = "ID|TOKEN", group = "asked", requires = "api", conflicts_with_all = ["status", "version"])]
+    pub(crate) subject: Option<String>,
+    /// The API's URL, the stack's output ApiUrl; the token comes from LEDGERLINE_TOKEN, the key from LEDGERLINE_API_KEY
+    #[arg(long, value_name = "URL", conflicts_with = "stack")]
+    pub(crate) api: Option<String>,
+    /// Write each entry's proof and line there, for `check-proof`
+    #[arg(long, value_name = "FOLDER", requires = "api")]
+    pub(crate) proofs: Option<PathBuf>,
+    /// Only this org
+    #[arg(long)]
+    pub(crate) org: Option<String>,
+    /// Search: the provenance's status, such as processed
+    #[arg(long, group = "asked", requires = "stack")]
+    pub(crate) status: Option<String>,
+    /// Search: the provenance's version, such as 1.1
+    #[arg(long, group = "asked", requires = "stack")]
+    pub(crate) version: Option<String>,
+    /// Search from this UTC date on; the dates decide what is scanned
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "stack")]
+    pub(crate) from: Option<String>,
+    /// Search up to this UTC date; the first one alone unless given
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
+    pub(crate) to: Option<String>,
+    /// Search: no more events than this
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) limit: u32,
+    /// Search in this deployment, by its stack.json, with credentials that may ask Athena
+    #[arg(long, value_name = "FILE", requires = "from")]
     pub(crate) stack: Option<PathBuf>,
 }
 

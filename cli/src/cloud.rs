@@ -17,6 +17,7 @@ use ledgerline_ledger::retention::{LockPolicy, PolicyError};
 use ledgerline_ledger::signing::{public_key_of_spki, vkey};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_privacy::{BadRegion, Region};
+use ledgerline_store::athena::Athena;
 use ledgerline_store::ledger::LedgerStores;
 use ledgerline_store::watch::Watch;
 use tokio::runtime::{Builder, Runtime};
@@ -113,6 +114,17 @@ impl Cloud {
         let settings = self.ask(self.operator.function_settings(&name))?;
         let missing = || Fault::new(format!("transform is told no {variable}"), "deploy the current template");
         settings.variables.get(variable).cloned().ok_or_else(missing)
+    }
+
+    /// The workgroup and the database that gold asks.
+    pub(crate) fn workgroup(&self) -> Result<Arc<dyn Athena>, Fault> {
+        let name = named(Deployment::named(&self.operator.deployment.functions, "GoldFunction"))?;
+        let variables = self.ask(self.operator.function_settings(&name))?.variables;
+        let told = |variable: &str| {
+            let missing = || Fault::new(format!("gold is told no {variable}"), "deploy the current template");
+            variables.get(variable).cloned().ok_or_else(missing)
+        };
+        Ok(self.operator.workgroup(&told("WORKGROUP")?, &told("DATABASE")?))
     }
 
     /// How audit-write is told to lock evidence.

@@ -14,11 +14,15 @@ mod erase;
 #[cfg(feature = "aws")]
 mod export;
 #[cfg(feature = "aws")]
+mod figure;
+#[cfg(feature = "aws")]
 mod finishing;
 #[cfg(feature = "aws")]
 mod gold;
 #[cfg(feature = "aws")]
 mod hold;
+#[cfg(feature = "aws")]
+mod lineage;
 #[cfg(feature = "aws")]
 mod mining;
 #[cfg(feature = "aws")]
@@ -40,6 +44,7 @@ mod show;
 mod status;
 #[cfg(feature = "aws")]
 mod subject;
+mod token_rows;
 mod trace;
 mod verify;
 mod witness;
@@ -71,6 +76,10 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Crm(_) => "crm",
         #[cfg(feature = "aws")]
         Command::Gold(_) => "gold",
+        #[cfg(feature = "aws")]
+        Command::Figure(_) => "figure",
+        #[cfg(feature = "aws")]
+        Command::Lineage(_) => "lineage",
         #[cfg(feature = "aws")]
         Command::Erase(_) => "erase",
         #[cfg(feature = "aws")]
@@ -115,6 +124,10 @@ pub(crate) fn run(command: Command, context: &Context) -> Answered {
         Command::Crm(what) => crm::run(&what, context),
         #[cfg(feature = "aws")]
         Command::Gold(what) => gold::run(&what, context),
+        #[cfg(feature = "aws")]
+        Command::Figure(args) => figure::run(&args, context),
+        #[cfg(feature = "aws")]
+        Command::Lineage(args) => lineage::run(&args, context),
         #[cfg(feature = "aws")]
         Command::Erase(args) => erase::run(&args, context),
         #[cfg(feature = "aws")]

@@ -13,6 +13,8 @@ mod command;
 mod context;
 mod fault;
 mod private;
+#[cfg(feature = "aws")]
+mod question;
 mod reading;
 mod screen;
 mod source;

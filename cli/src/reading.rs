@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use ledgerline_event::catalogue::built_in;
+use ledgerline_event::lineage::derived_token;
 use ledgerline_ledger::checkpoint::archived_size;
 use ledgerline_ledger::entry::{Entry, Record};
 use ledgerline_ledger::log::LogId;
@@ -263,6 +264,16 @@ pub(crate) fn raw_id_fault(record: &str) -> Option<Fault> {
 /// Whether a line carries this lineage token.
 pub(crate) fn has_token(line: &str, token: &str) -> bool {
     may_hold(line, token) && Entry::read(line.as_bytes()).is_ok_and(|entry| entry.lineage_token == token)
+}
+
+/// Whether this is the lineage token that is derived from the id of the line's record. Only a UUID can be.
+pub(crate) fn has_derived(line: &str, token: &str) -> bool {
+    let is_uuid = token.len() == 36 && token.bytes().filter(|byte| *byte == b'-').count() == 4;
+    is_uuid
+        && Entry::read(line.as_bytes()).ok().and_then(|entry| entry.record()).is_some_and(|of| match of {
+            Record::Interaction(id) => derived_token(&id) == token,
+            Record::Entity { kind, id } => derived_token(&format!("{kind}/{id}")) == token,
+        })
 }
 
 /// Whether a line may hold a text: for certain not, or reading it will tell. JSON writes quotation marks, backslashes and

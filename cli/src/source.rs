@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
+#[cfg(feature = "aws")]
+use std::sync::Arc;
 
 #[cfg(feature = "aws")]
 use ledgerline_aws::evidence::StoredEvidence;
@@ -16,6 +18,10 @@ use ledgerline_ledger::verify::folder::Folder;
 use ledgerline_ledger::verify::{Evidence, EvidenceFault};
 #[cfg(feature = "aws")]
 use ledgerline_store::gone::Gone;
+#[cfg(feature = "aws")]
+use ledgerline_store::record::Records;
+#[cfg(feature = "aws")]
+use ledgerline_store::token::Tokens;
 
 use crate::args::Place;
 #[cfg(feature = "aws")]
@@ -161,6 +167,41 @@ impl Source {
         Ok(None)
     }
 
+    /// By the index, the records that a text names, each `<org>/<record>`: by its id, or where none has that, by a token; and the segments
+    /// that may hold their entries, with those that the index does not know yet. `None` if the evidence has to be read through.
+    #[cfg_attr(
+        not(feature = "aws"),
+        expect(clippy::unused_self, unused_variables, clippy::unnecessary_wraps, reason = "a folder is read through")
+    )]
+    pub(crate) fn named(&self, subject: &str, inventory: &Inventory) -> Result<Option<Named>, Fault> {
+        #[cfg(feature = "aws")]
+        if let Some(cloud) = self.cloud() {
+            let index = told(cloud.operator.rows_of("IndexTable"))?;
+            let (records, tokens) = (Records::new(Arc::clone(&index)), Tokens::new(index));
+            let orgs: BTreeSet<&str> = inventory.logs.keys().map(LogId::org).collect();
+            let by_id: Vec<String> = orgs.iter().map(|org| format!("{org}/{subject}")).collect();
+            let pinned = |keys: &[String]| -> Result<BTreeSet<String>, Fault> {
+                let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+                let pins = if keys.is_empty() { Vec::new() } else { cloud.ask(records.pins(&keys))? };
+                Ok(keys.into_iter().zip(pins).filter(|(_, pin)| pin.is_some()).map(|(key, _)| key.to_owned()).collect())
+            };
+            let mut found = pinned(&by_id)?;
+            if found.is_empty() {
+                found = pinned(&cloud.ask(tokens.records(subject))?)?;
+            }
+            // Heads first: what they do not name as unindexed has its rows by then.
+            let heads = self.evidence.heads().map_err(|error| evidence_fault(&error))?.unwrap_or_default();
+            let mut segments: BTreeSet<String> =
+                heads.into_iter().flat_map(|head| head.segments).map(|(key, _)| key).collect();
+            let postings = cloud.ledger()?.postings;
+            for record in &found {
+                segments.extend(cloud.ask(postings.of(record))?.into_iter().map(|row| row.segment));
+            }
+            return Ok(Some(Named { records: found, segments }));
+        }
+        Ok(None)
+    }
+
     /// Which of these keys were destroyed; `None` where there is no deployment that says so.
     #[cfg(feature = "aws")]
     pub(crate) fn destroyed(&self, key_ids: &BTreeSet<String>) -> Result<Option<BTreeSet<String>>, Fault> {
@@ -198,6 +239,15 @@ impl Source {
             Held::Folder(_) | Held::Bucket(_) => None,
         }
     }
+}
+
+/// What a text names.
+#[derive(Debug, Default)]
+pub(crate) struct Named {
+    /// Each `<org>/<record>`.
+    pub(crate) records: BTreeSet<String>,
+    /// Where their entries may be.
+    pub(crate) segments: BTreeSet<String>,
 }
 
 #[cfg(feature = "aws")]

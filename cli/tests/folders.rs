@@ -296,6 +296,9 @@ fn an_entry_is_found_by_its_event_id_and_its_place() {
     assert_eq!(traced["upstreamTold"], false);
     let token = by_place["entries"][0]["entry"]["lineageToken"].as_str().unwrap();
     assert_eq!(code(&run(&["trace", token, "--folder", path(&root)])), 0);
+    let derived = ledgerline_event::lineage::derived_token(interaction);
+    let by_derived = json(&run(&["trace", &derived, "--folder", path(&root), "--json"]));
+    assert_eq!(by_derived["entries"], traced["entries"], "whether an entry carries it or not");
 
     let heads = json(&run(&["show", "head", "--folder", path(&root), "--json"]));
     assert_eq!(

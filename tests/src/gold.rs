@@ -52,9 +52,21 @@ pub fn ask(stack: &Stack, query: &[(&str, &str)], headers: &[(&str, &str)]) -> A
     })
 }
 
+/// An analyst's question at another path, once.
+pub fn ask_at(stack: &Stack, path: &str, query: &[(&str, &str)]) -> Answer {
+    let description = stack.description();
+    let (key, token) = (description.analyst_key().unwrap(), bearer(description.token("analyst").unwrap()));
+    at(stack, path, query, &[("x-api-key", key), ("authorization", token.as_str())])
+}
+
 /// A question with these headers alone.
 pub fn get(stack: &Stack, query: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
-    let url = format!("{}{PATH}", stack.description().api_url.trim_end_matches('/'));
+    at(stack, PATH, query, headers)
+}
+
+/// The same at another path.
+pub fn at(stack: &Stack, path: &str, query: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
+    let url = format!("{}{path}", stack.description().api_url.trim_end_matches('/'));
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let request = agent.get(&url).query_pairs(query.iter().copied());
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
@@ -94,9 +106,17 @@ pub fn download(stack: &Stack, prefix: &str, folder: &Path) {
 /// # Panics
 /// If its environment cannot be made, or it fails.
 pub fn python(arguments: &[&str]) -> Value {
+    python_file("figures.py", arguments)
+}
+
+/// What a file of the tests' own prints.
+///
+/// # Panics
+/// As [`python`].
+pub fn python_file(file: &str, arguments: &[&str]) -> Value {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let venv = xtask::tools::Venv::tests(&tests.join("requirements.txt")).unwrap_or_else(|fault| panic!("{fault}"));
-    let ran = venv.command("python").arg(tests.join("figures.py")).args(arguments).output().unwrap();
+    let ran = venv.command("python").arg(tests.join(file)).args(arguments).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     serde_json::from_slice(&ran.stdout).unwrap()
 }

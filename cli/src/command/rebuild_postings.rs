@@ -1,7 +1,9 @@
-//! `rebuild-postings`: the index of entries, derived again from the segments and compared with what is stored.
+//! `rebuild-postings`: the index of entries, derived again from the segments and compared with what is stored: postings, and in a
+//! deployment the rows by which records are found by their lineage tokens.
 //!
 //! Invariant: nothing is written unless asked, and then only what is missing or differs; a row that no segment explains is
-//! named and left alone, since it may be what somebody must look at.
+//! named and left alone, since it may be what somebody must look at. A source's token of an entry that an erasure of its whole record
+//! covers is not noted again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -21,6 +23,8 @@ use crate::reading::Inventory;
 use crate::screen::{Mark, Screen, counted, grouped};
 use crate::source::{Locks, Source, evidence_fault, logs_of};
 use crate::tree::Tree;
+
+use super::token_rows::TokenRows;
 
 /// Differences that a person is shown; JSON has all of them.
 const SHOWN: usize = 20;
@@ -51,7 +55,7 @@ pub(super) fn run(args: &RebuildArgs, context: &Context) -> Answered {
         ));
     }
     let mut answer = Compared { name: source.name.clone(), ..Compared::default() };
-    let mut to_write = Vec::new();
+    let (mut to_write, mut tokens) = (Vec::new(), TokenRows::default());
     let progress = context.progress("reading segments", None);
     for (log, objects) in inventory.logs.iter().filter(|(log, _)| wanted(log)) {
         let leaves = Tree::of(log, objects, evidence);
@@ -69,6 +73,7 @@ pub(super) fn run(args: &RebuildArgs, context: &Context) -> Answered {
                 answer.orphans += 1;
                 continue;
             }
+            tokens.add(&segment, &version.key)?;
             let derived = postings(&segment, &version.version_id).map_err(|error| damaged(&version.key, &error))?;
             for posting in derived {
                 answer.derived += 1;
@@ -85,6 +90,7 @@ pub(super) fn run(args: &RebuildArgs, context: &Context) -> Answered {
     let leftover: BTreeSet<_> = stored.into_keys().chain(twice.iter().map(key)).collect();
     answer.surplus = leftover.into_iter().map(|(record, log, first)| format!("{record}, {log} from {first}")).collect();
     write(args, &source, &to_write, &mut answer)?;
+    tokens.compare(args, &source, &mut answer)?;
     Ok(Box::new(answer))
 }
 
@@ -118,12 +124,12 @@ fn key(posting: &Posting) -> (String, String, u64) {
     (posting.record_key.clone(), posting.log.to_string(), posting.first)
 }
 
-fn damaged(key: &str, error: &(dyn std::error::Error + 'static)) -> Fault {
+pub(super) fn damaged(key: &str, error: &(dyn std::error::Error + 'static)) -> Fault {
     Fault::caused_by(format!("{key} cannot be read"), error, "run `ledgerline verify` to see what is broken")
 }
 
 #[derive(Debug, Default)]
-struct Compared {
+pub(super) struct Compared {
     name: String,
     derived: u64,
     unindexed: u64,
@@ -132,6 +138,10 @@ struct Compared {
     differs: Vec<String>,
     surplus: Vec<String>,
     written: u64,
+    /// Rows of tokens that entries call for, those that are not there, and those that were written.
+    pub(super) tokens: u64,
+    pub(super) tokens_missing: u64,
+    pub(super) tokens_written: u64,
 }
 
 impl Compared {
@@ -152,13 +162,15 @@ impl Compared {
 
 impl Answer for Compared {
     fn outcome(&self) -> Outcome {
-        Outcome::of(self.surplus.is_empty() && self.differences() == self.written)
+        let is_whole = self.differences() == self.written && self.tokens_missing == self.tokens_written;
+        Outcome::of(self.surplus.is_empty() && is_whole)
     }
 
     fn json(&self) -> Value {
         json!({
             "derived": self.derived, "missing": self.missing, "differs": self.differs, "surplus": self.surplus,
             "unindexedSegments": self.unindexed, "orphanSegments": self.orphans, "written": self.written,
+            "tokens": { "derived": self.tokens, "missing": self.tokens_missing, "written": self.tokens_written },
         })
     }
 
@@ -167,6 +179,7 @@ impl Answer for Compared {
         screen.fact("derived", &counted(self.derived, "row", "rows"))?;
         screen.fact("not due yet", &counted(self.unindexed, "segment", "segments"))?;
         screen.fact("orphans", &counted(self.orphans, "segment", "segments"))?;
+        screen.fact("tokens", &counted(self.tokens, "row", "rows"))?;
         screen.gap()?;
         let groups =
             [("missing", &self.missing), ("differs", &self.differs), ("no segment explains it", &self.surplus)];
@@ -181,11 +194,21 @@ impl Answer for Compared {
                 ))?;
             }
         }
+        if self.tokens_missing > self.tokens_written {
+            screen.check(Mark::Bad, &counted(self.tokens_missing, "row of a token", "rows of tokens"), "missing")?;
+        }
+        if self.tokens_written > 0 {
+            screen.check(
+                Mark::Good,
+                &format!("{} written", counted(self.tokens_written, "row of a token", "rows of tokens")),
+                "",
+            )?;
+        }
         if self.written > 0 {
             screen.check(Mark::Good, &format!("{} written", counted(self.written, "row", "rows")), "")?;
         }
         match self.outcome() {
-            Outcome::Holds if self.written > 0 => {
+            Outcome::Holds if self.written + self.tokens_written > 0 => {
                 screen.verdict(Mark::Good, "The index is what the segments say, now.")
             }
             Outcome::Holds => screen.verdict(Mark::Good, "The index is what the segments say."),

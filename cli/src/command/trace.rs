@@ -1,12 +1,14 @@
 //! `trace`: every place where an interaction, or what a lineage token names, is kept: bronze, plan, segment, silver.
 //!
 //! Invariant: a place is named only if it was looked at: what retention has taken is said to be gone, and what this
-//! evidence cannot tell is said to be untold. A folder tells of the ledger alone.
+//! evidence cannot tell is said to be untold. A folder tells of the ledger alone. By its id, by its source's token and by the token that
+//! is derived from its id a record has the same entries. A deployment's index says where these are: no segment is read in vain.
 
 use std::collections::BTreeSet;
 use std::io;
 
 use ledgerline_ledger::acts::is_act;
+use ledgerline_ledger::verify::Evidence;
 use serde_json::{Value, json};
 
 use super::show::{Standing, in_event_order, place, standings};
@@ -14,9 +16,9 @@ use crate::answer::{Answer, Answered, Outcome};
 use crate::args::TraceArgs;
 use crate::context::Context;
 use crate::fault::Fault;
-use crate::reading::{Found, Inventory, has_token, is_about, raw_id_fault};
+use crate::reading::{Found, Inventory, has_derived, has_token, is_about, raw_id_fault};
 use crate::screen::{Mark, Screen, counted, grouped};
-use crate::source::{Locks, Source};
+use crate::source::{Locks, Named, Source};
 
 /// Looks everywhere.
 pub(super) fn run(args: &TraceArgs, context: &Context) -> Answered {
@@ -24,10 +26,17 @@ pub(super) fn run(args: &TraceArgs, context: &Context) -> Answered {
     let evidence = source.evidence.as_ref();
     let inventory = Inventory::of(evidence, context)?;
     let subject = args.subject.as_str();
-    let wanted = |line: &str| is_about(line, subject) || has_token(line, subject);
-    // The index knows records; a token is looked for in every segment.
-    let segments = source.segments_of(subject, &inventory)?;
-    let mut found = inventory.find_in(evidence, context, segments.as_ref(), &|_, _, line| wanted(line))?;
+    let mut found = match source.named(subject, &inventory)? {
+        Some(Named { records, segments }) => {
+            let ids = ids_of(&records);
+            // What is not indexed yet may carry the token, too.
+            let wanted = |line: &str| {
+                is_about(line, subject) || has_token(line, subject) || ids.iter().any(|id| is_about(line, id))
+            };
+            inventory.find_in(evidence, context, Some(&segments), &|_, _, line| wanted(line))?
+        }
+        None => read_through(&inventory, evidence, context, subject)?,
+    };
     source.look_at(&mut found)?;
     let entries = in_event_order(standings(found, &inventory, &source)?)?;
     let mut records = BTreeSet::new();
@@ -52,6 +61,32 @@ pub(super) fn run(args: &TraceArgs, context: &Context) -> Answered {
     let [bronze, plans, silver] = upstream;
     let told = bronze.len() + plans.len() + silver.len() > 0 || is_deployment(&source);
     Ok(Box::new(Trace { subject: subject.to_owned(), records, entries, bronze, plans, silver, told }))
+}
+
+/// The entries of the records that a text names, from all segments: by the id, or by a token of any of their entries, or by the derived one.
+fn read_through(
+    inventory: &Inventory,
+    evidence: &dyn Evidence,
+    context: &Context,
+    subject: &str,
+) -> Result<Vec<Found>, Fault> {
+    let is_named = |line: &str| is_about(line, subject) || has_token(line, subject) || has_derived(line, subject);
+    let named = inventory.find_in(evidence, context, None, &|_, _, line| is_named(line))?;
+    let mut records = BTreeSet::new();
+    for found in &named {
+        let entry = found.entry()?;
+        records.extend(entry.record().map(|record| record.key(&entry.org)));
+    }
+    let ids = ids_of(&records);
+    if ids.iter().all(|id| *id == subject) {
+        return Ok(named);
+    }
+    inventory.find_in(evidence, context, None, &|_, _, line| ids.iter().any(|id| is_about(line, id)))
+}
+
+/// The names of records without their organisations.
+fn ids_of(records: &BTreeSet<String>) -> Vec<&str> {
+    records.iter().filter_map(|record| record.split_once('/')).map(|(_, id)| id).collect()
 }
 
 /// What is behind an entry: the object, the day of the occurrence, and whether it is an act.

@@ -108,7 +108,9 @@ fn claims(other: Value) -> Value {
 
 /// The event of a request with this `Authorization` header.
 fn event(method: &str, resource: &str, authorization: Option<&str>) -> Value {
-    let path = resource.replace("{id}", "r_0123");
+    let path = ["{id}", "{record+}", "{interactionId}"]
+        .iter()
+        .fold(resource.to_owned(), |path, name| path.replace(name, "r_0123"));
     let mut headers = json!({ "accept": "*/*", "x-api-key": "key" });
     let mut all = json!({ "accept": ["*/*"], "x-api-key": ["key"] });
     if let Some(value) = authorization {

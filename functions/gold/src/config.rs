@@ -29,6 +29,8 @@ pub struct Settings {
     pub level: ServiceLevel,
     /// Every how many minutes the running date is computed.
     pub current_minutes: i64,
+    /// The lake's bucket, as lineage names it.
+    pub lake_bucket: String,
 }
 
 impl Config {
@@ -45,9 +47,10 @@ impl Config {
         if current_minutes % SLOT_MINUTES != 0 {
             env.reject("CURRENT_MINUTES", "is not a multiple of 15", "set 15, 30, 60 or another one");
         }
+        let lake_bucket = env.text("LAKE_BUCKET");
         let config = Self {
             control_table: env.text("CONTROL_TABLE"),
-            lake_bucket: env.text("LAKE_BUCKET"),
+            lake_bucket: lake_bucket.clone(),
             workgroup: env.text("WORKGROUP"),
             database: env.text("DATABASE"),
             settings: Settings {
@@ -57,6 +60,7 @@ impl Config {
                     leaves_out_short_abandons: env.flag("SERVICE_LEVEL_LEAVES_OUT_SHORT_ABANDONS", false),
                 },
                 current_minutes,
+                lake_bucket,
             },
         };
         env.finish().map(|()| config)

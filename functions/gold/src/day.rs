@@ -17,6 +17,7 @@ use time::Date;
 use crate::Run;
 use crate::due::shifted;
 use crate::error::GoldError;
+use crate::open_lineage::{self, Told};
 use crate::provenance::Made;
 
 /// What stood there when the run began.
@@ -106,7 +107,8 @@ impl<C: Clock> Run<'_, C> {
 
     /// 1. The daily file: a second run that began when this one did is refused here, or at the interval file before.
     /// 2. The documents. A crash leaves figures whose note is missing, or one of two documents: the next run puts the other.
-    /// 3. The notes of the documents' revisions. One that is there is of a run that came to the same figures.
+    /// 3. The notes of the documents' revisions, and what OpenLineage tells of them. One that is there is of a run that came to the same
+    ///    figures.
     async fn put(
         &self,
         gold: &Gold,
@@ -133,9 +135,24 @@ impl<C: Clock> Run<'_, C> {
         }
         revisions.dedup();
         for revision in revisions {
-            gold.put_run(date, revision, made.note(date, revision)?).await?;
+            self.note(date, revision, made).await?;
         }
         Ok(put)
+    }
+
+    /// Puts the note of a revision, and what OpenLineage tells of it. A note that is there stays, with what it says of other dates. A crash
+    /// leaves a note of which OpenLineage is not told: the next run that comes to the same figures tells it.
+    async fn note(&self, date: Date, revision: u64, made: &Made) -> Result<(), GoldError> {
+        let gold = &self.stores.gold;
+        // The note before this one may be missing after a crash; then the dates that it knew of are counted anew.
+        let before = match revision.checked_sub(1).filter(|before| *before > 0) {
+            Some(before) => gold.run(date, before).await?.map(|note| note.counted_by),
+            None => None,
+        };
+        let counted_by = made.counted_by(before, revision);
+        gold.put_run(date, revision, made.note(date, revision, &counted_by)?).await?;
+        let told = Told { made, lake_bucket: &self.settings.lake_bucket, date, revision, now_ms: self.clock.now_ms() };
+        Ok(gold.put_open_lineage(date, revision, open_lineage::events(&told)).await?)
     }
 }
 

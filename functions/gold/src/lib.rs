@@ -23,6 +23,7 @@ mod counting;
 mod day;
 pub mod due;
 pub mod error;
+mod open_lineage;
 mod provenance;
 mod question;
 mod rows;

@@ -1,5 +1,7 @@
 //! What figures were made of: the note of a run.
 
+use std::collections::BTreeMap;
+
 use ledgerline_event::instant;
 use ledgerline_figures::summary::Definitions;
 use ledgerline_lake::{keys, sql};
@@ -50,6 +52,8 @@ struct Note<'a> {
     definitions: &'a Definitions,
     executions: &'a [Execution],
     inputs: Inputs<'a>,
+    /// For each UTC date that the local date lies on, the revision whose note lists the files that its half hours were counted of.
+    counted_by: &'a BTreeMap<String, u64>,
 }
 
 #[derive(Serialize)]
@@ -64,8 +68,22 @@ struct Inputs<'a> {
 }
 
 impl Made {
+    /// By which revisions a date's half hours were counted, from what the revision before said: this one's own date is its own.
+    pub(crate) fn counted_by(&self, before: Option<BTreeMap<String, u64>>, revision: u64) -> BTreeMap<String, u64> {
+        let mut counted_by = before.unwrap_or_default();
+        if let Of::Intervals(date) = self.of {
+            counted_by.insert(keys::iso_date(date), revision);
+        }
+        counted_by
+    }
+
     /// The note of a local date's revision, as JSON.
-    pub(crate) fn note(&self, date: Date, revision: u64) -> Result<Vec<u8>, serde_json::Error> {
+    pub(crate) fn note(
+        &self,
+        date: Date,
+        revision: u64,
+        counted_by: &BTreeMap<String, u64>,
+    ) -> Result<Vec<u8>, serde_json::Error> {
         let (counted, utc_date) = match self.of {
             Of::Intervals(date) => ("intervals", Some(keys::iso_date(date))),
             Of::Repeats => ("repeats", None),
@@ -83,6 +101,7 @@ impl Made {
             definitions: &self.definitions,
             executions: &self.executions,
             inputs: Inputs { files: self.inputs.len(), digest: digest(&self.inputs), listed },
+            counted_by,
         })
     }
 }

@@ -12,7 +12,8 @@ pub(crate) struct Problem(pub(crate) api::Problem);
 
 impl Problem {
     pub(crate) fn no_such_path() -> Self {
-        Self::new(404, "not-found", "No such path", "This function answers GET /api/v2/analytics/gold/summary only.")
+        let detail = "This function answers GET of /api/v2/analytics/gold/summary, /api/v2/analytics/interactions/{interactionId} and /api/v1/lineage/{record}.";
+        Self::new(404, "not-found", "No such path", detail)
     }
 
     pub(crate) fn no_such_method(allow: &'static str) -> Self {
@@ -32,6 +33,27 @@ impl Problem {
     pub(crate) fn no_figures() -> Self {
         let detail = "There are no figures of this date: nothing that they count is stored of it, or none were computed yet. The date is the reports' local one.";
         Self::new(404, "no-figures", "No figures of this date", detail)
+    }
+
+    pub(crate) fn bad_record() -> Self {
+        let detail = "The path must end with an interaction's id, an entity as <type>/<id>, or a lineage token, of at most 640 bytes.";
+        Self::new(400, "invalid-record", "No such name", detail)
+    }
+
+    pub(crate) fn unknown_record() -> Self {
+        let detail = "No interaction, entity or token of this name is known in the organisations that the token lets its holder ask. \
+            Events take minutes to arrive; the ids of people stand under aliases.";
+        Self::new(404, "unknown-record", "Not known", detail)
+    }
+
+    pub(crate) fn too_many_orgs(most: usize) -> Self {
+        let detail = format!("There are more than {most} organisations to look in. Name one with `org`.");
+        Self::new(400, "org-missing", "Name an organisation", detail)
+    }
+
+    pub(crate) fn several_records() -> Self {
+        let detail = "The name is that of several interactions. Name an organisation with `org`, or ask /api/v1/lineage/{record}, which answers all of them.";
+        Self::new(409, "several-records", "Not one interaction", detail)
     }
 
     pub(crate) fn too_large() -> Self {

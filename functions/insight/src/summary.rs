@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
-use ledgerline_figures::summary::{Granularity, Selection};
+use ledgerline_figures::summary::{Granularity, Selection, Summary};
 use ledgerline_lambda::api::{self, Request};
 use ledgerline_lambda::caller::{Caller, Orgs};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use time::Date;
 use time::macros::format_description;
@@ -30,7 +31,7 @@ pub(crate) async fn answer(
         return Ok(api::unchanged(&tag));
     }
     let narrowed = summary.narrowed(&asked.selection);
-    let body = serde_json::to_string(&narrowed).map_err(|_| Problem::unwritable())?;
+    let body = serde_json::to_string(&with_events(&narrowed)?).map_err(|_| Problem::unwritable())?;
     if escaped_bytes(&body) > BODY_BYTES {
         return Err(Problem::too_large());
     }
@@ -42,8 +43,29 @@ fn log_answer(request: &Request<'_>, caller: &Caller, status: u16, rows: usize, 
     tracing::info!(request_id = request.id(), principal = caller.name(), status, rows, body_bytes, "answered");
 }
 
+/// The document, each row with what leads to its events.
+fn with_events(summary: &Summary) -> Result<Value, Problem> {
+    let mut document = serde_json::to_value(summary).map_err(|_| Problem::unwritable())?;
+    let rows = document.get_mut("rows").and_then(Value::as_array_mut);
+    for (row, told) in rows.into_iter().flatten().zip(&summary.rows) {
+        let mut arguments = drill_arguments(&told.date, told.queue_id.as_deref(), &told.org, told.media.as_deref());
+        arguments.extend(told.interval_start.iter().flat_map(|start| ["--half-hour".to_owned(), start.clone()]));
+        if let Some(row) = row.as_object_mut() {
+            row.insert("figure".to_owned(), json!(arguments));
+        }
+    }
+    Ok(document)
+}
+
+/// Arguments of `ledgerline figure`, which lists the events of a figure: the date, the queue (`-` for none), a place for the metric's name.
+pub(crate) fn drill_arguments(date: &str, queue_id: Option<&str>, org: &str, media: Option<&str>) -> Vec<String> {
+    let mut arguments = vec![date, queue_id.unwrap_or("-"), "METRIC", "--org", org];
+    arguments.extend(media.into_iter().flat_map(|media| ["--media", media]));
+    arguments.into_iter().map(str::to_owned).collect()
+}
+
 /// What a text takes in the JSON that a function answers with.
-fn escaped_bytes(text: &str) -> usize {
+pub(crate) fn escaped_bytes(text: &str) -> usize {
     text.len() + text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }
 
@@ -108,7 +130,7 @@ fn is_media(text: &str) -> bool {
     (1..=MAX_MEDIA_BYTES).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
 }
 
-fn is_org(text: &str) -> bool {
+pub(crate) fn is_org(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     (1..=MAX_ORG_BYTES).contains(&text.len()) && text.bytes().all(plain)
 }
@@ -116,7 +138,7 @@ fn is_org(text: &str) -> bool {
 /// What may stand in the query.
 const PARAMETERS: [&str; 5] = ["date", "granularity", "queue_id", "media", "org"];
 /// Counted up when the same document and question get another answer.
-const ANSWER_FORM: u32 = 1;
+const ANSWER_FORM: u32 = 2;
 /// Of SHA-256: nobody gains by two answers of one tag.
 const TAG_BYTES: usize = 16;
 /// Ids are UUIDs, or a phrase as a source has it.

@@ -22,7 +22,7 @@ use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::Pseudonym;
 use ledgerline_store::delivery;
 use ledgerline_store::gold_date;
-use ledgerline_store::record::{BronzeRow, Records};
+use ledgerline_store::record::BronzeRow;
 use ledgerline_store::subject::{Link, Span, date_of};
 
 use crate::config::Settings;
@@ -80,11 +80,12 @@ pub async fn transform(
                 stores.note_org(org).await?;
             }
 
-            // 2. Claim each event, pin each record's log, note which records the object holds lines of. A crash leaves
-            //    claims of an object that is not planned: nobody else can plan these events, and this object's message
-            //    comes back and is told again that they are its own.
+            // 2. Claim each event, pin each record's log and before that note its derived token, note which records the object holds
+            //    lines of. A crash leaves claims of an object that is not planned: nobody else can plan these events, and this
+            //    object's message comes back and is told again that they are its own. It leaves tokens of records that are not
+            //    pinned: the next run notes them again.
             let mut owned = claim(stores, settings, object, &read, started_at_ms).await?;
-            let logs = pin(&stores.records, &read, &owned).await?;
+            let logs = pin(stores, &read, &owned).await?;
             note(stores, object, key, &read, opened.again).await?;
 
             // 3. Ask what earlier erasures cover, resolve the subjects of the rest, keep the keys that seal it, order. If an erasure
@@ -126,6 +127,7 @@ pub async fn transform(
             }
             let files = output::silver(object, &read, &owned, started_at_ms, &settings.policy_hash)?;
             let touched = gold_date::touched_by(files.iter().map(|file| file.date), now_ms);
+            let beside = output::beside(&files, &settings.policy_hash);
             for file in files {
                 stores.silver.put(&file.key, file.parquet).await?;
             }
@@ -135,7 +137,7 @@ pub async fn transform(
                 .buffered(CALLS_AT_ONCE)
                 .try_collect::<()>()
                 .await?;
-            let plan = output::plan(object, key, &owned, &logs, read.counts(owned.len()))?;
+            let plan = output::plan(object, key, &owned, &logs, read.counts(owned.len()), beside)?;
             let plan = delivery::keep(&stores.plans, plan).await?;
             tell(object, &read, &said);
             plan
@@ -221,13 +223,18 @@ async fn claim<'r>(
     Ok(read.events.iter().filter(|event| ours.contains(event.claim_id.as_str())).collect())
 }
 
-/// The log of every record that has an owned event, pinned if it was not.
-async fn pin(pins: &Records, read: &Read, owned: &[&Event]) -> Result<Vec<Option<LogId>>, TransformError> {
+/// The log of every record that has an owned event, pinned if it was not. Whoever asks for a record by the token that is derived from its id
+/// finds it: the token's row stands before the pin, so that a pinned record has it.
+async fn pin(stores: &Stores, read: &Read, owned: &[&Event]) -> Result<Vec<Option<LogId>>, TransformError> {
+    let pins = &stores.records;
     let mut records: Vec<usize> = owned.iter().map(|event| event.adapted.record).collect();
     records.sort_unstable();
     records.dedup();
     let keys: Vec<&str> = records.iter().map(|&record| read.records[record].key.as_str()).collect();
     let pinned = if keys.is_empty() { Vec::new() } else { pins.pins(&keys).await? };
+    let new = records.iter().zip(&pinned).filter(|(_, pinned)| pinned.is_none());
+    let new: Vec<&RecordSeen> = new.map(|(&record, _)| &read.records[record]).collect();
+    tokens::note_derived(&stores.tokens, &new).await?;
     let pinned: Vec<LogId> = stream::iter(records.iter().zip(pinned))
         .map(|(&record, pinned)| async move {
             let record = &read.records[record];

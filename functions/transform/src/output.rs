@@ -5,9 +5,10 @@
 use std::cmp::Ordering;
 
 use ledgerline_event::catalogue::built_in;
-use ledgerline_event::lineage::{Masked, PROVENANCE_VERSION, Provenance};
+use ledgerline_event::lineage::{Masked, PROCESSED, PROCESSOR, PROVENANCE_VERSION, Provenance};
 use ledgerline_lake::ObjectId;
-use ledgerline_lake::plan::{Counts, Plan, PlanWriter};
+use ledgerline_lake::keys::iso_date;
+use ledgerline_lake::plan::{Beside, Counts, Plan, PlanWriter};
 use ledgerline_lake::silver::{Row, SilverFile, SilverWriter};
 use ledgerline_ledger::entry::Record;
 use ledgerline_ledger::log::LogId;
@@ -18,9 +19,6 @@ use crate::config::Settings;
 use crate::error::TransformError;
 use crate::reading::{Event, Read, Reading};
 use crate::tokens::Rewritten;
-
-/// Who the provenance says processed an event.
-const PROCESSOR: &str = "ledgerline/transform";
 
 /// How an event came by its token if its source's was replaced: other records have that, too, or an erasure covers the event.
 const SHARED: &str = "shared";
@@ -126,6 +124,15 @@ fn has_outcome(event: &Event) -> bool {
     event.fields.binary_search_by(|(name, _)| (*name).cmp(OUTCOME)).is_ok()
 }
 
+/// What a plan says of the silver files that were written before it.
+pub fn beside(files: &[SilverFile], policy_hash: &str) -> Beside {
+    Beside {
+        silver: files.iter().map(|file| iso_date(file.date)).collect(),
+        policy_hash: policy_hash.to_owned(),
+        code: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
 /// The plan of these events, which are in their order. `logs` has the log of each of the object's records.
 ///
 /// # Errors
@@ -136,8 +143,9 @@ pub fn plan(
     owned: &[Owned<'_>],
     logs: &[Option<LogId>],
     counts: Counts,
+    beside: Beside,
 ) -> Result<Plan, TransformError> {
-    let mut writer = PlanWriter::new(object, key, built_in().version());
+    let mut writer = PlanWriter::new(object, key, built_in().version()).beside(beside);
     for Owned { event, rewritten, .. } in owned {
         // A record with an owned event was pinned; were it not, the counts would not add up, and `finish` says so.
         if let Some(log) = &logs[event.adapted.record] {
@@ -154,7 +162,7 @@ fn provenance(event: &Event, started_at_ms: i64, policy_hash: &str) -> String {
         version: PROVENANCE_VERSION.to_owned(),
         processed_at_ms: Some(started_at_ms),
         processor_id: Some(PROCESSOR.to_owned()),
-        status: Some("processed".to_owned()),
+        status: Some(PROCESSED.to_owned()),
         masked: Masked::Names(event.masked.iter().map(|name| (*name).to_owned()).collect()),
     };
     provenance.write(policy_hash)
@@ -190,6 +198,7 @@ pub fn alone(
     owned.sort_unstable_by(|a, b| event_order(a.event, b.event));
     let logs: Vec<Option<LogId>> = read.records.iter().map(|record| Some(record.first_log.clone())).collect();
     let silver = silver(object, &read, &owned, started_at_ms, &settings.policy_hash)?;
-    let plan = plan(object, key, &owned, &logs, read.counts(owned.len()))?;
+    let beside = beside(&silver, &settings.policy_hash);
+    let plan = plan(object, key, &owned, &logs, read.counts(owned.len()), beside)?;
     Ok(Alone { silver, plan, claims })
 }

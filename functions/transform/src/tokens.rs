@@ -1,7 +1,8 @@
 //! Lines that are not planned as they were read. Where several records have a source's lineage token, the line carries the token
 //! derived from its own record. A line that an erasure covers carries that one, too, and nothing sealed.
 //!
-//! Invariant: no entry carries a source's token unless the record has a row that says so and, when that was there, no other
+//! Invariant: a record that is pinned to a log has a row of the token that is derived from its id ([`note_derived`]), whether an entry
+//! carries it or not. No entry carries a source's token unless the record has a row that says so and, when that was there, no other
 //! record had one. Of two records that take a token up at once both read the other's row; an entry that was planned before
 //! keeps the token.
 
@@ -14,7 +15,7 @@ use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::token::{RECORDS_READ, Tokens};
 
 use crate::gate::Gate;
-use crate::reading::{Event, Read};
+use crate::reading::{Event, Read, RecordSeen};
 use crate::{CALLS_AT_ONCE, ROWS_PER_BATCH};
 
 /// What an event is planned as.
@@ -95,6 +96,21 @@ pub async fn rewritten<'r>(
         Ok((event.event_id.as_str(), Rewritten { token, line }))
     });
     rewritten.collect()
+}
+
+/// Notes the tokens that are derived from these records' ids.
+///
+/// # Errors
+/// The table's.
+pub async fn note_derived(tokens: &Tokens, records: &[&RecordSeen]) -> Result<(), StoreError> {
+    let derived: Vec<String> = records.iter().map(|record| derived(&record.about)).collect();
+    let rows: Vec<(&str, &str)> =
+        derived.iter().map(String::as_str).zip(records.iter().map(|record| &*record.key)).collect();
+    stream::iter(rows.chunks(ROWS_PER_BATCH))
+        .map(|rows| tokens.put(rows))
+        .buffered(CALLS_AT_ONCE)
+        .try_collect::<()>()
+        .await
 }
 
 /// The records of each of these tokens.

@@ -7,12 +7,14 @@
 use std::sync::Arc;
 
 use ledgerline_ledger::store::StoreError;
+use ledgerline_store::athena::Athena;
 use ledgerline_store::bucket::Bucket;
 use ledgerline_store::ledger::LedgerStores;
 use ledgerline_store::queue::{Inbox, Queue};
 use ledgerline_store::stream::Stream;
 use ledgerline_store::table::Table;
 
+use crate::athena::Workgroup;
 use crate::bucket::S3Bucket;
 use crate::config;
 use crate::firehose::DeliveryStream;
@@ -48,6 +50,7 @@ pub struct Operator {
     pub kms: aws_sdk_kms::Client,
     firehose: aws_sdk_firehose::Client,
     lambda: aws_sdk_lambda::Client,
+    athena: aws_sdk_athena::Client,
 }
 
 impl Operator {
@@ -61,6 +64,7 @@ impl Operator {
             kms: aws_sdk_kms::Client::new(&config),
             firehose: aws_sdk_firehose::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
+            athena: aws_sdk_athena::Client::new(&config),
             deployment,
         }
     }
@@ -128,6 +132,11 @@ impl Operator {
     pub fn stream_of(&self, logical: &str) -> Result<Arc<dyn Stream>, StoreError> {
         let name = Deployment::named(&self.deployment.streams, logical)?;
         Ok(Arc::new(DeliveryStream::new(self.firehose.clone(), name)))
+    }
+
+    /// A workgroup over a database, by the names that gold is told.
+    pub fn workgroup(&self, workgroup: &str, database: &str) -> Arc<dyn Athena> {
+        Arc::new(Workgroup::new(self.athena.clone(), workgroup, database))
     }
 
     /// The ledger.

@@ -163,6 +163,12 @@ fn id_in<'t, 'a>(object: &'t Object<'a>) -> Option<&'t Json<'a>> {
 
 /// The version that [`Provenance::write`] writes.
 pub const PROVENANCE_VERSION: &str = "1.1";
+/// Who the provenance says processed an event.
+pub const PROCESSOR: &str = "ledgerline/transform";
+/// The status of an event that was processed.
+pub const PROCESSED: &str = "processed";
+/// The status that an answer gives of an event that an erasure covers; no stored row has it.
+pub const ERASED: &str = "erased";
 
 impl Provenance {
     /// A bare token, the earliest form.

@@ -6,6 +6,7 @@
 //! no clock: callers pass times.
 
 pub mod counters;
+pub mod facts;
 pub mod ratio;
 pub mod summary;
 pub mod target;

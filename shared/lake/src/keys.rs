@@ -30,6 +30,8 @@ pub const GOLD_DAILY: &str = "gold/gold_daily_queue_metrics/";
 pub const GOLD_SUMMARY: &str = "gold/summary/";
 /// What runs were made of.
 pub const GOLD_RUNS: &str = "gold/runs/";
+/// Runs of gold as OpenLineage tells them.
+pub const LINEAGE: &str = "lineage/";
 /// What Athena writes for gold; it expires.
 pub const QUERY_RESULTS: &str = "athena/";
 /// Service level targets of queues, put by the deployment's owner.
@@ -71,6 +73,19 @@ pub fn gold_summary(date: Date, granularity: Granularity) -> String {
 /// `gold/runs/date=YYYY-MM-DD/<revision>.json`, by the local date.
 pub fn gold_run(date: Date, revision: u64) -> String {
     format!("{GOLD_RUNS}date={}/{revision}.json", iso_date(date))
+}
+
+/// `lineage/date=YYYY-MM-DD/<revision>.jsonl`: the run behind a local date's revision, as OpenLineage tells it.
+pub fn open_lineage(date: Date, revision: u64) -> String {
+    format!("{LINEAGE}date={}/{revision}.jsonl", iso_date(date))
+}
+
+/// Whether the key is of a run as OpenLineage tells it.
+pub fn is_open_lineage(key: &str) -> bool {
+    let dated = key.strip_prefix(LINEAGE).and_then(|rest| rest.strip_prefix("date=")?.split_once('/'));
+    let named =
+        dated.filter(|(day, _)| parse_iso_date(day).is_some()).and_then(|(_, name)| name.strip_suffix(".jsonl"));
+    named.is_some_and(|stem| stem.bytes().all(|b| b.is_ascii_digit()) && stem.parse::<u64>().is_ok())
 }
 
 /// Whether the key is one of gold's.
@@ -208,6 +223,17 @@ mod tests {
             (Some(day), None, None)
         );
         assert!(silver_events(day, ObjectId::of("b", "k")).starts_with(&silver_events_of(day)));
+        let told = open_lineage(day, 17);
+        assert_eq!(told, "lineage/date=2026-03-02/17.jsonl");
+        assert!(is_open_lineage(&told) && !is_gold(&told) && !is_open_lineage(&gold_run(day, 17)));
+        for key in [
+            "lineage/",
+            "lineage/date=2026-02-30/1.jsonl",
+            "lineage/date=2026-03-02/.jsonl",
+            "lineage/date=2026-03-02/x.jsonl",
+        ] {
+            assert!(!is_open_lineage(key), "{key}");
+        }
     }
 
     #[test]

@@ -84,6 +84,21 @@ pub struct Header {
     pub counts: Counts,
     /// The chunks, in the order of their ordinals.
     pub chunks: Vec<ChunkRange>,
+    /// What was written beside the plan. Plans of acts have none, nor have those of earlier code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Beside>,
+}
+
+/// What transform wrote beside a plan, and by what: what lineage tells of an event's way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Beside {
+    /// The days on which there is a silver file of the object, `yyyy-mm-dd` UTC, ascending.
+    pub silver: Vec<String>,
+    /// The hash of the policy that masked it.
+    pub policy_hash: String,
+    /// The version of the code that read it.
+    pub code: String,
 }
 
 /// A plan as it is stored.
@@ -103,6 +118,7 @@ pub struct PlanWriter {
     object: ObjectId,
     key: String,
     policy_version: String,
+    beside: Option<Beside>,
     logs: BTreeMap<LogId, LogChunks>,
     planned: u64,
 }
@@ -118,7 +134,13 @@ impl PlanWriter {
     /// A plan for the bronze object at `key`.
     pub fn new(object: ObjectId, key: impl Into<String>, policy_version: impl Into<String>) -> Self {
         let (key, policy_version) = (key.into(), policy_version.into());
-        Self { object, key, policy_version, logs: BTreeMap::new(), planned: 0 }
+        Self { object, key, policy_version, beside: None, logs: BTreeMap::new(), planned: 0 }
+    }
+
+    /// The same, saying what was written beside it.
+    #[must_use]
+    pub fn beside(self, beside: Beside) -> Self {
+        Self { beside: Some(beside), ..self }
     }
 
     /// Adds an entry's canonical line, given without its newline.
@@ -157,8 +179,8 @@ impl PlanWriter {
                 body.extend_from_slice(&member);
             }
         }
-        let Self { object, key, policy_version, .. } = self;
-        let header = Header { v: VERSION, object, key, policy_version, counts, chunks };
+        let Self { object, key, policy_version, beside, .. } = self;
+        let header = Header { v: VERSION, object, key, policy_version, counts, chunks, beside };
         let mut line = serde_json::to_vec(&header).map_err(|error| PlanError::json("header", &error))?;
         line.push(b'\n');
         let mut bytes = gzip_member(&line);

@@ -26,11 +26,13 @@ use crate::keys;
 
 mod columns;
 mod erase;
+mod lineage;
 mod schema;
 
 use columns::{COLUMNS, Column, FIELD_COLUMNS, From};
 pub use columns::{ColumnKind, ERASED, TOKEN, columns, is_erased};
 pub use erase::{SilverRow, erase_rows};
+pub use lineage::{LineageRow, LinesError, lineage_rows};
 pub use schema::{SchemaError, VERSION, version_of};
 
 /// One event. What has no column of its own is looked up in `fields` by the column's name.

@@ -1,6 +1,7 @@
-//! Gold's SQL, and that of process mining's two views: texts beside this file, and the values that are put into them.
+//! Gold's SQL, and that of process mining's two views: texts beside this file, and the values that are put into them; what a person asks of
+//! silver is in [`drill`].
 //!
-//! Invariant: nothing is put into a text but dates of the calendar and whole numbers, so that no name and no file can change
+//! Invariant: nothing is put into those beside this file but dates of the calendar and whole numbers, so that no name and no file can change
 //! what is asked. The texts keep to what Athena, Trino and DuckDB read alike: sums of CASE, coalesce, joins, row_number, lead, lag,
 //! %, dates as texts; no function of timestamps. A text orders its rows by every column that it groups by.
 
@@ -13,6 +14,8 @@ use time::{Date, Duration};
 
 use crate::keys::iso_date;
 use crate::mining::View;
+
+pub mod drill;
 
 /// Legs of agents, one row each: for analysts, and a part of [`INTERVALS`].
 pub const SESSIONS: &str = include_str!("sql/sessions.sql");
@@ -64,8 +67,13 @@ pub fn intervals(date: Date, targets_ms: &[i64]) -> String {
         );
         sums
     });
-    let sql = INTERVALS.replace("{sessions}", SESSIONS.trim_end()).replace("{within}", within.trim_end());
+    let sql = whole(INTERVALS, ["", ""]).replace("{within}", within.trim_end());
     dated(&sql, from, to).replace("{date}", &iso_date(date))
+}
+
+/// The interval text, or a part of it, with the sessions, and with more columns of events and of facts.
+fn whole(text: &str, [ev, fact]: [&str; 2]) -> String {
+    text.replace("{sessions}", SESSIONS.trim_end()).replace("{ev}", ev).replace("{fact}", fact)
 }
 
 /// The dates of silver that [`intervals`] reads.

@@ -35,7 +35,9 @@ pub const ROUTES: &[Route] = &[
         path: "/api/v1/compliance/requests/{id}/refuse",
         scopes: &[REQUEST_VERIFY, REQUEST_APPROVE],
     },
+    Route { method: "GET", path: "/api/v1/lineage/{record+}", scopes: &["lineage:read"] },
     Route { method: "GET", path: "/api/v2/analytics/gold/summary", scopes: &["gold:read"] },
+    Route { method: "GET", path: "/api/v2/analytics/interactions/{interactionId}", scopes: &["lineage:read"] },
     Route { method: "POST", path: "/api/v1/reference/crm", scopes: &["crm:write"] },
 ];
 
@@ -53,10 +55,16 @@ impl Route {
     /// The route of a method and a path, as a caller writes it, without stage, base path and slash at its end.
     pub fn of_path(method: &str, path: &str) -> Option<&'static Self> {
         let fits = |route: &&Self| {
-            let (known, asked) = (route.path.split('/'), path.split('/'));
+            let (known, asked): (Vec<&str>, Vec<&str>) = (route.path.split('/').collect(), path.split('/').collect());
+            // `{name+}`, which is the last, takes one part or more.
+            let is_greedy = route.path.ends_with("+}");
+            let is_long_enough = if is_greedy { known.len() <= asked.len() } else { known.len() == asked.len() };
+            let same = |(known, asked): (&&str, &&str)| known == asked || known.starts_with('{') && !asked.is_empty();
+            let rest = asked.get(known.len()..).unwrap_or_default();
             route.method == method
-                && known.clone().count() == asked.clone().count()
-                && known.zip(asked).all(|(known, asked)| known == asked || known.starts_with('{') && !asked.is_empty())
+                && is_long_enough
+                && known.iter().zip(&asked).all(same)
+                && rest.iter().all(|part| !part.is_empty())
         };
         ROUTES.iter().find(fits)
     }
@@ -87,7 +95,11 @@ mod tests {
     #[test]
     fn a_path_leads_to_the_route_that_the_template_spells() {
         for route in ROUTES {
-            let path = route.path.replace("{id}", "req_0f");
+            let path = route
+                .path
+                .replace("{id}", "req_0f")
+                .replace("{record+}", "Queue/q-1")
+                .replace("{interactionId}", "c-1");
             let found = Route::of_path(route.method, &path).unwrap();
             assert_eq!((found.method, found.path), (route.method, route.path));
             for (method, path) in
@@ -99,6 +111,14 @@ mod tests {
         for path in ["", "/", "/api/v1/compliance/requests//verify", "/api/v1/compliance/requests/x/delete"] {
             assert!(Route::of_path("POST", path).is_none(), "{path}");
         }
+        for path in ["/api/v1/lineage/c-1", "/api/v1/lineage/log/acme:interaction:1:0"] {
+            assert!(Route::of_path("GET", path).is_some(), "{path}");
+        }
+        for path in
+            ["/api/v1/lineage", "/api/v1/lineage/", "/api/v1/lineage/a//b", "/api/v2/analytics/interactions/a/b"]
+        {
+            assert!(Route::of_path("GET", path).is_none(), "{path}");
+        }
     }
 
     #[test]
@@ -108,6 +128,10 @@ mod tests {
         let expected =
             "arn:aws:execute-api:eu-central-1:111122223333:a1b2c3/live/POST/api/v1/compliance/requests/*/verify";
         assert_eq!(route.resource(arn).as_deref(), Some(expected));
+        let greedy = Route::find("GET", "/api/v1/lineage/{record+}").unwrap();
+        let arn = "arn:aws:execute-api:eu-central-1:111122223333:a1b2c3/live/GET/api/v1/lineage/Queue/q-1";
+        let expected = "arn:aws:execute-api:eu-central-1:111122223333:a1b2c3/live/GET/api/v1/lineage/*";
+        assert_eq!(greedy.resource(arn).as_deref(), Some(expected), "a wildcard takes slashes, too");
         for broken in ["", "arn", "arn/live"] {
             assert_eq!(route.resource(broken), None, "{broken}");
         }

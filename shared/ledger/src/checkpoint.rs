@@ -200,6 +200,11 @@ impl UnverifiedCheckpoint {
         &self.body.origin
     }
 
+    /// The size and the root of the tree that it says it is of: to make a proof that whoever is shown it verifies, never to be believed.
+    pub fn claimed_tree(&self) -> (u64, Hash) {
+        (self.body.size, self.body.root)
+    }
+
     /// Verifies every signature by a key that is known; at least one must be by a log key named like the origin. One
     /// false signature by a known key refuses the whole.
     pub fn verify(self, keys: &VerifyingKeys) -> Result<Checkpoint, CheckpointError> {

@@ -59,6 +59,15 @@ impl BronzeObjects {
         self.bucket.put(&format!("replace bronze object {key}"), put.in_place_of(Some(&read.tag))).await
     }
 
+    /// Whether the object is there. The list says so, which reads nothing of it.
+    ///
+    /// # Errors
+    /// The bucket's.
+    pub async fn is_there(&self, key: &str) -> Result<bool, StoreError> {
+        let listed = self.bucket.list(&format!("look for {key}"), key, "", 1).await?;
+        Ok(listed.first().is_some_and(|one| one.key == key))
+    }
+
     /// Up to a page of objects under the prefix, behind the key `after`, in the order of their keys. Fewer than
     /// [`PAGE`] are the last.
     ///

@@ -86,6 +86,16 @@ impl Checkpoints {
         Ok(self.bucket.get(&format!("get {}", archived.key), get).await?.bytes)
     }
 
+    /// The bytes of the archived one of this size; `None` if there is none, or a marker hides it.
+    ///
+    /// # Errors
+    /// The bucket's.
+    pub async fn of_size(&self, log: &LogId, size: u64) -> Result<Option<Bytes>, StoreError> {
+        let key = archive_key(log, size);
+        let read = found(self.bucket.get(&format!("get {key}"), Get::current(&key)).await)?;
+        Ok(read.map(|object| object.bytes))
+    }
+
     /// Archives one, once: with If-None-Match, its checksum and its lock.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! Invariant: a file is put only in the place of what its writer had read (If-Match, or If-None-Match for the first), and not at all if
 //! its bytes are there already: that is the lock between two runs. A run's note is put once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use ledgerline_figures::Interval;
 use ledgerline_figures::summary::{Granularity, Summary};
 use ledgerline_lake::{gold, keys};
 use ledgerline_ledger::store::{Failure, StoreError};
+use serde::Deserialize;
 use time::Date;
 
 use crate::bucket::{self, Bucket, Get, PutOutcome, found, refused};
@@ -30,6 +32,36 @@ pub struct Input {
     pub key: String,
     /// Its entity tag: the eraser rewrites files under their keys.
     pub tag: String,
+}
+
+/// What a run was made of, as far as lineage asks: other members are left unread.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunNote {
+    /// The UTC date that was counted; none of a run over repeats.
+    #[serde(default)]
+    pub utc_date: Option<String>,
+    /// For each UTC date that the local date lies on, the revision whose note lists the files that its half hours were counted of.
+    #[serde(default)]
+    pub counted_by: BTreeMap<String, u64>,
+    /// The input.
+    pub inputs: RunInputs,
+}
+
+/// A run's input.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RunInputs {
+    /// Key and entity tag of each file, in the order of the keys; none of a run over repeats.
+    #[serde(default)]
+    pub listed: Option<Vec<(String, String)>>,
+}
+
+impl RunNote {
+    /// Whether the run counted a file.
+    pub fn lists(&self, key: &str) -> bool {
+        let listed = self.inputs.listed.as_deref().unwrap_or_default();
+        listed.binary_search_by(|(listed, _)| listed.as_str().cmp(key)).is_ok()
+    }
 }
 
 /// Gold's files.
@@ -116,6 +148,27 @@ impl Gold {
         bucket::put_if_free(&*self.bucket, &format!("put {key}"), bucket::Put::of(&key, json, JSON)).await.map(drop)
     }
 
+    /// Puts what OpenLineage tells of the run behind a date's revision. What is there stays, as the run's note does.
+    ///
+    /// # Errors
+    /// The bucket's.
+    pub async fn put_open_lineage(&self, date: Date, revision: u64, json_lines: String) -> Result<(), StoreError> {
+        let key = keys::open_lineage(date, revision);
+        let put = bucket::Put::of(&key, json_lines, JSON_LINES);
+        bucket::put_if_free(&*self.bucket, &format!("put {key}"), put).await.map(drop)
+    }
+
+    /// What a run was made of; `None` if it has no note.
+    ///
+    /// # Errors
+    /// The bucket's; `Corrupt` for a note that does not read.
+    pub async fn run(&self, date: Date, revision: u64) -> Result<Option<RunNote>, StoreError> {
+        let key = keys::gold_run(date, revision);
+        let Some(stored) = self.load(&key).await? else { return Ok(None) };
+        let corrupt = |error| StoreError::Corrupt(Failure::caused_by(format!("read {key}"), error));
+        serde_json::from_slice(&stored.bytes).map(Some).map_err(corrupt)
+    }
+
     /// Silver's files of a UTC date, in the order of their keys.
     ///
     /// # Errors
@@ -166,4 +219,5 @@ impl Gold {
 /// S3's largest page.
 const LIST_PAGE: usize = 1_000;
 const JSON: &str = "application/json";
+const JSON_LINES: &str = "application/jsonl";
 const PARQUET: &str = "application/vnd.apache.parquet";

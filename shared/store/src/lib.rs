@@ -176,6 +176,8 @@ pub enum Family {
     Silver,
     /// Figures: counters, days, documents, runs.
     Gold,
+    /// Runs of gold as OpenLineage tells them.
+    OpenLineage,
     /// Which dates' repeats were told, and as of how many marks.
     GoldRepeats,
     /// What Athena answered to gold.
@@ -205,7 +207,7 @@ pub enum Erasure {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 59] = [
+    pub const ALL: [Self; 60] = [
         Self::Head,
         Self::LogList,
         Self::Marker,
@@ -258,6 +260,7 @@ impl Family {
         Self::Spill,
         Self::Silver,
         Self::Gold,
+        Self::OpenLineage,
         Self::GoldRepeats,
         Self::QueryResult,
         Self::Reference,
@@ -292,7 +295,7 @@ impl Family {
             Self::Segment | Self::Tile | Self::ArchivedCheckpoint | Self::LiveCheckpoint => Erasure::HoldsNoPerson,
             Self::SweepState => Erasure::HoldsNoPerson,
             // Sums by queue and half hour, dates, targets: no ref of a person is asked for, but to count repeats.
-            Self::Gold | Self::GoldRepeats | Self::Reference => Erasure::HoldsNoPerson,
+            Self::Gold | Self::OpenLineage | Self::GoldRepeats | Self::Reference => Erasure::HoldsNoPerson,
             Self::QueryResult => Erasure::ExpiresAfterDays(7),
             Self::Plan => Erasure::ExpiresAfterDays(30),
             Self::Poison => Erasure::ExpiresAfterDays(365),
@@ -305,7 +308,7 @@ impl Family {
             Self::Identifier => Erasure::Erased("subjects"),
             Self::Party | Self::PartyKey => Erasure::Erased("records"),
             Self::SubjectLink | Self::Alias | Self::AliasNames | Self::Crm => Erasure::Erased("links"),
-            // A token goes with the line that has it.
+            // A source's token goes with the line that has it. The one that is derived from a record's id says what its pin says, and stays.
             Self::Bronze | Self::Silver | Self::Token => Erasure::Erased("objects"),
             // The last to go: until then it says that the subject is being erased.
             Self::SubjectState | Self::RequestWho | Self::SameRequest => Erasure::Erased("close"),
@@ -377,6 +380,7 @@ impl Family {
             (spill::is_key(key), Self::Spill),
             (keys::parse_silver_events(key).is_some(), Self::Silver),
             (keys::is_gold(key), Self::Gold),
+            (keys::is_open_lineage(key), Self::OpenLineage),
             (folder == keys::QUERY_RESULTS, Self::QueryResult),
             (key == keys::REFERENCE_QUEUES, Self::Reference),
             (keys::parse_staged(key).is_some(), Self::Plan),

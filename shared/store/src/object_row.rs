@@ -77,6 +77,12 @@ pub struct Progress {
     pub swept_at_ms: Option<i64>,
     /// How many turns were taken.
     pub turns: u32,
+    /// The days on which there is a silver file of it, `yyyy-mm-dd` UTC; none of an act, or until it is planned.
+    pub silver: Vec<String>,
+    /// The hash of the policy that masked it.
+    pub policy_hash: Option<String>,
+    /// The version of the code that read it.
+    pub code: Option<String>,
 }
 
 impl Progress {
@@ -190,6 +196,13 @@ impl ObjectRows {
             .set("quarantined", quarantined)
             .set(PLANNED, planned)
             .set(CHUNKS, plan.chunks.len());
+        let write = match &plan.beside {
+            Some(beside) => write
+                .set(SILVER, Value::L(beside.silver.iter().cloned().map(Value::S).collect()))
+                .set(POLICY_HASH, &beside.policy_hash)
+                .set(CODE, &beside.code),
+            None => write,
+        };
         let what = format!("mark object {} planned", plan.object);
         self.table.write(&what, write, Returning::Nothing).await.map(drop)
     }
@@ -309,6 +322,9 @@ struct ProgressRow {
     done: BTreeSet<u32>,
     swept_at: Option<String>,
     turns: u32,
+    silver: Vec<String>,
+    policy_hash: Option<String>,
+    code: Option<String>,
 }
 
 /// What a row says.
@@ -349,6 +365,9 @@ pub fn read_progress(row: Row) -> Result<Progress, StoreError> {
         poisoned,
         swept_at_ms: time(SWEPT_AT, row.swept_at)?,
         turns: row.turns,
+        silver: row.silver,
+        policy_hash: row.policy_hash,
+        code: row.code,
     })
 }
 
@@ -364,6 +383,9 @@ const DONE: &str = "done";
 const POISON: &str = "poison#";
 const SWEPT_AT: &str = "sweptAt";
 const TURNS: &str = "turns";
+const SILVER: &str = "silver";
+const POLICY_HASH: &str = "policyHash";
+const CODE: &str = "code";
 
 #[cfg(test)]
 mod tests {
@@ -383,6 +405,9 @@ mod tests {
                 ("turns", 1_u64.into_value()),
                 ("chunks", 4_u64.into_value()),
                 ("poison#3", 2_u64.into_value()),
+                ("silver", Value::L(vec![Value::S("1970-01-01".to_owned())])),
+                ("policyHash", "0f".into_value()),
+                ("code", "0.1.0".into_value()),
             ]
             .map(|(name, value)| (name.to_owned(), value)),
         );
@@ -390,6 +415,10 @@ mod tests {
         assert_eq!((read.started_at_ms, read.planned_at_ms, read.swept_at_ms), (Some(1000), Some(2000), Some(3000)));
         assert_eq!((read.counts.planned, read.committed, read.turns), (5, 3, 1));
         assert_eq!((read.done, read.poisoned, read.chunks), (BTreeSet::from([0, 2]), BTreeMap::from([(3, 2)]), 4));
+        assert_eq!(
+            (read.silver, read.policy_hash.as_deref(), read.code.as_deref()),
+            (vec!["1970-01-01".to_owned()], Some("0f"), Some("0.1.0"))
+        );
         assert_eq!(read_progress(Row::new()).unwrap(), Progress::default());
         for (name, value) in [
             ("plannedAt", "x".into_value()),

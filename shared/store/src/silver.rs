@@ -3,10 +3,12 @@
 //! Invariant: a file is overwritten only if its writer is dead without a plan, see [`RUNS_MS`], or by an erasure, which takes values out
 //! of the very bytes that it read.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ledgerline_ledger::store::StoreError;
+use ledgerline_lake::silver::{LineageRow, lineage_rows};
+use ledgerline_ledger::store::{Failure, StoreError};
 
 use crate::bucket::{self, Bucket, Get, Object, PutOutcome, found, put_if_free, refused};
 
@@ -26,6 +28,21 @@ impl Silver {
     /// Objects of the lake's bucket.
     pub fn new(bucket: Arc<dyn Bucket>) -> Self {
         Self { bucket }
+    }
+
+    /// What the file's rows of these lines say of their events' way; `None` if there is no such file.
+    ///
+    /// # Errors
+    /// The bucket's; `Corrupt` for a file that is none of silver's.
+    pub async fn lineage(
+        &self,
+        key: &str,
+        lines: &BTreeSet<u64>,
+    ) -> Result<Option<BTreeMap<u64, LineageRow>>, StoreError> {
+        let what = format!("read {key}");
+        let Some(object) = found(self.bucket.get(&what, Get::current(key)).await)? else { return Ok(None) };
+        let rows = lineage_rows(&object.bytes, lines);
+        rows.map(Some).map_err(|error| StoreError::Corrupt(Failure::caused_by(what, error)))
     }
 
     /// Puts the file; the same rows at the same key may be put again. What is there is replaced only once its writer can no longer plan

@@ -1,7 +1,9 @@
-//! The records of a source's lineage token, in the index table: one row a record, so that a token of several is known.
+//! The records of a lineage token, in the index table: one row a record. By the rows of a source's token one of several records is known;
+//! by all of them lineage finds a record by its token.
 //!
-//! Invariant: a record's row is there before any of its entries carries the token. Derived data: bronze has the tokens. An
-//! erasure deletes the row with the content that all people of the record share.
+//! Invariant: the row of the token that is derived from a record's id is there before the record is pinned, that of a source's token
+//! before any of the record's entries carries it. Derived data: entries and bronze have the tokens. An erasure deletes a source's
+//! token with the content that all people of the record share; the derived one says what the pin says, and stays as that does.
 
 use std::sync::Arc;
 
@@ -42,6 +44,16 @@ impl Tokens {
         let query = Query { limit: Some(RECORDS_READ), ..Query::partition(partition(token)) };
         let rows = self.table.query("read the records of a token", &query).await?;
         Ok(rows.into_iter().map(|(record, _)| record).collect())
+    }
+
+    /// Which of these rows of tokens and records are not there.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn missing<'t>(&self, rows: &[(&'t str, &'t str)]) -> Result<Vec<(&'t str, &'t str)>, StoreError> {
+        let keys: Vec<Key> = rows.iter().map(|(token, record)| key(token, record)).collect();
+        let found = self.table.batch_get("look for records' tokens", &keys).await?;
+        Ok(rows.iter().zip(found).filter(|(_, found)| found.is_none()).map(|(row, _)| *row).collect())
     }
 
     /// Notes of each of these tokens that the record has it. They are distinct.

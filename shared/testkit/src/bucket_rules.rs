@@ -91,6 +91,7 @@ pub(crate) fn check_put(put: &Put, now_s: u64) {
         }
         Family::Plan => assert_eq!(put.only_if, Some(OnlyIf::Free), "the plan {key} could be overwritten"),
         Family::Spill => assert_eq!(put.only_if, Some(OnlyIf::Free), "the records in {key} could be overwritten"),
+        Family::OpenLineage => assert_eq!(put.only_if, Some(OnlyIf::Free), "{key} could be overwritten"),
         Family::Gold if key.starts_with(keys::GOLD_RUNS) => {
             assert_eq!(put.only_if, Some(OnlyIf::Free), "the run {key} could be overwritten");
         }

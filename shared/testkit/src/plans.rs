@@ -6,6 +6,7 @@ use std::io::Read as _;
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use ledgerline_event::catalogue::built_in;
+use ledgerline_event::lineage::derived_token;
 use ledgerline_event::{Context, adapt, content_id, document, text_layer};
 use ledgerline_lake::bronze::{self, BronzeLine};
 use ledgerline_lake::keys::PlanOf;
@@ -249,7 +250,7 @@ fn check_quarantine(stores: Stores<'_>, header: &Header) {
     assert_eq!(lines as u64, header.counts.quarantined, "quarantined lines of {}", header.key);
 }
 
-/// The records' bronze rows exist, and their pins are the plan's logs.
+/// The records' bronze rows exist, their pins are the plan's logs, and each is found by the token that is derived from its id.
 fn check_index(stores: Stores<'_>, header: &Header, entries: &[Entry]) {
     let mut by_record: BTreeMap<String, u64> = BTreeMap::new();
     for entry in entries {
@@ -261,6 +262,9 @@ fn check_index(stores: Stores<'_>, header: &Header, entries: &[Entry]) {
         assert!(lines >= Some(planned), "{record}: the object's row says {lines:?} lines, {planned} are planned");
         let pin = stores.index.pin(&record).expect("a pin");
         assert!(header.chunks.iter().any(|chunk| pin.as_str() == chunk.log), "{record} is pinned elsewhere");
+        let id = record.split_once('/').map_or("", |(_, id)| id);
+        let derived = token::key(&derived_token(id), &record);
+        assert!(stores.index.peek(&derived).is_some(), "{record} is pinned, and its derived token is not noted");
     }
 }
 

@@ -90,8 +90,20 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
             assert!(fits, "{key}: signing keys {new:?} after {old:?}");
         }
         Family::ObjectRow => {
-            let fixed =
-                ["key", "startedAt", "plannedAt", "in", "filtered", "duplicate", "quarantined", "planned", "chunks"];
+            let fixed = [
+                "key",
+                "startedAt",
+                "plannedAt",
+                "in",
+                "filtered",
+                "duplicate",
+                "quarantined",
+                "planned",
+                "chunks",
+                "silver",
+                "policyHash",
+                "code",
+            ];
             fixed.into_iter().for_each(same);
             grows("committed");
         }

@@ -243,7 +243,12 @@ pub(crate) fn run_folder(root: &Path) -> Result<String, String> {
         lake: lake.seen_by(Faults::none(), calls.clone()).port(),
         athena: Arc::new(Answers { root: root.to_owned() }),
     };
-    let settings = GoldSettings { zone: ReportZone::utc(), level: ServiceLevel::default(), current_minutes: 60 };
+    let settings = GoldSettings {
+        zone: ReportZone::utc(),
+        level: ServiceLevel::default(),
+        current_minutes: 60,
+        lake_bucket: "lake".to_owned(),
+    };
     let request = Request { date: Some(keys::iso_date(DAY)), ..Request::default() };
     let put = in_virtual_time(async {
         GoldDates::new(control.port()).touch(DAY).await.map_err(|error| error.to_string())?;

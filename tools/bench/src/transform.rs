@@ -138,7 +138,8 @@ fn planned(settings: &Settings, object: ObjectId, read: Read) -> Result<Transfor
         quarantined: read.quarantined.values().sum(),
         planned,
     };
-    let plan = output::plan(object, "bronze/bench", &owned, &logs, counts).map_err(|error| refused(&error))?;
+    let beside = output::beside(&silver, &settings.policy_hash);
+    let plan = output::plan(object, "bronze/bench", &owned, &logs, counts, beside).map_err(|error| refused(&error))?;
     drop(owned);
     Ok(Transformed { read, silver, plan })
 }

@@ -56,6 +56,52 @@ async fn a_run_says_what_it_was_made_of() {
     assert_eq!(note["inputs"]["listed"].as_array().unwrap().len(), 2);
     assert_eq!(note["sqlSha256"], json!(*ledgerline_lake::sql::SHA256));
     assert!(note["executions"][0]["id"].as_str().unwrap().starts_with("execution-"));
+    assert_eq!(note["countedBy"], json!({ "2026-03-02": 1 }));
+}
+
+/// Whoever asks what a figure was counted of finds the note in one step, whatever put the newest revision.
+#[tokio::test(start_paused = true)]
+async fn a_note_names_the_revision_that_counted_each_utc_date() {
+    let world = World::zoned("Europe/Berlin");
+    world.deliver("a", &[call(9)]).await;
+    world.settle().await;
+    world.deliver("b", &[(at(date!(2026 - 03 - 01), 23), "q-1", 30_000)]).await;
+    world.settle().await;
+    let counted_by = |revision| -> Value {
+        let note = world.lake.get(&keys::gold_run(TODAY, revision)).unwrap();
+        serde_json::from_slice::<Value>(&note).unwrap()["countedBy"].clone()
+    };
+    assert_eq!(counted_by(1), json!({ "2026-03-02": 1 }));
+    let last = world.daily(TODAY).revision;
+    assert_eq!(
+        counted_by(last),
+        json!({ "2026-03-01": last, "2026-03-02": 1 }),
+        "23:00 of UTC is the next day in Berlin"
+    );
+    // Repeats list nothing, and keep what the note before knew.
+    world.one("2026-03-02").await.unwrap();
+    let told = world.daily(TODAY).revision;
+    assert!(told > last);
+    assert_eq!(counted_by(told), json!({ "2026-03-01": last, "2026-03-02": 1 }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_revision_is_told_to_open_lineage_once() {
+    let world = World::new();
+    world.deliver("a", &[call(9)]).await;
+    world.settle().await;
+    let key = keys::open_lineage(TODAY, 1);
+    let told = String::from_utf8(world.lake.get(&key).unwrap().to_vec()).unwrap();
+    let events: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kinds: Vec<&str> = events.iter().map(|event| event["eventType"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["START", "COMPLETE"]);
+    assert_eq!(events[1]["inputs"][0]["namespace"], "s3://lake");
+    let note: Value = serde_json::from_slice(&world.lake.get(&keys::gold_run(TODAY, 1)).unwrap()).unwrap();
+    let version = &events[1]["inputs"][0]["facets"]["version"]["datasetVersion"];
+    assert_eq!(*version, note["inputs"]["digest"], "the very input of the note");
+    world.one("2026-03-02").await.unwrap();
+    assert_eq!(world.lake.under(keys::LINEAGE).len(), 2, "repeats are a revision of their own");
+    assert_eq!(world.lake.get(&key).unwrap(), told.as_bytes());
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,6 +127,7 @@ async fn nothing_is_put_or_scanned_again_where_nothing_changed() {
         "gold/gold_daily_queue_metrics/date=2026-03-02/part.parquet",
         "gold/runs/date=2026-03-02/2.json",
         "gold/summary/date=2026-03-02/daily.json",
+        "lineage/date=2026-03-02/2.jsonl",
     ];
     assert_eq!(changed(&world), told);
     assert_eq!(world.document(TODAY, Granularity::HalfHourly).unwrap().revision, 1);

@@ -75,7 +75,8 @@ async fn the_lock_comes_first_and_the_mark_last() {
             "s3:PutObject gold",
             "s3:PutObject gold",
             "s3:PutObject gold",
-            "s3:PutObject gold"
+            "s3:PutObject gold",
+            "s3:PutObject lineage"
         ]
     );
 }

@@ -55,7 +55,12 @@ impl World {
         let ports = Ports { control: control.port(), lake: lake.port(), athena: athena.port() };
         // What transform does is not gold's to be faulted, nor to be allowed.
         let dates = GoldDates::new(control.seen_by(Faults::none(), Calls::default()).port());
-        let settings = Settings { zone: ReportZone::utc(), level: ServiceLevel::default(), current_minutes: 60 };
+        let settings = Settings {
+            zone: ReportZone::utc(),
+            level: ServiceLevel::default(),
+            current_minutes: 60,
+            lake_bucket: "lake".to_owned(),
+        };
         Self { stores: Stores::new(ports), control, lake, athena, settings, faults, dates, now_ms: NOW_MS }
     }
 
@@ -125,6 +130,8 @@ impl World {
             let mut document: Summary = serde_json::from_slice(bytes).unwrap();
             let note = keys::gold_run(keys::parse_iso_date(&document.date).unwrap(), document.revision);
             assert!(files.contains_key(&note), "{note} is missing");
+            let told = keys::open_lineage(keys::parse_iso_date(&document.date).unwrap(), document.revision);
+            assert!(self.lake.get(&told).is_some(), "{told} is missing");
             assert!(document.rows.iter().all(|row| row.lineage == note), "{key} names another note");
             (document.as_of, document.revision) = (String::new(), 0);
             document.rows.iter_mut().for_each(|row| row.lineage.clear());

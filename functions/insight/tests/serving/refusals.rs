@@ -51,7 +51,7 @@ async fn a_parameter_that_is_missing_wrong_unknown_or_doubled_is_named_and_never
 async fn an_answer_beyond_five_mebibytes_is_refused_with_what_makes_it_smaller() {
     let world = World::new();
     let queue = |number: usize| format!("q-{number}");
-    let rows: Vec<_> = (0..12_000).map(|number| row(("acme", &queue(number), "VOICE"), 1, 1, None)).collect();
+    let rows: Vec<_> = (0..6_000).map(|number| row(("acme", &queue(number), "VOICE"), 1, 1, None)).collect();
     world.store(DAY, Granularity::Daily, rows);
     let (status, body) = world.ask("*", &[("date", "2026-03-02")]).await;
     assert_eq!((status, kind(&body)), (413, "answer-too-large"));
@@ -73,6 +73,9 @@ async fn only_a_caller_with_the_scope_is_answered_and_only_here() {
     }
     let (status, _, response) = world.handle(&call(&analyst("gold:read", "*"), "POST")).await;
     assert_eq!((status, &response.headers["allow"]), (405, &"GET".parse().unwrap()));
+    let (status, body, _) =
+        world.handle(&call(&analyst("gold:read", "*"), "GET").replace("gold/summary", "interactions/c-1")).await;
+    assert_eq!((status, kind(&body)), (403, "forbidden"), "figures are not lineage");
     let mut elsewhere = event(&analyst("gold:read", "*"), "GET", &day, json!({}));
     elsewhere["path"] = json!("/api/v2/analytics/gold");
     assert_eq!(world.handle(&elsewhere.to_string()).await.0, 404);

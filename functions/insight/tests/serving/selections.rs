@@ -37,6 +37,7 @@ async fn a_day_is_one_read_and_has_the_guides_columns_with_the_media_of_a_queue_
     }
     assert_eq!(first["counts"]["talk_ms"], 700_000);
     assert_eq!(first["lineage"], "gold/runs/date=2026-03-02/3.json");
+    assert_eq!(first["figure"], json!(["2026-03-02", "q-1", "METRIC", "--org", "acme"]), "what leads to its events");
     assert_eq!(body["totals"]["total_contacts"], 10);
     for (member, value) in [
         ("granularity", json!("daily")),
@@ -59,6 +60,10 @@ async fn half_hours_a_queue_and_a_medium_are_asked_for_by_name() {
     assert_eq!(told(&body), [row("acme", "q-1", "-"), row("acme", "q-1", "-")]);
     assert_eq!(body["rows"][1]["interval_start"], "2026-03-02T09:30:00.000Z");
     assert!(body["rows"][0]["counts"].get("fcr_eligible").is_none());
+    assert_eq!(
+        body["rows"][1]["figure"].as_array().unwrap()[5..],
+        [json!("--half-hour"), json!("2026-03-02T09:30:00.000Z")]
+    );
     let (_, body) = world.ask("*", &[("date", "2026-03-02"), ("media", "voice"), ("queue_id", "q-1")]).await;
     assert_eq!((told(&body), &body["totals"]["total_contacts"]), (vec![row("acme", "q-1", "VOICE")], &json!(3)));
     let (status, body) = world.ask("*", &[("date", "2026-03-02"), ("queue_id", "q-7")]).await;

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, OnceLock};
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use aws_lambda_events::encodings::Body;
 use ledgerline_figures::summary::{Counts, Definitions, Granularity, Row, Summary, Totals};
-use ledgerline_figures::{Counters, Repeats, ServiceLevel, Targets};
-use ledgerline_insight::{Ports, Stores, handle};
+use ledgerline_figures::{Counters, Repeats, ReportZone, ServiceLevel, Targets};
+use ledgerline_insight::{Names, Ports, Stores, handle};
 use ledgerline_lake::keys;
 use ledgerline_testkit::bucket::FakeBucket;
 use ledgerline_testkit::calls::Calls;
 use ledgerline_testkit::faults::Faults;
+use ledgerline_testkit::table::FakeTable;
 use serde_json::{Value, json};
 use time::Date;
 use time::macros::date;
@@ -34,12 +35,15 @@ impl World {
         captured();
         let (calls, faults) = (Calls::of_function("insight"), Faults::none());
         let lake = FakeBucket::new("LakeBucket", Faults::none(), Calls::default(), NOW_MS);
-        let world = Self {
-            stores: Stores::new(Ports { lake: lake.seen_by(faults.clone(), calls.clone()).port() }),
-            lake,
-            calls,
-            faults,
+        let table = |name| FakeTable::new(name, faults.clone(), calls.clone()).port();
+        let ports = Ports {
+            control: table("ControlTable"),
+            index: table("IndexTable"),
+            ledger: FakeBucket::versioned("LedgerBucket", faults.clone(), calls.clone(), NOW_MS).port(),
+            bronze: FakeBucket::new("BronzeBucket", faults.clone(), calls.clone(), NOW_MS).port(),
+            lake: lake.seen_by(faults.clone(), calls.clone()).port(),
         };
+        let world = Self { stores: Stores::new(ports, names(), ReportZone::utc()), lake, calls, faults };
         for granularity in Granularity::ALL {
             world.store(DAY, granularity, rows(granularity));
             world.store(EMPTY, granularity, Vec::new());
@@ -49,22 +53,7 @@ impl World {
 
     /// Puts a document, as a run of gold would.
     pub(crate) fn store(&self, date: Date, granularity: Granularity, rows: Vec<Row>) {
-        let level = ServiceLevel::default();
-        let summary = Summary {
-            v: Summary::V,
-            date: keys::iso_date(date),
-            granularity,
-            time_zone: "UTC".to_owned(),
-            as_of: "2026-03-03T00:15:00.000Z".to_owned(),
-            revision: 3,
-            stale: false,
-            fcr_provisional: true,
-            fcr_final_on: "2026-03-10".to_owned(),
-            definitions: Definitions::of(level, Targets::default()),
-            sql_sha256: "00".repeat(32),
-            totals: Totals::of(&rows, level),
-            rows,
-        };
+        let summary = summary(date, granularity, rows, 3);
         self.lake.seed(&keys::gold_summary(date, granularity), serde_json::to_vec(&summary).unwrap());
     }
 
@@ -96,7 +85,33 @@ impl World {
     }
 }
 
-/// A call as API Gateway hands it on.
+/// A day's document.
+pub(crate) fn summary(date: Date, granularity: Granularity, rows: Vec<Row>, revision: u64) -> Summary {
+    let level = ServiceLevel::default();
+    Summary {
+        v: Summary::V,
+        date: keys::iso_date(date),
+        granularity,
+        time_zone: "UTC".to_owned(),
+        as_of: "2026-03-03T00:15:00.000Z".to_owned(),
+        revision,
+        stale: false,
+        fcr_provisional: true,
+        fcr_final_on: "2026-03-10".to_owned(),
+        definitions: Definitions::of(level, Targets::default()),
+        sql_sha256: "00".repeat(32),
+        totals: Totals::of(&rows, level),
+        rows,
+    }
+}
+
+/// What answers call the buckets.
+pub(crate) fn names() -> Names {
+    let [ledger, bronze, lake] = ["the-ledger", "the-bronze", "the-lake"].map(str::to_owned);
+    Names { ledger, bronze, lake }
+}
+
+/// A call of the summary as API Gateway hands it on.
 pub(crate) fn event(caller: &Value, method: &str, query: &[(&str, &str)], headers: Value) -> Value {
     let single: serde_json::Map<String, Value> =
         query.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();

@@ -88,6 +88,7 @@ async fn what_transform_took_up_meanwhile_is_left_alone() {
         policy_version: "1".to_owned(),
         counts: Counts::default(),
         chunks: Vec::new(),
+        beside: None,
     };
     world.others.ledger.rows.planned(&header, NOW).await.unwrap();
     world.pass(DAY_MS);

@@ -26,6 +26,7 @@ async fn plan(world: &World, key: &str) {
         policy_version: "1".to_owned(),
         counts: Counts::default(),
         chunks: Vec::new(),
+        beside: None,
     };
     world.others.ledger.rows.planned(&header, NOW).await.unwrap();
 }

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use ledgerline_lake::ObjectId;
+use ledgerline_lake::keys::PlanOf;
 use ledgerline_store::gold_date::{GoldDate, GoldDates};
+use ledgerline_store::object_row;
 use ledgerline_testkit::faults::{Fault, Faults};
 use serde_json::json;
 
 use crate::erasures::{is_erased_row, plant, silver};
 use crate::own::answered;
-use crate::world::{T0, World, event, key, lines};
+use crate::world::{BUCKET, T0, World, event, key, lines};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -53,6 +56,33 @@ async fn each_day_of_an_objects_events_and_those_beside_it_are_marked_once() {
     world.settle(&[&key("b")]).await;
     let marks = touched(&world).await;
     assert_eq!((marks["2026-03-01"], marks["2026-03-02"], marks["2026-03-03"], marks["2026-03-04"]), (1, 2, 2, 1));
+}
+
+/// What lineage tells of the way: the object's row says on which days silver has it, by which policy and by which code.
+#[tokio::test]
+async fn a_planned_objects_row_names_its_silver_files_and_what_made_them() {
+    let world = World::new();
+    let raws = [told("c-1", T0), told("c-2", T0 + 1), told("c-3", T0 - 9 * DAY_MS)];
+    world.bronze.seed(&key("a"), lines(&raws));
+    world.settle(&[&key("a")]).await;
+    let object = ObjectId::of(BUCKET, &key("a"));
+    let row = world.control.progress(PlanOf::Bronze, &object.to_hex());
+    assert_eq!(row.silver, ["2026-02-21", "2026-03-02"]);
+    let files: Vec<String> = world.lake.under("silver/").into_keys().collect();
+    let named: Vec<String> =
+        row.silver.iter().map(|date| format!("silver/events/date={date}/{object}.parquet")).collect();
+    assert_eq!(files, named);
+    assert_eq!(
+        (row.policy_hash.as_deref().map(str::len), row.code.as_deref()),
+        (Some(64), Some(env!("CARGO_PKG_VERSION")))
+    );
+    // One that is planned before its row says so is carried out as it is: the plan itself has all of it.
+    world.control.change(&object_row::key(PlanOf::Bronze, object.to_hex()), |row| {
+        ["status", "silver", "policyHash", "code", "plannedAt"].iter().for_each(|name| drop(row.remove(*name)));
+    });
+    world.lake.under("silver/").keys().for_each(|key| world.lake.erase(key));
+    world.settle(&[&key("a")]).await;
+    assert_eq!(world.control.progress(PlanOf::Bronze, &object.to_hex()).silver, row.silver);
 }
 
 #[tokio::test]

@@ -59,6 +59,16 @@ fn entries_come_back_by_log_in_their_order_in_chunks_of_256() {
 }
 
 #[test]
+fn a_plan_says_what_was_written_beside_it_and_one_that_does_not_is_read() {
+    let beside =
+        Beside { silver: vec!["2026-03-02".to_owned()], policy_hash: "0f".to_owned(), code: "0.1.0".to_owned() };
+    let plan = PlanWriter::new(object(), KEY, "builtin-1").beside(beside.clone()).finish(Counts::default()).unwrap();
+    assert_eq!(read_all(&plan.bytes).0.beside, Some(beside));
+    let without = PlanWriter::new(object(), KEY, "builtin-1").finish(Counts::default()).unwrap();
+    assert_eq!(read_all(&without.bytes).0.beside, None);
+}
+
+#[test]
 fn the_whole_object_is_gunzipped_as_one_file() {
     let plan = plan(600);
     let mut text = String::new();

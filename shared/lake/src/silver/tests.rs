@@ -5,6 +5,7 @@ use ledgerline_privacy::{FieldRule, Policy, PseudonymKey, Rule, Side, Store};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use time::macros::date;
 
 /// What a row borrows.
@@ -327,3 +328,27 @@ fn time_beyond_the_calendar_is_refused() {
 
 /// 2026-03-02T12:00:00Z
 const NOON_MS: i64 = 1_772_452_800_000;
+
+#[test]
+fn the_rows_of_lines_say_how_their_events_came_and_nothing_of_a_person() {
+    let owned = owned(&[]);
+    let mut writer = SilverWriter::new(ObjectId::of("bucket", "key")).unwrap();
+    for line in 0..5 {
+        let masked: &[&'static str] = if line == 3 { &["ani", "customer_name"] } else { &[] };
+        let row = Row { masked, erased: line == 4, lineage_from: "source", ..row(&owned, 7, line) };
+        writer.push(&row).unwrap();
+    }
+    let file = writer.finish().unwrap().remove(0);
+    let rows = lineage_rows(&file.parquet, &[1, 3, 4, 9].into()).unwrap();
+    assert_eq!(rows.keys().copied().collect::<Vec<_>>(), [1, 3, 4], "of a line that is not there nothing");
+    let told = LineageRow {
+        lineage_provenance: Some("{}".into()),
+        lineage_from: Some("source".into()),
+        ..LineageRow::default()
+    };
+    assert_eq!(rows[&1], told);
+    assert_eq!(rows[&3], LineageRow { masked_fields: Some("ani,customer_name".into()), ..told.clone() });
+    assert_eq!(rows[&4], LineageRow { erased: true, lineage_provenance: None, ..told });
+    assert!(lineage_rows(&Bytes::from_static(b"PAR1"), &[1].into()).is_err());
+    assert!(lineage_rows(&file.parquet, &BTreeSet::new()).unwrap().is_empty());
+}

@@ -1,6 +1,6 @@
 WITH ev AS (
   SELECT org, division, interaction_id, session_id, event_type, media, direction, queue_id, acd_outcome, disconnect_type,
-         occurred_at_ms, "date",
+         occurred_at_ms, "date",{ev}
          CASE WHEN connected_duration_ms BETWEEN 0 AND 31622400000 THEN connected_duration_ms ELSE 0 END AS wait_ms,
          CASE WHEN interacting_duration_ms BETWEEN 0 AND 31622400000 THEN interacting_duration_ms ELSE 0 END AS talk_ms,
          CASE WHEN held_duration_ms BETWEEN 0 AND 31622400000 THEN held_duration_ms ELSE 0 END AS held_ms,
@@ -28,7 +28,7 @@ answer AS (
   WHERE n = 1
 ),
 fact AS (
-  SELECT ev.org, coalesce(ev.division, s.division, a.division) AS division, ev.event_type, ev.occurred_at_ms,
+  SELECT ev.org,{fact} coalesce(ev.division, s.division, a.division) AS division, ev.event_type, ev.occurred_at_ms,
          coalesce(ev.queue_id, s.queue_id, a.queue_id) AS queue_id,
          ev.media AS leg_media,
          CASE WHEN c.interaction_id IS NOT NULL THEN 'CALLBACK' ELSE coalesce(ev.media, s.media, a.media, 'UNKNOWN') END AS media,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ledgerline_figures::summary::Granularity;
 use ledgerline_lake::keys::PlanOf;
-use ledgerline_lake::plan::{ChunkRange, Counts, Header};
+use ledgerline_lake::plan::{Beside, ChunkRange, Counts, Header};
 use ledgerline_lake::{ObjectId, keys};
 use ledgerline_ledger::append::{Commit, Marker};
 use ledgerline_ledger::chunk::ChunkId;
@@ -186,6 +186,11 @@ async fn control() -> FakeTable {
         policy_version: "1".to_owned(),
         counts: Counts { input: 10, filtered: 1, duplicate: 2, quarantined: 3, planned: 4 },
         chunks: vec![chunk_of(0), chunk_of(1)],
+        beside: Some(Beside {
+            silver: vec!["2026-03-02".to_owned()],
+            policy_hash: "0f".to_owned(),
+            code: "1".to_owned(),
+        }),
     };
     objects.planned(&plan, NOW).await.unwrap();
     objects.count_committed(&chunk(0), 1).await.unwrap();
@@ -193,7 +198,7 @@ async fn control() -> FakeTable {
     objects.take_turn(object(), "bronze/a", None, NOW_MS).await.unwrap();
     // An act under the same id is another.
     objects.open(object(), "act/hold/1", NOW).await.unwrap();
-    let plan = Header { key: "act/hold/1".to_owned(), chunks: vec![chunk_of(0)], ..plan };
+    let plan = Header { key: "act/hold/1".to_owned(), chunks: vec![chunk_of(0)], beside: None, ..plan };
     objects.planned(&plan, NOW).await.unwrap();
     objects.count_committed(&of_act(), 1).await.unwrap();
     objects.take_turn(object(), "act/hold/1", None, NOW_MS).await.unwrap();
@@ -460,7 +465,7 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
         ["OBJ#00112233445566778899aabbccddeeff", "OBJ", {
             "key": "bronze/a", "startedAt": NOW, "status": "planned", "plannedAt": NOW, "in": 10, "filtered": 1,
             "duplicate": 2, "quarantined": 3, "planned": 4, "chunks": 2, "committed": 1, "done": { "numbers": ["0"] },
-            "poison#1": 3, "sweptAt": NOW, "turns": 1,
+            "poison#1": 3, "sweptAt": NOW, "turns": 1, "silver": ["2026-03-02"], "policyHash": "0f", "code": "1",
         }],
         ["ORGS", "acme", {}],
         ["OWN#acme", "domain#acme.example", { "addedAt": NOW, "removedAt": NOW, "formerly": true }],
