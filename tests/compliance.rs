@@ -11,7 +11,7 @@ use ledgerline_tests::stack::{Stack, number};
 use serde_json::{Value, json};
 
 #[test]
-fn an_erasure_goes_from_receipt_to_cooling_off_and_each_step_is_in_the_ledger() {
+fn an_erasure_goes_from_receipt_to_its_end_and_each_step_is_in_the_ledger() {
     let Some(stack) = Stack::running() else { return };
     let org = Org::new(&stack, "asks");
     let phone = customers_call(&org);
@@ -31,28 +31,41 @@ fn an_erasure_goes_from_receipt_to_cooling_off_and_each_step_is_in_the_ledger() 
     // Nobody else's scope approves, and API Gateway says so.
     let approval = json!({ "previewDigest": preview["digest"], "shared": { preview["shared"][0]["record"].as_str().unwrap(): "keep" } });
     posted(&stack, "officer", &at("approve"), &approval, 403);
-    let approved = posted(&stack, "approver", &at("approve"), &approval, 200);
-    assert_eq!(approved["state"], "cooling_off");
-    let (status, shown) = call(&stack, "verifier", &format!("requests/{id}"), None);
-    assert_eq!((status, &shown), (200, &approved));
     let (_, list) = call(&stack, "approver", &format!("requests?org={}", org.name), None);
     assert_eq!(list["requests"][0]["requestId"], id);
-    let log = format!("{}/request/1/0", org.name);
-    stack.signed(&log, 3);
-    posted(&stack, "officer", &at("cancel"), &json!({ "reason": "planted reason" }), 200);
-    stack.wait_for("the act of the cancellation", || match number(&stack.head(&log).unwrap_or_default(), "size") {
-        4 => Ok(()),
-        size => Err(format!("{size} entries")),
-    });
     // What was typed lies in the keys table alone, and the number nowhere.
     let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
+    let kept = |id: &str| format!("{:?}", stack.items("KeysTable", &request::who_key(id).pk));
+    assert!(!kept(id).contains(&digits) && kept(id).contains("planted ticket") && kept(id).contains("planted proof"));
+    let approved = posted(&stack, "approver", &at("approve"), &approval, 200);
+    assert_eq!(approved["state"], "cooling_off");
+    // Here it cools off for no time at all, and begins at once.
+    stack.wait_for("the erasure to be done", || {
+        let (status, shown) = call(&stack, "verifier", &format!("requests/{id}"), None);
+        assert_eq!((status, &shown["approved"]), (200, &approved["approved"]));
+        stack.sweep();
+        if shown["state"] == "done" { Ok(()) } else { Err(shown.to_string()) }
+    });
+    let log = format!("{}/request/1/0", org.name);
+    stack.signed(&log, 4);
+    posted(&stack, "officer", &at("cancel"), &json!({ "reason": "too late" }), 409);
+    // Another one is taken back in time.
+    let body = json!({ "type": "ERASURE", "identifiers": [{ "kind": "email", "value": "nobody@example.org" }], "org": org.name });
+    let made = posted(&stack, "officer", "requests", &body, 201);
+    let other = made["requestId"].as_str().unwrap();
+    let cancel = format!("requests/{other}/cancel");
+    posted(&stack, "officer", &cancel, &json!({ "reason": "planted reason" }), 200);
+    stack.wait_for("the act of the cancellation", || match number(&stack.head(&log).unwrap_or_default(), "size") {
+        6 => Ok(()),
+        size => Err(format!("{size} entries")),
+    });
+    assert!(kept(other).contains("planted reason"));
+    assert!(!kept(id).contains("planted"), "nothing that was typed outlives the erasure");
     let control = [request::key("").pk, request::listed_key(&org.name, "", "").pk, usage::key("", "").pk];
     for prefix in control {
         let rows = format!("{:?}", stack.items("ControlTable", &prefix));
         assert!(!rows.contains(&digits) && !rows.contains("planted"), "{prefix}");
     }
-    let kept = format!("{:?}", stack.items("KeysTable", &request::who_key(id).pk));
-    assert!(!kept.contains(&digits) && kept.contains("planted ticket") && kept.contains("planted reason"));
 }
 
 #[test]
