@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use check::{Checked, Problem, check};
 pub use page::page;
-pub use residue::{Facts, Period, RESIDUES, Remains, Residue, Until, remaining};
+pub use residue::{ACT_DAYS, Facts, Period, RESIDUES, Remains, Residue, Until, remaining};
 
 /// The version of the format.
 pub const VERSION: u64 = 1;
