@@ -12,8 +12,8 @@ use ledgerline_lambda::caller::Orgs;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_store::subject::SubjectState;
 
-use crate::keys::Keys;
 use crate::stores::Stores;
+use ledgerline_custody::keys::Keys;
 
 /// Identifiers looked up in one call: the table's limit.
 const NAMES_PER_READ: usize = 100;

@@ -38,7 +38,6 @@ use ledgerline_ledger::store::StoreError;
 use serde_json::json;
 
 pub use config::{Config, Settings};
-pub use keys::KEYS_TTL_MS;
 pub use list::{List, ListObject, ListRecord};
 pub use stores::{Ports, Stores};
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use ledgerline_custody::acts::ActStores;
+use ledgerline_custody::keys::KeyCache;
 use ledgerline_custody::own::{OwnItem, OwnLists};
 use ledgerline_custody::proving::Proving;
 use ledgerline_lambda::random::OwnedRandom;
@@ -41,7 +42,7 @@ use ledgerline_store::waiting::Waiting;
 use ledgerline_store::wrapping::Wrapping;
 
 use crate::Random;
-use crate::keys::{KeyCache, Keys};
+use crate::keys::{Keys, missing};
 
 /// The tables, buckets, queues and the key, as `main` or a test has them.
 #[derive(Clone, Debug)]
@@ -105,7 +106,7 @@ pub struct Stores {
     pub(crate) bronze_bucket: Arc<dyn Bucket>,
     pointers: Pointers,
     act_notes: ActNotes,
-    keys: KeyCache,
+    keys: KeyCache<Keys>,
     random: OwnedRandom,
 }
 
@@ -156,7 +157,8 @@ impl Stores {
 
     /// The data keys; own numbers are of the settings.
     pub(crate) async fn keys(&self, own_numbers: &[OwnItem], now_ms: i64) -> Result<Arc<Keys>, StoreError> {
-        self.keys.get(&self.data_keys, own_numbers, now_ms).await
+        let opened = self.keys.get(now_ms, Keys::open(&self.data_keys, own_numbers)).await?;
+        opened.ok_or_else(|| missing("pseudonym"))
     }
 
     /// Where acts go.

@@ -405,9 +405,7 @@ mod tests {
         for erasing in [bare, whole] {
             let row = to_row("", &Stored::of(&erasing)).unwrap();
             assert_eq!(read(row.clone()).unwrap(), erasing);
-            let half = row.into_iter().chain(
-                [(LEASE.to_owned(), "x".into())].map(|(n, v): (_, &str)| (n, crate::table::IntoValue::into_value(v))),
-            );
+            let half = row.into_iter().chain([(LEASE.to_owned(), crate::table::IntoValue::into_value("x"))]);
             let is_half = erasing.lease.is_none();
             assert_eq!(read(half.collect()).is_err(), is_half);
         }

@@ -187,7 +187,7 @@ impl EraseNote {
             }
             RawNote::Pool { day } => instant::parse(&deletion::midnight(day)).is_some(),
         };
-        fits.then(|| match note {
+        fits.then_some(match note {
             RawNote::Erase { request } => Self::Erase { request },
             RawNote::Suppressed { bucket, key, object } => Self::Suppressed { bucket, key, object },
             RawNote::Released { record } => Self::Released { record },

@@ -88,7 +88,7 @@ impl Usage {
             let before = before.transpose()?;
             if before.unwrap_or_default().saturating_add(records) > limit {
                 // Counted before, by a slice whose answer was lost: it is within the limit.
-                return Ok(self.is_counted(id).await?);
+                return self.is_counted(id).await;
             }
             let used = Write::update(key.clone()).add(RECORDS, records).set("ttl", expires_at_s);
             let used = used.when(Condition::equals_or_lacks(RECORDS, before));

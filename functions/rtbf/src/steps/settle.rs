@@ -1,5 +1,5 @@
 //! 9. Whatever was under way when the subjects ended has ended by now, and is looked for once more: until nothing is new, all of 3 to 7 is
-//! done again as the next pass.
+//!    done again as the next pass.
 //!
 //! Objects that are not planned are waited for, and given up after some days.
 //!

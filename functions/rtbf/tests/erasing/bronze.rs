@@ -112,7 +112,7 @@ async fn unplanned(world: &World, name: &str) {
     let object = ObjectId::of(BUCKET, &key(name)).to_hex();
     let noted = |world: &World| {
         let linked =
-            world.keys.look(|rows| rows.keys().any(|key| key.sk.starts_with("INT#") && key.pk.starts_with("SUB#")));
+            world.keys.look(|rows| rows.keys().any(|key| ledgerline_store::subject::parse_link_key(key).is_some()));
         linked
             && world
                 .index

@@ -37,9 +37,7 @@ async fn filled() -> (World, String) {
 #[expect(clippy::print_stdout, reason = "the figures are what this test is run for")]
 fn thousands_of_interactions_among_a_hundred_thousand_lines() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let began = std::time::Instant::now();
     let (world, id) = runtime.block_on(filled());
-    println!("filled after {:?}", began.elapsed());
     let bytes = |world: &World| -> BTreeMap<String, u64> {
         world.bronze.look(|all| {
             all.iter().map(|(key, of)| (key.clone(), of.iter().map(|one| one.bytes.len() as u64).sum())).collect()

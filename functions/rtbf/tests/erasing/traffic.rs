@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 /// 2026-03-02T14:00:00Z.
 pub(crate) const T0: i64 = 1_772_460_000_000;
 pub(crate) const SECOND: i64 = 1_000;
+pub(crate) const MINUTE: i64 = 60 * SECOND;
 pub(crate) const HOUR: i64 = 3_600_000;
 pub(crate) const DAY: i64 = 24 * HOUR;
 

@@ -19,6 +19,7 @@ use ledgerline_lake::ObjectId;
 use ledgerline_lake::bronze::{self, BronzeLine};
 use ledgerline_lake::keys::{self, PlanOf};
 use ledgerline_lambda::clock::{Clock, FixedClock};
+use ledgerline_lambda::random::OwnedRandom;
 use ledgerline_ledger::entry::Entry;
 use ledgerline_ledger::lock::LockMode;
 use ledgerline_ledger::retention::{Classes, LockPolicy};
@@ -169,7 +170,7 @@ impl World {
         }
     }
 
-    fn random(&self) -> Box<dyn Fn(&mut [u8]) + Send + Sync> {
+    fn random(&self) -> OwnedRandom {
         let random = Arc::clone(&self.random);
         Box::new(move |buffer: &mut [u8]| {
             if buffer.len() == 8 {
@@ -610,11 +611,14 @@ impl World {
         plans
     }
 
-    /// Everything that is stored or sent, old versions, too, as texts with where each is.
+    /// Everything that is stored or sent, old versions, too, as texts with where each is; but for what says that a name is gone.
     pub(crate) fn everything(&self) -> Vec<(String, String)> {
         let mut all = Vec::new();
         for table in [&self.control, &self.index, &self.keys] {
-            table.look(|rows| all.extend(rows.iter().map(|(key, row)| (key.to_string(), format!("{key} {row:?}")))));
+            table.look(|rows| {
+                let kept = rows.iter().filter(|(key, _)| ledgerline_store::gone::parse_key(key).is_none());
+                all.extend(kept.map(|(key, row)| (key.to_string(), format!("{key} {row:?}"))));
+            });
         }
         for bucket in [&self.bronze, &self.lake, &self.staged, &self.ledger] {
             for (key, versions) in bucket.all() {
@@ -639,11 +643,13 @@ impl World {
         needles
     }
 
-    /// Where any of these texts is; what says that a name is gone aside.
+    /// Where any of these texts is.
     pub(crate) fn places_of(&self, needles: &[String]) -> Vec<String> {
         let holds = |text: &str| needles.iter().find(|needle| text.to_lowercase().contains(&needle.to_lowercase()));
-        let all = self.everything().into_iter().filter(|(place, _)| !place.starts_with("GONE#"));
-        all.filter_map(|(place, text)| holds(&text).map(|needle| format!("{needle} in {place}"))).collect()
+        self.everything()
+            .into_iter()
+            .filter_map(|(place, text)| holds(&text).map(|needle| format!("{needle} in {place}")))
+            .collect()
     }
 }
 

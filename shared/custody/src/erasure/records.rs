@@ -95,9 +95,12 @@ pub fn keys_that_go(
     listed: bool,
 ) -> BTreeSet<String> {
     // Whoever was not looked up lives.
-    let lives_on = |subject: &String| match others.get(subject) {
-        Some(other) => !own.contains(subject) && !(listed && other.is_shared),
-        None => !own.contains(subject) && !dead.contains(subject),
+    let lives_on = |subject: &String| {
+        let is_dead = match others.get(subject) {
+            Some(other) => listed && other.is_shared,
+            None => dead.contains(subject),
+        };
+        !own.contains(subject) && !is_dead
     };
     let goes = |key: &WrappedKey| {
         let is_joint = key.subjects.is_empty();

@@ -141,7 +141,7 @@ impl History {
             many if many > 0 && self.dice.below(5) > 0 => open[self.dice.below(many) as usize],
             _ => self.dice.below(all as u64) as usize,
         };
-        Some((object, (self.dice.below(4) == 0).then(|| self.dice.below(60))))
+        Some((object, (self.dice.below(2) == 0).then(|| self.dice.below(60))))
     }
 
     fn draw_kill(&mut self) -> Option<u64> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ledgerline_privacy::Kind;
 use ledgerline_testkit::faults::Dice;
 
-use crate::traffic::{DAY, Line, Person, SECOND, T0, audit, beat, both, call, call_in, mail, nobody};
+use crate::traffic::{DAY, Line, MINUTE, Person, SECOND, T0, audit, beat, both, call, call_in, mail, nobody};
 
 /// Those who may be erased.
 pub(crate) const PEOPLE: [Person; 4] = [Person(41), Person(52), Person(63), Person(74)];
@@ -83,8 +83,12 @@ impl Traffic {
 }
 
 fn draw(dice: &mut Dice, n: u64) -> Event {
-    // One in five occurs after every erasure.
-    let late = if dice.below(5) == 0 { 3 * DAY } else { 0 };
+    // One in five occurs after every erasure, and one while there are some: perhaps within the hour that a record's end is rounded up by.
+    let late = match dice.below(5) {
+        0 => 3 * DAY,
+        1 => DAY + dice.below(6 * 60) as i64 * MINUTE,
+        _ => 0,
+    };
     let at_ms = T0 + late + n as i64 * SECOND;
     let (one, other) = (PEOPLE[dice.below(4) as usize], PEOPLE[dice.below(4) as usize]);
     let interaction = format!("c-{}", dice.below(4));
