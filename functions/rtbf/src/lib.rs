@@ -37,7 +37,7 @@ use ledgerline_lambda::sqs::standard_answer;
 use ledgerline_ledger::store::StoreError;
 use serde_json::json;
 
-pub use config::{Config, Settings};
+pub use config::{Config, Kept, Settings};
 pub use list::{List, ListObject, ListRecord};
 pub use stores::{Ports, Stores};
 

@@ -300,6 +300,3 @@ fn is_hex(text: &str, digits: usize) -> bool {
 fn is_sorted<T: Ord>(all: &[T]) -> bool {
     all.windows(2).all(|pair| pair[0] < pair[1])
 }
-
-#[cfg(test)]
-mod tests;
