@@ -11,6 +11,7 @@ use ledgerline_store::subject::parse_link_key;
 use ledgerline_store::table::Key;
 use ledgerline_store::{gone, object_row};
 use ledgerline_tests::access::ask;
+use ledgerline_tests::compliance::call;
 use ledgerline_tests::erasure::{
     Customer, Erasure, Lines, Paused, Version, binary_of, event, is_placeholder, message, version_text, versions, with,
 };
@@ -129,10 +130,8 @@ fn nothing_of_the_erased_is_left() {
     let step = |step: &Value| (step["step"].as_str().unwrap().to_owned(), step["doneAt"].is_string());
     let steps: Vec<(String, bool)> = shown["steps"].as_array().unwrap().iter().map(step).collect();
     assert_eq!(steps, ["received", "verified", "approved", "done"].map(|step| (step.to_owned(), true)));
-    assert_eq!(
-        (&shown["erasure"]["certificate"], &shown["erasure"]["systems"]),
-        (&Value::Null, &json!("none configured"))
-    );
+    assert_eq!(shown["erasure"]["systems"], "none configured");
+    assert_eq!(shown["erasure"]["certificate"]["sha256"].as_str().map(str::len), Some(64));
     assert_eq!(timeless(asked(&org, &person.identifiers())), unknown, "as if never seen");
 
     let mut places = everywhere_but_bronze(&stack);
@@ -624,4 +623,246 @@ fn an_access_answer_names_the_open_erasure_and_the_command_line_shows_its_previe
     erasure.approve(&[]);
     erasure.done();
     assert_eq!(asked(&org, &person.identifiers()).get("requests"), None, "done, it is none of theirs any more");
+}
+
+const CHECK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/check_certificate.py");
+
+/// The certificate of a request, fetched as an officer does, its folder, and the public key of the org's log of requests.
+fn certificate(stack: &Stack, org: &Org<'_>, request: &str) -> (Value, std::path::PathBuf, String) {
+    let folder = xtask::paths::target().join("tmp").join(format!("certificate-{}", org.name));
+    let description = stack.description();
+    let mut command = Command::new(xtask::paths::target().join("debug/ledgerline"));
+    command.env_clear().env("LEDGERLINE_TOKEN", description.token("officer").unwrap());
+    command.env("LEDGERLINE_API_KEY", &description.api_key);
+    command.args(["--json", "request", "certificate", request, "--api", &description.api_url, "--out"]).arg(&folder);
+    answer(&command.output().unwrap(), 0);
+    let file = folder.join("certificate.json");
+    let said: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    // Of the ledger's head, as it reaches a regulator another way.
+    let head = stack.head(&format!("{}/request/1/0", org.name)).unwrap();
+    let AttributeValue::L(keys) = &head["signingKeys"] else { panic!("no keys: {head:?}") };
+    (said, file, keys[0].as_s().unwrap().clone())
+}
+
+/// The certificate is checked by the command and by Python, without the stack; whatever is altered in it is named.
+#[test]
+fn a_certificate_holds_and_whatever_is_altered_in_it_is_named() {
+    let Some(stack) = Stack::running() else { return };
+    let org = Org::new(&stack, "certified");
+    let (person, other) = (Customer::of(&org, 0), Customer::of(&org, 1));
+    calls(&org, &person, &other);
+    let erasure = Erasure::asked(&org, &person.identifiers());
+    let before = call(&stack, "officer", &format!("requests/{}/certificate", erasure.id), None);
+    assert_eq!(before.0, 404, "{}", before.1);
+    erasure.approve(&[]);
+    let shown = erasure.done();
+    let (said, file, key) = certificate(&stack, &org, &erasure.id);
+    let counts = &said["body"]["counts"];
+    // i-1 and i-2, and s-1, which is the other one's, too.
+    assert_eq!((&counts["records"], &counts["deletions"], &counts["shared"]), (&json!(3), &json!(3), &json!(1)), "{counts}");
+    assert_eq!(said["certified"][0]["entry"]["fields"]["sha256"], shown["erasure"]["certificate"]["sha256"]);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(person.spellings().iter().all(|spelling| !text.contains(spelling)));
+    let page = std::fs::read_to_string(file.with_extension("html")).unwrap();
+    assert!(page.contains("3 interactions were erased") && !page.contains("<script"));
+
+    let check = |file: &std::path::Path| {
+        let output = ledgerline(None, &["check-certificate", file.to_str().unwrap(), "--key", &key, "--json"]);
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (output.status.code().unwrap(), said)
+    };
+    let python = xtask::tools::Venv::stack().unwrap_or_else(|fault| panic!("{fault}"));
+    let agrees = |file: &std::path::Path| {
+        let output = python.command("python").args([CHECK, file.to_str().unwrap(), "--key", &key]).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, told) = check(&file);
+    assert_eq!((code, &told["good"]), (0, &json!(true)), "{told}");
+    assert_eq!(agrees(&file).0, 0, "{}", agrees(&file).1);
+
+    let altered = file.with_file_name("altered.json");
+    for (at, from, to) in [
+        ("body.counts.keys", format!("\"keys\":{}", counts["keys"]), format!("\"keys\":{}", counts["keys"].as_u64().unwrap() + 1)),
+        ("body", "\"why\":\"".to_owned(), "\"why\":\"Not: ".to_owned()),
+        ("body.deletions[0].path", "\"occurredAt\":\"20".to_owned(), "\"occurredAt\":\"19".to_owned()),
+        ("the file", "{\"body\":".to_owned(), "{ \"body\":".to_owned()),
+    ] {
+        assert!(text.contains(&from), "{from}");
+        std::fs::write(&altered, text.replacen(&from, &to, 1)).unwrap();
+        let (code, told) = check(&altered);
+        let named = told["problems"].as_array().unwrap().iter().any(|one| one["place"] == at);
+        assert!(code == 1 && named, "{at}: {told}");
+        assert_eq!(agrees(&altered).0, 1, "{at}");
+    }
+    let mut bytes = text.into_bytes();
+    let mut dice = ChaCha8Rng::seed_from_u64(7);
+    for _ in 0..20 {
+        let at = dice.random_range(0..bytes.len());
+        let bit = 1 << dice.random_range(0..7);
+        bytes[at] ^= bit;
+        std::fs::write(&altered, &bytes).unwrap();
+        assert_eq!((check(&altered).0, agrees(&altered).0), (1, 1), "byte {at}");
+        bytes[at] ^= bit;
+    }
+    // Whoever made it cannot approve it.
+    let own = Erasure::asked(&org, &other.identifiers());
+    let body = json!({ "previewDigest": own.preview()["digest"] });
+    let (status, refused) = call(&stack, "officer", &format!("requests/{}/approve", own.id), Some(&body));
+    assert_eq!(status, 403, "{refused}");
+}
+
+/// Two people asked for at once whose entries are pooled: the day is brought forward, as a clock would, and their entries stand mixed.
+#[test]
+fn entries_that_are_pooled_join_nothing() {
+    let Some(stack) = Stack::running() else { return };
+    let org = Org::new(&stack, "pooled");
+    let people: Vec<Customer> = (0..PERSONS).map(|place| Customer::of(&org, place)).collect();
+    let sent: Vec<Vec<u8>> = (0..CALLS_POOLED)
+        .flat_map(|n| people.iter().enumerate().map(move |(place, person)| (n, place, person)))
+        .map(|(n, place, person)| event(&org, &format!("p-{place}-{n}"), "answered", AT, &[("customerPhone", &person.phone)]))
+        .collect();
+    stack.send(&sent);
+    org.committed(sent.len() as u64);
+    stack.drained();
+    let pooling = Variable::set(&stack, "RtbfFunction", "ERASURE_POOL_DAYS", "1");
+    let erasures: Vec<Erasure<'_>> = people.iter().map(|person| Erasure::asked(&org, &person.identifiers())).collect();
+    erasures.iter().for_each(|erasure| drop(erasure.approve(&[])));
+    for erasure in &erasures {
+        stack.wait_for("the acts to be pooled", || {
+            stack.sweep();
+            let shown = erasure.shown();
+            let waits = shown["erasure"]["step"] == "deletions" && shown["erasure"]["reason"] == "pool";
+            if waits { Ok(()) } else { Err(shown["erasure"].to_string()) }
+        });
+    }
+    let deletions = || -> Vec<Value> {
+        org.ledger()[&format!("{}/interaction/1/0", org.name)]
+            .iter()
+            .filter(|entry| entry["type"] == "DATA_DELETION")
+            .cloned()
+            .collect()
+    };
+    assert!(deletions().is_empty(), "not before their day");
+    bring_forward(&stack, &erasures);
+    // Of others' erasures that run meanwhile none is to be pooled.
+    drop(pooling);
+    erasures.iter().for_each(|erasure| drop(erasure.done()));
+    let acts = deletions();
+    assert_eq!(acts.len(), PERSONS * CALLS_POOLED);
+    let person = |act: &Value| act["interactionId"].as_str().unwrap().split('-').nth(1).unwrap().to_owned();
+    let order: Vec<String> = acts.iter().map(person).collect();
+    let alike = order.windows(2).filter(|pair| pair[0] == pair[1]).count();
+    assert!(alike < order.len() / 2, "{order:?}");
+    // Each value of an act and of its row is its own, or others' on the same day have it, too.
+    let mut seen: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    for act in &acts {
+        let object = act["source"]["object"].as_str().unwrap();
+        let row = stack.item("ControlTable", &object_row::key(PlanOf::Acts, object)).unwrap();
+        let mut values: BTreeSet<String> = row.iter().map(|(name, value)| format!("{name} {value:?}")).collect();
+        let members = ["eventId", "salt", "lineageToken", "occurredAt"].map(|name| act[name].as_str().unwrap().to_owned());
+        values.extend(members);
+        values.extend(act["keyIds"].as_array().unwrap().iter().map(Value::to_string));
+        let record = act["interactionId"].as_str().unwrap();
+        let party = ledgerline_store::party::key(&format!("{}/{record}", org.name));
+        let party = stack.item("KeysTable", &party).unwrap_or_default();
+        values.extend(party.iter().map(|(name, value)| format!("PARTY {name} {value:?}")));
+        for value in values {
+            seen.entry(value).or_default().entry(person(act)).or_default().insert(record.to_owned());
+        }
+    }
+    for (value, by) in &seen {
+        let joins = by.values().any(|records| records.len() > 2);
+        assert!(!joins || by.len() > 1, "{value} joins the records of one person");
+    }
+    for erasure in &erasures {
+        let (said, ..) = certificate(&stack, &org, &erasure.id);
+        assert_eq!(said["body"]["counts"]["deletions"], CALLS_POOLED);
+        assert!(said["body"]["counts"]["pooled"].as_u64().unwrap() >= 1);
+    }
+}
+
+/// People whose entries are pooled, and how many calls each of them has.
+const PERSONS: usize = 10;
+const CALLS_POOLED: usize = 20;
+
+/// What a function's environment has instead, until this is dropped.
+struct Variable<'a> {
+    stack: &'a Stack,
+    function: &'static str,
+    before: std::collections::HashMap<String, String>,
+}
+
+impl<'a> Variable<'a> {
+    fn set(stack: &'a Stack, function: &'static str, name: &str, value: &str) -> Self {
+        let deployed = stack.deployed(function);
+        let before = deployed.environment().and_then(|all| all.variables()).cloned().unwrap_or_default();
+        let variable = Self { stack, function, before };
+        let mut changed = variable.before.clone();
+        changed.insert(name.to_owned(), value.to_owned());
+        variable.put(changed);
+        variable
+    }
+
+    fn put(&self, variables: std::collections::HashMap<String, String>) {
+        let environment = aws_sdk_lambda::types::Environment::builder().set_variables(Some(variables)).build();
+        let name = &self.stack.description().functions[self.function];
+        let update = self.stack.lambda.update_function_configuration().function_name(name).environment(environment);
+        self.stack.block(update.send()).unwrap();
+        self.stack.wait_for("the function to be updated", || {
+            let state = self.stack.deployed(self.function);
+            let is_done = state.last_update_status().is_none_or(|status| status.as_str() == "Successful");
+            if is_done { Ok(()) } else { Err(format!("{:?}", state.last_update_status())) }
+        });
+    }
+}
+
+impl Drop for Variable<'_> {
+    fn drop(&mut self) {
+        self.put(std::mem::take(&mut self.before));
+    }
+}
+
+/// Moves the pool of the day that comes to today, and the erasures that wait for it, as the clock would.
+fn bring_forward(stack: &Stack, erasures: &[Erasure<'_>]) {
+    use ledgerline_store::{deletion, erasing};
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let table = stack.description().table("ControlTable").unwrap();
+    let today = instant::to_rfc3339(now_ms())[..10].to_owned();
+    for item in stack.items("ControlTable", &deletion::pool_key("", "").pk) {
+        let key = key_of(&item);
+        let Some((_, name)) = deletion::parse_pool_key(&key) else { continue };
+        let moved = deletion::pool_key(&today, name);
+        let put = stack.dynamodb.put_item().table_name(table).item("pk", text(&moved.pk)).item("sk", text(&moved.sk));
+        stack.block(put.send()).unwrap();
+        let delete = stack.dynamodb.delete_item().table_name(table).key("pk", text(&key.pk)).key("sk", text(&key.sk));
+        stack.block(delete.send()).unwrap();
+    }
+    let pool = erasing::wake_key(&deletion::midnight(&today), deletion::WAKES_POOL);
+    let put = stack.dynamodb.put_item().table_name(table).item("pk", text(&pool.pk)).item("sk", text(&pool.sk));
+    stack.block(put.send()).unwrap();
+    stack.sweep();
+    stack.wait_for("the pool to be recorded", || {
+        let left = stack.items("ControlTable", &deletion::pool_key(&today, "").pk).len();
+        if left == 0 { Ok(()) } else { Err(format!("{left} are left")) }
+    });
+    for erasure in erasures {
+        let key = erasing::key(&erasure.id);
+        let row = stack.item("ControlTable", &key).unwrap();
+        let wake = row["wake"].as_s().unwrap().clone();
+        let now = instant::to_rfc3339(now_ms());
+        let update = stack.dynamodb.update_item().table_name(table).key("pk", text(&key.pk)).key("sk", text(&key.sk));
+        let update = update.update_expression("SET #w = :now, #u = :now, #p = :day");
+        let update = update.expression_attribute_names("#w", "wake").expression_attribute_names("#u", "waitUntil");
+        let update = update.expression_attribute_names("#p", "pool").expression_attribute_values(":day", text(&today));
+        stack.block(update.expression_attribute_values(":now", text(&now)).send()).unwrap();
+        for (key, puts) in [(erasing::wake_key(&wake, &erasure.id), false), (erasing::wake_key(&now, &erasure.id), true)] {
+            if puts {
+                let put = stack.dynamodb.put_item().table_name(table).item("pk", text(&key.pk)).item("sk", text(&key.sk));
+                stack.block(put.send()).unwrap();
+            } else {
+                let delete = stack.dynamodb.delete_item().table_name(table);
+                stack.block(delete.key("pk", text(&key.pk)).key("sk", text(&key.sk)).send()).unwrap();
+            }
+        }
+    }
 }
