@@ -724,12 +724,20 @@ fn entries_that_are_pooled_join_nothing() {
     stack.send(&sent);
     org.committed(sent.len() as u64);
     stack.drained();
-    let pooling = Variable::set(&stack, "RtbfFunction", "ERASURE_POOL_DAYS", "1");
+    // The deployed function pools nothing, so that no other test waits for tomorrow; this one does.
+    let paused = Paused::new(&stack, "RtbfFunction");
+    let mut rtbf = binary_of(&stack, "RtbfFunction", "rtbf");
+    rtbf.environment.retain(|(name, _)| name != POOL_DAYS);
+    rtbf.environment.push((POOL_DAYS.to_owned(), "1".to_owned()));
+    let run = |body: &Value| {
+        let run = stack.block(rtbf.run(&message(body), None));
+        assert!(matches!(run.outcome, Outcome::Answered(_)), "{:?}", run.outcome);
+    };
     let erasures: Vec<Erasure<'_>> = people.iter().map(|person| Erasure::asked(&org, &person.identifiers())).collect();
     erasures.iter().for_each(|erasure| drop(erasure.approve(&[])));
     for erasure in &erasures {
         stack.wait_for("the acts to be pooled", || {
-            stack.sweep();
+            run(&json!({ "v": 1, "kind": "erase", "request": erasure.id }));
             let shown = erasure.shown();
             let waits = shown["erasure"]["step"] == "deletions" && shown["erasure"]["reason"] == "pool";
             if waits { Ok(()) } else { Err(shown["erasure"].to_string()) }
@@ -743,9 +751,9 @@ fn entries_that_are_pooled_join_nothing() {
             .collect()
     };
     assert!(deletions().is_empty(), "not before their day");
-    bring_forward(&stack, &erasures);
-    // Of others' erasures that run meanwhile none is to be pooled.
-    drop(pooling);
+    let today = bring_forward(&stack, &erasures);
+    run(&json!({ "v": 1, "kind": "pool", "day": today }));
+    drop(paused);
     erasures.iter().for_each(|erasure| drop(erasure.done()));
     let acts = deletions();
     assert_eq!(acts.len(), PERSONS * CALLS_POOLED);
@@ -777,53 +785,17 @@ fn entries_that_are_pooled_join_nothing() {
     for erasure in &erasures {
         let (said, ..) = certificate(&stack, &org, &erasure.id);
         assert_eq!(said["body"]["counts"]["deletions"], CALLS_POOLED);
-        assert!(said["body"]["counts"]["pooled"].as_u64().unwrap() >= 1);
+        assert_eq!(said["body"]["counts"]["pooled"], PERSONS);
     }
 }
 
+const POOL_DAYS: &str = "ERASURE_POOL_DAYS";
 /// People whose entries are pooled, and how many calls each of them has.
 const PERSONS: usize = 10;
 const CALLS_POOLED: usize = 20;
 
-/// What a function's environment has instead, until this is dropped.
-struct Variable<'a> {
-    stack: &'a Stack,
-    function: &'static str,
-    before: std::collections::HashMap<String, String>,
-}
-
-impl<'a> Variable<'a> {
-    fn set(stack: &'a Stack, function: &'static str, name: &str, value: &str) -> Self {
-        let deployed = stack.deployed(function);
-        let before = deployed.environment().and_then(|all| all.variables()).cloned().unwrap_or_default();
-        let variable = Self { stack, function, before };
-        let mut changed = variable.before.clone();
-        changed.insert(name.to_owned(), value.to_owned());
-        variable.put(changed);
-        variable
-    }
-
-    fn put(&self, variables: std::collections::HashMap<String, String>) {
-        let environment = aws_sdk_lambda::types::Environment::builder().set_variables(Some(variables)).build();
-        let name = &self.stack.description().functions[self.function];
-        let update = self.stack.lambda.update_function_configuration().function_name(name).environment(environment);
-        self.stack.block(update.send()).unwrap();
-        self.stack.wait_for("the function to be updated", || {
-            let state = self.stack.deployed(self.function);
-            let is_done = state.last_update_status().is_none_or(|status| status.as_str() == "Successful");
-            if is_done { Ok(()) } else { Err(format!("{:?}", state.last_update_status())) }
-        });
-    }
-}
-
-impl Drop for Variable<'_> {
-    fn drop(&mut self) {
-        self.put(std::mem::take(&mut self.before));
-    }
-}
-
-/// Moves the pool of the day that comes to today, and the erasures that wait for it, as the clock would.
-fn bring_forward(stack: &Stack, erasures: &[Erasure<'_>]) {
+/// Moves the pool of the day that comes to today, and the erasures that wait for it, as the clock would; today.
+fn bring_forward(stack: &Stack, erasures: &[Erasure<'_>]) -> String {
     use ledgerline_store::{deletion, erasing};
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let table = stack.description().table("ControlTable").unwrap();
@@ -837,14 +809,10 @@ fn bring_forward(stack: &Stack, erasures: &[Erasure<'_>]) {
         let delete = stack.dynamodb.delete_item().table_name(table).key("pk", text(&key.pk)).key("sk", text(&key.sk));
         stack.block(delete.send()).unwrap();
     }
-    let pool = erasing::wake_key(&deletion::midnight(&today), deletion::WAKES_POOL);
-    let put = stack.dynamodb.put_item().table_name(table).item("pk", text(&pool.pk)).item("sk", text(&pool.sk));
-    stack.block(put.send()).unwrap();
-    stack.sweep();
-    stack.wait_for("the pool to be recorded", || {
-        let left = stack.items("ControlTable", &deletion::pool_key(&today, "").pk).len();
-        if left == 0 { Ok(()) } else { Err(format!("{left} are left")) }
-    });
+    let ids = erasures.iter().map(|erasure| erasure.id.clone()).collect();
+    let pooled = deletion::pooled_key(&today);
+    let put = stack.dynamodb.put_item().table_name(table).item("pk", text(&pooled.pk)).item("sk", text(&pooled.sk));
+    stack.block(put.item("requests", AttributeValue::Ss(ids)).send()).unwrap();
     for erasure in erasures {
         let key = erasing::key(&erasure.id);
         let row = stack.item("ControlTable", &key).unwrap();
@@ -865,4 +833,5 @@ fn bring_forward(stack: &Stack, erasures: &[Erasure<'_>]) {
             }
         }
     }
+    today
 }
