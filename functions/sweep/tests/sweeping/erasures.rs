@@ -111,5 +111,13 @@ async fn the_example_holds_what_sweep_sends_and_what_else_the_eraser_reads() {
         world.erase.bodies().iter().map(|body| serde_json::from_str(body).unwrap()).collect();
     let first: serde_json::Value = serde_json::from_str(bodies.clone().next().unwrap()).unwrap();
     assert_eq!(sent, [first]);
-    assert!(matches!(&notes[..], [EraseNote::Erase { .. }, EraseNote::Suppressed { .. }, EraseNote::Released { .. }]));
+    assert!(matches!(
+        &notes[..],
+        [
+            EraseNote::Erase { .. },
+            EraseNote::Suppressed { .. },
+            EraseNote::Released { .. },
+            EraseNote::Pool { .. }
+        ]
+    ));
 }
