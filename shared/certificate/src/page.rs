@@ -16,7 +16,7 @@ pub fn page(certificate: &Certificate) -> String {
     let mut page = String::with_capacity(32 * 1024 + body.deletions.len() * 200);
     page.push_str("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-    let _ = write!(page, "<title>Certificate of erasure, {}</title>\n", esc(&body.request.request_id));
+    let _ = writeln!(page, "<title>Certificate of erasure, {}</title>", esc(&body.request.request_id));
     let _ = write!(page, "<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n");
     page.push_str(&head(certificate));
     page.push_str(&section("What was asked", "", &asked(certificate)));
