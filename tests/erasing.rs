@@ -659,7 +659,11 @@ fn a_certificate_holds_and_whatever_is_altered_in_it_is_named() {
     let (said, file, key) = certificate(&stack, &org, &erasure.id);
     let counts = &said["body"]["counts"];
     // i-1 and i-2, and s-1, which is the other one's, too.
-    assert_eq!((&counts["records"], &counts["deletions"], &counts["shared"]), (&json!(3), &json!(3), &json!(1)), "{counts}");
+    assert_eq!(
+        (&counts["records"], &counts["deletions"], &counts["shared"]),
+        (&json!(3), &json!(3), &json!(1)),
+        "{counts}"
+    );
     assert_eq!(said["certified"][0]["entry"]["fields"]["sha256"], shown["erasure"]["certificate"]["sha256"]);
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(person.spellings().iter().all(|spelling| !text.contains(spelling)));
@@ -682,7 +686,11 @@ fn a_certificate_holds_and_whatever_is_altered_in_it_is_named() {
 
     let altered = file.with_file_name("altered.json");
     for (at, from, to) in [
-        ("body.counts.keys", format!("\"keys\":{}", counts["keys"]), format!("\"keys\":{}", counts["keys"].as_u64().unwrap() + 1)),
+        (
+            "body.counts.keys",
+            format!("\"keys\":{}", counts["keys"]),
+            format!("\"keys\":{}", counts["keys"].as_u64().unwrap() + 1),
+        ),
         ("body", "\"why\":\"".to_owned(), "\"why\":\"Not: ".to_owned()),
         ("body.deletions[0].path", "\"occurredAt\":\"20".to_owned(), "\"occurredAt\":\"19".to_owned()),
         ("the file", "{\"body\":".to_owned(), "{ \"body\":".to_owned()),
@@ -719,7 +727,9 @@ fn entries_that_are_pooled_join_nothing() {
     let people: Vec<Customer> = (0..PERSONS).map(|place| Customer::of(&org, place)).collect();
     let sent: Vec<Vec<u8>> = (0..CALLS_POOLED)
         .flat_map(|n| people.iter().enumerate().map(move |(place, person)| (n, place, person)))
-        .map(|(n, place, person)| event(&org, &format!("p-{place}-{n}"), "answered", AT, &[("customerPhone", &person.phone)]))
+        .map(|(n, place, person)| {
+            event(&org, &format!("p-{place}-{n}"), "answered", AT, &[("customerPhone", &person.phone)])
+        })
         .collect();
     stack.send(&sent);
     org.committed(sent.len() as u64);
@@ -767,7 +777,8 @@ fn entries_that_are_pooled_join_nothing() {
         let object = act["source"]["object"].as_str().unwrap();
         let row = stack.item("ControlTable", &object_row::key(PlanOf::Acts, object)).unwrap();
         let mut values: BTreeSet<String> = row.iter().map(|(name, value)| format!("{name} {value:?}")).collect();
-        let members = ["eventId", "salt", "lineageToken", "occurredAt"].map(|name| act[name].as_str().unwrap().to_owned());
+        let members =
+            ["eventId", "salt", "lineageToken", "occurredAt"].map(|name| act[name].as_str().unwrap().to_owned());
         values.extend(members);
         values.extend(act["keyIds"].as_array().unwrap().iter().map(Value::to_string));
         let record = act["interactionId"].as_str().unwrap();
@@ -802,7 +813,10 @@ fn bring_forward(stack: &Stack, erasures: &[Erasure<'_>]) -> String {
     let today = instant::to_rfc3339(now_ms())[..10].to_owned();
     for item in stack.items("ControlTable", &deletion::pool_key("", "").pk) {
         let key = key_of(&item);
-        let Some((_, name)) = deletion::parse_pool_key(&key) else { continue };
+        let Some((day, name)) = deletion::parse_pool_key(&key) else { continue };
+        let wake = erasing::wake_key(&deletion::midnight(day), deletion::WAKES_POOL);
+        let ended = stack.dynamodb.delete_item().table_name(table).key("pk", text(&wake.pk)).key("sk", text(&wake.sk));
+        stack.block(ended.send()).unwrap();
         let moved = deletion::pool_key(&today, name);
         let put = stack.dynamodb.put_item().table_name(table).item("pk", text(&moved.pk)).item("sk", text(&moved.sk));
         stack.block(put.send()).unwrap();
@@ -823,9 +837,12 @@ fn bring_forward(stack: &Stack, erasures: &[Erasure<'_>]) -> String {
         let update = update.expression_attribute_names("#w", "wake").expression_attribute_names("#u", "waitUntil");
         let update = update.expression_attribute_names("#p", "pool").expression_attribute_values(":day", text(&today));
         stack.block(update.expression_attribute_values(":now", text(&now)).send()).unwrap();
-        for (key, puts) in [(erasing::wake_key(&wake, &erasure.id), false), (erasing::wake_key(&now, &erasure.id), true)] {
+        for (key, puts) in
+            [(erasing::wake_key(&wake, &erasure.id), false), (erasing::wake_key(&now, &erasure.id), true)]
+        {
             if puts {
-                let put = stack.dynamodb.put_item().table_name(table).item("pk", text(&key.pk)).item("sk", text(&key.sk));
+                let put =
+                    stack.dynamodb.put_item().table_name(table).item("pk", text(&key.pk)).item("sk", text(&key.sk));
                 stack.block(put.send()).unwrap();
             } else {
                 let delete = stack.dynamodb.delete_item().table_name(table);

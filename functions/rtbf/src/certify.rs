@@ -7,9 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ledgerline_certificate::{
-    Asked, Body, Counts, Deletion, Facts, ProvenLog, ReadBack, VERSION, guide, remaining,
-};
+use ledgerline_certificate::{Asked, Body, Counts, Deletion, Facts, ProvenLog, ReadBack, VERSION, guide, remaining};
 use ledgerline_custody::proving::{Planned, Proving, Signed};
 use ledgerline_event::instant;
 use ledgerline_lake::ObjectId;

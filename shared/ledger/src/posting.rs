@@ -81,7 +81,13 @@ mod tests {
     #[test]
     fn an_act_of_deletion_widens_no_time() {
         let (mut from, mut to) = (String::new(), String::new());
-        let spans = [("DATA_DELETION", "9"), ("customer.start", "5"), ("DATA_DELETION", "1"), ("customer.end", "7"), ("x", "3")];
+        let spans = [
+            ("DATA_DELETION", "9"),
+            ("customer.start", "5"),
+            ("DATA_DELETION", "1"),
+            ("customer.end", "7"),
+            ("x", "3"),
+        ];
         let expected = [("", ""), ("5", "5"), ("5", "5"), ("5", "7"), ("3", "7")];
         for ((event_type, at), expected) in spans.into_iter().zip(expected) {
             widen((&mut from, &mut to), time_of(event_type, at));

@@ -53,7 +53,10 @@ async fn it_is_given_as_it_was_written_and_as_a_page() {
     assert_eq!((status, kind.as_str()), (200, "text/html; charset=utf-8"));
     assert!(text.starts_with("<p>"));
     let (_, shown) = world.get(&officer(), &format!("requests/{id}")).await;
-    assert_eq!((&shown["state"], &shown["erasure"]["certificate"]["sha256"]), (&json!("done"), &json!("0b".repeat(32))));
+    assert_eq!(
+        (&shown["state"], &shown["erasure"]["certificate"]["sha256"]),
+        (&json!("done"), &json!("0b".repeat(32)))
+    );
     assert_eq!(shown["erasure"]["certificate"]["until"], instant::to_rfc3339(NOW_MS + KEPT_DAYS * DAY_MS));
 }
 

@@ -111,6 +111,5 @@ fn is_erased(one: &ListRecord, party: &Party) -> bool {
 
 /// Whether the request's part in a record waits until no hold is on it.
 pub(crate) fn is_put_off(party: &Party, own: &BTreeSet<String>, request: &str) -> bool {
-    party.pending_until.is_some()
-        && (party.pending_erase.contains(request) || !party.pending_erase.is_disjoint(own))
+    party.pending_until.is_some() && (party.pending_erase.contains(request) || !party.pending_erase.is_disjoint(own))
 }

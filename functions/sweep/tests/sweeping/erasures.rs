@@ -113,11 +113,6 @@ async fn the_example_holds_what_sweep_sends_and_what_else_the_eraser_reads() {
     assert_eq!(sent, [first]);
     assert!(matches!(
         &notes[..],
-        [
-            EraseNote::Erase { .. },
-            EraseNote::Suppressed { .. },
-            EraseNote::Released { .. },
-            EraseNote::Pool { .. }
-        ]
+        [EraseNote::Erase { .. }, EraseNote::Suppressed { .. }, EraseNote::Released { .. }, EraseNote::Pool { .. }]
     ));
 }
