@@ -58,7 +58,7 @@ pub(crate) async fn load(call: &Call<'_>, load: &Load) -> Result<Answered, Probl
         "org": org, "loaded": loaded, "suppressed": suppressed.len(), "refused": refused,
         "masked": { "tier": tier, "product": product },
     });
-    Ok(Answered { status: 200, what: "CRM loaded", request: None, state: None, by: Some(by), body })
+    Ok(Answered { status: 200, what: "CRM loaded", request: None, state: None, by: Some(by), body: body.into() })
 }
 
 /// The org whose customers these are. It need not have events yet: what is loaded before them is in their rows.

@@ -16,6 +16,7 @@ use ledgerline_store::gone::Gone;
 use ledgerline_store::object_row::ObjectRows;
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::OwnNumbers;
+use ledgerline_store::package::Packages;
 use ledgerline_store::party::Parties;
 use ledgerline_store::plan::Plans;
 use ledgerline_store::posting::Postings;
@@ -38,7 +39,7 @@ pub struct Ports {
     pub index: Arc<dyn Table>,
     /// The keys table.
     pub keys: Arc<dyn Table>,
-    /// The bucket of plans.
+    /// The bucket of plans and certificates.
     pub staged: Arc<dyn Bucket>,
     /// audit-write's queue.
     pub pointers: Arc<dyn Queue>,
@@ -84,6 +85,8 @@ pub struct Stores {
     pub crm_orgs: CrmOrgs,
     /// Up to when people's events are suppressed.
     pub tombs: Tombs,
+    /// Certificates of erasures.
+    pub packages: Packages,
     plans: Plans,
     pointers: Pointers,
     rows: ObjectRows,
@@ -113,6 +116,7 @@ impl Stores {
             postings: Postings::new(index),
             orgs: Orgs::new(Arc::clone(&control)),
             own: OwnLists::new(OwnNumbers::new(Arc::clone(&control))),
+            packages: Packages::new(Arc::clone(&staged)),
             plans: Plans::new(staged),
             pointers: Pointers::new(pointers),
             rows: ObjectRows::new(Arc::clone(&control)),

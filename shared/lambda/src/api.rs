@@ -354,6 +354,13 @@ fn kept(tag: &str) -> [(&'static str, String); 3] {
     [("cache-control", "private, no-cache".to_owned()), ("etag", tag.to_owned()), ("vary", "authorization".to_owned())]
 }
 
+/// An answer that is a document as it is stored. A page of it loads nothing, and is in no frame.
+pub fn document(status: u16, content_type: &str, text: String) -> ApiGatewayProxyResponse {
+    let policy =
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    response(status, content_type, text, &[("content-security-policy", policy.to_owned())])
+}
+
 /// Any answer. None may be kept by a cache on the way, unless its own headers say otherwise.
 fn response(
     status: u16,

@@ -104,7 +104,9 @@ pub(crate) fn check_put(put: &Put, now_s: u64) {
             assert!(matches!(put.only_if, Some(OnlyIf::Tag(_))), "{key} was not put in the place of what was read");
         }
         Family::Quarantine if By::of_key(key) == Some(By::Ingest) => panic!("{key} is Firehose's to put"),
-        Family::Quarantine | Family::Poison => assert_eq!(put.only_if, None, "{key} may be put again"),
+        Family::Quarantine | Family::Poison | Family::Package => {
+            assert_eq!(put.only_if, None, "{key} may be put again");
+        }
         Family::Error => panic!("{key} is Firehose's to put"),
         Family::QueryResult => panic!("{key} is Athena's to put"),
         Family::Reference => panic!("{key} is the owner's to put"),

@@ -3,6 +3,7 @@
 
 mod acts;
 mod callers;
+mod certificates;
 mod crm;
 mod erasing;
 mod faults;

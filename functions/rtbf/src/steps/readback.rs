@@ -73,6 +73,7 @@ impl<'a> Step<Request<'a>> for Readback {
         {
             return Ok(sent_back(request, links::NAME));
         }
+        request.set_read_back();
         Ok(Outcome::Done)
     }
 }

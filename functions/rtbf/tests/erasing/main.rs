@@ -15,6 +15,7 @@ mod hints;
 mod lease;
 mod listed;
 mod owners;
+mod proof;
 mod restore;
 mod scale;
 mod set_aside;

@@ -2,7 +2,7 @@
 
 use ledgerline_ledger::entry::Party;
 use ledgerline_privacy::Kind;
-use ledgerline_store::Family;
+use ledgerline_store::token;
 
 use crate::traffic::{ADA, BOB, Line, T0, both, call, mail, nobody, with_token};
 use crate::world::{Asking, World, all, places};
@@ -17,8 +17,10 @@ async fn conference() -> World {
     world
 }
 
+/// How many records have the source's token.
 fn tokens(world: &World) -> usize {
-    world.index.look(|rows| rows.keys().filter(|key| Family::of_key(key) == Some(Family::Token)).count())
+    let of_source = token::key("lt-10001", "").pk;
+    world.index.look(|rows| rows.keys().filter(|key| key.pk == of_source).count())
 }
 
 #[tokio::test(start_paused = true)]
