@@ -61,12 +61,29 @@ impl Api {
         self.send("GET", path, String::new()).map(|(_, said)| said)
     }
 
+    /// What a path says, as text of whatever type.
+    pub(crate) fn text(&self, path: &str) -> Result<String, Fault> {
+        let (status, body) = self.bytes("GET", path, String::new())?;
+        if !(200..300).contains(&status) {
+            return Err(refused(status, &serde_json::from_slice(&body).unwrap_or_default()));
+        }
+        String::from_utf8(body.into()).map_err(|error| {
+            Fault::caused_by("the API answers with what is no text", &error, "see whether the URL of --api is right")
+        })
+    }
+
     /// What comes of a body, and its status: 201 where something was made.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<(u16, Value), Fault> {
         self.send("POST", path, body.to_string())
     }
 
     fn send(&self, method: &str, path: &str, body: String) -> Result<(u16, Value), Fault> {
+        let (status, body) = self.bytes(method, path, body)?;
+        let said: Value = serde_json::from_slice(&body).unwrap_or_default();
+        if (200..300).contains(&status) { Ok((status, said)) } else { Err(refused(status, &said)) }
+    }
+
+    fn bytes(&self, method: &str, path: &str, body: String) -> Result<(u16, Bytes), Fault> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}/api/v1/compliance/{path}", self.base))
@@ -86,9 +103,7 @@ impl Api {
             AskError::Late(_) => Fault::new("the API does not answer in time", "run the same command again"),
             error => Fault::caused_by("the API does not answer", &error, unreachable),
         })?;
-        let (status, body) = (answer.status, answer.body);
-        let said: Value = serde_json::from_slice(&body).unwrap_or_default();
-        if (200..300).contains(&status) { Ok((status, said)) } else { Err(refused(status, &said)) }
+        Ok((answer.status, answer.body))
     }
 }
 

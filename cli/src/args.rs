@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Prove(ProveArgs),
     /// Check such a proof, offline, by the log's public key alone
     CheckProof(CheckProofArgs),
+    /// Check a certificate of an erasure, offline, by the ledger's public key alone
+    CheckCertificate(CheckCertificateArgs),
     /// Show an entry, an interaction's entries, or the heads of logs
     #[command(subcommand)]
     Show(ShowCommand),
@@ -306,6 +308,17 @@ pub(crate) struct CheckProofArgs {
     pub(crate) quorum: Option<u16>,
 }
 
+/// `check-certificate`
+#[derive(Debug, Args)]
+pub(crate) struct CheckCertificateArgs {
+    /// The certificate's file, certificate.json
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The ledger's public key: a vkey of any of its logs, or a file that holds one; may be repeated
+    #[arg(long = "key", value_name = "VKEY|FILE", required = true)]
+    pub(crate) keys: Vec<String>,
+}
+
 /// `show`
 #[derive(Debug, Subcommand)]
 pub(crate) enum ShowCommand {
@@ -460,6 +473,8 @@ pub(crate) enum RequestCommand {
     Refuse(RequestReasonArgs),
     /// The deadline moves; once
     Extend(RequestReasonArgs),
+    /// What proves that an erasure was carried out: the file, and the page of it
+    Certificate(RequestCertificateArgs),
 }
 
 /// Which API. Who asks is said by the environment: LEDGERLINE_TOKEN, and LEDGERLINE_API_KEY for the usage plan.
@@ -575,6 +590,17 @@ pub(crate) struct RequestReasonArgs {
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
+}
+
+/// `request certificate`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct RequestCertificateArgs {
+    #[command(flatten)]
+    pub(crate) which: WhichRequest,
+    /// The folder that certificate.json and certificate.html are written to
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    pub(crate) out: PathBuf,
 }
 
 /// `erase`

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "aws")]
 mod acts;
+mod check_certificate;
 mod check_proof;
 #[cfg(feature = "aws")]
 mod doctor;
@@ -23,6 +24,8 @@ mod rebuild_postings;
 mod rebuild_tiles;
 #[cfg(feature = "aws")]
 mod request;
+#[cfg(feature = "aws")]
+mod request_certificate;
 mod retention;
 #[cfg(feature = "aws")]
 mod rotate_key;
@@ -48,6 +51,7 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Export(_) => "export",
         Command::Prove(_) => "prove",
         Command::CheckProof(_) => "check-proof",
+        Command::CheckCertificate(_) => "check-certificate",
         Command::Show(_) => "show",
         Command::Trace(_) => "trace",
         #[cfg(feature = "aws")]
@@ -84,6 +88,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Answered {
         Command::Export(args) => export::run(&args, context),
         Command::Prove(args) => prove::run(&args, context),
         Command::CheckProof(args) => check_proof::run(&args),
+        Command::CheckCertificate(args) => check_certificate::run(&args),
         Command::Show(what) => show::run(&what, context),
         Command::Trace(args) => trace::run(&args, context),
         #[cfg(feature = "aws")]

@@ -309,11 +309,16 @@ pub(crate) fn read_text(path: &Path, remedy: &str) -> Result<String, Fault> {
 
 /// A file's bytes, if it has the size of keys, checkpoints and proofs: whatever was named is not read for ever.
 pub(crate) fn read_file(path: &Path, remedy: &str) -> Result<Vec<u8>, Fault> {
+    read_file_of(path, MAX_FILE_BYTES, remedy)
+}
+
+/// A file of at most so many bytes.
+pub(crate) fn read_file_of(path: &Path, most_bytes: u64, remedy: &str) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
+    let read = File::open(path).and_then(|file| file.take(most_bytes + 1).read_to_end(&mut bytes));
     read.map_err(|error| Fault::caused_by(format!("cannot read {}", path.display()), &error, remedy))?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        let what = format!("{} has more than {MAX_FILE_BYTES} bytes, as no such file has", path.display());
+    if bytes.len() as u64 > most_bytes {
+        let what = format!("{} has more than {most_bytes} bytes, as no such file has", path.display());
         return Err(Fault::new(what, remedy));
     }
     Ok(bytes)

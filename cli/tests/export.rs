@@ -38,7 +38,12 @@ impl Python {
     }
 
     pub(crate) fn verify(&self, root: &Path, arguments: &[&str]) -> Option<i32> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/verify_export.py");
-        Command::new(&self.0).arg(&script).arg(root).args(arguments).output().unwrap().status.code()
+        self.run("verify_export.py", &[&[root.to_str().unwrap()], arguments].concat())
+    }
+
+    /// The exit code of one of the scripts.
+    pub(crate) fn run(&self, script: &str, arguments: &[&str]) -> Option<i32> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests").join(script);
+        Command::new(&self.0).arg(&script).args(arguments).output().unwrap().status.code()
     }
 }

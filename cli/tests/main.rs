@@ -4,9 +4,13 @@
 #[path = "../../shared/ledger/tests/tampering/builder.rs"]
 #[allow(dead_code, unreachable_pub, missing_docs, reason = "shared with the tampering matrix, which uses all of it")]
 mod builder;
+mod certificates;
 mod export;
 mod file_managers;
 mod folders;
 mod hostile;
 #[cfg(feature = "aws")]
 mod own_numbers;
+#[path = "../../shared/certificate/tests/sample.rs"]
+#[allow(dead_code, reason = "shared with the tests of the check, which use all of it")]
+mod sample;

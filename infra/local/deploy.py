@@ -30,6 +30,7 @@ PARAMETERS = {
     "RedriveDelaySeconds": "2",
     "ErasureCoolingHours": "0",
     "ErasureDrainSeconds": "2",
+    "ErasurePoolDays": "0",
 }
 SECTIONS = {
     "AWS::KinesisFirehose::DeliveryStream": "streams",

@@ -173,7 +173,7 @@ fn act(kind: ActKind, row: &HoldRow, at: &str) -> Result<Act, Fault> {
     let fields = [("hold", &row.hold), ("purpose", &row.purpose), ("basis", &row.basis), ("review", &row.review)];
     let fields: BTreeMap<String, Field> =
         fields.into_iter().map(|(name, value)| (name.to_owned(), Field::Text(value.clone()))).collect();
-    Ok(Act { log: row.log.clone(), kind, record, occurred_at: at.to_owned(), fields })
+    Ok(Act { log: row.log.clone(), kind, record, occurred_at: at.to_owned(), fields, key_ids: Vec::new() })
 }
 
 /// A closed word, as the command line spells it.

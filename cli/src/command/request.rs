@@ -19,6 +19,8 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::screen::{Mark, Screen, counted};
 
+use super::request_certificate;
+
 /// Longest input that is read: fifty identifiers of 512 bytes, their kinds, and white space.
 const INPUT_BYTES: u64 = 32 * 1024;
 /// The API's status for a request that was not there before.
@@ -36,6 +38,7 @@ pub(super) fn run(what: &RequestCommand, context: &Context) -> Answered {
         RequestCommand::Approve(args) => approve(args, context),
         RequestCommand::Cancel(args) => step(&args.which, "cancel", &json!({ "reason": args.reason }), context),
         RequestCommand::Refuse(args) => step(&args.which, "refuse", &json!({ "reason": args.reason }), context),
+        RequestCommand::Certificate(args) => request_certificate::run(args, context),
         RequestCommand::Extend(args) => step(&args.which, "extend", &json!({ "reason": args.reason }), context),
     }
 }
@@ -278,6 +281,9 @@ impl Answer for Shown {
         }
         let next: Vec<&str> = request["possible"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         screen.fact("possible", &if next.is_empty() { "nothing more".to_owned() } else { next.join(", ") })?;
+        if let Some(until) = request["erasure"]["certificate"]["until"].as_str() {
+            screen.fact("certificate", &format!("until {}: ledgerline request certificate", day(until)))?;
+        }
         screen.section("history")?;
         for line in request["history"].as_array().into_iter().flatten() {
             let how = ["method", "reference", "reason"].into_iter().filter_map(|name| line[name].as_str());

@@ -167,6 +167,7 @@ impl<'a> Rotation<'a> {
             record: record_of_log(&seen.log),
             occurred_at: context.now_text(),
             fields: BTreeMap::from([(KEY_FIELD.to_owned(), Field::Text(seen.vkey.clone()))]),
+            key_ids: Vec::new(),
             log: seen.log.clone(),
         };
         self.recorder.record(&format!("key/{}/{}", seen.log, seen.vkey), &[act], context)?;

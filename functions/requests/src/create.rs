@@ -65,9 +65,14 @@ pub(crate) async fn create(call: &Call<'_>, asked: Asked, form: Form) -> Result<
     subjects.extend(reach::active(stores, &orgs, &pseudonyms, &[]).await?.into_keys());
     subjects.sort();
     subjects.dedup();
-    let wrapped = match asked.kind {
-        RequestKind::Erasure => Some(ByteBuf::from(stores.keys.new_request_key().await?)),
-        RequestKind::Access | RequestKind::Portability => None,
+    let (wrapped, given) = match asked.kind {
+        RequestKind::Erasure => {
+            let (wrapped, key) = stores.keys.new_open_request_key().await?;
+            // What the certificate will say again; the key is dropped here.
+            let given = asked.given.as_ref().map(|given| ByteBuf::from(given.sealed(&key)));
+            (Some(ByteBuf::from(wrapped)), given)
+        }
+        RequestKind::Access | RequestKind::Portability => (None, None),
     };
     let who = Who {
         pseudonyms,
@@ -77,6 +82,7 @@ pub(crate) async fn create(call: &Call<'_>, asked: Asked, form: Form) -> Result<
         reference: asked.reference,
         deletion_reason: asked.deletion_reason,
         wrapped,
+        given,
         duplicates: digests.clone(),
         ..Who::default()
     };
@@ -228,5 +234,5 @@ fn answered(status: u16, id: &str, row: &RequestRow, who: &Who, by: String, form
         body["reference"] = json!(reference);
     }
     let what = if status == 201 { "made" } else { "asked again" };
-    Answered { status, what, request: Some(id.to_owned()), state: Some(row.state.as_str()), by: Some(by), body }
+    Answered { status, what, request: Some(id.to_owned()), state: Some(row.state.as_str()), by: Some(by), body: body.into() }
 }

@@ -21,6 +21,7 @@
 //!
 //! The act follows the row and not the other way round: an entry of the ledger cannot be taken back if another writer was first.
 
+mod certificate;
 mod config;
 mod create;
 mod keys;
@@ -82,7 +83,10 @@ pub async fn handle(function: &Function, clock: &impl Clock, payload: &str) -> A
     match answered {
         Ok(Answered { status, what, request, state, by, body }) => {
             tracing::info!(request_id = call_id, status, what, request, state, by, "answered");
-            api::answer(status, body.to_string())
+            match body {
+                Said::Json(body) => api::answer(status, body.to_string()),
+                Said::Document(content_type, text) => api::document(status, content_type, text),
+            }
         }
         Err(Problem(problem)) => {
             problem.log(&call_id);
@@ -100,7 +104,20 @@ pub(crate) struct Answered {
     state: Option<&'static str>,
     /// The principal's alias.
     by: Option<String>,
-    body: Value,
+    body: Said,
+}
+
+/// What an answer says.
+pub(crate) enum Said {
+    Json(Value),
+    /// Of this content type, as it is stored.
+    Document(&'static str, String),
+}
+
+impl From<Value> for Said {
+    fn from(body: Value) -> Self {
+        Self::Json(body)
+    }
 }
 
 /// What is asked of which request.
@@ -111,6 +128,7 @@ enum Route<'p> {
     ShortForm,
     Show(&'p str),
     Preview(&'p str),
+    Certificate(&'p str),
     Step(&'p str, Verb),
 }
 
@@ -127,6 +145,7 @@ impl<'p> Route<'p> {
             ["rtbf"] => only("POST", Self::ShortForm),
             ["requests", id] => only("GET", Self::Show(id)),
             ["requests", id, "preview"] => only("GET", Self::Preview(id)),
+            ["requests", id, "certificate"] => only("GET", Self::Certificate(id)),
             ["requests", id, word] => {
                 let verb = Verb::of(word).ok_or_else(Problem::no_such_path)?;
                 only("POST", Self::Step(id, verb))
@@ -146,6 +165,7 @@ async fn answer(function: &Function, now_ms: i64, request: &Request<'_>) -> Resu
         Route::List => show::list(&call, request).await,
         Route::Show(id) => show::one(&call, id).await,
         Route::Preview(id) => show::preview(&call, id).await,
+        Route::Certificate(id) => certificate::certificate(&call, request, id).await,
         Route::Create => {
             let asked = Asked::parse(&request.body(BODY_BYTES)?, region).map_err(Problem::of_query)?;
             create::create(&call, asked, create::Form::Whole).await
@@ -300,6 +320,7 @@ mod tests {
         assert_eq!(of("POST", "rtbf"), Ok(Route::ShortForm));
         assert_eq!(of("GET", "requests/x"), Ok(Route::Show("x")));
         assert_eq!(of("GET", "requests/x/preview"), Ok(Route::Preview("x")));
+        assert_eq!(of("GET", "requests/x/certificate"), Ok(Route::Certificate("x")));
         for (word, verb) in Verb::WORDS {
             assert_eq!(of("POST", &format!("requests/x/{word}")), Ok(Route::Step("x", verb)));
             assert_eq!(of("GET", &format!("requests/x/{word}")), Err(405));

@@ -74,6 +74,32 @@ impl Problem {
         Self::new(422, "too-many-records", "Too many records", detail)
     }
 
+    pub(crate) fn no_certificate() -> Self {
+        let detail = "The request has no certificate: it asks for no erasure, or its erasure is not done yet.";
+        Self::new(404, "no-certificate", "No certificate", detail)
+    }
+
+    pub(crate) fn certificate_expired() -> Self {
+        let detail = "The certificate is not kept any longer. The request says its digest, and the ledger has it; whoever was given the file has the file.";
+        Self::new(410, "certificate-expired", "The certificate is gone", detail)
+    }
+
+    pub(crate) fn no_such_format() -> Self {
+        Self::new(400, "invalid-query", "The query cannot be read", "`format` must be json or html.")
+    }
+
+    pub(crate) fn no_such_part() -> Self {
+        Self::new(400, "invalid-query", "The query cannot be read", "`part` must be a whole number, from 0.")
+    }
+
+    pub(crate) fn in_parts(parts: usize) -> Self {
+        let detail = format!(
+            "The certificate is too large for one answer. Ask for `part=0` to `part={}`, and join what they say; behind the last a part is empty.",
+            parts.saturating_sub(1)
+        );
+        Self::new(422, "certificate-in-parts", "The certificate comes in parts", detail)
+    }
+
     pub(crate) fn not_yet_verified() -> Self {
         let detail = "A preview is shown of a request that is verified and not closed.";
         Self::new(409, "wrong-state", "Not in this state", detail)

@@ -76,7 +76,7 @@ pub(crate) async fn list(call: &Call<'_>, request: &Request<'_>) -> Result<Answe
         let cursor = Cursor { query, expires_ms, place: ListPlace(last.place.clone()) };
         body["nextPageToken"] = json!(key.seal(&cursor, call.stores().draw())?);
     }
-    Ok(Answered { status: 200, what: "listed", request: None, state: None, by: None, body })
+    Ok(Answered { status: 200, what: "listed", request: None, state: None, by: None, body: body.into() })
 }
 
 async fn listed_orgs(call: &Call<'_>, only: Option<&str>) -> Result<Vec<String>, Problem> {
@@ -106,7 +106,7 @@ pub(crate) async fn one(call: &Call<'_>, id: &str) -> Result<Answered, Problem> 
         request: Some(id.to_owned()),
         state: Some(row.state.as_str()),
         by: None,
-        body,
+        body: body.into(),
     })
 }
 
@@ -142,7 +142,7 @@ pub(crate) async fn preview(call: &Call<'_>, id: &str) -> Result<Answered, Probl
         request: Some(id.to_owned()),
         state: Some(row.state.as_str()),
         by: Some(by),
-        body,
+        body: body.into(),
     })
 }
 
@@ -223,8 +223,9 @@ fn erasure(erasing: &Erasing) -> Value {
         "held": counts.held,
         "waiting": counts.waiting,
         "systems": "none configured",
-        "certificate": null,
-        "certificateNote": NO_CERTIFICATE,
+        "certificate": erasing.certificate.as_ref().map(|one| {
+            json!({ "certificate": one.id, "sha256": one.sha256, "until": one.until })
+        }),
     });
     if let Some(until_ms) = position.wait_until_ms {
         shown["waitsUntil"] = json!(instant::to_rfc3339(until_ms));
@@ -234,8 +235,6 @@ fn erasure(erasing: &Erasing) -> Value {
     }
     shown
 }
-
-const NO_CERTIFICATE: &str = "This version writes no certificate and no entries of what it deleted. Ask for the person's data again: nothing is found.";
 
 /// What leads to a step, as paths have it.
 fn verb(step: Step) -> &'static str {

@@ -190,7 +190,7 @@ async fn finish(
         request: Some(id.to_owned()),
         state: Some(row.state.as_str()),
         by: Some(by),
-        body: show::whole(id, row, who.as_ref(), erasing.as_ref(), call.now_ms),
+        body: show::whole(id, row, who.as_ref(), erasing.as_ref(), call.now_ms).into(),
     })
 }
 

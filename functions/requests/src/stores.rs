@@ -15,6 +15,7 @@ use ledgerline_store::gone::Gone;
 use ledgerline_store::object_row::ObjectRows;
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::OwnNumbers;
+use ledgerline_store::package::Packages;
 use ledgerline_store::party::Parties;
 use ledgerline_store::plan::Plans;
 use ledgerline_store::posting::Postings;
@@ -36,7 +37,7 @@ pub struct Ports {
     pub index: Arc<dyn Table>,
     /// The keys table.
     pub keys: Arc<dyn Table>,
-    /// The bucket of plans.
+    /// The bucket of plans and certificates.
     pub staged: Arc<dyn Bucket>,
     /// audit-write's queue.
     pub pointers: Arc<dyn Queue>,
@@ -76,6 +77,8 @@ pub struct Stores {
     pub orgs: Orgs,
     /// The lists of own numbers, kept for a while.
     pub own: OwnLists,
+    /// Certificates of erasures.
+    pub packages: Packages,
     plans: Plans,
     pointers: Pointers,
     rows: ObjectRows,
@@ -102,6 +105,7 @@ impl Stores {
             postings: Postings::new(index),
             orgs: Orgs::new(Arc::clone(&control)),
             own: OwnLists::new(OwnNumbers::new(Arc::clone(&control))),
+            packages: Packages::new(Arc::clone(&staged)),
             plans: Plans::new(staged),
             pointers: Pointers::new(pointers),
             rows: ObjectRows::new(Arc::clone(&control)),

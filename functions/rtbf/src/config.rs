@@ -15,8 +15,10 @@ pub struct Config {
     pub keys_table: String,
     /// Where silver is.
     pub lake_bucket: String,
-    /// Lists, plans of acts, poison.
+    /// Lists, plans of acts, certificates, poison.
     pub staged_bucket: String,
+    /// Tiles and checkpoints, for proofs.
+    pub ledger_bucket: String,
     /// The function's own queue.
     pub erase_queue_url: String,
     /// audit-write's queue.
@@ -52,6 +54,27 @@ pub struct Settings {
     pub records_per_day: u64,
     /// For how many days an object is waited for that is not planned.
     pub wait_days: i64,
+    /// For how many days acts of deletion are pooled; 0: each request records its own at once.
+    pub pool_days: i64,
+    /// For how many days a certificate is kept.
+    pub certificate_days: i64,
+    /// For how long other things are kept, as the template has it: what a certificate says of them.
+    pub kept: Kept,
+}
+
+/// For how many days things are kept that an erasure does not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// What is no event, and what could not be delivered.
+    pub quarantine_days: i64,
+    /// Plans.
+    pub staged_days: i64,
+    /// The window in which the table of keys can be restored; 0: it cannot.
+    pub keys_pitr_days: i64,
+    /// Claims of events.
+    pub claim_days: i64,
+    /// Logs of functions.
+    pub log_days: i64,
 }
 
 impl Config {
@@ -88,6 +111,7 @@ impl Config {
             keys_table: env.text("KEYS_TABLE"),
             lake_bucket: env.text("LAKE_BUCKET"),
             staged_bucket: env.text("STAGED_BUCKET"),
+            ledger_bucket: env.text("LEDGER_BUCKET"),
             erase_queue_url: env.text("ERASE_QUEUE_URL"),
             ledger_queue_url: env.text("LEDGER_QUEUE_URL"),
             data_key_id: env.text("DATA_KEY_ID"),
@@ -104,6 +128,15 @@ impl Config {
                 drain_ms: env.number("ERASURE_DRAIN_SECONDS", 600, 1..=86_400) * SECOND_MS,
                 records_per_day: env.number("ERASURE_RECORDS_PER_DAY", 20_000, 1..=10_000_000),
                 wait_days: env.number("ERASURE_WAIT_DAYS", 14, 1..=365),
+                pool_days: env.number("ERASURE_POOL_DAYS", 1, 0..=MAX_POOL_DAYS),
+                certificate_days: env.number("CERTIFICATE_DAYS", 30, 1..=MAX_DAYS),
+                kept: Kept {
+                    quarantine_days: env.number("QUARANTINE_DAYS", 30, 1..=MAX_DAYS),
+                    staged_days: env.number("STAGED_DAYS", 30, 1..=MAX_DAYS),
+                    keys_pitr_days: env.number("KEYS_PITR_DAYS", 1, 0..=35),
+                    claim_days: env.number("CLAIM_DAYS", 400, 1..=MAX_DAYS),
+                    log_days: env.number("LOG_RETENTION_DAYS", 30, 1..=MAX_DAYS),
+                },
             },
         };
         env.finish().map(|()| config)
@@ -113,6 +146,8 @@ impl Config {
 const SECOND_MS: i64 = 1_000;
 /// The template's own default.
 const DEFAULT_BRONZE_DAYS: i64 = 730;
+/// Plans are kept for 14 days at least, and a certificate is made of them.
+const MAX_POOL_DAYS: i64 = 7;
 /// A hundred years: what is kept for longer was never going to expire.
 const MAX_DAYS: i64 = 36_500;
 
@@ -131,7 +166,14 @@ mod tests {
             | "BRONZE_EXPIRE_DAYS"
             | "ERASURE_DRAIN_SECONDS"
             | "ERASURE_RECORDS_PER_DAY"
-            | "ERASURE_WAIT_DAYS" => None,
+            | "ERASURE_WAIT_DAYS"
+            | "ERASURE_POOL_DAYS"
+            | "CERTIFICATE_DAYS"
+            | "QUARANTINE_DAYS"
+            | "STAGED_DAYS"
+            | "KEYS_PITR_DAYS"
+            | "CLAIM_DAYS"
+            | "LOG_RETENTION_DAYS" => None,
             name => Some(name.to_ascii_lowercase()),
         })
     }
@@ -140,6 +182,7 @@ mod tests {
     fn what_is_not_said_has_its_default() {
         let Config { settings, lake_bucket, .. } = Config::from_env(env(("", ""))).unwrap();
         assert_eq!((settings.drain_ms, settings.records_per_day, settings.wait_days), (600_000, 20_000, 14));
+        assert_eq!((settings.pool_days, settings.certificate_days, settings.kept.claim_days), (1, 30, 400));
         assert_eq!((settings.fan_out_cap, settings.default_org.as_str()), (5_000, "default_org"));
         assert_eq!((lake_bucket.as_str(), settings.bronze_bucket.as_str()), ("lake_bucket", "bronze_bucket"));
     }
@@ -155,6 +198,8 @@ mod tests {
             ("ERASURE_RECORDS_PER_DAY", "all", "from 1"),
             ("ERASURE_WAIT_DAYS", "0", "from 1 to 365"),
             ("BRONZE_EXPIRE_DAYS", "0", "from 1"),
+            ("ERASURE_POOL_DAYS", "8", "from 0 to 7"),
+            ("CERTIFICATE_DAYS", "0", "from 1"),
             ("DATA_KEY_ID", "", "set it"),
         ] {
             let message = Config::from_env(env((name, value))).unwrap_err().to_string();

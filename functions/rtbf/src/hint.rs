@@ -77,7 +77,7 @@ async fn put_off(
     for record in held {
         let of_tomb = of_the_dead.get(record.as_str()).copied();
         let Some(cutoff_ms) = of_tomb.or(cutoffs.get(record).map(|_| call.now_ms())) else { continue };
-        let erasure = Erasure { name: HINT, own: &own, cutoff_ms, others: &others };
+        let erasure = Erasure { name: HINT, own: &own, cutoff_ms, others: &others, acts: None };
         let coming = Coming { record, is_listed: false, last_ms: None, is_decided: false, is_new: false };
         pass_over(call, &erasure, &coming).await?;
     }
@@ -147,7 +147,7 @@ async fn whole_record(
 ) -> Result<Ended, StoreError> {
     let (stores, others) = (call.stores, Others::new(call.stores, call.settings.fan_out_cap));
     let own = BTreeSet::new();
-    let erasure = Erasure { name: HINT, own: &own, cutoff_ms, others: &others };
+    let erasure = Erasure { name: HINT, own: &own, cutoff_ms, others: &others, acts: None };
     let last_ms = last_of(call, record).await?;
     let coming = Coming { record, is_listed: false, last_ms, is_decided: false, is_new: false };
     let reached = reach(call, &erasure, &coming).await?;

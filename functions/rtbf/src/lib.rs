@@ -7,8 +7,11 @@
 //! [`steps`] has the steps in their order, each with what a crash in it leaves; [`request`] has a slice of one. Left out: deciding about
 //! requests (the function `requests`), waking those that wait (sweep).
 
+mod acts;
 mod breaker;
+mod certify;
 mod config;
+mod draft;
 mod hint;
 mod keys;
 mod list;
@@ -34,7 +37,7 @@ use ledgerline_lambda::sqs::standard_answer;
 use ledgerline_ledger::store::StoreError;
 use serde_json::json;
 
-pub use config::{Config, Settings};
+pub use config::{Config, Kept, Settings};
 pub use list::{List, ListObject, ListRecord};
 pub use stores::{Ports, Stores};
 
@@ -149,6 +152,7 @@ async fn message_done(call: &Call<'_>, message: &SqsMessage) -> bool {
         Work::Erase { request } => ("erase", request::erase(call, request).await),
         Work::Suppressed { key, object } => ("suppressed", hint::suppressed(call, key, *object).await),
         Work::Released { record } => ("released", released::released(call, record).await),
+        Work::Pool { day } => ("pool", acts::record_pool(call, day).await),
     };
     match outcome {
         Ok(Ended::Done) => true,

@@ -13,6 +13,7 @@ use flate2::write::GzEncoder;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::hmac;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// What a pass is about.
@@ -106,12 +107,22 @@ impl List {
 /// # Errors
 /// `Corrupt`, which would be a defect.
 pub(crate) fn seal(list: &List, request_key: &[u8; 32], pass: u32, key: &str) -> Result<Vec<u8>, StoreError> {
-    let what = "seal a list";
-    let json = serde_json::to_vec(list).map_err(|error| StoreError::Corrupt(Failure::caused_by(what, error)))?;
+    let pass = pass.to_string();
+    seal_json("seal a list", list, &aead(request_key, &[LABEL, &[SEPARATOR], pass.as_bytes()]), key)
+}
+
+/// Packs a value and seals it under a key that seals nothing else.
+pub(crate) fn seal_json(
+    what: &str,
+    value: &impl Serialize,
+    aead: &LessSafeKey,
+    key: &str,
+) -> Result<Vec<u8>, StoreError> {
+    let json = serde_json::to_vec(value).map_err(|error| StoreError::Corrupt(Failure::caused_by(what, error)))?;
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     let packed = gzip.write_all(&json).and_then(|()| gzip.finish());
     let mut bytes = packed.map_err(|error| StoreError::Corrupt(Failure::caused_by(what, error)))?;
-    let sealed = aead(request_key, pass).seal_in_place_append_tag(nonce(), Aad::from(key.as_bytes()), &mut bytes);
+    let sealed = aead.seal_in_place_append_tag(nonce(), Aad::from(key.as_bytes()), &mut bytes);
     sealed.map_err(|_| StoreError::Corrupt(Failure::new(what)))?;
     Ok(bytes)
 }
@@ -121,9 +132,19 @@ pub(crate) fn seal(list: &List, request_key: &[u8; 32], pass: u32, key: &str) ->
 /// # Errors
 /// `Corrupt` for anything else.
 pub(crate) fn open(bytes: &[u8], request_key: &[u8; 32], pass: u32, key: &str) -> Result<List, StoreError> {
-    let what = "open a list";
+    let pass = pass.to_string();
+    open_json("open a list", bytes, &aead(request_key, &[LABEL, &[SEPARATOR], pass.as_bytes()]), key)
+}
+
+/// Opens what [`seal_json`] made.
+pub(crate) fn open_json<T: DeserializeOwned>(
+    what: &str,
+    bytes: &[u8],
+    aead: &LessSafeKey,
+    key: &str,
+) -> Result<T, StoreError> {
     let mut bytes = bytes.to_vec();
-    let opened = aead(request_key, pass).open_in_place(nonce(), Aad::from(key.as_bytes()), &mut bytes);
+    let opened = aead.open_in_place(nonce(), Aad::from(key.as_bytes()), &mut bytes);
     let packed = opened.map_err(|_| StoreError::Corrupt(Failure::new(what)))?;
     let mut json = Vec::new();
     let read = GzDecoder::new(&*packed).read_to_end(&mut json);
@@ -131,12 +152,10 @@ pub(crate) fn open(bytes: &[u8], request_key: &[u8; 32], pass: u32, key: &str) -
     serde_json::from_slice(&json).map_err(|error| StoreError::Corrupt(Failure::caused_by(what, error)))
 }
 
-/// The key of a pass, which seals one content.
-fn aead(request_key: &[u8; 32], pass: u32) -> LessSafeKey {
+/// The key that a label, and what stands behind it, names: it seals one content.
+pub(crate) fn aead(request_key: &[u8; 32], parts: &[&[u8]]) -> LessSafeKey {
     let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, request_key));
-    mac.update(LABEL);
-    mac.update(&[SEPARATOR]);
-    mac.update(pass.to_string().as_bytes());
+    parts.iter().for_each(|part| mac.update(part));
     let key = mac.sign();
     let Ok(key) = UnboundKey::new(&AES_256_GCM, key.as_ref()) else { unreachable!("HMAC-SHA-256 gives 32 bytes") };
     LessSafeKey::new(key)

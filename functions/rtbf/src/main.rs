@@ -33,6 +33,7 @@ async fn main() -> Result<(), Error> {
         bronze: bucket(&config.settings.bronze_bucket),
         lake: bucket(&config.lake_bucket),
         staged: bucket(&config.staged_bucket),
+        ledger: bucket(&config.ledger_bucket),
         erase_queue: queue(&config.erase_queue_url),
         pointers: queue(&config.ledger_queue_url),
         wrapping: Arc::new(KmsWrapping::new(aws_sdk_kms::Client::new(&sdk), &config.data_key_id)),

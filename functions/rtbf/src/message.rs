@@ -16,6 +16,8 @@ pub(crate) enum Work {
     Suppressed { key: String, object: ObjectId },
     /// A record on which no hold is any more, `<org>/<record>`.
     Released { record: String },
+    /// A day, `yyyy-mm-dd`, on which acts of deletion are recorded.
+    Pool { day: String },
 }
 
 /// What a body asks for; else why it is poison, a closed word.
@@ -29,6 +31,7 @@ pub(crate) fn work_of(body: &str, bronze_bucket: &str) -> Result<Work, &'static 
             Ok(Work::Suppressed { key, object })
         }
         EraseNote::Released { record } => Ok(Work::Released { record }),
+        EraseNote::Pool { day } => Ok(Work::Pool { day }),
     }
 }
 
@@ -49,6 +52,8 @@ mod tests {
         assert_eq!(erase, Ok(Work::Erase { request }));
         let released = work_of(r#"{"v":1,"kind":"released","record":"acme/c-1"}"#, "b");
         assert_eq!(released, Ok(Work::Released { record: "acme/c-1".to_owned() }));
+        let pool = work_of(r#"{"v":1,"kind":"pool","day":"2026-03-02"}"#, "b");
+        assert_eq!(pool, Ok(Work::Pool { day: "2026-03-02".to_owned() }));
         let (key, object) = ("bronze/a".to_owned(), ObjectId::of("bronze-bucket", "bronze/a"));
         assert_eq!(suppressed("bronze-bucket", "bronze/a"), Ok(Work::Suppressed { key, object }));
     }

@@ -1,7 +1,8 @@
 //! What an erasure does to one record: who takes part, up to when its events are suppressed, and its keys.
 //!
 //! Invariant: (a) the erasure is counted in the record's row, in one transaction with the question whether a hold is on the record;
-//! (b) the record's keys are read after that, so that what a run admitted meanwhile is seen; (c) a key is gone before (d) it is deleted.
+//! (b) the record's keys are read after that, so that what a run admitted meanwhile is seen, and noted for the act of deletion; (c) a key is
+//! gone before (d) it is deleted.
 //! Of a record that a hold is on nothing is destroyed: who is to be erased from it is noted in its row until the last hold is lifted.
 //!
 //! | crash after | what is stored | who repairs |
@@ -19,6 +20,7 @@ use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::party::{Party, Reach};
 use ledgerline_store::table::Key;
 
+use crate::acts::{ActNames, note_keys};
 use crate::people::{Known, Others};
 use crate::released::alias_of;
 use crate::{Call, Random};
@@ -57,6 +59,8 @@ pub(crate) struct Erasure<'e> {
     /// Epoch milliseconds.
     pub(crate) cutoff_ms: i64,
     pub(crate) others: &'e Others<'e>,
+    /// What its acts of deletion are named by; none of a hint, which records nothing.
+    pub(crate) acts: Option<&'e ActNames>,
 }
 
 /// What became of a record.
@@ -165,6 +169,9 @@ async fn destroy(call: &Call<'_>, erasure: &Erasure<'_>, coming: &Coming<'_>) ->
     let ids: BTreeSet<&str> = goes.iter().flat_map(|(.., ids)| ids).map(String::as_str).collect();
     if ids.is_empty() {
         return Ok(0);
+    }
+    if let Some(names) = erasure.acts {
+        note_keys(call.stores, names, coming.record, &ids).await?;
     }
     call.stores.gone.put(&ids.iter().copied().collect::<Vec<_>>()).await?;
     call.stores.party_keys.destroy(&goes).await?;

@@ -1,7 +1,7 @@
 //! A record on which no hold is any more: what erasures put off of it is done now.
 //!
 //! Invariant: what is to be done stands in the record's row, until all of it is; a message that nobody meant finds nothing there. The steps
-//! are those of a request, for the one record: its row and keys, links and alias, lines and silver.
+//! are those of a request, for the one record: its row and keys, links and alias, lines and silver, the act of deletion.
 //!
 //! | crash after | what is stored | who repairs |
 //! |---|---|---|
@@ -17,10 +17,12 @@ use ledgerline_store::cutoff::Cutoff;
 use crate::hint::{erase_objects, last_of};
 use crate::keys::Keys;
 use crate::object::{Deciding, look};
+use crate::acts::{self, ActNames};
 use crate::people::Name;
 use crate::people::Others;
-use crate::record::{Coming, Erasure, PutOff, reach};
+use crate::record::{Coming, Erasure, HINT, PutOff, reach};
 use crate::rules::{OfRecords, of_records, tombs_of};
+use crate::stores::Stores;
 use crate::{Call, Ended, LargeObjects};
 
 /// What it is called where a request is.
@@ -37,7 +39,8 @@ pub(crate) async fn released(call: &Call<'_>, record: &str) -> Result<Ended, Sto
     let PutOff { own, is_listed, is_decided } = PutOff::of(&party);
     let keys = stores.keys(&call.settings.own_numbers, call.now_ms()).await?;
     let others = Others::new(stores, call.settings.fan_out_cap);
-    let erasure = Erasure { name: NAME, own: &own, cutoff_ms, others: &others };
+    let acts = act_names(stores, record).await?;
+    let erasure = Erasure { name: NAME, own: &own, cutoff_ms, others: &others, acts: Some(&acts) };
     let last_ms = last_of(call, record).await?;
     let coming = Coming { record, is_listed, last_ms, is_decided, is_new: true };
     if reach(call, &erasure, &coming).await?.is_held {
@@ -64,9 +67,36 @@ pub(crate) async fn released(call: &Call<'_>, record: &str) -> Result<Ended, Sto
     if erase_objects(&deciding, record, under.as_ref(), None).await? == Ended::ComesBack {
         return Ok(Ended::ComesBack);
     }
+    tell(call, &acts, record, !party.pending_erase.contains(HINT) || !own.is_empty()).await?;
     stores.parties.postponed_done(record, &party).await?;
     tracing::info!(subjects = own.len(), is_listed, is_decided, "what a hold had put off is erased");
     Ok(Ended::Done)
+}
+
+/// What the acts of deletion of a released record are named by: drawn when that is begun, and kept in its row until all of it is done.
+async fn act_names(stores: &Stores, record: &str) -> Result<ActNames, StoreError> {
+    let mut drawn = [0; 32];
+    (stores.random())(&mut drawn);
+    let drawn: String = drawn.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = stores.parties.name_act(record, &drawn).await?;
+    let pairs = text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
+    let key: Option<Vec<u8>> = pairs.collect();
+    let key: Option<[u8; 32]> = key.and_then(|key| key.try_into().ok());
+    let key = key.ok_or_else(|| StoreError::Corrupt(Failure::new("the name of a released record's acts")))?;
+    Ok(ActNames::of(&key))
+}
+
+/// The ledger says that the record was erased: if somebody asked for it, or keys were destroyed.
+async fn tell(call: &Call<'_>, names: &ActNames, record: &str, was_asked: bool) -> Result<(), StoreError> {
+    let mut due = acts::due(call.stores, names, &[record]).await?;
+    due.retain(|(_, act)| was_asked || !act.key_ids.is_empty());
+    let pool_days = call.settings.pool_days;
+    let day = acts::day_of(call.now_ms(), pool_days);
+    if pool_days > 0 {
+        return if due.is_empty() { Ok(()) } else { acts::pool(call.stores, &day, &due).await };
+    }
+    acts::record(call, &day, &due).await?;
+    call.stores.deletions.planned(None, &due.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>()).await
 }
 
 /// The org and the alias in a record's id, if there is one.

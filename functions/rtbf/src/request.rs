@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use ledgerline_certificate::Body;
+use ledgerline_custody::request::given::Given;
 use ledgerline_custody::request::machine;
 use ledgerline_event::instant;
 use ledgerline_ledger::store::{Failure, StoreError};
@@ -19,8 +21,10 @@ use ledgerline_privacy::pseudonym::KeyBytes;
 use ledgerline_saga::{Driven, Leased, Position, drive};
 use ledgerline_store::erasing::{Counts, Erasing};
 use ledgerline_store::erasure_list;
-use ledgerline_store::request::{RequestKind, RequestRow, State, Who};
+use ledgerline_store::request::{self, RequestKind, RequestRow, State, Who};
 
+use crate::acts::ActNames;
+use crate::draft;
 use crate::keys::Keys;
 use crate::list::{self, List};
 use crate::people::Whom;
@@ -96,6 +100,9 @@ async fn is_erasing(call: &Call<'_>, id: &str) -> Result<bool, StoreError> {
             wake: instant::to_rfc3339(now_ms),
             counted: None,
             counts: Counts::default(),
+            pool: None,
+            read_back: None,
+            certificate: None,
         };
         match requests.begin(id, &row, &next, &new).await {
             Ok(()) => {
@@ -137,6 +144,8 @@ pub(crate) struct Request<'a> {
     pub(crate) keys: Arc<Keys>,
     /// Up to when it erases, epoch milliseconds.
     pub(crate) cutoff_ms: i64,
+    /// What its acts of deletion are named by.
+    pub(crate) acts: ActNames,
     key: KeyBytes,
     slice: Mutex<Slice>,
 }
@@ -155,7 +164,8 @@ async fn opened<'a>(call: &Call<'a>, id: &'a str, slice: Slice) -> Result<Reques
     match open.await {
         Ok((key, keys)) => {
             let cutoff_ms = slice.held.cutoff_ms;
-            Ok(Request { call: *call, id, keys, cutoff_ms, key, slice: Mutex::new(slice) })
+            let acts = ActNames::of(key.lend());
+            Ok(Request { call: *call, id, keys, cutoff_ms, acts, key, slice: Mutex::new(slice) })
         }
         Err(error) => Err((slice, error)),
     }
@@ -265,6 +275,39 @@ impl Request<'_> {
     /// Its records are counted into a day.
     pub(crate) fn set_counted(&self, day: &str) {
         self.slice().held.counted = Some(day.to_owned());
+    }
+
+    /// On which day its acts of deletion are recorded; saved with the next position, as the two that follow.
+    pub(crate) fn set_pool(&self, day: &str) {
+        self.slice().held.pool = Some(day.to_owned());
+    }
+
+    /// All was read back by now.
+    pub(crate) fn set_read_back(&self) {
+        self.slice().held.read_back = Some(instant::to_rfc3339(self.call.now_ms()));
+    }
+
+    /// Its certificate is written.
+    pub(crate) fn set_certificate(&self, certificate: request::Certificate) {
+        self.slice().held.certificate = Some(certificate);
+    }
+
+    /// What its certificate will say, if that is decided.
+    pub(crate) async fn draft(&self) -> Result<Option<Body>, StoreError> {
+        let Some(bytes) = self.call.stores.lists.draft(self.id).await? else { return Ok(None) };
+        draft::open(&bytes, self.key.lend(), &erasure_list::draft_key(self.id)).map(Some)
+    }
+
+    /// Puts what its certificate will say unless that is decided; what counts.
+    pub(crate) async fn put_draft(&self, body: &Body) -> Result<Body, StoreError> {
+        let (key, at) = (self.key.lend(), erasure_list::draft_key(self.id));
+        let sealed = draft::seal(body, key, &at)?;
+        draft::open(&self.call.stores.lists.put_draft_if_free(self.id, sealed.into()).await?, key, &at)
+    }
+
+    /// The customer's id or hash as the request gave it.
+    pub(crate) fn given(&self, who: &Who) -> Result<Option<Given>, StoreError> {
+        who.given.as_ref().map(|sealed| Given::open(sealed, &self.key)).transpose()
     }
 
     /// The request is closed, and its lease ended with it.

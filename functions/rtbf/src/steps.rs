@@ -4,7 +4,9 @@
 //! slices at once. What destroys comes after what says that it is gone; what finds somebody's records goes after they are dealt with.
 
 mod approve;
+mod certificate;
 mod close;
+mod deletions;
 mod enumerate;
 mod links;
 mod objects;
@@ -19,10 +21,12 @@ use ledgerline_saga::Step;
 
 use crate::request::Request;
 
+pub(crate) use deletions::is_put_off;
+
 /// The step that an erasure begins with.
 pub(crate) const FIRST: &str = tombs::NAME;
 
-/// All of them. Behind `readback` is the place of `deletions` and `certificate`, the acts of deletion and the proof of what was done.
+/// All of them.
 pub(crate) fn all<'a>() -> [&'a dyn Step<Request<'a>>; STEPS] {
     [
         &tombs::Tombs,
@@ -35,11 +39,13 @@ pub(crate) fn all<'a>() -> [&'a dyn Step<Request<'a>>; STEPS] {
         &systems::Systems,
         &settle::Settle,
         &readback::Readback,
+        &deletions::Deletions,
+        &certificate::Certify,
         &close::Close,
     ]
 }
 
-const STEPS: usize = 11;
+const STEPS: usize = 13;
 
 #[cfg(test)]
 mod tests {

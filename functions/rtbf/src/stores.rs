@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ledgerline_custody::acts::ActStores;
 use ledgerline_custody::keys::KeyCache;
 use ledgerline_custody::own::{OwnItem, OwnLists};
+use ledgerline_custody::proving::Proving;
 use ledgerline_lambda::random::OwnedRandom;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_store::act_note::ActNotes;
@@ -14,6 +15,7 @@ use ledgerline_store::asked::Asked;
 use ledgerline_store::bronze_object::BronzeObjects;
 use ledgerline_store::bucket::Bucket;
 use ledgerline_store::data_key::DataKeys;
+use ledgerline_store::deletion::Deletions;
 use ledgerline_store::erasing::{ErasingRows, Wakes};
 use ledgerline_store::erasure_list::ErasureLists;
 use ledgerline_store::expiry::Expiries;
@@ -21,6 +23,7 @@ use ledgerline_store::gone::Gone;
 use ledgerline_store::held::Held;
 use ledgerline_store::object_row::ObjectRows;
 use ledgerline_store::own::OwnNumbers;
+use ledgerline_store::package::Packages;
 use ledgerline_store::party::Parties;
 use ledgerline_store::party_key::PartyKeys;
 use ledgerline_store::plan::Plans;
@@ -54,8 +57,10 @@ pub struct Ports {
     pub bronze: Arc<dyn Bucket>,
     /// The lake bucket.
     pub lake: Arc<dyn Bucket>,
-    /// The bucket of lists, plans of acts and poison.
+    /// The bucket of lists, plans of acts, certificates and poison.
     pub staged: Arc<dyn Bucket>,
+    /// The ledger's bucket.
+    pub ledger: Arc<dyn Bucket>,
     /// The function's own queue.
     pub erase_queue: Arc<dyn Queue>,
     /// audit-write's queue.
@@ -91,11 +96,14 @@ pub struct Stores {
     pub(crate) poison: Poison,
     pub(crate) notes: EraseNotes,
     pub(crate) data_keys: DataKeys,
+    pub(crate) deletions: Deletions,
+    pub(crate) packages: Packages,
+    pub(crate) proving: Proving,
+    pub(crate) plans: Plans,
     /// For transactions over both tables.
     pub(crate) control: Arc<dyn Table>,
     /// For versions.
     pub(crate) bronze_bucket: Arc<dyn Bucket>,
-    plans: Plans,
     pointers: Pointers,
     act_notes: ActNotes,
     keys: KeyCache<Keys>,
@@ -105,7 +113,7 @@ pub struct Stores {
 impl Stores {
     /// Over these ports, in this deployment; `random` fills leases, salts, jitter.
     pub fn new(ports: Ports, deployment: &str, random: OwnedRandom) -> Self {
-        let Ports { control, index, keys, bronze, lake, staged, erase_queue, pointers, wrapping } = ports;
+        let Ports { control, index, keys, bronze, lake, staged, ledger, erase_queue, pointers, wrapping } = ports;
         let of_control = || Arc::clone(&control);
         let of_keys = || Arc::clone(&keys);
         Self {
@@ -134,6 +142,9 @@ impl Stores {
             poison: Poison::new(Arc::clone(&staged)),
             notes: EraseNotes::new(erase_queue),
             data_keys: DataKeys::new(of_control(), wrapping, deployment),
+            deletions: Deletions::new(of_control()),
+            packages: Packages::new(Arc::clone(&staged)),
+            proving: Proving::new(of_control(), ledger),
             bronze_bucket: bronze,
             plans: Plans::new(staged),
             pointers: Pointers::new(pointers),
@@ -154,6 +165,11 @@ impl Stores {
     pub(crate) fn acts(&self) -> ActStores<'_> {
         let Self { plans, pointers, rows, act_notes, .. } = self;
         ActStores { plans, queue: pointers, rows, notes: act_notes, random: self.random() }
+    }
+
+    /// Rows of acts.
+    pub(crate) fn act_rows(&self) -> &ObjectRows {
+        &self.rows
     }
 
     /// Fills a buffer with random bytes.

@@ -29,10 +29,16 @@ impl KmsWrapping {
 impl Wrapping for KmsWrapping {
     /// The plain key that KMS sends along is dropped: every start unwraps what is stored, the first one too.
     async fn generate(&self, what: &str, context: &Context) -> Result<Vec<u8>, StoreError> {
+        self.generate_open(what, context).await.map(|(wrapped, _)| wrapped)
+    }
+
+    async fn generate_open(&self, what: &str, context: &Context) -> Result<(Vec<u8>, KeyBytes), StoreError> {
         let generate = self.client.generate_data_key().key_id(&self.key).key_spec(DataKeySpec::Aes256);
         let made = generate.set_encryption_context(Some(pairs(context).into())).send().await;
         let made = made.map_err(|error| store_error(what, error))?;
-        Ok(made.ciphertext_blob.ok_or_else(|| corrupt(what))?.into_inner())
+        let wrapped = made.ciphertext_blob.ok_or_else(|| corrupt(what))?.into_inner();
+        let plain = made.plaintext.ok_or_else(|| corrupt(what))?.into_inner();
+        Ok((wrapped, KeyBytes::take(plain).ok_or_else(|| corrupt(what))?))
     }
 
     async fn generate_pair(&self, what: &str, context: &Context) -> Result<NewPair, StoreError> {

@@ -61,11 +61,15 @@ pub enum ActKind {
     RequestDone,
     /// A question about a person was answered.
     AccessAnswered,
+    /// Of a record what was a person's is erased.
+    DataDeletion,
+    /// An erasure is certified.
+    ErasureCertified,
 }
 
 impl ActKind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::InteractionSealed,
         Self::HoldPlaced,
         Self::HoldLifted,
@@ -80,6 +84,8 @@ impl ActKind {
         Self::RequestExtended,
         Self::RequestDone,
         Self::AccessAnswered,
+        Self::DataDeletion,
+        Self::ErasureCertified,
     ];
 
     /// The entry's type, which is its activity, too.
@@ -99,6 +105,8 @@ impl ActKind {
             Self::RequestExtended => types::REQUEST_EXTENDED,
             Self::RequestDone => types::REQUEST_DONE,
             Self::AccessAnswered => types::ACCESS_ANSWERED,
+            Self::DataDeletion => types::DATA_DELETION,
+            Self::ErasureCertified => types::ERASURE_CERTIFIED,
         }
     }
 
@@ -121,6 +129,8 @@ pub struct Act {
     pub occurred_at: String,
     /// What is to be said of it: codes, numbers, times, never a person.
     pub fields: BTreeMap<String, Field>,
+    /// Ids of keys that were destroyed, sorted; of an act of deletion alone.
+    pub key_ids: Vec<String>,
 }
 
 /// The record of acts that are about a whole log: entity type `log`, its id the log's name with `:` for `/`.
@@ -175,10 +185,34 @@ pub async fn record_acts(
     acts: &[Act],
     now: &str,
 ) -> Result<Recorded, StoreError> {
+    record(stores, purpose, acts, now, None).await
+}
+
+/// The same of acts whose row goes at a time, epoch seconds: whoever knows their purpose is gone by then, so that nobody does them again.
+///
+/// # Errors
+/// As [`record_acts`].
+pub async fn record_passing_acts(
+    stores: &ActStores<'_>,
+    purpose: &str,
+    acts: &[Act],
+    now: &str,
+    expires_at_s: i64,
+) -> Result<Recorded, StoreError> {
+    record(stores, purpose, acts, now, Some(expires_at_s)).await
+}
+
+async fn record(
+    stores: &ActStores<'_>,
+    purpose: &str,
+    acts: &[Act],
+    now: &str,
+    expires_at_s: Option<i64>,
+) -> Result<Recorded, StoreError> {
     let object = ObjectId::of_act(purpose);
     let key = format!("{ACT}{purpose}");
     // 1. Take the purpose up. A crash after it leaves a row without a plan.
-    let opened = stores.rows.open(object, &key, now).await?;
+    let opened = stores.rows.open_until(object, &key, now, expires_at_s).await?;
     // The row stays, while the plan and the markers that leave its chunks out a second time expire.
     if opened.committed {
         return Ok(Recorded::Before(object));
@@ -237,7 +271,7 @@ fn pending(act: &Act, object: ObjectId, line: u64, random: Random<'_>) -> Pendin
         late: false,
         fields: act.fields.clone(),
         masked: Vec::new(),
-        sealed: Sealed::default(),
+        sealed: Sealed { key_ids: act.key_ids.clone(), blocks: Vec::new() },
         lineage_token: derived_token(&record),
         schema_version: SCHEMA_VERSION.to_owned(),
         policy_version: built_in().version().to_owned(),
@@ -258,6 +292,7 @@ mod tests {
             record,
             occurred_at: "2026-03-02T14:00:00.000Z".to_owned(),
             fields: BTreeMap::from([("purpose".to_owned(), Field::Text("litigation".to_owned()))]),
+            key_ids: Vec::new(),
         }
     }
 

@@ -398,6 +398,7 @@ impl Completed {
             record: about,
             occurred_at: now.to_owned(),
             fields,
+            key_ids: Vec::new(),
         };
         Some((format!("seal/{log}/{record}/{}/{}", self.count, self.digest), act))
     }

@@ -13,6 +13,7 @@ pub mod order;
 pub mod own;
 pub mod page;
 pub mod planned;
+pub mod proving;
 pub mod publication;
 pub mod query;
 pub mod reconciliation;

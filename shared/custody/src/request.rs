@@ -6,5 +6,6 @@
 pub mod acts;
 pub mod ask;
 pub mod clock;
+pub mod given;
 pub mod machine;
 pub mod preview;

@@ -93,6 +93,7 @@ pub fn prune_act(log: &LogId, to: u64, now: &str) -> (String, Act) {
         record: record_of_log(log),
         occurred_at: now.to_owned(),
         fields: BTreeMap::from([(PRUNED_TO.to_owned(), Field::Int(i64::try_from(to).unwrap_or(i64::MAX)))]),
+        key_ids: Vec::new(),
     };
     (format!("prune/{log}/{to}"), act)
 }
@@ -134,6 +135,7 @@ pub fn extension_act(log: &LogId, trigger: &Trigger, until_s: u64, now: &str) ->
         record: about,
         occurred_at: now.to_owned(),
         fields: fields.into_iter().map(|(name, value)| (name.to_owned(), Field::Text(value))).collect(),
+        key_ids: Vec::new(),
     };
     Some((format!("extend/{log}/{}/{}", trigger.record, trigger.event_id), act))
 }

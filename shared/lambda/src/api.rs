@@ -302,6 +302,12 @@ pub fn answer(status: u16, body: String) -> ApiGatewayProxyResponse {
     response(status, "application/json", body, &[])
 }
 
+/// An answer that is a document as it is stored. A page of it loads nothing, and is in no frame.
+pub fn document(status: u16, content_type: &str, text: String) -> ApiGatewayProxyResponse {
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    response(status, content_type, text, &[("content-security-policy", policy.to_owned())])
+}
+
 /// Any answer. None may be kept by a cache on the way.
 fn response(
     status: u16,

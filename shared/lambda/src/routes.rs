@@ -26,6 +26,7 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/api/v1/compliance/requests", scopes: ANY_OF_REQUESTS },
     Route { method: "GET", path: "/api/v1/compliance/requests/{id}", scopes: ANY_OF_REQUESTS },
     Route { method: "GET", path: "/api/v1/compliance/requests/{id}/preview", scopes: ANY_OF_REQUESTS },
+    Route { method: "GET", path: "/api/v1/compliance/requests/{id}/certificate", scopes: ANY_OF_REQUESTS },
     Route { method: "POST", path: "/api/v1/compliance/requests/{id}/verify", scopes: &[REQUEST_VERIFY] },
     Route { method: "POST", path: "/api/v1/compliance/requests/{id}/approve", scopes: &[REQUEST_APPROVE] },
     Route { method: "POST", path: "/api/v1/compliance/requests/{id}/cancel", scopes: &[REQUEST_WRITE] },

@@ -33,8 +33,13 @@ pub const REQUEST_DONE: &str = "REQUEST_DONE";
 /// A question about a person was answered.
 pub const ACCESS_ANSWERED: &str = "ACCESS_ANSWERED";
 
+/// Of a record what was a person's is erased, and these keys are destroyed.
+pub const DATA_DELETION: &str = "DATA_DELETION";
+/// An erasure is certified: the digest of what its certificate says.
+pub const ERASURE_CERTIFIED: &str = "ERASURE_CERTIFIED";
+
 /// Those that this version writes.
-pub const TYPES: [&str; 14] = [
+pub const TYPES: [&str; 16] = [
     INTERACTION_SEALED,
     HOLD_PLACED,
     HOLD_LIFTED,
@@ -49,6 +54,8 @@ pub const TYPES: [&str; 14] = [
     REQUEST_EXTENDED,
     REQUEST_DONE,
     ACCESS_ANSWERED,
+    DATA_DELETION,
+    ERASURE_CERTIFIED,
 ];
 
 /// Whether an entry of this type is the ledger's own, whichever version wrote it.

@@ -209,6 +209,14 @@ impl DataKeys {
         self.wrapping.generate("make a request's key", &self.request_context()).await
     }
 
+    /// The same, and the key itself, to seal by it at once what is kept for whoever carries the request out.
+    ///
+    /// # Errors
+    /// The key's.
+    pub async fn new_open_request_key(&self) -> Result<(Vec<u8>, KeyBytes), StoreError> {
+        self.wrapping.generate_open("make a request's key", &self.request_context()).await
+    }
+
     /// Opens a request's own key.
     ///
     /// # Errors

@@ -54,6 +54,12 @@ pub struct Erasing {
     pub counted: Option<String>,
     /// What it found and did.
     pub counts: Counts,
+    /// The day, `yyyy-mm-dd`, on which its acts of deletion are recorded, once that is set.
+    pub pool: Option<String>,
+    /// When all was read back, RFC 3339.
+    pub read_back: Option<String>,
+    /// Its certificate, once that is written.
+    pub certificate: Option<request::Certificate>,
 }
 
 /// A lease of an erasure.
@@ -183,7 +189,7 @@ pub(crate) fn beginning(id: &str, new: &Erasing) -> Result<Write, StoreError> {
     Ok(Write::create(key(id), to_row("begin an erasure", &stored)?))
 }
 
-/// The write that moves a row on under the lease that is held. What F2b's steps add beside stays.
+/// The write that moves a row on under the lease that is held.
 pub(crate) fn saving(id: &str, held: &Erasing, next: &Erasing) -> Result<Write, StoreError> {
     let what = "move an erasure on";
     let by = held.lease.as_ref().map(|lease| lease.by.as_str());
@@ -234,15 +240,16 @@ impl Wakes {
         Self { control }
     }
 
-    /// Up to `limit` requests that are to be looked at by `now`, RFC 3339 UTC with three decimals, the longest due first.
+    /// Up to `limit` requests that are to be looked at by `now`, RFC 3339 UTC with three decimals, the longest due first: since when each is,
+    /// and the request, or what stands for a day's acts of deletion ([`crate::deletion::WAKES_POOL`]).
     ///
     /// # Errors
     /// The table's.
-    pub async fn due(&self, now: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+    pub async fn due(&self, now: &str, limit: usize) -> Result<Vec<(String, String)>, StoreError> {
         let query = Query { limit: Some(limit), ..Query::partition(WAKE) };
         let rows = self.control.query("look for requests that are due", &query).await?;
         let due = rows.iter().filter_map(|(place, _)| place.split_once('#')).take_while(|(at, _)| *at <= now);
-        Ok(due.map(|(_, id)| id.to_owned()).collect())
+        Ok(due.map(|(at, id)| (at.to_owned(), id.to_owned())).collect())
     }
 
     /// Looks at a request no more: it is closed, and nobody will move its row.
@@ -277,11 +284,17 @@ struct Stored {
     #[serde(skip_serializing_if = "Option::is_none")]
     counted: Option<String>,
     counts: Counts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_back: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<request::Certificate>,
 }
 
 impl Stored {
     fn of(erasing: &Erasing) -> Self {
-        let Erasing { cutoff_ms, position, lease, wake, counted, counts } = erasing.clone();
+        let Erasing { cutoff_ms, position, lease, wake, counted, counts, pool, read_back, certificate } = erasing.clone();
         let Position { step, pass, cursor, wait_until_ms, reason, backs } = position;
         let (by, until_ms) = lease.map(|lease| (lease.by, lease.until_ms)).unzip();
         Self {
@@ -298,6 +311,9 @@ impl Stored {
             wake: Some(wake).filter(|wake| !wake.is_empty()),
             counted,
             counts,
+            pool,
+            read_back,
+            certificate,
         }
     }
 }
@@ -329,6 +345,9 @@ pub fn read(row: Row) -> Result<Erasing, StoreError> {
         wake: stored.wake.unwrap_or_default(),
         counted: stored.counted,
         counts: stored.counts,
+        pool: stored.pool,
+        read_back: stored.read_back,
+        certificate: stored.certificate,
     })
 }
 
@@ -357,6 +376,9 @@ mod tests {
             wake: String::new(),
             counted: None,
             counts: Counts::default(),
+            pool: None,
+            read_back: None,
+            certificate: None,
         };
         let whole = Erasing {
             position: Position {
@@ -371,6 +393,13 @@ mod tests {
             wake: "1970-01-01T00:00:00.009Z".to_owned(),
             counted: Some("2026-03-02".to_owned()),
             counts: Counts { records: 1, shared: 2, waiting_given_up: 3, ..Counts::default() },
+            pool: Some("2026-03-03".to_owned()),
+            read_back: Some("2026-03-02T15:00:00.000Z".to_owned()),
+            certificate: Some(request::Certificate {
+                id: "0a".to_owned(),
+                sha256: "0b".to_owned(),
+                until: "2026-04-02T15:00:00.000Z".to_owned(),
+            }),
             ..bare.clone()
         };
         for erasing in [bare, whole] {

@@ -13,6 +13,7 @@ pub mod checkpoint;
 pub mod claim;
 pub mod cutoff;
 pub mod data_key;
+pub mod deletion;
 pub mod delivery;
 pub mod erasing;
 pub mod erasure_list;
@@ -27,6 +28,7 @@ pub mod month_key;
 pub mod object_row;
 pub mod orgs;
 pub mod own;
+pub mod package;
 pub mod party;
 pub mod party_key;
 pub mod plan;
@@ -162,6 +164,12 @@ pub enum Family {
     SweepState,
     /// What erasures found to do.
     ErasureList,
+    /// Acts of deletion that are due.
+    Deletion,
+    /// On which days they are recorded.
+    Pool,
+    /// What is handed out.
+    Package,
 }
 
 /// What an erasure does to a family.
@@ -177,7 +185,7 @@ pub enum Erasure {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 50] = [
+    pub const ALL: [Self; 53] = [
         Self::Head,
         Self::LogList,
         Self::Marker,
@@ -228,6 +236,9 @@ impl Family {
         Self::Poison,
         Self::SweepState,
         Self::ErasureList,
+        Self::Deletion,
+        Self::Pool,
+        Self::Package,
     ];
 
     /// What an erasure does to it. Exhaustive, so that no new family escapes the eraser.
@@ -266,6 +277,10 @@ impl Family {
             // The last to go: until then it says that the subject is being erased.
             Self::SubjectState | Self::RequestWho | Self::SameRequest => Erasure::Erased("close"),
             Self::Asked | Self::ErasureList => Erasure::Erased("close"),
+            // Made by the erasure itself, until it is recorded.
+            Self::Deletion | Self::Pool => Erasure::Erased("deletions"),
+            // What was handed to the person who asked.
+            Self::Package => Erasure::ExpiresAfterDays(30),
         }
     }
 
@@ -310,6 +325,8 @@ impl Family {
             (waiting::parse_key(key).is_some(), Self::Waiting),
             (expiry::parse_key(key).is_some(), Self::Expiry),
             (asked::parse_key(key).is_some(), Self::Asked),
+            (deletion::parse_key(key).is_some(), Self::Deletion),
+            (deletion::parse_pool_key(key).is_some() || deletion::parse_pooled_key(key).is_some(), Self::Pool),
         ];
         families.into_iter().find_map(|(is, family)| is.then_some(family))
     }
@@ -330,6 +347,7 @@ impl Family {
             (folder == keys::POISON, Self::Poison),
             (folder == sweep_state::FOLDER, Self::SweepState),
             (folder == erasure_list::FOLDER, Self::ErasureList),
+            (folder == package::FOLDER, Self::Package),
         ];
         families.into_iter().find_map(|(is, family)| is.then_some(family))
     }

@@ -158,8 +158,25 @@ impl ObjectRows {
     /// # Errors
     /// The table's.
     pub async fn open(&self, object: ObjectId, object_key: &str, now: &str) -> Result<Opened, StoreError> {
+        self.open_until(object, object_key, now, None).await
+    }
+
+    /// The same, of a row that goes at a time, epoch seconds, if there is one.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn open_until(
+        &self,
+        object: ObjectId,
+        object_key: &str,
+        now: &str,
+        expires_at_s: Option<i64>,
+    ) -> Result<Opened, StoreError> {
         let write = Write::update(key(plan_of(object_key), object));
-        let write = write.set_if_absent(KEY, object_key).set_if_absent(STARTED_AT, now);
+        let mut write = write.set_if_absent(KEY, object_key).set_if_absent(STARTED_AT, now);
+        if let Some(expires_at_s) = expires_at_s {
+            write = write.set_if_absent("ttl", expires_at_s);
+        }
         let old = self.table.write(&format!("open the row of object {object}"), write, Returning::Before).await?;
         let started_at = match old.get(STARTED_AT) {
             Some(Value::S(started_at)) => started_at.clone(),

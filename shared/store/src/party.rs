@@ -41,6 +41,8 @@ pub struct Party {
     pub pending_erase: BTreeSet<String>,
     /// Up to when they are.
     pub pending_until: Option<Cutoff>,
+    /// What the acts of that erasure are named by: 64 random hex digits, once it was begun.
+    pub pending_act: Option<String>,
     /// Whether it was full before an erasure took a subject out: it may still have more subjects than it names.
     pub full: bool,
 }
@@ -206,12 +208,23 @@ impl Parties {
         self.table.transact("put an erasure off", vec![write], vec![beside]).await
     }
 
+    /// Notes what the acts of what was put off are named by, 64 random hex digits, unless that is noted; what holds.
+    ///
+    /// # Errors
+    /// The table's; `Conflict` if nothing is put off any more.
+    pub async fn name_act(&self, record: &str, drawn: &str) -> Result<String, StoreError> {
+        let what = "name the acts of what was put off";
+        let write = Write::update(key(record)).set_if_absent(PENDING_ACT, drawn).when(Condition::has(PENDING_UNTIL));
+        let row = read(self.table.write(what, write, Returning::After).await?)?;
+        row.pending_act.ok_or_else(|| corrupt(what))
+    }
+
     /// What was put off is done.
     ///
     /// # Errors
     /// `Conflict` if more was put off since the row was seen: read again.
     pub async fn postponed_done(&self, record: &str, seen: &Party) -> Result<(), StoreError> {
-        let write = Write::update(key(record)).remove(PENDING).remove(PENDING_UNTIL).when(seen.pends());
+        let write = Write::update(key(record)).remove(PENDING).remove(PENDING_UNTIL).remove(PENDING_ACT).when(seen.pends());
         self.table.write("end what was put off", write, Returning::Nothing).await.map(drop)
     }
 }
@@ -224,6 +237,7 @@ struct Stored {
     cutoff: Option<String>,
     pending_erase: BTreeSet<String>,
     pending_until: Option<String>,
+    pending_act: Option<String>,
     full: bool,
 }
 
@@ -232,11 +246,11 @@ struct Stored {
 /// # Errors
 /// `Corrupt` for a row of another form.
 pub fn read(row: Row) -> Result<Party, StoreError> {
-    let Stored { subjects, erasures, cutoff, pending_erase, pending_until, full } =
+    let Stored { subjects, erasures, cutoff, pending_erase, pending_until, pending_act, full } =
         read_row("read who takes part", row)?;
     let parse = |text: String| Cutoff::parse(&text).ok_or_else(|| corrupt("a record's cutoff is no time"));
     let (cutoff, pending_until) = (cutoff.map(parse).transpose()?, pending_until.map(parse).transpose()?);
-    Ok(Party { subjects, erasures, cutoff, pending_erase, pending_until, full })
+    Ok(Party { subjects, erasures, cutoff, pending_erase, pending_until, pending_act, full })
 }
 
 /// The row's place in its partition; what those of keys begin with.
@@ -246,6 +260,7 @@ const ERASURES: &str = "erasures";
 const CUTOFF: &str = "cutoff";
 const PENDING: &str = "pendingErase";
 const PENDING_UNTIL: &str = "pendingUntil";
+const PENDING_ACT: &str = "pendingAct";
 const FULL: &str = "full";
 
 #[cfg(test)]
@@ -263,6 +278,7 @@ mod tests {
             ("cutoff".to_owned(), "closed".into_value()),
             ("pendingErase".to_owned(), (&texts("s_2")).into_value()),
             ("pendingUntil".to_owned(), "1970-01-01T00:00:00.007Z".into_value()),
+            ("pendingAct".to_owned(), "0a".into_value()),
             ("full".to_owned(), true.into_value()),
         ]);
         let party = Party {
@@ -271,6 +287,7 @@ mod tests {
             cutoff: Some(Cutoff::Closed),
             pending_erase: texts("s_2"),
             pending_until: Some(Cutoff::At(7)),
+            pending_act: Some("0a".to_owned()),
             full: true,
         };
         assert_eq!(read(row.clone()).unwrap(), party);

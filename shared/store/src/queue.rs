@@ -6,13 +6,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use ledgerline_event::instant;
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::plan::Pointer;
 use ledgerline_ledger::store::StoreError;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::request;
+use crate::{deletion, request};
 
 /// A message for a FIFO queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +115,26 @@ impl EraseNotes {
         self.queue.send(&format!("send {request} to the eraser"), body.to_string()).await
     }
 
+    /// Sends that a day, `yyyy-mm-dd`, has come on which acts of deletion are recorded.
+    ///
+    /// # Errors
+    /// The queue's.
+    pub async fn pool(&self, day: &str) -> Result<(), StoreError> {
+        let body = json!({ "v": 1, "kind": "pool", "day": day });
+        self.queue.send(&format!("send the pool of {day} to the eraser"), body.to_string()).await
+    }
+
+    /// Sends what a `WAKE` row says: its time, RFC 3339, and its request or what stands in its place.
+    ///
+    /// # Errors
+    /// The queue's.
+    pub async fn wake(&self, (at, id): (&str, &str)) -> Result<(), StoreError> {
+        match at.split_once('T') {
+            Some((day, _)) if id == deletion::WAKES_POOL => self.pool(day).await,
+            _ => self.erase(id).await,
+        }
+    }
+
     /// Sends that no hold is on a record any more, of which an erasure was put off.
     ///
     /// # Errors
@@ -147,6 +168,11 @@ pub enum EraseNote {
         /// `<org>/<record>`.
         record: String,
     },
+    /// A day has come on which acts of deletion are recorded.
+    Pool {
+        /// The day, `yyyy-mm-dd`.
+        day: String,
+    },
 }
 
 impl EraseNote {
@@ -159,11 +185,13 @@ impl EraseNote {
             RawNote::Released { record } => {
                 record.split_once('/').is_some_and(|(org, id)| !org.is_empty() && !id.is_empty())
             }
+            RawNote::Pool { day } => instant::parse(&deletion::midnight(day)).is_some(),
         };
         fits.then_some(match note {
             RawNote::Erase { request } => Self::Erase { request },
             RawNote::Suppressed { bucket, key, object } => Self::Suppressed { bucket, key, object },
             RawNote::Released { record } => Self::Released { record },
+            RawNote::Pool { day } => Self::Pool { day },
         })
     }
 }
@@ -181,6 +209,7 @@ enum RawNote {
     Erase { request: String },
     Suppressed { bucket: String, key: String, object: String },
     Released { record: String },
+    Pool { day: String },
 }
 
 /// Notifications of bronze objects to transform, as S3 sends them.
@@ -249,6 +278,7 @@ mod tests {
                 r#"{"v":1,"kind":"released","record":"acme/c-1"}"#.into(),
                 EraseNote::Released { record: "acme/c-1".into() },
             ),
+            (r#"{"v":1,"kind":"pool","day":"2026-03-02"}"#.into(), EraseNote::Pool { day: "2026-03-02".into() }),
         ];
         for (body, note) in notes {
             assert_eq!(EraseNote::parse(&body), Some(note), "{body}");
@@ -256,7 +286,7 @@ mod tests {
             assert_eq!(EraseNote::parse(&body.replacen("kind", "sort", 1)), None);
         }
         let bad = ["", "[]", "1", r#"{"v":1,"kind":"erase"}"#, r#"{"v":1,"kind":"erase","request":"7"}"#];
-        let bad = bad.into_iter().chain([r#"{"v":1,"kind":"released","record":"acme"}"#, r#"{"v":1,"kind":"all"}"#]);
+        let bad = bad.into_iter().chain([r#"{"v":1,"kind":"released","record":"acme"}"#, r#"{"v":1,"kind":"all"}"#, r#"{"v":1,"kind":"pool","day":"x"}"#]);
         for body in bad.map(str::to_owned).chain([suppressed.replace("bronze/a", "bronze/b")]) {
             assert_eq!(EraseNote::parse(&body), None, "{body}");
         }

@@ -298,6 +298,17 @@ pub struct Approved {
     pub entries: u64,
 }
 
+/// The certificate of an erasure that is done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// Its name: 32 random hex digits, which the act in the ledger has.
+    pub id: String,
+    /// The digest of what it says, which the act holds: 64 hex digits.
+    pub sha256: String,
+    /// Until when it is kept, RFC 3339.
+    pub until: String,
+}
+
 /// A request's row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -333,6 +344,9 @@ pub struct RequestRow {
     /// Who asked for the same while it was open, and was answered with this one: principals' aliases.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub also_asked_by: BTreeSet<String>,
+    /// What proves that its erasure was carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Certificate>,
 }
 
 /// What a caller typed at a step, for a person to read.
@@ -367,6 +381,9 @@ pub struct Who {
     /// The caller's own name for the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// The customer's id or hash as the caller gave it, sealed under the request's own key; of an erasure that was asked by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<ByteBuf>,
     /// The caller's word for why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_reason: Option<String>,
@@ -676,6 +693,9 @@ fn step_writes(
     }
     if let Some(until) = &next.cooling_off_until {
         update = update.set("coolingOffUntil", until);
+    }
+    if let Some(certificate) = &next.certificate {
+        update = update.set("certificate", to_value(what, certificate)?);
     }
     let mut writes = vec![update, note(id, step, now)];
     let is_closed = next.state.is_final();

@@ -35,6 +35,9 @@ pub trait Wrapping: fmt::Debug + Send + Sync {
     /// A new key, wrapped: its bytes come from [`Wrapping::unwrap`] alone.
     async fn generate(&self, what: &str, context: &Context) -> Result<Vec<u8>, StoreError>;
 
+    /// A new key, wrapped, and in clear for whoever made it to use once.
+    async fn generate_open(&self, what: &str, context: &Context) -> Result<(Vec<u8>, KeyBytes), StoreError>;
+
     /// A new pair, its private half wrapped.
     async fn generate_pair(&self, what: &str, context: &Context) -> Result<NewPair, StoreError>;
 

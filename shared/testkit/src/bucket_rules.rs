@@ -95,7 +95,9 @@ pub(crate) fn check_put(put: &Put, now_s: u64) {
         Family::Bronze => {
             assert!(matches!(put.only_if, Some(OnlyIf::Tag(_))), "{key} was not put in the place of what was read");
         }
-        Family::Quarantine | Family::Poison => assert_eq!(put.only_if, None, "{key} may be put again"),
+        Family::Quarantine | Family::Poison | Family::Package => {
+            assert_eq!(put.only_if, None, "{key} may be put again");
+        }
         Family::Error => panic!("{key} is Firehose's to put"),
         other => panic!("{key}: {other:?} is a family of rows"),
     }

@@ -55,6 +55,8 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
                     | Family::Waiting
                     | Family::Expiry
                     | Family::Asked
+                    | Family::Deletion
+                    | Family::Pool
             )
         );
         assert!(goes, "{key}: a row of {family:?} is never deleted");
@@ -165,15 +167,21 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
             assert!(is_free, "{key}: an open request lost its place to another one");
         }
         Family::RequestWho => {
-            let fixed = ["pseudonyms", "subjects", "interactions", "identifiers", "reference", "deletionReason"];
+            let fixed = ["pseudonyms", "subjects", "interactions", "identifiers", "reference", "deletionReason", "given"];
             fixed.into_iter().chain(["wrapped", "duplicates"]).for_each(same);
             let erased = |row| texts(row, "erased").into_iter().collect::<BTreeSet<String>>();
             assert!(erased(before).is_subset(&erased(after)), "{key}: who was erased is forgotten");
             assert!(list(after, "notes").starts_with(list(before, "notes")), "{key}: a note changed");
         }
         Family::Usage => ["requests", "previews", "steps", "records"].into_iter().for_each(grows),
+        Family::Deletion => {
+            same("record");
+            let keys = |row| texts(row, "keyIds").into_iter().collect::<BTreeSet<String>>();
+            assert!(keys(before).is_subset(&keys(after)), "{key}: a destroyed key is forgotten");
+        }
         Family::Erasing => {
             same("cutoff");
+            same("certificate");
             grows("pass");
         }
         // Written again as it is, moved on, or lifted; the families' own tests say how.

@@ -83,6 +83,14 @@ impl Wrapping for FakeWrapping {
         Ok(self.wrap(context))
     }
 
+    async fn generate_open(&self, what: &str, context: &Context) -> Result<(Vec<u8>, KeyBytes), StoreError> {
+        self.call("kms:GenerateDataKey", context).await?;
+        let wrapped = self.wrap(context);
+        let number = std::str::from_utf8(&wrapped).ok().and_then(|text| text.strip_prefix("wrapped ")?.parse().ok());
+        let plain = number.and_then(plain_key).ok_or_else(|| StoreError::Corrupt(Failure::new(what)))?;
+        Ok((wrapped, plain))
+    }
+
     async fn generate_pair(&self, _: &str, context: &Context) -> Result<NewPair, StoreError> {
         self.call("kms:GenerateDataKeyPairWithoutPlaintext", context).await?;
         let public = month_pair(&context.deployment, &context.version).1;
@@ -96,8 +104,13 @@ impl Wrapping for FakeWrapping {
         let number: usize = number.ok_or_else(corrupt)?;
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         made.get(number).filter(|made| *made == context).ok_or_else(corrupt)?;
-        KeyBytes::take([[number as u8; 16], [0x5a; 16]].concat()).ok_or_else(corrupt)
+        plain_key(number).ok_or_else(corrupt)
     }
+}
+
+/// The key of a number.
+fn plain_key(number: usize) -> Option<KeyBytes> {
+    KeyBytes::take([[number as u8; 16], [0x5a; 16]].concat())
 }
 
 /// What KMS has before the point, RFC 5480.

@@ -30,6 +30,7 @@ async fn request(world: &World, number: u8, kind: RequestKind, orgs: &[&str], da
         cooling_off_until: None,
         waits_for_approval: false,
         also_asked_by: BTreeSet::new(),
+        certificate: None,
     };
     let who = Who { pseudonyms: vec![name.clone()], duplicates: vec![format!("digest-{number}")], ..Who::default() };
     let names: Vec<(&str, &str)> = orgs.iter().map(|org| (*org, name.as_str())).collect();

@@ -55,7 +55,17 @@ async fn begin(world: &World, id: &str) -> (RequestRow, Erasing) {
     let (seen, mut position) = (world.row(id), ledgerline_saga::Position::at("tombs"));
     position.pass = 1;
     let counts = Counts { records: 2, held: 1, waiting: 3, ..Counts::default() };
-    let erasing = Erasing { cutoff_ms: NOW_MS, position, lease: None, wake: String::new(), counted: None, counts };
+    let erasing = Erasing {
+        cutoff_ms: NOW_MS,
+        position,
+        lease: None,
+        wake: String::new(),
+        counted: None,
+        counts,
+        pool: None,
+        read_back: None,
+        certificate: None,
+    };
     let next = machine::begin(&seen, NOW_MS).unwrap();
     requests.begin(id, &seen, &next, &erasing).await.unwrap();
     (next, erasing)

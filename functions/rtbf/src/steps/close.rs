@@ -1,5 +1,5 @@
 //! 12, its end. What the erasure itself kept of the person goes, and then, in one transaction, whom the request is about, with the request
-//! closed and nobody to look at it any more. Last the act of it.
+//! closed, the digest of its certificate, and nobody to look at it any more. Last the act of it.
 //!
 //! | crash leaves | done again |
 //! |---|---|
@@ -38,6 +38,7 @@ impl<'a> SagaStep<Request<'a>> for Close {
             let now_ms = request.call.now_ms();
             let (now, now_s) = (instant::to_rfc3339(now_ms), now_ms.div_euclid(1_000));
             let next = machine::finish(&row, now_ms).ok_or_else(|| corrupt("an erasure ends that was not approved"))?;
+            let next = RequestRow { certificate: request.held().certificate, ..next };
             match stores
                 .requests
                 .close(request.id, (&row, &next), &who.duplicates, (&now, now_s), &request.held())

@@ -153,7 +153,8 @@ impl About {
     }
 
     pub(super) fn erasure<'e>(&'e self, request: &'e Request<'_>, others: &'e Others<'_>) -> Erasure<'e> {
-        Erasure { name: request.id, own: &self.whom.own, cutoff_ms: request.cutoff_ms, others }
+        let acts = Some(&request.acts);
+        Erasure { name: request.id, own: &self.whom.own, cutoff_ms: request.cutoff_ms, others, acts }
     }
 
     /// These records, as the list has them.

@@ -66,6 +66,7 @@ impl<'a> Step<Request<'a>> for Readback {
         if is_linked(request, &about).await? {
             return Ok(sent_back(request, links::NAME));
         }
+        request.set_read_back();
         Ok(Outcome::Done)
     }
 }

@@ -44,7 +44,8 @@ impl<'a> Step<Request<'a>> for Records {
         let known: BTreeSet<&str> =
             before.iter().flat_map(|list| &list.records).map(|one| one.record.as_str()).collect();
         let others = Others::new(call.stores, call.settings.fan_out_cap);
-        let erasure = Erasure { name: request.id, own: &whom.own, cutoff_ms: request.cutoff_ms, others: &others };
+        let (acts, cutoff_ms) = (Some(&request.acts), request.cutoff_ms);
+        let erasure = Erasure { name: request.id, own: &whom.own, cutoff_ms, others: &others, acts };
         if at.cursor == 0 {
             request.count(|counts| (counts.records, counts.shared, counts.held) = (0, 0, 0));
         }

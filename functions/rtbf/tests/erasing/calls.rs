@@ -44,12 +44,13 @@ async fn what_others_have_costs_nothing() {
 async fn calls_by_records_and_by_objects_stay_within_their_bounds() {
     for (records, objects) in [(1, 1), (40, 10), (40, 40)] {
         let calls = total(&calls(records, objects, 10).await);
-        let at_most = 14 * u64::from(objects) + 10 * u64::from(records) + 300;
+        let at_most = 14 * u64::from(objects) + 20 * u64::from(records) + 400;
         assert!(calls <= at_most, "{calls} calls for {records} records in {objects} objects");
     }
     // What one more costs.
     let calls = async |records, objects| total(&calls(records, objects, 0).await);
     let of_a_record = (calls(50, 5).await - calls(10, 5).await) / 40;
     let of_an_object = (calls(40, 40).await - calls(40, 8).await) / 32;
-    assert!(of_a_record <= 10 && of_an_object <= 14, "{of_a_record} a record, {of_an_object} an object");
+    // Ten of them for the act of deletion, which has a plan of its own, and the proof of it.
+    assert!(of_a_record <= 20 && of_an_object <= 14, "{of_a_record} a record, {of_an_object} an object");
 }

@@ -13,6 +13,7 @@ mod hints;
 mod lease;
 mod listed;
 mod owners;
+mod proof;
 mod restore;
 mod scale;
 mod simulation;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use ledgerline_ledger::entry::Party;
-use ledgerline_store::erasing;
-use ledgerline_store::request::State;
+use ledgerline_store::request::{self, State};
+use ledgerline_store::{deletion, erasing};
 use ledgerline_testkit::table::value;
 
 use crate::steps::{adas, filled};
@@ -28,6 +28,7 @@ pub(crate) async fn check(world: &World, id: &str, needles: &[String], case: &st
     assert!(world.staged.keys("erasure/").is_empty(), "{case}");
     let wakes = world.control.look(|rows| rows.keys().filter(|key| erasing::parse_wake_key(key).is_some()).count());
     assert_eq!(wakes, 0, "{case}");
+    check_proof(world, id, case);
     for record in ["acme/c-1", "acme/c-3", "acme/c-4"] {
         let party = world.keys.party(record);
         assert!(
@@ -36,6 +37,30 @@ pub(crate) async fn check(world: &World, id: &str, needles: &[String], case: &st
         );
     }
 }
+
+/// Of each of her records the ledger says once that it was erased, of each of its keys once that it was destroyed; the certificate holds.
+fn check_proof(world: &World, id: &str, case: &str) {
+    let acts = world.deletions();
+    let records: BTreeSet<&str> = acts.iter().map(|(record, _)| record.as_str()).collect();
+    assert_eq!((records.len(), acts.len()), (4, 4), "{case}: {records:?}");
+    let told: Vec<&String> = acts.iter().flat_map(|(_, act)| &act.key_ids).collect();
+    let gone = world.gone();
+    let keys: BTreeSet<&String> = gone.iter().filter(|name| name.len() == KEY_ID_CHARS).collect();
+    assert_eq!(told.iter().copied().collect::<BTreeSet<_>>(), keys, "{case}");
+    assert_eq!(told.len(), keys.len(), "{case}: a key is told of twice");
+    let (certificate, row) = (world.certificate(id), world.control.peek(&request::key(id)).unwrap());
+    let kept = request::read_request(row).unwrap().certificate.unwrap();
+    assert_eq!((Some(kept.sha256), kept.id), (certificate.body.sha256(), certificate.body.certificate), "{case}");
+    assert_eq!(certificate.body.counts.deletions, 4, "{case}");
+    assert_eq!(world.acts("ERASURE_CERTIFIED").len(), 1, "{case}");
+    let left = |key: &ledgerline_store::table::Key| {
+        deletion::parse_key(key).is_some() || deletion::parse_pool_key(key).is_some()
+    };
+    assert_eq!(world.control.look(|rows| rows.keys().filter(|key| left(key)).count()), 0, "{case}");
+}
+
+/// A key's id has so many characters; no subject and no alias has as many.
+const KEY_ID_CHARS: usize = 43;
 
 #[tokio::test(start_paused = true)]
 async fn killed_at_any_call_it_is_ended_by_whoever_comes_next() {
@@ -51,11 +76,12 @@ async fn killed_at_any_call_it_is_ended_by_whoever_comes_next() {
         let case = format!("killed at call {calls} of {all}");
         // Up to the slice in which it dies, whichever that is.
         let mut died = false;
-        for _ in 0..6 {
+        for _ in 0..12 {
             died = !world.invoke_until(&World::erase_note(&id), |world| world.calls.total() >= calls).await;
             if died {
                 break;
             }
+            world.commit().await;
             world.pass(700_000);
         }
         assert!(died || world.row(&id).await.state == State::Done, "{case}");
@@ -67,8 +93,20 @@ async fn killed_at_any_call_it_is_ended_by_whoever_comes_next() {
 
 #[tokio::test(start_paused = true)]
 async fn each_step_may_be_done_twice() {
-    let steps =
-        ["tombs", "subjects", "enumerate", "approve", "records", "links", "objects", "systems", "settle", "readback"];
+    let steps = [
+        "tombs",
+        "subjects",
+        "enumerate",
+        "approve",
+        "records",
+        "links",
+        "objects",
+        "systems",
+        "settle",
+        "readback",
+        "deletions",
+        "certificate",
+    ];
     let mut seen = BTreeSet::new();
     for step in steps {
         let world = filled().await;
@@ -78,10 +116,11 @@ async fn each_step_may_be_done_twice() {
             let (now, at) = (world.step_of(&id), steps.iter().position(|one| *one == step).unwrap());
             now == "close" || steps.iter().position(|one| *one == now).is_some_and(|now| now > at)
         };
-        for _ in 0..6 {
+        for _ in 0..12 {
             if !world.invoke_until(&World::erase_note(&id), is_behind).await {
                 break;
             }
+            world.commit().await;
             world.pass(700_000);
         }
         assert!(is_behind(&world), "{step}");

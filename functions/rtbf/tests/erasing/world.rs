@@ -10,7 +10,9 @@ use std::task::Poll;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use ledgerline_audit_write as audit_write;
-use ledgerline_custody::publication::{self, Memory};
+use ledgerline_certificate::{Certificate, check};
+use ledgerline_custody::publication::{self, Memory, Publication};
+use ledgerline_custody::request::given::Given;
 use ledgerline_custody::request::machine::{self, Action, Actor, Rules, Separation};
 use ledgerline_custody::subjects::Limits;
 use ledgerline_event::catalogue::Switches;
@@ -24,13 +26,17 @@ use ledgerline_ledger::entry::Entry;
 use ledgerline_ledger::lock::LockMode;
 use ledgerline_ledger::retention::{Classes, LockPolicy};
 use ledgerline_ledger::segment::{Segment, SegmentName};
+use ledgerline_ledger::signing::{VerifyingKeys, vkey};
 use ledgerline_privacy::{Identifier, KeyRing, Kind, Region};
-use ledgerline_rtbf::{Ports, Settings, Stores, handle};
+use ledgerline_rtbf::{Kept, Ports, Settings, Stores, handle};
 use ledgerline_store::asked::Asked;
 use ledgerline_store::data_key::DataKeys;
+use ledgerline_store::deletion::WAKES_POOL;
 use ledgerline_store::erasing::{self, Erasing, ErasingRows, Wakes};
 use ledgerline_store::gone;
 use ledgerline_store::held::Held;
+use ledgerline_store::ledger::LedgerStores;
+use ledgerline_store::package::{Form, certificate_key};
 use ledgerline_store::request::{
     Approved, Method, Regime, RequestKind, RequestRow, Requests, State, Who, WhoChange, id_of_random,
 };
@@ -258,6 +264,41 @@ impl World {
             let answer = audit_write::handle(&stores, &config, &self.memory, &clock, now_ms + 600_000, event).await;
             assert!(answer.batch_item_failures.is_empty(), "a chunk was not committed");
         }
+        self.sign().await;
+    }
+
+    /// What sweep does for logs to which nobody appends: what was appended is published, and signed if it is time.
+    async fn sign(&self) {
+        let stores = LedgerStores::new(&self.control.port(), &self.index.port(), &self.ledger.port());
+        let (signer, settings) = (self.signer.port(), audit_config().publication);
+        let publication = Publication { stores: &stores, signer: &*signer, settings: &settings, memory: &self.memory };
+        for log in stores.heads.logs().await.unwrap() {
+            publication.catch_up(&log, self.now_ms().unsigned_abs()).await.unwrap();
+        }
+    }
+
+    /// The acts of deletion that are committed: their records, and their whole lines.
+    pub(crate) fn deletions(&self) -> Vec<(String, Entry)> {
+        let mut all = Vec::new();
+        for (key, versions) in self.ledger.segments() {
+            for line in Segment::read(&key, &versions[0].bytes).unwrap().lines() {
+                let entry = Entry::read(line.as_bytes()).unwrap();
+                if entry.event_type == "DATA_DELETION" {
+                    all.push((entry.record().unwrap().key(&entry.org), entry));
+                }
+            }
+        }
+        all
+    }
+
+    /// A request's certificate, checked by the key that signs.
+    pub(crate) fn certificate(&self, id: &str) -> Certificate {
+        let key = certificate_key(id, Form::Json);
+        let bytes = self.staged.under(&key).remove(&key).expect("a certificate");
+        let vkey = vkey(&format!("{DEPLOYMENT}/acme/request/1/0"), &self.signer.key());
+        let checked = check(&bytes, &VerifyingKeys::parse([vkey]).unwrap());
+        assert_eq!(checked.problems, [], "of {id}");
+        checked.certificate.unwrap()
     }
 
     // Requests.
@@ -300,13 +341,15 @@ impl World {
             let live = found.into_iter().flatten().map(|subject| subject.subject_id);
             subjects.extend(live.filter(|subject| !self.is_gone(subject)));
         }
-        let key = DataKeys::new(self.control.port(), self.wrapping.port(), DEPLOYMENT).new_request_key().await;
+        let data_keys = DataKeys::new(self.control.port(), self.wrapping.port(), DEPLOYMENT);
+        let (wrapped, key) = data_keys.new_open_request_key().await.unwrap();
         let who = Who {
             pseudonyms,
             identifiers,
             subjects: subjects.into_iter().collect(),
             interactions: asking.interactions.iter().map(|id| (*id).to_owned()).collect(),
-            wrapped: Some(ByteBuf::from(key.unwrap())),
+            wrapped: Some(ByteBuf::from(wrapped)),
+            given: asking.given.map(|given| ByteBuf::from(Given::new(given).sealed(&key))),
             duplicates: vec![format!("same-{id}")],
             ..Who::default()
         };
@@ -351,6 +394,7 @@ impl World {
             bronze: bucket(&self.bronze),
             lake: bucket(&self.lake),
             staged: bucket(&self.staged),
+            ledger: bucket(&self.ledger),
             erase_queue: queue(&self.erase_queue),
             pointers: queue(&self.pointers),
             wrapping: self.wrapping.seen_by(self.faults.clone(), self.calls.clone()).port(),
@@ -400,6 +444,14 @@ impl World {
         format!(r#"{{"v":1,"kind":"erase","request":"{id}"}}"#)
     }
 
+    /// The message that sweep sends of a row that is due.
+    fn wake_note(at: &str, id: &str) -> String {
+        match id {
+            WAKES_POOL => format!(r#"{{"v":1,"kind":"pool","day":"{}"}}"#, &at[..10]),
+            id => Self::erase_note(id),
+        }
+    }
+
     /// What waits in the queue, what is seen again, and what sweep would send: each with how often it came.
     pub(crate) async fn due(&self) -> Vec<(String, u32)> {
         let bodies = self.erase_queue.bodies();
@@ -407,7 +459,7 @@ impl World {
         let mut due: Vec<(String, u32)> = bodies[from..].iter().map(|body| (body.clone(), 1)).collect();
         let now = instant::to_rfc3339(self.now_ms());
         let woken = Wakes::new(self.control.port()).due(&now, 25).await.unwrap();
-        due.extend(woken.iter().map(|id| (Self::erase_note(id), 1)));
+        due.extend(woken.iter().map(|(at, id)| (Self::wake_note(at, id), 1)));
         let mut returned = self.returned.lock().unwrap();
         let (seen, hidden): (Vec<_>, Vec<_>) =
             std::mem::take(&mut *returned).into_iter().partition(|(.., at)| *at <= self.now_ms());
@@ -436,12 +488,12 @@ impl World {
     pub(crate) async fn finish(&self, ids: &[&str]) {
         for _ in 0..400 {
             let was_any = self.work().await;
+            self.commit().await;
             let mut is_done = true;
             for id in ids {
                 is_done &= self.row(id).await.state == State::Done;
             }
             if is_done && !was_any && self.returned.lock().unwrap().is_empty() {
-                self.commit().await;
                 return;
             }
             self.pass(self.next_ms() - self.now_ms());
@@ -662,6 +714,8 @@ pub(crate) struct Asking {
     pub(crate) interactions: Vec<&'static str>,
     pub(crate) erase_shared: Vec<String>,
     pub(crate) approved: Option<Approved>,
+    /// The customer's id or hash, as the caller typed it.
+    pub(crate) given: Option<&'static str>,
 }
 
 impl Asking {
@@ -755,6 +809,9 @@ fn settings() -> Settings {
         drain_ms: 600_000,
         records_per_day: 20_000,
         wait_days: 14,
+        pool_days: 0,
+        certificate_days: 30,
+        kept: Kept { quarantine_days: 30, staged_days: 30, keys_pitr_days: 1, claim_days: 400, log_days: 30 },
     }
 }
 

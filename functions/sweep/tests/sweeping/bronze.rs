@@ -234,6 +234,7 @@ fn hold() -> (&'static str, Act) {
         record: record_of_log(&log),
         occurred_at: NOW.to_owned(),
         fields: [].into(),
+        key_ids: Vec::new(),
         log,
     };
     ("hold/1", act)

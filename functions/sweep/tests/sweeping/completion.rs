@@ -203,6 +203,7 @@ async fn an_act_is_in_the_log_once_whatever_write_of_it_fails() {
                 record: record_of_log(&log()),
                 occurred_at: occurred_at.to_owned(),
                 fields: [].into(),
+                key_ids: Vec::new(),
             };
             let first = act("2026-03-02T14:00:00.000Z");
             let failed = record_acts(&stores, "key/2", &[first], "2026-03-02T14:00:00.000Z").await.is_err();
@@ -222,7 +223,8 @@ async fn an_act_is_in_the_log_once_whatever_write_of_it_fails() {
 
 fn key_added() -> Act {
     let occurred_at = "2026-03-02T14:00:00.000Z".to_owned();
-    Act { log: log(), kind: ActKind::SigningKeyAdded, record: record_of_log(&log()), occurred_at, fields: [].into() }
+    let (kind, record) = (ActKind::SigningKeyAdded, record_of_log(&log()));
+    Act { log: log(), kind, record, occurred_at, fields: [].into(), key_ids: Vec::new() }
 }
 
 /// Transform may write the rows of bronze objects, under an act's id, too: what it says there is not the act's.

@@ -93,6 +93,10 @@ impl Wrapping for Other {
         panic!("sweep makes no data key")
     }
 
+    async fn generate_open(&self, _: &str, _: &Context) -> Result<(Vec<u8>, KeyBytes), StoreError> {
+        panic!("sweep makes no data key")
+    }
+
     async fn generate_pair(&self, what: &str, _: &Context) -> Result<NewPair, StoreError> {
         let public_der = self.0.clone().ok_or_else(|| StoreError::Denied(Failure::new(what)))?;
         Ok(NewPair { public_der, wrapped: b"wrapped".to_vec() })

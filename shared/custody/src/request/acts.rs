@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ledgerline_certificate::{ENTITY, REASON, SHA256, STATUS};
 use ledgerline_ledger::entry::{Field, Record};
 use ledgerline_ledger::log::{LogId, REQUESTS};
 use ledgerline_ledger::store::StoreError;
@@ -84,6 +85,51 @@ pub fn access_answered(
     Ok((access_purpose(question), acts))
 }
 
+/// That of a record what was a person's is erased, dated by a day, `yyyy-mm-dd`, in the log that the record is pinned to: the act, with the
+/// ids of the keys that were destroyed, sorted. `record` is `<org>/<record>`.
+///
+/// # Errors
+/// `Corrupt` for a record that can have no entry.
+pub fn deletion(log: &LogId, record: &str, day: &str, key_ids: Vec<String>) -> Result<Act, StoreError> {
+    let (_, id) = record.split_once('/').ok_or_else(|| corrupt("a record has no org", NoRecord))?;
+    let about = match id.split_once('/') {
+        Some((kind, id)) => Record::Entity { kind: kind.to_owned(), id: id.to_owned() },
+        None => Record::Interaction(id.to_owned()),
+    };
+    let word = |word: &str| Field::Text(word.to_owned());
+    let fields =
+        BTreeMap::from([("deletion_reason".to_owned(), word(REASON)), ("status".to_owned(), word(STATUS))]);
+    let occurred_at = format!("{day}{MIDNIGHT}");
+    Ok(Act { log: log.clone(), kind: ActKind::DataDeletion, record: about, occurred_at, fields, key_ids })
+}
+
+/// That an erasure is certified, in the log of requests of each of its orgs: the purpose id of the acts, and the acts. `certificate` is 32
+/// random hex digits, `sha256` the digest of what it says.
+///
+/// # Errors
+/// `Corrupt` for an org that can have no log.
+pub fn certified(
+    certificate: &str,
+    orgs: &[String],
+    sha256: &str,
+    now_ms: i64,
+) -> Result<(String, Vec<Act>), StoreError> {
+    let fields = BTreeMap::from([(SHA256.to_owned(), Field::Text(sha256.to_owned()))]);
+    let record = Record::Entity { kind: ENTITY.to_owned(), id: certificate.to_owned() };
+    let acts = of_each(orgs, ActKind::ErasureCertified, &record, &day_of(now_ms), &fields)?;
+    Ok((format!("{ENTITY}/{certificate}"), acts))
+}
+
+/// The purpose id of the act of deletion that lies under this name.
+pub fn deletion_purpose(name: &str) -> String {
+    format!("{DELETION}{name}")
+}
+
+/// A record's key without an org.
+#[derive(Debug, thiserror::Error)]
+#[error("it names no org")]
+struct NoRecord;
+
 /// The purpose id of the acts that say that a question was answered.
 pub fn access_purpose(question: &str) -> String {
     format!("{ACCESS}/{question}")
@@ -98,11 +144,13 @@ fn of_each(
 ) -> Result<Vec<Act>, StoreError> {
     let act = |org: &String| {
         let log = LogId::first_of(org, REQUESTS).map_err(|error| corrupt("an org has no log of requests", error))?;
-        Ok(Act { log, kind, record: record.clone(), occurred_at: day.to_owned(), fields: fields.clone() })
+        Ok(Act { log, kind, record: record.clone(), occurred_at: day.to_owned(), fields: fields.clone(), key_ids: Vec::new() })
     };
     orgs.iter().map(act).collect()
 }
 
+/// What the purpose ids of acts of deletion begin with.
+const DELETION: &str = "deletion/";
 /// The entity type of requests.
 const RECORD: &str = "request";
 /// The entity type of questions that were answered.
@@ -150,6 +198,29 @@ mod tests {
         assert_eq!((done.kind, done.occurred_at.as_str()), (ActKind::RequestDone, "2026-03-03T00:00:00.000Z"));
         // The one who let it be done: what does it is nobody.
         assert_eq!(done.fields.into_iter().collect::<Vec<_>>(), [said("by", "u_2")]);
+    }
+
+    #[test]
+    fn an_act_of_deletion_names_a_record_its_day_and_keys_and_nobody() {
+        let log = LogId::parse("acme/entity/1/0").unwrap();
+        let key = "A".repeat(43);
+        let act = deletion(&log, "acme/Contact/x_1", "2026-03-02", vec![key.clone()]).unwrap();
+        assert_eq!(act.record, Record::Entity { kind: "Contact".to_owned(), id: "x_1".to_owned() });
+        assert_eq!((act.occurred_at.as_str(), act.key_ids), ("2026-03-02T00:00:00.000Z", vec![key]));
+        assert_eq!(act.fields.keys().collect::<Vec<_>>(), ["deletion_reason", "status"]);
+        let of_call = deletion(&log, "acme/c-1", "2026-03-02", Vec::new()).unwrap();
+        assert_eq!(of_call.record, Record::Interaction("c-1".to_owned()));
+        assert!(deletion(&log, "c-1", "2026-03-02", Vec::new()).is_err());
+    }
+
+    #[test]
+    fn a_certificate_is_one_act_in_each_org_under_a_name_that_is_random() {
+        let orgs = ["acme", "globex"].map(str::to_owned);
+        let (purpose, acts) = certified("0a", &orgs, "ab", NOW_MS).unwrap();
+        assert_eq!(purpose, "erasure/0a");
+        assert_eq!(acts.iter().map(|act| act.log.as_str()).collect::<Vec<_>>(), ["acme/request/1/0", "globex/request/1/0"]);
+        assert_eq!(acts[0].record, Record::Entity { kind: "erasure".to_owned(), id: "0a".to_owned() });
+        assert_eq!(acts[0].fields.keys().collect::<Vec<_>>(), ["sha256"]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use ledgerline_json::{Json, Object};
 use ledgerline_privacy::Region;
 use ledgerline_store::request::{Method, Regime, RequestKind};
 
+use super::given::Given;
 use crate::query::{self, QueryError, only_members, text, unprocessable};
 
 /// Longest body that is read: a thousand records that an approval names, of 64 bytes, or 50 identifiers of 512, escaped, twice over.
@@ -32,6 +33,8 @@ pub struct Asked {
     pub regime: Regime,
     /// About whom; nobody if interactions alone are listed.
     pub who: Option<query::Who>,
+    /// The customer's id or hash as it was typed, if it was asked by one.
+    pub given: Option<Given>,
     /// Interactions that are listed, sorted, each once.
     pub interactions: Vec<String>,
     /// The only organisation that is asked; every one that the caller may see unless it is given.
@@ -63,6 +66,7 @@ impl Asked {
             kind,
             regime: word(&body, "regime", &Regime::ALL, Regime::as_str)?.unwrap_or_default(),
             who: names_somebody.then(|| query::who(&body, region)).transpose()?,
+            given: given_hash(&body)?,
             interactions,
             org: query::org(&body)?,
             reference: bounded(&body, "reference", MAX_REFERENCE_CHARS)?,
@@ -81,6 +85,7 @@ impl Asked {
             kind: RequestKind::Erasure,
             regime: Regime::Gdpr,
             who: Some(query::who(&body, region)?),
+            given: given_hash(&body)?,
             interactions: Vec::new(),
             org: query::org(&body)?,
             reference: bounded(&body, "requestId", MAX_REFERENCE_CHARS)?,
@@ -173,6 +178,11 @@ fn object(body: &[u8]) -> Result<Object<'_>, QueryError> {
         Json::Object(object) => Ok(object),
         _ => Err(unprocessable("The body must be a JSON object.")),
     }
+}
+
+/// The customer's id or hash as it was typed.
+fn given_hash(body: &Object<'_>) -> Result<Option<Given>, QueryError> {
+    Ok(text(body, "customerIdHash", "`customerIdHash`")?.map(Given::new))
 }
 
 fn given(body: &Object<'_>, name: &str) -> bool {

@@ -129,6 +129,7 @@ pub fn received(kind: RequestKind, regime: Regime, orgs: Vec<String>, by: &str, 
         cooling_off_until: None,
         waits_for_approval: false,
         also_asked_by: BTreeSet::new(),
+        certificate: None,
     }
 }
 

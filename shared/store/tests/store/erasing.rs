@@ -63,6 +63,7 @@ impl Deployment {
             cooling_off_until: None,
             waits_for_approval: false,
             also_asked_by: BTreeSet::new(),
+            certificate: None,
         };
         let who = Who { duplicates: digests(), ..Who::default() };
         requests.create(ID, &received, &who, &[], NOW).await.unwrap();
@@ -126,6 +127,9 @@ fn new(wake: &str) -> Erasing {
         wake: wake.to_owned(),
         counted: None,
         counts: Counts::default(),
+        pool: None,
+        read_back: None,
+        certificate: None,
     }
 }
 
@@ -262,7 +266,9 @@ async fn the_longest_due_are_looked_at_first_and_none_before_its_time() {
     for (nth, at) in [LATER, COOLED, NOW].iter().enumerate() {
         control.tamper(|rows| rows.insert(wake_key(at, &format!("req_{nth}")), Default::default()));
     }
-    let due = async |now: &str, limit| wakes.due(now, limit).await.unwrap();
+    let due = async |now: &str, limit| -> Vec<String> {
+        wakes.due(now, limit).await.unwrap().into_iter().map(|(_, id)| id).collect()
+    };
     assert_eq!(due("2026-03-02T13:59:59.999Z", 9).await, Vec::<String>::new());
     assert_eq!(due(NOW, 9).await, ["req_1", "req_2"]);
     assert_eq!(due(LATER, 2).await, ["req_1", "req_2"]);

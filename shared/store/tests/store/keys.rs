@@ -27,6 +27,7 @@ use ledgerline_store::checkpoint::Checkpoints;
 use ledgerline_store::claim::{Claim, Claims};
 use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::data_key::{Purpose, WrappedKey, WrappedKeys};
+use ledgerline_store::deletion::Deletions;
 use ledgerline_store::erasing::{Counts as Erased, Erasing, Lease};
 use ledgerline_store::erasure_list::ErasureLists;
 use ledgerline_store::expiry::Expiries;
@@ -38,6 +39,7 @@ use ledgerline_store::month_key::MonthKeys;
 use ledgerline_store::object_row::ObjectRows;
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::{Change, OwnName, OwnNumbers};
+use ledgerline_store::package::{Form, Packages};
 use ledgerline_store::party::PartySeen;
 use ledgerline_store::party_key::PartyKeys;
 use ledgerline_store::plan::Plans;
@@ -48,7 +50,7 @@ use ledgerline_store::principal::Principals;
 use ledgerline_store::quarantine::Quarantine;
 use ledgerline_store::record::{BronzeRow, Records};
 use ledgerline_store::request::{
-    Approved, Done, Method, Regime, RequestKind, RequestRow, Requests, State, Step, Who, WhoChange,
+    Approved, Certificate, Done, Method, Regime, RequestKind, RequestRow, Requests, State, Step, Who, WhoChange,
 };
 use ledgerline_store::segment::Segments;
 use ledgerline_store::silver::Silver;
@@ -211,6 +213,10 @@ async fn control() -> FakeTable {
     requested(&control, &table("KeysTable")).await;
     Waiting::new(control.port()).put(OBJECT, REQUEST, "bronze/a", NOW).await.unwrap();
     Expiries::new(control.port()).put(&[("2026-04-01", "bronze/a")]).await.unwrap();
+    let deletions = Deletions::new(control.port());
+    deletions.note("0a0b", RECORD, &BTreeSet::from(["k1".to_owned()])).await.unwrap();
+    deletions.pool("2026-03-03", &["0a0b"]).await.unwrap();
+    deletions.join("2026-03-03", REQUEST, 1_800_000_000).await.unwrap();
     control
 }
 
@@ -232,6 +238,7 @@ async fn requested(control: &FakeTable, people: &FakeTable) {
         cooling_off_until: None,
         waits_for_approval: false,
         also_asked_by: BTreeSet::new(),
+        certificate: None,
     };
     let who = Who {
         pseudonyms: vec!["p1_ab".to_owned()],
@@ -240,6 +247,7 @@ async fn requested(control: &FakeTable, people: &FakeTable) {
         reference: Some("ticket 7".to_owned()),
         deletion_reason: Some("RTBF_REQUEST".to_owned()),
         wrapped: Some(ByteBuf::from([0xAB, 0xCD])),
+        given: Some(ByteBuf::from([0xEF])),
         duplicates: ["d1", "d2"].map(str::to_owned).to_vec(),
         identifiers: vec![vec!["p1_ab".to_owned()]],
         erased: BTreeSet::from(["s_9/c_9".to_owned()]),
@@ -278,6 +286,9 @@ async fn requested(control: &FakeTable, people: &FakeTable) {
         wake: DUE.to_owned(),
         counted: Some("2026-03-02".to_owned()),
         counts: Erased { records: 3, silver_rows: 2, waiting_given_up: 1, ..Erased::default() },
+        pool: Some("2026-03-03".to_owned()),
+        read_back: Some(NOW.to_owned()),
+        certificate: Some(Certificate { id: "0a".to_owned(), sha256: "0b".to_owned(), until: DUE.to_owned() }),
     };
     requests.begin(REQUEST, &verified, &erasing, &begun).await.unwrap();
 }
@@ -365,6 +376,10 @@ async fn objects() -> FakeBucket {
     }
     Poison::new(bucket.port()).keep("audit-write", "m-1", "{}".into()).await.unwrap();
     ErasureLists::new(bucket.port()).put_if_free(REQUEST, 0, "list".into()).await.unwrap();
+    ErasureLists::new(bucket.port()).put_draft_if_free(REQUEST, "body".into()).await.unwrap();
+    for form in [Form::Json, Form::Html] {
+        Packages::new(bucket.port()).put_certificate(REQUEST, form, "file".into()).await.unwrap();
+    }
     SweepStates::new(bucket.port()).store("sweep/bronze.json", b"{}".to_vec(), None).await.unwrap();
     // Firehose's own, under the prefixes that the template gives it.
     bucket.seed("bronze/event_type=interaction/year=2026/month=03/day=02/hour=14/x.gz", "lines");
@@ -386,6 +401,7 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
         ["ACTS#2026-03-02T14", "f7023f4218f528c65da6130c091d25fc", { "key": "act/request/req_00112233445566778899aabbccddeeff/0", "at": NOW, "ttl": 1773669600 }],
         ["BRONZE", "PLANNED", { "through": NOW }],
         ["EXP#2026-04-01", "bronze/a", {}],
+        ["DEL#0a0b", "DEL", { "record": RECORD, "keyIds": { "texts": ["k1"] } }],
         ["GONE#s_1", "GONE", { "v": 1 }],
         ["HELD#acme/c-1", "HELD", { "holds": { "texts": ["matter-7"] } }],
         ["HOLD#matter-7", "acme/c-1", {
@@ -418,6 +434,8 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
         }],
         ["ORGS", "acme", {}],
         ["OWN#acme", "domain#acme.example", { "addedAt": NOW, "removedAt": NOW, "formerly": true }],
+        ["POOL#2026-03-03", "0a0b", {}],
+        ["POOLED#2026-03-03", "POOL", { "requests": { "texts": [REQUEST] }, "ttl": 1_800_000_000 }],
         ["REQ#req_00112233445566778899aabbccddeeff", "ERASE", {
             "v": 1, "cutoff": NOW, "step": "settle", "pass": 1, "cursor": 7, "backs": 2, "waitUntil": NOW, "reason": "drain",
             "lease": "0badcafe", "leaseUntil": NOW, "wake": DUE, "counted": "2026-03-02",
@@ -425,6 +443,7 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
                 "records": 3, "shared": 0, "held": 0, "objects": 0, "lines": 0, "silverRows": 2, "keys": 0, "links": 0,
                 "waiting": 0, "waitingGivenUp": 1,
             },
+            "pool": "2026-03-03", "readBack": NOW, "certificate": { "id": "0a", "sha256": "0b", "until": DUE },
         }],
         ["REQ#req_00112233445566778899aabbccddeeff", "REQ", {
             "v": 1, "type": "ERASURE", "regime": "GDPR", "orgs": ["acme"], "state": "erasing", "receivedAt": NOW, "dueAt": DUE,
@@ -444,6 +463,7 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
         }],
         ["USED#u_1", "2026-03-02", { "previews": 1, "ttl": 1_800_000_000 }],
         ["WAIT#00112233445566778899aabbccddeeff", "req_00112233445566778899aabbccddeeff", { "key": "bronze/a", "since": NOW }],
+        ["WAKE", "2026-03-03T00:00:00.000Z#pool", {}],
         ["WAKE", "2026-04-02T23:59:59.999Z#req_00112233445566778899aabbccddeeff", {}],
         ["WATCH#acme/interaction/1/0", "WATCH", {
             "size": 1, "checkpoint": "note", "keys": ["vkey"], "verifiedAt": 1, "grewAt": 2, "wholeAt": 3, "triedAt": 4,
@@ -488,7 +508,7 @@ async fn every_row_of_the_keys_table_is_stored_as_ever() {
         }],
         ["REQ#req_00112233445566778899aabbccddeeff", "WHO", {
             "pseudonyms": ["p1_ab"], "subjects": ["s_1"], "interactions": ["c-1"], "reference": "ticket 7",
-            "deletionReason": "RTBF_REQUEST", "wrapped": { "bytes": "abcd" }, "duplicates": ["d1", "d2"],
+            "deletionReason": "RTBF_REQUEST", "wrapped": { "bytes": "abcd" }, "given": { "bytes": "ef" }, "duplicates": ["d1", "d2"],
             "identifiers": [["p1_ab"]], "erased": { "texts": ["s_9/c_9"] },
             "notes": [{ "step": 1, "text": "passport" }], "eraseShared": [RECORD], "ttl": 1_800_000_000,
         }],
@@ -512,12 +532,15 @@ async fn every_object_lies_where_it_always_did() {
     let expected = [
         ("bronze/event_type=interaction/year=2026/month=03/day=02/hour=14/x.gz", plain.clone()),
         ("erasure/req_00112233445566778899aabbccddeeff/0", plain.clone()),
+        ("erasure/req_00112233445566778899aabbccddeeff/certificate", plain.clone()),
         ("errors/processing-failed/year=2026/month=03/day=02/hour=14/x", plain.clone()),
         ("ledger/acme/interaction/1/0/checkpoint", tag("live")),
         ("ledger/acme/interaction/1/0/checkpoints/00000000000000000263", locked.clone()),
         ("ledger/acme/interaction/1/0/segment/00000000000000000000-1-03e71c6d7dc6bd4e.jsonl.gz", locked.clone()),
         ("ledger/acme/interaction/1/0/tile/0/001.p/7", tag("partial")),
         ("ledger/acme/interaction/1/0/tile/0/x001/x234/067", locked),
+        ("packages/erasure/req_00112233445566778899aabbccddeeff/certificate.html", plain.clone()),
+        ("packages/erasure/req_00112233445566778899aabbccddeeff/certificate.json", plain.clone()),
         ("poison/audit-write/m-1.json", plain.clone()),
         ("quarantine/transform/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
         ("silver/events/date=2026-03-02/00112233445566778899aabbccddeeff.parquet", plain.clone()),
@@ -535,14 +558,23 @@ async fn every_family_knows_its_keys_and_no_other() {
         for key in table.rows().keys() {
             let family = Family::of_key(key).unwrap_or_else(|| panic!("{key} is of no family"));
             // Of bronze objects and of acts; of two versions of the keys.
-            let has_two = matches!(family, Family::Marker | Family::ObjectRow | Family::ActNote | Family::SameRequest);
+            let has_two = matches!(
+                family,
+                Family::Marker
+                    | Family::ObjectRow
+                    | Family::ActNote
+                    | Family::SameRequest
+                    | Family::Pool
+                    | Family::Wake
+            );
             assert!(seen.insert(family) || has_two, "two rows of one family: {key}");
         }
     }
     for key in objects().await.all().keys() {
         let family = Family::of_object(key).unwrap_or_else(|| panic!("{key} is of no family"));
         assert!(
-            seen.insert(family) || matches!(family, Family::Tile | Family::Plan),
+            seen.insert(family)
+                || matches!(family, Family::Tile | Family::Plan | Family::ErasureList | Family::Package),
             "two objects of one family: {key}"
         );
     }
@@ -584,6 +616,9 @@ fn each_family_that_does_not_stay_is_listed() {
         Family::Plan,
         Family::Poison,
         Family::ErasureList,
+        Family::Deletion,
+        Family::Pool,
+        Family::Package,
     ];
     assert_eq!(named, expected);
     // The template's defaults say the same.
@@ -597,6 +632,7 @@ fn each_family_that_does_not_stay_is_listed() {
         ("ClaimDays", &[Family::Claim][..]),
         ("QuarantineDays", &[Family::Quarantine, Family::Error]),
         ("StagedDays", &[Family::Plan]),
+        ("CertificateDays", &[Family::Package]),
     ] {
         for family in families {
             assert_eq!(family.erasure(), Erasure::ExpiresAfterDays(default(parameter)), "{family:?}");
@@ -605,10 +641,10 @@ fn each_family_that_does_not_stay_is_listed() {
 }
 
 /// What keys begin with.
-const PREFIXES: [&str; 28] = [
+const PREFIXES: [&str; 31] = [
     "OBJ#", "ACT#", "LOG#", "INT#", "SUB#", "ID#", "BRZ#", "CHUNK#", "CLAIM#", "POST#", "HOLD#", "OWN#", "WATCH#",
     "KEY#", "ACTS#", "TOMB#", "GONE#", "HELD#", "ALIAS#", "TOK#", "REQ#", "REQS#", "REQDUP#", "USED#", "PARTY#",
-    "WAIT#", "EXP#", "ASKED#",
+    "WAIT#", "EXP#", "ASKED#", "DEL#", "POOL#", "POOLED#",
 ];
 /// Whole keys.
 const KEYS: [&str; 4] = ["\"LOGS\"", "\"BRONZE\"", "\"ORGS\"", "\"WAKE\""];
