@@ -18,6 +18,7 @@ pub mod publication;
 pub mod query;
 pub mod reconciliation;
 pub mod request;
+pub mod restored;
 pub mod retention;
 pub mod rotation;
 pub mod subjects;
