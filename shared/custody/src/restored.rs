@@ -188,7 +188,7 @@ impl Restored {
             let (rows, next) = self.keys.scan_page("look at all rows", &Scan::All, after).await?;
             let page = Page::read(rows)?;
             page.principals.iter().for_each(|alias| open.is_known(alias));
-            self.look_at(how, &page, &open, &mut report).await?;
+            self.look_at(how, &page, &mut open, &mut report).await?;
             step();
             after = next;
             if after.is_none() {

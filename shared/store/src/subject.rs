@@ -335,8 +335,13 @@ impl Subjects {
         let delete =
             Write::delete(identifier_key(org, pseudonym)).when(Condition::equals(SUBJECT_ID, gone));
         match self.table.write("forget an identifier", delete, Returning::Nothing).await {
-            Ok(_) | Err(StoreError::Conflict(_)) => Ok(()),
-            Err(error) => Err(error),
+            // There is none, or it names somebody else by now.
+            Err(StoreError::Conflict(conflict)) => {
+                let now = self.identifiers(&[(org, pseudonym)]).await?.into_iter().next().flatten();
+                let is_still = now.is_some_and(|now| now.subject_id == gone);
+                if is_still { Err(StoreError::Conflict(conflict)) } else { Ok(()) }
+            }
+            done => done.map(drop),
         }
     }
 

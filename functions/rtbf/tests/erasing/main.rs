@@ -14,6 +14,7 @@ mod lease;
 mod listed;
 mod owners;
 mod proof;
+mod reconcile;
 mod restore;
 mod scale;
 mod simulation;

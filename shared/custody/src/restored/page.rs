@@ -89,13 +89,13 @@ impl Restored {
         &self,
         how: &How,
         page: &Page,
-        open: &UnderWay,
+        open: &mut UnderWay,
         report: &mut Report,
     ) -> Result<(), StoreError> {
         let gone: BTreeSet<String> = self.gone.among(page.names()).await?.into_iter().map(str::to_owned).collect();
         self.forget_identifiers(how, page, &gone, report).await?;
         self.destroy_keys(how, page, &gone, report).await?;
-        self.delete_aliases(how, page, &gone, report).await?;
+        self.delete_aliases(how, page, &gone, open, report).await?;
         // What an erasure under way ended is its own to take away.
         let ended: BTreeSet<String> = gone.difference(&open.ended).cloned().collect();
         self.delete_links(how, page, &ended, report).await?;
@@ -148,10 +148,11 @@ impl Restored {
         how: &How,
         page: &Page,
         gone: &BTreeSet<String>,
+        open: &mut UnderWay,
         report: &mut Report,
     ) -> Result<(), StoreError> {
         for (org, alias, names) in page.aliases.iter().filter(|(_, alias, _)| gone.contains(alias)) {
-            report.found.aliases += 1;
+            report.found.aliases += u64::from(open.aliases.insert(alias.clone()));
             if how.applies {
                 self.aliases.delete(org, alias, names).await?;
             }

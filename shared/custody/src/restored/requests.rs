@@ -18,6 +18,8 @@ pub(super) struct UnderWay {
     /// Aliases of those who took their steps and were not met yet, and the requests.
     unknown: BTreeMap<String, BTreeSet<String>>,
     states: BTreeMap<String, State>,
+    /// Aliases that are gone and were counted: each has several rows.
+    pub(super) aliases: BTreeSet<String>,
 }
 
 impl UnderWay {
