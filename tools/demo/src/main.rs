@@ -5,6 +5,7 @@
 
 mod access;
 mod caller;
+mod certificate;
 mod chain;
 mod erasure;
 mod export;
@@ -207,6 +208,7 @@ fn next() -> Vec<(String, String)> {
     [
         ("In pictures", shown(&folder.join("report.html"))),
         ("As data", shown(&folder.join("report.json"))),
+        ("The certificate", shown(&folder.join("certificate.html"))),
         ("The exported log", shown(&folder.join("export"))),
         ("All names", shown(&stack)),
         ("Your own events", "cargo xtask send FILE…".to_owned()),
