@@ -11,6 +11,7 @@ use ledgerline_store::subject::parse_link_key;
 use ledgerline_store::table::Key;
 use ledgerline_store::{gone, object_row};
 use ledgerline_tests::access::ask;
+use ledgerline_tests::compliance::call;
 use ledgerline_tests::erasure::{
     Customer, Erasure, Lines, Paused, Version, binary_of, event, is_placeholder, message, version_text, versions, with,
 };
@@ -129,10 +130,8 @@ fn nothing_of_the_erased_is_left() {
     let step = |step: &Value| (step["step"].as_str().unwrap().to_owned(), step["doneAt"].is_string());
     let steps: Vec<(String, bool)> = shown["steps"].as_array().unwrap().iter().map(step).collect();
     assert_eq!(steps, ["received", "verified", "approved", "done"].map(|step| (step.to_owned(), true)));
-    assert_eq!(
-        (&shown["erasure"]["certificate"], &shown["erasure"]["systems"]),
-        (&Value::Null, &json!("none configured"))
-    );
+    assert_eq!(shown["erasure"]["systems"], "none configured");
+    assert_eq!(shown["erasure"]["certificate"]["sha256"].as_str().map(str::len), Some(64));
     assert_eq!(timeless(asked(&org, &person.identifiers())), unknown, "as if never seen");
 
     let mut places = everywhere_but_bronze(&stack);
@@ -624,4 +623,232 @@ fn an_access_answer_names_the_open_erasure_and_the_command_line_shows_its_previe
     erasure.approve(&[]);
     erasure.done();
     assert_eq!(asked(&org, &person.identifiers()).get("requests"), None, "done, it is none of theirs any more");
+}
+
+const CHECK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/check_certificate.py");
+
+/// The certificate of a request, fetched as an officer does, its folder, and the public key of the org's log of requests.
+fn certificate(stack: &Stack, org: &Org<'_>, request: &str) -> (Value, std::path::PathBuf, String) {
+    let folder = xtask::paths::target().join("tmp").join(format!("certificate-{}", org.name));
+    let description = stack.description();
+    let mut command = Command::new(xtask::paths::target().join("debug/ledgerline"));
+    command.env_clear().env("LEDGERLINE_TOKEN", description.token("officer").unwrap());
+    command.env("LEDGERLINE_API_KEY", &description.api_key);
+    command.args(["--json", "request", "certificate", request, "--api", &description.api_url, "--out"]).arg(&folder);
+    answer(&command.output().unwrap(), 0);
+    let file = folder.join("certificate.json");
+    let said: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    // Of the ledger's head, as it reaches a regulator another way.
+    let head = stack.head(&format!("{}/request/1/0", org.name)).unwrap();
+    let AttributeValue::L(keys) = &head["signingKeys"] else { panic!("no keys: {head:?}") };
+    (said, file, keys[0].as_s().unwrap().clone())
+}
+
+/// The certificate is checked by the command and by Python, without the stack; whatever is altered in it is named.
+#[test]
+fn a_certificate_holds_and_whatever_is_altered_in_it_is_named() {
+    let Some(stack) = Stack::running() else { return };
+    let org = Org::new(&stack, "certified");
+    let (person, other) = (Customer::of(&org, 0), Customer::of(&org, 1));
+    calls(&org, &person, &other);
+    let erasure = Erasure::asked(&org, &person.identifiers());
+    let before = call(&stack, "officer", &format!("requests/{}/certificate", erasure.id), None);
+    assert_eq!(before.0, 404, "{}", before.1);
+    erasure.approve(&[]);
+    let shown = erasure.done();
+    let (said, file, key) = certificate(&stack, &org, &erasure.id);
+    let counts = &said["body"]["counts"];
+    // i-1 and i-2, and s-1, which is the other one's, too.
+    assert_eq!(
+        (&counts["records"], &counts["deletions"], &counts["shared"]),
+        (&json!(3), &json!(3), &json!(1)),
+        "{counts}"
+    );
+    assert_eq!(said["certified"][0]["entry"]["fields"]["sha256"], shown["erasure"]["certificate"]["sha256"]);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(person.spellings().iter().all(|spelling| !text.contains(spelling)));
+    let page = std::fs::read_to_string(file.with_extension("html")).unwrap();
+    assert!(page.contains("3 interactions were erased") && !page.contains("<script"));
+
+    let check = |file: &std::path::Path| {
+        let output = ledgerline(None, &["check-certificate", file.to_str().unwrap(), "--key", &key, "--json"]);
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (output.status.code().unwrap(), said)
+    };
+    let python = xtask::tools::Venv::stack().unwrap_or_else(|fault| panic!("{fault}"));
+    let agrees = |file: &std::path::Path| {
+        let output = python.command("python").args([CHECK, file.to_str().unwrap(), "--key", &key]).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, told) = check(&file);
+    assert_eq!((code, &told["good"]), (0, &json!(true)), "{told}");
+    assert_eq!(agrees(&file).0, 0, "{}", agrees(&file).1);
+
+    let altered = file.with_file_name("altered.json");
+    for (at, from, to) in [
+        (
+            "body.counts.keys",
+            format!("\"keys\":{}", counts["keys"]),
+            format!("\"keys\":{}", counts["keys"].as_u64().unwrap() + 1),
+        ),
+        ("body", "\"why\":\"".to_owned(), "\"why\":\"Not: ".to_owned()),
+        ("body.deletions[0].path", "\"occurredAt\":\"20".to_owned(), "\"occurredAt\":\"19".to_owned()),
+        ("the file", "{\"body\":".to_owned(), "{ \"body\":".to_owned()),
+    ] {
+        assert!(text.contains(&from), "{from}");
+        std::fs::write(&altered, text.replacen(&from, &to, 1)).unwrap();
+        let (code, told) = check(&altered);
+        let named = told["problems"].as_array().unwrap().iter().any(|one| one["place"] == at);
+        assert!(code == 1 && named, "{at}: {told}");
+        assert_eq!(agrees(&altered).0, 1, "{at}");
+    }
+    let mut bytes = text.into_bytes();
+    let mut dice = ChaCha8Rng::seed_from_u64(7);
+    for _ in 0..20 {
+        let at = dice.random_range(0..bytes.len());
+        let bit = 1 << dice.random_range(0..7);
+        bytes[at] ^= bit;
+        std::fs::write(&altered, &bytes).unwrap();
+        assert_eq!((check(&altered).0, agrees(&altered).0), (1, 1), "byte {at}");
+        bytes[at] ^= bit;
+    }
+    // Whoever made it cannot approve it.
+    let own = Erasure::asked(&org, &other.identifiers());
+    let body = json!({ "previewDigest": own.preview()["digest"] });
+    let (status, refused) = call(&stack, "officer", &format!("requests/{}/approve", own.id), Some(&body));
+    assert_eq!(status, 403, "{refused}");
+}
+
+/// Two people asked for at once whose entries are pooled: the day is brought forward, as a clock would, and their entries stand mixed.
+#[test]
+fn entries_that_are_pooled_join_nothing() {
+    let Some(stack) = Stack::running() else { return };
+    let org = Org::new(&stack, "pooled");
+    let people: Vec<Customer> = (0..PERSONS).map(|place| Customer::of(&org, place)).collect();
+    let sent: Vec<Vec<u8>> = (0..CALLS_POOLED)
+        .flat_map(|n| people.iter().enumerate().map(move |(place, person)| (n, place, person)))
+        .map(|(n, place, person)| {
+            event(&org, &format!("p-{place}-{n}"), "answered", AT, &[("customerPhone", &person.phone)])
+        })
+        .collect();
+    stack.send(&sent);
+    org.committed(sent.len() as u64);
+    stack.drained();
+    // The deployed function pools nothing, so that no other test waits for tomorrow; this one does.
+    let paused = Paused::new(&stack, "RtbfFunction");
+    let mut rtbf = binary_of(&stack, "RtbfFunction", "rtbf");
+    rtbf.environment.retain(|(name, _)| name != POOL_DAYS);
+    rtbf.environment.push((POOL_DAYS.to_owned(), "1".to_owned()));
+    let run = |body: &Value| {
+        let run = stack.block(rtbf.run(&message(body), None));
+        assert!(matches!(run.outcome, Outcome::Answered(_)), "{:?}", run.outcome);
+    };
+    let erasures: Vec<Erasure<'_>> = people.iter().map(|person| Erasure::asked(&org, &person.identifiers())).collect();
+    erasures.iter().for_each(|erasure| drop(erasure.approve(&[])));
+    for erasure in &erasures {
+        stack.wait_for("the acts to be pooled", || {
+            run(&json!({ "v": 1, "kind": "erase", "request": erasure.id }));
+            let shown = erasure.shown();
+            let waits = shown["erasure"]["step"] == "deletions" && shown["erasure"]["reason"] == "pool";
+            if waits { Ok(()) } else { Err(shown["erasure"].to_string()) }
+        });
+    }
+    let deletions = || -> Vec<Value> {
+        org.ledger()[&format!("{}/interaction/1/0", org.name)]
+            .iter()
+            .filter(|entry| entry["type"] == "DATA_DELETION")
+            .cloned()
+            .collect()
+    };
+    assert!(deletions().is_empty(), "not before their day");
+    let today = bring_forward(&stack, &erasures);
+    run(&json!({ "v": 1, "kind": "pool", "day": today }));
+    drop(paused);
+    erasures.iter().for_each(|erasure| drop(erasure.done()));
+    let acts = deletions();
+    assert_eq!(acts.len(), PERSONS * CALLS_POOLED);
+    let person = |act: &Value| act["interactionId"].as_str().unwrap().split('-').nth(1).unwrap().to_owned();
+    let order: Vec<String> = acts.iter().map(person).collect();
+    let alike = order.windows(2).filter(|pair| pair[0] == pair[1]).count();
+    assert!(alike < order.len() / 2, "{order:?}");
+    // Each value of an act and of its row is its own, or others' on the same day have it, too.
+    let mut seen: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    for act in &acts {
+        let object = act["source"]["object"].as_str().unwrap();
+        let row = stack.item("ControlTable", &object_row::key(PlanOf::Acts, object)).unwrap();
+        let mut values: BTreeSet<String> = row.iter().map(|(name, value)| format!("{name} {value:?}")).collect();
+        let members =
+            ["eventId", "salt", "lineageToken", "occurredAt"].map(|name| act[name].as_str().unwrap().to_owned());
+        values.extend(members);
+        values.extend(act["keyIds"].as_array().unwrap().iter().map(Value::to_string));
+        let record = act["interactionId"].as_str().unwrap();
+        let party = ledgerline_store::party::key(&format!("{}/{record}", org.name));
+        let party = stack.item("KeysTable", &party).unwrap_or_default();
+        values.extend(party.iter().map(|(name, value)| format!("PARTY {name} {value:?}")));
+        for value in values {
+            seen.entry(value).or_default().entry(person(act)).or_default().insert(record.to_owned());
+        }
+    }
+    for (value, by) in &seen {
+        let joins = by.values().any(|records| records.len() > 2);
+        assert!(!joins || by.len() > 1, "{value} joins the records of one person");
+    }
+    for erasure in &erasures {
+        let (said, ..) = certificate(&stack, &org, &erasure.id);
+        assert_eq!(said["body"]["counts"]["deletions"], CALLS_POOLED);
+        assert_eq!(said["body"]["counts"]["pooled"], PERSONS);
+    }
+}
+
+const POOL_DAYS: &str = "ERASURE_POOL_DAYS";
+/// People whose entries are pooled, and how many calls each of them has.
+const PERSONS: usize = 10;
+const CALLS_POOLED: usize = 20;
+
+/// Moves the pool of the day that comes to today, and the erasures that wait for it, as the clock would; today.
+fn bring_forward(stack: &Stack, erasures: &[Erasure<'_>]) -> String {
+    use ledgerline_store::{deletion, erasing};
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let table = stack.description().table("ControlTable").unwrap();
+    let today = instant::to_rfc3339(now_ms())[..10].to_owned();
+    for item in stack.items("ControlTable", &deletion::pool_key("", "").pk) {
+        let key = key_of(&item);
+        let Some((day, name)) = deletion::parse_pool_key(&key) else { continue };
+        let wake = erasing::wake_key(&deletion::midnight(day), deletion::WAKES_POOL);
+        let ended = stack.dynamodb.delete_item().table_name(table).key("pk", text(&wake.pk)).key("sk", text(&wake.sk));
+        stack.block(ended.send()).unwrap();
+        let moved = deletion::pool_key(&today, name);
+        let put = stack.dynamodb.put_item().table_name(table).item("pk", text(&moved.pk)).item("sk", text(&moved.sk));
+        stack.block(put.send()).unwrap();
+        let delete = stack.dynamodb.delete_item().table_name(table).key("pk", text(&key.pk)).key("sk", text(&key.sk));
+        stack.block(delete.send()).unwrap();
+    }
+    let ids = erasures.iter().map(|erasure| erasure.id.clone()).collect();
+    let pooled = deletion::pooled_key(&today);
+    let put = stack.dynamodb.put_item().table_name(table).item("pk", text(&pooled.pk)).item("sk", text(&pooled.sk));
+    stack.block(put.item("requests", AttributeValue::Ss(ids)).send()).unwrap();
+    for erasure in erasures {
+        let key = erasing::key(&erasure.id);
+        let row = stack.item("ControlTable", &key).unwrap();
+        let wake = row["wake"].as_s().unwrap().clone();
+        let now = instant::to_rfc3339(now_ms());
+        let update = stack.dynamodb.update_item().table_name(table).key("pk", text(&key.pk)).key("sk", text(&key.sk));
+        let update = update.update_expression("SET #w = :now, #u = :now, #p = :day");
+        let update = update.expression_attribute_names("#w", "wake").expression_attribute_names("#u", "waitUntil");
+        let update = update.expression_attribute_names("#p", "pool").expression_attribute_values(":day", text(&today));
+        stack.block(update.expression_attribute_values(":now", text(&now)).send()).unwrap();
+        for (key, puts) in
+            [(erasing::wake_key(&wake, &erasure.id), false), (erasing::wake_key(&now, &erasure.id), true)]
+        {
+            if puts {
+                let put =
+                    stack.dynamodb.put_item().table_name(table).item("pk", text(&key.pk)).item("sk", text(&key.sk));
+                stack.block(put.send()).unwrap();
+            } else {
+                let delete = stack.dynamodb.delete_item().table_name(table);
+                stack.block(delete.key("pk", text(&key.pk)).key("sk", text(&key.sk)).send()).unwrap();
+            }
+        }
+    }
+    today
 }

@@ -21,7 +21,9 @@ fn write(test: &str, text: &[u8]) -> PathBuf {
 fn check(path: &Path, keys: &[&str]) -> (i32, Value) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ledgerline"));
     command.args(["check-certificate", path.to_str().unwrap(), "--json"]);
-    keys.iter().for_each(|key| drop(command.args(["--key", key])));
+    for key in keys {
+        command.args(["--key", key]);
+    }
     let output = command.output().unwrap();
     (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap_or_default())
 }

@@ -11,6 +11,6 @@ mod folders;
 mod hostile;
 #[cfg(feature = "aws")]
 mod own_numbers;
-#[path = "../../shared/certificate/tests/sample.rs"]
+#[path = "../../shared/certificate/tests/checking/sample.rs"]
 #[allow(dead_code, reason = "shared with the tests of the check, which use all of it")]
 mod sample;

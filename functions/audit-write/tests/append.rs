@@ -201,7 +201,7 @@ async fn an_act_from_a_source_and_a_source_event_from_an_act_are_kept_as_poison_
     let world = World::new(&Faults::none());
     let mut refused = Vec::new();
     // Those of later versions, too.
-    for kind in ActKind::ALL.map(ActKind::name).into_iter().chain(["DATA_DELETION", "X"]) {
+    for kind in ActKind::ALL.map(ActKind::name).into_iter().chain(["LATER_ACT", "X"]) {
         let forged = world.plan_of_types(&format!("bronze/{kind}"), &["acw", kind, "acw"]);
         assert!(forged[0].plan.starts_with("staged/") && !forged[0].plan.starts_with("staged/acts/"));
         refused.extend(forged.into_iter().map(|pointer| (pointer, "act_from_a_source")));

@@ -34,8 +34,8 @@ pub(crate) async fn certificate(call: &Call<'_>, request: &Request<'_>, id: &str
         call.count(&by, Use::Preview).await?;
     }
     let bytes = call.stores().packages.certificate(id, form).await?.ok_or_else(Problem::certificate_expired)?;
-    let text = str::from_utf8(&bytes)
-        .map_err(|error| StoreError::Corrupt(Failure::caused_by("read a certificate", error)))?;
+    let text =
+        str::from_utf8(&bytes).map_err(|error| StoreError::Corrupt(Failure::caused_by("read a certificate", error)))?;
     let text = match part {
         Some(part) => part_of(text, part, PART_BYTES),
         None if text.len() > PART_BYTES => return Err(Problem::in_parts(text.len().div_ceil(PART_BYTES))),
@@ -65,7 +65,8 @@ mod tests {
     fn parts_that_are_joined_are_the_whole() {
         let text = "a\u{fc}b\u{20ac}c\u{1f600}d";
         for bytes in 4..=text.len() + 1 {
-            let parts: Vec<&str> = (0..).map(|part| part_of(text, part, bytes)).take_while(|part| !part.is_empty()).collect();
+            let parts: Vec<&str> =
+                (0..).map(|part| part_of(text, part, bytes)).take_while(|part| !part.is_empty()).collect();
             assert_eq!(parts.concat(), text, "{bytes}");
         }
         assert_eq!(part_of(text, usize::MAX, 4), "");

@@ -234,5 +234,12 @@ fn answered(status: u16, id: &str, row: &RequestRow, who: &Who, by: String, form
         body["reference"] = json!(reference);
     }
     let what = if status == 201 { "made" } else { "asked again" };
-    Answered { status, what, request: Some(id.to_owned()), state: Some(row.state.as_str()), by: Some(by), body: body.into() }
+    Answered {
+        status,
+        what,
+        request: Some(id.to_owned()),
+        state: Some(row.state.as_str()),
+        by: Some(by),
+        body: body.into(),
+    }
 }

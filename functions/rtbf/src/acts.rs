@@ -131,13 +131,7 @@ pub(crate) async fn record(call: &Call<'_>, day: &str, acts: &[(String, Deletion
     at_once(CALLS_AT_ONCE, recording.collect()).await.map(drop)
 }
 
-async fn record_one(
-    call: &Call<'_>,
-    day: &str,
-    name: &str,
-    due: &Deletion,
-    log: &LogId,
-) -> Result<(), StoreError> {
+async fn record_one(call: &Call<'_>, day: &str, name: &str, due: &Deletion, log: &LogId) -> Result<(), StoreError> {
     let act = deletion(log, &due.record, day, due.key_ids.iter().cloned().collect())?;
     let now_ms = call.now_ms();
     let expires_at_s = (now_ms + ACT_DAYS * DAY_MS).div_euclid(1_000);

@@ -7,9 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ledgerline_certificate::{
-    Asked, Body, Counts, Deletion, Facts, ProvenLog, ReadBack, VERSION, guide, remaining,
-};
+use ledgerline_certificate::{Asked, Body, Counts, Deletion, Facts, ProvenLog, ReadBack, VERSION, guide, remaining};
 use ledgerline_custody::proving::{Planned, Proving, Signed};
 use ledgerline_event::instant;
 use ledgerline_lake::ObjectId;
@@ -233,8 +231,8 @@ async fn body(
 ) -> Result<Body, StoreError> {
     let (call, erasing) = (&request.call, request.held());
     let pooled = match &erasing.pool {
-        Some(day) if call.settings.pool_days > 0 => call.stores.deletions.pooled(day).await?.max(1),
-        _ => 1,
+        Some(day) => call.stores.deletions.pooled(day, request.id).await?,
+        None => 1,
     };
     let not_a_person = request.whom(who).await?.kept.len() as u64;
     let numbers = Numbers { not_a_person, pooled };

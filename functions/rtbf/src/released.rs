@@ -14,10 +14,10 @@ use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::pseudonym::is_alias;
 use ledgerline_store::cutoff::Cutoff;
 
+use crate::acts::{self, ActNames};
 use crate::hint::{erase_objects, last_of};
 use crate::keys::Keys;
 use crate::object::{Deciding, look};
-use crate::acts::{self, ActNames};
 use crate::people::Name;
 use crate::people::Others;
 use crate::record::{Coming, Erasure, HINT, PutOff, reach};

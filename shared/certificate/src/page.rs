@@ -16,7 +16,7 @@ pub fn page(certificate: &Certificate) -> String {
     let mut page = String::with_capacity(32 * 1024 + body.deletions.len() * 200);
     page.push_str("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-    let _ = write!(page, "<title>Certificate of erasure, {}</title>\n", esc(&body.request.request_id));
+    let _ = writeln!(page, "<title>Certificate of erasure, {}</title>", esc(&body.request.request_id));
     let _ = write!(page, "<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n");
     page.push_str(&head(certificate));
     page.push_str(&section("What was asked", "", &asked(certificate)));
@@ -151,9 +151,10 @@ fn how(certificate: &Certificate) -> String {
     let body = &certificate.body;
     let command = "ledgerline check-certificate certificate.json --key <the ledger's public key>";
     let digest = body.sha256().unwrap_or_default();
-    let places = certificate.certified.iter().map(|one| {
-        format!("<li>{} <span>#{}</span></li>\n", esc(&one.log), grouped(one.index))
-    });
+    let places = certificate
+        .certified
+        .iter()
+        .map(|one| format!("<li>{} <span>#{}</span></li>\n", esc(&one.log), grouped(one.index)));
     format!(
         "<pre>{}</pre>\n<p>SHA-256 of what it says: <span class=\"id\">{}</span>. The ledger has it here:</p>\n<ul \
          class=\"entries\">\n{}</ul>\n<footer>This page is for reading. The proof is the file certificate.json, which came with it.</footer>\n",
@@ -213,11 +214,12 @@ fn counted(number: u64, one: &str, many: &str) -> String {
 
 const STYLE: &str = include_str!("page.css");
 const DONE_LEAD: &str = "The ledger itself cannot be changed, and was not: what it holds of people is sealed under keys of their own, and these keys were destroyed. Elsewhere the data was taken out.";
-const READ_BACK_LEAD: &str =
-    "After all that was under way had ended, everything was read once more.";
-const HELD_LEAD: &str = "A legal hold is on these records. They are erased when it is lifted, each with an entry of its own.";
+const READ_BACK_LEAD: &str = "After all that was under way had ended, everything was read once more.";
+const HELD_LEAD: &str =
+    "A legal hold is on these records. They are erased when it is lifted, each with an entry of its own.";
 const KEPT_LEAD: &str = "The request lists these records, and another person has part in all of what is there.";
-const REMAINS_LEAD: &str = "An erasure leaves traces. These are all of them, as far as Ledgerline knows, each with its reason and its end.";
+const REMAINS_LEAD: &str =
+    "An erasure leaves traces. These are all of them, as far as Ledgerline knows, each with its reason and its end.";
 const ENTRIES_LEAD: &str = "For each record the ledger says that it was erased, on which day, and which keys were destroyed. It does not say whose it was: this certificate alone joins them. The number is the entry's place in its log.";
 const CHECK_LEAD: &str = "The file holds a proof for each entry, from its bytes to a checkpoint that the ledger's key signed, and one for this certificate's own digest. No network is needed, and nobody has to be trusted but the key, which should reach you another way.";
 

@@ -151,7 +151,9 @@ pub const RESIDUES: &[Residue] = &[
     Residue {
         kind: "held records",
         why: "A legal hold is on them, and nothing that is held is destroyed. The certificate lists them.",
-        until: Until::Said("the last hold on the record is lifted; it is erased then, with an act of deletion of its own"),
+        until: Until::Said(
+            "the last hold on the record is lifted; it is erased then, with an act of deletion of its own",
+        ),
         who: "Whoever placed the hold lifts it when its purpose is over.",
         is_left: |facts| facts.held > 0,
     },
@@ -231,12 +233,7 @@ pub const RESIDUES: &[Residue] = &[
         Until::After(Period::Claims),
         NOBODY,
     ),
-    always(
-        "logs of functions",
-        "Ids, counts and times. No event, no identifier.",
-        Until::After(Period::Logs),
-        NOBODY,
-    ),
+    always("logs of functions", "Ids, counts and times. No event, no identifier.", Until::After(Period::Logs), NOBODY),
     always(
         "access logs and data events",
         "If the account keeps access logs of buckets or CloudTrail's data events, they name objects and rows by their keys, and when each was called.",

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledgerline_event::catalogue::built_in;
 use ledgerline_event::instant;
+use ledgerline_ledger::acts::DATA_DELETION;
 use ledgerline_ledger::entry::{Line, Record};
 use ledgerline_ledger::head::SegmentRef;
 use ledgerline_ledger::log::LogId;
@@ -49,7 +50,8 @@ impl LinkedRecord {
     /// Widens what is known to hold `first` and `last`, too. A link spans the events that carried an identifier; the
     /// others of its interaction show in postings and entries alone. What an erasure covers widens nothing.
     pub fn widen(&mut self, first: &str, last: &str) {
-        if self.is_erased(last) {
+        // An act of deletion has no time, and is nothing that whoever asks has had part in.
+        if last.is_empty() || self.is_erased(last) {
             return;
         }
         // Not when the first entry behind the cutoff occurred: postings do not say that, and a range must not miss it.
@@ -93,7 +95,8 @@ impl LinkedRecord {
     /// of which nothing is read.
     pub fn is_pending(&self, key: &str, postings: &[Posting], entries: &Entries) -> bool {
         let Some(linked) = self.lasted.as_ref().filter(|_| !self.shared) else { return false };
-        let indexed = postings.iter().map(|posting| (posting.from.as_str(), posting.to.as_str()));
+        let timed = postings.iter().filter(|posting| !posting.to.is_empty());
+        let indexed = timed.map(|posting| (posting.from.as_str(), posting.to.as_str()));
         let committed = indexed.chain(entries.span(key)).reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
         committed.is_none_or(|(first, last)| linked.first.as_str() < first || linked.last.as_str() > last)
     }
@@ -168,7 +171,7 @@ pub fn plan_reads<'a>(postings: impl IntoIterator<Item = &'a Posting>) -> Vec<Me
 }
 
 impl MemberRead {
-    /// The wanted entries of the bytes that were read; all of them, or a reason why none.
+    /// The wanted entries of the bytes that were read, but for acts of deletion; all of them, or a reason why none.
     pub fn accept(&self, bytes: &[u8]) -> Result<Vec<Found>, &'static str> {
         let entries = read_member(bytes, self.first).map_err(|_| NOT_A_MEMBER)?;
         let name = SegmentName::parse(&self.place.segment).filter(|name| name.log == self.place.log);
@@ -179,6 +182,9 @@ impl MemberRead {
             let line = Line::check(&entry.text).map_err(|_| NOT_AN_ENTRY)?;
             if !(name.first..name.end()).contains(&entry.index) || record_key(&line) != *record {
                 return Err(OUT_OF_PLACE);
+            }
+            if is_deletion(line.as_str()) {
+                continue;
             }
             found.push(Found::new(record.clone(), line, &self.place, entry.index)?);
         }
@@ -196,7 +202,7 @@ pub fn accept_segment(place: &SegmentPlace, bytes: &[u8], wanted: &BTreeSet<&str
     for (index, text) in (segment.name().first..).zip(segment.lines()) {
         let line = Line::check(text).map_err(|_| NOT_AN_ENTRY)?;
         let record = record_key(&line);
-        if wanted.contains(record.as_str()) {
+        if wanted.contains(record.as_str()) && !is_deletion(line.as_str()) {
             found.push(Found::new(record, line, place, index)?);
         }
     }
@@ -354,6 +360,16 @@ fn rank_of(line: &str) -> u8 {
     }
     let entry = serde_json::from_str::<TypeAndFields>(line);
     entry.map_or(u8::MAX, |entry| built_in().rank_of_entry(&entry.event_type, &entry.fields))
+}
+
+/// Whether a line is an act of deletion: that somebody was erased from a record is nobody else's to know.
+fn is_deletion(line: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Typed<'l> {
+        #[serde(rename = "type", borrow)]
+        event_type: std::borrow::Cow<'l, str>,
+    }
+    serde_json::from_str::<Typed<'_>>(line).is_ok_and(|entry| entry.event_type == DATA_DELETION)
 }
 
 const NOT_A_MEMBER: &str = "not_a_gzip_member";

@@ -304,7 +304,8 @@ pub fn answer(status: u16, body: String) -> ApiGatewayProxyResponse {
 
 /// An answer that is a document as it is stored. A page of it loads nothing, and is in no frame.
 pub fn document(status: u16, content_type: &str, text: String) -> ApiGatewayProxyResponse {
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let policy =
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
     response(status, content_type, text, &[("content-security-policy", policy.to_owned())])
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: over all postings of a segment each of its entries is named exactly once, so the index can be rebuilt from
 //! the segments at any time and compared with what is stored.
 
+use crate::acts::DATA_DELETION;
 use crate::entry::EntryError;
 use crate::log::LogId;
 use crate::segment::Segment;
@@ -21,9 +22,9 @@ pub struct Posting {
     pub segment: String,
     /// The segment's version id.
     pub version_id: String,
-    /// Occurrence of the record's earliest entry here.
+    /// Occurrence of the record's earliest entry here; empty where there is none but acts of deletion.
     pub from: String,
-    /// Occurrence of its latest.
+    /// Occurrence of its latest; empty as `from` is.
     pub to: String,
     /// The members that hold its entries.
     pub members: Vec<PostingMember>,
@@ -42,6 +43,25 @@ pub struct PostingMember {
     pub at: Vec<u32>,
 }
 
+/// What an entry adds to the time that a record lasted: an act of deletion adds none. Whoever reads of a record for another person must not
+/// see in its times that somebody was erased from it, nor when.
+pub(crate) fn time_of<'e>(event_type: &str, occurred_at: &'e str) -> &'e str {
+    if event_type == DATA_DELETION { "" } else { occurred_at }
+}
+
+/// Widens a span of stored times, which sort as time does, by one; an empty one is none.
+pub(crate) fn widen((from, to): (&mut String, &mut String), time: &str) {
+    if time.is_empty() {
+        return;
+    }
+    if from.is_empty() || time < from.as_str() {
+        from.replace_range(.., time);
+    }
+    if time > to.as_str() {
+        to.replace_range(.., time);
+    }
+}
+
 /// The postings of a stored segment, sorted by record key.
 ///
 /// # Errors
@@ -57,6 +77,23 @@ mod tests {
     use crate::chunk::tests::chunk;
     use crate::head::Head;
     use crate::segment::read_member;
+
+    #[test]
+    fn an_act_of_deletion_widens_no_time() {
+        let (mut from, mut to) = (String::new(), String::new());
+        let spans = [
+            ("DATA_DELETION", "9"),
+            ("customer.start", "5"),
+            ("DATA_DELETION", "1"),
+            ("customer.end", "7"),
+            ("x", "3"),
+        ];
+        let expected = [("", ""), ("5", "5"), ("5", "5"), ("5", "7"), ("3", "7")];
+        for ((event_type, at), expected) in spans.into_iter().zip(expected) {
+            widen((&mut from, &mut to), time_of(event_type, at));
+            assert_eq!((from.as_str(), to.as_str()), expected);
+        }
+    }
 
     #[test]
     fn every_entry_is_posted_once_and_found_by_its_member() {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use crate::entry::EntryError;
 use crate::entry::scan::{self, Scanned};
-use crate::posting::{Posting, PostingMember};
+use crate::posting::{Posting, PostingMember, time_of, widen};
 use crate::segment::{Segment, SegmentName};
 
 /// A segment as the index sees it.
@@ -45,7 +45,7 @@ impl LineSummaries {
     pub(crate) fn push(&mut self, entry: &Scanned<'_>) {
         entry.record.write_key(entry.org, &mut self.text);
         let key_end = self.text.len();
-        self.text.push_str(entry.occurred_at);
+        self.text.push_str(time_of(entry.event_type, entry.occurred_at));
         self.ends.push([key_end, self.text.len()]);
     }
 
@@ -126,12 +126,7 @@ impl Posting {
                 at: vec![at],
             }),
         }
-        // The stored form of a time sorts as time does.
-        if occurred_at < self.from.as_str() {
-            self.from.replace_range(.., occurred_at);
-        } else if occurred_at > self.to.as_str() {
-            self.to.replace_range(.., occurred_at);
-        }
+        widen((&mut self.from, &mut self.to), occurred_at);
     }
 }
 

@@ -121,15 +121,16 @@ impl Deletions {
         self.control.write("join a pool", write, Returning::Nothing).await.map(drop)
     }
 
-    /// How many requests' acts are recorded on a day.
+    /// How many requests' acts are recorded on a day together with this one's; 1 if it is not among them.
     ///
     /// # Errors
     /// The table's; `Corrupt` for a row of another form.
-    pub async fn pooled(&self, day: &str) -> Result<u64, StoreError> {
+    pub async fn pooled(&self, day: &str, request: &str) -> Result<u64, StoreError> {
         let what = "read a pool";
         let row = self.control.get(what, &pooled_key(day)).await?;
         let pooled: Option<Pooled> = row.map(|row| read_row(what, row)).transpose()?;
-        Ok(pooled.map_or(0, |pooled| pooled.requests.len() as u64))
+        let pooled = pooled.filter(|pooled| pooled.requests.contains(request));
+        Ok(pooled.map_or(1, |pooled| pooled.requests.len() as u64))
     }
 
     /// Up to `limit` acts that are recorded on a day, by their names.

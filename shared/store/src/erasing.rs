@@ -294,7 +294,8 @@ struct Stored {
 
 impl Stored {
     fn of(erasing: &Erasing) -> Self {
-        let Erasing { cutoff_ms, position, lease, wake, counted, counts, pool, read_back, certificate } = erasing.clone();
+        let Erasing { cutoff_ms, position, lease, wake, counted, counts, pool, read_back, certificate } =
+            erasing.clone();
         let Position { step, pass, cursor, wait_until_ms, reason, backs } = position;
         let (by, until_ms) = lease.map(|lease| (lease.by, lease.until_ms)).unzip();
         Self {

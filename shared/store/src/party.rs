@@ -224,7 +224,8 @@ impl Parties {
     /// # Errors
     /// `Conflict` if more was put off since the row was seen: read again.
     pub async fn postponed_done(&self, record: &str, seen: &Party) -> Result<(), StoreError> {
-        let write = Write::update(key(record)).remove(PENDING).remove(PENDING_UNTIL).remove(PENDING_ACT).when(seen.pends());
+        let write =
+            Write::update(key(record)).remove(PENDING).remove(PENDING_UNTIL).remove(PENDING_ACT).when(seen.pends());
         self.table.write("end what was put off", write, Returning::Nothing).await.map(drop)
     }
 }

@@ -286,7 +286,11 @@ mod tests {
             assert_eq!(EraseNote::parse(&body.replacen("kind", "sort", 1)), None);
         }
         let bad = ["", "[]", "1", r#"{"v":1,"kind":"erase"}"#, r#"{"v":1,"kind":"erase","request":"7"}"#];
-        let bad = bad.into_iter().chain([r#"{"v":1,"kind":"released","record":"acme"}"#, r#"{"v":1,"kind":"all"}"#, r#"{"v":1,"kind":"pool","day":"x"}"#]);
+        let bad = bad.into_iter().chain([
+            r#"{"v":1,"kind":"released","record":"acme"}"#,
+            r#"{"v":1,"kind":"all"}"#,
+            r#"{"v":1,"kind":"pool","day":"x"}"#,
+        ]);
         for body in bad.map(str::to_owned).chain([suppressed.replace("bronze/a", "bronze/b")]) {
             assert_eq!(EraseNote::parse(&body), None, "{body}");
         }

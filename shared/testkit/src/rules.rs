@@ -167,7 +167,8 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
             assert!(is_free, "{key}: an open request lost its place to another one");
         }
         Family::RequestWho => {
-            let fixed = ["pseudonyms", "subjects", "interactions", "identifiers", "reference", "deletionReason", "given"];
+            let fixed =
+                ["pseudonyms", "subjects", "interactions", "identifiers", "reference", "deletionReason", "given"];
             fixed.into_iter().chain(["wrapped", "duplicates"]).for_each(same);
             let erased = |row| texts(row, "erased").into_iter().collect::<BTreeSet<String>>();
             assert!(erased(before).is_subset(&erased(after)), "{key}: who was erased is forgotten");

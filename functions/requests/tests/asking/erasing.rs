@@ -15,7 +15,7 @@ use crate::world::*;
 const MAIL: &str = "jane@planted.example";
 
 /// Without a time in which it can be taken back.
-fn at_once() -> Settings {
+pub(crate) fn at_once() -> Settings {
     let mut settings = settings();
     settings.rules.cooling_off_ms = 0;
     settings
@@ -50,7 +50,7 @@ async fn asked(world: &World, id: &str) -> Vec<Vec<String>> {
 }
 
 /// What the eraser does first: the request erases, and waits for nothing yet.
-async fn begin(world: &World, id: &str) -> (RequestRow, Erasing) {
+pub(crate) async fn begin(world: &World, id: &str) -> (RequestRow, Erasing) {
     let requests = Requests::new(world.control.port(), world.keys.port());
     let (seen, mut position) = (world.row(id), ledgerline_saga::Position::at("tombs"));
     position.pass = 1;

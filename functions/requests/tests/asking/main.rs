@@ -3,6 +3,7 @@
 
 mod acts;
 mod callers;
+mod certificates;
 mod erasing;
 mod faults;
 mod flow;

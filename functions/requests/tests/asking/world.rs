@@ -198,6 +198,21 @@ impl World {
         path: &str,
         body: Option<&Value>,
     ) -> (i64, Value) {
+        self.handle(&Self::event(caller, method, path, body)).await
+    }
+
+    /// What is answered as it is: status, content type, body.
+    pub(crate) async fn raw(&self, caller: &Value, path: &str) -> (i64, String, String) {
+        let now_ms = self.now_ms.load(Ordering::SeqCst);
+        let event = Self::event(Some(caller), "GET", path, None);
+        let response = handle(&self.function, &FixedClock(now_ms), &event).await;
+        assert_eq!(response.headers["cache-control"], "no-store");
+        assert!(response.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
+        let Some(Body::Text(text)) = response.body else { panic!("no text body") };
+        (response.status_code, response.headers["content-type"].to_str().unwrap().to_owned(), text)
+    }
+
+    fn event(caller: Option<&Value>, method: &str, path: &str, body: Option<&Value>) -> String {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let query: serde_json::Map<String, Value> = query
             .split('&')
@@ -212,7 +227,7 @@ impl World {
             "requestContext": { "requestId": "call-1", "authorizer": caller },
             "body": body.map(Value::to_string), "isBase64Encoded": false,
         });
-        self.handle(&event.to_string()).await
+        event.to_string()
     }
 
     /// What any payload is answered with.

@@ -1,7 +1,6 @@
-//! 12. The certificate: what was done, with a proof of each act of deletion; its digest as an act in each org's log of requests; and the
-//! file of both, with a page for people beside it.
+//! 12. The certificate: what was done, with a proof of each act of deletion.
 //!
-//! It waits until the acts are committed and a checkpoint that covers them is signed. What is written has passed the check that anybody
+//! Its digest is an act in each org's log of requests; the file is both, and a page for people lies beside it. It waits until the acts are committed and a checkpoint that covers them is signed. What is written has passed the check that anybody
 //! makes of it.
 //!
 //! | crash leaves | done again |
@@ -59,7 +58,10 @@ impl<'a> Step<Request<'a>> for Certify {
         let (name, now_ms) = (body.certificate.clone(), request.call.now_ms());
         let file = Certificate { v: VERSION, kind: KIND.to_owned(), body, certified };
         put(request, &file).await?;
-        let until = instant::to_rfc3339(now_ms + request.call.settings.certificate_days * DAY_MS);
+        // Done again, it is kept for no longer than was said.
+        let said = request.held().certificate.map(|certificate| certificate.until);
+        let until_ms = now_ms + request.call.settings.certificate_days * DAY_MS;
+        let until = said.unwrap_or_else(|| instant::to_rfc3339(until_ms));
         request.set_certificate(request::Certificate { id: name, sha256, until });
         Ok(Outcome::Done)
     }
@@ -77,7 +79,9 @@ async fn record(request: &Request<'_>, body: &Body, sha256: &str) -> Result<Obje
 async fn proofs(request: &Request<'_>, object: ObjectId) -> Result<Option<Vec<Certified>>, StoreError> {
     let stores = request.call.stores;
     let acts = Proving::planned(&stores.plans, object).await?;
-    let acts = acts.ok_or_else(|| corrupt("the plan of a certificate's act expired"))?;
+    let mut acts = acts.ok_or_else(|| corrupt("the plan of a certificate's act expired"))?;
+    // As the request has its orgs: by their names, which logs' names are not sorted by.
+    acts.sort_by(|one, other| one.log.org().cmp(other.log.org()));
     let mut all = Vec::new();
     for act in acts {
         let log = act.log.clone();
@@ -88,7 +92,6 @@ async fn proofs(request: &Request<'_>, object: ObjectId) -> Result<Option<Vec<Ce
             all.push(Certified { log: log.to_string(), keys, checkpoint, index, path, entry });
         }
     }
-    all.sort_by(|one, other| one.log.cmp(&other.log));
     Ok(Some(all))
 }
 

@@ -62,9 +62,10 @@ impl<'a> Step<Request<'a>> for Deletions {
             }
             return Ok(Outcome::More(done as u64));
         }
-        if pool_days == 0 || list.records.is_empty() {
+        if list.records.is_empty() {
             return Ok(Outcome::Done);
         }
+        // Also where nothing is pooled any more: it may have been when this began.
         let begins_ms = begins_ms(&day)?;
         if call.now_ms() < begins_ms {
             return Ok(Outcome::WaitUntil(begins_ms, POOL));
@@ -110,6 +111,5 @@ fn is_erased(one: &ListRecord, party: &Party) -> bool {
 
 /// Whether the request's part in a record waits until no hold is on it.
 pub(crate) fn is_put_off(party: &Party, own: &BTreeSet<String>, request: &str) -> bool {
-    party.pending_until.is_some()
-        && (party.pending_erase.contains(request) || !party.pending_erase.is_disjoint(own))
+    party.pending_until.is_some() && (party.pending_erase.contains(request) || !party.pending_erase.is_disjoint(own))
 }

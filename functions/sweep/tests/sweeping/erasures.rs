@@ -58,6 +58,17 @@ async fn what_is_due_is_woken_each_minute_until_the_eraser_moves_it_and_nothing_
 }
 
 #[tokio::test]
+async fn a_day_of_acts_of_deletion_is_told_with_the_requests() {
+    let world = World::new();
+    let day = ledgerline_store::deletion::Deletions::new(others_see(&world));
+    day.pool("2000-01-02", &["0a"]).await.unwrap();
+    day.pool("2999-01-02", &["0b"]).await.unwrap();
+    assert_eq!(world.run().await.woken, 1);
+    let told: Vec<Option<EraseNote>> = world.erase.bodies().iter().map(|body| EraseNote::parse(body)).collect();
+    assert_eq!(told, [Some(EraseNote::Pool { day: "2000-01-02".to_owned() })]);
+}
+
+#[tokio::test]
 async fn of_very_many_those_that_are_due_longest_come_first() {
     let world = World::new();
     let (second, first) = (due(&world, -1, 0..20).await, due(&world, -2, 20..40).await);
@@ -100,5 +111,8 @@ async fn the_example_holds_what_sweep_sends_and_what_else_the_eraser_reads() {
         world.erase.bodies().iter().map(|body| serde_json::from_str(body).unwrap()).collect();
     let first: serde_json::Value = serde_json::from_str(bodies.clone().next().unwrap()).unwrap();
     assert_eq!(sent, [first]);
-    assert!(matches!(&notes[..], [EraseNote::Erase { .. }, EraseNote::Suppressed { .. }, EraseNote::Released { .. }]));
+    assert!(matches!(
+        &notes[..],
+        [EraseNote::Erase { .. }, EraseNote::Suppressed { .. }, EraseNote::Released { .. }, EraseNote::Pool { .. }]
+    ));
 }

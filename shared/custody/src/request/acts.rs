@@ -97,8 +97,7 @@ pub fn deletion(log: &LogId, record: &str, day: &str, key_ids: Vec<String>) -> R
         None => Record::Interaction(id.to_owned()),
     };
     let word = |word: &str| Field::Text(word.to_owned());
-    let fields =
-        BTreeMap::from([("deletion_reason".to_owned(), word(REASON)), ("status".to_owned(), word(STATUS))]);
+    let fields = BTreeMap::from([("deletion_reason".to_owned(), word(REASON)), ("status".to_owned(), word(STATUS))]);
     let occurred_at = format!("{day}{MIDNIGHT}");
     Ok(Act { log: log.clone(), kind: ActKind::DataDeletion, record: about, occurred_at, fields, key_ids })
 }
@@ -144,7 +143,14 @@ fn of_each(
 ) -> Result<Vec<Act>, StoreError> {
     let act = |org: &String| {
         let log = LogId::first_of(org, REQUESTS).map_err(|error| corrupt("an org has no log of requests", error))?;
-        Ok(Act { log, kind, record: record.clone(), occurred_at: day.to_owned(), fields: fields.clone(), key_ids: Vec::new() })
+        Ok(Act {
+            log,
+            kind,
+            record: record.clone(),
+            occurred_at: day.to_owned(),
+            fields: fields.clone(),
+            key_ids: Vec::new(),
+        })
     };
     orgs.iter().map(act).collect()
 }
@@ -218,7 +224,10 @@ mod tests {
         let orgs = ["acme", "globex"].map(str::to_owned);
         let (purpose, acts) = certified("0a", &orgs, "ab", NOW_MS).unwrap();
         assert_eq!(purpose, "erasure/0a");
-        assert_eq!(acts.iter().map(|act| act.log.as_str()).collect::<Vec<_>>(), ["acme/request/1/0", "globex/request/1/0"]);
+        assert_eq!(
+            acts.iter().map(|act| act.log.as_str()).collect::<Vec<_>>(),
+            ["acme/request/1/0", "globex/request/1/0"]
+        );
         assert_eq!(acts[0].record, Record::Entity { kind: "erasure".to_owned(), id: "0a".to_owned() });
         assert_eq!(acts[0].fields.keys().collect::<Vec<_>>(), ["sha256"]);
     }

@@ -15,7 +15,7 @@ use super::findings::{Finding, FindingKind};
 use super::reader::read_listed;
 use crate::entry::scan::Scanned;
 use crate::log::LogId;
-use crate::posting::{Posting, PostingMember, postings};
+use crate::posting::{Posting, PostingMember, postings, time_of, widen};
 use crate::segment::{Segment, SegmentName, folder};
 
 /// Hashes postings under keys of this run.
@@ -100,18 +100,14 @@ impl Deriving {
         let place = *self.by_record.entry(hasher.right.hash_one(&self.key)).or_insert_with(|| {
             self.records.push(Derived {
                 key: self.key.clone(),
-                from: entry.occurred_at.to_owned(),
-                to: entry.occurred_at.to_owned(),
+                from: String::new(),
+                to: String::new(),
                 members: Vec::new(),
             });
             self.records.len() - 1
         });
         let record = &mut self.records[place];
-        if entry.occurred_at < record.from.as_str() {
-            record.from.replace_range(.., entry.occurred_at);
-        } else if entry.occurred_at > record.to.as_str() {
-            record.to.replace_range(.., entry.occurred_at);
-        }
+        widen((&mut record.from, &mut record.to), time_of(entry.event_type, entry.occurred_at));
         let [offset, length, first] = member;
         match record.members.last_mut() {
             Some(last) if last.offset == offset => last.at.push(at),

@@ -400,8 +400,8 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
         ["ACTS#2026-03-02T14", "c56a9b138614f8a35b8a35b58704c265", { "key": "act/hold/1", "at": NOW, "ttl": 1773669600 }],
         ["ACTS#2026-03-02T14", "f7023f4218f528c65da6130c091d25fc", { "key": "act/request/req_00112233445566778899aabbccddeeff/0", "at": NOW, "ttl": 1773669600 }],
         ["BRONZE", "PLANNED", { "through": NOW }],
-        ["EXP#2026-04-01", "bronze/a", {}],
         ["DEL#0a0b", "DEL", { "record": RECORD, "keyIds": { "texts": ["k1"] } }],
+        ["EXP#2026-04-01", "bronze/a", {}],
         ["GONE#s_1", "GONE", { "v": 1 }],
         ["HELD#acme/c-1", "HELD", { "holds": { "texts": ["matter-7"] } }],
         ["HOLD#matter-7", "acme/c-1", {

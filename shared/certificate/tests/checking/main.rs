@@ -36,11 +36,14 @@ fn a_good_certificate_has_no_problem_for_one_record_or_many() {
 #[test]
 fn the_key_is_known_under_any_logs_name_and_another_one_is_not() {
     let (good, key) = sample(2);
-    let other = ledgerline_ledger::signing::vkey("trial-1/acme/request/1/0", &[
-        // The public key of the seed of sevens is not this one.
-        0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e, 0xe1, 0x72,
-        0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
-    ]);
+    let other = ledgerline_ledger::signing::vkey(
+        "trial-1/acme/request/1/0",
+        &[
+            // The public key of the seed of sevens is not this one.
+            0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e, 0xe1,
+            0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
+        ],
+    );
     let places: Vec<String> = problems(&good, &other).into_iter().map(|one| one.place).collect();
     assert_eq!(places, ["body.logs[0].keys", "certified[0].keys"]);
     assert_eq!(problems(&good, &key), []);
@@ -60,10 +63,7 @@ fn every_member_that_is_altered_is_named() {
         let named = places(&altered, &key);
         assert!(!named.is_empty(), "{pointer} was altered, and nothing is named");
         if pointer.starts_with("/body/") {
-            assert!(
-                named.iter().any(|place| place.starts_with("body") || place == "the file"),
-                "{pointer}: {named:?}"
-            );
+            assert!(named.iter().any(|place| place.starts_with("body") || place == "the file"), "{pointer}: {named:?}");
         }
     }
 }
@@ -108,7 +108,7 @@ fn a_faked_body_that_its_maker_certifies_anew_fails_by_what_is_false_in_it() {
         ("body.deletions[2].guide", |one| one.body.deletions[2].guide["auditEvent"]["status"] = json!("FAILED")),
         ("body.deletions[0].path", |one| one.body.deletions[0].entry["keyIds"] = json!([])),
         ("body.deletions", |one| one.body.deletions.swap(0, 1)),
-        ("body.nodes", |one| one.body.nodes.push(one.body.nodes[0].replace('=', "="))),
+        ("body.nodes", |one| one.body.nodes.push(one.body.nodes[0].clone())),
         ("body.held", |one| one.body.held = vec!["acme/c-0".to_owned()]),
     ];
     for (place, change) in cases {

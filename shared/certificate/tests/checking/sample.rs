@@ -23,7 +23,7 @@ const NAME: &str = "00112233445566778899aabbccddeeff";
 pub(crate) fn sample(records: usize) -> (Certificate, String) {
     let log = "acme/interaction/1/0";
     // Others' entries stand between, as they do.
-    let lines: Vec<String> = (0..records * 2).map(|at| deletion(at)).collect();
+    let lines: Vec<String> = (0..records * 2).map(deletion).collect();
     let tree = Tree::of(&lines);
     let mut nodes: Vec<String> = Vec::new();
     let mut places = std::collections::HashMap::new();
@@ -110,8 +110,7 @@ fn asked() -> Asked {
 fn deletion(at: usize) -> String {
     let mut act = pending(at, Record::Interaction(format!("c-{at}")), "DATA_DELETION");
     let word = |word: &str| Field::Text(word.to_owned());
-    act.fields =
-        [("deletion_reason".to_owned(), word(REASON)), ("status".to_owned(), word(STATUS))].into();
+    act.fields = [("deletion_reason".to_owned(), word(REASON)), ("status".to_owned(), word(STATUS))].into();
     let mut id = [0; 32];
     id[..8].copy_from_slice(&(at as u64).to_be_bytes());
     act.sealed = Sealed { key_ids: vec![URL_SAFE_NO_PAD.encode(id)], blocks: Vec::new() };
