@@ -11,6 +11,7 @@ mod guides;
 mod killed;
 mod operator;
 mod requests;
+mod residue;
 mod roles;
 mod schedules;
 mod sealed;

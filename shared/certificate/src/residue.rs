@@ -260,7 +260,7 @@ pub const RESIDUES: &[Residue] = &[
     ),
     always(
         "clear metadata",
-        "What the ledger, silver and gold say of an interaction that is nobody's: type, time, channel, queue, durations, codes.",
+        "What the ledger, its index, the record's own row, silver and gold say of an interaction that is nobody's: its id, type, time, channel, queue, durations, codes.",
         Until::Said("the ledger's retention; silver's and gold's own"),
         NOBODY,
     ),
