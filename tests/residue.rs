@@ -101,7 +101,7 @@ impl<'a> Scene<'a> {
 
     /// Where these words are, each with the kind that names it: `None` where none does.
     fn found<'w>(&'w self, words: &'w [String]) -> impl Iterator<Item = (&'w Place, Option<&'static str>)> {
-        let holds = |place: &&Place| words.iter().any(|word| place.content.contains(word.as_str()));
+        let holds = move |place: &&Place| words.iter().any(|word| place.content.contains(word.as_str()));
         self.places.iter().filter(holds).map(|place| (place, named(place)))
     }
 }
@@ -117,12 +117,13 @@ fn tombstones(stack: &Stack) -> usize {
 /// Which kind of thing that remains a place's content is; `None`: nothing of an erased person may be there.
 fn named(place: &Place) -> Option<&'static str> {
     let Some(family) = place.family else {
-        return Some(match place.name.as_str() {
-            "function logs" => "logs of functions",
+        return match place.name.as_str() {
+            "function logs" => Some("logs of functions"),
             // The emulator's own log has what a gateway's access log would have: paths of calls.
-            "emulator log" => "access logs and data events",
-            _ => "queues and dead-letter queues",
-        });
+            "emulator log" => Some("access logs and data events"),
+            queue if queue.starts_with("queue ") => Some("queues and dead-letter queues"),
+            _ => None,
+        };
     };
     match family {
         Family::Segment
