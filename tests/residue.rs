@@ -89,7 +89,8 @@ impl<'a> Scene<'a> {
 
     /// The places of a family that hold all of these.
     fn of(&self, family: Family, words: &[&str]) -> usize {
-        let holds = |place: &&Place| place.family == Some(family) && words.iter().all(|word| place.content.contains(word));
+        let holds =
+            |place: &&Place| place.family == Some(family) && words.iter().all(|word| place.content.contains(word));
         self.places.iter().filter(holds).count()
     }
 
@@ -193,59 +194,89 @@ enum Look {
 
 /// Each row of the list, and how it is looked for.
 const LOOKS: &[(&str, Look)] = &[
-    ("held records", Look::There(|scene| {
-        let record = format!("{}/{}", scene.org.name, scene.interaction("held"));
-        let row = scene.stack.item("ControlTable", &held::key(&record));
-        let is_listed = scene.certificate["body"]["held"] == json!([record]);
-        is_listed && row.is_some() && scene.lines_with(&scene.interaction("held")) == 1
-    })),
+    (
+        "held records",
+        Look::There(|scene| {
+            let record = format!("{}/{}", scene.org.name, scene.interaction("held"));
+            let row = scene.stack.item("ControlTable", &held::key(&record));
+            let is_listed = scene.certificate["body"]["held"] == json!([record]);
+            is_listed && row.is_some() && scene.lines_with(&scene.interaction("held")) == 1
+        }),
+    ),
     ("shared records", Look::There(|scene| scene.lines_with(&scene.other.phone) == 1)),
     ("identifiers that name no person", Look::There(|scene| scene.lines_with(&scene.board.phone) == 1)),
     ("objects that were not planned", Look::Beyond("given up after 14 days: functions/rtbf/tests/erasing/bronze.rs")),
-    ("lines in quarantine", Look::There(|scene| {
-        let spellings = scene.person.spellings();
-        spellings.iter().any(|word| scene.of(Family::Quarantine, &[word]) > 0)
-    })),
+    (
+        "lines in quarantine",
+        Look::There(|scene| {
+            let spellings = scene.person.spellings();
+            spellings.iter().any(|word| scene.of(Family::Quarantine, &[word]) > 0)
+        }),
+    ),
     ("error prefixes", Look::Searched),
     ("queues and dead-letter queues", Look::Searched),
     ("poison", Look::Searched),
-    ("recovery window of the keys", Look::Beyond("put back by hand: tests/erasing.rs, a_restored_table_brings_nobody_back")),
+    (
+        "recovery window of the keys",
+        Look::Beyond("put back by hand: tests/erasing.rs, a_restored_table_brings_nobody_back"),
+    ),
     ("recovery window of the control table", Look::Beyond("put back: functions/rtbf/tests/erasing/reconcile.rs")),
     ("backups on demand", Look::Beyond("whoever made them")),
     ("plans", Look::Found),
     ("claims", Look::Found),
     ("logs of functions", Look::Found),
     ("access logs and data events", Look::Searched),
-    ("deletion entries", Look::There(|scene| {
-        scene.of(Family::Segment, &["DATA_DELETION", &format!("\"{}\"", scene.interaction("own"))]) > 0
-    })),
-    ("rows of deletion entries", Look::There(|scene| {
-        let acts = scene.certificate["body"]["deletions"].as_array().unwrap();
-        let row = |act: &Value| {
-            let object = act["entry"]["source"]["object"].as_str().unwrap();
-            scene.stack.item("ControlTable", &object_row::key(PlanOf::Acts, object))
-        };
-        !acts.is_empty() && acts.iter().all(|act| row(act).is_some_and(|row| row.contains_key("ttl")))
-    })),
-    ("blocks and their lengths", Look::There(|scene| {
-        scene.of(Family::Segment, &["\"sealed\":[{", &format!("\"{}\"", scene.interaction("own"))]) > 0
-    })),
+    (
+        "deletion entries",
+        Look::There(|scene| {
+            scene.of(Family::Segment, &["DATA_DELETION", &format!("\"{}\"", scene.interaction("own"))]) > 0
+        }),
+    ),
+    (
+        "rows of deletion entries",
+        Look::There(|scene| {
+            let acts = scene.certificate["body"]["deletions"].as_array().unwrap();
+            let row = |act: &Value| {
+                let object = act["entry"]["source"]["object"].as_str().unwrap();
+                scene.stack.item("ControlTable", &object_row::key(PlanOf::Acts, object))
+            };
+            !acts.is_empty() && acts.iter().all(|act| row(act).is_some_and(|row| row.contains_key("ttl")))
+        }),
+    ),
+    (
+        "blocks and their lengths",
+        Look::There(|scene| {
+            scene.of(Family::Segment, &["\"sealed\":[{", &format!("\"{}\"", scene.interaction("own"))]) > 0
+        }),
+    ),
     ("clear metadata", Look::Found),
-    ("neighbourhood in bronze", Look::There(|scene| scene.org.bronze_lines().values().any(|line| is_placeholder(line)))),
-    ("times of rewritten objects", Look::There(|scene| {
-        let keys: BTreeSet<String> = scene.org.bronze_keys().into_iter().collect();
-        scene.stack.items("ControlTable", "EXP#").iter().any(|row| keys.contains(&text(row, "sk")))
-    })),
+    (
+        "neighbourhood in bronze",
+        Look::There(|scene| scene.org.bronze_lines().values().any(|line| is_placeholder(line))),
+    ),
+    (
+        "times of rewritten objects",
+        Look::There(|scene| {
+            let keys: BTreeSet<String> = scene.org.bronze_keys().into_iter().collect();
+            scene.stack.items("ControlTable", "EXP#").iter().any(|row| keys.contains(&text(row, "sk")))
+        }),
+    ),
     ("tokens that the source shares", Look::Searched),
     ("figures of gold", Look::Beyond("a warehouse's, made of silver: they count")),
     ("results of queries and exports", Look::Beyond("whoever made them")),
     ("delivered answers and packages", Look::Beyond("the recipients")),
     ("tombstones", Look::There(|scene| tombstones(scene.stack) > scene.tombstones)),
-    ("names that are gone", Look::There(|scene| scene.stack.item("ControlTable", &gone::key(&scene.subject)).is_some())),
+    (
+        "names that are gone",
+        Look::There(|scene| scene.stack.item("ControlTable", &gone::key(&scene.subject)).is_some()),
+    ),
     ("the request", Look::There(|scene| scene.stack.item("ControlTable", &request::key(&scene.request)).is_some())),
-    ("this certificate", Look::There(|scene| {
-        scene.of(Family::Package, &[scene.certificate["body"]["certificate"].as_str().unwrap()]) == 2
-    })),
+    (
+        "this certificate",
+        Look::There(|scene| {
+            scene.of(Family::Package, &[scene.certificate["body"]["certificate"].as_str().unwrap()]) == 2
+        }),
+    ),
     ("the agents' side", Look::Beyond("no agent asked")),
     ("other systems", Look::Beyond("none is configured")),
 ];
@@ -295,7 +326,8 @@ fn is_of_held(scene: &Scene<'_>, place: &Place, needles: &[String]) -> bool {
     let held = scene.interaction("held");
     match place.family {
         Some(Family::Bronze) => {
-            let mut named = place.content.lines().filter(|line| needles.iter().any(|needle| line.contains(needle.as_str())));
+            let mut named =
+                place.content.lines().filter(|line| needles.iter().any(|needle| line.contains(needle.as_str())));
             named.all(|line| line.contains(&held))
         }
         Some(Family::SubjectState) => place.content.contains(&scene.subject),

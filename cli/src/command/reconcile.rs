@@ -91,7 +91,9 @@ fn repeating(state: Option<State>) -> &'static str {
 /// What to do about a request of which nobody knows whom it is about.
 fn losing(state: State) -> &'static str {
     match state {
-        State::Erasing => "it cannot end: ask again for the same person; its messages end in the erase queue's dead-letter queue",
+        State::Erasing => {
+            "it cannot end: ask again for the same person; its messages end in the erase queue's dead-letter queue"
+        }
         _ => "cancel it, and ask again",
     }
 }
@@ -99,7 +101,9 @@ fn losing(state: State) -> &'static str {
 /// What to do about a request of which somebody has no alias any more.
 fn approving(state: State) -> &'static str {
     match state {
-        State::Erasing => "it was approved before; should it wait for approval again, somebody approves it who had no part in it",
+        State::Erasing => {
+            "it was approved before; should it wait for approval again, somebody approves it who had no part in it"
+        }
         _ => "cancel it and ask again: whoever made it could approve it now",
     }
 }
@@ -151,12 +155,15 @@ impl Answer for Reconciled {
             screen.check(Mark::Bad, &what, losing(*state))?;
         }
         for Open { request, state } in strangers {
-            let what = format!("{request} is {}, and somebody who took a step of it would be taken for new", state.as_str());
+            let what =
+                format!("{request} is {}, and somebody who took a step of it would be taken for new", state.as_str());
             screen.check(Mark::Bad, &what, approving(*state))?;
         }
         match (self.is_done(), found.total(), self.applied) {
             (true, _, _) => screen.verdict(Mark::Good, DONE),
-            (false, 1.., false) => screen.verdict(Mark::Look, "Nothing was written. --apply takes away what came back."),
+            (false, 1.., false) => {
+                screen.verdict(Mark::Look, "Nothing was written. --apply takes away what came back.")
+            }
             (false, ..) => screen.verdict(Mark::Bad, "It is not all put right yet: see above."),
         }
     }
@@ -179,7 +186,12 @@ mod tests {
     }
 
     fn came_back() -> Report {
-        Report { segments: 7, destroyed: 31, found: Found { links: 4_900, keys: 12, ..Found::default() }, ..Report::default() }
+        Report {
+            segments: 7,
+            destroyed: 31,
+            found: Found { links: 4_900, keys: 12, ..Found::default() },
+            ..Report::default()
+        }
     }
 
     #[test]
@@ -216,7 +228,9 @@ mod tests {
         let told = reconciled(true, report);
         assert_eq!(told.outcome(), Outcome::Broken);
         let text = drawn(&told);
-        for part in ["req_1 of acme was done on 2026-11-21", "ask again", "by itself", "cancel it", "cannot end", "for new"] {
+        for part in
+            ["req_1 of acme was done on 2026-11-21", "ask again", "by itself", "cancel it", "cannot end", "for new"]
+        {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert_eq!(told.json()["repeat"][1]["state"], "cooling_off");

@@ -48,7 +48,9 @@ pub enum SweepError {
         reason: &'static str,
     },
     /// A row says that something expires which is not an object of bronze.
-    #[error("a row EXP#{day} of the control table names no object of bronze, and nothing was deleted for it: delete the row, and find out who wrote it")]
+    #[error(
+        "a row EXP#{day} of the control table names no object of bronze, and nothing was deleted for it: delete the row, and find out who wrote it"
+    )]
     NotBronze {
         /// The day, `yyyy-mm-dd`.
         day: String,

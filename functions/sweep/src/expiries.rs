@@ -71,8 +71,7 @@ mod tests {
     fn today_is_looked_at_each_minute_and_each_earlier_day_in_its_turn() {
         // 2026-03-02T00:00:00Z.
         let start_ms = 1_772_409_600_000;
-        let looked_at: Vec<[String; 2]> =
-            (0..EARLIER_DAYS).map(|minute| days(start_ms + minute * MINUTE_MS)).collect();
+        let looked_at: Vec<[String; 2]> = (0..EARLIER_DAYS).map(|minute| days(start_ms + minute * MINUTE_MS)).collect();
         assert!(looked_at.iter().all(|[today, _]| today == "2026-03-02"));
         let earlier: BTreeSet<&String> = looked_at.iter().map(|[_, earlier]| earlier).collect();
         let ends = [earlier.first(), earlier.last()].map(|day| day.unwrap().as_str());

@@ -332,8 +332,7 @@ impl Subjects {
     /// # Errors
     /// The table's.
     pub async fn forget(&self, org: &str, pseudonym: &str, gone: &str) -> Result<(), StoreError> {
-        let delete =
-            Write::delete(identifier_key(org, pseudonym)).when(Condition::equals(SUBJECT_ID, gone));
+        let delete = Write::delete(identifier_key(org, pseudonym)).when(Condition::equals(SUBJECT_ID, gone));
         match self.table.write("forget an identifier", delete, Returning::Nothing).await {
             // There is none, or it names somebody else by now.
             Err(StoreError::Conflict(conflict)) => {

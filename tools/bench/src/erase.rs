@@ -64,8 +64,10 @@ pub(crate) fn measure() -> Result<Vec<String>, String> {
     row("MB read from buckets", &|column| column.read_bytes as f64 / 1e6, 2);
     row("MB put into buckets", &|column| column.put_bytes as f64 / 1e6, 2);
     row("minutes at work, virtual", &|column| column.at_work.as_secs_f64() / 60.0, 2);
-    let dollars =
-        columns.iter().map(|column| Ok(format!("{:>14.4}", column.bill.dollars()?))).collect::<Result<Vec<_>, String>>()?;
+    let dollars = columns
+        .iter()
+        .map(|column| Ok(format!("{:>14.4}", column.bill.dollars()?)))
+        .collect::<Result<Vec<_>, String>>()?;
     table.push(format!("  {:<44}{}", "dollars", dollars.concat()));
     Ok(table)
 }
@@ -145,8 +147,12 @@ mod tests {
         let all = Column::all_calls;
         assert!(all(&one) < all(&some) && all(&some) < 12.0 * all(&one), "{} and {}", all(&one), all(&some));
         for column in [&one, &some] {
-            assert!(!column.bill.calls.contains_key("dynamodb:Scan") && !column.bill.calls.contains_key("s3:ListObjectsV2"));
-            assert!(column.bill.dollars().unwrap() > 0.0 && column.put_bytes > 0 && column.read_bytes > column.put_bytes);
+            assert!(
+                !column.bill.calls.contains_key("dynamodb:Scan") && !column.bill.calls.contains_key("s3:ListObjectsV2")
+            );
+            assert!(
+                column.bill.dollars().unwrap() > 0.0 && column.put_bytes > 0 && column.read_bytes > column.put_bytes
+            );
         }
         // What is under way at once is waited for once.
         assert!(some.at_work < LATENCY * all(&some) as u32 && some.at_work > one.at_work);

@@ -81,7 +81,10 @@ pub fn run(subject: Subject, entries: u64) -> Result<(), Fault> {
         tell("units: transform's AWS calls, capacity and dollars, counted on the strict fakes", units::measure())?;
     }
     if wants(Subject::Erase) {
-        tell("erase: rtbf's AWS calls, bytes, capacity, dollars and virtual time, counted on the strict fakes", erase::measure())?;
+        tell(
+            "erase: rtbf's AWS calls, bytes, capacity, dollars and virtual time, counted on the strict fakes",
+            erase::measure(),
+        )?;
     }
     if wants(Subject::Append) {
         let day = day();

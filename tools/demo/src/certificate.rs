@@ -60,9 +60,14 @@ pub(super) fn tell(screen: &mut Screen<impl Write>, certificate: &Certificate) -
     screen.fact("certificate", &format!("{}, {} bytes", certificate.name, grouped(certificate.bytes)))?;
     screen.fact(
         "it proves",
-        &format!("{} entries of a deletion, {} destroyed keys", grouped(certificate.deletions), grouped(certificate.keys)),
+        &format!(
+            "{} entries of a deletion, {} destroyed keys",
+            grouped(certificate.deletions),
+            grouped(certificate.keys)
+        ),
     )?;
-    screen.fact("in the ledger", &format!("its SHA-256 alone: {}…", certificate.sha256.get(..16).unwrap_or_default()))?;
+    screen
+        .fact("in the ledger", &format!("its SHA-256 alone: {}…", certificate.sha256.get(..16).unwrap_or_default()))?;
     let good = if certificate.problems.is_empty() { "good" } else { "NOT GOOD" };
     screen.fact("checked offline", &format!("{good}, by {}…", certificate.key.get(..24).unwrap_or_default()))?;
     let altered = certificate.altered.first().map_or("NOT NOTICED", String::as_str);

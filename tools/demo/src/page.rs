@@ -8,7 +8,9 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::caller::shown;
-use super::report::{Access, Attempt, Caller, Certificate, Erasure, Identity, Left, Lock, Report, Sealed, Span, Tally, Tamper, grouped};
+use super::report::{
+    Access, Attempt, Caller, Certificate, Erasure, Identity, Left, Lock, Report, Sealed, Span, Tally, Tamper, grouped,
+};
 use super::{identity as audit, picture};
 
 /// The page.

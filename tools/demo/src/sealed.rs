@@ -112,7 +112,11 @@ fn is_refused(attempt: &Attempt) -> bool {
 }
 
 /// How a function is deployed.
-pub(super) async fn deployed(chain: &Chain, config: &SdkConfig, logical: &str) -> Result<GetFunctionConfigurationOutput, Fault> {
+pub(super) async fn deployed(
+    chain: &Chain,
+    config: &SdkConfig,
+    logical: &str,
+) -> Result<GetFunctionConfigurationOutput, Fault> {
     let name = chain.stack.functions.get(logical);
     let name = name.ok_or_else(|| Fault::new(format!("stack.json names no {logical}"), DEPLOY_AGAIN))?;
     let asked = aws_sdk_lambda::Client::new(config).get_function_configuration().function_name(name).send().await;

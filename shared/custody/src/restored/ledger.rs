@@ -34,7 +34,8 @@ impl Restored {
                 let bytes = self.segments.read(&one.key, &one.version_id).await?;
                 let segment =
                     Segment::read(&one.key, &bytes).map_err(|error| corrupt(&format!("read {}", one.key), error))?;
-                let said = Said::of(&segment).map_err(|error| corrupt(&format!("read a line of {}", one.key), error))?;
+                let said =
+                    Said::of(&segment).map_err(|error| corrupt(&format!("read a line of {}", one.key), error))?;
                 report.segments += 1;
                 self.say_gone(how, &said.destroyed, report).await?;
                 self.note_undone(said.done, &mut repeat).await?;
@@ -67,7 +68,8 @@ impl Restored {
                 continue;
             }
             let row = self.requests.request(&request).await?;
-            let is_as_said = row.as_ref().is_some_and(|row| row.state == State::Done || row.kind != RequestKind::Erasure);
+            let is_as_said =
+                row.as_ref().is_some_and(|row| row.state == State::Done || row.kind != RequestKind::Erasure);
             if !is_as_said {
                 let state = row.map(|row| row.state);
                 repeat.insert(request.clone(), Repeat { request, orgs: [org].into(), done_on: day, state });

@@ -201,10 +201,7 @@ impl Restored {
     }
 
     /// Those of links whose record no hold keeps, and of which nothing was put off.
-    async fn links_that_go<'l>(
-        &self,
-        links: Vec<&'l (String, String)>,
-    ) -> Result<Vec<(&'l str, &'l str)>, StoreError> {
+    async fn links_that_go<'l>(&self, links: Vec<&'l (String, String)>) -> Result<Vec<(&'l str, &'l str)>, StoreError> {
         let records: BTreeSet<&str> = links.iter().map(|(_, record)| record.as_str()).collect();
         let held = self.held.among(records.iter().copied()).await?;
         let records: Vec<&str> = records.into_iter().collect();

@@ -309,9 +309,8 @@ impl Lake {
     }
 
     fn eraser(&self, faults: &Faults, calls: &Calls, used: &Capacity, bytes: &Arc<Bytes>) -> rtbf::Stores {
-        let table = |fake: &FakeTable| {
-            Metered { fake: fake.seen_by(faults.clone(), calls.clone()), used: used.clone() }.port()
-        };
+        let table =
+            |fake: &FakeTable| Metered { fake: fake.seen_by(faults.clone(), calls.clone()), used: used.clone() }.port();
         let bucket = |fake: &FakeBucket| -> Arc<dyn ledgerline_store::bucket::Bucket> {
             let bucket = fake.seen_by(faults.clone(), calls.clone()).port();
             Arc::new(Weighed { bucket, bytes: Arc::clone(bytes) })

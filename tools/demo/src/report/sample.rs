@@ -132,7 +132,10 @@ pub(crate) fn report() -> Report {
                 keys: 6,
                 remains: vec![
                     Left { kind: "tombstones".to_owned(), until: "2028-04-01".to_owned() },
-                    Left { kind: "results of queries and exports".to_owned(), until: "whoever has them deletes them".to_owned() },
+                    Left {
+                        kind: "results of queries and exports".to_owned(),
+                        until: "whoever has them deletes them".to_owned(),
+                    },
                 ],
                 key: "local/acme/request/1/0+1a2b3c4d+AbCdEf".to_owned(),
                 problems: Vec::new(),
