@@ -379,6 +379,7 @@ fn call(interaction: &str, who: u32) -> Vec<u8> {
         }
         let raw = json!({ "version": "0", "detail-type": "interaction", "time": at, "detail": detail,
             "source": format!("aws.partner/genesys.com/cloud/{ORG}/fixture") });
+        let raw = raw.to_string();
         let event = NewEvent {
             org: ORG,
             lineage_token: None,
@@ -386,7 +387,7 @@ fn call(interaction: &str, who: u32) -> Vec<u8> {
             occurred_at_ms: Some(at_ms),
             source: None,
             cut: &[],
-            raw: raw.to_string().as_bytes(),
+            raw: raw.as_bytes(),
             has_line_break: false,
         };
         write_event(&event, &mut lines);
