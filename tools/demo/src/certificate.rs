@@ -39,7 +39,7 @@ pub(super) async fn fetch(chain: &Chain, org: &str, id: &str) -> Result<Certific
     };
     if let Some(file) = checked.certificate {
         certificate.name = file.body.certificate.clone();
-        certificate.sha256 = file.body.sha256();
+        certificate.sha256 = file.body.sha256().unwrap_or_default();
         certificate.deletions = file.body.counts.deletions;
         certificate.keys = file.body.counts.keys;
         certificate.request_id = file.body.request.request_id;
