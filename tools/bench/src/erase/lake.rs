@@ -339,7 +339,7 @@ impl Lake {
         if due.is_empty() {
             let now = instant::to_rfc3339(clock.now_ms());
             let woken = Wakes::new(self.control.port()).due(&now, 25).await?;
-            due.extend(woken.iter().map(|id| json!({ "v": 1, "kind": "erase", "request": id }).to_string()));
+            due.extend(woken.iter().map(|(_, id)| json!({ "v": 1, "kind": "erase", "request": id }).to_string()));
         }
         Ok(due)
     }
