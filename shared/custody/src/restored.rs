@@ -7,8 +7,8 @@
 //! | `control`, too | that keys are gone follows from the ledger's acts of deletion. That subjects are gone, and tombstones, follow from nothing: the erasure is to be repeated, and the requests are named |
 //!
 //! Invariant: nothing is deleted but what a `GONE` row covers or a closed request leaves, each row on the condition that it is as it was read,
-//! so that it may run beside everything else, and again. Whom an erasure under way ended is left to that erasure; a record that a hold is on
-//! keeps what it has, and waits. Memory is a page of rows, a segment, and what is to be told. Left out: rows that are missing since the
+//! so that it may run beside everything else, and again. Whom an erasure under way ended is left to that erasure, and aliases wait until
+//! none is under way; a record that a hold is on keeps what it has, and waits. Memory is a page of rows, a segment, and what is to be told. Left out: rows that are missing since the
 //! table went back, which nothing here can make again.
 
 mod ledger;

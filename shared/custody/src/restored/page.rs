@@ -95,8 +95,10 @@ impl Restored {
         let gone: BTreeSet<String> = self.gone.among(page.names()).await?.into_iter().map(str::to_owned).collect();
         self.forget_identifiers(how, page, &gone, report).await?;
         self.destroy_keys(how, page, &gone, report).await?;
-        self.delete_aliases(how, page, &gone, open, report).await?;
-        // What an erasure under way ended is its own to take away.
+        // What an erasure under way ended is its own to take away; whose an alias was, nothing says, and it still asks for its names.
+        if !open.erases {
+            self.delete_aliases(how, page, &gone, open, report).await?;
+        }
         let ended: BTreeSet<String> = gone.difference(&open.ended).cloned().collect();
         self.delete_links(how, page, &ended, report).await?;
         self.delete_states(how, page, &ended, report).await?;

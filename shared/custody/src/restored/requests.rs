@@ -18,6 +18,8 @@ pub(super) struct UnderWay {
     /// Aliases of those who took their steps and were not met yet, and the requests.
     unknown: BTreeMap<String, BTreeSet<String>>,
     states: BTreeMap<String, State>,
+    /// Whether any of them erases now.
+    pub(super) erases: bool,
     /// Aliases that are gone and were counted: each has several rows.
     pub(super) aliases: BTreeSet<String>,
 }
@@ -28,6 +30,7 @@ impl UnderWay {
         for alias in by {
             self.unknown.entry(alias.clone()).or_default().insert(id.to_owned());
         }
+        self.erases |= row.state == State::Erasing;
         self.states.insert(id.to_owned(), row.state);
     }
 
