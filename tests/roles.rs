@@ -454,6 +454,10 @@ fn sweep_deletes_segments_by_version_makes_keys_that_it_cannot_open_and_reads_no
         Call::GetObject("StagedBucket", "staged/none"),
         Call::GetObject("LedgerBucket", SEGMENT),
         Call::DeleteVersion("LedgerBucket", SEGMENT),
+        // What an erasure rewrote, on its day.
+        Call::DeleteVersion("BronzeBucket", "bronze/none"),
+        Call::Query("ControlTable", "EXP#none"),
+        Call::DeleteItem("ControlTable", "EXP#none"),
         Call::PutTagged("LedgerBucket", PARTIAL_TILE),
         Call::Query("ControlTable", "ACTS#none"),
         Call::GetItem("ControlTable", "REQ#none"),
@@ -473,6 +477,9 @@ fn sweep_deletes_segments_by_version_makes_keys_that_it_cannot_open_and_reads_no
     let refused = [
         Call::GetObject("BronzeBucket", "bronze/none"),
         Call::PutObject("BronzeBucket", "bronze/none"),
+        Call::DeleteObject("BronzeBucket", "bronze/none"),
+        Call::DeleteVersion("BronzeBucket", "quarantine/none"),
+        Call::PutItem("ControlTable", "EXP#none"),
         Call::PutObject("StagedBucket", "poison/none"),
         Call::PutObject("StagedBucket", "staged/none"),
         Call::DeleteObject("LedgerBucket", SEGMENT),

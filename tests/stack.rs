@@ -15,6 +15,7 @@ mod mining;
 mod operator;
 mod replay;
 mod requests;
+mod residue;
 mod roles;
 mod schedules;
 mod sealed;

@@ -101,6 +101,9 @@ pub(crate) enum Command {
     /// Derive every log's tiles again from its segments, and compare them with what is stored
     #[cfg(feature = "aws")]
     RebuildTiles(RebuildTilesArgs),
+    /// After a table was put back to an earlier day: take away again what came back of people who were erased
+    #[cfg(feature = "aws")]
+    Reconcile(ReconcileArgs),
     /// Announce a new signing key in every log, and let it sign once the old one vouches for it
     #[cfg(feature = "aws")]
     RotateKey(RotateKeyArgs),
@@ -925,6 +928,20 @@ pub(crate) struct RebuildTilesArgs {
     /// Put the tiles that are missing, and partial ones that differ
     #[arg(long)]
     pub(crate) write: bool,
+}
+
+/// `reconcile`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct ReconcileArgs {
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArgs,
+    /// The moment to which the table was put back (2026-11-20T10:00:00Z): of the ledger only what was written since is read. Without it all of it is
+    #[arg(long, value_name = "TIME")]
+    pub(crate) restored_to: Option<String>,
+    /// Take away what came back; without it, it is only counted
+    #[arg(long)]
+    pub(crate) apply: bool,
 }
 
 /// `rotate-key`

@@ -33,6 +33,8 @@ mod rebuild_postings;
 #[cfg(feature = "aws")]
 mod rebuild_tiles;
 #[cfg(feature = "aws")]
+mod reconcile;
+#[cfg(feature = "aws")]
 mod replay;
 #[cfg(feature = "aws")]
 mod request;
@@ -95,6 +97,8 @@ pub(crate) fn name(command: &Command) -> &'static str {
         #[cfg(feature = "aws")]
         Command::RebuildTiles(_) => "rebuild-tiles",
         #[cfg(feature = "aws")]
+        Command::Reconcile(_) => "reconcile",
+        #[cfg(feature = "aws")]
         Command::RotateKey(_) => "rotate-key",
         #[cfg(feature = "aws")]
         Command::OwnNumbers(_) => "own-numbers",
@@ -143,6 +147,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Answered {
         Command::RebuildPostings(args) => rebuild_postings::run(&args, context),
         #[cfg(feature = "aws")]
         Command::RebuildTiles(args) => rebuild_tiles::run(&args, context),
+        #[cfg(feature = "aws")]
+        Command::Reconcile(args) => reconcile::run(&args, context),
         #[cfg(feature = "aws")]
         Command::RotateKey(args) => rotate_key::run(&args, context),
         #[cfg(feature = "aws")]

@@ -1,5 +1,6 @@
 //! Looks for planted personal data everywhere that it must not be: silver, plans, poison, ledger, tables, queues, logs.
 
+use ledgerline_store::Family;
 use ledgerline_store::claim;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 
@@ -13,12 +14,14 @@ pub struct Place {
     pub content: String,
     /// Whether it is a row of claims: digests under the event key on purpose, until they expire.
     pub is_claims: bool,
+    /// What kind of row or object it is; of messages and logs, none.
+    pub family: Option<Family>,
 }
 
 impl Place {
     /// A place that is not a row of claims.
     pub fn new(name: impl Into<String>, content: String) -> Self {
-        Self { name: name.into(), content, is_claims: false }
+        Self { name: name.into(), content, is_claims: false, family: None }
     }
 }
 
@@ -29,7 +32,8 @@ pub fn everywhere_but_bronze(stack: &Stack) -> Vec<Place> {
         for key in stack.keys(bucket, "") {
             let bytes = stack.object(bucket, &key).0;
             let content = if key.ends_with(".parquet") { rows(bytes) } else { lossy(&unpacked(bytes)) };
-            places.push(Place::new(format!("{bucket}/{key}"), content));
+            let family = Family::of_object(&key);
+            places.push(Place { family, ..Place::new(format!("{bucket}/{key}"), content) });
         }
     }
     for table in ["ControlTable", "IndexTable", "KeysTable"] {
@@ -38,7 +42,8 @@ pub fn everywhere_but_bronze(stack: &Stack) -> Vec<Place> {
             let binary = item.values().filter_map(|value| value.as_b().ok()).map(|blob| lossy(blob.as_ref()));
             let content = format!("{item:?} {}", binary.collect::<String>());
             let is_claims = table == "IndexTable" && claim::is_key(&key_of(&item));
-            places.push(Place { is_claims, ..Place::new(format!("{table} {:?}", item.get("pk")), content) });
+            let family = Family::of_key(&key_of(&item));
+            places.push(Place { is_claims, family, ..Place::new(format!("{table} {:?}", item.get("pk")), content) });
         }
     }
     places.extend(messages(stack));

@@ -47,6 +47,14 @@ pub enum SweepError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// A row says that something expires which is not an object of bronze.
+    #[error(
+        "a row EXP#{day} of the control table names no object of bronze, and nothing was deleted for it: delete the row, and find out who wrote it"
+    )]
+    NotBronze {
+        /// The day, `yyyy-mm-dd`.
+        day: String,
+    },
     /// Own state could not be written as JSON.
     #[error("the sweep's state could not be written: {0}")]
     State(#[from] serde_json::Error),
@@ -73,6 +81,7 @@ impl SweepError {
             | Self::Segment { .. }
             | Self::Entry { .. }
             | Self::Posting { .. }
+            | Self::NotBronze { .. }
             | Self::State(_) => false,
         }
     }

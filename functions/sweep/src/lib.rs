@@ -1,15 +1,16 @@
 //! Finishes what was left open, brings back what was forgotten, says what is complete, prunes what has expired.
 //!
-//! Seven parts, each independent of the others: one that fails does not stop the rest, and the next run, a minute later,
+//! Eight parts, each independent of the others: one that fails does not stop the rest, and the next run, a minute later,
 //! takes it up again.
 //!
 //! 0. [`month_keys`]: the keys of this month and the next two, without which transform plans nothing.
 //! 1. [`erasures`]: those whose time has come are told to go on.
-//! 2. [`planned`]: how far bronze is planned, which access answers say.
-//! 3. [`logs`]: heads that are not indexed, not published or not signed, by the same code as audit-write's.
-//! 4. [`bronze`]: objects that nobody planned, chunks that nobody committed.
-//! 5. [`follow`]: complete interactions get their entry; audit triggers lengthen locks.
-//! 6. [`prune`]: expired segments go, after an entry that a signed checkpoint covers.
+//! 2. [`expiries`]: bronze objects that an erasure rewrote go on the day on which they would have gone.
+//! 3. [`planned`]: how far bronze is planned, which access answers say.
+//! 4. [`logs`]: heads that are not indexed, not published or not signed, by the same code as audit-write's.
+//! 5. [`bronze`]: objects that nobody planned, chunks that nobody committed.
+//! 6. [`follow`]: complete interactions get their entry; audit triggers lengthen locks.
+//! 7. [`prune`]: expired segments go, after an entry that a signed checkpoint covers.
 //!
 //! Invariant: everything that is written can be written again, by this run, the next one or another at the same time,
 //! without a difference. Own state is a cursor and what is open behind it; lost, it is built again from the evidence.
@@ -32,6 +33,7 @@ pub mod bronze;
 pub mod config;
 pub mod erasures;
 pub mod error;
+pub mod expiries;
 pub mod follow;
 pub mod logs;
 pub mod month_keys;
@@ -74,6 +76,8 @@ pub struct Summary {
     pub signed: u64,
     /// Erasures that were told to go on.
     pub woken: u64,
+    /// Rewritten bronze objects whose day had come, and that are gone.
+    pub expired: u64,
     /// Bronze objects that are listed and not planned.
     pub unplanned: u64,
     /// Bronze objects looked at.
@@ -137,6 +141,11 @@ pub async fn handle<C: Clock>(
         guarded("erasures", "", &mut summary, run.wake_erasures(&mut woken)).await;
     }
     summary.woken = woken;
+    let mut expired = 0;
+    if run.has_time() {
+        guarded("expiries", "", &mut summary, run.expire_rewritten(&mut expired)).await;
+    }
+    summary.expired = expired;
     let names = guarded("list", "", &mut summary, async { Ok(stores.ledger.heads.logs().await?) }).await;
     let names = turned(names.unwrap_or_default(), clock.now_ms());
     let (logs, bronze) = (run.part(LOGS_END_AT), run.part(BRONZE_ENDS_AT));
@@ -246,7 +255,7 @@ fn chain(error: &dyn std::error::Error) -> String {
         .join(": ")
 }
 
-const MINUTE_MS: i64 = 60_000;
+pub(crate) const MINUTE_MS: i64 = 60_000;
 
 #[cfg(test)]
 mod tests {

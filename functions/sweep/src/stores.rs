@@ -9,6 +9,7 @@ use ledgerline_store::act_note::ActNotes;
 use ledgerline_store::bronze_object::BronzeObjects;
 use ledgerline_store::bucket::Bucket;
 use ledgerline_store::erasing::Wakes;
+use ledgerline_store::expiry::Expiries;
 use ledgerline_store::ledger::LedgerStores;
 use ledgerline_store::month_key::MonthKeys;
 use ledgerline_store::plan::Plans;
@@ -63,7 +64,9 @@ pub struct Stores {
     pub plans: Plans,
     /// State from run to run.
     pub states: SweepStates,
-    /// Bronze objects, to list.
+    /// When rewritten bronze objects expire.
+    pub expiries: Expiries,
+    /// Bronze objects, to list, and to delete when they expire.
     pub bronze: BronzeObjects,
     /// Notifications to transform.
     pub notices: Notices,
@@ -88,6 +91,7 @@ impl Stores {
             requests: RequestRows::new(Arc::clone(&control)),
             wakes: Wakes::new(Arc::clone(&control)),
             erase: EraseNotes::new(erase_queue),
+            expiries: Expiries::new(Arc::clone(&control)),
             planned: Planned::new(Arc::clone(&control)),
             month_keys: MonthKeys::new(control),
             plans: Plans::new(Arc::clone(&staged)),

@@ -222,6 +222,7 @@ impl Table for DynamoTable {
 
     async fn scan_page(&self, what: &str, scan: &Scan, after: Option<Key>) -> Result<ScanPage, StoreError> {
         let (name, prefixes) = match scan {
+            Scan::All => ("pk", &[][..]),
             Scan::Partitions(prefixes) => ("pk", &prefixes[..]),
             Scan::Rows(prefix) => ("sk", std::slice::from_ref(prefix)),
         };
@@ -230,7 +231,9 @@ impl Table for DynamoTable {
         for (at, prefix) in prefixes.iter().enumerate() {
             asked = asked.expression_attribute_values(format!(":prefix{at}"), AttributeValue::S(prefix.clone()));
         }
-        let asked = asked.filter_expression(filter.join(" OR "));
+        if !filter.is_empty() {
+            asked = asked.filter_expression(filter.join(" OR "));
+        }
         let sent = asked.set_exclusive_start_key(after.as_ref().map(key_item)).send().await;
         let page = sent.map_err(|error| store_error(format!("{what} in {}", self.name), error))?;
         let row = |item| {

@@ -20,6 +20,7 @@ pub mod query;
 pub mod reconciliation;
 pub mod replay;
 pub mod request;
+pub mod restored;
 pub mod retention;
 pub mod rotation;
 pub mod subjects;

@@ -193,7 +193,8 @@ pub enum SegmentError {
     WrongCount,
 }
 
-const ROOT: &str = "ledger/";
+/// The folder of all logs.
+pub const ROOT: &str = "ledger/";
 const FOLDER: &str = "/segment/";
 const SUFFIX: &str = ".jsonl.gz";
 const DIGEST_CHARS: usize = 16;

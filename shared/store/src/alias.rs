@@ -59,8 +59,7 @@ impl Aliases {
     pub async fn read(&self, whom: &[(&str, &str)]) -> Result<Vec<Option<String>>, StoreError> {
         let keys: Vec<Key> = whom.iter().map(|(org, pseudonym)| key(org, pseudonym)).collect();
         let rows = self.table.batch_get("read aliases", &keys).await?;
-        let alias = |row: Row| read_row("read an alias", row).map(|Stored { alias }| alias);
-        rows.into_iter().map(|row| row.map(alias).transpose()).collect()
+        rows.into_iter().map(|row| row.map(read).transpose()).collect()
     }
 
     /// Gives a new alias to somebody of `org`, under each of these pseudonyms, which has none or the one that is gone, while the
@@ -117,14 +116,21 @@ impl Aliases {
     }
 
     async fn alias_at(&self, key: &Key) -> Result<Option<String>, StoreError> {
-        let row = self.table.get("read an alias", key).await?;
-        row.map(|row| read_row("read an alias", row).map(|Stored { alias }| alias)).transpose()
+        self.table.get("read an alias", key).await?.map(read).transpose()
     }
 }
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
     alias: String,
+}
+
+/// The alias in a row.
+///
+/// # Errors
+/// `Corrupt` for a row of another form.
+pub fn read(row: Row) -> Result<String, StoreError> {
+    read_row("read an alias", row).map(|Stored { alias }| alias)
 }
 
 /// The pseudonyms in a row of an alias's names.

@@ -80,9 +80,7 @@ impl Asked {
     pub async fn of(&self, names: &[(&str, &str)]) -> Result<BTreeSet<String>, StoreError> {
         let keys: Vec<Key> = names.iter().map(|(org, pseudonym)| key(org, pseudonym)).collect();
         let rows = self.keys.batch_get("read which requests name somebody", &keys).await?;
-        let requests =
-            |row: Row| read_row("read which requests name somebody", row).map(|Stored { requests }| requests);
-        let all = rows.into_iter().flatten().map(requests).collect::<Result<Vec<_>, _>>()?;
+        let all = rows.into_iter().flatten().map(read).collect::<Result<Vec<_>, _>>()?;
         Ok(all.into_iter().flatten().collect())
     }
 }
@@ -91,6 +89,14 @@ impl Asked {
 #[serde(default)]
 struct Stored {
     requests: BTreeSet<String>,
+}
+
+/// The requests in a row.
+///
+/// # Errors
+/// `Corrupt` for a row of another form.
+pub fn read(row: Row) -> Result<BTreeSet<String>, StoreError> {
+    read_row("read which requests name somebody", row).map(|Stored { requests }| requests)
 }
 
 fn one(id: &str) -> Value {

@@ -1,11 +1,12 @@
-//! Bronze objects: source events as Firehose delivered them, to stream and to list; an erasure puts them again without somebody's lines.
+//! Bronze objects: source events as Firehose delivered them, to stream and to list; an erasure puts them again without somebody's lines,
+//! and then a lifecycle would keep them too long: they are deleted on the day on which they would have gone.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ledgerline_ledger::store::StoreError;
+use ledgerline_ledger::store::{Failure, StoreError};
 
-use crate::bucket::{Body, Bucket, Get, Object, Put, PutOutcome, found};
+use crate::bucket::{Body, Bucket, Get, Object, Put, PutOutcome, found, versions_of};
 
 /// An object of bronze in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,10 @@ pub struct BronzeObject {
 const BINARY: &str = "application/octet-stream";
 /// Objects in one page: S3's most.
 pub const PAGE: usize = 1_000;
+
+/// How often an object's versions are listed until none is left: an erasure that read it before may put it once more, and not again
+/// once it is gone.
+const ROUNDS: usize = 4;
 
 /// All bronze objects.
 #[derive(Clone, Debug)]
@@ -66,6 +71,27 @@ impl BronzeObjects {
     pub async fn is_there(&self, key: &str) -> Result<bool, StoreError> {
         let listed = self.bucket.list(&format!("look for {key}"), key, "", 1).await?;
         Ok(listed.first().is_some_and(|one| one.key == key))
+    }
+
+    /// Deletes an object for good, every version of it and every delete marker. The newest goes last: until then a GET finds what it found
+    /// before, and no older version comes to light. How many it deleted; none of an object that is gone already.
+    ///
+    /// # Errors
+    /// The bucket's, and some may be deleted then; `Conflict` if somebody keeps putting it.
+    pub async fn expire(&self, key: &str) -> Result<usize, StoreError> {
+        let what = format!("expire bronze object {key}");
+        let mut deleted = 0;
+        for _ in 0..ROUNDS {
+            let versions = versions_of(&*self.bucket, &what, key).await?;
+            if versions.is_empty() {
+                return Ok(deleted);
+            }
+            for one in versions.iter().rev() {
+                self.bucket.delete(&what, key, Some(&one.version_id)).await?;
+                deleted += 1;
+            }
+        }
+        Err(StoreError::Conflict(Failure::new(format!("{what}: others put it {ROUNDS} times"))))
     }
 
     /// Up to a page of objects under the prefix, behind the key `after`, in the order of their keys. Fewer than

@@ -72,7 +72,11 @@ struct Stored {
     alias: String,
 }
 
-fn read(row: Row) -> Result<String, StoreError> {
+/// The alias in a row.
+///
+/// # Errors
+/// `Corrupt` for a row of another form.
+pub fn read(row: Row) -> Result<String, StoreError> {
     read_row("read a principal's alias", row).map(|Stored { alias }| alias)
 }
 

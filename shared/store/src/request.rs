@@ -516,6 +516,15 @@ impl Requests {
         Ok(who.filter(|who| who.ttl.is_none_or(|ttl| now_s < ttl)))
     }
 
+    /// Deletes whom a request is about, which came back after the request was closed.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn forget(&self, id: &str) -> Result<(), StoreError> {
+        let delete = Write::delete(who_key(id));
+        self.keys.write("forget whom a request is about", delete, Returning::Nothing).await.map(drop)
+    }
+
     /// The requests that lie under these digests, distinct, closed ones too.
     ///
     /// # Errors

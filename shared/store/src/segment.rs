@@ -8,11 +8,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ledgerline_ledger::lock::Lock;
 use ledgerline_ledger::log::LogId;
-use ledgerline_ledger::segment::{SegmentName, folder};
+use ledgerline_ledger::segment::{ROOT, SegmentName, folder};
 use ledgerline_ledger::store::StoreError;
 use ledgerline_ledger::tree::Hash;
 
-use crate::bucket::{self, Bucket, Get, PutOutcome, VersionMarker, found};
+use crate::bucket::{self, Bucket, Get, ListedVersion, PutOutcome, VersionMarker, found};
 use crate::table::corrupt;
 
 /// What came of putting an object once.
@@ -173,6 +173,24 @@ impl Segments {
         }
     }
 
+    /// A page of the versions of segments of all logs, in the order of their keys, behind this place; and where to go on, if there may be
+    /// more. Delete markers are left out and hide nothing.
+    ///
+    /// # Errors
+    /// The bucket's.
+    pub async fn page(
+        &self,
+        behind: Option<VersionMarker>,
+    ) -> Result<(Vec<SegmentVersion>, Option<VersionMarker>), StoreError> {
+        let (page, next) = self.bucket.list_versions("list the segments", ROOT, behind, VERSIONS).await?;
+        let is_segment = |one: &ListedVersion| !one.is_delete_marker && SegmentName::parse(&one.key).is_some();
+        let version = |one: ListedVersion| {
+            let ListedVersion { key, version_id, written_at_ms, .. } = one;
+            SegmentVersion { key, version_id, written_at_ms }
+        };
+        Ok((page.into_iter().filter(is_segment).map(version).collect(), next))
+    }
+
     /// The bytes of the oldest version under a key; `None` if there is none, or nothing but delete markers.
     ///
     /// # Errors
@@ -222,5 +240,5 @@ fn version(what: &str, version_id: Option<String>) -> Result<String, StoreError>
 }
 
 const GZIP: &str = "application/gzip";
-/// Versions of one key that are listed at once: S3's most.
+/// Versions that are listed at once: S3's most.
 const VERSIONS: usize = 1_000;

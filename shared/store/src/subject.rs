@@ -324,11 +324,24 @@ impl Subjects {
     pub async fn identifier_rows(&self, names: &[(&str, &str)]) -> Result<Vec<Option<SubjectRow>>, StoreError> {
         let keys: Vec<Key> = names.iter().map(|(org, pseudonym)| identifier_key(org, pseudonym)).collect();
         let rows = self.table.batch_get("read identifiers", &keys).await?;
-        let read = |row| {
-            let IdentifierRow { subject_id, customer_ref, created_at, .. } = read_row("read an identifier", row)?;
-            Ok(SubjectRow { subject: SubjectRef { subject_id, customer_ref }, created_at })
-        };
-        rows.into_iter().map(|row| row.map(read).transpose()).collect()
+        rows.into_iter().map(|row| row.map(read_identifier).transpose()).collect()
+    }
+
+    /// Deletes an identifier's row that came back and names a subject that is gone; one that names somebody else by now stays.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn forget(&self, org: &str, pseudonym: &str, gone: &str) -> Result<(), StoreError> {
+        let delete = Write::delete(identifier_key(org, pseudonym)).when(Condition::equals(SUBJECT_ID, gone));
+        match self.table.write("forget an identifier", delete, Returning::Nothing).await {
+            // There is none, or it names somebody else by now.
+            Err(StoreError::Conflict(conflict)) => {
+                let now = self.identifiers(&[(org, pseudonym)]).await?.into_iter().next().flatten();
+                let is_still = now.is_some_and(|now| now.subject_id == gone);
+                if is_still { Err(StoreError::Conflict(conflict)) } else { Ok(()) }
+            }
+            done => done.map(drop),
+        }
     }
 
     /// The states of `subjects`, and of each `(subject id, record)` the link, both in the order asked.
@@ -598,6 +611,15 @@ impl LinkRow {
         let Some(Span { log, first, last }) = link.span.clone() else { return Self::default() };
         Self { log: Some(log), first: Some(first), last: Some(last) }
     }
+}
+
+/// Whom an identifier's row names.
+///
+/// # Errors
+/// `Corrupt` for a row of another form.
+pub fn read_identifier(row: Row) -> Result<SubjectRow, StoreError> {
+    let IdentifierRow { subject_id, customer_ref, created_at, .. } = read_row("read an identifier", row)?;
+    Ok(SubjectRow { subject: SubjectRef { subject_id, customer_ref }, created_at })
 }
 
 /// The state in a row, whatever it is.

@@ -325,6 +325,8 @@ impl Query {
 /// Which rows of a whole table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scan {
+    /// All of them.
+    All,
     /// Those of partitions that begin like one of these.
     Partitions(Vec<String>),
     /// Those whose sort keys begin like this.

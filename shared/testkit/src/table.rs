@@ -419,6 +419,7 @@ impl Table for FakeTable {
             let next =
                 rows.get(ROWS_PER_SCAN - 1).filter(|_| rows.len() > ROWS_PER_SCAN).map(|(key, _)| (*key).clone());
             let wanted = rows.into_iter().take(ROWS_PER_SCAN).filter(|(key, _)| match scan {
+                Scan::All => true,
                 Scan::Partitions(prefixes) => prefixes.iter().any(|prefix| key.pk.starts_with(prefix)),
                 Scan::Rows(prefix) => key.sk.starts_with(prefix),
             });

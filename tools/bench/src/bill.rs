@@ -53,7 +53,9 @@ pub(crate) fn is_get(call: &str) -> bool {
 /// Dollars per million calls; what DynamoDB's calls cost is in their units. A call without a price is no free call.
 fn price(call: &str) -> Result<f64, String> {
     match call {
-        "s3:PutObject" | "s3:ListObjectsV2" | "s3:ListObjectVersions" | "s3:PutObjectTagging" => Ok(prices::S3_PUT),
+        "s3:PutObject" | "s3:ListObjectVersions" | "s3:ListObjectsV2" | "s3:PutObjectTagging" => Ok(prices::S3_PUT),
+        // The same page: DELETE requests are free.
+        "s3:DeleteObject" => Ok(0.0),
         get if is_get(get) => Ok(prices::S3_GET),
         "kms:Sign" => Ok(prices::KMS_SIGN),
         "kms:Decrypt" | "kms:GenerateDataKey" => Ok(prices::KMS_DATA_KEY),

@@ -10,6 +10,7 @@ mod bill;
 mod capacity;
 mod cold_start;
 mod entries;
+mod erase;
 mod folder;
 mod gold;
 mod ingest;
@@ -40,6 +41,8 @@ pub enum Subject {
     Transform,
     /// transform's calls, units by stored family, and dollars, by events per object
     Units,
+    /// An erasure's calls, bytes, units, dollars and virtual time, by the person's interactions, beside a scan of the lake
+    Erase,
     /// Chunks to a segment and the tree; calls and dollars; entries per second by latency
     Append,
     /// A bearer token to a policy, by algorithm
@@ -79,6 +82,12 @@ pub fn run(subject: Subject, entries: u64) -> Result<(), Fault> {
     }
     if wants(Subject::Units) {
         tell("units: transform's AWS calls, capacity and dollars, counted on the strict fakes", units::measure())?;
+    }
+    if wants(Subject::Erase) {
+        tell(
+            "erase: rtbf's AWS calls, bytes, capacity, dollars and virtual time, counted on the strict fakes",
+            erase::measure(),
+        )?;
     }
     if wants(Subject::Append) {
         let day = day();

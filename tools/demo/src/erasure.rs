@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use xtask::fault::Fault;
 
 use super::access;
+use super::certificate;
 use super::chain::Chain;
-use super::report::{Check, Erasure, grouped};
+use super::report::{Certificate, Check, Erasure, grouped};
 use super::screen::Screen;
 
 /// Everybody else's entries, by interaction.
@@ -36,6 +37,11 @@ pub(super) async fn erase(chain: &Chain, org: &str, phone: &str, others: &[Strin
     call(stack, "approver", &format!("requests/{id}/approve"), Some(&approval))?;
     let shown = done(chain, &id).await?;
     let seconds = begun.elapsed().as_secs_f64();
+    // What is not done has none.
+    let certificate = match shown["state"] == "done" {
+        true => certificate::fetch(chain, org, &id).await?,
+        false => Certificate::default(),
+    };
     let (found, after) = (found(stack, org, &person)?, answers(stack, org, others)?);
     let verified = invoke(chain, "VerifyFunction", &json!({ "look": "everything" })).await?;
     // A record that the person shares with another customer is kept, without what was the person's own.
@@ -65,6 +71,7 @@ pub(super) async fn erase(chain: &Chain, org: &str, phone: &str, others: &[Strin
         digest_after,
         verified_entries: verified["entries"].as_u64().unwrap_or_default(),
         holds: verified["holds"] == true,
+        certificate,
     })
 }
 
@@ -108,19 +115,20 @@ pub(super) fn tell(screen: &mut Screen<impl Write>, erasure: &Erasure) -> io::Re
     )?;
     screen.gap()?;
     screen.say(
-        "The entries stay, locked, and every proof over them: what they held sealed is noise now, since its keys are gone. This version \
-         writes no certificate of it yet.",
-    )
+        "The entries stay, locked, and every proof over them: what they held sealed is noise now, since its keys are gone.",
+    )?;
+    certificate::tell(screen, &erasure.certificate)
 }
 
 /// What must hold of it.
-pub(super) fn checks(erasure: &Erasure) -> [Check; 3] {
+pub(super) fn checks(erasure: &Erasure) -> [Check; 5] {
     let check = |name: &str, passed: bool, detail: String, remedy: &str| Check {
         name: name.to_owned(),
         passed,
         detail,
         remedy: (!passed).then(|| remedy.to_owned()),
     };
+    let [holds, notices] = certificate::checks(&erasure.certificate, &erasure.request_id);
     [
         check(
             "Who was erased is not found any more",
@@ -140,6 +148,8 @@ pub(super) fn checks(erasure: &Erasure) -> [Check; 3] {
             format!("{} entries", grouped(erasure.verified_entries)),
             "run ledgerline verify --stack target/local/stack.json",
         ),
+        holds,
+        notices,
     ]
 }
 
@@ -184,7 +194,30 @@ fn interaction(shared: &Value) -> Option<&str> {
 
 /// A call of the compliance API's, in somebody's part.
 fn call(stack: &Stack, part: &str, path: &str, body: Option<&Value>) -> Result<Value, Fault> {
-    let remedy = "see whether the stack is up (cargo xtask up) and what requests logs";
+    let (status, text) = asked(stack, part, path, body)?;
+    let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+    if matches!(status, 200 | 201) && value.is_object() {
+        return Ok(value);
+    }
+    Err(refused(status, &value))
+}
+
+/// A document that the compliance API gives in somebody's part, as it is.
+pub(super) fn document(stack: &Stack, part: &str, path: &str) -> Result<String, Fault> {
+    let (status, text) = asked(stack, part, path, None)?;
+    if status == 200 {
+        return Ok(text);
+    }
+    Err(refused(status, &serde_json::from_str(&text).unwrap_or(Value::Null)))
+}
+
+fn refused(status: u16, value: &Value) -> Fault {
+    let detail = value["detail"].as_str().or_else(|| value["message"].as_str()).unwrap_or("no problem document");
+    Fault::new(format!("the requests API answers {status}: {detail}"), REMEDY)
+}
+
+/// The status and the body of an answer.
+fn asked(stack: &Stack, part: &str, path: &str, body: Option<&Value>) -> Result<(u16, String), Fault> {
     let url = format!("{}/api/v1/compliance/{path}", stack.api_url);
     let agent: ureq::Agent =
         ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into();
@@ -196,16 +229,11 @@ fn call(stack: &Stack, part: &str, path: &str, body: Option<&Value>) -> Result<V
         }
         None => agent.get(&url).header("authorization", &token).header("x-api-key", key).call(),
     };
-    let mut answer = answer.map_err(|error| Fault::caused_by("the requests API does not answer", error, remedy))?;
+    let mut answer = answer.map_err(|error| Fault::caused_by("the requests API does not answer", error, REMEDY))?;
     let status = answer.status().as_u16();
     let text = answer.body_mut().read_to_string();
-    let text = text.map_err(|error| Fault::caused_by("the requests API's answer cannot be read", error, remedy))?;
-    let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
-    if matches!(status, 200 | 201) && value.is_object() {
-        return Ok(value);
-    }
-    let detail = value["detail"].as_str().or_else(|| value["message"].as_str()).unwrap_or("no problem document");
-    Err(Fault::new(format!("the requests API answers {status}: {detail}"), remedy))
+    let text = text.map_err(|error| Fault::caused_by("the requests API's answer cannot be read", error, REMEDY))?;
+    Ok((status, text))
 }
 
 /// Runs a function of the deployment, as its schedule would.
@@ -221,6 +249,7 @@ async fn invoke(chain: &Chain, logical: &str, event: &Value) -> Result<Value, Fa
     Ok(serde_json::from_slice(said).unwrap_or(Value::Null))
 }
 
+const REMEDY: &str = "see whether the stack is up (cargo xtask up) and what requests logs";
 /// A question names 50 identifiers at most.
 const NUMBERS_PER_QUESTION: usize = 50;
 /// How long the erasure may take: its drain is two seconds here.
@@ -236,7 +265,7 @@ mod tests {
     #[test]
     fn the_checks_want_the_person_gone_and_all_else_as_it_was() {
         let erasure = sample::report().erasure;
-        let passed = |erasure: &Erasure| checks(erasure).map(|check| check.passed);
+        let passed = |erasure: &Erasure| checks(erasure)[..3].iter().map(|check| check.passed).collect::<Vec<_>>();
         assert_eq!(passed(&erasure), [true; 3]);
         assert_eq!(passed(&Erasure { found: true, ..erasure.clone() }), [false, true, true]);
         assert_eq!(passed(&Erasure { state: "erasing".to_owned(), ..erasure.clone() }), [false, true, true]);

@@ -5,6 +5,7 @@
 
 mod access;
 mod caller;
+mod certificate;
 mod chain;
 mod erasure;
 mod export;
@@ -213,6 +214,7 @@ fn next() -> Vec<(String, String)> {
     [
         ("In pictures", shown(&folder.join("report.html"))),
         ("As data", shown(&folder.join("report.json"))),
+        ("The certificate", shown(&folder.join("certificate.html"))),
         ("A day's figures", "ledgerline gold show --date YYYY-MM-DD".to_owned()),
         ("An event log", "ledgerline mining export --format xes --org ORG --from YYYY-MM-DD --out log.xes".to_owned()),
         ("The exported log", shown(&folder.join("export"))),

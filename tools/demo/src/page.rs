@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::caller::shown;
 use super::process::drawing;
 use super::report::{
-    Access, Attempt, Caller, Erasure, Figures, Identity, Lock, Process, Queue, Report, Sealed, Span, Tally, Tamper,
-    grouped,
+    Access, Attempt, Caller, Certificate, Erasure, Figures, Identity, Left, Lock, Process, Queue, Report, Sealed, Span,
+    Tally, Tamper, grouped,
 };
 use super::{identity as audit, picture};
 
@@ -332,11 +332,42 @@ fn erasure(erasure: &Erasure) -> String {
     ];
     format!(
         "<div class=\"pair\">\n{}{}</div>\n<p class=\"note\">Request <code>{}</code>, {}. The entries stay, locked, with every proof over \
-         them; the keys of what they hold sealed are gone. No certificate is written yet: asking again is the proof.</p>\n",
+         them; the keys of what they hold sealed are gone.</p>\n{}",
         figure("What went", "bronze, silver, keys", &counted(&went)),
         figure("What stayed", "ledger, and everybody else", &counted(&stayed)),
         esc(&erasure.request_id),
         esc(&erasure.state),
+        certificate(&erasure.certificate),
+    )
+}
+
+/// The certificate: what it proves, what came of checking it, and what it says remains.
+fn certificate(certificate: &Certificate) -> String {
+    let mut proof = String::new();
+    let good = if certificate.problems.is_empty() { "good" } else { "NOT good" };
+    let altered = certificate.altered.first().map_or("NOT noticed", String::as_str);
+    let rows = [
+        ("entries of a deletion that it proves", grouped(certificate.deletions)),
+        ("destroyed keys that they name", grouped(certificate.keys)),
+        ("what the ledger has of it", format!("{}…", certificate.sha256.get(..16).unwrap_or_default())),
+        ("checked offline", good.to_owned()),
+        ("with one digit altered", altered.to_owned()),
+    ];
+    for (what, value) in rows {
+        let _ = writeln!(proof, "<tr><th>{what}</th><td>{}</td></tr>", esc(&value));
+    }
+    let mut remains = String::new();
+    for Left { kind, until } in &certificate.remains {
+        let _ = writeln!(remains, "<tr><th>{}</th><td>{}</td></tr>", esc(kind), esc(until));
+    }
+    format!(
+        "{}<details>\n<summary>What it says remains, and until when</summary>\n{}</details>\n\
+         <p class=\"note\">The ledger says of each interaction that it was erased, and not whose it was. The certificate joins these entries: \
+         <a href=\"certificate.html\">read it</a>, or check it by <code>ledgerline check-certificate {} --key {}</code></p>\n",
+        figure("The certificate", &esc(&certificate.name), &table(&proof)),
+        table(&remains),
+        esc(&certificate.json),
+        esc(&certificate.key),
     )
 }
 

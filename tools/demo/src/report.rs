@@ -252,6 +252,48 @@ pub(super) struct Erasure {
     pub verified_entries: u64,
     /// Whether the evidence holds.
     pub holds: bool,
+    /// The certificate of it.
+    pub certificate: Certificate,
+}
+
+/// The certificate of an erasure, and what came of checking it.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Certificate {
+    /// Its name: 32 hex digits.
+    pub name: String,
+    /// The request that it is of.
+    pub request_id: String,
+    /// What the ledger has of it: the digest of its body.
+    pub sha256: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Entries of a deletion that it proves.
+    pub deletions: u64,
+    /// Destroyed keys that these name.
+    pub keys: u64,
+    /// What remains, and until when.
+    pub remains: Vec<Left>,
+    /// The ledger's verifier key that it was checked by.
+    pub key: String,
+    /// What does not hold of it.
+    pub problems: Vec<String>,
+    /// What does not hold once a digit of it is altered.
+    pub altered: Vec<String>,
+    /// Where the file lies…
+    pub json: String,
+    /// …and its page.
+    pub html: String,
+}
+
+/// Something that remains.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Left {
+    /// What.
+    pub kind: String,
+    /// Until when.
+    pub until: String,
 }
 
 /// A locked segment, and who tried what.

@@ -112,7 +112,11 @@ fn is_refused(attempt: &Attempt) -> bool {
 }
 
 /// How a function is deployed.
-async fn deployed(chain: &Chain, config: &SdkConfig, logical: &str) -> Result<GetFunctionConfigurationOutput, Fault> {
+pub(super) async fn deployed(
+    chain: &Chain,
+    config: &SdkConfig,
+    logical: &str,
+) -> Result<GetFunctionConfigurationOutput, Fault> {
     let name = chain.stack.functions.get(logical);
     let name = name.ok_or_else(|| Fault::new(format!("stack.json names no {logical}"), DEPLOY_AGAIN))?;
     let asked = aws_sdk_lambda::Client::new(config).get_function_configuration().function_name(name).send().await;
@@ -174,7 +178,7 @@ const FUNCTIONS: [(&str, &str); 2] = [("TransformFunction", "transform"), ("Dsar
 /// Where the audit says who it was; an audit that is shown has both.
 const NAMED: [&str; 2] = ["/auditEvent/resolvedCustomerId", "/auditEvent/piiContext/phoneHash"];
 
-const DEPLOY_AGAIN: &str = "deploy the current template: cargo xtask down; cargo xtask up";
+pub(super) const DEPLOY_AGAIN: &str = "deploy the current template: cargo xtask down; cargo xtask up";
 
 #[cfg(test)]
 mod tests {

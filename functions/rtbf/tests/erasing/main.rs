@@ -16,6 +16,7 @@ mod lease;
 mod listed;
 mod owners;
 mod proof;
+mod reconcile;
 mod restore;
 mod scale;
 mod set_aside;

@@ -66,10 +66,10 @@ async fn an_idle_run_writes_nothing_and_reads_little() {
     world.calls.reset();
     let summary = world.run().await;
     assert_eq!((world.faults.writes(), summary.failures), (writes, 0));
-    // The erasures that are due, and the list of logs; how far bronze is planned, and the log's head, twice; its archive and the note there, once per process; three
+    // The erasures that are due, what expires today and should have on an earlier day, and the list of logs; how far bronze is planned, and the log's head, twice; its archive and the note there, once per process; three
     // states.
     let reads =
-        [("dynamodb:GetItem", 3), ("dynamodb:Query", 2), ("s3:GetObject", 4), ("s3:ListObjectVersions", 1)].into();
+        [("dynamodb:GetItem", 3), ("dynamodb:Query", 4), ("s3:GetObject", 4), ("s3:ListObjectVersions", 1)].into();
     assert_eq!(world.calls.by_name(), reads);
 }
 

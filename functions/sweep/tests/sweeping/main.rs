@@ -4,6 +4,7 @@
 mod bronze;
 mod completion;
 mod erasures;
+mod expiries;
 mod logs;
 mod month_keys;
 mod planned;

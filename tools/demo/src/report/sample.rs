@@ -123,6 +123,26 @@ pub(crate) fn report() -> Report {
             digest_after: "5d41".repeat(16),
             verified_entries: 5_283,
             holds: true,
+            certificate: Certificate {
+                name: "7c9e".repeat(8),
+                request_id: "req_0f1e2d3c4b5a69788796a5b4c3d2e1f0".to_owned(),
+                sha256: "e3b0".repeat(16),
+                bytes: 9_412,
+                deletions: 3,
+                keys: 6,
+                remains: vec![
+                    Left { kind: "tombstones".to_owned(), until: "2028-04-01".to_owned() },
+                    Left {
+                        kind: "results of queries and exports".to_owned(),
+                        until: "whoever has them deletes them".to_owned(),
+                    },
+                ],
+                key: "local/acme/request/1/0+1a2b3c4d+AbCdEf".to_owned(),
+                problems: Vec::new(),
+                altered: vec!["body: the ledger certified another one".to_owned()],
+                json: "target/demo/certificate.json".to_owned(),
+                html: "target/demo/certificate.html".to_owned(),
+            },
         },
         lock: Lock {
             key: "ledger/acme/interaction/1/0/segment/00000000000000000000-256-3f9a1c0be4d7a815.jsonl.gz".to_owned(),
