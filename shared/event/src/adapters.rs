@@ -13,6 +13,7 @@ mod record;
 use ledgerline_json::Json;
 use ledgerline_privacy::words;
 
+use crate::capture;
 use crate::catalogue;
 use crate::document::Rejection;
 use crate::source_event::{Context, SourceEvent};
@@ -40,7 +41,12 @@ const PARTNER: &str = "aws.partner/genesys.com";
 
 /// The organisation in the name of a Genesys partner source, `aws.partner/genesys.com/cloud/<org>/<suffix>`, wherever it stands in
 /// the text: what forwards an event may put a name of its own around it.
+///
+/// The organisation that a capture client sends for, where the source is capture's.
 pub(crate) fn org_of_source(source: &str) -> Option<&str> {
+    if let Some(by) = capture::read(source) {
+        return by.org;
+    }
     let rest = &source[source.find(PARTNER)? + PARTNER.len()..];
     let (_, rest) = rest.split_once("/cloud/")?;
     rest.split('/').next().filter(|org| is_stated_org(org))

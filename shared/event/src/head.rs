@@ -15,6 +15,7 @@ pub(crate) use pass::Scanner;
 use ledgerline_json::lexer::Text;
 
 use crate::adapters::{entity_kind, is_record_id, org_of_source};
+use crate::capture;
 use crate::catalogue::{LayerId, SPELLINGS, built_in};
 use crate::instant;
 
@@ -126,7 +127,9 @@ impl<'a> Head<'a> {
 
     /// What the whole document turned out to be about.
     fn family_in(&self, outline: &Outline) -> Option<&'static str> {
-        if self.unusual || self.batch || self.source().is_some_and(is_aws_service) {
+        // What a client of capture sent begins inside the envelope, as the adapter knows.
+        let is_special = |source: &str| is_aws_service(source) || capture::read(source).is_some();
+        if self.unusual || self.batch || self.source().is_some_and(is_special) {
             return None;
         }
         let own = outline.own_level()?;

@@ -7,6 +7,7 @@
 
 pub mod adapters;
 pub mod batch;
+pub mod capture;
 pub mod catalogue;
 pub mod content_id;
 pub mod document;

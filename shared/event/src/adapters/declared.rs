@@ -11,6 +11,7 @@ use super::fields::take_fields;
 use super::identity::identify;
 use super::layers::{Layers, Member, Members};
 use super::{PARTNER, hooks, is_stated_org, names_nothing, org_of_source, record};
+use crate::capture::Captured;
 use crate::catalogue::{Catalogue, KindId, KindRule, NameId, Shape, ShapeHook, Topic, When, says_something};
 use crate::document::Rejection;
 use crate::instant::{self, Instant};
@@ -28,6 +29,8 @@ pub(super) struct Reading<'a> {
     /// The `source` of the event bus' envelope, and its `detail-type`.
     pub(super) source: Option<&'a str>,
     pub(super) detail_type: Option<&'a str>,
+    /// Who sent it through capture, if somebody did.
+    captured: Option<Captured<'a>>,
 }
 
 impl<'a> Reading<'a> {
@@ -44,7 +47,10 @@ impl<'a> Reading<'a> {
                 .find_map(|bus| bus.text("source")),
         };
         let detail_type = layers.envelopes().rev().find_map(|layer| layer.text("detail-type"));
-        Self { catalogue, context: *context, layers, bags, source, detail_type }
+        let captured = layers.captured();
+        // Regions and sources of numeric ids go by the name that the client's source has, not by how it came.
+        let source = captured.map(|by| by.source).or(source);
+        Self { catalogue, context: *context, layers, bags, source, detail_type, captured }
     }
 
     pub(super) fn own(&self) -> &Members<'a> {
@@ -261,8 +267,12 @@ impl<'a> Reading<'a> {
         Err(Rejection::NoTime)
     }
 
-    /// The organisation: the partner source's, wherever an envelope names it, else the event's, else the default.
+    /// The organisation: the capture client's, whatever the client's event says; the partner source's, wherever an envelope names it,
+    /// else the event's, else the default.
     fn org(&self) -> Cow<'a, str> {
+        if let Some(org) = self.captured.and_then(|by| by.org) {
+            return Cow::Borrowed(org);
+        }
         // A source that begins so is the bus' own word; one that has the path further in is somebody's who forwards.
         let sources = || self.layers.envelopes().filter_map(|layer| layer.text("source"));
         let own = sources().filter(|source| source.starts_with(PARTNER)).find_map(org_of_source);

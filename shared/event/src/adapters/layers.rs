@@ -6,6 +6,7 @@
 use ledgerline_json::{Json, Object};
 
 use super::declared::text;
+use crate::capture::{self, Captured};
 use crate::catalogue::{
     Catalogue, Layer as Description, LayerId, MemberPath, NAMES_MAX, NameId, Spelled, says_something,
 };
@@ -123,6 +124,8 @@ pub(super) struct Layer<'a> {
     pub(super) path: Vec<&'a str>,
     /// It is one of a list's elements.
     is_element: bool,
+    /// Nothing but capture stands around it: what the source sent begins here.
+    is_outermost: bool,
 }
 
 /// A document's layers, from the outside in.
@@ -136,8 +139,8 @@ pub(super) struct Layers<'a> {
 
 impl<'a> Layers<'a> {
     pub(super) fn of(catalogue: &Catalogue, document: &'a Object<'a>) -> Self {
-        let root =
-            Layer { id: LayerId(0), members: Members::of(catalogue, document), path: Vec::new(), is_element: false };
+        let members = Members::of(catalogue, document);
+        let root = Layer { id: LayerId(0), members, path: Vec::new(), is_element: false, is_outermost: true };
         let mut layers = Self { all: vec![root], event: 0, text: None };
         while layers.all.len() <= ENVELOPES_MAX {
             let mut described = (1..).map(LayerId).zip(&catalogue.layers);
@@ -145,7 +148,8 @@ impl<'a> Layers<'a> {
                 Some((layers.own().inside(catalogue, id, description)?, description.is_envelope))
             });
             match found {
-                Some((Inside::Layer(inner), is_envelope)) => {
+                Some((Inside::Layer(mut inner), is_envelope)) => {
+                    inner.is_outermost = is_envelope && layers.all.len() == 1 && layers.captured().is_some();
                     layers.all.push(inner);
                     if !is_envelope {
                         break;
@@ -165,6 +169,11 @@ impl<'a> Layers<'a> {
     /// The keys that lead to a layer that is JSON in a string, if there is one.
     pub(super) fn text(&self) -> Option<&[&'a str]> {
         self.text.as_deref()
+    }
+
+    /// Who sent the document through capture, if somebody did.
+    pub(super) fn captured(&self) -> Option<Captured<'a>> {
+        self.root().text("source").and_then(capture::read)
     }
 
     /// What the event itself says.
@@ -228,7 +237,7 @@ impl<'a> Layer<'a> {
     fn inside(&self, catalogue: &Catalogue, id: LayerId, description: &Description) -> Option<Inside<'a>> {
         let stands = |name: &NameId| self.members.get(*name).is_some();
         // Inside an envelope another one must look like one in every way: an event may have a `detail` and a `source` of its own.
-        let marked = match self.path.is_empty() {
+        let marked = match self.is_outermost {
             true => description.when.is_empty() || description.when.iter().any(stands),
             false => description.when.iter().all(stands),
         };
@@ -256,7 +265,8 @@ impl<'a> Layer<'a> {
             _ => self.flat(catalogue, description)?,
         };
         let needed = description.needs.is_empty() || description.needs.iter().any(|name| members.get(*name).is_some());
-        needed.then_some(Inside::Layer(Layer { id, members, path, is_element: description.is_list }))
+        let (is_element, is_outermost) = (description.is_list, false);
+        needed.then_some(Inside::Layer(Layer { id, members, path, is_element, is_outermost }))
     }
 
     /// The members of this layer, those under `<key>.<member>` by their own names; `None` if there are none such.
