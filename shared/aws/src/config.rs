@@ -103,6 +103,8 @@ where
             _,
         )
         | ("QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue", _)
+        // Firehose's: the stream, its key or its source is not as it must be.
+        | ("InvalidArgumentException" | "InvalidKMSResourceException" | "InvalidSourceException", _)
         | ("ValidationException" | "InvalidParameterValue" | "InvalidRequestException" | "PermanentRedirect", _) => {
             StoreError::Denied(failure)
         }

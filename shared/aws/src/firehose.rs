@@ -17,6 +17,8 @@ use crate::config::store_error;
 /// Rounds for records that the stream refused. Waits double from 100 ms: 100 ms × (2^7 − 1) = 12.7 s in all, in which a
 /// stream at its lower limit of 1 MiB a second takes three whole batches.
 const ROUNDS: u32 = 8;
+/// Rounds where a caller waits, who will try again by itself.
+const FEW_ROUNDS: u32 = 2;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 
 /// A delivery stream.
@@ -24,12 +26,18 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 pub struct DeliveryStream {
     client: aws_sdk_firehose::Client,
     name: String,
+    rounds: u32,
 }
 
 impl DeliveryStream {
     /// The stream named `name`.
     pub fn new(client: aws_sdk_firehose::Client, name: impl Into<String>) -> Self {
-        Self { client, name: name.into() }
+        Self { client, name: name.into(), rounds: ROUNDS }
+    }
+
+    /// The stream named `name`, for a caller who is waited for: what is refused is tried once more.
+    pub fn impatient(client: aws_sdk_firehose::Client, name: impl Into<String>) -> Self {
+        Self { rounds: FEW_ROUNDS, ..Self::new(client, name) }
     }
 }
 
@@ -39,7 +47,7 @@ impl Stream for DeliveryStream {
     async fn put(&self, records: Vec<Bytes>) -> Result<(), StoreError> {
         let what = format!("put {} records", records.len());
         let mut open = records;
-        for round in 0..ROUNDS {
+        for round in 0..self.rounds {
             let batch = open.iter().map(to_record).collect::<Result<Vec<_>, _>>()?;
             let request = self.client.put_record_batch().delivery_stream_name(&self.name).set_records(Some(batch));
             let response = request.send().await.map_err(|error| store_error(what.as_str(), error))?;
@@ -47,11 +55,11 @@ impl Stream for DeliveryStream {
                 return Ok(());
             }
             open = refused(open, response.request_responses.iter().map(|answer| answer.error_code.is_some()));
-            if round + 1 < ROUNDS {
+            if round + 1 < self.rounds {
                 tokio::time::sleep(FIRST_WAIT * 2u32.pow(round)).await;
             }
         }
-        Err(StoreError::Throttled(Failure::new(format!("{what}: {} refused {ROUNDS} times", open.len()))))
+        Err(StoreError::Throttled(Failure::new(format!("{what}: {} refused {} times", open.len(), self.rounds))))
     }
 }
 

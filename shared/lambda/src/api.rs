@@ -2,7 +2,8 @@
 //! (RFC 9457) out.
 //!
 //! Invariant: of an event only [`Request`]'s members are read. Headers are what a caller likes to send, in any script: none but the
-//! content type and If-None-Match is decoded, and no value of one leaves this module. A problem says what is wrong, where, and what to do, never a value of
+//! content type, If-None-Match and a [`Credential`] is decoded, and no value of one leaves this module but the last, which nothing prints. A
+//! problem says what is wrong, where, and what to do, never a value of
 //! the request.
 
 use std::borrow::Cow;
@@ -146,6 +147,14 @@ impl<'a> Request<'a> {
             let detail = "The content type must be application/json. Set the header `content-type: application/json`.";
             return Err(Problem::new(415, "unsupported-media-type", "Unsupported media type", detail));
         }
+        self.raw_body(most)
+    }
+
+    /// The body as it was sent, whatever its type: at most `most` bytes.
+    ///
+    /// # Errors
+    /// 413, or 400 if it is marked as base64 and is none.
+    pub fn raw_body(&self, most: usize) -> Result<Cow<'_, [u8]>, Problem> {
         let too_large = || {
             let detail = format!("The body is longer than {most} bytes.");
             Problem::new(413, "body-too-large", "Body too large", detail)
@@ -157,9 +166,19 @@ impl<'a> Request<'a> {
         if text.len() > most.div_ceil(3) * 4 {
             return Err(too_large());
         }
-        STANDARD.decode(text).map(Cow::Owned).map_err(|_| {
+        let bytes = STANDARD.decode(text).map_err(|_| {
             Problem::new(400, "invalid-body", "The body cannot be read", "The body is marked as base64 and is none.")
-        })
+        })?;
+        // A body that is not a multiple of three bytes has room for two more in its base64.
+        if bytes.len() > most { Err(too_large()) } else { Ok(Cow::Owned(bytes)) }
+    }
+
+    /// What a caller shows itself by in a header; none if the header is not there, is no text, or is there twice: of two nobody knows which
+    /// one was meant.
+    pub fn credential(&self, name: &'static str) -> Option<Credential> {
+        let mut values = self.header(name);
+        let value = values.next()??;
+        values.next().is_none().then_some(Credential(value))
     }
 
     /// Whether no header says that the body is anything else.
@@ -174,6 +193,27 @@ impl<'a> Request<'a> {
             self.headers.and_then(|headers| serde_json::from_str(headers.get()).ok());
         let named = headers.into_iter().flatten().filter(move |(one, _)| one.eq_ignore_ascii_case(name));
         named.filter(|(_, value)| value.get() != "null").map(|(_, value)| serde_json::from_str(value.get()).ok())
+    }
+}
+
+/// What a caller shows itself by: a secret, or a text that a secret made. It has neither `Display` nor `Debug` that shows it.
+pub struct Credential(String);
+
+impl Credential {
+    /// A credential of a caller who has no header to send it in.
+    pub fn of(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// For comparing it with what is known, and nothing else.
+    pub fn expose_for_check(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Credential(***)")
     }
 }
 
@@ -447,6 +487,34 @@ mod tests {
             let body = Request::read(&event).unwrap().body(9).map(Cow::into_owned).map_err(|problem| problem.status());
             assert_eq!(body, if good { Ok(b"{}".to_vec()) } else { Err(415) }, "{event}");
         }
+    }
+
+    #[test]
+    fn a_credential_is_one_header_and_is_never_shown() {
+        let read = |headers: Value| {
+            let event = text(json!({ "httpMethod": "POST", "headers": headers }));
+            let credential = Request::read(&event).unwrap().credential("x-token");
+            credential.map(|credential| {
+                assert_eq!(format!("{credential:?}"), "Credential(***)");
+                credential.expose_for_check().to_owned()
+            })
+        };
+        assert_eq!(read(json!({ "X-Token": "a" })).as_deref(), Some("a"));
+        for none in [json!({}), json!({ "x-token": null }), json!({ "x-token": 7 }), json!({ "x-token": "a", "X-TOKEN": "b" })] {
+            assert_eq!(read(none.clone()), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_raw_body_is_bounded_by_its_bytes_whatever_carries_them() {
+        let read = |body: &str, is_base64: bool| {
+            let event = text(json!({ "httpMethod": "POST", "headers": { "content-type": "text/csv" }, "body": body,
+                "isBase64Encoded": is_base64 }));
+            Request::read(&event).unwrap().raw_body(4).map(Cow::into_owned).map_err(|problem| problem.status())
+        };
+        assert_eq!((read("abcd", false), read("abcde", false)), (Ok(b"abcd".to_vec()), Err(413)));
+        assert_eq!((read("YWJjZA==", true), read("YWJjZGU=", true)), (Ok(b"abcd".to_vec()), Err(413)));
+        assert_eq!((read("YWJjZGVmZ2g=", true), read("%", true)), (Err(413), Err(400)));
     }
 
     #[test]

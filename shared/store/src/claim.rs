@@ -16,7 +16,7 @@ use ledgerline_ledger::store::StoreError;
 use time::OffsetDateTime;
 
 use crate::record;
-use crate::table::{Key, Returning, Row, Table, Value, Write, corrupt};
+use crate::table::{Condition, Key, Returning, Row, Table, Value, Write, corrupt};
 
 /// The key of a record's claims of one shard.
 pub fn key(record: &str, shard: &str) -> Key {
@@ -75,6 +75,34 @@ pub struct Unclaimed<'a> {
     pub event: &'a str,
 }
 
+impl Unclaimed<'_> {
+    /// The shard of its claim.
+    fn shard(&self) -> String {
+        let Self { occurred_at_ms, named_by_source, event, .. } = *self;
+        if named_by_source { format!("id{}", event.get(..2).unwrap_or(event)) } else { hour(occurred_at_ms) }
+    }
+
+    /// The key of its claim, whether it is there or not.
+    pub(crate) fn key(&self) -> Key {
+        key(self.record, &self.shard())
+    }
+
+    /// That no object owns it, in a transaction that does not claim it.
+    pub(crate) fn has_no_owner(&self) -> Write {
+        Write::check(self.key(), Condition::lacks(attribute(self.event)))
+    }
+
+    /// Whether an object owns it, by the row at its claim's key.
+    pub(crate) fn is_owned_in(&self, row: &Row) -> bool {
+        row.contains_key(&attribute(self.event))
+    }
+}
+
+/// The attribute that names an event's owner.
+fn attribute(event: &str) -> String {
+    format!("{EVENT}{event}")
+}
+
 /// Groups events into the fewest claims: by record and shard, at most [`EVENTS_PER_CLAIM`] each, in a fixed order.
 pub fn plan_claims<'a>(
     object: &'a str,
@@ -83,8 +111,7 @@ pub fn plan_claims<'a>(
 ) -> Vec<Claim<'a>> {
     let mut by_shard: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
     for Unclaimed { record, occurred_at_ms, named_by_source, event } in events {
-        let shard =
-            if named_by_source { format!("id{}", event.get(..2).unwrap_or(event)) } else { hour(occurred_at_ms) };
+        let shard = Unclaimed { record, occurred_at_ms, named_by_source, event }.shard();
         by_shard.entry((record, shard)).or_default().push(event);
     }
     let mut claims = Vec::new();

@@ -23,8 +23,10 @@ pub mod gone;
 pub mod head;
 pub mod held;
 pub mod hold;
+pub mod journal;
 pub mod ledger;
 pub mod month_key;
+pub mod nonce;
 pub mod object_row;
 pub mod orgs;
 pub mod own;
@@ -112,6 +114,12 @@ pub enum Family {
     BronzeNote,
     /// Postings.
     Posting,
+    /// Events of capture's that are not committed yet.
+    Journal,
+    /// The same by the hour.
+    JournalList,
+    /// Signatures that were accepted.
+    Nonce,
     /// The records of lineage tokens.
     Token,
     /// Whom identifiers name.
@@ -179,7 +187,7 @@ pub enum Erasure {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 54] = [
         Self::Head,
         Self::LogList,
         Self::Marker,
@@ -205,6 +213,9 @@ impl Family {
         Self::Pin,
         Self::BronzeNote,
         Self::Posting,
+        Self::Journal,
+        Self::JournalList,
+        Self::Nonce,
         Self::Token,
         Self::Identifier,
         Self::SubjectState,
@@ -268,6 +279,10 @@ impl Family {
             Self::Party => Erasure::Erased("records"),
             Self::PartyKey => Erasure::Erased("keys"),
             Self::SubjectLink | Self::Alias | Self::AliasNames | Self::Token | Self::Crm => Erasure::Erased("links"),
+            // A masked line, whose subjects it names; sweep deletes it once the event is committed.
+            Self::Journal | Self::JournalList => Erasure::Erased("links"),
+            // Digests of signatures of clients.
+            Self::Nonce => Erasure::HoldsNoPerson,
             Self::Bronze => Erasure::Erased("bronze"),
             Self::Silver => Erasure::Erased("silver"),
             // The last to go: until then it says that the subject is being erased.
@@ -304,6 +319,9 @@ impl Family {
             (record::parse_pin_key(key).is_some(), Self::Pin),
             (record::parse_bronze_key(key).is_some(), Self::BronzeNote),
             (posting::is_key(key), Self::Posting),
+            (journal::parse_key(key).is_some(), Self::Journal),
+            (journal::parse_listed_key(key).is_some(), Self::JournalList),
+            (nonce::is_key(key), Self::Nonce),
             (token::parse_key(key).is_some(), Self::Token),
             (subject::parse_identifier_key(key).is_some(), Self::Identifier),
             (subject::parse_state_key(key).is_some(), Self::SubjectState),

@@ -161,6 +161,17 @@ pub struct Link {
     pub span: Option<Span>,
 }
 
+/// A link as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedLink {
+    /// `<org>/<record>`.
+    pub record: String,
+    /// The link.
+    pub link: Link,
+    /// Until when the journal may hold events of the record that name the subject (RFC 3339), if it ever did: see [`crate::journal`].
+    pub journal_until: Option<String>,
+}
+
 /// The entries of a record that name a subject. Times are RFC 3339 UTC with three decimals, so that they order as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -333,6 +344,33 @@ impl Subjects {
         rows.into_iter().map(link).collect()
     }
 
+    /// The same, with until when the journal may know more of each record.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn listed_links(&self, subject_id: &str) -> Result<Vec<ListedLink>, StoreError> {
+        let query = Query::partition(partition(subject_id)).beginning(LINK);
+        let rows = self.table.query("read links", &query).await?;
+        let link = |(sk, row): (String, Row)| {
+            let row: LinkRow = read_row("read a link", row)?;
+            let (record, journal_until) = (sk.strip_prefix(LINK).unwrap_or_default(), row.journal_until.clone());
+            Ok(ListedLink { record: record.to_owned(), link: row.into_link()?, journal_until })
+        };
+        rows.into_iter().map(link).collect()
+    }
+
+    /// That the journal may hold, until then, an event of the record that names these subjects, each in a link that must be there: for a
+    /// transaction with the event's row.
+    pub(crate) fn journaled(&self, subjects: &[&str], record: &str, until: &str) -> Vec<Write> {
+        let write = |subject: &&str| Write::update(link_key(subject, record)).set(JOURNAL_UNTIL, until);
+        subjects.iter().map(|subject| write(subject).when(Condition::Exists)).collect()
+    }
+
+    /// The table, for what is written there [`Beside`].
+    pub(crate) fn table(&self) -> &Arc<dyn Table> {
+        &self.table
+    }
+
     /// Carries out one write, all of it or nothing. No error says whose it was: what is logged must not outlive a subject.
     ///
     /// # Errors
@@ -446,13 +484,21 @@ fn link_writes(subject_id: &str, write: &LinkWrite) -> Result<Vec<Write>, StoreE
 }
 
 fn link_write(subject_id: &str, write: &LinkWrite) -> Result<Write, StoreError> {
-    let put = Write::put(link_key(subject_id, &write.record), to_row("a link", &LinkRow::of(&write.link))?);
-    Ok(match &write.replaces {
-        None => put.when(Condition::Absent),
-        Some(Link { span: None }) => put.when(Condition::Exists).when(Condition::lacks(FIRST)),
-        Some(Link { span: Some(old) }) => {
-            put.when(Condition::equals(FIRST, &old.first)).when(Condition::equals(LAST, &old.last))
+    let key = link_key(subject_id, &write.record);
+    let Some(replaces) = &write.replaces else {
+        return Ok(Write::create(key, to_row("a link", &LinkRow::of(&write.link))?));
+    };
+    // Not put: what else the row says, the journal's `journalUntil`, stays.
+    let LinkRow { log, first, last, .. } = LinkRow::of(&write.link);
+    let update = [(LOG, log), (FIRST, first), (LAST, last)].into_iter().fold(Write::update(key), |update, (name, value)| {
+        match value {
+            Some(value) => update.set(name, value),
+            None => update,
         }
+    });
+    Ok(match &replaces.span {
+        None => update.when(Condition::Exists).when(Condition::lacks(FIRST)),
+        Some(old) => update.when(Condition::equals(FIRST, &old.first)).when(Condition::equals(LAST, &old.last)),
     })
 }
 
@@ -495,12 +541,22 @@ struct LinkRow {
     first: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<String>,
+    #[serde(rename = "journalUntil", skip_serializing_if = "Option::is_none")]
+    journal_until: Option<String>,
 }
 
 impl LinkRow {
     fn of(link: &Link) -> Self {
         let Some(Span { log, first, last }) = link.span.clone() else { return Self::default() };
-        Self { log: Some(log), first: Some(first), last: Some(last) }
+        Self { log: Some(log), first: Some(first), last: Some(last), journal_until: None }
+    }
+
+    fn into_link(self) -> Result<Link, StoreError> {
+        match (self.log, self.first, self.last) {
+            (Some(log), Some(first), Some(last)) => Ok(Link { span: Some(Span { log, first, last }) }),
+            (None, None, None) => Ok(Link { span: None }),
+            _ => Err(corrupt("a link has a part of a span")),
+        }
     }
 }
 
@@ -532,12 +588,7 @@ pub fn read_state(row: Row) -> Result<SubjectState, StoreError> {
 /// # Errors
 /// `Corrupt` if the row has a part of them.
 pub fn read_link(row: Row) -> Result<Link, StoreError> {
-    let LinkRow { log, first, last } = read_row("read a link", row)?;
-    match (log, first, last) {
-        (Some(log), Some(first), Some(last)) => Ok(Link { span: Some(Span { log, first, last }) }),
-        (None, None, None) => Ok(Link { span: None }),
-        _ => Err(corrupt("a link has a part of a span")),
-    }
+    read_row::<LinkRow>("read a link", row)?.into_link()
 }
 
 /// The partition of a subject's state and links.
@@ -560,8 +611,10 @@ const SHARED_AT: &str = "sharedAt";
 const MISSED: &str = "missed";
 const DAY: &str = "day";
 const IN_DAY: &str = "inDay";
+const LOG: &str = "log";
 const FIRST: &str = "first";
 const LAST: &str = "last";
+const JOURNAL_UNTIL: &str = "journalUntil";
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use ledgerline_ledger::store::StoreError;
+use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_store::stream::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, RECORD_BYTES_MAX, Stream};
 
 use crate::calls::Calls;
@@ -15,6 +15,10 @@ use crate::faults::Faults;
 pub struct FakeStream {
     name: &'static str,
     taken: Arc<Mutex<Vec<Vec<Bytes>>>>,
+    /// For how many records there is room before it throttles; any number, until a test says otherwise.
+    room: Arc<Mutex<Option<usize>>>,
+    /// What it refuses everything with.
+    refusal: Arc<Mutex<Option<fn(Failure) -> StoreError>>>,
     faults: Faults,
     calls: Calls,
 }
@@ -22,7 +26,18 @@ pub struct FakeStream {
 impl FakeStream {
     /// A stream that took nothing yet. `name` is the template's, for calls held against its roles.
     pub fn new(name: &'static str, faults: Faults, calls: Calls) -> Self {
-        Self { name, taken: Arc::default(), faults, calls }
+        Self { name, taken: Arc::default(), room: Arc::default(), refusal: Arc::default(), faults, calls }
+    }
+
+    /// Takes so many records more and then throttles: of a batch that does not fit the first ones are taken, as by the service. `None`:
+    /// takes any number again.
+    pub fn set_room(&self, records: Option<usize>) {
+        *self.room.lock().unwrap_or_else(PoisonError::into_inner) = records;
+    }
+
+    /// Refuses everything, with this error; `None`: nothing any more.
+    pub fn set_refusal(&self, refusal: Option<fn(Failure) -> StoreError>) {
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = refusal;
     }
 
     /// As the product takes it.
@@ -53,8 +68,19 @@ impl Stream for FakeStream {
         self.calls.add(CALL, 1);
         self.calls.touch(CALL, self.name, String::new(), "");
         self.faults.write(CALL, || {
-            self.taken.lock().unwrap_or_else(PoisonError::into_inner).push(records);
-            Ok(())
+            if let Some(refusal) = *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) {
+                return Err(refusal(Failure::new(CALL)));
+            }
+            let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+            let (all, fits) = (records.len(), room.unwrap_or(usize::MAX).min(records.len()));
+            if let Some(left) = room.as_mut() {
+                *left -= fits;
+            }
+            let taken: Vec<Bytes> = records.into_iter().take(fits).collect();
+            if !taken.is_empty() {
+                self.taken.lock().unwrap_or_else(PoisonError::into_inner).push(taken);
+            }
+            if fits < all { Err(StoreError::Throttled(Failure::new(CALL))) } else { Ok(()) }
         })
     }
 }
@@ -74,6 +100,21 @@ mod tests {
             let put = port.put(vec![Bytes::from("a"), Bytes::from("b")]).await;
             assert_eq!((put.unwrap_err().kind(), fake.records().len()), ("unknown", taken));
         }
+    }
+
+    #[tokio::test]
+    async fn what_there_is_room_for_is_taken_and_the_rest_throttled() {
+        let fake = FakeStream::new("DeliveryStream", Faults::none(), Calls::default());
+        let (port, batch) = (fake.port(), ["a", "b", "c"].map(Bytes::from).to_vec());
+        fake.set_room(Some(2));
+        for taken in [2, 2] {
+            assert_eq!(port.put(batch.clone()).await.unwrap_err().kind(), "throttled");
+            assert_eq!(fake.records().len(), taken);
+        }
+        fake.set_room(None);
+        port.put(batch.clone()).await.unwrap();
+        fake.set_refusal(Some(StoreError::Denied));
+        assert_eq!((port.put(batch).await.unwrap_err().kind(), fake.records().len()), ("denied", 5));
     }
 
     #[tokio::test]

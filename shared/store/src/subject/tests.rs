@@ -7,13 +7,23 @@ fn spanned(first: &str, last: &str) -> Link {
     Link { span: Some(Span { log: "acme/interaction/1/0".into(), first: first.into(), last: last.into() }) }
 }
 
-/// The put that a link becomes.
+/// The row that a new link is put as, or what is set in the row of one that is there; and the condition.
 fn put(link: Link, replaces: Option<Link>) -> (Row, Condition) {
     let write =
         link_write("s_1", &LinkWrite { record: "acme/User/u-1".into(), link, replaces, party: PartySeen::default() })
             .unwrap();
     assert_eq!(write.key, Key::new("SUB#s_1", "INT#acme/User/u-1"));
-    let Action::Put(row) = write.action else { panic!("a link is put") };
+    let row = match write.action {
+        Action::Put(row) => row,
+        Action::Update(changes) => changes
+            .into_iter()
+            .map(|change| match change {
+                Change::Set(name, value) => (name, value),
+                other => panic!("a link is widened: {other:?}"),
+            })
+            .collect(),
+        other => panic!("a link is written: {other:?}"),
+    };
     (row, write.condition.unwrap())
 }
 
@@ -128,8 +138,10 @@ fn a_link_is_replaced_only_as_it_was_read() {
     assert_eq!(put(FILTERED, None).1, Condition::Absent);
     let first = put(spanned("a", "b"), Some(FILTERED)).1;
     assert_eq!(first, Condition::All(vec![Condition::Exists, Condition::lacks("first")]));
-    let wider = put(spanned("a", "c"), Some(spanned("a", "b"))).1;
+    let (set, wider) = put(spanned("a", "c"), Some(spanned("a", "b")));
     assert_eq!(wider, Condition::All(vec![Condition::equals("first", "a"), Condition::equals("last", "b")]));
+    // What the journal added to the row stays.
+    assert_eq!(read_link(set).unwrap(), spanned("a", "c"));
 }
 
 #[test]
