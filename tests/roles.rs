@@ -320,8 +320,11 @@ fn redrive_takes_from_errors_and_gives_to_the_stream() {
         Call::DeleteObject("BronzeBucket", "errors/none"),
         Call::DeleteVersion("BronzeBucket", "quarantine/redrive/none"),
         Call::PutObject("BronzeBucket", "errors/none"),
+        Call::PutObject("BronzeBucket", "spill/none"),
         Call::Receive("BronzeQueue"),
+        Call::Receive("ErrorsDeadLetterQueue"),
         Call::Send("BronzeQueue"),
+        Call::Send("ErrorsQueue"),
         Call::GetItem("ControlTable", "OBJ#none"),
         Call::Invoke("IngestFunction"),
     ];

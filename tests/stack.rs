@@ -10,6 +10,7 @@ mod figures;
 mod guides;
 mod killed;
 mod operator;
+mod replay;
 mod requests;
 mod roles;
 mod schedules;

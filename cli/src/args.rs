@@ -67,6 +67,10 @@ pub(crate) enum Command {
     #[cfg(feature = "aws")]
     #[command(subcommand)]
     Gold(GoldCommand),
+    /// Put back into the stream what was set aside: quarantine, error objects, dead letters, spilled records
+    #[cfg(feature = "aws")]
+    #[command(subcommand)]
+    Replay(ReplayCommand),
     /// What is kept, until when, and what lacks a lock
     Retention(RetentionArgs),
     /// Build the index of entries again from the segments, and compare it with what is stored
@@ -705,6 +709,58 @@ impl CrmLoadArgs {
             _ => Err(Fault::new("--delimiter is not one character", "write it as ; or | or \\t")),
         }
     }
+}
+
+/// `replay`
+#[cfg(feature = "aws")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReplayCommand {
+    /// Lines that are not events, once what made them so is mended
+    Quarantine(ReplayArgs),
+    /// Records that Firehose could not process or deliver, and redrive did not put back
+    Errors(ReplayArgs),
+    /// Messages of the dead-letter queues, to where they belong
+    Dlq(ReplayArgs),
+    /// Records that the stream refused when capture gave it
+    Spill(ReplayArgs),
+}
+
+/// `replay quarantine`, `replay errors`, `replay dlq`, `replay spill`
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArgs,
+    /// Put them back; without it the answer says what would be put back
+    #[arg(long)]
+    pub(crate) apply: bool,
+    /// Say what would be put back, as without --apply
+    #[arg(long, conflicts_with = "apply")]
+    pub(crate) dry_run: bool,
+    /// Only what came on this date (UTC) or later
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+    pub(crate) since: Option<time::Date>,
+    /// Only what came on this date (UTC) or before
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+    pub(crate) until: Option<time::Date>,
+    /// Only what was set aside for this reason, as the answer names it; may be repeated
+    #[arg(long = "reason", value_name = "REASON")]
+    pub(crate) reasons: Vec<String>,
+    /// Only what this set aside, as the answer names it: a function, a queue; may be repeated
+    #[arg(long = "source", value_name = "SOURCE")]
+    pub(crate) sources: Vec<String>,
+    /// Only what was put back, and refused again, at most so often
+    #[arg(long, value_name = "N")]
+    pub(crate) replayed_at_most: Option<u32>,
+    /// Records that go back in a second, at most, so that live events keep the rest of the stream
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate: u32,
+}
+
+/// A date as it is stored.
+#[cfg(feature = "aws")]
+fn date(text: &str) -> Result<time::Date, String> {
+    ledgerline_lake::keys::parse_iso_date(text).ok_or_else(|| "write a date such as 2026-03-02".to_owned())
 }
 
 /// `retention`

@@ -24,6 +24,8 @@ mod rebuild_postings;
 #[cfg(feature = "aws")]
 mod rebuild_tiles;
 #[cfg(feature = "aws")]
+mod replay;
+#[cfg(feature = "aws")]
 mod request;
 mod retention;
 #[cfg(feature = "aws")]
@@ -62,6 +64,8 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Crm(_) => "crm",
         #[cfg(feature = "aws")]
         Command::Gold(_) => "gold",
+        #[cfg(feature = "aws")]
+        Command::Replay(_) => "replay",
         Command::Retention(_) => "retention",
         Command::RebuildPostings(_) => "rebuild-postings",
         #[cfg(feature = "aws")]
@@ -100,6 +104,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Answered {
         Command::Crm(what) => crm::run(&what, context),
         #[cfg(feature = "aws")]
         Command::Gold(what) => gold::run(&what, context),
+        #[cfg(feature = "aws")]
+        Command::Replay(what) => replay::run(&what, context),
         Command::Retention(args) => retention::run(&args, context),
         Command::RebuildPostings(args) => rebuild_postings::run(&args, context),
         #[cfg(feature = "aws")]

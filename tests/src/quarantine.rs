@@ -12,6 +12,8 @@ pub struct Kept {
     pub reason: String,
     /// The bytes as they were sent, but for what was cut.
     pub bytes: Vec<u8>,
+    /// How often they were replayed and refused again.
+    pub replayed: u64,
 }
 
 /// All lines under a prefix: `quarantine/` for those of ingest and of transform.
@@ -21,7 +23,8 @@ pub fn kept(stack: &Stack, prefix: &str) -> Vec<Kept> {
         for line in stack.text("BronzeBucket", &key).split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let line: Value = serde_json::from_slice(line).unwrap();
             let reason = line["reason"].as_str().unwrap().to_owned();
-            kept.push(Kept { reason, bytes: STANDARD.decode(line["rawBase64"].as_str().unwrap()).unwrap() });
+            let bytes = STANDARD.decode(line["rawBase64"].as_str().unwrap()).unwrap();
+            kept.push(Kept { reason, bytes, replayed: line["replayed"].as_u64().unwrap_or_default() });
         }
     }
     kept

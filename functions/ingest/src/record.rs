@@ -11,8 +11,8 @@ use base64::engine::general_purpose::GeneralPurposeConfig;
 use base64::engine::{DecodePaddingMode, Simd};
 use ledgerline_event::document::{Fragment, Rejection, parse, split};
 use ledgerline_event::head::Head;
-use ledgerline_event::{Context, adapt, batch, instant, lineage, sensitive, text_layer};
-use ledgerline_lake::bronze::{NewEvent, write_event, write_quarantine};
+use ledgerline_event::{Context, adapt, batch, instant, lineage, replayed, sensitive, text_layer};
+use ledgerline_lake::bronze::{NewEvent, NewQuarantine, write_event, write_quarantine};
 
 use crate::Config;
 use crate::answer::Partition;
@@ -72,9 +72,12 @@ pub(crate) fn to_bronze(config: &Config, workspace: &mut Workspace, arrival_ms: 
     decoded.clear();
     workspace.lines.clear();
     let bronze = match BASE64.decode_vec(data, &mut decoded) {
-        Ok(()) => [Form::Full, Form::Lean]
-            .into_iter()
-            .find_map(|form| documents(&mut Writing { config, workspace, arrival_ms, form }, &decoded)),
+        Ok(()) => {
+            let (record, replayed) = replayed::read(&decoded);
+            [Form::Full, Form::Lean]
+                .into_iter()
+                .find_map(|form| documents(&mut Writing { config, workspace, arrival_ms, replayed, form }, record))
+        }
         Err(_) => Some(whole(workspace, arrival_ms, Rejection::BadEnvelope, data.as_bytes())),
     };
     workspace.decoded = decoded;
@@ -86,6 +89,8 @@ struct Writing<'w> {
     config: &'w Config,
     workspace: &'w mut Workspace,
     arrival_ms: i64,
+    /// How often the record was replayed: each of its lines says so.
+    replayed: u32,
     form: Form,
 }
 
@@ -118,7 +123,7 @@ fn documents(writing: &mut Writing<'_>, record: &[u8]) -> Option<Bronze> {
             Fragment::Garbage(bytes, reason) => garbage = Some((bytes, reason)),
         }
         if let Some((bytes, reason)) = garbage {
-            quarantine(writing.workspace, writing.arrival_ms, reason, bytes);
+            quarantine(writing.workspace, writing.arrival_ms, reason, writing.replayed, bytes);
             *quarantined.entry(reason).or_default() += 1;
         }
         if writing.workspace.lines.len() > LINES_BYTES_MAX {
@@ -138,19 +143,25 @@ fn first_placed(first: Option<Partition>, next: Partition) -> Option<Partition> 
 /// A record that made [`to_bronze`] panic, kept as it came.
 pub(crate) fn defective(workspace: &mut Workspace, arrival_ms: i64, data: &str) -> Bronze {
     let decoded = BASE64.decode(data);
-    whole(workspace, arrival_ms, Rejection::Defect, decoded.as_deref().unwrap_or(data.as_bytes()))
+    let (record, replayed) = replayed::read(decoded.as_deref().unwrap_or(data.as_bytes()));
+    kept_whole(workspace, arrival_ms, Rejection::Defect, replayed, record)
 }
 
 /// A record that is kept as it came.
 pub(crate) fn whole(workspace: &mut Workspace, arrival_ms: i64, reason: Rejection, bytes: &[u8]) -> Bronze {
-    quarantine(workspace, arrival_ms, reason, bytes);
+    kept_whole(workspace, arrival_ms, reason, 0, bytes)
+}
+
+fn kept_whole(workspace: &mut Workspace, arrival_ms: i64, reason: Rejection, replayed: u32, bytes: &[u8]) -> Bronze {
+    quarantine(workspace, arrival_ms, reason, replayed, bytes);
     let quarantined = Reasons::from([(reason, 1)]);
     Bronze { partition: Partition::quarantine(arrival_ms), events: 0, quarantined }
 }
 
-fn quarantine(workspace: &mut Workspace, arrival_ms: i64, reason: Rejection, bytes: &[u8]) {
+fn quarantine(workspace: &mut Workspace, received_at_ms: i64, reason: Rejection, replayed: u32, bytes: &[u8]) {
     let (kept, cut) = sensitive::cut_garbage(bytes);
-    write_quarantine(arrival_ms, reason, &kept, &cut, &mut workspace.lines);
+    let kept = NewQuarantine { received_at_ms, reason, replayed, cut: &cut, bytes: &kept };
+    write_quarantine(&kept, &mut workspace.lines);
 }
 
 /// Writes a line for each element of a list; how many, and where the first belongs.
@@ -170,7 +181,7 @@ fn elements(writing: &mut Writing<'_>, list: &batch::Batch<'_>) -> (u64, Option<
 
 /// Writes a document's line and says where it belongs.
 fn event(writing: &mut Writing<'_>, bytes: &[u8], head: &Head<'_>) -> Partition {
-    let Writing { config, workspace, arrival_ms, form } = writing;
+    let Writing { config, workspace, arrival_ms, replayed, form } = writing;
     let (config, arrival_ms, is_lean) = (*config, *arrival_ms, *form == Form::Lean);
     let (raw, cut);
     let kept = if head.is_sensitive() {
@@ -185,6 +196,7 @@ fn event(writing: &mut Writing<'_>, bytes: &[u8], head: &Head<'_>) -> Partition 
         received_at_ms: arrival_ms,
         occurred_at_ms: None,
         source: head.source(),
+        replayed: *replayed,
         cut: kept.1,
         raw: kept.0,
         has_line_break: head.has_line_break(),

@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ledgerline_event::document::Rejection;
-use ledgerline_event::instant;
+use ledgerline_event::{instant, replayed};
 use ledgerline_ingest::{Config, Counts, Response, handle};
 use ledgerline_lake::bronze::{self, BronzeLine};
 use ledgerline_lambda::config::Env;
@@ -155,6 +155,29 @@ fn garbage_beside_events_goes_their_way_and_alone_it_is_quarantined() {
     assert_eq!(reasons[0], Some((Rejection::NotJson, b"nonsense".to_vec())));
     // What is an object and names no record goes their way, too: transform counts it and says what it is.
     assert_eq!(reasons[1..], [None, None]);
+}
+
+#[test]
+fn each_line_of_a_replayed_record_says_how_often_and_its_bytes_stay_as_they_were() {
+    let bytes = [b"nonsense\n".to_vec(), event(ARRIVAL_MS), b"\n{\"no\":\"record\"}".to_vec()].concat();
+    for (replayed, rounds) in [(1, 0), (3, 2)] {
+        let mut record = replayed::marked(bytes.clone(), replayed, usize::MAX);
+        record.extend(vec![b'\t'; rounds]);
+        let (answer, _) = answer_of(&record);
+        let lines = read(&answer.lines);
+        let [BronzeLine::Quarantine(garbage), BronzeLine::Event(event), BronzeLine::Event(unplaced)] = &lines[..]
+        else {
+            panic!("{lines:?}")
+        };
+        assert_eq!((garbage.replayed, event.replayed, unplaced.replayed), (replayed, replayed, replayed));
+        assert_eq!((&*garbage.bytes, &*unplaced.raw), (&b"nonsense"[..], &b"{\"no\":\"record\"}"[..]));
+    }
+    // Data that is not text, too: the marks are no part of it.
+    let binary = [0xFF, 0xFE, 0];
+    let (answer, _) = answer_of(&replayed::marked(binary.to_vec(), 2, usize::MAX));
+    let lines = read(&answer.lines);
+    let [BronzeLine::Quarantine(kept)] = &lines[..] else { panic!("{lines:?}") };
+    assert_eq!((&*kept.bytes, kept.replayed), (&binary[..], 2));
 }
 
 #[test]

@@ -1,123 +1,20 @@
-//! An error object taken apart: gzip or not, by line, each line one record as base64.
+//! A line of an error object, and the round that its record is in.
 //!
-//! What is no such line is given back as it is: the caller keeps it.
+//! What is not such a line is given back as it is: the caller keeps it.
 
-use std::io::Write as _;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use flate2::write::MultiGzDecoder;
 use ledgerline_event::pieces::pieces;
-use ledgerline_lake::bronze::{self, BronzeLine};
-use ledgerline_ledger::store::{Failure, StoreError};
+use ledgerline_event::replayed;
+use ledgerline_store::error_object;
 use ledgerline_store::stream::RECORD_BYTES_MAX;
-use serde::Deserialize;
-use std::borrow::Cow;
-
-/// A record of 1,000 KiB is 1.4 MB as base64, and 1.9 MB if it was a quarantine line before; the members around it take
-/// some hundred bytes. What is longer is no line of Firehose's.
-const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// The lines of an object that arrives in pieces.
-pub(crate) struct Lines {
-    what: String,
-    input: Input,
-    text: Vec<u8>,
-    /// Where the next line begins in `text`, and how much of it is known to hold no line feed.
-    start: usize,
-    searched: usize,
-}
-
-enum Input {
-    /// Too few bytes to tell.
-    Unknown(Vec<u8>),
-    Plain,
-    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
-}
-
-impl Lines {
-    pub(crate) fn new(key: &str) -> Self {
-        let input = Input::Unknown(Vec::new());
-        Self { what: format!("gunzip {key}"), input, text: Vec::new(), start: 0, searched: 0 }
-    }
-
-    /// Takes the next piece.
-    pub(crate) fn push(&mut self, piece: &[u8]) -> Result<(), StoreError> {
-        self.text.drain(..self.start);
-        self.searched -= self.start;
-        self.start = 0;
-        match &mut self.input {
-            Input::Unknown(seen) => {
-                seen.extend_from_slice(piece);
-                if seen.len() < 2 {
-                    return Ok(());
-                }
-                let seen = std::mem::take(seen);
-                let gzip = seen.starts_with(&[0x1F, 0x8B]);
-                self.input = if gzip { Input::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))) } else { Input::Plain };
-                return self.push(&seen);
-            }
-            Input::Plain => self.text.extend_from_slice(piece),
-            Input::Gzip(decoder) => {
-                decoder.write_all(piece).map_err(|error| corrupt(&self.what, error))?;
-                self.text.append(decoder.get_mut());
-            }
-        }
-        Ok(())
-    }
-
-    /// The next whole line, or a part of one that is longer than any line may be.
-    pub(crate) fn next_line(&mut self) -> Option<Vec<u8>> {
-        let feed = self.text[self.searched..].iter().position(|byte| *byte == b'\n');
-        let end = match feed {
-            Some(ahead) => self.searched + ahead + 1,
-            None if self.text.len() - self.start > LINE_BYTES_MAX => self.text.len(),
-            None => {
-                self.searched = self.text.len();
-                return None;
-            }
-        };
-        let line = self.text[self.start..end].to_vec();
-        self.start = end;
-        self.searched = end;
-        Some(line)
-    }
-
-    /// What is left at the end: the last lines, if no line feed ends them.
-    pub(crate) fn finish(mut self) -> Result<Vec<Vec<u8>>, StoreError> {
-        match std::mem::replace(&mut self.input, Input::Plain) {
-            Input::Unknown(seen) => self.text.extend_from_slice(&seen),
-            Input::Plain => {}
-            Input::Gzip(decoder) => {
-                let rest = decoder.finish().map_err(|error| corrupt(&self.what, error))?;
-                self.text.extend_from_slice(&rest);
-            }
-        }
-        let mut lines: Vec<Vec<u8>> = std::iter::from_fn(|| self.next_line()).collect();
-        lines.push(self.text.split_off(self.start));
-        Ok(lines)
-    }
-}
-
-fn corrupt(what: &str, error: std::io::Error) -> StoreError {
-    StoreError::Corrupt(Failure::caused_by(what, error))
-}
-
-/// What Firehose writes of a record that it could not process; the other members say why.
-#[derive(Deserialize)]
-struct ErrorLine<'a> {
-    #[serde(borrow, rename = "rawData", alias = "RawData")]
-    raw_data: Cow<'a, str>,
-}
 
 /// What a line holds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     /// A record, as it goes back into the stream: itself, or the pieces of one that was too much for an answer.
     Records(Vec<Bytes>),
-    /// A record that came round too often, as its source sent it.
-    Unprocessable(Vec<u8>),
+    /// A record that came round too often, as its source sent it, and how often it was replayed before.
+    Unprocessable(Vec<u8>, u32),
     /// No record, or one that the stream never took.
     None,
 }
@@ -132,12 +29,7 @@ const ROUND: u8 = b'\t';
 
 /// Reads a line.
 pub(crate) fn read_line(line: &[u8]) -> Content {
-    let line: Result<ErrorLine<'_>, _> = serde_json::from_slice(line);
-    let data = line.ok().and_then(|line| STANDARD.decode(line.raw_data.as_bytes()).ok());
-    match data.map(before_ingest) {
-        Some(record) => next_round(record),
-        None => Content::None,
-    }
+    error_object::read_line(line).map_or(Content::None, |failed| next_round(failed.record))
 }
 
 /// A record has one round more behind it, and so has each of its pieces, unless it had all of them. One that has no room for the
@@ -145,17 +37,19 @@ pub(crate) fn read_line(line: &[u8]) -> Content {
 fn next_round(mut record: Vec<u8>) -> Content {
     let rounds = record.iter().rev().take_while(|byte| **byte == ROUND).count();
     record.truncate(record.len() - rounds);
+    let (unmarked, replayed) = replayed::read(&record);
     if rounds >= ROUNDS_MAX {
-        return Content::Unprocessable(record);
+        return Content::Unprocessable(unmarked.to_vec(), replayed);
     }
-    let marked = |mut piece: Vec<u8>| {
+    let marked = |piece: Vec<u8>| {
+        let mut piece = replayed::marked(piece, replayed, RECORD_BYTES_MAX);
         let room = RECORD_BYTES_MAX.saturating_sub(piece.len());
         piece.resize(piece.len() + room.min(rounds + 1), ROUND);
         Bytes::from(piece)
     };
-    let pieces = match pieces(&record) {
+    let pieces = match pieces(unmarked) {
         // Nothing but marks: it is a record all the same.
-        none if none.is_empty() => vec![record],
+        none if none.is_empty() => vec![unmarked.to_vec()],
         pieces => pieces,
     };
     // What the stream never took, it does not take now.
@@ -163,20 +57,6 @@ fn next_round(mut record: Vec<u8>) -> Content {
         true => Content::Records(pieces.into_iter().map(marked).collect()),
         false => Content::None,
     }
-}
-
-/// A record whose delivery failed after ingest holds bronze lines: their sources' bytes are what goes back, one a line. A record with
-/// any other line in it goes back as it is.
-fn before_ingest(data: Vec<u8>) -> Vec<u8> {
-    let mut sent = Vec::new();
-    for line in data.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        sent.push(match bronze::read(line) {
-            BronzeLine::Event(event) if event.received_at_ms.is_some() => event.raw,
-            BronzeLine::Quarantine(kept) if kept.received_at_ms.is_some() => kept.bytes,
-            _ => return data,
-        });
-    }
-    sent.join(&b"\n"[..])
 }
 
 #[cfg(test)]
@@ -209,7 +89,21 @@ mod tests {
             assert!(next.ends_with(&vec![ROUND; round]) && next[next.len() - round - 1] == b'\n');
             record = next.to_vec();
         }
-        assert_eq!(next_round(record), Content::Unprocessable(b"{\"a\":\"\t\"}\n".to_vec()));
+        assert_eq!(next_round(record), Content::Unprocessable(b"{\"a\":\"\t\"}\n".to_vec(), 0));
+    }
+
+    #[test]
+    fn each_piece_of_a_replayed_record_says_so_in_every_round_and_at_the_end() {
+        let documents: String = (0..9_000).map(|n| format!("{{\"interactionId\":\"i-{n}\"}}")).collect();
+        let mut record = replayed::marked(documents.into_bytes(), 2, RECORD_BYTES_MAX);
+        for rounds in 1..4 {
+            let Content::Records(pieces) = next_round(record.clone()) else { panic!("given up") };
+            let ends = pieces.iter().all(|piece| piece.ends_with(&vec![ROUND; rounds]) && replayed::read(piece).1 == 2);
+            assert!(pieces.len() > 2 && ends, "round {rounds}");
+            record.push(ROUND);
+        }
+        let last = [replayed::marked(b"{}".to_vec(), 3, RECORD_BYTES_MAX), vec![ROUND; ROUNDS_MAX]].concat();
+        assert_eq!(next_round(last), Content::Unprocessable(b"{}".to_vec(), 3));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking and says aloud what it skips")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -13,15 +13,18 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ledgerline_event::document::Rejection;
-use ledgerline_lake::bronze::{self, BronzeLine};
+use ledgerline_event::replayed;
+use ledgerline_lake::bronze::{self, BronzeLine, NewQuarantine};
 use ledgerline_lake::keys::{ERRORS, QUARANTINE};
 use ledgerline_lambda::disposition::Disposition;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_redrive::{Stores, disposition, handle};
+use ledgerline_store::dead_letter::{DeadLetters, Kind, Pointer};
 use ledgerline_store::error_object::ErrorObjects;
 use ledgerline_testkit::bucket::{FakeBucket, FakeBuckets};
 use ledgerline_testkit::calls::Calls;
-use ledgerline_testkit::faults::{Fault, Faults};
+use ledgerline_testkit::faults::{ALL_FAULTS, Fault, Faults};
+use ledgerline_testkit::queue::FakeQueue;
 use ledgerline_testkit::stream::FakeStream;
 use serde_json::json;
 
@@ -35,6 +38,8 @@ struct World {
     bucket_faults: Faults,
     stream: FakeStream,
     stream_faults: Faults,
+    dead: FakeQueue,
+    dead_faults: Faults,
 }
 
 impl World {
@@ -42,10 +47,16 @@ impl World {
         let (bucket_faults, stream_faults, calls) = (Faults::none(), Faults::none(), Calls::of_function("redrive"));
         let bucket = FakeBucket::versioned("BronzeBucket", bucket_faults.clone(), calls.clone(), NOW_MS);
         bucket.seed(KEY, object);
-        let stream = FakeStream::new("EventStream", stream_faults.clone(), calls);
+        let stream = FakeStream::new("EventStream", stream_faults.clone(), calls.clone());
+        let dead_faults = Faults::none();
+        let dead = FakeQueue::new("ErrorsDeadLetterQueue", dead_faults.clone(), calls);
         let buckets = FakeBuckets(BTreeMap::from([("bronze", bucket.clone())]));
-        let stores = Stores { errors: ErrorObjects::new(Arc::new(buckets)), stream: stream.port() };
-        Self { stores, bucket, bucket_faults, stream, stream_faults }
+        let stores = Stores {
+            errors: ErrorObjects::new(Arc::new(buckets)),
+            stream: stream.port(),
+            dead_letters: DeadLetters::new(dead.port()),
+        };
+        Self { stores, bucket, bucket_faults, stream, stream_faults, dead, dead_faults }
     }
 
     /// The keys of error objects that are not deleted.
@@ -172,6 +183,7 @@ fn after_ingest(events: &[&[u8]], garbage: &[&[u8]]) -> String {
             received_at_ms: NOW_MS,
             occurred_at_ms: Some(NOW_MS),
             source: None,
+            replayed: 0,
             cut: &[],
             raw,
             has_line_break: raw.contains(&b'\n'),
@@ -179,7 +191,8 @@ fn after_ingest(events: &[&[u8]], garbage: &[&[u8]]) -> String {
         bronze::write_event(&event, &mut transformed);
     }
     for bytes in garbage {
-        bronze::write_quarantine(NOW_MS, Rejection::NotJson, bytes, &[], &mut transformed);
+        let kept = NewQuarantine { received_at_ms: NOW_MS, reason: Rejection::NotJson, replayed: 0, cut: &[], bytes };
+        bronze::write_quarantine(&kept, &mut transformed);
     }
     line(transformed)
 }
@@ -232,6 +245,65 @@ async fn a_record_that_never_gets_through_is_kept_whole_in_the_end_and_its_neigh
     assert!(rounds >= 50, "an outage of some hours would fill the quarantine");
     let BronzeLine::Quarantine(line) = bronze::read(&kept) else { panic!("no quarantine line") };
     assert_eq!((line.reason, &*line.bytes), (Rejection::Unprocessable, &poison[..]));
+}
+
+/// A record that had all of its rounds.
+fn given_up(record: &str) -> String {
+    line(format!("{record}{}", "\t".repeat(1_000)))
+}
+
+const TOKEN: &str = "f8497fa6-8e52-5c92-984e-0446f630c77f";
+
+/// An event that names a customer, an interaction and its token.
+fn named_event() -> String {
+    json!({"interactionId": "c-1", "eventType": "x", "timestamp": "2026-03-02T14:00:00Z", "lineageToken": TOKEN, "ani": "+13175550142"})
+        .to_string()
+}
+
+#[tokio::test]
+async fn what_is_given_up_is_told_of_by_interaction_and_token_and_by_nothing_that_was_typed() {
+    let object = [given_up("no document of Ms Miller's"), "garbage\n".to_owned(), given_up(&named_event())].concat();
+    let world = World::new(object.into_bytes());
+    assert!(run(&world, notice_of(KEY)).await.is_empty());
+    let bodies = world.dead.bodies();
+    let mut pointers: Vec<Pointer> = bodies.iter().map(|body| Pointer::read(body).unwrap()).collect();
+    pointers.sort_by_key(|pointer| pointer.line);
+    let [nameless, named] = &pointers[..] else { panic!("{bodies:?}") };
+    assert_eq!((nameless.line, nameless.events.len()), (0, 0));
+    assert_eq!((named.line, named.kind, named.reason.as_str()), (2, Kind::Kept, "unprocessable"));
+    let names = named.events[0].clone();
+    assert_eq!((names.interaction_id.as_deref(), names.lineage_token.as_deref()), (Some("c-1"), Some(TOKEN)));
+    assert!(bodies.iter().all(|body| !body.contains("Miller") && !body.contains("5550142")), "{bodies:?}");
+    // It points at the line that holds the record.
+    let kept = world.bucket.get(&named.key).unwrap();
+    let line = kept.split(|byte| *byte == b'\n').nth(2).unwrap();
+    let BronzeLine::Quarantine(line) = bronze::read(line) else { panic!("no quarantine line") };
+    assert_eq!(&*line.bytes, named_event().as_bytes());
+}
+
+#[tokio::test]
+async fn an_object_stays_until_what_is_given_up_is_told_of_whatever_fails() {
+    for fault in ALL_FAULTS {
+        let world = World::new(given_up(&named_event()).into_bytes());
+        world.dead_faults.plan(0, fault);
+        assert_eq!(run(&world, notice_of(KEY)).await, ["m0"], "{fault:?}");
+        assert_eq!((world.errors().len(), world.kept().len()), (1, 1), "{fault:?}");
+        assert!(run(&world, notice_of(KEY)).await.is_empty());
+        assert_eq!((world.errors().len(), world.kept().len()), (0, 1), "{fault:?}");
+        let told: BTreeSet<String> = world.dead.bodies().into_iter().collect();
+        assert_eq!((told.len(), world.dead_faults.struck()), (1, 1), "the same message, however often");
+    }
+}
+
+#[tokio::test]
+async fn a_replayed_record_goes_round_with_its_count() {
+    let record = replayed::marked(b"{\"a\":1}".to_vec(), 2, 1_000);
+    let world = World::new([line(&record), line([&record[..], &[b'\t'; 1_000]].concat())].concat().into_bytes());
+    run(&world, notice_of(KEY)).await;
+    assert_eq!(world.stream.records(), [[&record[..], b"\t"].concat()]);
+    let kept = world.kept()[0].clone();
+    let BronzeLine::Quarantine(line) = bronze::read(&kept) else { panic!("no quarantine line") };
+    assert_eq!((line.replayed, &*line.bytes), (2, &b"{\"a\":1}"[..]));
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ use ledgerline_event::catalogue::built_in;
 use ledgerline_event::document::{self, Rejection};
 use ledgerline_event::{Context, Links, SourceEvent, adapt, content_id, instant, text_layer};
 use ledgerline_lake::ObjectId;
-use ledgerline_lake::bronze::{self, BronzeLine};
+use ledgerline_lake::bronze::{self, BronzeLine, NewQuarantine};
 use ledgerline_ledger::entry::Record;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::store::{Failure, StoreError};
@@ -247,8 +247,8 @@ enum Fate {
 enum Refused<'l> {
     /// By ingest, and it is kept as it is.
     Before(Rejection),
-    /// Now, with when it was received.
-    Now(Option<i64>, Rejection, Cow<'l, [u8]>),
+    /// Now, with when it was received, and how often it was replayed.
+    Now(Option<i64>, u32, Rejection, Cow<'l, [u8]>),
 }
 
 impl TakeLine for Gathering<'_> {
@@ -267,22 +267,25 @@ impl Gathering<'_> {
     fn read_line(&mut self, number: u64, line: &[u8], cut: bool) {
         let refused = match bronze::read(line) {
             // Ingest writes no such line. Its beginning goes to quarantine; the bronze object keeps it whole.
-            _ if cut => Refused::Now(None, Rejection::BadEnvelope, Cow::Borrowed(line)),
+            _ if cut => Refused::Now(None, 0, Rejection::BadEnvelope, Cow::Borrowed(line)),
             BronzeLine::Quarantine(bad) if bad.received_at_ms.is_some() => Refused::Before(bad.reason),
-            BronzeLine::Quarantine(bad) => Refused::Now(None, bad.reason, bad.bytes),
+            BronzeLine::Quarantine(bad) => Refused::Now(None, 0, bad.reason, bad.bytes),
             // Counted, so that the object's counts are what they were; it is about nobody.
             BronzeLine::Erased => return *self.read.filtered.entry(ERASED).or_default() += 1,
             BronzeLine::Event(event) => match self.event(number, &event) {
                 Ok(Fate::Read) => return,
                 Ok(Fate::Waits) => return self.waiting.push(number, line, cut),
-                Err(reason) => Refused::Now(event.received_at_ms, reason, event.raw),
+                Err(reason) => Refused::Now(event.received_at_ms, event.replayed, reason, event.raw),
             },
         };
         match refused {
             // Behind those that wait, so that refused lines stay in their order.
             _ if !self.waiting.is_empty() => self.waiting.push(number, line, cut),
             Refused::Before(reason) => self.quarantine_line(reason, line),
-            Refused::Now(received_at_ms, reason, bytes) => self.quarantine(received_at_ms, reason, &bytes),
+            Refused::Now(received_at_ms, replayed, reason, bytes) => {
+                let received_at_ms = received_at_ms.unwrap_or(self.started_at_ms);
+                self.quarantine(&NewQuarantine { received_at_ms, reason, replayed, cut: &[], bytes: &bytes });
+            }
         }
     }
 
@@ -403,12 +406,12 @@ impl Gathering<'_> {
         Ok(at)
     }
 
-    fn quarantine(&mut self, received_at_ms: Option<i64>, reason: Rejection, bytes: &[u8]) {
+    fn quarantine(&mut self, kept: &NewQuarantine<'_>) {
         let mut line = std::mem::take(&mut self.scratch);
         line.clear();
-        *self.read.refused.entry(reason.code()).or_default() += 1;
-        bronze::write_quarantine(received_at_ms.unwrap_or(self.started_at_ms), reason, bytes, &[], &mut line);
-        self.quarantine_line(reason, line.strip_suffix(b"\n").unwrap_or(&line));
+        *self.read.refused.entry(kept.reason.code()).or_default() += 1;
+        bronze::write_quarantine(kept, &mut line);
+        self.quarantine_line(kept.reason, line.strip_suffix(b"\n").unwrap_or(&line));
         self.scratch = line;
     }
 

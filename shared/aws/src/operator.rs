@@ -1,19 +1,21 @@
 //! What an operator's command reads and does in a deployment: its description, queues, rows, settings, legal holds,
-//! subjects.
+//! subjects, what goes back into the stream.
 //!
 //! Invariant: names come from the deployment's own description, never from a pattern, and what is written here is a hold,
-//! its row, or the mark of a shared subject, and nothing else.
+//! its row, or the mark of a shared subject, and nothing else. What a replay writes, `ledgerline_custody::replay` decides.
 
 use std::sync::Arc;
 
 use ledgerline_ledger::store::StoreError;
 use ledgerline_store::bucket::Bucket;
 use ledgerline_store::ledger::LedgerStores;
-use ledgerline_store::queue::Queue;
+use ledgerline_store::queue::{Inbox, Queue};
+use ledgerline_store::stream::Stream;
 use ledgerline_store::table::Table;
 
 use crate::bucket::S3Bucket;
 use crate::config;
+use crate::firehose::DeliveryStream;
 use crate::sqs::SqsQueue;
 use crate::table::DynamoTable;
 
@@ -44,6 +46,7 @@ pub struct Operator {
     pub sqs: aws_sdk_sqs::Client,
     /// Keys.
     pub kms: aws_sdk_kms::Client,
+    firehose: aws_sdk_firehose::Client,
     lambda: aws_sdk_lambda::Client,
 }
 
@@ -56,6 +59,7 @@ impl Operator {
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
             kms: aws_sdk_kms::Client::new(&config),
+            firehose: aws_sdk_firehose::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
             deployment,
         }
@@ -107,6 +111,23 @@ impl Operator {
     /// The description names none.
     pub fn messages_of(&self, logical: &str) -> Result<Arc<dyn Queue>, StoreError> {
         Ok(Arc::new(SqsQueue::new(self.sqs.clone(), self.queue(logical)?)))
+    }
+
+    /// A queue's messages, to take out of it.
+    ///
+    /// # Errors
+    /// The description names none.
+    pub fn inbox_of(&self, logical: &str) -> Result<Arc<dyn Inbox>, StoreError> {
+        Ok(Arc::new(SqsQueue::new(self.sqs.clone(), self.queue(logical)?)))
+    }
+
+    /// A delivery stream.
+    ///
+    /// # Errors
+    /// The description names none.
+    pub fn stream_of(&self, logical: &str) -> Result<Arc<dyn Stream>, StoreError> {
+        let name = Deployment::named(&self.deployment.streams, logical)?;
+        Ok(Arc::new(DeliveryStream::new(self.firehose.clone(), name)))
     }
 
     /// The ledger.

@@ -9,10 +9,11 @@ use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::BuildError;
 use aws_sdk_sqs::types::{
-    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, QueueAttributeName, SendMessageBatchRequestEntry,
+    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message,
+    MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry,
 };
 use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_store::queue::{FifoMessage, Queue};
+use ledgerline_store::queue::{FifoMessage, Inbox, Queue, Received};
 
 use crate::config::store_error;
 
@@ -21,6 +22,8 @@ const MESSAGES_PER_BATCH: usize = 10;
 /// Rounds for entries that the queue refused. Waits double from 50 ms: 50 ms × (2^7 − 1) = 6.4 s in all.
 const ROUNDS: u32 = 7;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
+/// Waiting asks all of the service's servers, of which a short question asks a few; no message within this time, and there is none.
+const ASK_ALL_S: i32 = 1;
 
 /// A queue by its URL.
 #[derive(Clone, Debug)]
@@ -92,6 +95,41 @@ impl Queue for SqsQueue {
         let attributes = answer.attributes.unwrap_or_default();
         Ok(attributes.values().filter_map(|value| value.parse::<u64>().ok()).sum())
     }
+}
+
+#[async_trait]
+impl Inbox for SqsQueue {
+    async fn receive(&self, what: &str, hidden_s: u32) -> Result<Vec<Received>, StoreError> {
+        let ask = self.client.receive_message().queue_url(&self.url).max_number_of_messages(MESSAGES_PER_BATCH as i32);
+        let ask = ask.visibility_timeout(i32::try_from(hidden_s).unwrap_or(i32::MAX)).wait_time_seconds(ASK_ALL_S);
+        let answer = ask.message_system_attribute_names(MessageSystemAttributeName::All).send().await;
+        let messages = answer.map_err(|error| store_error(what, error))?.messages.unwrap_or_default();
+        Ok(messages.into_iter().filter_map(received).collect())
+    }
+
+    async fn delete(&self, what: &str, receipts: &[String]) -> Result<(), StoreError> {
+        let entry = |(id, receipt): (usize, &String)| {
+            DeleteMessageBatchRequestEntry::builder().id(id.to_string()).receipt_handle(receipt).build()
+        };
+        let entries = receipts.iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>();
+        let entries = Some(entries.map_err(|error| unbuilt(what, error))?);
+        let sent = self.client.delete_message_batch().queue_url(&self.url).set_entries(entries).send().await;
+        let answer = sent.map_err(|error| store_error(what, error))?;
+        match answer.failed().is_empty() {
+            true => Ok(()),
+            false => Err(StoreError::Unknown(Failure::new(format!("{what}: {} refused", answer.failed().len())))),
+        }
+    }
+}
+
+/// A message without an id or a receipt can neither be known again nor deleted: the service sends none.
+fn received(message: Message) -> Option<Received> {
+    let attribute = |name| message.attributes.as_ref().and_then(|attributes| attributes.get(&name)).cloned();
+    let sent_at_ms = attribute(MessageSystemAttributeName::SentTimestamp).and_then(|ms| ms.parse().ok());
+    let group = attribute(MessageSystemAttributeName::MessageGroupId);
+    let fifo = group.zip(attribute(MessageSystemAttributeName::MessageDeduplicationId));
+    let (id, receipt) = (message.message_id?, message.receipt_handle?);
+    Some(Received { id, receipt, body: message.body.unwrap_or_default(), sent_at_ms, fifo })
 }
 
 fn entry(at: usize, message: &FifoMessage) -> Result<SendMessageBatchRequestEntry, BuildError> {

@@ -16,6 +16,7 @@ pub mod planned;
 pub mod publication;
 pub mod query;
 pub mod reconciliation;
+pub mod replay;
 pub mod request;
 pub mod retention;
 pub mod rotation;

@@ -30,6 +30,8 @@ pub struct NewEvent<'a> {
     pub occurred_at_ms: Option<i64>,
     /// The envelope's `source`, where there is one.
     pub source: Option<&'a str>,
+    /// How often it was replayed: put back into the stream after it was refused.
+    pub replayed: u32,
     /// What was cut out of `raw`.
     pub cut: &'a [Cut],
     /// The document's bytes.
@@ -58,6 +60,7 @@ pub fn write_event(event: &NewEvent<'_>, out: &mut Vec<u8>) {
         Some(source) => write_string(source, out),
         None => out.extend_from_slice(b"null"),
     }
+    write_replayed(event.replayed, out);
     write_cut(event.cut, out);
     if event.has_line_break {
         out.extend_from_slice(b",\"rawBase64\":\"");
@@ -70,20 +73,43 @@ pub fn write_event(event: &NewEvent<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a quarantine line, its line feed included: bytes that are no event, and why.
-pub fn write_quarantine(received_at_ms: i64, reason: Rejection, bytes: &[u8], cut: &[Cut], out: &mut Vec<u8>) {
+/// Bytes that are no event, to be written.
+#[derive(Debug, Clone, Copy)]
+pub struct NewQuarantine<'a> {
+    /// When they reached us, epoch milliseconds.
+    pub received_at_ms: i64,
+    /// Why they are no event.
+    pub reason: Rejection,
+    /// How often they were replayed and refused again.
+    pub replayed: u32,
+    /// What was cut out of `bytes`.
+    pub cut: &'a [Cut],
+    /// The bytes.
+    pub bytes: &'a [u8],
+}
+
+/// Appends a quarantine line, its line feed included.
+pub fn write_quarantine(kept: &NewQuarantine<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"v\":1,\"receivedAt\":\"");
-    instant::write(received_at_ms, out);
+    instant::write(kept.received_at_ms, out);
     out.extend_from_slice(b"\",\"reason\":");
-    write_string(reason.code(), out);
-    write_cut(cut, out);
+    write_string(kept.reason.code(), out);
+    write_replayed(kept.replayed, out);
+    write_cut(kept.cut, out);
     out.extend_from_slice(b",\"rawBase64\":\"");
-    write_base64(bytes, out);
+    write_base64(kept.bytes, out);
     out.extend_from_slice(b"\"}\n");
 }
 
 /// The envelope around an event of the usual kind: members 120 bytes, times 48, organisation and token 36 each, source 64.
 const ENVELOPE_BYTES: usize = 304;
+
+fn write_replayed(replayed: u32, out: &mut Vec<u8>) {
+    if replayed > 0 {
+        out.extend_from_slice(b",\"replayed\":");
+        out.extend_from_slice(replayed.to_string().as_bytes());
+    }
+}
 
 fn write_cut(cut: &[Cut], out: &mut Vec<u8>) {
     if cut.is_empty() {
@@ -152,6 +178,8 @@ pub struct Event<'a> {
     pub lineage_token: Option<Cow<'a, str>>,
     /// The envelope's `source`.
     pub source: Option<Cow<'a, str>>,
+    /// How often it was replayed.
+    pub replayed: u32,
     /// How many values were cut out of `raw`.
     pub cut: usize,
     /// The document's bytes.
@@ -171,6 +199,8 @@ pub struct Quarantined<'a> {
     pub received_at_ms: Option<i64>,
     /// Why they are no event.
     pub reason: Rejection,
+    /// How often they were replayed and refused again.
+    pub replayed: u32,
     /// The bytes, or the whole line if that is what is not understood.
     pub bytes: Cow<'a, [u8]>,
 }
@@ -198,6 +228,8 @@ struct Envelope<'a> {
     source: Option<Cow<'a, str>>,
     #[serde(borrow)]
     reason: Option<Cow<'a, str>>,
+    #[serde(default)]
+    replayed: u32,
     #[serde(default)]
     cut: Vec<serde::de::IgnoredAny>,
     #[serde(borrow)]
@@ -241,7 +273,9 @@ fn open<'a>(line: &'a [u8], envelope: Envelope<'a>) -> BronzeLine<'a> {
     };
     match envelope.reason {
         Some(code) => match Rejection::from_code(&code) {
-            Some(reason) => BronzeLine::Quarantine(Quarantined { received_at_ms, reason, bytes: raw }),
+            Some(reason) => {
+                BronzeLine::Quarantine(Quarantined { received_at_ms, reason, replayed: envelope.replayed, bytes: raw })
+            }
             None => unreadable(line, Rejection::BadEnvelope),
         },
         None => BronzeLine::Event(Event {
@@ -250,6 +284,7 @@ fn open<'a>(line: &'a [u8], envelope: Envelope<'a>) -> BronzeLine<'a> {
             org: envelope.org,
             lineage_token: envelope.lineage_token,
             source: envelope.source,
+            replayed: envelope.replayed,
             cut: envelope.cut.len(),
             raw,
         }),
@@ -269,13 +304,14 @@ fn plain(line: &[u8]) -> BronzeLine<'_> {
         org: None,
         lineage_token: None,
         source: None,
+        replayed: 0,
         cut: 0,
         raw,
     })
 }
 
 fn unreadable(line: &[u8], reason: Rejection) -> BronzeLine<'_> {
-    BronzeLine::Quarantine(Quarantined { received_at_ms: None, reason, bytes: Cow::Borrowed(line) })
+    BronzeLine::Quarantine(Quarantined { received_at_ms: None, reason, replayed: 0, bytes: Cow::Borrowed(line) })
 }
 
 #[cfg(test)]
@@ -292,6 +328,7 @@ mod tests {
             received_at_ms: 1_772_460_001_000,
             occurred_at_ms: Some(1_772_460_000_350),
             source: Some("a \"quoted\" source\n"),
+            replayed: 0,
             cut,
             raw,
             has_line_break,
@@ -326,6 +363,21 @@ mod tests {
             \"receivedAt\":\"2026-03-02T14:00:01.000Z\",\"occurredAt\":\"2026-03-02T14:00:00.350Z\",\"source\":null,\
             \"raw\":{\"a\":1}}\n";
         assert_eq!(String::from_utf8(line).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_line_says_how_often_its_bytes_were_replayed_if_ever() {
+        let again = written(&NewEvent { replayed: 2, ..event(b"{}", false, &[]) });
+        let text = String::from_utf8(again.clone()).unwrap();
+        assert!(text.contains(",\"replayed\":2,\"raw\":{}"), "{text}");
+        assert!(matches!(read(&again), BronzeLine::Event(read) if read.replayed == 2));
+        for replayed in [0, 3] {
+            let mut line = Vec::new();
+            let kept = NewQuarantine { received_at_ms: 0, reason: Rejection::NoTime, replayed, cut: &[], bytes: b"{}" };
+            write_quarantine(&kept, &mut line);
+            assert_eq!(String::from_utf8_lossy(&line).contains("replayed"), replayed > 0);
+            assert!(matches!(read(&line), BronzeLine::Quarantine(read) if read.replayed == replayed));
+        }
     }
 
     #[test]
@@ -391,7 +443,8 @@ mod tests {
         #[test]
         fn quarantined_bytes_come_back(bytes in proptest::collection::vec(any::<u8>(), 0..300), code in 0..12_usize) {
             let mut line = Vec::new();
-            write_quarantine(1_772_460_001_000, Rejection::ALL[code], &bytes, &[], &mut line);
+            let (received_at_ms, reason) = (1_772_460_001_000, Rejection::ALL[code]);
+            write_quarantine(&NewQuarantine { received_at_ms, reason, replayed: 0, cut: &[], bytes: &bytes }, &mut line);
             let BronzeLine::Quarantine(read) = read(&line) else { panic!("taken for an event") };
             prop_assert_eq!(read.bytes.as_ref(), bytes.as_slice());
             prop_assert_eq!(read.reason, Rejection::ALL[code]);

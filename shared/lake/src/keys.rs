@@ -16,6 +16,8 @@ pub const BRONZE: &str = "bronze/";
 pub const QUARANTINE: &str = "quarantine/";
 /// What Firehose could not have transformed or delivered; notified to redrive.
 pub const ERRORS: &str = "errors/";
+/// Records that the stream refused; never notified.
+pub const SPILL: &str = "spill/";
 /// Parquet for analysts.
 pub const SILVER: &str = "silver/";
 /// Figures.

@@ -14,6 +14,7 @@ pub mod claim;
 pub mod crm;
 pub mod cutoff;
 pub mod data_key;
+pub mod dead_letter;
 pub mod delivery;
 pub mod error_object;
 pub mod gold;
@@ -24,7 +25,9 @@ pub mod head;
 pub mod held;
 pub mod hold;
 pub mod journal;
+pub mod kept_object;
 pub mod ledger;
+pub mod lines;
 pub mod month_key;
 pub mod nonce;
 pub mod object_row;
@@ -40,10 +43,12 @@ pub mod principal;
 pub mod quarantine;
 pub mod queue;
 pub mod record;
+pub mod replay_mark;
 pub mod request;
 pub mod segment;
 pub mod signer;
 pub mod silver;
+pub mod spill;
 pub mod stream;
 pub mod subject;
 pub mod sweep_state;
@@ -82,6 +87,8 @@ pub enum Family {
     ActNote,
     /// How far bronze is planned.
     Planned,
+    /// Lines that were put back into the stream.
+    ReplayMark,
     /// The list of orgs.
     Org,
     /// Orgs that have rows of a CRM.
@@ -156,6 +163,8 @@ pub enum Family {
     Quarantine,
     /// What could not be delivered.
     Error,
+    /// What the stream refused.
+    Spill,
     /// Parquet for analysts.
     Silver,
     /// Figures: counters, days, documents, runs.
@@ -187,7 +196,7 @@ pub enum Erasure {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 56] = [
         Self::Head,
         Self::LogList,
         Self::Marker,
@@ -197,6 +206,7 @@ impl Family {
         Self::Own,
         Self::ActNote,
         Self::Planned,
+        Self::ReplayMark,
         Self::Org,
         Self::CrmOrg,
         Self::GoldDate,
@@ -234,6 +244,7 @@ impl Family {
         Self::Bronze,
         Self::Quarantine,
         Self::Error,
+        Self::Spill,
         Self::Silver,
         Self::Gold,
         Self::GoldRepeats,
@@ -253,6 +264,8 @@ impl Family {
             // Only KMS opens a wrapped key. A removed own number may name a customer since: its pseudonym stays, and leads
             // to nothing once the identifier is gone.
             Self::Own | Self::DataKey | Self::MonthKey | Self::Planned => Erasure::HoldsNoPerson,
+            // Which line of which object, and when: an object's key names a time and a function.
+            Self::ReplayMark => Erasure::HoldsNoPerson,
             // Names of orgs and holds; random names of whom no row knows any more.
             Self::Org | Self::Held | Self::Gone => Erasure::HoldsNoPerson,
             // Names of orgs and kinds of identifiers; dates and counts.
@@ -274,7 +287,7 @@ impl Family {
             Self::Claim => Erasure::ExpiresAfterDays(400),
             // Made by the erasure itself: digests, under a key of the deployment's.
             Self::Tombstone => Erasure::ExpiresAfterDays(760),
-            Self::Quarantine | Self::Error => Erasure::ExpiresAfterDays(30),
+            Self::Quarantine | Self::Error | Self::Spill => Erasure::ExpiresAfterDays(30),
             Self::Identifier => Erasure::Erased("subjects"),
             Self::Party => Erasure::Erased("records"),
             Self::PartyKey => Erasure::Erased("keys"),
@@ -302,6 +315,7 @@ impl Family {
             (own::parse_key(key).is_some(), Self::Own),
             (act_note::is_key(key), Self::ActNote),
             (*key == planned::key(), Self::Planned),
+            (replay_mark::parse_key(key).is_some(), Self::ReplayMark),
             (orgs::parse_key(key).is_some(), Self::Org),
             (crm::is_org_key(key), Self::CrmOrg),
             (gold_date::parse_key(key).is_some(), Self::GoldDate),
@@ -348,6 +362,7 @@ impl Family {
             (folder == keys::BRONZE, Self::Bronze),
             (quarantine::is_key(key), Self::Quarantine),
             (folder == keys::ERRORS, Self::Error),
+            (spill::is_key(key), Self::Spill),
             (keys::parse_silver_events(key).is_some(), Self::Silver),
             (keys::is_gold(key), Self::Gold),
             (folder == keys::QUERY_RESULTS, Self::QueryResult),

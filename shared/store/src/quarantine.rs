@@ -8,12 +8,54 @@ use ledgerline_ledger::store::StoreError;
 
 use crate::bucket::{self, Bucket};
 
-/// Whether a key is of lines that transform or redrive kept.
+/// Who set a line aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum By {
+    /// Ingest, through Firehose: it is not an I-JSON object.
+    Ingest,
+    /// Transform: a document that is not an event.
+    Transform,
+    /// Redrive: what cannot go back, or came round too often.
+    Redrive,
+}
+
+impl By {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ingest, Self::Transform, Self::Redrive];
+
+    /// The function's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Transform => "transform",
+            Self::Redrive => "redrive",
+        }
+    }
+
+    /// Who put the object at this key; `None` if it is not an object of quarantine.
+    pub fn of_key(key: &str) -> Option<Self> {
+        let name = key.strip_prefix(keys::QUARANTINE)?;
+        let is = |by: &Self| match by {
+            // Firehose names it, below the partition that ingest answered.
+            Self::Ingest => name.starts_with("event_type="),
+            Self::Transform => name.starts_with("transform/") && name.ends_with(".jsonl.gz"),
+            Self::Redrive => name.starts_with("redrive/") && name.ends_with(".jsonl"),
+        };
+        Self::ALL.into_iter().find(is)
+    }
+}
+
+/// Whether a key is of lines that were set aside.
 pub fn is_key(key: &str) -> bool {
-    let is = |function, suffix| {
-        key.strip_prefix(keys::QUARANTINE).is_some_and(|name| name.starts_with(function) && name.ends_with(suffix))
-    };
-    is("transform/", ".jsonl.gz") || is("redrive/", ".jsonl")
+    By::of_key(key).is_some()
+}
+
+/// Where redrive keeps lines of an error object: the first part, and further ones of an object that has very many.
+pub fn redriven(object: ObjectId, part: u32) -> String {
+    match part {
+        0 => format!("{}redrive/{object}.jsonl", keys::QUARANTINE),
+        part => format!("{}redrive/{object}-{part}.jsonl", keys::QUARANTINE),
+    }
 }
 
 /// What transform keeps of bronze objects.

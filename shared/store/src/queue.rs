@@ -37,6 +37,31 @@ pub trait Queue: fmt::Debug + Send + Sync {
     async fn depth(&self) -> Result<u64, StoreError>;
 }
 
+/// A message that was received, and is hidden from others for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// The message's id, the same each time it is received.
+    pub id: String,
+    /// What names this receipt of it.
+    pub receipt: String,
+    /// The body.
+    pub body: String,
+    /// When it was sent, epoch milliseconds.
+    pub sent_at_ms: Option<i64>,
+    /// Its group and deduplication id, in a FIFO queue.
+    pub fifo: Option<(String, String)>,
+}
+
+/// A queue that an operator takes messages out of. Functions have theirs from Lambda.
+#[async_trait]
+pub trait Inbox: fmt::Debug + Send + Sync {
+    /// Up to ten messages that nobody else works on, hidden from others for so many seconds. None: the queue shows none now.
+    async fn receive(&self, what: &str, hidden_s: u32) -> Result<Vec<Received>, StoreError>;
+
+    /// Deletes received messages, ten at most, for good.
+    async fn delete(&self, what: &str, receipts: &[String]) -> Result<(), StoreError>;
+}
+
 /// The pointers to chunks that audit-write takes. Sending one twice is harmless: its deduplication id is its place, and
 /// audit-write's markers outlive every redelivery.
 #[derive(Clone, Debug)]

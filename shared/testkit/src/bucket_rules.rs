@@ -9,6 +9,7 @@ use ledgerline_ledger::tile::Tile;
 use ledgerline_ledger::tree::Hash;
 use ledgerline_store::Family;
 use ledgerline_store::bucket::{OnlyIf, Put};
+use ledgerline_store::quarantine::By;
 use ledgerline_store::silver::RUNS_MS;
 
 use crate::bucket::Version;
@@ -83,12 +84,14 @@ pub(crate) fn check_put(put: &Put, now_s: u64) {
             assert!(is_tagged("live") && put.only_if.is_some(), "{key} was not put as live checkpoints are");
         }
         Family::Plan => assert_eq!(put.only_if, Some(OnlyIf::Free), "the plan {key} could be overwritten"),
+        Family::Spill => assert_eq!(put.only_if, Some(OnlyIf::Free), "the records in {key} could be overwritten"),
         Family::Gold if key.starts_with(keys::GOLD_RUNS) => {
             assert_eq!(put.only_if, Some(OnlyIf::Free), "the run {key} could be overwritten");
         }
         Family::Silver | Family::SweepState | Family::Gold => {
             assert!(put.only_if.is_some(), "{key} was put without a condition")
         }
+        Family::Quarantine if By::of_key(key) == Some(By::Ingest) => panic!("{key} is Firehose's to put"),
         Family::Quarantine | Family::Poison => assert_eq!(put.only_if, None, "{key} may be put again"),
         Family::Bronze | Family::Error => panic!("{key} is Firehose's to put"),
         Family::QueryResult => panic!("{key} is Athena's to put"),

@@ -1,13 +1,15 @@
 //! A queue, strict: batches of ten, messages of at most 1 MiB, one body per deduplication id.
 //!
 //! It forgets nothing, as if every message were sent after the real queue's five minutes of deduplication: what was
-//! sent twice lies here twice, unless a test loses it.
+//! sent twice lies here twice, unless a test loses it. What a test puts into it ([`FakeQueue::leave`]) can be received: ten at most at
+//! once, hidden until it is deleted, released, or a test lets time go by, and never two batches of a group at once.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use ledgerline_ledger::store::{Failure, StoreError};
-use ledgerline_store::queue::{FifoMessage, Queue};
+use ledgerline_store::queue::{FifoMessage, Inbox, Queue, Received};
 
 use crate::calls::Calls;
 use crate::faults::Faults;
@@ -34,6 +36,15 @@ struct State {
     bodies: Vec<String>,
     released: Vec<(String, u32)>,
     backlog: u64,
+    letters: Vec<Letter>,
+    receipts: usize,
+}
+
+/// A message that can be received.
+#[derive(Debug, Clone)]
+struct Letter {
+    received: Received,
+    hidden: bool,
 }
 
 impl FakeQueue {
@@ -73,6 +84,45 @@ impl FakeQueue {
         let mut state = self.lock();
         state.messages.clear();
         state.bodies.clear();
+    }
+
+    /// Puts a message into the queue, to be received.
+    pub fn leave(&self, body: &str, sent_at_ms: i64) {
+        self.leave_one(body, sent_at_ms, None);
+    }
+
+    /// Puts a message of a group into the queue, to be received.
+    pub fn leave_fifo(&self, message: &FifoMessage, sent_at_ms: i64) {
+        let fifo = Some((message.group.clone(), message.deduplication_id.clone()));
+        self.leave_one(&message.body, sent_at_ms, fifo);
+    }
+
+    /// The bodies of the messages that nobody deleted, hidden ones too, in order.
+    pub fn letters(&self) -> Vec<String> {
+        self.lock().letters.iter().map(|letter| letter.received.body.clone()).collect()
+    }
+
+    /// How many of them are hidden.
+    pub fn hidden(&self) -> usize {
+        self.lock().letters.iter().filter(|letter| letter.hidden).count()
+    }
+
+    /// Lets so much time go by that nothing is hidden any more.
+    pub fn show_all(&self) {
+        self.lock().letters.iter_mut().for_each(|letter| letter.hidden = false);
+    }
+
+    fn leave_one(&self, body: &str, sent_at_ms: i64, fifo: Option<(String, String)>) {
+        let mut state = self.lock();
+        let id = format!("m-{}", state.letters.len() + state.receipts);
+        let (receipt, body, sent_at_ms) = (String::new(), body.to_owned(), Some(sent_at_ms));
+        state.letters.push(Letter { received: Received { id, receipt, body, sent_at_ms, fifo }, hidden: false });
+        state.backlog += 1;
+    }
+
+    /// As an operator's command takes messages out of it.
+    pub fn inbox(&self) -> Arc<dyn Inbox> {
+        Arc::new(self.clone())
     }
 
     /// Makes the queue this long: it cannot tell what waits, so it is empty until a test says otherwise.
@@ -122,6 +172,11 @@ impl Queue for FakeQueue {
         for handles in receipt_handles.chunks(MESSAGES_PER_BATCH) {
             let release = |state: &mut State| {
                 state.released.extend(handles.iter().map(|handle| (handle.clone(), after_s)));
+                let shown = state
+                    .letters
+                    .iter_mut()
+                    .filter(|letter| after_s == 0 && handles.contains(&letter.received.receipt));
+                shown.for_each(|letter| letter.hidden = false);
                 Ok(())
             };
             self.call("sqs:ChangeMessageVisibilityBatch", "sqs:ChangeMessageVisibility", release).await?;
@@ -136,6 +191,43 @@ impl Queue for FakeQueue {
         self.calls.touch(CALL, self.name, String::new(), "");
         self.faults.read(CALL)?;
         Ok(self.lock().backlog)
+    }
+}
+
+#[async_trait]
+impl Inbox for FakeQueue {
+    async fn receive(&self, _: &str, hidden_s: u32) -> Result<Vec<Received>, StoreError> {
+        const CALL: &str = "sqs:ReceiveMessage";
+        assert!((1..=HIDDEN_S).contains(&hidden_s), "a message hidden for {hidden_s} s");
+        self.faults.latency().await;
+        self.calls.add(CALL, 1);
+        self.calls.touch(CALL, self.name, String::new(), "");
+        self.faults.read(CALL)?;
+        let State { letters, receipts, .. } = &mut *self.lock();
+        let group = |letter: &Letter| letter.received.fifo.as_ref().map(|(group, _)| group.clone());
+        let busy: BTreeSet<String> = letters.iter().filter(|letter| letter.hidden).filter_map(group).collect();
+        let is_free = |letter: &Letter| !letter.hidden && group(letter).is_none_or(|group| !busy.contains(&group));
+        let mut taken = Vec::new();
+        for letter in letters.iter_mut().filter(|letter| is_free(letter)).take(MESSAGES_PER_BATCH) {
+            *receipts += 1;
+            letter.hidden = true;
+            letter.received.receipt = format!("{}#{receipts}", letter.received.id);
+            taken.push(letter.received.clone());
+        }
+        Ok(taken)
+    }
+
+    async fn delete(&self, _: &str, receipts: &[String]) -> Result<(), StoreError> {
+        assert!((1..=MESSAGES_PER_BATCH).contains(&receipts.len()), "{} receipts at once", receipts.len());
+        let delete = |state: &mut State| {
+            let before = state.letters.len();
+            state
+                .letters
+                .retain(|letter| letter.received.receipt.is_empty() || !receipts.contains(&letter.received.receipt));
+            state.backlog = state.backlog.saturating_sub((before - state.letters.len()) as u64);
+            Ok(())
+        };
+        self.call("sqs:DeleteMessageBatch", "sqs:DeleteMessage", delete).await
     }
 }
 
@@ -190,6 +282,36 @@ mod tests {
         assert_eq!(fake.released(), [("a".to_owned(), 7), ("b".to_owned(), 7)]);
         let actions: Vec<_> = calls.touched().into_iter().map(|one| one.action).collect();
         assert_eq!(actions, ["sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:SendMessage"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_received_is_hidden_until_it_is_released_or_deleted() {
+        let fake = FakeQueue::new("BronzeDeadLetterQueue", Faults::none(), Calls::default());
+        (0..12).for_each(|number| fake.leave(&number.to_string(), 7));
+        let (inbox, port) = (fake.inbox(), fake.port());
+        let first = inbox.receive("", 30).await.unwrap();
+        assert_eq!((first.len(), first[3].body.as_str(), first[3].sent_at_ms), (10, "3", Some(7)));
+        assert_eq!(inbox.receive("", 30).await.unwrap().len(), 2);
+        assert!(inbox.receive("", 30).await.unwrap().is_empty());
+        port.release(&[first[3].receipt.clone()], 0).await.unwrap();
+        let again = inbox.receive("", 30).await.unwrap();
+        assert_eq!((again.len(), &again[0].id), (1, &first[3].id));
+        inbox.delete("", &[again[0].receipt.clone()]).await.unwrap();
+        fake.show_all();
+        assert_eq!((fake.letters().len(), fake.hidden(), port.depth().await.unwrap()), (11, 0, 11));
+    }
+
+    #[tokio::test]
+    async fn a_group_of_which_a_message_is_out_gives_no_other() {
+        let fake = FakeQueue::new("LedgerDeadLetterQueue", Faults::none(), Calls::default());
+        (0..11).for_each(|number| fake.leave_fifo(&message(number, "x"), 0));
+        let inbox = fake.inbox();
+        let first = inbox.receive("", 30).await.unwrap();
+        assert_eq!(first.len(), 10);
+        assert!(inbox.receive("", 30).await.unwrap().is_empty());
+        let receipts: Vec<String> = first.into_iter().map(|message| message.receipt).collect();
+        inbox.delete("", &receipts).await.unwrap();
+        assert_eq!(inbox.receive("", 30).await.unwrap().len(), 1);
     }
 
     #[tokio::test]

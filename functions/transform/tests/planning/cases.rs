@@ -4,7 +4,7 @@
 use ledgerline_event::document::Rejection;
 use ledgerline_event::{LineageFrom, instant};
 use ledgerline_lake::ObjectId;
-use ledgerline_lake::bronze::{self, BronzeLine};
+use ledgerline_lake::bronze::{self, BronzeLine, NewEvent};
 use ledgerline_transform::config::Settings;
 use ledgerline_transform::output::event_order;
 use ledgerline_transform::reading::{Event, Read, Reading};
@@ -34,6 +34,36 @@ fn reasons(read: &Read) -> Vec<Rejection> {
         other => panic!("{other:?} in quarantine"),
     };
     text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(reason).collect()
+}
+
+#[test]
+fn a_line_that_was_replayed_and_is_refused_again_says_how_often() {
+    let mut object = Vec::new();
+    for replayed in [0, 2] {
+        let new = NewEvent {
+            org: "acme",
+            lineage_token: None,
+            received_at_ms: T0,
+            occurred_at_ms: None,
+            source: None,
+            replayed,
+            cut: &[],
+            raw: br#"{"interactionId":"c-1","eventType":"answered"}"#,
+            has_line_break: false,
+        };
+        bronze::write_event(&new, &mut object);
+    }
+    let id = ObjectId::of("bronze", "bronze/cases");
+    let read = Reading::alone(&settings(), id, T0, &counting(), &object).unwrap();
+    let mut text = Vec::new();
+    let packed = read.quarantine_gz.unwrap();
+    std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(&packed[..]), &mut text).unwrap();
+    let replayed = |line: &[u8]| match bronze::read(line) {
+        BronzeLine::Quarantine(kept) => (kept.reason, kept.replayed),
+        other => panic!("{other:?} in quarantine"),
+    };
+    let kept: Vec<_> = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(replayed).collect();
+    assert_eq!(kept, [(Rejection::NoTime, 0), (Rejection::NoTime, 2)]);
 }
 
 fn times(read: &Read) -> Vec<String> {

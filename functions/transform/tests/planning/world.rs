@@ -358,6 +358,7 @@ pub(crate) fn line(raw: &str) -> Vec<u8> {
             received_at_ms: T0 + 30_000,
             occurred_at_ms: Some(T0),
             source: None,
+            replayed: 0,
             cut: &[],
             raw: raw.as_bytes(),
             has_line_break: false,

@@ -30,6 +30,9 @@ pub struct Deployment {
     /// Queues, by URL.
     #[serde(default)]
     pub queues: BTreeMap<String, String>,
+    /// Delivery streams.
+    #[serde(default)]
+    pub streams: BTreeMap<String, String>,
     /// Functions.
     #[serde(default)]
     pub functions: BTreeMap<String, String>,
@@ -47,7 +50,7 @@ impl Deployment {
         serde_json::from_str(json)
     }
 
-    /// The physical name of a bucket, table, queue, function or key.
+    /// The physical name of a bucket, table, queue, stream, function or key.
     ///
     /// # Errors
     /// The description names none.

@@ -1,6 +1,6 @@
 //! Buckets as an operator sees them: the ledger's settings, what lies below a prefix.
 
-use aws_sdk_s3::types::{BucketVersioningStatus, ObjectLockEnabled};
+use aws_sdk_s3::types::{BucketVersioningStatus, ExpirationStatus, LifecycleRule, ObjectLockEnabled};
 use ledgerline_ledger::store::StoreError;
 
 use super::Operator;
@@ -68,6 +68,20 @@ impl Operator {
         }
     }
 
+    /// Days after which the bucket deletes objects below a prefix; `None`: never.
+    ///
+    /// # Errors
+    /// The bucket's.
+    pub async fn expiry_days(&self, bucket: &str, prefix: &str) -> Result<Option<u32>, StoreError> {
+        let asked = self.s3.get_bucket_lifecycle_configuration().bucket(bucket).send().await;
+        match asked.map_err(|error| store_error(format!("read the lifecycle of {bucket}"), error)) {
+            Ok(lifecycle) => Ok(lifecycle.rules().iter().filter_map(|rule| expiry(rule, prefix)).min()),
+            // S3 answers 404 where there is none.
+            Err(StoreError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Whether an object is there.
     ///
     /// # Errors
@@ -79,5 +93,34 @@ impl Operator {
             Err(StoreError::NotFound(_)) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// After how many days a rule deletes objects below a prefix.
+#[expect(deprecated, reason = "S3 still answers the older form of a rule's prefix for rules that were written in it")]
+fn expiry(rule: &LifecycleRule, prefix: &str) -> Option<u32> {
+    let filter = rule.filter().and_then(|filter| filter.prefix());
+    let covers = filter.or(rule.prefix()).is_some_and(|of| prefix.starts_with(of));
+    let days = rule.expiration().and_then(|expiration| expiration.days())?;
+    (covers && *rule.status() == ExpirationStatus::Enabled).then(|| u32::try_from(days).ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_s3::types::{LifecycleExpiration, LifecycleRuleFilter};
+
+    use super::*;
+
+    #[test]
+    fn a_rule_counts_for_what_lies_below_its_prefix_while_it_is_enabled() {
+        let rule = |prefix: &str, days, status| {
+            let rule = LifecycleRule::builder().filter(LifecycleRuleFilter::builder().prefix(prefix).build());
+            let expiration = LifecycleExpiration::builder().days(days).build();
+            rule.expiration(expiration).status(status).build().unwrap()
+        };
+        let enabled = rule("quarantine/", 30, ExpirationStatus::Enabled);
+        assert_eq!((expiry(&enabled, "quarantine/"), expiry(&enabled, "errors/")), (Some(30), None));
+        assert_eq!(expiry(&rule("quarantine/", 30, ExpirationStatus::Disabled), "quarantine/"), None);
+        assert_eq!(expiry(&rule("", 7, ExpirationStatus::Enabled), "errors/"), Some(7));
     }
 }

@@ -23,7 +23,7 @@ use ledgerline_sealed::{self as sealed, KeyRow, MonthKey};
 use ledgerline_store::act_note::{ActNotes, object_of};
 use ledgerline_store::alias::Aliases;
 use ledgerline_store::checkpoint::Checkpoints;
-use ledgerline_store::claim::{Claim, Claims};
+use ledgerline_store::claim::{Claim, Claims, Unclaimed};
 use ledgerline_store::crm::{CrmName, CrmOrgs, CrmPut, CrmRow, CrmRows};
 use ledgerline_store::cutoff::Cutoff;
 use ledgerline_store::data_key::{Purpose, WrappedKey, WrappedKeys};
@@ -34,7 +34,9 @@ use ledgerline_store::gone::Gone;
 use ledgerline_store::head::Heads;
 use ledgerline_store::held::Held;
 use ledgerline_store::hold::{HoldRow, Holds};
+use ledgerline_store::journal::{Journal, Kept, NewJournaled, PlannedAs};
 use ledgerline_store::month_key::MonthKeys;
+use ledgerline_store::nonce::Nonces;
 use ledgerline_store::object_row::ObjectRows;
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::{Change, OwnName, OwnNumbers};
@@ -45,13 +47,15 @@ use ledgerline_store::planned::Planned;
 use ledgerline_store::poison::Poison;
 use ledgerline_store::posting::Postings;
 use ledgerline_store::principal::Principals;
-use ledgerline_store::quarantine::Quarantine;
+use ledgerline_store::quarantine::{self, Quarantine};
 use ledgerline_store::record::{BronzeRow, Records};
+use ledgerline_store::replay_mark::{Place, ReplayMarks};
 use ledgerline_store::request::{
     Approved, Done, Method, Regime, RequestKind, RequestRow, Requests, State, Step, Who, WhoChange,
 };
 use ledgerline_store::segment::Segments;
 use ledgerline_store::silver::Silver;
+use ledgerline_store::spill::{self, Spill, SpillLine};
 use ledgerline_store::subject::{Link, LinkWrite, Span, SubjectName, SubjectRef, SubjectWrite, Subjects};
 use ledgerline_store::sweep_state::SweepStates;
 use ledgerline_store::table::Key;
@@ -200,6 +204,14 @@ async fn control() -> FakeTable {
     }
     ActNotes::new(control.port()).note(object_of("act/hold/1").unwrap(), "act/hold/1", NOW).await.unwrap();
     Planned::new(control.port()).keep_through(NOW_MS, None).await.unwrap();
+    let (marks, line) =
+        (ReplayMarks::new(control.port()), Place { object_key: "quarantine/redrive/x.jsonl".to_owned(), line: 3 });
+    assert_eq!(marks.of(std::slice::from_ref(&line)).await.unwrap(), [false]);
+    // Marked again, the first time counts.
+    for (at_ms, is_first) in [(NOW_MS, true), (NOW_MS + 1, false)] {
+        assert_eq!(marks.mark(&line, at_ms, Some(30)).await.unwrap(), is_first);
+    }
+    assert_eq!(marks.of(&[line]).await.unwrap(), [true]);
     let wrapped = WrappedKey { version: 1, rules: 2, wrapped: vec![0xAB, 0xCD] };
     WrappedKeys::new(control.port()).create(Purpose::Pseudonym, &wrapped, NOW).await.unwrap();
     MonthKeys::new(control.port()).create("2026-03", &month_key(), &[0xAB, 0xCD], NOW).await.unwrap();
@@ -218,6 +230,12 @@ async fn control() -> FakeTable {
     Gone::new(control.port()).put(&["s_1"]).await.unwrap();
     Held::new(control.port()).add(RECORD, "matter-7").await.unwrap();
     Usage::new(control.port()).count("u_1", Use::Preview, "2026-03-02", 1_800_000_000).await.unwrap();
+    let nonces = Nonces::new(control.port());
+    assert!(!nonces.has("flows", "0f").await.unwrap());
+    for is_first in [true, false] {
+        assert_eq!(nonces.note("flows", "0f", 1_800_000_000).await.unwrap(), is_first);
+    }
+    assert!(nonces.has("flows", "0f").await.unwrap());
     requested(&control, &table("KeysTable")).await;
     control
 }
@@ -297,7 +315,105 @@ async fn index() -> FakeTable {
     };
     Postings::new(index.port()).put(&[posting]).await.unwrap();
     Tokens::new(index.port()).put(&[("bd86e063-8107-5582-8732-b94e6fbe5587", RECORD)]).await.unwrap();
+    journaled(&index, &people().await).await;
     index
+}
+
+/// The event that [`index`] journals.
+const CLAIM_ID: &str = "aabbccddeeff00112233445566778899";
+
+/// An event of capture's of the subject `s_1`, which is planned and committed.
+async fn journaled(index: &FakeTable, people: &FakeTable) {
+    let (journal, subjects) = (Journal::new(index.port()), Subjects::new(people.port()));
+    let claim = |event| Unclaimed { record: RECORD, occurred_at_ms: NOW_MS, named_by_source: false, event };
+    let new = |claim| NewJournaled {
+        record: RECORD,
+        claim,
+        line: "{}",
+        occurred_at: NOW,
+        received_at_ms: NOW_MS,
+        client: "flows",
+        policy: "p-1",
+        subjects: &["s_1"],
+    };
+    let (seen, none) = (people.party(RECORD).seen(), || Tombs::new(table("ControlTable").port()).unchanged([]));
+    for kept in [Kept::Now, Kept::Before] {
+        assert_eq!(journal.keep(&new(claim(CLAIM_ID)), seen, &subjects, none()).await.unwrap(), kept);
+    }
+    // An object owns this one.
+    assert_eq!(journal.keep(&new(claim("e1")), seen, &subjects, none()).await.unwrap(), Kept::Before);
+    let planned = PlannedAs { event_id: "ee".to_owned(), object: OBJECT.to_owned() };
+    for id in [CLAIM_ID, OBJECT] {
+        assert_eq!(journal.note_planned(RECORD, id, &planned).await.unwrap(), id == CLAIM_ID);
+    }
+    for is_first in [true, false] {
+        assert_eq!(journal.note_committed(RECORD, CLAIM_ID, NOW_MS).await.unwrap(), is_first);
+    }
+}
+
+#[tokio::test]
+async fn a_journaled_event_is_found_by_record_subject_and_hour_and_deleted_from_all_three() {
+    let (index, people) = (index().await, people().await);
+    let journal = Journal::new(index.port());
+    let events = journal.of(RECORD).await.unwrap();
+    assert_eq!((events.len(), events[0].claim_id.as_str(), events[0].committed_at_ms), (1, CLAIM_ID, Some(NOW_MS)));
+    for (subject, found) in [("s_1", 1), ("s_2", 0)] {
+        let subjects = BTreeSet::from([subject.to_owned()]);
+        assert_eq!(journal.of_subjects(RECORD, &subjects).await.unwrap().len(), found, "{subject}");
+    }
+    let listed = journal.listed("2026030214", None).await.unwrap();
+    assert_eq!(journal.rows(&listed).await.unwrap(), [Some(events[0].clone())]);
+    assert!(journal.listed("2026030214", listed.last()).await.unwrap().is_empty());
+    // The link says until when to look, and a wider one still does.
+    journaled(&table("IndexTable"), &people).await;
+    let until = |people: &FakeTable| people.peek(&link_key("s_1", RECORD)).unwrap()["journalUntil"].clone();
+    let before = until(&people);
+    let links = Subjects::new(people.port()).listed_links("s_1").await.unwrap();
+    assert_eq!(links[0].journal_until.as_deref(), Some("2026-04-01T14:00:00.000Z"));
+    let span = Span { log: log().to_string(), first: "a".to_owned(), last: "c".to_owned() };
+    let link = LinkWrite {
+        record: RECORD.to_owned(),
+        link: Link { span: Some(span) },
+        replaces: Some(links[0].link.clone()),
+        party: people.party(RECORD).seen(),
+    };
+    people.unshare("s_1");
+    let write = SubjectWrite::Link {
+        subject_id: "s_1",
+        generation: 1,
+        links_at_most: 9,
+        growth: None,
+        links: vec![link],
+    };
+    Subjects::new(people.port()).write(write).await.unwrap();
+    assert_eq!(until(&people), before);
+    journal.forget(RECORD, &events).await.unwrap();
+    journal.unlist(&listed).await.unwrap();
+    assert!(journal.of(RECORD).await.unwrap().is_empty() && journal.listed("2026030214", None).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_event_is_not_journaled_behind_an_erasure_or_for_a_link_that_is_gone() {
+    let (index, people) = (table("IndexTable"), people().await);
+    let (journal, subjects) = (Journal::new(index.port()), Subjects::new(people.port()));
+    let claim = Unclaimed { record: RECORD, occurred_at_ms: NOW_MS, named_by_source: true, event: CLAIM_ID };
+    let new = |subjects| NewJournaled {
+        record: RECORD,
+        claim,
+        line: "{}",
+        occurred_at: NOW,
+        received_at_ms: NOW_MS,
+        client: "flows",
+        policy: "p-1",
+        subjects,
+    };
+    let none = || Tombs::new(table("ControlTable").port()).unchanged([]);
+    let seen = people.party(RECORD).seen();
+    let gone = journal.keep(&new(&["s_2"]), seen, &subjects, none()).await;
+    assert_eq!(gone.unwrap_err().kind(), "conflict");
+    people.erase_record(RECORD, None);
+    let erased = journal.keep(&new(&["s_1"]), seen, &subjects, none()).await;
+    assert_eq!((erased.unwrap_err().kind(), index.rows().len()), ("conflict", 0));
 }
 
 async fn people() -> FakeTable {
@@ -356,6 +472,8 @@ async fn objects() -> FakeBucket {
         Plans::new(bucket.port()).put_if_absent(of, object(), "plan".into()).await.unwrap();
     }
     Poison::new(bucket.port()).keep("audit-write", "m-1", "{}".into()).await.unwrap();
+    let line = SpillLine { received_at_ms: NOW_MS, reason: "denied".to_owned(), record: b"{}".to_vec() };
+    Spill::new(bucket.port()).put(&spill::key(NOW_MS, [0xAB; 16]), &[line]).await.unwrap();
     SweepStates::new(bucket.port()).store("sweep/bronze.json", b"{}".to_vec(), None).await.unwrap();
     let (gold, day) = (Gold::new(bucket.port()), date!(2026 - 03 - 02));
     for key in [keys::gold_intervals(day), keys::gold_daily(day)] {
@@ -413,6 +531,7 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
             "indexed": 0, "published": 0, "signed": 0, "signedAt": 9, "signingKeys": ["vkey"],
         }],
         ["LOGS", "acme/interaction/1/0", {}],
+        ["NONCE#flows", "0f", { "ttl": 1_800_003_600 }],
         ["OBJ#00112233445566778899aabbccddeeff", "OBJ", {
             "key": "bronze/a", "startedAt": NOW, "status": "planned", "plannedAt": NOW, "in": 10, "filtered": 1,
             "duplicate": 2, "quarantined": 3, "planned": 4, "chunks": 2, "committed": 1, "done": { "numbers": ["0"] },
@@ -420,6 +539,7 @@ async fn every_row_of_the_control_table_is_stored_as_ever() {
         }],
         ["ORGS", "acme", {}],
         ["OWN#acme", "domain#acme.example", { "addedAt": NOW, "removedAt": NOW, "formerly": true }],
+        ["REPLAY#quarantine/redrive/x.jsonl", "3", { "at": NOW, "ttl": 1777644000 }],
         ["REQ#req_00112233445566778899aabbccddeeff", "REQ", {
             "v": 1, "type": "ERASURE", "regime": "GDPR", "orgs": ["acme"], "state": "verified", "receivedAt": NOW, "dueAt": DUE,
             "extended": false, "version": 2, "coolingOffUntil": NOW,
@@ -451,11 +571,16 @@ async fn every_row_of_the_index_table_is_stored_as_ever() {
             "key": "bronze/a", "lines": 3, "at": [0, 7], "dates": ["2026-03-02"],
         }],
         ["INT#acme/c-1", "CLAIM#2026030214", { "ee1": OBJECT, "ttl": 9 }],
+        ["INT#acme/c-1", "JRN#aabbccddeeff00112233445566778899", {
+            "line": "{}", "occurredAt": NOW, "receivedAt": NOW, "client": "flows", "policy": "p-1", "subjects": ["s_1"],
+            "eventId": "ee", "object": OBJECT, "committedAt": NOW, "ttl": 1775052000,
+        }],
         ["INT#acme/c-1", "LOG", { "log": "acme/interaction/1/0" }],
         ["INT#acme/c-1", "POST#acme/interaction/1/0#00000000000000000256", {
             "segment": "ledger/k", "versionId": "v", "from": "a", "to": "b",
             "members": [{ "offset": 7, "length": 90, "first": 256, "at": [0, 4] }],
         }],
+        ["JRNS#2026030214", "acme/c-1#aabbccddeeff00112233445566778899", { "ttl": 1775052000 }],
         ["TOK#bd86e063-8107-5582-8732-b94e6fbe5587", "acme/c-1", {}],
     ]);
     assert_eq!(rows(&index().await), expected);
@@ -518,6 +643,7 @@ async fn every_object_lies_where_it_always_did() {
         ("quarantine/transform/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
         ("reference/queues.csv", plain.clone()),
         ("silver/events/date=2026-03-02/00112233445566778899aabbccddeeff.parquet", plain.clone()),
+        ("spill/2026/03/02/14/abababababababababababababababab.jsonl", plain.clone()),
         ("staged/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
         ("staged/acts/00112233445566778899aabbccddeeff.jsonl.gz", plain.clone()),
         ("sweep/bronze.json", plain),
@@ -562,8 +688,14 @@ async fn every_family_knows_its_keys_and_no_other() {
     ] {
         assert_eq!(Family::of_object(key), None, "{key}");
     }
-    // What redrive cannot put back into the stream joins what transform sets aside.
-    assert_eq!(Family::of_object("quarantine/redrive/x.jsonl"), Some(Family::Quarantine));
+    // What redrive cannot put back into the stream, and what ingest refuses, joins what transform sets aside.
+    for key in [
+        quarantine::redriven(object(), 0),
+        quarantine::redriven(object(), 2),
+        "quarantine/event_type=unreadable/year=2026/month=03/day=02/hour=14/x.gz".to_owned(),
+    ] {
+        assert_eq!(Family::of_object(&key), Some(Family::Quarantine), "{key}");
+    }
 }
 
 #[test]
@@ -576,6 +708,8 @@ fn each_family_that_does_not_stay_is_listed() {
         Family::SameRequest,
         Family::Usage,
         Family::Claim,
+        Family::Journal,
+        Family::JournalList,
         Family::Token,
         Family::Identifier,
         Family::SubjectState,
@@ -589,6 +723,7 @@ fn each_family_that_does_not_stay_is_listed() {
         Family::Bronze,
         Family::Quarantine,
         Family::Error,
+        Family::Spill,
         Family::Silver,
         Family::QueryResult,
         Family::Plan,
@@ -604,7 +739,7 @@ fn each_family_that_does_not_stay_is_listed() {
     };
     for (parameter, families) in [
         ("ClaimDays", &[Family::Claim][..]),
-        ("QuarantineDays", &[Family::Quarantine, Family::Error]),
+        ("QuarantineDays", &[Family::Quarantine, Family::Error, Family::Spill]),
         ("StagedDays", &[Family::Plan]),
     ] {
         for family in families {
@@ -614,10 +749,10 @@ fn each_family_that_does_not_stay_is_listed() {
 }
 
 /// What keys begin with.
-const PREFIXES: [&str; 27] = [
+const PREFIXES: [&str; 31] = [
     "OBJ#", "ACT#", "LOG#", "INT#", "SUB#", "ID#", "BRZ#", "CHUNK#", "CLAIM#", "POST#", "HOLD#", "OWN#", "WATCH#",
     "KEY#", "ACTS#", "TOMB#", "GONE#", "HELD#", "ALIAS#", "TOK#", "REQ#", "REQS#", "REQDUP#", "USED#", "PARTY#",
-    "CRM#", "GOLD#",
+    "CRM#", "GOLD#", "REPLAY#", "JRN#", "JRNS#", "NONCE#",
 ];
 /// Whole keys.
 const KEYS: [&str; 5] = ["\"LOGS\"", "\"BRONZE\"", "\"ORGS\"", "\"CRMS\"", "\"GOLD\""];

@@ -4,3 +4,4 @@
 mod changes;
 mod erasure_rows;
 mod keys;
+mod pacing;

@@ -181,12 +181,20 @@ impl Traffic {
             (Some(event), None) => bytes.extend_from_slice(format!("{}\n", event.raw).as_bytes()),
             (Some(event), Some(received_at_ms)) => {
                 let (occurred_at_ms, raw) = (Some(event.occurred_ms), event.raw.as_bytes());
-                let (lineage_token, source, cut, has_line_break) = (None, None, &[][..], false);
-                let org = event.org;
-                write_event(
-                    &NewEvent { org, lineage_token, received_at_ms, occurred_at_ms, source, cut, raw, has_line_break },
-                    bytes,
-                );
+                let (lineage_token, source, replayed, cut, has_line_break) = (None, None, 0, &[][..], false);
+                let (org, lines) = (event.org, &mut *bytes);
+                let new = NewEvent {
+                    org,
+                    lineage_token,
+                    received_at_ms,
+                    occurred_at_ms,
+                    source,
+                    replayed,
+                    cut,
+                    raw,
+                    has_line_break,
+                };
+                write_event(&new, lines);
             }
         }
     }
