@@ -16,12 +16,13 @@ pub mod object;
 pub mod output;
 mod own;
 pub mod reading;
-pub mod resolve;
 mod run_keys;
 pub mod stores;
 pub mod tokens;
 
 use std::panic::AssertUnwindSafe;
+
+pub use ledgerline_custody::resolve;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use bytes::Bytes;

@@ -22,6 +22,7 @@ use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::Pseudonym;
 use ledgerline_store::delivery;
 use ledgerline_store::gold_date;
+use ledgerline_store::journal::{Journal, PlannedAs};
 use ledgerline_store::record::{BronzeRow, Records};
 use ledgerline_store::subject::{Link, Span, date_of};
 
@@ -135,6 +136,7 @@ pub async fn transform(
                 .buffered(CALLS_AT_ONCE)
                 .try_collect::<()>()
                 .await?;
+            note_journaled(&stores.journal, object, &read, &owned).await?;
             let plan = output::plan(object, key, &owned, &logs, read.counts(owned.len()))?;
             let plan = delivery::keep(&stores.plans, plan).await?;
             tell(object, &read, &said);
@@ -221,6 +223,26 @@ async fn claim<'r>(
     Ok(read.events.iter().filter(|event| ours.contains(event.claim_id.as_str())).collect())
 }
 
+/// Notes in the journal which entries its events become, before any of them can be committed: an answer must give neither both nor
+/// none. Those that capture did not journal are not there.
+async fn note_journaled(
+    journal: &Journal,
+    object: ObjectId,
+    read: &Read,
+    owned: &[Owned<'_>],
+) -> Result<(), TransformError> {
+    let object = object.to_hex();
+    stream::iter(owned.iter().map(|owned| owned.event).filter(|event| event.journaled))
+        .map(|event| {
+            let planned = PlannedAs { event_id: event.event_id.clone(), object: object.clone() };
+            async move { journal.note_planned(&read.records[event.adapted.record].key, &event.claim_id, &planned).await }
+        })
+        .buffered(CALLS_AT_ONCE)
+        .try_fold((), |(), _| async { Ok(()) })
+        .await?;
+    Ok(())
+}
+
 /// The log of every record that has an owned event, pinned if it was not.
 async fn pin(pins: &Records, read: &Read, owned: &[&Event]) -> Result<Vec<Option<LogId>>, TransformError> {
     let mut records: Vec<usize> = owned.iter().map(|event| event.adapted.record).collect();
@@ -301,7 +323,7 @@ impl<'r> Resolving<'_, 'r> {
         clashes: &mut Clashes,
     ) -> Result<Resolved, StoreError> {
         let Self { stores, settings, now, .. } = self;
-        let resolved = resolve::resolve(stores, &self.mentions(gate), settings.limits, now, clashes).await?;
+        let resolved = resolve::resolve(&stores.resolving(), &self.mentions(gate), settings.limits, now, clashes).await?;
         keys.keep(gate, self.kept(gate), &resolved, clashes).await?;
         Ok(resolved)
     }

@@ -27,7 +27,7 @@ use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 use ledgerline_event::catalogue::built_in;
 use ledgerline_event::document::{self, Rejection};
-use ledgerline_event::{Context, Links, SourceEvent, adapt, content_id, instant, text_layer};
+use ledgerline_event::{Context, Links, SourceEvent, adapt, capture, content_id, instant, text_layer};
 use ledgerline_lake::ObjectId;
 use ledgerline_lake::bronze::{self, BronzeLine, NewQuarantine};
 use ledgerline_ledger::entry::Record;
@@ -337,7 +337,11 @@ impl Gathering<'_> {
                 self.add_refs(&mut taken.fields, &event, &adapted.identifiers);
                 self.read.unknown_outcomes += u64::from(event.unknown_outcome);
                 self.seen.insert(claim_id.clone());
-                self.read.events.push(Event { adapted, claim_id, claim_record, country_assumed, ..taken });
+                let is_captured = line.source.as_deref().is_some_and(|source| capture::read(source).is_some());
+                // The journal has no record that is named by a person's id.
+                let journaled = is_captured && claim_record.is_none() && capture::is_journaled(taken.event_type);
+                let event = Event { adapted, claim_id, claim_record, country_assumed, journaled, ..taken };
+                self.read.events.push(event);
             }
             None => self.read.repeated_lines.push(adapted),
         }

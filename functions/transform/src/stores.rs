@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ledgerline_custody::own::OwnLists;
+use ledgerline_custody::resolve::ResolveStores;
 use ledgerline_lambda::random::OwnedRandom;
+use ledgerline_lambda::telemetry;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_sealed::{MonthKey, Random};
 use ledgerline_store::alias::Aliases;
@@ -15,6 +17,7 @@ use ledgerline_store::claim::Claims;
 use ledgerline_store::crm::{CrmOrgs, CrmRows};
 use ledgerline_store::gold_date::GoldDates;
 use ledgerline_store::gone::Gone;
+use ledgerline_store::journal::Journal;
 use ledgerline_store::month_key::MonthKeys;
 use ledgerline_store::object_row::ObjectRows;
 use ledgerline_store::orgs::Orgs;
@@ -93,6 +96,8 @@ pub struct Stores {
     pub crm: CrmRows,
     /// The dates whose figures may have changed.
     pub gold_dates: GoldDates,
+    /// What capture journaled.
+    pub journal: Journal,
     /// Pointers to audit-write.
     pub pointers: Pointers,
     /// What is left for the eraser to do.
@@ -127,6 +132,7 @@ impl Stores {
             month_keys: MonthKeys::new(control),
             claims: Claims::new(Arc::clone(&index)),
             records: Records::new(Arc::clone(&index)),
+            journal: Journal::new(Arc::clone(&index)),
             tokens: Tokens::new(index),
             aliases: Aliases::new(Arc::clone(&keys)),
             crm: CrmRows::new(Arc::clone(&keys)),
@@ -158,6 +164,12 @@ impl Stores {
     pub async fn month_key(&self, month: &str) -> Result<MonthKey, StoreError> {
         let missing = || Failure::new(format!("{month} has no public key yet: sweep makes it at its next run"));
         self.month_keys.of(month).await?.ok_or_else(|| StoreError::NotFound(missing()))
+    }
+
+    /// Where subjects are resolved.
+    pub fn resolving(&self) -> ResolveStores<'_> {
+        let Self { subjects, parties, tombs, gone, .. } = self;
+        ResolveStores { subjects, parties, tombs, gone, random: self.random(), tell_busy: &telemetry::busy_subject }
     }
 
     /// Fills a buffer with random bytes.

@@ -18,6 +18,7 @@ pub mod query;
 pub mod reconciliation;
 pub mod replay;
 pub mod request;
+pub mod resolve;
 pub mod retention;
 pub mod rotation;
 pub mod subjects;

@@ -36,6 +36,24 @@ impl Captured<'_> {
     }
 }
 
+/// Whether an event of this type is journaled while it is on its way: those that an audit is about, and that an access request must not
+/// miss for the minutes that the stream takes.
+pub fn is_journaled(event_type: &str) -> bool {
+    JOURNALED.contains(&event_type)
+}
+
+/// Identity, consent, deletion, audit.
+const JOURNALED: [&str; 8] = [
+    "identity.resolution",
+    "identity.unresolved",
+    "identity.merged",
+    "identity.anonymized",
+    "consent",
+    "data.deletion",
+    "data.access",
+    "audit",
+];
+
 /// Whether a text may be a client's id or the name of its source: `[A-Za-z0-9._-]{1,64}`.
 pub fn is_name(text: &str) -> bool {
     crate::adapters::is_org(text)
@@ -65,6 +83,15 @@ mod tests {
         let names = event.names_of_source().map(str::to_owned).collect();
         let id = content_id(&event, &value).to_hex();
         (event.org.to_string(), event.record.id().into_owned(), event.event_type, names, event.topic.to_string(), id)
+    }
+
+    #[test]
+    fn what_is_journaled_is_a_type_of_the_description() {
+        let described = include_str!("../builtin.toml");
+        for kind in JOURNALED {
+            assert!(described.contains(&format!("type = \"{kind}\"")), "{kind}");
+        }
+        assert!(!is_journaled("survey"));
     }
 
     #[test]

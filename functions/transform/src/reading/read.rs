@@ -43,6 +43,8 @@ pub struct Event {
     pub claim_id: String,
     /// `<org>/<record>` as claims name it, where the record is not named by its source's id.
     pub claim_record: Option<String>,
+    /// Capture journaled it, or may have: it came that way, and is of a type that an audit is about.
+    pub journaled: bool,
     /// Whether its source named it: then its identity does not fix when it occurred.
     pub named_by_source: bool,
     /// The source's own sequence number.

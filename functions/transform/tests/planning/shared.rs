@@ -264,7 +264,7 @@ async fn what_is_linked_already_is_not_counted_again() {
     let (pseudonyms, tombs) = (vec!["p1_x".into()], Vec::new());
     let mentions = [Mention { identifier: 0, org: "acme".into(), kind: Kind::Phone, pseudonyms, tombs, links }];
     for _ in 0..2 {
-        resolve(&stores, &mentions, world.limits, SHARED_AT, &mut Clashes::default()).await.unwrap();
+        resolve(&stores.resolving(), &mentions, world.limits, SHARED_AT, &mut Clashes::default()).await.unwrap();
     }
     assert_eq!(busy(&only_subject(&world)), [2]);
 }

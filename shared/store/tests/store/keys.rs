@@ -56,7 +56,7 @@ use ledgerline_store::request::{
 use ledgerline_store::segment::Segments;
 use ledgerline_store::silver::Silver;
 use ledgerline_store::spill::{self, Spill, SpillLine};
-use ledgerline_store::subject::{Link, LinkWrite, Span, SubjectName, SubjectRef, SubjectWrite, Subjects};
+use ledgerline_store::subject::{Link, LinkWrite, Span, SubjectName, SubjectRef, SubjectWrite, Subjects, link_key};
 use ledgerline_store::sweep_state::SweepStates;
 use ledgerline_store::table::Key;
 use ledgerline_store::tile::Tiles;
@@ -325,8 +325,8 @@ const CLAIM_ID: &str = "aabbccddeeff00112233445566778899";
 /// An event of capture's of the subject `s_1`, which is planned and committed.
 async fn journaled(index: &FakeTable, people: &FakeTable) {
     let (journal, subjects) = (Journal::new(index.port()), Subjects::new(people.port()));
-    let claim = |event| Unclaimed { record: RECORD, occurred_at_ms: NOW_MS, named_by_source: false, event };
-    let new = |claim| NewJournaled {
+    let claim = Unclaimed { record: RECORD, occurred_at_ms: NOW_MS, named_by_source: false, event: CLAIM_ID };
+    let new = NewJournaled {
         record: RECORD,
         claim,
         line: "{}",
@@ -338,10 +338,8 @@ async fn journaled(index: &FakeTable, people: &FakeTable) {
     };
     let (seen, none) = (people.party(RECORD).seen(), || Tombs::new(table("ControlTable").port()).unchanged([]));
     for kept in [Kept::Now, Kept::Before] {
-        assert_eq!(journal.keep(&new(claim(CLAIM_ID)), seen, &subjects, none()).await.unwrap(), kept);
+        assert_eq!(journal.keep(&new, seen, &subjects, none()).await.unwrap(), kept);
     }
-    // An object owns this one.
-    assert_eq!(journal.keep(&new(claim("e1")), seen, &subjects, none()).await.unwrap(), Kept::Before);
     let planned = PlannedAs { event_id: "ee".to_owned(), object: OBJECT.to_owned() };
     for id in [CLAIM_ID, OBJECT] {
         assert_eq!(journal.note_planned(RECORD, id, &planned).await.unwrap(), id == CLAIM_ID);

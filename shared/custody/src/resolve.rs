@@ -9,20 +9,41 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use ledgerline_custody::subjects::{Limits, LinkPlan, WantedLink, count_links, plan_links};
-use ledgerline_lambda::telemetry;
 use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::Kind;
-use ledgerline_sealed::Random;
-use ledgerline_store::subject::{Link, SubjectName, SubjectRef, SubjectState, SubjectWrite, links_of_create};
-use ledgerline_store::tombstone::Suppression;
+use ledgerline_store::gone::Gone;
+use ledgerline_store::party::Parties;
+use ledgerline_store::subject::{
+    Link, SubjectName, SubjectRef, SubjectState, SubjectWrite, Subjects, links_of_create,
+};
+use ledgerline_store::tombstone::{Suppression, Tombs};
 
-use crate::CALLS_AT_ONCE;
-use crate::stores::Stores;
+use crate::acts::Random;
+use crate::subjects::{Limits, LinkPlan, WantedLink, count_links, plan_links};
+
+/// Calls under way at once: enough to hide a round trip of some 5 ms behind the others (16 / 5 ms = 3,200 a second).
+const CALLS_AT_ONCE: usize = 16;
 
 /// Clashes before the message goes back to the queue. On average half of 100 + 200 + 400 + 800 +
 /// 1,600 + 5 × 3,200 ms: 10 s of waiting, far inside the function's time-out.
 const CLASHES: u32 = 10;
+
+/// Where subjects are resolved.
+#[derive(Clone, Copy)]
+pub struct ResolveStores<'a> {
+    /// Identifiers, subjects, links.
+    pub subjects: &'a Subjects,
+    /// Who takes part in records.
+    pub parties: &'a Parties,
+    /// Up to when people's events are suppressed.
+    pub tombs: &'a Tombs,
+    /// Names that are gone for good.
+    pub gone: &'a Gone,
+    /// Fills new subjects' names, and jitter.
+    pub random: Random<'a>,
+    /// Is told of each subject that becomes busy, with its new links of the day, by the write that makes it so.
+    pub tell_busy: &'a (dyn Fn(&str, u64) + Send + Sync),
+}
 
 /// What an object's events of one org say about one identifier.
 #[derive(Clone, Debug)]
@@ -60,7 +81,7 @@ pub struct Resolved {
 /// `Conflict` if an erasure changed what the gate read of something that clashed or of who has a subject already, or clashes outlast
 /// the pauses; `Corrupt`, once all else is written, for a subject without a state; whatever else the stores report.
 pub async fn resolve(
-    stores: &Stores,
+    stores: &ResolveStores<'_>,
     mentions: &[Mention<'_>],
     limits: Limits,
     now: &str,
@@ -100,7 +121,7 @@ pub async fn resolve(
                 return Err(StoreError::Conflict(Failure::new("an erasure reached what is being resolved")));
             }
             let what = format!("{} subjects clashed with other writers", clashed.len());
-            clashes.pause(Failure::new(what), stores.random()).await?;
+            clashes.pause(Failure::new(what), stores.random).await?;
             open.extend(clashed);
         }
     }
@@ -113,7 +134,7 @@ pub async fn resolve(
 
 /// Whether all that the gate read of these mentions still holds: their records' rows and their tombstones.
 async fn are_as_seen<'m>(
-    stores: &Stores,
+    stores: &ResolveStores<'_>,
     mentions: impl Iterator<Item = &'m Mention<'m>> + Clone,
 ) -> Result<bool, StoreError> {
     let records = mentions.clone().flat_map(|mention| &mention.links);
@@ -220,7 +241,7 @@ struct Round {
 }
 
 /// Reads what is stored about the open mentions and plans each.
-async fn read(stores: &Stores, mentions: &[Mention<'_>], open: &[usize], limits: Limits) -> Result<Round, StoreError> {
+async fn read(stores: &ResolveStores<'_>, mentions: &[Mention<'_>], open: &[usize], limits: Limits) -> Result<Round, StoreError> {
     let of_mention = |&mention: &usize| {
         let Mention { org, pseudonyms, .. } = &mentions[mention];
         pseudonyms.iter().map(|pseudonym| (org.as_str(), pseudonym.as_str()))
@@ -245,7 +266,7 @@ async fn read(stores: &Stores, mentions: &[Mention<'_>], open: &[usize], limits:
                 let tombstones = mentions[mention].tombs.iter().map(|seen| seen.rows()).sum();
                 let links = plan_links(state.room(limits.cap), wanted, &vec![None; wanted.len()])
                     .at_most(links_of_create(tombstones));
-                let subject = SubjectRef::from_random(random_32(stores.random()));
+                let subject = SubjectRef::from_random(random_32(stores.random));
                 let create = Some(SubjectName { org: org.clone(), kind: *kind, pseudonym: newest.clone() });
                 round.plans.push(Plan { mention, create, replaces: of_newest, subject, state, links });
             }
@@ -290,7 +311,7 @@ async fn read(stores: &Stores, mentions: &[Mention<'_>], open: &[usize], limits:
 
 /// Writes what the plan has to write.
 async fn carry_out(
-    stores: &Stores,
+    stores: &ResolveStores<'_>,
     mention: &Mention<'_>,
     plan: &Plan,
     joined: &BTreeMap<String, usize>,
@@ -324,7 +345,7 @@ async fn carry_out(
     match stores.subjects.write(write).await {
         Ok(()) => {
             if let Some(links) = count.busy {
-                telemetry::busy_subject(&plan.subject.subject_id, links);
+                (stores.tell_busy)(&plan.subject.subject_id, links);
             }
             Ok(if plan.links.complete { Step::Settled } else { Step::MoreToWrite })
         }
