@@ -6,7 +6,8 @@
 //! not answer fails the request: without it one cannot say what is missing. Evidence that does not answer is named, and
 //! the rest is given. Of a record that only shared subjects are linked to nothing but the links and its cutoff is read: it is
 //! named by what they say, on every page alike, and marked. Of a record that was erased whole nothing up to the cutoff is given:
-//! not to whom else it names, and not while it still lies in index and ledger.
+//! not to whom else it names, and not while it still lies in index and ledger. What capture took and is not committed is told once: see
+//! [`crate::journal`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,12 +21,15 @@ use ledgerline_custody::answer::{Interaction, Marks, Page, Reads, Took};
 use ledgerline_custody::order::EventOrder;
 use ledgerline_custody::page::Position;
 use ledgerline_custody::query::Query;
+use ledgerline_event::instant;
 use ledgerline_ledger::log::LogId;
 use ledgerline_ledger::posting::Posting;
 use ledgerline_ledger::store::StoreError;
 use ledgerline_store::cutoff::Cutoff;
-use ledgerline_store::subject::Link;
+use ledgerline_store::journal::{EVENTS_READ, Journaled};
+use ledgerline_store::subject::ListedLink;
 
+use crate::journal;
 use crate::problem::Problem;
 use crate::stores::Stores;
 
@@ -70,8 +74,9 @@ pub(crate) async fn page(
     orgs: &[String],
     subjects: &[Subject],
     start: Option<Position>,
+    now_ms: i64,
 ) -> Result<Gathered, Problem> {
-    let mut records = records(stores, subjects, start.as_ref()).await?;
+    let Records { mut records, journaled } = records(stores, subjects, start.as_ref(), now_ms).await?;
     let mut reader = Reader::new(stores);
     reader.read_unindexed(&records).await?;
     let mut page = Page::new(query.page_size, orgs);
@@ -86,17 +91,27 @@ pub(crate) async fn page(
         let end = records.len().min(examined + WINDOW);
         let window = &mut records[examined..end];
         let (mut postings, cutoffs) = try_join(reader.postings(window), cutoffs(stores, window)).await?;
+        // What is under way now widens what is known of a record; what of it is told is read again behind its entries.
+        let on_its_way = journal::read(&stores.journal, window, &journaled).await?;
         let mut pending = Vec::with_capacity(window.len());
         for (((key, linked), postings), cutoff) in window.iter_mut().zip(&mut postings).zip(cutoffs) {
             // Asked of what the links say, which cutting narrows and trimming widens.
             let is_pending = linked.is_pending(key, postings, &reader.entries);
             linked.cut(cutoff, postings);
-            // If all that the links say is cut, so is what is under way.
-            pending.push(is_pending && linked.lasted.is_some());
+            // If all that the links say is cut, so is what is under way. Of a record that only the journal or filtered lines know, and that
+            // has a pin, an entry is under way: see the match below.
+            let only_pinned = linked.lasted.is_none() && linked.log.is_some() && linked.cutoff.is_none();
+            let has_none = postings.is_empty() && reader.entries.count(key) == 0;
+            for event in on_its_way.get(key.as_str()).into_iter().flatten() {
+                linked.widen(&event.occurred_at, &event.occurred_at);
+            }
+            let is_journaled = only_pinned && has_none && linked.lasted.is_some();
+            pending.push((is_pending && linked.lasted.is_some()) || is_journaled);
         }
         let taken = trim(query, &reader.entries, page.room(), window, &mut postings);
         let window = &window[..taken];
         reader.read_members(&postings[..taken], start.as_ref()).await;
+        let on_its_way = journal::read_again(&stores.journal, on_its_way).await?;
         for ((key, linked), pending) in window.iter().zip(pending) {
             match &linked.lasted {
                 // Erased whole, and nothing of it came behind the cutoff: as if nobody had ever been in it.
@@ -105,7 +120,9 @@ pub(crate) async fn page(
                 None if linked.log.is_some() => missing = true,
                 None => filtered += 1,
                 Some(lasted) if query.range.overlaps(&lasted.first, &lasted.last) => {
-                    match reader.give(&mut page, query, (key, linked, lasted), pending, start.as_ref())? {
+                    let events = on_its_way.get(key.as_str()).map_or(&[][..], Vec::as_slice);
+                    missing |= events.len() >= EVENTS_READ;
+                    match reader.give(&mut page, query, (key, linked, lasted), events, pending, start.as_ref())? {
                         Took::Whole => {}
                         Took::UpTo(order) => {
                             missing |= pending;
@@ -131,20 +148,35 @@ pub(crate) async fn page(
     Ok(Gathered { interactions: page.finish(&destroyed), records: records.len(), filtered, reads, missing, next })
 }
 
-/// The linked records from `start` on, by key, each with its log if it has one.
+/// The linked records.
+struct Records {
+    /// By key, each with its log if it has one.
+    records: Vec<(String, LinkedRecord)>,
+    /// Those of which the journal may know more.
+    journaled: BTreeSet<String>,
+}
+
+/// The linked records from `start` on.
 async fn records(
     stores: &Stores,
     subjects: &[Subject],
     start: Option<&Position>,
-) -> Result<Vec<(String, LinkedRecord)>, StoreError> {
-    let links: Vec<Vec<_>> = stream::iter(subjects)
-        .map(|subject| stores.subjects.links(&subject.id))
+    now_ms: i64,
+) -> Result<Records, StoreError> {
+    let links: Vec<Vec<ListedLink>> = stream::iter(subjects)
+        .map(|subject| stores.subjects.listed_links(&subject.id))
         .buffered(PARALLEL)
         .try_collect()
         .await?;
-    let of_subject = |(subject, links): (&Subject, Vec<(String, Link)>)| {
+    let now = instant::to_rfc3339(now_ms);
+    let is_journaled = |link: &&ListedLink| link.journal_until.as_ref().is_some_and(|until| *until > now);
+    // What an earlier page began with it does not tell again.
+    let is_begun = |record: &str| matches!(start, Some(Position::Inside(inside, _)) if inside == record);
+    let journaled = links.iter().flatten().filter(is_journaled).map(|link| link.record.clone());
+    let journaled = journaled.filter(|record| !is_begun(record)).collect();
+    let of_subject = |(subject, links): (&Subject, Vec<ListedLink>)| {
         let shared = subject.shared;
-        links.into_iter().map(move |(record, link)| (record, link, shared))
+        links.into_iter().map(move |ListedLink { record, link, .. }| (record, link, shared))
     };
     let records = linked_records(subjects.iter().zip(links).flat_map(of_subject))?;
     let is_left = |key: &str| match start {
@@ -165,7 +197,7 @@ async fn records(
     for (linked, pin) in linked.filter(|linked| has_no_log(linked)).zip(pins.into_iter().flatten()) {
         linked.log = pin;
     }
-    Ok(records)
+    Ok(Records { records, journaled })
 }
 
 /// Up to when each of these records was erased whole, if it was.
@@ -309,6 +341,7 @@ impl<'p> Reader<'p> {
         page: &mut Page,
         query: &Query,
         (key, linked, lasted): (&str, &LinkedRecord, &Lasted),
+        on_its_way: &[Journaled],
         pending: bool,
         start: Option<&Position>,
     ) -> Result<Took, Problem> {
@@ -316,8 +349,9 @@ impl<'p> Reader<'p> {
         let began_before_range = query.range.begins_after(&lasted.first);
         let marks = Marks { began_before_range, pending, incomplete, shared: linked.shared, ..Marks::default() };
         let mut entries = self.entries.take(key);
+        let on_its_way = journal::without_committed(on_its_way, &entries, linked);
         entries.retain(|entry| !linked.is_erased(&entry.order.occurred_at));
-        page.take(key, lasted, marks, &entries, after(start, key)).map_err(Problem::unwritable)
+        page.take(key, lasted, marks, &on_its_way, &entries, after(start, key)).map_err(Problem::unwritable)
     }
 
     fn note(

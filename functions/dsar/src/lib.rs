@@ -7,6 +7,7 @@
 mod answered;
 mod config;
 mod gather;
+mod journal;
 mod own;
 mod problem;
 mod stores;
@@ -106,7 +107,7 @@ async fn answer(dsar: &Dsar, now_ms: i64, request: &Request<'_>) -> Result<Strin
 
     let (question, start) = place.map(|place| (place.question, place.position)).unzip();
     let Gathered { interactions, records, filtered, reads, missing, next } =
-        gather::page(&dsar.stores, &query, &orgs, &subjects, start).await?;
+        gather::page(&dsar.stores, &query, &orgs, &subjects, start, now_ms).await?;
     let question = match (question, keys.as_deref()) {
         (Some(question), _) => question,
         (None, Some(keys)) => answered::record(&dsar.stores, keys, &caller, (&query, &orgs, records), now_ms).await?,

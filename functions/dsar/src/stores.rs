@@ -11,6 +11,7 @@ use ledgerline_store::bucket::Bucket;
 use ledgerline_store::data_key::DataKeys;
 use ledgerline_store::gone::Gone;
 use ledgerline_store::head::Heads;
+use ledgerline_store::journal::Journal;
 use ledgerline_store::object_row::ObjectRows;
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::OwnNumbers;
@@ -59,6 +60,8 @@ pub struct Stores {
     pub records: Records,
     /// Where entries lie.
     pub postings: Postings,
+    /// What capture took and is not committed yet.
+    pub journal: Journal,
     /// Heads.
     pub heads: Heads,
     /// How far bronze is planned.
@@ -89,7 +92,8 @@ impl Stores {
             parties: Parties::new(keys),
             gone: Gone::new(Arc::clone(&control)),
             records: Records::new(Arc::clone(&index)),
-            postings: Postings::new(index),
+            postings: Postings::new(Arc::clone(&index)),
+            journal: Journal::new(index),
             planned: Planned::new(Arc::clone(&control)),
             heads: Heads::new(Arc::clone(&control)),
             orgs: Orgs::new(Arc::clone(&control)),

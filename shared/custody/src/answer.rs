@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledgerline_ledger::entry::{Party, Record, Sealed};
+use ledgerline_store::journal::Journaled;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -192,11 +193,19 @@ pub struct Marks {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Placed {
-    place: Place,
+    /// Where it stands in the ledger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<Place>,
+    /// It is not in the ledger yet: capture took it, and it is on its way.
+    #[serde(skip_serializing_if = "is_false")]
+    journal: bool,
+    /// When capture took it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    received_at: Option<String>,
     /// Of each block what there is to it, once that is known.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     sealed: BTreeMap<Party, BlockState>,
-    /// The ledger's line, byte for byte: its RFC 8785 form gives the leaf hash.
+    /// The ledger's line, byte for byte: its RFC 8785 form gives the leaf hash. Of what is on its way, what the policy lets through.
     entry: Box<RawValue>,
     /// Its blocks' parties and key ids.
     #[serde(skip)]
@@ -259,12 +268,14 @@ impl Page {
         self.entries_left
     }
 
-    /// Takes a record: its entries in event order, without those up to `after`, which an earlier page gave.
+    /// Takes a record: its entries in event order, without those up to `after`, which an earlier page gave. Before them stands what is
+    /// `on_its_way`, with the record's first entries: it takes no place, and goes to the next page whole where it does not fit.
     pub fn take(
         &mut self,
         record_key: &str,
         lasted: &Lasted,
         marks: Marks,
+        on_its_way: &[Journaled],
         entries: &[Found],
         after: Option<&EventOrder>,
     ) -> Result<Took, serde_json::Error> {
@@ -276,21 +287,32 @@ impl Page {
         let head_bytes = 2 * (record_key.len() + HEAD_BYTES);
         let mut interaction = Interaction::new(record_key, lasted, Marks { continued: after.is_some(), ..marks });
         let mut bytes = head_bytes;
+        for event in on_its_way.iter().filter(|_| after.is_none()) {
+            let placed = Placed::on_its_way(event)?;
+            bytes += escaped_bytes(&serde_json::to_string(&placed)?) + 1;
+            interaction.entries.push(placed);
+        }
+        let told = interaction.entries.len();
+        if told > 0 && bytes > self.bytes_left && !self.interactions.is_empty() {
+            self.entries_left = 0;
+            return Ok(Took::Nothing);
+        }
         for entry in rest.iter().take(self.entries_left) {
             let placed = Placed::of(entry)?;
             let sealed = if placed.blocks.is_empty() { 0 } else { SEALED_BYTES };
             let more = escaped_bytes(&serde_json::to_string(&placed)?) + 1 + sealed;
             // An empty page takes its first entry whatever its size, or the answer would never move on.
-            let must = self.interactions.is_empty() && interaction.entries.is_empty();
+            let must = self.interactions.is_empty() && interaction.entries.len() == told;
             if bytes + more > self.bytes_left && !must {
                 break;
             }
             bytes += more;
             interaction.entries.push(placed);
         }
-        let taken = interaction.entries.len();
+        let taken = interaction.entries.len() - told;
         let last = rest[..taken].last();
-        if last.is_none() && (!rest.is_empty() || bytes > self.bytes_left) {
+        let is_first = self.interactions.is_empty() && told > 0;
+        if last.is_none() && (!rest.is_empty() || bytes > self.bytes_left) && !is_first {
             self.entries_left = 0;
             return Ok(Took::Nothing);
         }
@@ -348,16 +370,30 @@ impl Interaction {
 }
 
 impl Placed {
+    /// An event that is on its way.
+    fn on_its_way(event: &Journaled) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            place: None,
+            journal: true,
+            received_at: Some(event.received_at.clone()),
+            sealed: BTreeMap::new(),
+            entry: RawValue::from_string(event.line.clone())?,
+            blocks: Vec::new(),
+        })
+    }
+
     fn of(found: &Found) -> Result<Self, serde_json::Error> {
         let Sealed { key_ids, blocks } = serde_json::from_str(&found.text)?;
         Ok(Self {
-            place: Place {
+            place: Some(Place {
                 log: found.place.log.to_string(),
                 index: found.order.index,
                 segment: found.place.segment.clone(),
                 version_id: found.place.version_id.clone(),
                 leaf_hash: found.leaf.hex(),
-            },
+            }),
+            journal: false,
+            received_at: None,
             sealed: BTreeMap::new(),
             entry: RawValue::from_string(found.text.clone())?,
             // The act of an erasure names keys, too, and has no block.
@@ -433,7 +469,7 @@ mod tests {
             let mut page = Page::within(page_size, bytes);
             while at < records.len() {
                 let (key, entries) = &records[at];
-                match page.take(key, &lasted(), Marks::default(), entries, after.as_ref()).unwrap() {
+                match page.take(key, &lasted(), Marks::default(), &[], entries, after.as_ref()).unwrap() {
                     Took::Whole => (at, after) = (at + 1, None),
                     Took::UpTo(order) => after = Some(order),
                     Took::Nothing => break,
@@ -450,9 +486,9 @@ mod tests {
         let mut page = Page::new(10, &[]);
         let marks = Marks { began_before_range: true, ..Marks::default() };
         let entries = [found("acme/c-1", 0, 2)];
-        assert_eq!(page.take("acme/c-1", &lasted(), marks, &entries, None).unwrap(), Took::Whole);
+        assert_eq!(page.take("acme/c-1", &lasted(), marks, &[], &entries, None).unwrap(), Took::Whole);
         let pending = Marks { pending: true, ..Marks::default() };
-        assert_eq!(page.take("acme/User/u-1", &lasted(), pending, &[], None).unwrap(), Took::Whole);
+        assert_eq!(page.take("acme/User/u-1", &lasted(), pending, &[], &[], None).unwrap(), Took::Whole);
         let value: Value = serde_json::to_value(page.finish(&BTreeSet::new())).unwrap();
         assert_eq!(
             value,
@@ -467,6 +503,49 @@ mod tests {
                   "last": "2026-03-02T15:00:00.000Z", "pending": true, "entries": [] }
             ])
         );
+    }
+
+    fn journaled(claim_id: &str, size: usize) -> Journaled {
+        Journaled {
+            claim_id: claim_id.to_owned(),
+            line: json!({ "x": "\"".repeat(size) }).to_string(),
+            occurred_at: "2026-03-02T14:30:00.000Z".to_owned(),
+            received_at: "2026-03-02T14:31:00.000Z".to_owned(),
+            subjects: BTreeSet::new(),
+            planned: None,
+            committed_at_ms: None,
+        }
+    }
+
+    #[test]
+    fn what_is_on_its_way_stands_once_before_the_first_entries() {
+        let entries: Vec<Found> = (0..3).map(|n| found("acme/c-1", n, 0)).collect();
+        let on_its_way = [journaled("a", 1)];
+        let mut page = Page::new(2, &[]);
+        let took = page.take("acme/c-1", &lasted(), Marks::default(), &on_its_way, &entries, None).unwrap();
+        let Took::UpTo(order) = took else { panic!("{took:?}") };
+        let value = serde_json::to_value(page.finish(&BTreeSet::new())).unwrap();
+        let told = value[0]["entries"].as_array().unwrap();
+        assert_eq!(
+            told[0],
+            json!({ "journal": true, "receivedAt": "2026-03-02T14:31:00.000Z", "entry": { "x": "\"" } })
+        );
+        assert_eq!((told.len(), told[1].get("journal"), value[0]["continues"].as_bool()), (3, None, Some(true)));
+        let mut page = Page::new(2, &[]);
+        page.take("acme/c-1", &lasted(), Marks::default(), &on_its_way, &entries, Some(&order)).unwrap();
+        assert_eq!(page.finish(&BTreeSet::new())[0].entries(), 1, "the next page does not tell it again");
+    }
+
+    #[test]
+    fn what_is_on_its_way_goes_to_the_next_page_whole_and_an_empty_one_takes_it() {
+        let many: Vec<Journaled> = ["a", "b", "c"].map(|id| journaled(id, 1_000)).to_vec();
+        let mut page = Page::within(10, 8_000);
+        let small = [found("acme/c-1", 0, 0)];
+        assert_eq!(page.take("acme/c-1", &lasted(), Marks::default(), &[], &small, None).unwrap(), Took::Whole);
+        let second = |page: &mut Page| page.take("acme/c-2", &lasted(), Marks::default(), &many, &[], None).unwrap();
+        assert_eq!((second(&mut page), page.room()), (Took::Nothing, 0));
+        let mut next = Page::within(10, 8_000);
+        assert_eq!((second(&mut next), next.finish(&BTreeSet::new())[0].entries()), (Took::Whole, 3));
     }
 
     #[test]
@@ -486,7 +565,7 @@ mod tests {
             (&["a", "b", "c"], "destroyed", "destroyed", "destroyed"),
         ] {
             let mut page = Page::new(10, &[]);
-            assert_eq!(page.take("acme/c-1", &lasted(), Marks::default(), &entries, None).unwrap(), Took::Whole);
+            assert_eq!(page.take("acme/c-1", &lasted(), Marks::default(), &[], &entries, None).unwrap(), Took::Whole);
             assert!(page.key_ids().into_iter().eq(["a", "b", "c"]));
             let destroyed = destroyed.iter().map(|id| (*id).to_owned()).collect();
             let value = serde_json::to_value(page.finish(&destroyed)).unwrap();
