@@ -4,7 +4,7 @@
 //! takes it up again.
 //!
 //! 0. [`month_keys`]: the keys of this month and the next two, without which transform plans nothing.
-//! 1. [`planned`]: how far bronze is planned, which access answers say.
+//! 1. [`planned`]: how far bronze is planned, which access answers say; and the journal, which is cleared of what is committed.
 //! 2. [`logs`]: heads that are not indexed, not published or not signed, by the same code as audit-write's.
 //! 3. [`bronze`]: objects that nobody planned, chunks that nobody committed.
 //! 4. [`follow`]: complete interactions get their entry; audit triggers lengthen locks.
@@ -31,6 +31,7 @@ pub mod bronze;
 pub mod config;
 pub mod error;
 pub mod follow;
+mod journal;
 pub mod logs;
 pub mod month_keys;
 pub mod planned;
@@ -48,6 +49,8 @@ const RUN_MS: i64 = 50_000;
 /// unless bronze grew in a leap. Then comes signing; neither it nor a long list of open objects may keep interactions from being
 /// completed. What a part does not reach is the next run's.
 const PLANNED_ENDS_AT: i64 = 15;
+/// The journal takes some calls, and thousands of events a second.
+const JOURNAL_ENDS_AT: i64 = 10;
 const LOGS_END_AT: i64 = 40;
 const BRONZE_ENDS_AT: i64 = 65;
 /// The same within a log that is followed: catching up may not keep what is due from being completed, nor completing the expired
@@ -82,6 +85,10 @@ pub struct Summary {
     pub given_up: u64,
     /// Rows of acts that cannot be read, and are brought back by nobody.
     pub unreadable: u64,
+    /// Events in the journal that are on their way.
+    pub journaled: u64,
+    /// Events that the journal was cleared of.
+    pub cleared: u64,
     /// Segments followed.
     pub followed: u64,
     /// Interactions that are not completed yet.
@@ -133,6 +140,9 @@ pub async fn handle<C: Clock>(
     let (logs, bronze) = (run.part(LOGS_END_AT), run.part(BRONZE_ENDS_AT));
     let unplanned = guarded("planned", "", &mut summary, run.part(PLANNED_ENDS_AT).note_planned()).await;
     summary.unplanned = unplanned.unwrap_or_default();
+    let mut cleared = journal::Counts::default();
+    guarded("journal", "", &mut summary, run.part(JOURNAL_ENDS_AT).clear_journal(&mut cleared)).await;
+    cleared.add_to(&mut summary);
     let mut passed_over: BTreeSet<&LogId> = BTreeSet::new();
     for log in &names {
         if !logs.has_time() {
@@ -237,7 +247,7 @@ fn chain(error: &dyn std::error::Error) -> String {
         .join(": ")
 }
 
-const MINUTE_MS: i64 = 60_000;
+pub(crate) const MINUTE_MS: i64 = 60_000;
 
 #[cfg(test)]
 mod tests {

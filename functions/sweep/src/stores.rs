@@ -8,6 +8,7 @@ use ledgerline_lambda::random::OwnedRandom;
 use ledgerline_store::act_note::ActNotes;
 use ledgerline_store::bronze_object::BronzeObjects;
 use ledgerline_store::bucket::Bucket;
+use ledgerline_store::journal::Journal;
 use ledgerline_store::ledger::LedgerStores;
 use ledgerline_store::month_key::MonthKeys;
 use ledgerline_store::plan::Plans;
@@ -52,6 +53,8 @@ pub struct Stores {
     pub requests: RequestRows,
     /// How far bronze is planned.
     pub planned: Planned,
+    /// What capture took and is not committed yet.
+    pub journal: Journal,
     /// Plans.
     pub plans: Plans,
     /// State from run to run.
@@ -80,6 +83,7 @@ impl Stores {
             notes: ActNotes::new(Arc::clone(&control)),
             requests: RequestRows::new(Arc::clone(&control)),
             planned: Planned::new(Arc::clone(&control)),
+            journal: Journal::new(index),
             month_keys: MonthKeys::new(control),
             plans: Plans::new(Arc::clone(&staged)),
             states: SweepStates::new(staged),

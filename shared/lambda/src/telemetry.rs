@@ -54,6 +54,12 @@ pub fn bronze_behind(through: &str, unplanned: usize, oldest: Option<&str>) {
     tracing::error!(through, unplanned, oldest, "bronze is behind: not planned for over an hour");
 }
 
+/// Says that so many events that capture took are not committed after an hour, and since when the oldest of them is; the template's alarm
+/// counts this line.
+pub fn journal_behind(events: u64, oldest: Option<&str>) {
+    tracing::error!(events, oldest, "journal is behind: not committed for over an hour");
+}
+
 /// What writes each event as one line, its fields beside its message.
 fn json_lines(writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static) -> impl Subscriber {
     let format = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).without_time();
@@ -96,6 +102,7 @@ mod tests {
             crm_looked_up(7, 2, 1);
             busy_subject("s_1", 100);
             bronze_behind("2026-03-02T14:00:00.000Z", 2, Some("bronze/a"));
+            journal_behind(3, Some("2026-03-02T12:00:00.000Z"));
         });
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         let mut lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -109,6 +116,8 @@ mod tests {
             json!({ "message": "busy subject", "subject": "s_1", "links": 100 }),
             json!({ "message": "bronze is behind: not planned for over an hour", "through": "2026-03-02T14:00:00.000Z",
                     "unplanned": 2, "oldest": "bronze/a" }),
+            json!({ "message": "journal is behind: not committed for over an hour", "events": 3,
+                    "oldest": "2026-03-02T12:00:00.000Z" }),
         ];
         assert_eq!(lines, wanted, "{text}");
     }
