@@ -5,6 +5,7 @@
 //! run: each looks at the newest hours, and at one of the older ones in its turn.
 
 use ledgerline_event::instant;
+use ledgerline_lake::ObjectId;
 use ledgerline_lake::keys::PlanOf;
 use ledgerline_lambda::clock::Clock;
 use ledgerline_lambda::telemetry;
@@ -100,15 +101,15 @@ impl<C: Clock> Run<'_, C> {
 
     /// Whether all that was planned of each event's bronze object is committed: the event is among it.
     async fn committed(&self, open: &[(&Listed, Journaled)]) -> Result<Vec<bool>, SweepError> {
-        let of = |event: &Journaled| event.planned.as_ref().and_then(|entry| entry.object.parse().ok());
-        let mut objects: Vec<_> = open.iter().filter_map(|(_, event)| of(event)).map(|id| (PlanOf::Bronze, id)).collect();
+        let of = |event: &Journaled| -> Option<ObjectId> { event.planned.as_ref()?.object.parse().ok() };
+        let mut objects: Vec<(PlanOf, ObjectId)> = open.iter().filter_map(|(_, event)| of(event)).map(|id| (PlanOf::Bronze, id)).collect();
         objects.sort_unstable_by_key(|(_, id)| *id);
         objects.dedup();
         if objects.is_empty() {
             return Ok(vec![false; open.len()]);
         }
         let rows = self.stores.ledger.rows.progress(&objects).await?;
-        let is_through = |id| {
+        let is_through = |id: ObjectId| {
             let at = objects.iter().position(|(_, known)| *known == id)?;
             let row = rows.get(at)?.as_ref()?;
             Some(row.planned_at_ms.is_some() && row.committed >= row.counts.planned)

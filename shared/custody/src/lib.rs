@@ -8,6 +8,7 @@ pub mod completion;
 pub mod crm;
 pub mod derivation;
 pub mod holding;
+pub mod journal;
 pub mod keys;
 pub mod order;
 pub mod own;
