@@ -32,6 +32,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledgerline_custody::keys::KeyCache;
 use ledgerline_lambda::api::{self, Credential, Request};
 use ledgerline_lambda::clock::Clock;
+use ledgerline_ledger::store::StoreError;
 use serde_json::{Value, json};
 
 pub use config::{Config, Settings};
@@ -234,7 +235,7 @@ async fn journal(
                 found.push(index);
             }
         }
-        Ok(found)
+        Ok::<_, StoreError>(found)
     });
     let kept: Vec<Vec<usize>> =
         kept.buffer_unordered(PARALLEL).try_collect().await.map_err(|error| Problem::not_recorded(&error))?;
