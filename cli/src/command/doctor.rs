@@ -82,7 +82,7 @@ const FUNCTIONS: [(&str, &[&str]); 7] = [
         ],
     ),
     ("DsarFunction", &["DEPLOYMENT_ID", "CONTROL_TABLE", "INDEX_TABLE", "KEYS_TABLE", "LEDGER_BUCKET", "DATA_KEY_ID"]),
-    ("RedriveFunction", &["STREAM_NAME"]),
+    ("RedriveFunction", &["STREAM_NAME", "DEAD_LETTER_QUEUE_URL"]),
 ];
 /// What whoever writes and whoever checks evidence must be told alike.
 const SHARED: [&str; 5] = ["DEPLOYMENT_ID", "SIGNING_KEY_ID", "LOCK_MODE", "RETENTION_DAYS", "RETENTION_CLASSES"];

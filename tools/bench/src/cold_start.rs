@@ -79,6 +79,7 @@ fn environment() -> Result<Vec<(String, String)>, Fault> {
         ("FIRST_SIGNING_KEY_ID".to_owned(), "alias/unused".to_owned()),
         ("REQUEST_SEPARATION".to_owned(), "creator".to_owned()),
         ("STREAM_NAME".to_owned(), stack.stream("EventStream")?.to_owned()),
+        ("DEAD_LETTER_QUEUE_URL".to_owned(), stack.queue("ErrorsDeadLetterQueue")?.to_owned()),
         ("BRONZE_QUEUE_URL".to_owned(), stack.queue("BronzeQueue")?.to_owned()),
         ("LEDGER_QUEUE_URL".to_owned(), stack.queue("LedgerQueue")?.to_owned()),
         ("ERASE_QUEUE_URL".to_owned(), stack.queue("EraseQueue")?.to_owned()),

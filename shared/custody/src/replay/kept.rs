@@ -128,3 +128,56 @@ pub(super) fn going_back(group: Group, at_ms: i64, replayed: u32, record: &[u8])
     let marked = |piece| Bytes::from(replayed::marked(piece, replayed + 1, RECORD_BYTES_MAX));
     Read::Kept(Kept { group, at_ms, replayed, records: pieces.into_iter().map(marked).collect() })
 }
+
+#[cfg(test)]
+mod tests {
+    use ledgerline_event::document::Rejection;
+    use ledgerline_lake::bronze::{NewQuarantine, write_quarantine};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ORIGINS: [(Origin, &str); 3] = [
+        (Origin::Quarantine, "quarantine/redrive/x.jsonl"),
+        (Origin::Errors, "errors/processing-failed/x"),
+        (Origin::Spill, "spill/2026/03/02/14/abababababababababababababababab.jsonl"),
+    ];
+
+    fn listed(key: &str) -> Listed {
+        Listed { key: key.to_owned(), tag: String::new(), written_at_ms: 0 }
+    }
+
+    fn records(read: Read) -> Option<Vec<Bytes>> {
+        match read {
+            Read::Kept(kept) => Some(kept.records),
+            Read::Nothing | Read::Unreadable | Read::TooLarge => None,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_of_any_origin_is_read_without_a_panic(line in proptest::collection::vec(any::<u8>(), 0..200)) {
+            for (origin, key) in ORIGINS {
+                let _ = origin.read(&listed(key), &line);
+            }
+        }
+
+        #[test]
+        fn what_was_kept_goes_back_byte_for_byte_with_one_replay_more(
+            bytes in proptest::collection::vec(any::<u8>(), 0..200),
+            replayed in 0..5_u32,
+        ) {
+            let mut line = Vec::new();
+            let (received_at_ms, reason) = (1_772_460_000_000, Rejection::NotJson);
+            write_quarantine(&NewQuarantine { received_at_ms, reason, replayed, cut: &[], bytes: &bytes }, &mut line);
+            let (origin, key) = ORIGINS[0];
+            let sent = records(origin.read(&listed(key), &line)).unwrap_or_default();
+            prop_assert_eq!(sent.len(), 1);
+            // Bytes that end like a mark would be told as replayed once more; nothing is lost of them.
+            let (unmarked, times) = ledgerline_event::replayed::read(&sent[0]);
+            let own = (bytes.len() - unmarked.len()) / 2;
+            prop_assert_eq!(times, replayed + 1 + own as u32);
+            prop_assert!(bytes.starts_with(unmarked));
+        }
+    }
+}
