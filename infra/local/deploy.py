@@ -19,6 +19,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import capture
 import issuer
 
 STACK = "ledgerline-local"
@@ -29,6 +30,9 @@ PARAMETERS = {
     "Architecture": "x86_64",
     "RedriveDelaySeconds": "2",
     "ErasureCoolingHours": "0",
+    # Few enough that a test can go beyond them.
+    "CaptureRequestsPerSecond": "20",
+    "CaptureBurst": "40",
 }
 SECTIONS = {
     "AWS::KinesisFirehose::DeliveryStream": "streams",
@@ -69,13 +73,15 @@ def deploy(arguments):
 
     template = package(client("s3"), arguments)
     key = issuer.load_key(pathlib.Path(arguments.out).parent)
+    senders = capture.load(pathlib.Path(arguments.out).parent)
+    PARAMETERS.update(CaptureClients=capture.clients(senders))
     PARAMETERS.update(TokenIssuer=issuer.ISSUER, TokenAudience=issuer.AUDIENCE, TokenJwks=issuer.jwks(key))
     resources = apply_change_set(client("cloudformation"), client("s3"), template)
     mend_object_lock(client("s3"), resources)
     mend_encryption(client("s3"), resources)
     mend_tables(client("dynamodb"), resources)
     sweep_once(client("lambda"), resources)
-    stack = describe(client, arguments, resources) | issued(key, arguments)
+    stack = describe(client, arguments, resources) | issued(key, arguments) | {"capture": senders}
     partial = pathlib.Path(arguments.out + ".partial")
     partial.write_text(json.dumps(stack, indent=2) + "\n")
     partial.replace(arguments.out)

@@ -265,6 +265,14 @@ def api_with_its_answers(spec, base_data=None):
     return api_id
 
 
+def settings_by_path(raw):
+    """MiniStack looks a method's settings up by its path, and keeps them under the path as a template escapes it."""
+    kept = original_settings(raw)
+    return {key.replace("/~1", "/", 1).replace("~1", "/"): entry for key, entry in kept.items()}
+
+
+original_settings = provisioners._apigw_method_settings
+provisioners._apigw_method_settings = settings_by_path
 original_import = apigateway_v1._import_rest_api
 apigateway_v1._import_rest_api = api_with_its_answers
 original_alarm = provisioners._cw_metric_alarm_record

@@ -15,12 +15,13 @@ use crate::paths;
 use crate::tools::{self, Venv, say};
 
 /// The functions: each is a binary, and a directory below `functions/`.
-pub const FUNCTIONS: [&str; 11] = [
+pub const FUNCTIONS: [&str; 12] = [
     "ingest",
     "transform",
     "audit-write",
     "authorizer",
     "dsar",
+    "capture",
     "requests",
     "insight",
     "redrive",
@@ -159,7 +160,7 @@ fn deploy(venv: &Venv, emulator: &Emulator) -> Result<(), Fault> {
 /// What a deployment is made of.
 fn deployment() -> Result<String, Fault> {
     let functions = FUNCTIONS.map(program);
-    let described = ["template.yaml", "local/deploy.py", "local/issuer.py"].map(paths::infra);
+    let described = ["template.yaml", "local/deploy.py", "local/capture.py", "local/issuer.py"].map(paths::infra);
     let files: Vec<_> = functions.iter().chain(&described).map(PathBuf::as_path).collect();
     tools::fingerprint(&files)
 }

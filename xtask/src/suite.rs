@@ -15,7 +15,7 @@ use crate::{local, paths, permissions, tools};
 
 /// The functions' own tests. By the names of their binaries: with `--package` Cargo would choose other features, and build the SDKs once
 /// more.
-const OF_FUNCTIONS: [&str; 19] = [
+const OF_FUNCTIONS: [&str; 21] = [
     "--workspace",
     "--test",
     "planning",
@@ -27,6 +27,8 @@ const OF_FUNCTIONS: [&str; 19] = [
     "access",
     "--test",
     "asking",
+    "--test",
+    "capturing",
     "--test",
     "serving",
     "--test",

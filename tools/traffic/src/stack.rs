@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +51,8 @@ pub struct Stack {
     pub tokens: BTreeMap<String, String>,
     /// Who gave them.
     pub issuer: Issuer,
+    /// By what capture knows its clients.
+    pub capture: Capture,
     /// Delivery streams.
     pub streams: BTreeMap<String, String>,
     /// Buckets.
@@ -74,6 +77,33 @@ pub struct Issuer {
     pub key_id: String,
     /// Where its Ed25519 seed is, in hex: a test makes tokens of it that do not hold.
     pub key_file: PathBuf,
+}
+
+/// What capture's clients show themselves by.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Capture {
+    /// A token, for a header.
+    pub token: String,
+    /// A token, for the path.
+    pub path_token: String,
+    /// A client that signs.
+    pub signer: Signer,
+}
+
+/// A capture client that signs.
+#[derive(Clone, Deserialize)]
+pub struct Signer {
+    /// Its token, for a header.
+    pub token: String,
+    /// What it signs by.
+    pub secret: String,
+}
+
+impl fmt::Debug for Capture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Capture(***)")
+    }
 }
 
 /// The SDK's clients of a stack.
