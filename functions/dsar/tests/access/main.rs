@@ -7,6 +7,7 @@ mod answers;
 mod as_of;
 mod erased;
 mod filtered;
+mod journal;
 mod orgs;
 mod own;
 mod pages;

@@ -28,7 +28,9 @@ use ledgerline_privacy::{Identifier, KeyRing, Kind, PseudonymKey, RULES, Region}
 use ledgerline_store::Family;
 use ledgerline_store::bucket::{self, Bucket, Get, Listed, Object, Opened, PutOutcome, VersionMarker, VersionPage};
 use ledgerline_store::data_key::{DataKeys, Purpose, WrappedKey, WrappedKeys};
+use ledgerline_store::claim::Unclaimed;
 use ledgerline_store::head::parse_head_key;
+use ledgerline_store::journal::{Journal, Kept, NewJournaled};
 use ledgerline_store::ledger::LedgerStores;
 use ledgerline_store::orgs::Orgs;
 use ledgerline_store::own::{Change, OwnNumbers};
@@ -354,6 +356,30 @@ impl World {
         Records::new(self.index.port()).pin(record, &log()).await.unwrap();
     }
 
+    /// The journal, as capture, transform and sweep write it.
+    pub(crate) fn journals(&self) -> Journal {
+        Journal::new(self.index.port())
+    }
+
+    /// Journals an event of a subject that is linked to the record, as capture would have done a minute ago.
+    pub(crate) async fn journal(&self, record: &str, n: u8, subject: &str, occurred: &str) {
+        let (subjects, tombs) = (Subjects::new(self.keys.port()), Tombs::new(self.control.port()));
+        let (claim_id, occurred_at) = (claim_id(n), time(occurred));
+        let new = NewJournaled {
+            record,
+            claim: Unclaimed { record, occurred_at_ms: NOW_MS, named_by_source: false, event: &claim_id },
+            line: &json!({ "n": n, "type": "consent" }).to_string(),
+            occurred_at: &occurred_at,
+            received_at_ms: NOW_MS - 60_000,
+            client: "flows",
+            policy: "p",
+            subjects: &[subject],
+        };
+        let seen = self.keys.party(record).seen();
+        let kept = self.journals().keep(&new, seen, &subjects, tombs.unchanged([])).await.unwrap();
+        assert_eq!(kept, Kept::Now);
+    }
+
     async fn write_link(&self, identifier: &Identifier, record: &str, link: Link) -> String {
         let (pseudonym, subjects) = (self.key(1).await.pseudonym(identifier), Subjects::new(self.keys.port()));
         let party = self.keys.party(record).seen();
@@ -487,6 +513,11 @@ pub(crate) fn phone(raw: &str) -> Identifier {
 
 pub(crate) fn by_phone() -> Value {
     json!({ "identifiers": [{ "kind": "phone", "value": PHONE }] })
+}
+
+/// The claim id of a journaled event.
+pub(crate) fn claim_id(n: u8) -> String {
+    format!("{n:032x}")
 }
 
 /// `HH:MM` of the second of March.

@@ -3,6 +3,7 @@
 
 mod bronze;
 mod completion;
+mod journal;
 mod logs;
 mod month_keys;
 mod planned;
