@@ -146,7 +146,7 @@ impl Clients {
                 Way::Header => &client.tokens,
                 Way::Path => &client.path_tokens,
             };
-            let is_one = hashes.iter().fold(Choice::from(0), |is_one, known| is_one | known.ct_eq(&hash));
+            let is_one = hashes.iter().fold(Choice::from(0), |is_one, known| is_one | known[..].ct_eq(&hash[..]));
             if bool::from(is_one) {
                 found = Some(client);
             }

@@ -22,7 +22,7 @@ use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::Pseudonym;
 use ledgerline_store::delivery;
 use ledgerline_store::gold_date;
-use ledgerline_store::journal::{Journal, PlannedAs};
+use ledgerline_store::journal::PlannedAs;
 use ledgerline_store::record::{BronzeRow, Records};
 use ledgerline_store::subject::{Link, Span, date_of};
 
@@ -136,7 +136,7 @@ pub async fn transform(
                 .buffered(CALLS_AT_ONCE)
                 .try_collect::<()>()
                 .await?;
-            note_journaled(&stores.journal, object, &read, &owned).await?;
+            note_journaled(stores, object, &read, &owned).await?;
             let plan = output::plan(object, key, &owned, &logs, read.counts(owned.len()))?;
             let plan = delivery::keep(&stores.plans, plan).await?;
             tell(object, &read, &said);
@@ -226,7 +226,7 @@ async fn claim<'r>(
 /// Notes in the journal which entries its events become, before any of them can be committed: an answer must give neither both nor
 /// none. Those that capture did not journal are not there.
 async fn note_journaled(
-    journal: &Journal,
+    stores: &Stores,
     object: ObjectId,
     read: &Read,
     owned: &[Owned<'_>],
@@ -235,10 +235,19 @@ async fn note_journaled(
     stream::iter(owned.iter().map(|owned| owned.event).filter(|event| event.journaled))
         .map(|event| {
             let planned = PlannedAs { event_id: event.event_id.clone(), object: object.clone() };
-            async move { journal.note_planned(&read.records[event.adapted.record].key, &event.claim_id, &planned).await }
+            async move {
+                let record = &read.records[event.adapted.record].key;
+                if !stores.journal.note_planned(record, &event.claim_id, &planned).await? {
+                    // Since the event was claimed nobody begins to journal it; a transaction that began before may be about to end.
+                    let clash = Failure::new("a journaled event is not there, or held");
+                    Clashes::default().pause(clash, stores.random()).await?;
+                    stores.journal.note_planned(record, &event.claim_id, &planned).await?;
+                }
+                Ok::<_, StoreError>(())
+            }
         })
         .buffered(CALLS_AT_ONCE)
-        .try_fold((), |(), _| async { Ok(()) })
+        .try_collect::<()>()
         .await?;
     Ok(())
 }

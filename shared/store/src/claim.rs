@@ -98,11 +98,6 @@ impl Unclaimed<'_> {
     }
 }
 
-/// The attribute that names an event's owner.
-fn attribute(event: &str) -> String {
-    format!("{EVENT}{event}")
-}
-
 /// Groups events into the fewest claims: by record and shard, at most [`EVENTS_PER_CLAIM`] each, in a fixed order.
 pub fn plan_claims<'a>(
     object: &'a str,

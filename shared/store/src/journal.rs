@@ -269,7 +269,7 @@ impl Journal {
         self.table.batch_write("delete journaled events from a list", listed.iter().map(delete).collect()).await
     }
 
-    /// Notes which entry an event becomes, if it is kept; `false`: it is not.
+    /// Notes which entry an event becomes, if it is kept; `false`: it is not, or a transaction holds the row.
     ///
     /// # Errors
     /// The table's.
@@ -278,7 +278,7 @@ impl Journal {
         self.note(record, write.when(Condition::Exists)).await
     }
 
-    /// Notes that the entry of an event is committed; `false`: the row is gone, or says so already.
+    /// Notes that the entry of an event is committed; `false`: the row is gone, says so already, or is held.
     ///
     /// # Errors
     /// The table's.

@@ -102,7 +102,7 @@ async fn what_is_older_than_three_hours_is_cleared_in_its_turn() {
     world.append_all(true).await;
     world.pass(5 * HOUR_MS);
     let mut cleared = 0;
-    for _ in 0..2 * 30 * 24 {
+    for _ in 0..3 * 30 * 24 {
         cleared += world.run().await.cleared;
         if cleared > 0 {
             break;

@@ -12,6 +12,7 @@ mod faults;
 mod figures;
 mod filters;
 mod identity;
+mod journal;
 mod membership;
 mod notifications;
 mod orgs;
