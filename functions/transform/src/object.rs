@@ -30,7 +30,7 @@ use crate::config::Settings;
 use crate::error::TransformError;
 use crate::gate::Gate;
 use crate::output::{self, Owned};
-use crate::reading::{Adapted, Event, Found, Named, PIECE_BYTES, Read, Reading, RecordSeen, Wanted};
+use crate::reading::{Adapted, Event, Found, Named, PIECE_BYTES, Read, Reading, RecordSeen, Wanted, Way};
 use crate::resolve::{self, Clashes, Mention, Resolved};
 use crate::run_keys::RunKeys;
 use crate::stores::Stores;
@@ -224,32 +224,45 @@ async fn claim<'r>(
 }
 
 /// Notes in the journal which entries its events become, before any of them can be committed: an answer must give neither both nor
-/// none. Those that capture did not journal are not there.
+/// none. Those that capture did not journal are not there. An event that came another way, too, is one event: it is looked for as well.
 async fn note_journaled(
     stores: &Stores,
     object: ObjectId,
     read: &Read,
     owned: &[Owned<'_>],
 ) -> Result<(), TransformError> {
-    let object = object.to_hex();
-    stream::iter(owned.iter().map(|owned| owned.event).filter(|event| event.journaled))
-        .map(|event| {
-            let planned = PlannedAs { event_id: event.event_id.clone(), object: object.clone() };
-            async move {
-                let record = &read.records[event.adapted.record].key;
-                if !stores.journal.note_planned(record, &event.claim_id, &planned).await? {
-                    // Since the event was claimed nobody begins to journal it; a transaction that began before may be about to end.
-                    let clash = Failure::new("a journaled event is not there, or held");
-                    Clashes::default().pause(clash, stores.random()).await?;
-                    stores.journal.note_planned(record, &event.claim_id, &planned).await?;
-                }
-                Ok::<_, StoreError>(())
-            }
-        })
-        .buffered(CALLS_AT_ONCE)
-        .try_collect::<()>()
-        .await?;
+    let audits: Vec<&Event> = owned.iter().map(|owned| owned.event).filter(|event| event.journaled.is_some()).collect();
+    let missing = note_found(stores, object, read, &audits).await?;
+    let missing: Vec<&Event> = missing.into_iter().filter(|one| one.journaled == Some(Way::Capture)).collect();
+    if !missing.is_empty() {
+        // Since they were claimed nobody begins to journal them; a transaction that began before may be about to end.
+        let clash = Failure::new("journaled events are not there, or held");
+        Clashes::default().pause(clash, stores.random()).await?;
+        note_found(stores, object, read, &missing).await?;
+    }
     Ok(())
+}
+
+/// Notes it of those that are in the journal, and gives the others.
+async fn note_found<'e>(
+    stores: &Stores,
+    object: ObjectId,
+    read: &Read,
+    events: &[&'e Event],
+) -> Result<Vec<&'e Event>, TransformError> {
+    let record = |event: &Event| read.records[event.adapted.record].key.as_str();
+    let mut missing = Vec::new();
+    for batch in events.chunks(ROWS_PER_BATCH) {
+        let asked: Vec<(&str, &str)> = batch.iter().map(|&event| (record(event), event.claim_id.as_str())).collect();
+        let kept = stores.journal.have(&asked).await?;
+        for (&event, is_kept) in batch.iter().zip(kept) {
+            let planned = PlannedAs { event_id: event.event_id.clone(), object: object.to_hex() };
+            if !is_kept || !stores.journal.note_planned(record(event), &event.claim_id, &planned).await? {
+                missing.push(event);
+            }
+        }
+    }
+    Ok(missing)
 }
 
 /// The log of every record that has an owned event, pinned if it was not.

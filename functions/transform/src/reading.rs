@@ -43,7 +43,7 @@ use crate::error::TransformError;
 use crate::own::{Lists, Own};
 use entry::Sealer;
 pub use keys::{Drawn, Owner};
-pub use read::{Adapted, Event, Named, Read, RecordSeen};
+pub use read::{Adapted, Event, Named, Read, RecordSeen, Way};
 pub(crate) use waiting::random_alias;
 pub use waiting::{Alias, Found, Person, Unnamed, Wanted};
 use waiting::{Waiting, WaitingLine};
@@ -337,9 +337,10 @@ impl Gathering<'_> {
                 self.add_refs(&mut taken.fields, &event, &adapted.identifiers);
                 self.read.unknown_outcomes += u64::from(event.unknown_outcome);
                 self.seen.insert(claim_id.clone());
-                let is_captured = line.source.as_deref().is_some_and(|source| capture::read(source).is_some());
+                let captured = line.source.as_deref().is_some_and(|source| capture::read(source).is_some());
                 // The journal has no record that is named by a person's id.
-                let journaled = is_captured && claim_record.is_none() && capture::is_journaled(taken.event_type);
+                let is_audit = claim_record.is_none() && capture::is_journaled(taken.event_type);
+                let journaled = is_audit.then_some(if captured { Way::Capture } else { Way::Another });
                 let event = Event { adapted, claim_id, claim_record, country_assumed, journaled, ..taken };
                 self.read.events.push(event);
             }

@@ -269,6 +269,19 @@ impl Journal {
         self.table.batch_write("delete journaled events from a list", listed.iter().map(delete).collect()).await
     }
 
+    /// Whether each of these events, at most 100, by record and claim id, is kept.
+    ///
+    /// # Errors
+    /// The table's.
+    pub async fn have(&self, events: &[(&str, &str)]) -> Result<Vec<bool>, StoreError> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys: Vec<Key> = events.iter().map(|(record, claim_id)| key(record, claim_id)).collect();
+        let rows = self.table.batch_get("look for journaled events", &keys).await?;
+        Ok(rows.iter().map(Option::is_some).collect())
+    }
+
     /// Notes which entry an event becomes, if it is kept; `false`: it is not, or a transaction holds the row.
     ///
     /// # Errors

@@ -99,7 +99,7 @@ impl Gathering<'_> {
             event_id: entry.event_id,
             claim_id: String::new(),
             claim_record: None,
-            journaled: false,
+            journaled: None,
             named_by_source: event.native_id.is_some(),
             sequence: event.sequence,
             rank: event.rank,

@@ -31,6 +31,15 @@ pub struct Adapted {
     pub only_widens: bool,
 }
 
+/// Which way an event came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Through capture.
+    Capture,
+    /// Another. It may have come through capture, too.
+    Another,
+}
+
 /// An event of the object that the policy keeps, once.
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -43,8 +52,8 @@ pub struct Event {
     pub claim_id: String,
     /// `<org>/<record>` as claims name it, where the record is not named by its source's id.
     pub claim_record: Option<String>,
-    /// Capture journaled it, or may have: it came that way, and is of a type that an audit is about.
-    pub journaled: bool,
+    /// Which way it came, if capture may have journaled it: it is of a type that an audit is about.
+    pub journaled: Option<Way>,
     /// Whether its source named it: then its identity does not fix when it occurred.
     pub named_by_source: bool,
     /// The source's own sequence number.
