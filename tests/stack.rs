@@ -2,6 +2,7 @@
 
 mod approval;
 mod callers;
+mod capture;
 mod chain;
 mod compliance;
 mod erasure;

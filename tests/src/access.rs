@@ -55,15 +55,29 @@ pub fn send(stack: &Stack, headers: &[(&str, &str)], body: &Value) -> Answer {
 
 /// A call with these headers, whatever bytes they hold; with a body it is a POST.
 pub fn exchange(stack: &Stack, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
-    let url = format!("{}{path}", stack.description().api_url.trim_end_matches('/'));
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let answer = match body {
-        Some(body) => {
-            let post = agent.post(&url).header("content-type", "application/json");
-            with_headers(post, headers).send(body.to_string())
-        }
-        None => with_headers(agent.get(&url), headers).call(),
-    };
+    match body {
+        Some(body) => post(stack, path, headers, body.to_string().as_bytes()),
+        None => told(with_headers(agent().get(url(stack, path)), headers).call()),
+    }
+}
+
+/// A POST of these bytes, which are JSON unless a header says what they are.
+pub fn post(stack: &Stack, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    let post = with_headers(agent().post(url(stack, path)), headers);
+    let says_what = headers.iter().any(|(name, _)| *name == "content-type");
+    let post = if says_what { post } else { post.header("content-type", "application/json") };
+    told(post.send(body))
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).build().into()
+}
+
+fn url(stack: &Stack, path: &str) -> String {
+    format!("{}{path}", stack.description().api_url.trim_end_matches('/'))
+}
+
+fn told(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
     let mut answer = answer.unwrap();
     let text = answer.body_mut().read_to_string().unwrap();
     let told = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod access;
+pub mod capture;
 pub mod compliance;
 pub mod gold;
 pub mod guess;
