@@ -61,7 +61,7 @@ fn an_audit_event_is_found_by_the_next_access_request_and_at_any_time_exactly_on
         if found[0]["journal"] == true { Ok((interaction, found[0].clone())) } else { Err(format!("{:?}", found[0])) }
     });
     assert!(on_its_way.get("place").is_none() && on_its_way["receivedAt"].as_str().unwrap().ends_with('Z'));
-    assert_eq!(on_its_way["entry"]["eventType"], "identity.resolution", "{on_its_way}");
+    assert_eq!(on_its_way["entry"]["type"], "identity.resolution", "{on_its_way}");
     assert!(!on_its_way.to_string().contains(&phone));
 
     let placed = stack.wait_for("the event to be committed", || {

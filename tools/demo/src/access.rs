@@ -20,11 +20,13 @@ pub(super) struct Answer {
     pub complete: bool,
     /// Entries by interaction or entity, each in event order.
     pub entries: BTreeMap<String, Vec<Map<String, Value>>>,
+    /// How many of them are not in the ledger yet.
+    pub on_their_way: BTreeMap<String, u64>,
 }
 
 /// Asks until the last page.
 pub(super) fn ask(stack: &Stack, org: &str, phone: &str) -> Result<Answer, Fault> {
-    let mut answer = Answer { as_of: String::new(), complete: true, entries: BTreeMap::new() };
+    let mut answer = Answer { as_of: String::new(), complete: true, entries: BTreeMap::new(), on_their_way: BTreeMap::new() };
     let mut token: Option<String> = None;
     loop {
         let identifiers = json!([{"kind": "phone", "value": phone}]);
@@ -38,8 +40,10 @@ pub(super) fn ask(stack: &Stack, org: &str, phone: &str) -> Result<Answer, Fault
         }
         answer.complete &= page["complete"] == true;
         for interaction in page["interactions"].as_array().into_iter().flatten() {
-            let held = answer.entries.entry(name(interaction)).or_default();
-            held.extend(interaction["entries"].as_array().into_iter().flatten().filter_map(entry));
+            let entries = interaction["entries"].as_array().into_iter().flatten();
+            let on_their_way = entries.clone().filter(|one| one["journal"] == true).count() as u64;
+            *answer.on_their_way.entry(name(interaction)).or_default() += on_their_way;
+            answer.entries.entry(name(interaction)).or_default().extend(entries.filter_map(entry));
         }
         token = page["nextPageToken"].as_str().map(str::to_owned);
         if token.is_none() {
@@ -128,7 +132,7 @@ fn held(id: &str, entries: &[Map<String, Value>]) -> Held {
 }
 
 /// One page's time: API Gateway gives up after 29 s.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A function answers with 6 MB at most.
 const ANSWER_BYTES: u64 = 8 * 1024 * 1024;
@@ -160,6 +164,7 @@ mod tests {
                     vec![entry("2026-03-02T09:00:00.000Z", "customer.start"), entry("2026-03-02T09:05:00.000Z", "acw")],
                 ),
             ]),
+            on_their_way: BTreeMap::new(),
         };
         let told = answer.told("+12025550143", Duration::from_millis(12));
         assert_eq!((told.interactions, told.entries, told.milliseconds), (2, 3, 12));

@@ -4,6 +4,7 @@
 //! check that fails fails the command. All personal data is the generator's: invented.
 
 mod access;
+mod at_once;
 mod caller;
 mod chain;
 mod export;
@@ -89,6 +90,7 @@ async fn tell(args: &DemoArgs, typed: Option<String>, chain: Chain) -> Result<()
         None => which_phone(args, &mut screen, run.suggested_phone())?,
     };
     let access = run.access(&mut screen, &phone)?;
+    let at_once = run.at_once(&mut screen, &phone).await?;
     let lock = run.locked(&mut screen).await?;
     let tamper = run.tampered(&mut screen).await?;
     let figures = run.figures(&mut screen).await?;
@@ -105,6 +107,7 @@ async fn tell(args: &DemoArgs, typed: Option<String>, chain: Chain) -> Result<()
         caller,
         identity,
         access,
+        at_once,
         lock,
         tamper,
         figures,

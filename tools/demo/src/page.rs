@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::caller::shown;
 use super::report::{
-    Access, Attempt, Caller, Figures, Identity, Lock, Queue, Report, Sealed, Span, Tally, Tamper, grouped,
+    Access, AtOnce, Attempt, Caller, Figures, Identity, Lock, Queue, Report, Sealed, Span, Tally, Tamper, grouped,
 };
 use super::{identity as audit, picture};
 
@@ -27,7 +27,7 @@ pub(super) fn render(report: &Report) -> String {
     let before_and_after = caller(&report.caller) + &identity(&report.identity);
     page.push_str(&section("One caller, before and after", &caller_lead(&report.caller), &before_and_after));
     page.push_str(&section("Nothing is lost", &equation_lead(report), &equation(&report.tally)));
-    page.push_str(&section("“What do you hold on me?”", &access_lead(&report.access), &access(&report.access)));
+    page.push_str(&section("“What do you hold on me?”", &access_lead(&report.access), &(access(&report.access) + &at_once(&report.at_once))));
     page.push_str(&section("An administrator tries to delete it", &lock_lead(&report.lock), &lock(&report.lock)));
     page.push_str(&section("One byte is changed in a copy", &tamper_lead(&report.tamper), &tamper(&report.tamper)));
     page.push_str(&section("The day in figures", &day_lead(&report.figures), &day(&report.figures)));
@@ -289,6 +289,20 @@ fn access(access: &Access) -> String {
         "<ol class=\"held\">\n{rows}</ol>\n<details>\n<summary>One of these entries, as it stands in the ledger</summary>\n\
          <pre>{}</pre>\n</details>\n",
         esc(&example)
+    )
+}
+
+fn at_once(told: &AtOnce) -> String {
+    let AtOnce { interaction_id, status, milliseconds_to_send, milliseconds_to_answer, on_its_way, committed, .. } = told;
+    let was = if *on_its_way > 0 { "on its way to the ledger" } else { "in the ledger already" };
+    format!(
+        "<h3>Evidence the moment it is sent</h3>\n<p>One identity event more, of <code>{}</code>, was posted as an Architect data action \
+         posts it. Capture answered {status} after {} ms. The very next access request, answered {} ms after the event was sent, had it: \
+         {was}. Once all was processed it was {} entry with its place.</p>\n",
+        esc(interaction_id),
+        grouped(*milliseconds_to_send),
+        grouped(*milliseconds_to_answer),
+        grouped(*committed),
     )
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Report {
     pub identity: Identity,
     /// An access request, answered.
     pub access: Access,
+    /// An event that was sent and asked for at once.
+    pub at_once: AtOnce,
     /// A locked object, attacked.
     pub lock: Lock,
     /// An exported copy, altered.
@@ -206,6 +208,30 @@ pub(super) struct Held {
     pub to: String,
     /// Types of its events, in event order.
     pub types: Vec<String>,
+}
+
+/// An event that was sent to capture and asked for by the next call.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AtOnce {
+    /// Its interaction, which has no other event.
+    pub interaction_id: String,
+    /// What capture answered.
+    pub status: u16,
+    /// Whether the answer promised that the next access request finds it.
+    pub journaled: bool,
+    /// When capture had answered, from when it was sent on.
+    pub milliseconds_to_send: u64,
+    /// When the access request was answered, likewise.
+    pub milliseconds_to_answer: u64,
+    /// Its entries in that answer.
+    pub at_once: u64,
+    /// Those of them that were not in the ledger yet.
+    pub on_its_way: u64,
+    /// Its entries in an answer once all is processed, with their places.
+    pub committed: u64,
+    /// Those that had none even then.
+    pub still_on_its_way: u64,
 }
 
 /// A locked segment, and who tried what.

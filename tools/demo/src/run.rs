@@ -17,9 +17,9 @@ use xtask::fault::Fault;
 
 use super::chain::{Chain, Moment, tally_since};
 use super::flow::{self, Search, Shown};
-use super::report::{Access, Caller, Check, Figures, Identity, Lock, Pace, Tally, Tamper, grouped};
+use super::report::{Access, AtOnce, Caller, Check, Figures, Identity, Lock, Pace, Tally, Tamper, grouped};
 use super::screen::Screen;
-use super::{access, caller, epoch_ms, export, figures, identity, lock, lost, sealed, tamper};
+use super::{access, at_once, caller, epoch_ms, export, figures, identity, lock, lost, sealed, tamper};
 
 /// A run: what was there before, what is sent, what was found.
 pub(super) struct Run<'c> {
@@ -275,6 +275,17 @@ impl<'c> Run<'c> {
         Ok(told)
     }
 
+    /// Act 3, its second half: an event is sent to capture, and asked for by the next call.
+    pub(super) async fn at_once(&mut self, screen: &mut Stdout, phone: &str) -> Result<AtOnce, Fault> {
+        let spinner = spinner("one event more on its way");
+        let told = at_once::run(&self.chain.stack, ORG, phone, epoch_ms(OffsetDateTime::now_utc())).await?;
+        spinner.finish_and_clear();
+        screen.gap().map_err(lost)?;
+        at_once::tell(screen, &told).map_err(lost)?;
+        self.checks.push(at_once::check(&told));
+        Ok(told)
+    }
+
     /// The answer must hold every interaction of this run that the number names, each with all its events, and none
     /// that it does not name.
     fn check_access(&mut self, phone: &str, answer: &access::Answer) {
@@ -476,7 +487,7 @@ const ORG: &str = "demo";
 const FIRST_SEED: u64 = 2_026;
 
 /// A laptop under load, an emulator that starts functions one after the other.
-const PATIENCE: Duration = Duration::from_secs(300);
+pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How often progress is looked at.
 const GLANCE: Duration = Duration::from_millis(400);

@@ -104,6 +104,17 @@ pub(crate) fn report() -> Report {
             .cloned()
             .unwrap_or_default(),
         },
+        at_once: AtOnce {
+            interaction_id: "demo-19cae5d1a3e".to_owned(),
+            status: 202,
+            journaled: true,
+            milliseconds_to_send: 38,
+            milliseconds_to_answer: 92,
+            at_once: 1,
+            on_its_way: 1,
+            committed: 1,
+            still_on_its_way: 0,
+        },
         lock: Lock {
             key: "ledger/acme/interaction/1/0/segment/00000000000000000000-256-3f9a1c0be4d7a815.jsonl.gz".to_owned(),
             version_id: "3HL4kqtJvjVBH40Nrjfkd".to_owned(),
