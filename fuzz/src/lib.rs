@@ -27,12 +27,22 @@ pub enum Target {
     Unlisted,
     /// What is sealed opens to the same, and no other bytes open.
     Sealed,
+    /// A body that somebody posts is taken apart into documents or refused, and a signature's header is one or none.
+    Capture,
 }
 
 impl Target {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Splitter, Self::BytePass, Self::Adapters, Self::Cutter, Self::Garbage, Self::Unlisted, Self::Sealed];
+    pub const ALL: [Self; 8] = [
+        Self::Splitter,
+        Self::BytePass,
+        Self::Adapters,
+        Self::Cutter,
+        Self::Garbage,
+        Self::Unlisted,
+        Self::Sealed,
+        Self::Capture,
+    ];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -44,6 +54,7 @@ impl Target {
             Self::Garbage => "garbage",
             Self::Unlisted => "unlisted",
             Self::Sealed => "sealed",
+            Self::Capture => "capture",
         }
     }
 
@@ -65,6 +76,7 @@ impl Target {
             Self::Garbage => properties::garbage(input),
             Self::Unlisted => properties::unlisted(input),
             Self::Sealed => properties::sealed(input),
+            Self::Capture => properties::capture(input),
         }
     }
 }

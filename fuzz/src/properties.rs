@@ -2,6 +2,10 @@
 
 #![allow(clippy::panic, reason = "a property that does not hold panics")]
 
+use std::borrow::Cow;
+
+use ledgerline_capture::body::{self, ITEMS_MAX, Item, UNPACKED_BYTES};
+use ledgerline_capture::signature::Signature;
 use ledgerline_event::content_id::ContentId;
 use ledgerline_event::document::{Fragment, parse, split};
 use ledgerline_event::head::Head;
@@ -45,6 +49,44 @@ pub fn splitter(record: &[u8]) {
     // After what cannot be read, reading goes on at a line that begins with a brace.
     if record.starts_with(b"{") {
         behind(b"x\n", record);
+    }
+}
+
+/// Every item of a body is a document, or says why it is none, in places that white space around the body does not change; an element
+/// of an array is what it is alone. What is no signature is none, whatever else it is.
+pub fn capture(input: &[u8]) {
+    let header = String::from_utf8_lossy(&input[..input.len().min(600)]);
+    if let Some(signature) = Signature::parse(&header) {
+        assert!(header.len() <= 512 && header.contains("v1="), "a signature of nothing");
+        assert_eq!(signature.digest(input).len(), 64);
+    }
+    let Ok(body) = body::unpacked(Cow::Borrowed(input)) else { return };
+    assert!(body.len() <= UNPACKED_BYTES.max(input.len()), "{} bytes of {}", body.len(), input.len());
+    let Ok(items) = body::items(&body) else { return };
+    assert!((1..=ITEMS_MAX).contains(&items.len()), "{} items", items.len());
+    for item in &items {
+        if let Item::Document(bytes) = item {
+            assert!(parse(bytes).is_ok(), "a document that cannot be read");
+        }
+    }
+    let around = [b"\n ".as_slice(), &*body, b" \n"].concat();
+    assert!(body::items(&around).is_ok_and(|same| same == items), "white space around the body changes its items");
+    // One alone may be an object around a list, and lists in lists are many.
+    if body.trim_ascii().starts_with(b"{") && items.len() > 1 {
+        return;
+    }
+    let documents: Vec<&[u8]> = items.iter().filter_map(document_of).collect();
+    if documents.len() == items.len() {
+        let array = [b"[".as_slice(), &documents.join(&b","[..]), b"]"].concat();
+        let again = body::items(&array).unwrap_or_default();
+        assert!(again.iter().filter_map(document_of).eq(documents), "as an array they are others");
+    }
+}
+
+fn document_of<'i>(item: &'i Item<'_>) -> Option<&'i [u8]> {
+    match item {
+        Item::Document(bytes) => Some(bytes),
+        Item::Bad(_) => None,
     }
 }
 

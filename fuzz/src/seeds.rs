@@ -21,8 +21,18 @@ pub fn all(corpus: Option<&Path>) -> Vec<Vec<u8>> {
         seeds.push(bytes);
     }
     seeds.extend(SHAPES.iter().map(|shape| shape(600)));
+    seeds.extend(POSTED.iter().map(|posted| posted.to_vec()));
     seeds
 }
+
+/// What is posted beside single events: bodies of several, and the header of a signature.
+const POSTED: [&[u8]; 5] = [
+    br#"[{"conversationId":"c-1","eventType":"survey"},7,{"a":1,"a":2}]"#,
+    b"{\"conversationId\":\"c-1\"}\nnot json\n{\"conversationId\":\"c-2\"}\n",
+    br#"{"events":[{"auditEvent":{"eventType":"AUDIT","interactionId":"i-1"}},{}]}"#,
+    br#"{"process_name":"P","batch_id":"b","records":[{"case_id":"c-1"},{"case_id":"c-2"}]}"#,
+    b"t=1772460000,v1=dc879d302e14343a5647ff22378e06dd9b43fbb0f15792ce8a9474bb18d5c1e3,v0=x",
+];
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();

@@ -67,6 +67,11 @@ fn what_is_sealed_opens_and_nothing_else_does() {
 }
 
 #[test]
+fn what_is_posted_is_taken_apart_or_refused() {
+    run(Target::Capture);
+}
+
+#[test]
 fn the_changes_are_a_function_of_the_seed_and_reach_all_kinds_of_documents() {
     let seeds = seeds::all(None);
     let all: Vec<Vec<u8>> = (0..200).map(|number| changed(&mut Draw::new(number), &seeds)).collect();
