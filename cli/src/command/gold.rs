@@ -229,7 +229,7 @@ mod tests {
             rows,
         };
         let mut out = Vec::new();
-        Shown { summary }.draw(&mut Screen::new(&mut out, 120, false)).unwrap();
+        Shown { summary }.draw(&mut Screen::new(&mut out, 160, false)).unwrap();
         String::from_utf8(out).unwrap()
     }
 

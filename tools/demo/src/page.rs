@@ -563,7 +563,7 @@ mod tests {
     fn the_day_is_a_picture_of_its_half_hours_and_a_table_of_its_queues() {
         let report = sample::report();
         let page = render(&report);
-        let bars = page.matches("class=\"answered\"").count();
+        let bars = page.matches("<rect class=\"answered\"").count();
         assert_eq!(bars, report.figures.half_hours.len());
         assert!(page.contains("<th>5169b6fa</th><td>302</td><td>20</td>") && page.contains("71.5 %"));
         assert!(page.contains("<tr class=\"totals\"><th>all</th><td>441</td>"));

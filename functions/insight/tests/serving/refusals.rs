@@ -51,7 +51,7 @@ async fn a_parameter_that_is_missing_wrong_unknown_or_doubled_is_named_and_never
 async fn an_answer_beyond_five_mebibytes_is_refused_with_what_makes_it_smaller() {
     let world = World::new();
     let queue = |number: usize| format!("q-{number}");
-    let rows: Vec<_> = (0..6_000).map(|number| row(("acme", &queue(number), "VOICE"), 1, 1, None)).collect();
+    let rows: Vec<_> = (0..12_000).map(|number| row(("acme", &queue(number), "VOICE"), 1, 1, None)).collect();
     world.store(DAY, Granularity::Daily, rows);
     let (status, body) = world.ask("*", &[("date", "2026-03-02")]).await;
     assert_eq!((status, kind(&body)), (413, "answer-too-large"));
