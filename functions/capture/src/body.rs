@@ -256,13 +256,10 @@ mod tests {
             ("{\"a\":1}{\"b\":2}", vec![one(), two()]),
             ("{\"events\":[{\"a\":1},{\"b\":2}]}", vec![one(), two()]),
             ("{\"source\":\"x\",\"Records\":[{\"a\":1}]}", vec![one()]),
-            ("[{\"a\":1},7,\"x\",[],{\"a\":1,\"a\":2}]", vec![
-                one(),
-                Err("not_object"),
-                Err("not_object"),
-                Err("not_object"),
-                Err("duplicate_key"),
-            ]),
+            (
+                "[{\"a\":1},7,\"x\",[],{\"a\":1,\"a\":2}]",
+                vec![one(), Err("not_object"), Err("not_object"), Err("not_object"), Err("duplicate_key")],
+            ),
             ("{\"a\":1}\nnot json\n{\"b\":2}", vec![one(), Err("not_json"), two()]),
             ("{\"events\":[7,{\"a\":1}]}", vec![Err("not_object"), one()]),
             ("not json", vec![Err("not_json")]),
@@ -273,7 +270,8 @@ mod tests {
 
     #[test]
     fn a_bulk_body_of_the_guide_keeps_what_stands_around_its_records() {
-        let body = r#"{"process_name":"P","batch_id":"b","records":[{"case_id":"c-1","activity":"A"},7,{"case_id":"c-2"}]}"#;
+        let body =
+            r#"{"process_name":"P","batch_id":"b","records":[{"case_id":"c-1","activity":"A"},7,{"case_id":"c-2"}]}"#;
         assert_eq!(
             told(body),
             Ok(vec![
@@ -288,7 +286,8 @@ mod tests {
 
     #[test]
     fn an_event_with_a_list_of_its_own_stays_one() {
-        let event = r#"{"conversationId":"c-1","eventTime":1772460000000,"eventType":"survey","events":[{"a":1},{"b":2}]}"#;
+        let event =
+            r#"{"conversationId":"c-1","eventTime":1772460000000,"eventType":"survey","events":[{"a":1},{"b":2}]}"#;
         assert_eq!(told(event), Ok(vec![Ok(event.to_owned())]));
     }
 
@@ -312,7 +311,11 @@ mod tests {
             assert_eq!(told(&body(many + 1)), Err(BadBody::TooMany));
         }
         assert_eq!(told(&"{}\n".repeat(501)), Err(BadBody::TooMany));
-        let wide = format!(r#"{{"process_name":"{}","batch_id":"b","records":[{}]}}"#, "x".repeat(100_000), vec![r#"{"case_id":"c"}"#; 200].join(","));
+        let wide = format!(
+            r#"{{"process_name":"{}","batch_id":"b","records":[{}]}}"#,
+            "x".repeat(100_000),
+            vec![r#"{"case_id":"c"}"#; 200].join(",")
+        );
         assert_eq!(told(&wide), Err(BadBody::TooLarge));
     }
 
@@ -328,7 +331,12 @@ mod tests {
     }
 
     fn any_value() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![Just(json!(null)), any::<bool>().prop_map(Value::from), any::<i32>().prop_map(Value::from), ".{0,12}".prop_map(Value::from)];
+        let leaf = prop_oneof![
+            Just(json!(null)),
+            any::<bool>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+            ".{0,12}".prop_map(Value::from)
+        ];
         leaf.prop_recursive(3, 24, 4, |inner| {
             prop_oneof![
                 proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),

@@ -121,8 +121,14 @@ mod tests {
         Env::from_lookup(move |name| {
             let changed = changes.iter().find(|(changed, _)| *changed == name).map(|(_, value)| (*value).to_owned());
             changed.or_else(|| match name {
-                "CONTROL_TABLE" | "INDEX_TABLE" | "KEYS_TABLE" | "BRONZE_BUCKET" | "STREAM_NAME" | "DATA_KEY_ID"
-                | "DEAD_LETTER_QUEUE_URL" | "DEPLOYMENT_ID" => Some(name.to_lowercase()),
+                "CONTROL_TABLE"
+                | "INDEX_TABLE"
+                | "KEYS_TABLE"
+                | "BRONZE_BUCKET"
+                | "STREAM_NAME"
+                | "DATA_KEY_ID"
+                | "DEAD_LETTER_QUEUE_URL"
+                | "DEPLOYMENT_ID" => Some(name.to_lowercase()),
                 _ => None,
             })
         })

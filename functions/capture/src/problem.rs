@@ -63,11 +63,16 @@ impl Problem {
 
     pub(crate) fn of_body(bad: BadBody) -> Self {
         match bad {
-            BadBody::NotGzip => {
-                Self::new(400, "invalid-body", "The body cannot be read", "The body begins like gzip and cannot be unpacked.")
-            }
+            BadBody::NotGzip => Self::new(
+                400,
+                "invalid-body",
+                "The body cannot be read",
+                "The body begins like gzip and cannot be unpacked.",
+            ),
             BadBody::TooLarge => {
-                let detail = format!("The body unpacks to more than {UNPACKED_BYTES} bytes; as it is sent it may have {BODY_BYTES}. Send it in parts.");
+                let detail = format!(
+                    "The body unpacks to more than {UNPACKED_BYTES} bytes; as it is sent it may have {BODY_BYTES}. Send it in parts."
+                );
                 Self::new(413, "body-too-large", "Body too large", &detail)
             }
             BadBody::TooMany => {

@@ -50,7 +50,8 @@ impl<'h> Signature<'h> {
                 _ => {}
             }
         }
-        let time = time.filter(|digits| (1..=12).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()))?;
+        let time =
+            time.filter(|digits| (1..=12).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()))?;
         let fits = (1..=SIGNATURES_MAX).contains(&macs.len());
         let time_s = time.parse().ok()?;
         fits.then_some(Self { time, time_s, macs })

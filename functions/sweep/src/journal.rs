@@ -102,7 +102,8 @@ impl<C: Clock> Run<'_, C> {
     /// Whether all that was planned of each event's bronze object is committed: the event is among it.
     async fn committed(&self, open: &[(&Listed, Journaled)]) -> Result<Vec<bool>, SweepError> {
         let of = |event: &Journaled| -> Option<ObjectId> { event.planned.as_ref()?.object.parse().ok() };
-        let mut objects: Vec<(PlanOf, ObjectId)> = open.iter().filter_map(|(_, event)| of(event)).map(|id| (PlanOf::Bronze, id)).collect();
+        let mut objects: Vec<(PlanOf, ObjectId)> =
+            open.iter().filter_map(|(_, event)| of(event)).map(|id| (PlanOf::Bronze, id)).collect();
         objects.sort_unstable_by_key(|(_, id)| *id);
         objects.dedup();
         if objects.is_empty() {

@@ -345,7 +345,8 @@ impl<'r> Resolving<'_, 'r> {
         clashes: &mut Clashes,
     ) -> Result<Resolved, StoreError> {
         let Self { stores, settings, now, .. } = self;
-        let resolved = resolve::resolve(&stores.resolving(), &self.mentions(gate), settings.limits, now, clashes).await?;
+        let resolved =
+            resolve::resolve(&stores.resolving(), &self.mentions(gate), settings.limits, now, clashes).await?;
         keys.keep(gate, self.kept(gate), &resolved, clashes).await?;
         Ok(resolved)
     }

@@ -13,9 +13,7 @@ use ledgerline_ledger::store::{Failure, StoreError};
 use ledgerline_privacy::Kind;
 use ledgerline_store::gone::Gone;
 use ledgerline_store::party::Parties;
-use ledgerline_store::subject::{
-    Link, SubjectName, SubjectRef, SubjectState, SubjectWrite, Subjects, links_of_create,
-};
+use ledgerline_store::subject::{Link, SubjectName, SubjectRef, SubjectState, SubjectWrite, Subjects, links_of_create};
 use ledgerline_store::tombstone::{Suppression, Tombs};
 
 use crate::acts::Random;
@@ -241,7 +239,12 @@ struct Round {
 }
 
 /// Reads what is stored about the open mentions and plans each.
-async fn read(stores: &ResolveStores<'_>, mentions: &[Mention<'_>], open: &[usize], limits: Limits) -> Result<Round, StoreError> {
+async fn read(
+    stores: &ResolveStores<'_>,
+    mentions: &[Mention<'_>],
+    open: &[usize],
+    limits: Limits,
+) -> Result<Round, StoreError> {
     let of_mention = |&mention: &usize| {
         let Mention { org, pseudonyms, .. } = &mentions[mention];
         pseudonyms.iter().map(|pseudonym| (org.as_str(), pseudonym.as_str()))

@@ -500,7 +500,9 @@ mod tests {
             })
         };
         assert_eq!(read(json!({ "X-Token": "a" })).as_deref(), Some("a"));
-        for none in [json!({}), json!({ "x-token": null }), json!({ "x-token": 7 }), json!({ "x-token": "a", "X-TOKEN": "b" })] {
+        for none in
+            [json!({}), json!({ "x-token": null }), json!({ "x-token": 7 }), json!({ "x-token": "a", "X-TOKEN": "b" })]
+        {
             assert_eq!(read(none.clone()), None, "{none}");
         }
     }

@@ -214,7 +214,8 @@ impl Journal {
     /// # Errors
     /// The table's; `Corrupt` for a row of another form.
     pub async fn of(&self, record: &str) -> Result<Vec<Journaled>, StoreError> {
-        let query = Query { limit: Some(EVENTS_READ), ..Query::partition(record::partition(record)).beginning(JOURNAL) };
+        let query =
+            Query { limit: Some(EVENTS_READ), ..Query::partition(record::partition(record)).beginning(JOURNAL) };
         let rows = self.table.query("read journaled events", &query).await?;
         rows.into_iter().map(|(sk, row)| read(sk.strip_prefix(JOURNAL).unwrap_or_default(), row)).collect()
     }
@@ -400,7 +401,10 @@ mod tests {
     #[test]
     fn keys_are_read_back_and_no_other_is() {
         assert_eq!(parse_key(&key("acme/c-1", ID)), Some(("acme/c-1", ID)));
-        assert_eq!(parse_listed_key(&listed_key("2026030214", "acme/Queue/q#1", ID)), Some(("2026030214", "acme/Queue/q#1", ID)));
+        assert_eq!(
+            parse_listed_key(&listed_key("2026030214", "acme/Queue/q#1", ID)),
+            Some(("2026030214", "acme/Queue/q#1", ID))
+        );
         for (pk, sk) in [
             ("INT#acme/c-1", "JRN#"),
             ("INT#acme/c-1", "JRNS#0123456789abcdef0123456789abcdef"),

@@ -490,12 +490,13 @@ fn link_write(subject_id: &str, write: &LinkWrite) -> Result<Write, StoreError> 
     };
     // Not put: what else the row says, the journal's `journalUntil`, stays.
     let LinkRow { log, first, last, .. } = LinkRow::of(&write.link);
-    let update = [(LOG, log), (FIRST, first), (LAST, last)].into_iter().fold(Write::update(key), |update, (name, value)| {
-        match value {
-            Some(value) => update.set(name, value),
-            None => update,
-        }
-    });
+    let update =
+        [(LOG, log), (FIRST, first), (LAST, last)].into_iter().fold(Write::update(key), |update, (name, value)| {
+            match value {
+                Some(value) => update.set(name, value),
+                None => update,
+            }
+        });
     Ok(match &replaces.span {
         None => update.when(Condition::Exists).when(Condition::lacks(FIRST)),
         Some(old) => update.when(Condition::equals(FIRST, &old.first)).when(Condition::equals(LAST, &old.last)),

@@ -42,14 +42,14 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
         let goes = matches!(
             family,
             None | Some(
-                    Family::Posting
-                        | Family::Identifier
-                        | Family::SubjectLink
-                        | Family::PartyKey
-                        | Family::Crm
-                        | Family::Journal
-                        | Family::JournalList
-                )
+                Family::Posting
+                    | Family::Identifier
+                    | Family::SubjectLink
+                    | Family::PartyKey
+                    | Family::Crm
+                    | Family::Journal
+                    | Family::JournalList
+            )
         );
         assert!(goes, "{key}: a row of {family:?} is never deleted");
         return;
@@ -168,9 +168,20 @@ pub(crate) fn check(key: &Key, before: Option<&Row>, after: Option<&Row>) {
         }
         Family::GoldRepeats => grows("touched"),
         Family::Journal => {
-            ["line", "occurredAt", "receivedAt", "client", "policy", "subjects", "ttl", "eventId", "object", "committedAt"]
-                .into_iter()
-                .for_each(same);
+            [
+                "line",
+                "occurredAt",
+                "receivedAt",
+                "client",
+                "policy",
+                "subjects",
+                "ttl",
+                "eventId",
+                "object",
+                "committedAt",
+            ]
+            .into_iter()
+            .for_each(same);
         }
         Family::JournalList | Family::Nonce => assert_eq!(before, after, "{key} changed, and never may"),
         Family::CrmOrg => {

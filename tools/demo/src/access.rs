@@ -26,7 +26,8 @@ pub(super) struct Answer {
 
 /// Asks until the last page.
 pub(super) fn ask(stack: &Stack, org: &str, phone: &str) -> Result<Answer, Fault> {
-    let mut answer = Answer { as_of: String::new(), complete: true, entries: BTreeMap::new(), on_their_way: BTreeMap::new() };
+    let mut answer =
+        Answer { as_of: String::new(), complete: true, entries: BTreeMap::new(), on_their_way: BTreeMap::new() };
     let mut token: Option<String> = None;
     loop {
         let identifiers = json!([{"kind": "phone", "value": phone}]);

@@ -56,11 +56,8 @@ pub(super) async fn run(stack: &Stack, org: &str, phone: &str, now_ms: i64) -> R
 
 fn send(stack: &Stack, event: &Value) -> Result<Sent, Fault> {
     let url = format!("{}/api/v1/audit-events", stack.api_url);
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(access::PATIENCE))
-        .build()
-        .into();
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(access::PATIENCE)).build().into();
     let post = agent.post(&url).header("x-processmining-token", &stack.capture.token);
     let remedy = "see whether the stack is up (cargo xtask up) and what capture logs";
     let answer = post.header("content-type", "application/json").send(event.to_string().as_bytes());
@@ -76,7 +73,8 @@ pub(super) fn tell(screen: &mut Screen<io::Stdout>, told: &AtOnce) -> io::Result
     let where_to = if *on_its_way > 0 { "on its way, and in the answer" } else { "in the answer" };
     screen.fact("one event more", "POST /api/v1/audit-events  IDENTITY_RESOLUTION, sent as a data action sends it")?;
     screen.fact("taken", &format!("{status} after {milliseconds_to_send} ms"))?;
-    screen.fact("asked at once", &format!("{at_once} entry {where_to}, {milliseconds_to_answer} ms after it was sent"))?;
+    screen
+        .fact("asked at once", &format!("{at_once} entry {where_to}, {milliseconds_to_answer} ms after it was sent"))?;
     screen.fact("asked later", &format!("{committed} entry, with its place in the ledger"))
 }
 

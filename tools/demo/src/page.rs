@@ -27,7 +27,11 @@ pub(super) fn render(report: &Report) -> String {
     let before_and_after = caller(&report.caller) + &identity(&report.identity);
     page.push_str(&section("One caller, before and after", &caller_lead(&report.caller), &before_and_after));
     page.push_str(&section("Nothing is lost", &equation_lead(report), &equation(&report.tally)));
-    page.push_str(&section("“What do you hold on me?”", &access_lead(&report.access), &(access(&report.access) + &at_once(&report.at_once))));
+    page.push_str(&section(
+        "“What do you hold on me?”",
+        &access_lead(&report.access),
+        &(access(&report.access) + &at_once(&report.at_once)),
+    ));
     page.push_str(&section("An administrator tries to delete it", &lock_lead(&report.lock), &lock(&report.lock)));
     page.push_str(&section("One byte is changed in a copy", &tamper_lead(&report.tamper), &tamper(&report.tamper)));
     page.push_str(&section("The day in figures", &day_lead(&report.figures), &day(&report.figures)));
@@ -293,7 +297,8 @@ fn access(access: &Access) -> String {
 }
 
 fn at_once(told: &AtOnce) -> String {
-    let AtOnce { interaction_id, status, milliseconds_to_send, milliseconds_to_answer, on_its_way, committed, .. } = told;
+    let AtOnce { interaction_id, status, milliseconds_to_send, milliseconds_to_answer, on_its_way, committed, .. } =
+        told;
     let was = if *on_its_way > 0 { "on its way to the ledger" } else { "in the ledger already" };
     format!(
         "<h3>Evidence the moment it is sent</h3>\n<p>One identity event more, of <code>{}</code>, was posted as an Architect data action \

@@ -18,7 +18,8 @@ fn survey(id: &str) -> Value {
 #[tokio::test]
 async fn one_an_array_lines_and_the_guides_bulk_body_are_taken() {
     let world = World::new().await;
-    let bulk = std::fs::read_to_string(format!("{}/../../events/guide-001-bulk-ingest.json", env!("CARGO_MANIFEST_DIR")));
+    let bulk =
+        std::fs::read_to_string(format!("{}/../../events/guide-001-bulk-ingest.json", env!("CARGO_MANIFEST_DIR")));
     let bulk: Value = serde_json::from_str(&bulk.unwrap()).unwrap();
     let of_bulk = bulk["records"].as_array().unwrap().len();
     for (body, accepted) in [
@@ -130,7 +131,8 @@ async fn every_example_is_answered() {
     let folder = format!("{}/../../events", env!("CARGO_MANIFEST_DIR"));
     let files = ["apigw-capture-ingest.json", "apigw-capture-audit-event.json"];
     for file in files {
-        let mut event: Value = serde_json::from_str(&std::fs::read_to_string(format!("{folder}/{file}")).unwrap()).unwrap();
+        let mut event: Value =
+            serde_json::from_str(&std::fs::read_to_string(format!("{folder}/{file}")).unwrap()).unwrap();
         // The examples have a token that nobody has.
         assert_eq!(world.event(&event).await.status, 401, "{file}");
         event["headers"]["x-processmining-token"] = json!(TOKEN);

@@ -46,7 +46,9 @@ async fn matrix(least: usize, kinds: &[Fault], signed: bool, refusing: bool) {
             assert_eq!(world.keys.subjects_and_links(), (1, 1), "{case}");
             match refusing {
                 false => assert!(world.records().len() >= 2, "{case}"),
-                true => assert!(!world.bronze.keys("spill/").is_empty() && world.dead_letters.bodies().len() >= 2, "{case}"),
+                true => {
+                    assert!(!world.bronze.keys("spill/").is_empty() && world.dead_letters.bodies().len() >= 2, "{case}")
+                }
             }
             if faults.struck() == 0 {
                 break;

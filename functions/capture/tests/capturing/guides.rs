@@ -1,7 +1,7 @@
 //! The guides' own failure cases, each by its name.
 
-use ledgerline_ledger::store::StoreError;
 use ledgerline_lambda::api::Credential;
+use ledgerline_ledger::store::StoreError;
 use serde_json::{Value, json};
 
 use crate::world::*;
@@ -50,9 +50,7 @@ async fn duplicate_webhook() {
 #[tokio::test]
 async fn back_pressure_with_the_token_kept() {
     let world = World::new().await;
-    let event = |id: &str| {
-        json!({ "id": id, "interactionType": "Voice", "startTime": "2026-03-02T13:00:00.000Z", "lineageToken": LINEAGE })
-    };
+    let event = |id: &str| json!({ "id": id, "interactionType": "Voice", "startTime": "2026-03-02T13:00:00.000Z", "lineageToken": LINEAGE });
     let body = json!([event("i-1"), event("i-2")]).to_string();
     world.stream.set_room(Some(1));
     let answer = world.send(INGEST, &body).await;
@@ -73,9 +71,13 @@ async fn back_pressure_with_the_token_kept() {
     let text = String::from_utf8(world.bronze.get(&spilled[0]).unwrap().to_vec()).unwrap();
     let lines: Vec<ledgerline_store::spill::SpillLine> =
         text.lines().map(|line| ledgerline_store::spill::SpillLine::parse(line.as_bytes()).unwrap()).collect();
-    assert_eq!(lines.iter().map(|line| line.record.clone()).collect::<Vec<_>>(), [records[1].as_bytes(), records[2].as_bytes()]);
+    assert_eq!(
+        lines.iter().map(|line| line.record.clone()).collect::<Vec<_>>(),
+        [records[1].as_bytes(), records[2].as_bytes()]
+    );
     assert!(lines.iter().all(|line| line.reason == "denied" && line.received_at_ms == NOW_MS));
-    let mut letters: Vec<Value> = world.dead_letters.bodies().iter().map(|one| serde_json::from_str(one).unwrap()).collect();
+    let mut letters: Vec<Value> =
+        world.dead_letters.bodies().iter().map(|one| serde_json::from_str(one).unwrap()).collect();
     letters.sort_by_key(|letter| letter["line"].as_u64());
     for (line, (letter, id)) in letters.iter().zip(["i-1", "i-2"]).enumerate() {
         let expected = json!({ "v": 1, "kind": "spilled", "key": spilled[0], "line": line, "reason": "denied",
@@ -98,7 +100,9 @@ async fn pii_in_a_flow_variable() {
     assert_eq!((answer.status, &answer.body["events"][0]["journaled"]), (202, &json!(true)), "{answer:?}");
     assert!(world.records()[0].contains(PHONE));
     let seen = [world.dump(), captured().text(), answer.body.to_string()];
-    for (text, planted) in seen.iter().flat_map(|text| ["5550142", "planted-customer", PHONE_HASH].map(|one| (text, one))) {
+    for (text, planted) in
+        seen.iter().flat_map(|text| ["5550142", "planted-customer", PHONE_HASH].map(|one| (text, one)))
+    {
         assert!(!text.contains(planted), "{planted} in {text}");
     }
     // What only looks like a token of the caller's is none here.

@@ -24,9 +24,7 @@ async fn is_journaled(world: &World, event: &Value) -> bool {
 #[tokio::test]
 async fn what_an_audit_is_about_is_journaled_and_nothing_else() {
     let world = World::new().await;
-    let of = |kind: &str, id: &str| {
-        json!({ "auditEvent": { "eventType": kind, "timestamp": "2026-03-02T13:00:00Z", "interactionId": id } })
-    };
+    let of = |kind: &str, id: &str| json!({ "auditEvent": { "eventType": kind, "timestamp": "2026-03-02T13:00:00Z", "interactionId": id } });
     for (at, kind) in
         ["IDENTITY_RESOLUTION", "IDENTITY_MERGED", "CONSENT", "DATA_DELETION", "AUDIT"].into_iter().enumerate()
     {

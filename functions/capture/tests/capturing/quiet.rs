@@ -17,7 +17,11 @@ async fn nothing_that_a_caller_typed_is_logged_sent_back_or_stored_beside_the_st
         (INGEST.to_owned(), json!({ "authorization": "Bearer planted-guess" }), "planted".to_owned()),
         ("/api/v1/planted".to_owned(), json!({ "x-processmining-token": TOKEN }), "planted".to_owned()),
         (INGEST.to_owned(), json!({ "x-processmining-token": TOKEN }), "planted text".to_owned()),
-        (INGEST.to_owned(), json!({ "x-processmining-token": TOKEN }), "[\"planted\",{\"planted\":1,\"planted\":2}]".to_owned()),
+        (
+            INGEST.to_owned(),
+            json!({ "x-processmining-token": TOKEN }),
+            "[\"planted\",{\"planted\":1,\"planted\":2}]".to_owned(),
+        ),
         (INGEST.to_owned(), json!({ "x-processmining-token": TOKEN }), "[{\"planted\":".to_owned()),
         (INGEST.to_owned(), json!({ "x-processmining-token": TOKEN }), typed.to_string()),
         (INGEST.to_owned(), json!({ "x-processmining-token": TOKEN }), "{\"planted\":\"planted\"}\nplanted".to_owned()),

@@ -34,7 +34,10 @@ async fn an_event_is_told_from_the_moment_on_at_which_it_was_journaled() {
     let (status, answer) = world.ask(by_phone()).await;
     assert_eq!((status, told(&answer), &answer["complete"]), (200, vec![of(true, "1")], &json!(true)), "{answer}");
     let one = &answer["interactions"][0];
-    assert_eq!((&one["interactionId"], &one["first"], &one["last"]), (&json!("c-1"), &json!(time("10:00")), &json!(time("10:00"))));
+    assert_eq!(
+        (&one["interactionId"], &one["first"], &one["last"]),
+        (&json!("c-1"), &json!(time("10:00")), &json!(time("10:00")))
+    );
     assert!(answer.get("filtered").is_none() && one.get("pending").is_none(), "{answer}");
     // In a range or out of it, as entries are.
     for (from, wanted) in [("09:00", 1), ("10:01", 0)] {
@@ -79,7 +82,11 @@ async fn another_records_entry_takes_no_journaled_events_place() {
     let planned = PlannedAs { event_id: "ee".repeat(16), object: "o".to_owned() };
     assert!(world.journals().note_planned("acme/c-1", &claim_id(1), &planned).await.unwrap());
     let (_, answer) = world.ask(by_phone()).await;
-    assert_eq!(told(&answer), [of(true, "1"), of(true, "2"), of(false, "7")], "by when they occurred, before the entries");
+    assert_eq!(
+        told(&answer),
+        [of(true, "1"), of(true, "2"), of(false, "7")],
+        "by when they occurred, before the entries"
+    );
     // On pages of one entry each it stands on the first.
     world.append(&[entry("c-1", "10:09", "customer.end", 8)], 256, Stage::Indexed).await;
     let mut question = by_phone();

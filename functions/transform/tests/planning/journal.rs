@@ -152,7 +152,8 @@ async fn whatever_write_fails_the_row_names_the_object_that_owns_the_event_befor
                 begin(&world, then, [&a, &b]).await;
                 // Where there is a plan of the owner's, the row names it.
                 let said = noted(&world)[&id].1.clone();
-                let is_planned = |object: &str| world.staged.under("staged/").iter().any(|(key, _)| key.contains(object));
+                let is_planned =
+                    |object: &str| world.staged.under("staged/").iter().any(|(key, _)| key.contains(object));
                 if let Some(owner) = owner(&world, &id).filter(|owner| is_planned(owner)) {
                     assert_eq!(said, Some(owner), "{case}");
                 }

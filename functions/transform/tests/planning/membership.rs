@@ -436,7 +436,8 @@ async fn a_thousand_records_are_linked_as_many_at_once_as_calls_may_be_and_no_re
         let mentions = mentions(1_000, people);
         let mut clashes = Clashes::default();
         let resolved =
-            resolve(&world.stores().resolving(), &mentions, world.limits, "2026-03-02T14:00:30.000Z", &mut clashes).await;
+            resolve(&world.stores().resolving(), &mentions, world.limits, "2026-03-02T14:00:30.000Z", &mut clashes)
+                .await;
         assert_eq!(resolved.unwrap().names.len(), 1_000 * people);
         assert_eq!(world.keys.refused(), 0, "a run clashes with itself");
         assert_eq!(world.calls.by_name()["dynamodb:TransactWriteItems"], 1_000 * people as u64);

@@ -376,18 +376,15 @@ async fn a_journaled_event_is_found_by_record_subject_and_hour_and_deleted_from_
         party: people.party(RECORD).seen(),
     };
     people.unshare("s_1");
-    let write = SubjectWrite::Link {
-        subject_id: "s_1",
-        generation: 1,
-        links_at_most: 9,
-        growth: None,
-        links: vec![link],
-    };
+    let write =
+        SubjectWrite::Link { subject_id: "s_1", generation: 1, links_at_most: 9, growth: None, links: vec![link] };
     Subjects::new(people.port()).write(write).await.unwrap();
     assert_eq!(until(&people), before);
     journal.forget(RECORD, &events).await.unwrap();
     journal.unlist(&listed).await.unwrap();
-    assert!(journal.of(RECORD).await.unwrap().is_empty() && journal.listed("2026030214", None).await.unwrap().is_empty());
+    assert!(
+        journal.of(RECORD).await.unwrap().is_empty() && journal.listed("2026030214", None).await.unwrap().is_empty()
+    );
 }
 
 #[tokio::test]
