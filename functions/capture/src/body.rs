@@ -183,7 +183,7 @@ fn of_list(document: &[u8]) -> Result<Option<Vec<Item<'_>>>, BadBody> {
     }
     let alone = |one: &[u8]| match element(one) {
         Item::Document(_) => Item::Document(Cow::Owned([before, one, after].concat())),
-        bad @ Item::Bad(_) => bad,
+        Item::Bad(reason) => Item::Bad(reason),
     };
     Ok(Some(found.into_iter().map(alone).collect()))
 }
