@@ -16,6 +16,9 @@ use ledgerline_tests::scan::{everywhere_but_bronze, found, log_lines};
 use ledgerline_tests::stack::{Stack, key_of, text};
 use serde_json::{Value, json};
 
+/// A call: its path, headers and body.
+type Call<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [u8]);
+
 /// An event of an org's that no audit is about.
 fn answered(org: &Org<'_>, interaction: &str) -> Value {
     json!({ "interactionId": interaction, "timestamp": "2026-03-02T14:00:00Z", "eventType": "answered", "orgId": org.name })
@@ -95,7 +98,7 @@ fn one_event_in_every_form_of_a_body_and_by_every_way_is_one_entry() {
     let bearer = format!("Bearer {}", capture.token);
     let by_path = format!("{INGEST}/{}", capture.path_token);
     let packed = packed.finish().unwrap();
-    let all: [(&str, &[(&str, &str)], &[u8]); 5] = [
+    let all: [Call<'_>; 5] = [
         (INGEST, &[(TOKEN, &capture.token)], array.as_bytes()),
         (INGEST, &[("authorization", &bearer)], lines.as_bytes()),
         (AUDIT_EVENTS, &[(TOKEN, &capture.token), ("content-type", "application/gzip")], &packed),

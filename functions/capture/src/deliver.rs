@@ -112,13 +112,14 @@ mod tests {
     use ledgerline_event::names::Names;
     use ledgerline_ledger::store::Failure;
     use ledgerline_store::stream::RECORD_BYTES_MAX;
+    use ledgerline_testkit::stream::Refusal;
     use proptest::prelude::*;
 
     use super::*;
 
     #[test]
     fn each_error_has_its_fate() {
-        let errors: [(fn(Failure) -> StoreError, Fate); 6] = [
+        let errors: [(Refusal, Fate); 6] = [
             (StoreError::Throttled, Fate::Later),
             (StoreError::Unknown, Fate::Again),
             (StoreError::Conflict, Fate::Again),

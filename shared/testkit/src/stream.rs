@@ -10,6 +10,9 @@ use ledgerline_store::stream::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, RECORD_BYTES_
 use crate::calls::Calls;
 use crate::faults::Faults;
 
+/// How a stream says no.
+pub type Refusal = fn(Failure) -> StoreError;
+
 /// The stream; clones share it.
 #[derive(Clone, Debug)]
 pub struct FakeStream {
@@ -18,7 +21,7 @@ pub struct FakeStream {
     /// For how many records there is room before it throttles; any number, until a test says otherwise.
     room: Arc<Mutex<Option<usize>>>,
     /// What it refuses everything with.
-    refusal: Arc<Mutex<Option<fn(Failure) -> StoreError>>>,
+    refusal: Arc<Mutex<Option<Refusal>>>,
     faults: Faults,
     calls: Calls,
 }
@@ -36,7 +39,7 @@ impl FakeStream {
     }
 
     /// Refuses everything, with this error; `None`: nothing any more.
-    pub fn set_refusal(&self, refusal: Option<fn(Failure) -> StoreError>) {
+    pub fn set_refusal(&self, refusal: Option<Refusal>) {
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = refusal;
     }
 
